@@ -1,0 +1,1 @@
+"""The data format: headers, UIDs, character sets, transcoding. The only door to pydicom."""

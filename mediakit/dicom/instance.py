@@ -1,0 +1,119 @@
+"""All that the core knows of one DICOM file. Values only: nothing here opens, reads or decodes a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Tag = int  # 0xGGGGEEEE
+
+SPECIFIC_CHARACTER_SET: Tag = 0x00080005
+MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
+EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+
+
+class Note(StrEnum):
+    """What the header scan had to tolerate in a file. The judge turns notes into findings."""
+
+    NO_META = "no-meta"  # a bare data set: no preamble, no file meta information
+    NO_PREAMBLE = "no-preamble"  # group 2 without the 128 bytes and DICM
+    BAD_META = "bad-meta"  # group 2 is there but incomplete or wrong (no transfer syntax, wrong length)
+    TRUNCATED = "truncated"  # the file ends inside an element: instances like this are unreadable
+    TRAILING = "trailing"  # bytes after the last element that are not padding
+    ODD_VR = "odd-vr"  # a wanted element has another VR than the dictionary
+    UID_MISMATCH = "uid-mismatch"  # (0002,0002)/(0002,0003) differ from (0008,0016)/(0008,0018)
+    PREAMBLE_USED = "preamble-used"  # the 128 bytes are not all zero
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The wanted elements of one file, as raw value bytes in Explicit VR Little Endian.
+
+    `values` holds top-level elements: the value bytes with their padding, in the VR of the dictionary.
+    A sequence is held as its encoded content (the items, with item tags, without the delimiter of the
+    sequence), in Explicit VR Little Endian whatever the file's own encoding is. `shared` holds wanted
+    elements found inside Shared Functional Groups Sequence (5200,9229), nested at any depth of it.
+    `meta` holds group 2. An element that is absent is not in the mapping; an empty one maps to b"".
+
+    Raw bytes are kept so that a key reaches its directory record undecoded and no character is lost.
+    """
+
+    meta: Mapping[Tag, bytes] = field(repr=False)
+    values: Mapping[Tag, bytes] = field(repr=False)
+    shared: Mapping[Tag, bytes] = field(default_factory=dict, repr=False)
+    pixel_offset: int | None = None
+    notes: frozenset[Note] = frozenset()
+
+    def text(self, tag: Tag) -> str:
+        """Return a value as text without padding, for VRs of the default repertoire; "" when absent.
+
+        Bytes outside ASCII come back as Latin-1: use `mediakit.dicom.text` for names and descriptions.
+        """
+        return self.values.get(tag, b"").rstrip(b" \0").lstrip(b" ").decode("latin-1")
+
+    def number(self, tag: Tag) -> int | None:
+        """Return the first value of a US, UL or IS element; None when absent, empty or not a number."""
+        raw = self.values.get(tag)
+        if not raw:
+            return None
+        if tag in BINARY_TAGS:
+            return int.from_bytes(raw[: BINARY_TAGS[tag]], "little")
+        try:
+            return int(raw.split(b"\\")[0].strip(b" \0"))
+        except ValueError:
+            return None
+
+    def has_value(self, tag: Tag) -> bool:
+        """Return True when the element is present and holds more than padding."""
+        return bool(self.values.get(tag, b"").strip(b" \0"))
+
+
+# The wanted elements whose VR is binary, with the width of one value in bytes (US 2, UL 4).
+BINARY_TAGS: Mapping[Tag, int] = {
+    0x00280002: 2,
+    0x00280006: 2,
+    0x00280010: 2,
+    0x00280011: 2,
+    0x00280100: 2,
+    0x00280101: 2,
+    0x00280102: 2,
+    0x00280103: 2,
+    0x00289001: 4,
+    0x00289002: 4,
+    0x00720014: 2,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One SOP Instance found in a source.
+
+    `path` is the place inside the source tree ("/" between names, as stored); `source` names the tree.
+    Together they are the only pointer back: an Instance holds no open file. UIDs are without padding.
+    `sop_class` and `sop_instance` come from the data set, or from the meta information when the data set
+    has none (a DICOMDIR); `transfer_syntax` is how the data set is really encoded.
+    """
+
+    source: str
+    path: str
+    size: int
+    sop_class: str
+    sop_instance: str
+    transfer_syntax: str
+    header: Header = field(repr=False)
+
+    @property
+    def patient_id(self) -> bytes:
+        """Return Patient ID (0010,0020) as raw bytes without padding."""
+        return self.header.values.get(0x00100020, b"").strip(b" \0")
+
+    @property
+    def study(self) -> str:
+        """Return Study Instance UID."""
+        return self.header.text(0x0020000D)
+
+    @property
+    def series(self) -> str:
+        """Return Series Instance UID."""
+        return self.header.text(0x0020000E)

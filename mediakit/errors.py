@@ -1,0 +1,89 @@
+"""Why a journey cannot go on. What is true of the data is a finding (see `findings`), never an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from mediakit.findings import Finding
+
+
+class MediakitError(Exception):
+    """A journey cannot go on: what, where, why, and what to do. The subclass carries the exit code."""
+
+    exit_code = 70
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        why: str = "",
+        hint: str = "",
+        findings: tuple[Finding, ...] = (),
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.why = why
+        self.hint = hint
+        self.findings = findings
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}: {self.why}" if self.why else text
+
+
+class UsageError(MediakitError):
+    """The call itself is wrong: options that exclude each other, an output that exists."""
+
+    exit_code = 2
+
+
+class ProfileError(MediakitError):
+    """A profile file is wrong; the message holds all its faults."""
+
+    exit_code = 2
+
+
+class SourceError(MediakitError):
+    """The source cannot be read, or holds nothing to work on."""
+
+    exit_code = 3
+
+
+class DoesNotFit(MediakitError):  # noqa: N818 - reads as a sentence where it is raised
+    """The instances do not fit the profile or the medium; nothing was written."""
+
+    exit_code = 4
+
+
+class DestinationError(MediakitError):
+    """The remote SCP cannot be reached, or refused the association."""
+
+    exit_code = 5
+
+
+class IdentityError(MediakitError):
+    """The patient identity is mixed or not the one expected."""
+
+    exit_code = 7
+
+
+class IntegrityError(MediakitError):
+    """What was written or read back is not what it must be."""
+
+    exit_code = 8
+
+
+@contextmanager
+def mapped(
+    kinds: Mapping[type[Exception], type[MediakitError]], what: str, where: str = ""
+) -> Iterator[None]:
+    """Turn foreign exceptions into ours at the door, keeping the cause."""
+    try:
+        yield
+    except tuple(kinds) as exc:
+        kind = next(ours for theirs, ours in kinds.items() if isinstance(exc, theirs))
+        why = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+        raise kind(what, where=where, why=why or type(exc).__name__) from exc

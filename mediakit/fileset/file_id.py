@@ -1,0 +1,39 @@
+"""File IDs: legal by construction (PS3.10 8.2, 8.5)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_COMPONENT = re.compile(r"[A-Z0-9_]{1,8}")
+_DOS = re.compile(r"CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class FileID:
+    """A File ID: 1 to 8 components, each 1 to 8 characters of A-Z, 0-9 and underscore.
+
+    Raises ValueError at birth when it is not legal, so an illegal one cannot exist. Source: PS3.10 8.2, 8.5.
+    """
+
+    parts: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.parts) <= 8:
+            raise ValueError(f"a File ID has 1 to 8 components, not {len(self.parts)}")
+        for part in self.parts:
+            if not _COMPONENT.fullmatch(part):
+                raise ValueError(f"`{part!a}` is not a File ID component: 1 to 8 characters of A-Z 0-9 _")
+
+    def __str__(self) -> str:
+        return "/".join(self.parts)
+
+    @property
+    def value(self) -> str:
+        r"""Return the form of (0004,1500): components joined by the backslash."""
+        return "\\".join(self.parts)
+
+
+def is_reserved(component: str) -> bool:
+    """Return True for names that DOS and Windows keep for devices (CON, NUL, COM1). Practice, not the standard."""
+    return _DOS.fullmatch(component) is not None

@@ -1,0 +1,126 @@
+"""What is true of the data: rules, findings and reports. Nothing here stops a journey (see `errors`).
+
+A `Rule` is a constant that stands above the function that raises it; its id is never used again for
+something else. A `Finding` is a rule met at a place.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+Detail = str | int
+
+
+class Severity(StrEnum):
+    """How much a finding matters. `ERROR`: does not conform, or data would be lost."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+    @property
+    def rank(self) -> int:
+        """Return 2 for error, 1 for warning, 0 for note."""
+        return {"error": 2, "warning": 1, "note": 0}[self.value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """The place of a finding: a path, the byte offset of a directory record, a tag; any may be absent."""
+
+    path: str = ""
+    record: int | None = None
+    tag: int | None = None
+
+    def __str__(self) -> str:
+        parts = [self.path] if self.path else []
+        if self.record is not None:
+            parts.append(f"record at {self.record}")
+        if self.tag is not None:
+            parts.append(tag_text(self.tag))
+        return ", ".join(parts)
+
+
+NOWHERE = Where()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One thing that can be found.
+
+    `title` is a `str.format` template filled from the finding's detail; `ref` names the clause
+    (for example "PS3.10 8.5"), `hint` says what to do about it.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    ref: str
+    hint: str = ""
+
+    def at(self, where: Where = NOWHERE, **detail: Detail) -> Finding:
+        """Return a finding of this rule; `detail` must name every field of `title`."""
+        return Finding(rule=self, where=where, detail=tuple(detail.items()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A rule met at a place."""
+
+    rule: Rule
+    where: Where = NOWHERE
+    detail: tuple[tuple[str, Detail], ...] = ()
+
+    @property
+    def severity(self) -> Severity:
+        """Return the severity of the rule."""
+        return self.rule.severity
+
+    @property
+    def ref(self) -> str:
+        """Return the clause: the detail `ref` when the rule leaves it to the finding, else the rule's own."""
+        return str(dict(self.detail).get("ref", self.rule.ref))
+
+    @property
+    def text(self) -> str:
+        """Return the sentence for a person. Raises KeyError when a detail is missing."""
+        return self.rule.title.format_map(dict(self.detail))
+
+    def moved(self, path: str) -> Finding:
+        """Return the same finding at another path."""
+        where = Where(path=path, record=self.where.record, tag=self.where.tag)
+        return Finding(rule=self.rule, where=where, detail=self.detail)
+
+
+def _order(finding: Finding) -> tuple[int, str, str, int, int]:
+    where = finding.where
+    return (-finding.severity.rank, where.path, finding.rule.id, where.record or 0, where.tag or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All findings on one subject, sorted, so that two runs are equal byte for byte."""
+
+    subject: str
+    findings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def of(cls, subject: str, findings: Iterable[Finding]) -> Report:
+        """Return a report with the findings in their one order: worst first, then by place."""
+        return cls(subject=subject, findings=tuple(sorted(findings, key=_order)))
+
+    def worst(self) -> Severity | None:
+        """Return the highest severity met, or None when there is no finding."""
+        return max((f.severity for f in self.findings), key=lambda s: s.rank, default=None)
+
+    def by_rule(self) -> Mapping[str, int]:
+        """Return how often each rule id was met."""
+        return Counter(f.rule.id for f in self.findings)
+
+
+def tag_text(tag: int) -> str:
+    """Return a tag in the notation of the standard: 0x00100020 gives "(0010,0020)"."""
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"

@@ -1,0 +1,1 @@
+"""Media formats: one file reads and writes one format, behind the protocols in `base`."""

@@ -1,0 +1,118 @@
+"""The two seams of media formats: a `Tree` is read, a `Sink` is written. Protocols and their values only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from mediakit.events import Listener
+
+
+class NodeKind(StrEnum):
+    """What a node of a tree is. Only a `FILE` can be opened."""
+
+    FILE = "file"
+    LINK = "link"  # symbolic link: named, never followed
+    SPECIAL = "special"  # device, socket, pipe
+    UNREADABLE = "unreadable"  # a file or folder that the system will not show
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One name on a medium. `path` has "/" between names, spelled as stored; `size` is in bytes.
+
+    `why` says why an `UNREADABLE` node is so.
+    """
+
+    path: str
+    size: int = 0
+    kind: NodeKind = NodeKind.FILE
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeFacts:
+    """What a medium says of itself: format ("folder", "iso9660", "udf", "zip"), label, and notes."""
+
+    format: str
+    label: str = ""
+    size_bytes: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class Tree(Protocol):
+    """A medium, opened for reading. Follows no link and cannot leave the medium."""
+
+    facts: TreeFacts
+
+    def walk(self) -> Iterator[Node]:
+        """Yield every name below the root once, files in physical order where the format has one."""
+        ...
+
+    def open(self, node: Node) -> BinaryIO:
+        """Open a file for reading, seekable. Raises SourceError."""
+        ...
+
+    def find(self, path: str) -> Node | None:
+        """Return the file stored under exactly this path ("/" between components), or None."""
+        ...
+
+    def close(self) -> None:
+        """Release the medium."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file to be written: its path on the medium ("/" between components), size in bytes, and bytes.
+
+    `open` gives a fresh stream at its start; it must give exactly `size` bytes.
+    """
+
+    path: str
+    size: int
+    open: Callable[[], BinaryIO] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a sink wrote: the target, its size in bytes, and the SHA-256 (hex) of every entry as read.
+
+    `sha256` is taken while streaming; it is empty when hashing was not asked for.
+    """
+
+    target: Path
+    size_bytes: int
+    sha256: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """How to write: the volume label (File-set ID or ""), the time stamp, and whether to hash.
+
+    `formats` names the media format variant ("iso9660", "udf-2.60").
+    """
+
+    label: str
+    when: datetime
+    hashing: bool = True
+    variant: str = ""
+    overwrite: bool = False
+
+
+class Sink(Protocol):
+    """A media format, to be written once."""
+
+    def write(self, entries: Sequence[Entry], target: Path, order: Order, tell: Listener) -> Receipt:
+        """Write the entries in their order to a hidden neighbour of `target`, fsync, rename.
+
+        Tells `Advanced(bytes)` while it goes. Raises UsageError when the target exists and `overwrite`
+        is off, IntegrityError when an entry gives other than its size, DoesNotFit when the format
+        cannot hold it, SourceError when an entry cannot be read. Whatever ends it, nothing that looks
+        finished is left.
+        """
+        ...

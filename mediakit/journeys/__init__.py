@@ -1,0 +1,1 @@
+"""Whole journeys from source to result. They tell events and return values; they never print."""

@@ -1,0 +1,110 @@
+"""What became of every file, and the exit code that follows: one pure function decides."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+from mediakit.findings import Finding, Report, Severity
+
+
+class State(StrEnum):
+    """The state in which an input file ends a burn. Every input file ends in exactly one."""
+
+    WRITTEN = "written"  # carried byte for byte
+    CONVERTED = "converted"  # written in another transfer syntax, as the policy allows
+    PLANNED = "planned"  # dry run: would be written
+    DUPLICATE = "duplicate"  # the same SOP Instance with the same bytes is written once
+    NOT_DICOM = "not-dicom"  # recognised by content as something else
+    EXCLUDED = "excluded"  # a DICOMDIR of the source: a new one is made
+    REFUSED = "refused"  # the profile or the file-set cannot take it
+    UNREADABLE = "unreadable"  # an I/O error, or bytes that are not a whole DICOM file
+    WITHHELD = "withheld"  # would fit, but nothing was written because of other files
+    FAILED = "failed"  # should have been written and was not
+
+    @property
+    def is_good(self) -> bool:
+        """Return True when the file needs nobody's attention."""
+        return self in _GOOD
+
+
+_GOOD = frozenset(
+    {State.WRITTEN, State.CONVERTED, State.PLANNED, State.DUPLICATE, State.NOT_DICOM, State.EXCLUDED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """What became of one input file.
+
+    `source` is its path as the user knows it, `became` the File ID with "/" between components,
+    `sha256` that of the bytes on the medium (hex). `because` is the finding that decided.
+    """
+
+    source: str
+    state: State
+    because: Finding | None = None
+    became: str = ""
+    sop_instance: str = ""
+    sha256: str = ""
+
+
+class Outcome(IntEnum):
+    """The named ends of a journey; the value is the exit code."""
+
+    GOOD = 0
+    FINDINGS = 1
+    USAGE = 2
+    SOURCE = 3
+    DOES_NOT_FIT = 4
+    NO_ASSOCIATION = 5
+    PARTLY_STORED = 6
+    IDENTITY = 7
+    INTEGRITY = 8
+    FAULT = 70
+    INTERRUPTED = 130
+
+    @property
+    def word(self) -> str:
+        """Return the name as reports print it, for example "does-not-fit"."""
+        return self.name.lower().replace("_", "-")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The only thing a journey returns."""
+
+    journey: str
+    fates: tuple[Fate, ...]
+    report: Report
+    outcome: Outcome
+    figures: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    def counts(self) -> Mapping[State, int]:
+        """Return how many input files ended in each state."""
+        return Counter(fate.state for fate in self.fates)
+
+
+def outcome_of(fates: Sequence[Fate], report: Report, fail_on: Severity = Severity.ERROR) -> Outcome:
+    """Return the outcome of a burn that was not ended by an exception.
+
+    A file that should have been written and was not outweighs everything; then comes "nothing was
+    written"; then files left out or findings at or above `fail_on`.
+    """
+    states = {fate.state for fate in fates}
+    if State.FAILED in states:
+        return Outcome.INTEGRITY
+    if State.WITHHELD in states or not states & {State.WRITTEN, State.CONVERTED, State.PLANNED}:
+        return _nothing_written(states)
+    if any(not state.is_good for state in states):
+        return Outcome.FINDINGS
+    worst = report.worst()
+    return Outcome.FINDINGS if worst is not None and worst.rank >= fail_on.rank else Outcome.GOOD
+
+
+def _nothing_written(states: set[State]) -> Outcome:
+    if State.REFUSED in states:
+        return Outcome.DOES_NOT_FIT
+    return Outcome.SOURCE

@@ -1,0 +1,1 @@
+"""Media storage application profiles: the model, its TOML form, and the judge."""

@@ -1,0 +1,1 @@
+"""Results as text and JSON. Pure: Result in, str out."""
