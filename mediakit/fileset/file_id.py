@@ -35,5 +35,5 @@ class FileID:
 
 
 def is_reserved(component: str) -> bool:
-    """Return True for names that DOS and Windows keep for devices (CON, NUL, COM1). Practice, not the standard."""
+    """Return True for names that DOS and Windows keep for devices (CON, NUL, COM1): practice."""
     return _DOS.fullmatch(component) is not None

@@ -66,11 +66,7 @@ class Sessions(StrEnum):
     NOT_APPLICABLE = "not-applicable"
 
 
-class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of all structs that are read from data files: frozen, and strict about unknown fields."""
-
-
-class Medium(Struct):
+class Medium(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A physical medium with its media format (PS3.12).
 
     `capacities` maps a name that `--capacity` takes ("cd74") to bytes; `default_capacity` is one of
@@ -90,7 +86,7 @@ class Medium(Struct):
     volume_id_is_file_set_id: bool = False
 
 
-class SopRule(Struct):
+class SopRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A row of a table X.3-1: these SOP classes in these transfer syntaxes.
 
     `photometric`, when not empty, limits the row to instances with one of these Photometric
@@ -119,7 +115,7 @@ class KeyCondition(StrEnum):
     PARENT_PRESENT = "parent-present"
 
 
-class KeyRule(Struct):
+class KeyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An additional key of directory records (tables X.3-2). `parent` is the sequence it is nested in."""
 
     records: tuple[str, ...]
@@ -143,7 +139,7 @@ class ImageOp(StrEnum):
     FORBIDDEN = "forbidden"  # absent
 
 
-class When(Struct):
+class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A rule holds only when `tag` has one of `values`; with `negate`, when it has none of them."""
 
     tag: int
@@ -151,7 +147,7 @@ class When(Struct):
     negate: bool = False
 
 
-class ImageRule(Struct):
+class ImageRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A value rule on the attributes of instances (tables X.3-3 and followers)."""
 
     classes: tuple[str, ...]
@@ -164,7 +160,7 @@ class ImageRule(Struct):
     ref: str = ""
 
 
-class ItemRule(Struct):
+class ItemRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Attributes that every item of a sequence must have (ultrasound calibration, PS3.11 C.4 and C.5)."""
 
     classes: tuple[str, ...]
@@ -175,7 +171,7 @@ class ItemRule(Struct):
     unconfirmed: bool = False
 
 
-class IconRule(Struct):
+class IconRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What Icon Image Sequence must look like (PS3.3 F.7 and the profile)."""
 
     records: tuple[str, ...]
@@ -188,7 +184,7 @@ class IconRule(Struct):
     ref: str = ""
 
 
-class DicomdirRule(Struct):
+class DicomdirRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the profile says of the DICOMDIR. It is Explicit VR Little Endian in every profile."""
 
     mandatory: bool = True
@@ -196,7 +192,7 @@ class DicomdirRule(Struct):
     all_files_referenced: bool = True
 
 
-class Profile(Struct):
+class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One media storage application profile, flat: inheritance is resolved at load."""
 
     id: str
