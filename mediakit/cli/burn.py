@@ -1,0 +1,126 @@
+"""`mediakit burn`: parse, run the journey, print."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediakit.cli.config import profile_paths
+from mediakit.cli.guard import guarded
+from mediakit.cli.progress import Progress, listener
+from mediakit.errors import UsageError
+from mediakit.fileset.policy import OnReject, Supply
+from mediakit.findings import Severity
+from mediakit.profile.policy import Convert
+
+if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
+    from mediakit.journeys.burn import Burnt
+
+
+def burn(
+    src: Annotated[list[Path], typer.Argument(help="Folders, files, ISO or ZIP images that hold the instances.")],
+    profile: Annotated[str, typer.Option("--profile", "-p", help="Profile, for example STD-GEN-CD.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="OUT.iso, OUT.zip, or a new folder.")],
+    on_reject: Annotated[
+        OnReject, typer.Option(help="fail: write nothing when a file cannot go; skip: leave it out.")
+    ] = OnReject.FAIL,
+    convert: Annotated[
+        Convert, typer.Option(help="What may be re-encoded to fit. `any` allows lossy compression.")
+    ] = Convert.LOSSLESS,
+    supply: Annotated[
+        Supply, typer.Option(help="Missing mandatory keys: supplied in the DICOMDIR only, or refused.")
+    ] = Supply.DIRECTORY,
+    capacity: Annotated[
+        str, typer.Option(help="cd74, cd80, dvd5, dvd9, bd25, bd50, or a size such as 4GB.")
+    ] = "",
+    file_set_id: Annotated[str, typer.Option(help="File-set ID and volume label: A-Z 0-9 _, at most 16.")] = "",
+    add: Annotated[
+        list[Path] | None, typer.Option(help="Folder whose content goes to the root of the medium.")
+    ] = None,
+    profiles: Annotated[
+        list[Path] | None, typer.Option(help="File or folder of your own AUG-/PRI- profiles.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Plan and print; write nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing target.")] = False,
+    proof: Annotated[bool, typer.Option(help="Read the image back and compare every SHA-256.")] = True,
+    fail_on: Annotated[Severity, typer.Option(help="Findings from here on give exit code 1.")] = Severity.ERROR,
+    report: Annotated[Path | None, typer.Option(help="Write the JSON report with the manifest here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="List every file.")] = 0,
+    progress: Annotated[Progress, typer.Option(help="Show progress on standard error.")] = Progress.AUTO,
+) -> None:
+    """Write a file-set that conforms to a profile: a folder, an ISO image or a ZIP file.
+
+    Every input file ends in one state; nothing is written when a file cannot go (see --on-reject).
+    """
+    with guarded("burn", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.burn import BurnOrder, Depth, burn as run_burn  # noqa: PLC0415
+        from mediakit.profile.load import load_profile  # noqa: PLC0415
+
+        order = BurnOrder(
+            profile=load_profile(profile, profile_paths(profiles or [], config)),
+            out=out,
+            when=_now(),
+            on_reject=on_reject,
+            convert=convert,
+            supply=supply,
+            capacity=capacity,
+            file_set_id=file_set_id or "DICOM",
+            add=tuple(add or ()),
+            overwrite=force,
+            depth=Depth.PLAN if dry_run else Depth.PROVE if proof else Depth.WRITE,
+            fail_on=fail_on,
+        )
+        with listener(progress, quiet=quiet or as_json) as tell:
+            burnt = run_burn(src, order, tell)
+        _print(burnt, report, as_json=as_json, quiet=quiet, verbose=verbose)
+        raise typer.Exit(int(burnt.result.outcome))
+
+
+def _now() -> datetime:
+    """Return the time stamp of the medium: SOURCE_DATE_EPOCH when set, so the same input gives the same bytes."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return datetime.fromtimestamp(int(epoch), UTC)
+    except (ValueError, OverflowError, OSError) as exc:
+        raise UsageError("SOURCE_DATE_EPOCH is not a number of seconds", where=epoch) from exc
+
+
+def _print(burnt: Burnt, report: Path | None, *, as_json: bool, quiet: bool, verbose: int) -> None:
+    from mediakit.report.text import burn_text, findings_text, plan_text  # noqa: PLC0415
+
+    if report is not None or as_json:
+        from mediakit.report.json import report_doc, to_json  # noqa: PLC0415
+
+        document = to_json(report_doc(burnt.result))
+        if report is not None:
+            _write_report(report, document)
+        if as_json:
+            sys.stdout.write(document)
+    if not as_json:
+        least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
+        for line in findings_text(burnt.result.report, least=least):
+            print(line, file=sys.stderr)
+        if burnt.plan is not None and burnt.is_rehearsal and not quiet:
+            sys.stdout.write(plan_text(burnt.plan))
+        if not quiet:
+            sys.stdout.write(burn_text(burnt.result, everything=verbose > 0))
+
+
+def _write_report(path: Path, document: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(document, encoding="utf-8")
+        part.replace(path)
+    except OSError as exc:
+        part.unlink(missing_ok=True)
+        raise UsageError("the report cannot be written", where=str(path), why=exc.strerror or "") from exc

@@ -1,0 +1,65 @@
+"""Around every command: errors become messages and exit codes, in text or as the one JSON document."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import typer
+
+from mediakit.errors import MediakitError
+from mediakit.outcome import Outcome
+
+
+@contextmanager
+def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterator[None]:
+    """Run a command body; end the process with the exit code that is true of how it went."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        yield
+    except MediakitError as exc:
+        _say(command, exc, as_json=as_json, verbose=verbose)
+        raise typer.Exit(exc.exit_code) from exc
+    except KeyboardInterrupt as exc:
+        error = MediakitError("interrupted", hint="nothing was written; run the same command again")
+        error.exit_code = int(Outcome.INTERRUPTED)
+        _say(command, error, as_json=as_json, verbose=0)
+        raise typer.Exit(int(Outcome.INTERRUPTED)) from exc
+    except BrokenPipeError as exc:
+        raise typer.Exit(int(Outcome.FAULT)) from exc
+    except (typer.Exit, typer.Abort):
+        raise
+    except Exception as exc:  # noqa: BLE001 - the one place: a fault of ours must not look like a finding
+        error = MediakitError(
+            "a fault in mediakit",
+            why=type(exc).__name__,
+            hint="please report it; `-v` shows where it happened (look for patient data before you share it)",
+        )
+        _say(command, error, as_json=as_json, verbose=0)
+        if verbose:
+            traceback.print_exc(file=sys.stderr)
+        raise typer.Exit(int(Outcome.FAULT)) from exc
+
+
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(command: str, exc: MediakitError, *, as_json: bool, verbose: int) -> None:
+    if as_json:
+        from mediakit.report.json import error_doc, to_json  # noqa: PLC0415 - only when asked for
+
+        sys.stdout.write(to_json(error_doc(command, exc)))
+    from mediakit.report.text import finding_line, shown_name  # noqa: PLC0415
+
+    print(f"error: {shown_name(str(exc))}", file=sys.stderr)
+    for finding in exc.findings:
+        print(f"  {finding_line(finding)}", file=sys.stderr)
+    if exc.hint:
+        print(f"hint: {exc.hint}", file=sys.stderr)
+    if verbose > 1:
+        traceback.print_exception(exc, file=sys.stderr)

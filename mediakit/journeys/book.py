@@ -1,0 +1,73 @@
+"""The book of a journey: every file that was met, and the one fate it ended in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mediakit.findings import Finding, Severity
+from mediakit.outcome import Fate, State
+
+
+class Book:
+    """Collects fates and findings while a journey runs. A file is entered once and settled once."""
+
+    def __init__(self) -> None:
+        self._fates: dict[str, Fate | None] = {}
+        self.findings: list[Finding] = []
+
+    def enter(self, place: str) -> None:
+        """Note that a file was met; its fate is still open."""
+        self._fates.setdefault(place)
+
+    def settle(
+        self, place: str, state: State, finding: Finding | None = None, *, sop_instance: str = ""
+    ) -> None:
+        """Give a file its fate. The finding is moved to the file's place and kept for the report."""
+        because = None if finding is None else finding.moved(place)
+        if because is not None:
+            self.findings.append(because)
+        self._fates[place] = Fate(source=place, state=state, because=because, sop_instance=sop_instance)
+
+    def refuse(self, place: str, findings: Iterable[Finding], *, sop_instance: str = "") -> None:
+        """Settle a file as refused, for the first of the findings that is an error; keep them all."""
+        moved = [finding.moved(place) for finding in findings]
+        because = next((f for f in moved if f.severity is Severity.ERROR), moved[0] if moved else None)
+        self.findings.extend(moved)
+        self._fates[place] = Fate(
+            source=place, state=State.REFUSED, because=because, sop_instance=sop_instance
+        )
+
+    def record(self, fate: Fate) -> None:
+        """Give a file a fate that is already made, without a finding."""
+        self._fates[fate.source] = fate
+
+    def note(self, place: str, findings: Iterable[Finding]) -> None:
+        """Keep findings on a file whose fate is still open."""
+        self.findings.extend(finding.moved(place) for finding in findings)
+
+    def open_places(self) -> tuple[str, ...]:
+        """Return the files that have no fate yet, in the order they were met."""
+        return tuple(place for place, fate in self._fates.items() if fate is None)
+
+    def settle_rest(self, state: State, finding: Finding | None = None) -> None:
+        """Give every file that has no fate yet this one."""
+        for place in self.open_places():
+            because = None if finding is None else finding.moved(place)
+            self._fates[place] = Fate(source=place, state=state, because=because)
+
+    def settled(self) -> tuple[Fate, ...]:
+        """Return the fates given so far, in the order the files were met."""
+        return tuple(fate for fate in self._fates.values() if fate is not None)
+
+    def states(self) -> frozenset[State]:
+        """Return the states met so far."""
+        return frozenset(fate.state for fate in self.settled())
+
+    def fates(self) -> tuple[Fate, ...]:
+        """Return the fate of every file, in the order the files were met.
+
+        Raises AssertionError when a file was left without one: that is a fault of ours, never passed over.
+        """
+        if left := self.open_places():
+            raise AssertionError(f"{len(left)} files were left without a fate")
+        return self.settled()

@@ -1,0 +1,51 @@
+"""Which profiles would take the instances of some sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mediakit.dicom.header import Scanner
+from mediakit.errors import SourceError
+from mediakit.events import Listener, silence
+from mediakit.journeys.book import Book
+from mediakit.journeys.scan import scan
+from mediakit.journeys.sources import Sources
+from mediakit.outcome import Fate, Outcome
+from mediakit.profile.fit import Fit, fit
+from mediakit.profile.model import Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """The fit of every profile, best first, and what became of the files that hold no instance."""
+
+    instances: int
+    fits: tuple[Fit, ...]
+    left_out: tuple[Fate, ...]
+    outcome: Outcome
+
+
+def fit_sources(paths: Sequence[Path], profiles: Sequence[Profile], tell: Listener = silence) -> Fitted:
+    """Scan the sources and fit their instances to every profile.
+
+    The outcome is GOOD when some profile takes all instances, as they are or after a lossless
+    conversion; FINDINGS when none does or a file could not be read. Raises SourceError when the
+    sources hold no instance.
+    """
+    book = Book()
+    tags = {key.tag for profile in profiles for key in profile.keys}
+    with Sources(paths) as sources:
+        instances = scan(sources, Scanner(tags), book, tell)
+    if not instances:
+        raise SourceError("no DICOM instance found", where=", ".join(str(path) for path in paths))
+    fits = fit(instances, profiles)
+    taken = any(not one.refused for one in fits)
+    lost = any(not state.is_good for state in book.states())
+    return Fitted(
+        instances=len(instances),
+        fits=fits,
+        left_out=book.settled(),
+        outcome=Outcome.GOOD if taken and not lost else Outcome.FINDINGS,
+    )

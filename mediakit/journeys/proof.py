@@ -1,0 +1,138 @@
+"""After writing: open the image again with the reader's eyes and compare every byte by SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mediakit.dicom.instance import EXPLICIT_VR_LITTLE_ENDIAN
+from mediakit.errors import MediakitError
+from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.fileset.decode import decode
+from mediakit.fileset.plan import FileSetPlan
+from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.formats.base import Node, NodeKind, Tree
+from mediakit.formats.registry import open_tree
+
+_BLOCK_BYTES = 1 << 20
+_READERS = 2
+
+CANNOT_OPEN = Rule(
+    id="MK-PRF-001",
+    severity=Severity.ERROR,
+    title="the written image cannot be opened again: {why}",
+    ref="PS3.10 8.6",
+    hint="do not hand it out; write it again on another disk",
+)
+MISSING = Rule(
+    id="MK-PRF-002",
+    severity=Severity.ERROR,
+    title="is not on the written image",
+    ref="PS3.10 8.6",
+    hint="do not hand it out; write it again",
+)
+DIFFERS = Rule(
+    id="MK-PRF-003",
+    severity=Severity.ERROR,
+    title="was read back with other bytes: SHA-256 {found} instead of {expected}",
+    ref="PS3.10 8.6",
+    hint="do not hand it out; check the disk and the memory of this machine",
+)
+DIRECTORY_DIFFERS = Rule(
+    id="MK-PRF-004",
+    severity=Severity.ERROR,
+    title="the DICOMDIR read back is not the one planned: {why}",
+    ref="PS3.3 F.3.2.2",
+    hint="do not hand it out; this is a fault of mediakit, please report it",
+)
+UNEXPECTED = Rule(
+    id="MK-PRF-005",
+    severity=Severity.ERROR,
+    title="is on the written image but was not planned",
+    ref="PS3.10 8.1",
+    hint="do not hand it out; this is a fault of mediakit, please report it",
+)
+
+
+def prove(
+    target: Path, plan: FileSetPlan, sha256: Mapping[str, str], tell: Listener = silence
+) -> tuple[Finding, ...]:
+    """Read the image at `target` and return what is wrong with it; nothing when it is as planned.
+
+    The DICOMDIR is decoded from the image and its tree compared with the plan; every file it references,
+    and every other file, is hashed and compared with `sha256` (hex, by path), taken from the source bytes.
+    """
+    tell(PhaseStarted("proof", total=sum(file.size for file in plan.files), unit="bytes"))
+    try:
+        tree = open_tree(target)
+    except MediakitError as exc:
+        return (CANNOT_OPEN.at(why=exc.why or exc.what),)
+    try:
+        findings = (*_prove_directory(tree, plan), *_prove_files(tree, sha256, tell))
+    finally:
+        tree.close()
+    tell(PhaseEnded("proof"))
+    return findings
+
+
+def _prove_directory(tree: Tree, plan: FileSetPlan) -> Iterator[Finding]:
+    where = Where(path="DICOMDIR")
+    node = tree.find("DICOMDIR")
+    if node is None:
+        yield MISSING.at(where)
+        return
+    with tree.open(node) as stream:
+        data = stream.read(len(plan.dicomdir) + 1)
+    if data != plan.dicomdir:
+        yield DIRECTORY_DIFFERS.at(where, why="its bytes differ")
+    decoded = decode(data)
+    for finding in decoded.findings:
+        yield DIRECTORY_DIFFERS.at(where, why=f"{finding.rule.id} {finding.text}")
+    if decoded.directory != plan.directory:
+        yield DIRECTORY_DIFFERS.at(where, why="its records differ")
+    referenced = [record.reference for record in decoded.directory.walk() if record.reference is not None]
+    planned = {str(file.file_id): file.instance for file in plan.files}
+    if len(referenced) != len(planned):
+        yield DIRECTORY_DIFFERS.at(where, why=f"{len(referenced)} references for {len(planned)} instances")
+    for reference in referenced:
+        instance = planned.get(str(reference.file_id))
+        if instance is None:
+            yield DIRECTORY_DIFFERS.at(where, why=f"{reference.file_id} was not planned")
+        elif reference.sop_instance != instance.sop_instance:
+            yield DIRECTORY_DIFFERS.at(where, why=f"{reference.file_id} has another SOP Instance UID")
+        elif reference.transfer_syntax != (instance.transfer_syntax or EXPLICIT_VR_LITTLE_ENDIAN):
+            yield DIRECTORY_DIFFERS.at(where, why=f"{reference.file_id} has another Transfer Syntax UID")
+
+
+def _prove_files(tree: Tree, sha256: Mapping[str, str], tell: Listener) -> Iterator[Finding]:
+    nodes = {node.path: node for node in tree.walk() if node.kind is NodeKind.FILE}
+    for path in nodes.keys() - sha256.keys() - {"DICOMDIR"}:
+        yield UNEXPECTED.at(Where(path=path))
+    for path in sha256.keys() - nodes.keys():
+        yield MISSING.at(Where(path=path))
+    wanted = [node for path, node in nodes.items() if path in sha256]
+
+    def check(node: Node) -> Finding | None:
+        found = _sha256(tree, node)
+        if found == sha256[node.path]:
+            return None
+        return DIFFERS.at(Where(path=node.path), found=found, expected=sha256[node.path])
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        for node, finding in zip(wanted, pool.map(check, wanted), strict=True):
+            tell(Advanced(node.size))
+            if finding is not None:
+                yield finding
+
+
+def _sha256(tree: Tree, node: Node) -> str:
+    digest = hashlib.sha256()
+    try:
+        with tree.open(node) as stream:
+            while block := stream.read(_BLOCK_BYTES):
+                digest.update(block)
+    except (MediakitError, OSError) as exc:
+        return f"unreadable ({exc})"
+    return digest.hexdigest()

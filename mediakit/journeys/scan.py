@@ -1,0 +1,146 @@
+"""Source -> instances, and one fate for every file that does not go on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from mediakit.dicom.header import Scanner
+from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance
+from mediakit.errors import SourceError
+from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.findings import Finding, Rule, Severity
+from mediakit.formats.base import Node, NodeKind, Tree
+from mediakit.journeys.book import Book
+from mediakit.journeys.sources import Sources, shown
+from mediakit.outcome import State
+
+LINK = Rule(
+    id="MK-SRC-101",
+    severity=Severity.ERROR,
+    title="a symbolic link is not followed",
+    ref="PS3.10 8.2",
+    hint="give the folder or file it points to as a source of its own",
+)
+SPECIAL = Rule(
+    id="MK-SRC-102",
+    severity=Severity.ERROR,
+    title="not a regular file (a device, pipe or socket)",
+    ref="PS3.10 7",
+    hint="remove it from the source",
+)
+CANNOT_READ = Rule(
+    id="MK-SRC-103",
+    severity=Severity.ERROR,
+    title="cannot be read: {why}",
+    ref="PS3.10 7",
+    hint="check the permissions, or try another copy of the medium",
+)
+DIRECTORY = Rule(
+    id="MK-SRC-104",
+    severity=Severity.NOTE,
+    title="the DICOMDIR of the source; the new file-set gets its own",
+    ref="PS3.10 8.6",
+)
+SAME_BYTES = Rule(
+    id="MK-SRC-105",
+    severity=Severity.NOTE,
+    title="the same SOP Instance with the same bytes as {first}",
+    ref="PS3.10 7",
+)
+OTHER_BYTES = Rule(
+    id="MK-SRC-106",
+    severity=Severity.ERROR,
+    title="SOP Instance UID {uid} is also that of {other}, whose bytes differ",
+    ref="PS3.3 F.3.2.2",
+    hint="find out which one is right and remove the other from the source",
+)
+
+
+def scan(sources: Sources, scanner: Scanner, book: Book, tell: Listener = silence) -> list[Instance]:
+    """Read the header of every file in the sources, settle duplicates, return the instances that go on.
+
+    Every file met is entered in the book; those that do not go on are settled. Loads no pixel data.
+    """
+    instances: list[Instance] = []
+    tell(PhaseStarted("scan"))
+    for source, tree, node in sources.walk():
+        place = shown(source, node.path)
+        book.enter(place)
+        if node.kind is NodeKind.FILE:
+            instance = _scan_file(tree, node, scanner, source, book)
+            if instance is not None:
+                instances.append(instance)
+        else:
+            book.settle(place, State.UNREADABLE, _unopened(node))
+        tell(Advanced())
+    instances = _without_duplicates(instances, sources, book)
+    tell(PhaseEnded("scan"))
+    return instances
+
+
+def _scan_file(tree: Tree, node: Node, scanner: Scanner, source: str, book: Book) -> Instance | None:
+    try:
+        with tree.open(node) as stream:
+            result = scanner.read(stream, node.size, source, node.path)
+    except (SourceError, OSError) as exc:
+        book.settle(shown(source, node.path), State.UNREADABLE, CANNOT_READ.at(why=_why(exc)))
+        return None
+    if not isinstance(result, Instance):
+        book.settle(shown(source, node.path), result.state, result.finding)
+        return None
+    if result.sop_class == MEDIA_STORAGE_DIRECTORY:
+        book.settle(shown(source, node.path), State.EXCLUDED, DIRECTORY.at())
+        return None
+    return result
+
+
+def _unopened(node: Node) -> Finding:
+    if node.kind is NodeKind.LINK:
+        return LINK.at()
+    if node.kind is NodeKind.SPECIAL:
+        return SPECIAL.at()
+    return CANNOT_READ.at(why=node.why or "unknown reason")
+
+
+def _why(exc: SourceError | OSError) -> str:
+    if isinstance(exc, SourceError):
+        return exc.why or exc.what
+    return exc.strerror or type(exc).__name__
+
+
+def _without_duplicates(instances: list[Instance], sources: Sources, book: Book) -> list[Instance]:
+    """Keep one of several files with one SOP Instance UID when all have the same bytes, else none."""
+    by_uid: dict[str, list[Instance]] = {}
+    for instance in instances:
+        by_uid.setdefault(instance.sop_instance, []).append(instance)
+    if len(by_uid) == len(instances):
+        return instances
+    kept: list[Instance] = []
+    for twins in by_uid.values():
+        kept.extend(twins if len(twins) == 1 else _settle_twins(twins, sources, book))
+    return kept
+
+
+def _settle_twins(twins: Sequence[Instance], sources: Sources, book: Book) -> Sequence[Instance]:
+    uid = twins[0].sop_instance
+    places = [shown(twin.source, twin.path) for twin in twins]
+    try:
+        digests = {_sha256(twin, sources) for twin in twins}
+    except (SourceError, OSError) as exc:
+        for place in places:
+            book.settle(place, State.UNREADABLE, CANNOT_READ.at(why=_why(exc)), sop_instance=uid)
+        return ()
+    if len(digests) == 1:
+        for place in places[1:]:
+            book.settle(place, State.DUPLICATE, SAME_BYTES.at(first=places[0]), sop_instance=uid)
+        return twins[:1]
+    for place in places:
+        other = next(name for name in places if name != place)
+        book.settle(place, State.REFUSED, OTHER_BYTES.at(uid=uid, other=other), sop_instance=uid)
+    return ()
+
+
+def _sha256(instance: Instance, sources: Sources) -> str:
+    with sources.open(instance) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,44 @@
+"""Converted instances wait here, in files with neutral names, until the image is written."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from mediakit.dicom.instance import Instance
+
+SPOOL = "\0spool"  # the source name of a spooled instance: no path can be spelled like this
+
+
+class Spool:
+    """A private folder, made at the first `keep` and removed at the end. Use as a context manager."""
+
+    def __init__(self) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def keep(self, data: bytes) -> str:
+        """Write the bytes to a new file and return its name, to be the `path` of an Instance."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="mediakit-")
+        self._count += 1
+        name = f"{self._count:06d}"
+        (Path(self._folder.name) / name).write_bytes(data)
+        return name
+
+    def open(self, instance: Instance) -> BinaryIO:
+        """Open the file of a spooled instance."""
+        if self._folder is None:
+            raise FileNotFoundError(instance.path)
+        return (Path(self._folder.name) / instance.path).open("rb")

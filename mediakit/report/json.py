@@ -1,0 +1,143 @@
+"""Results as one JSON document, `"schema": "mediakit/report/1"`. Its shape is the structs in this file."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from mediakit.errors import MediakitError
+from mediakit.findings import Finding, tag_text
+from mediakit.outcome import Fate, Outcome, Result
+
+SCHEMA = "mediakit/report/1"
+
+
+class FindingDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One finding: rule id, severity, sentence, clause, place, and what to do."""
+
+    rule: str
+    severity: str
+    text: str
+    ref: str
+    hint: str = ""
+    path: str = ""
+    tag: str = ""
+    record: int | None = None
+
+
+class FateDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one input file. `file_id` has "/" between components."""
+
+    source: str
+    state: str
+    file_id: str = ""
+    sop_instance_uid: str = ""
+    sha256: str = ""
+    because: str = ""  # id of the rule that decided
+
+
+class ReportDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole report of a journey."""
+
+    journey: str
+    subject: str
+    outcome: str
+    exit_code: int
+    counts: dict[str, int]
+    figures: dict[str, str | int | float]
+    findings: list[FindingDoc]
+    files: list[FateDoc]
+    schema: Literal["mediakit/report/1"] = SCHEMA
+
+
+def finding_doc(finding: Finding) -> FindingDoc:
+    """Return a finding as the JSON document shows it."""
+    where = finding.where
+    return FindingDoc(
+        rule=finding.rule.id,
+        severity=finding.severity.value,
+        text=finding.text,
+        ref=finding.ref,
+        hint=finding.rule.hint,
+        path=where.path,
+        tag="" if where.tag is None else tag_text(where.tag),
+        record=where.record,
+    )
+
+
+def _fate_doc(fate: Fate) -> FateDoc:
+    return FateDoc(
+        source=fate.source,
+        state=fate.state.value,
+        file_id=fate.became,
+        sop_instance_uid=fate.sop_instance,
+        sha256=fate.sha256,
+        because="" if fate.because is None else fate.because.rule.id,
+    )
+
+
+def report_doc(result: Result) -> ReportDoc:
+    """Return a result as the value that is written as JSON."""
+    return ReportDoc(
+        journey=result.journey,
+        subject=result.report.subject,
+        outcome=result.outcome.word,
+        exit_code=int(result.outcome),
+        counts={state.value: count for state, count in sorted(result.counts().items())},
+        figures=dict(result.figures),
+        findings=[finding_doc(finding) for finding in result.report.findings],
+        files=[_fate_doc(fate) for fate in result.fates],
+    )
+
+
+def to_json(document: object) -> str:
+    """Return any document of ours as JSON text with a final newline.
+
+    Names that are not UTF-8 on disk come in as lone surrogates; they leave as backslash escapes.
+    """
+    text = msgspec.json.encode(_clean(msgspec.to_builtins(document)))
+    return msgspec.json.format(text, indent=2).decode() + "\n"
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {key: _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    return value
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the report document."""
+    return msgspec.json.schema(ReportDoc)
+
+
+class ErrorDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """What is printed instead of a report when a journey could not go on at all."""
+
+    journey: str
+    outcome: str
+    exit_code: int
+    error: str
+    where: str
+    why: str
+    hint: str
+    findings: list[FindingDoc]
+    schema: Literal["mediakit/error/1"] = "mediakit/error/1"
+
+
+def error_doc(journey: str, exc: MediakitError) -> ErrorDoc:
+    """Return an error as the value that is written as JSON."""
+    return ErrorDoc(
+        journey=journey,
+        outcome=Outcome(exc.exit_code).word,
+        exit_code=exc.exit_code,
+        error=exc.what,
+        where=exc.where,
+        why=exc.why,
+        hint=exc.hint,
+        findings=[finding_doc(finding) for finding in exc.findings],
+    )

@@ -1,0 +1,96 @@
+"""Results as text for a person. Pure: Result in, str out; the caller prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from mediakit.findings import Finding, Report, Severity
+from mediakit.outcome import Fate, Result, State
+
+_LISTED = 40  # what a terminal shows of a long list; the JSON report has it all
+
+
+def shown_name(text: str) -> str:
+    """Return a path or value safe to print on one line: control characters and odd bytes as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
+    )
+
+
+def finding_line(finding: Finding) -> str:
+    """Return a finding on one line: severity, place, rule, sentence, clause."""
+    where = shown_name(str(finding.where))
+    place = f"  {where}" if where else ""
+    return f"{finding.severity.value}: {finding.rule.id}{place}  {shown_name(finding.text)} ({finding.ref})"
+
+
+def size_text(size_bytes: int) -> str:
+    """Return a size as people say it, in decimal units as media are sold."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.2f} GB"
+
+
+def findings_text(report: Report, *, least: Severity = Severity.WARNING) -> Iterator[str]:
+    """Yield the findings at or above a severity, grouped by rule when a rule is met very often."""
+    shown = [finding for finding in report.findings if finding.severity.rank >= least.rank]
+    by_rule: dict[str, list[Finding]] = {}
+    for finding in shown:
+        by_rule.setdefault(finding.rule.id, []).append(finding)
+    for group in by_rule.values():
+        listed = group if len(group) <= _LISTED else group[:3]
+        yield from (finding_line(finding) for finding in listed)
+        if len(listed) < len(group):
+            yield f"  ... and {len(group) - len(listed)} more {group[0].rule.id} (`--report FILE.json` has all)"
+        if hint := group[0].rule.hint:
+            yield f"hint: {hint}"
+
+
+def _fate_line(fate: Fate) -> str:
+    became = f" -> {fate.became}" if fate.became else ""
+    because = f"  {fate.because.rule.id} {shown_name(fate.because.text)}" if fate.because else ""
+    return f"  {fate.state.value:<10} {shown_name(fate.source)}{became}{because}"
+
+
+def _listed(fates: Iterable[Fate], *, everything: bool) -> Iterator[str]:
+    by_state: dict[State, list[Fate]] = {}
+    for fate in fates:
+        by_state.setdefault(fate.state, []).append(fate)
+    for state in State:
+        group = by_state.get(state, [])
+        if not group:
+            continue
+        quiet = state in {State.WRITTEN, State.PLANNED, State.WITHHELD} and not everything
+        if quiet:
+            yield f"  {state.value:<10} {len(group)} files"
+            continue
+        listed = group if everything or len(group) <= _LISTED else group[:_LISTED]
+        yield from (_fate_line(fate) for fate in listed)
+        if len(listed) < len(group):
+            yield f"  {state.value:<10} ... and {len(group) - len(listed)} more"
+
+
+def burn_text(result: Result, *, everything: bool = False) -> str:
+    """Return the summary of a burn: what became of the files, the figures, and the outcome."""
+    figures = result.figures
+    lines = [f"{figures.get('profile', '')}  {figures.get('target', '')}".strip()]
+    lines += _listed(result.fates, everything=everything)
+    if "needs_bytes" in figures:
+        lines.append(_capacity_line(result))
+    if proof := figures.get("proof"):
+        lines.append(f"  proof      {proof}")
+    lines.append(f"outcome: {result.outcome.word} (exit code {int(result.outcome)})")
+    return "\n".join(lines) + "\n"
+
+
+def _capacity_line(result: Result) -> str:
+    needs = int(result.figures["needs_bytes"])
+    holds = int(result.figures.get("capacity_bytes", 0))
+    medium = result.figures.get("medium", "")
+    limit = f" of {size_text(holds)}" if holds else ""
+    return f"  size       {size_text(needs)}{limit} on {medium}"
