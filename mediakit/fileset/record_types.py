@@ -1,4 +1,4 @@
-"""What PS3.3 Annex F says of directory records: types, keys, the type of each SOP class, what stands below what.
+"""What PS3.3 Annex F says of directory records: types and their keys, SOP classes, what stands below what.
 
 Everything here is a constant made from `record_table`. There is no fallback type: a SOP class that is not in
 `RECORD_TYPE_OF` has no record type in the standard, and its instance cannot stand in a directory.
