@@ -65,7 +65,8 @@ def fit(
         catalogue = load_catalogue(profile_paths(profiles or [], config))
         with listener(progress, quiet=as_json) as tell:
             fitted = fit_sources(src, tuple(catalogue.profiles.values()), tell)
-        _print(fit_doc(fitted) if as_json else fit_text(fitted), as_json=as_json)
+        make = fit_doc if as_json else fit_text
+        _print(make(fitted.fits, fitted.instances, fitted.left_out), as_json=as_json)
         raise typer.Exit(int(fitted.outcome))
 
 

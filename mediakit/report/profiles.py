@@ -1,0 +1,172 @@
+"""Profiles, and how instances fit them, as text and as JSON documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from mediakit.dicom.uids import class_name, syntax_name
+from mediakit.findings import tag_text
+from mediakit.outcome import Fate
+from mediakit.profile.fit import Fit
+from mediakit.profile.load import Catalogue
+from mediakit.profile.model import ImageRule, KeyRule, Profile, SopRule, When
+from mediakit.report.text import shown_name
+
+_OBSTACLES = 3  # shown per profile on a terminal
+
+
+def list_doc(catalogue: Catalogue) -> dict[str, Any]:
+    """Return every profile with the fields that a list needs."""
+    return {
+        "schema": "mediakit/profiles/1",
+        "profiles": [
+            {
+                "id": profile.id,
+                "title": profile.title,
+                "kind": profile.kind.value,
+                "base": profile.base,
+                "source": profile.source,
+                "medium": profile.medium.id,
+                "roles": [role.value for role in profile.roles],
+                "security": profile.security.value,
+                "file": catalogue.origins[profile.id],
+            }
+            for profile in catalogue.profiles.values()
+        ],
+    }
+
+
+def list_text(catalogue: Catalogue) -> str:
+    """Return one line per profile: identifier, medium, roles, title."""
+    width = max((len(name) for name in catalogue.profiles), default=0)
+    lines = [
+        f"{profile.id:<{width}}  {profile.medium.id:<11}  {' '.join(profile.roles):<11}  {profile.title}"
+        for profile in catalogue.profiles.values()
+    ]
+    return "\n".join([*lines, f"{len(lines)} profiles", ""])
+
+
+def show_doc(profile: Profile) -> dict[str, Any]:
+    """Return a profile whole, with tags written as "(gggg,eeee)"."""
+    return {"schema": "mediakit/profile/1", **_tags_spelled(msgspec.to_builtins(profile))}
+
+
+def _tags_spelled(value: Any, name: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _tags_spelled(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_tags_spelled(item, name) for item in value]
+    is_tag = name in {"tag", "tags", "parent", "other", "sequence"} and isinstance(value, int)
+    return tag_text(value) if is_tag else value
+
+
+def show_text(profile: Profile) -> str:
+    """Return a profile as a page for a person."""
+    medium = profile.medium
+    lines = [
+        f"{profile.id}: {profile.title}",
+        f"source:       {profile.source}" + (f", on the base of {profile.base}" if profile.base else ""),
+        f"medium:       {medium.title} ({medium.annex}); {' or '.join(medium.file_systems)}",
+        f"images:       {', '.join(medium.images) or 'none'}; a folder can always be written",
+        f"roles:        {', '.join(profile.roles)}",
+        f"security:     {profile.security.value}",
+        f"sessions:     {profile.sessions.value}",
+        f"DICOMDIR:     {'mandatory' if profile.dicomdir.mandatory else 'optional'}",
+        "SOP classes and transfer syntaxes:",
+        *_sop_lines(profile.sop),
+    ]
+    if profile.keys:
+        lines += ["additional directory keys:", *(_key_line(key) for key in profile.keys)]
+    if profile.images or profile.items:
+        lines += ["values of instances:", *(_image_line(rule) for rule in profile.images)]
+        lines += [
+            f"  items of {tag_text(rule.sequence)} have {', '.join(map(tag_text, rule.tags))}{_when(rule.when)}"
+            for rule in profile.items
+        ]
+    if icon := profile.icon:
+        need = "required" if icon.required else "optional"
+        lines.append(f"icon: {need} in {', '.join(icon.records)}, {icon.columns} x {icon.rows}, {icon.bits_stored} bit")
+    if profile.note:
+        lines.append(f"note: {profile.note}")
+    lines += [f"unconfirmed: {point}" for point in profile.unconfirmed]
+    return "\n".join([*lines, ""])
+
+
+def _sop_lines(rules: Sequence[SopRule]) -> Iterator[str]:
+    for rule in rules:
+        names = ", ".join(name if name.startswith("*") else class_name(name) for name in rule.classes)
+        only = f" ({' or '.join(rule.photometric)})" if rule.photometric else ""
+        yield f"  {names}{only}"
+        for uid in rule.syntaxes:
+            name = "as the conformance statement lists" if uid == "*" else syntax_name(uid)
+            yield f"    {name}: FSC {rule.fsc}, FSR {rule.fsr}, FSU {rule.fsu}"
+
+
+def _key_line(key: KeyRule) -> str:
+    inside = f" in {tag_text(key.parent)}" if key.parent is not None else ""
+    condition = "" if key.condition == "always" else f", {key.condition}"
+    return f"  {', '.join(key.records)}: {tag_text(key.tag)}{inside}, Type {key.type}{condition}"
+
+
+def _image_line(rule: ImageRule) -> str:
+    classes = ", ".join(class_name(uid) for uid in rule.classes)
+    values = f" {', '.join(rule.values)}" if rule.values else ""
+    if rule.other is not None:
+        values = f" {tag_text(rule.other)}{rule.plus:+d}" if rule.plus else f" {tag_text(rule.other)}"
+    return f"  {classes}: {tag_text(rule.tag)} {rule.op}{values}{_when(rule.when)}"
+
+
+def _when(when: When | None) -> str:
+    if when is None:
+        return ""
+    relation = "is not" if when.negate else "is"
+    return f", when {tag_text(when.tag)} {relation} {' or '.join(when.values)}"
+
+
+def fit_doc(fits: Sequence[Fit], instances: int, left_out: Sequence[Fate]) -> dict[str, Any]:
+    """Return the fit of every profile, best first, and the files that are no instance."""
+    return {
+        "schema": "mediakit/fit/1",
+        "instances": instances,
+        "profiles": [msgspec.to_builtins(one) for one in fits],
+        "left_out": [
+            {"source": fate.source, "state": fate.state.value, "because": fate.because.rule.id if fate.because else ""}
+            for fate in left_out
+        ],
+    }
+
+
+def fit_text(fits: Sequence[Fit], instances: int, left_out: Sequence[Fate]) -> str:
+    """Return which profiles take the instances as they are, and what stands in the way of the others."""
+    lines = [f"{instances} instances", "", "as they are:"]
+    lines += [f"  {one.profile_id:<30} {one.title}" for one in fits if one.takes_all_as_is] or ["  none"]
+    convertible = [one for one in fits if not one.takes_all_as_is and not one.refused]
+    lines += ["", "after a lossless conversion:"]
+    lines += [f"  {one.profile_id:<30} {one.convertible} to convert" for one in convertible] or ["  none"]
+    lines += ["", "not as a whole:"]
+    for one in fits:
+        if one.refused:
+            lines.append(f"  {one.profile_id:<30} {one.refused} refused")
+            lines += [
+                f"      {obstacle.count} x {obstacle.rule_id} {shown_name(obstacle.text)}"
+                for obstacle in one.obstacles[:_OBSTACLES]
+            ]
+    if left_out:
+        lines += ["", "no instances:"]
+        lines += [f"  {fate.state.value:<10} {shown_name(fate.source)}" for fate in left_out]
+    return "\n".join([*lines, ""])
+
+
+def check_doc(name: str, faults: Sequence[str]) -> dict[str, Any]:
+    """Return the faults of a profile file."""
+    return {"schema": "mediakit/profile-check/1", "file": name, "sound": not faults, "faults": list(faults)}
+
+
+def check_text(name: str, faults: Sequence[str]) -> str:
+    """Return the faults of a profile file, one a line, or that it is sound."""
+    if not faults:
+        return f"{shown_name(name)}: sound\n"
+    return "".join(f"{shown_name(name)}: {fault}\n" for fault in faults)
