@@ -1,0 +1,161 @@
+"""Time mediakit beside its peers, in turn, in one run: `python benchmarks/run.py [--work DIR] [--rounds 5]`.
+
+Prints whole-process figures (interpreter start included): median wall seconds, the ratio to the peer round by
+round (median), peak memory. Peers: `dcmgpdir` (DCMTK) for scan + judge + DICOMDIR, `genisoimage` for mastering.
+Caches are warm: every command runs once before it counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from make_workload import make  # type: ignore[import-not-found,unused-ignore]
+
+_MEDIAKIT = (sys.executable, "-m", "mediakit")
+
+
+@dataclass
+class Command:
+    """A command to time: a name, its words, and what to clear away before each run."""
+
+    name: str
+    words: Sequence[str]
+    cwd: Path
+    leaves: Path | None = None
+    walls: list[float] = field(default_factory=list)
+    peak_mib: float = 0.0
+
+    def run(self) -> float:
+        """Run once and return the wall seconds; the exit code must be 0."""
+        if self.leaves is not None and self.leaves.exists():
+            shutil.rmtree(self.leaves) if self.leaves.is_dir() else self.leaves.unlink()
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            self.words, cwd=self.cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{self.name} ended with {process.returncode}: {' '.join(self.words)}")
+        self.peak_mib = max(self.peak_mib, usage.ru_maxrss / 1024)
+        return wall
+
+
+def compare(title: str, ours: Sequence[Command], peer: Command | None, rounds: int) -> None:
+    """Run all in turn, round by round, and print a table row for each."""
+    everyone = [*([peer] if peer else []), *ours]
+    for command in everyone:
+        command.run()
+    for _ in range(rounds):
+        for command in everyone:
+            command.walls.append(command.run())
+    for command in everyone:
+        median = statistics.median(command.walls)
+        ratio = "1"
+        if peer is None:
+            ratio = "-"
+        elif command is not peer:
+            pairs = zip(command.walls, peer.walls, strict=True)
+            ratio = f"{statistics.median(mine / theirs for mine, theirs in pairs):.2f}"
+        spread = f"{min(command.walls):.2f}-{max(command.walls):.2f}"
+        print(
+            f"| {title} | {command.name} | {median:.2f} ({spread}) | {ratio} | {command.peak_mib:.0f} |",
+            flush=True,
+        )
+
+
+def _burn(name: str, source: Path, work: Path, *more: str) -> Command:
+    out = work / "out.iso"
+    words = (
+        *_MEDIAKIT,
+        "burn",
+        str(source),
+        "-p",
+        "STD-GEN-CD",
+        "--capacity",
+        "100GB",
+        "-o",
+        str(out),
+        "-q",
+        *more,
+    )
+    return Command(name, words, work, out)
+
+
+def _dcmgpdir(source: Path, work: Path) -> Command:
+    words = ("dcmgpdir", "+r", "+D", str(work / "DICOMDIR"), "+id", str(source))
+    return Command("dcmgpdir", words, source, work / "DICOMDIR")
+
+
+def _genisoimage(source: Path, work: Path) -> Command:
+    words = ("genisoimage", "-quiet", "-iso-level", "1", "-o", str(work / "peer.iso"), str(source))
+    return Command("genisoimage", words, work, work / "peer.iso")
+
+
+def _workload(work: Path, name: str, shape: str) -> Path:
+    folder = work / name
+    if not folder.exists():
+        make(folder, shape)
+    return folder
+
+
+def main() -> None:
+    """Run every comparison that was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path(__file__).parent / "work")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", choices=("directory", "iso", "growth", "start"), default=None)
+    given = parser.parse_args()
+    given.work.mkdir(parents=True, exist_ok=True)
+    work = given.work.resolve()
+    parts: dict[str, Callable[[Path, int], None]] = {
+        "start": start, "directory": directory, "iso": iso, "growth": growth,
+    }  # fmt: skip
+    print("| workload | command | wall s, median (range) | ratio to peer | peak MiB |\n|---|---|---|---|---|")
+    for name, part in parts.items():
+        if given.only in {None, name}:
+            part(work, given.rounds)
+
+
+def start(work: Path, rounds: int) -> None:
+    """Time the start of the command line."""
+    compare("start", [Command("mediakit --help", (*_MEDIAKIT, "--help"), work)], None, rounds)
+
+
+def directory(work: Path, rounds: int) -> None:
+    """Scan + judge + DICOMDIR, beside dcmgpdir."""
+    for shape in ("ct2000", "small20k", "series20k"):
+        source = _workload(work, shape, shape)
+        few = min(rounds, 3) if shape == "series20k" else rounds  # the peer takes minutes there
+        compare(shape, [_burn("burn --dry-run", source, work, "--dry-run")], _dcmgpdir(source, work), few)
+
+
+def iso(work: Path, rounds: int) -> None:
+    """The whole burn to an ISO image, beside genisoimage, which neither judges nor syncs."""
+    for shape in ("ct2000", "small20k"):
+        source = _workload(work, shape, shape)
+        ours = [_burn("burn", source, work), _burn("burn --no-proof", source, work, "--no-proof")]
+        compare(shape, ours, _genisoimage(source, work), rounds)
+
+
+def growth(work: Path, rounds: int) -> None:
+    """Scan + judge + DICOMDIR for growing series: the time per file must stay the same."""
+    for count in (12_500, 25_000, 50_000, 100_000):
+        source = _workload(work, f"series{count}", f"series:{count}")
+        compare(
+            f"series of {count}", [_burn("burn --dry-run", source, work, "--dry-run")], None, min(rounds, 3)
+        )
+
+
+if __name__ == "__main__":
+    main()
