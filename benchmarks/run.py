@@ -1,7 +1,7 @@
 """Time mediakit beside its peers, in turn, in one run: `python benchmarks/run.py [--work DIR] [--rounds 5]`.
 
 Prints whole-process figures (interpreter start included): median wall seconds, the ratio to the peer round by
-round (median), peak memory. Peers: `dcmgpdir` (DCMTK) for scan + judge + DICOMDIR, `genisoimage` for mastering.
+round (median), peak memory. Peers: `dcmgpdir` (DCMTK) for scan + judge + DICOMDIR, `genisoimage` for images.
 Caches are warm: every command runs once before it counts.
 """
 
@@ -141,7 +141,7 @@ def directory(work: Path, rounds: int) -> None:
 
 
 def iso(work: Path, rounds: int) -> None:
-    """The whole burn to an ISO image, beside genisoimage, which neither judges nor syncs."""
+    """Time the whole burn to an ISO image, beside genisoimage, which neither judges nor syncs."""
     for shape in ("ct2000", "small20k"):
         source = _workload(work, shape, shape)
         ours = [_burn("burn", source, work), _burn("burn --no-proof", source, work, "--no-proof")]
