@@ -1,0 +1,117 @@
+"""What the header scan had to tolerate in a file, as findings.
+
+A file without sound meta information is no DICOM File of PS3.10: it cannot go on a medium as it is, but
+its data set can be written anew.
+"""
+
+from __future__ import annotations
+
+from mediakit.dicom.instance import Instance, Note
+from mediakit.findings import Finding, Rule, Severity, Where
+
+SOP_INSTANCE = 0x00080018
+_REWRITE = "`--convert lossless` writes the instance anew, with preamble and file meta information"
+
+NO_META = Rule(
+    id="MK-PRO-060",
+    severity=Severity.ERROR,
+    title="the file is a bare data set: it has no file meta information",
+    ref="PS3.10 7.1",
+    hint=_REWRITE,
+)
+NO_PREAMBLE = Rule(
+    id="MK-PRO-061",
+    severity=Severity.ERROR,
+    title="the file has no preamble and no DICM prefix",
+    ref="PS3.10 7.1",
+    hint=_REWRITE,
+)
+BAD_META = Rule(
+    id="MK-PRO-062",
+    severity=Severity.ERROR,
+    title="the file meta information is incomplete or wrong",
+    ref="PS3.10 7.1",
+    hint=_REWRITE,
+)
+REWRITTEN = Rule(
+    id="MK-PRO-063",
+    severity=Severity.NOTE,
+    title="the file is no DICOM File as it stands: it will be written anew, as {target}",
+    ref="PS3.10 7.1",
+)
+UID_MISMATCH = Rule(
+    id="MK-PRO-064",
+    severity=Severity.ERROR,
+    title="the file meta information names another SOP Class or SOP Instance than the data set",
+    ref="PS3.10 7.1",
+    hint="nobody can tell which of the two is meant: fetch the instance again from where it came from",
+)
+TRUNCATED = Rule(
+    id="MK-PRO-065",
+    severity=Severity.ERROR,
+    title="the file ends in the middle of an element",
+    ref="PS3.5 7.1",
+    hint="fetch the instance again from where it came from",
+)
+PREAMBLE_USED = Rule(
+    id="MK-PRO-066",
+    severity=Severity.WARNING,
+    title="the preamble is not empty: the file may also be of another type, even a program",
+    ref="PS3.10 7.5",
+    hint="scan the file for malicious content when its sender is not known to use the preamble",
+)
+TRAILING = Rule(
+    id="MK-PRO-067",
+    severity=Severity.WARNING,
+    title="there are bytes behind the last element",
+    ref="PS3.10 7.2",
+)
+ODD_VR = Rule(
+    id="MK-PRO-068",
+    severity=Severity.NOTE,
+    title="an element has another VR than the dictionary",
+    ref="PS3.6 6",
+)
+NO_INSTANCE_UID = Rule(
+    id="MK-PRO-010",
+    severity=Severity.ERROR,
+    title="the instance has no SOP Instance UID",
+    ref="PS3.3 C.12.1",
+    hint="a directory cannot refer to it: ask the sender for the instance again",
+)
+BAD_INSTANCE_UID = Rule(
+    id="MK-PRO-011",
+    severity=Severity.ERROR,
+    title="the SOP Instance UID is longer than 64 characters or holds others than digits and dots",
+    ref="PS3.5 9.1",
+    hint="a directory cannot refer to it: ask the sender for the instance again",
+)
+
+_REWRITES = {Note.NO_META: NO_META, Note.NO_PREAMBLE: NO_PREAMBLE, Note.BAD_META: BAD_META}
+_REFUSALS = {Note.UID_MISMATCH: UID_MISMATCH, Note.TRUNCATED: TRUNCATED}
+_REMARKS = {Note.PREAMBLE_USED: PREAMBLE_USED, Note.TRAILING: TRAILING, Note.ODD_VR: ODD_VR}
+
+
+def is_uid(uid: str) -> bool:
+    """Return True when a UID has the characters and the length of VR UI."""
+    return 0 < len(uid) <= 64 and uid.isascii() and uid.replace(".", "").isdigit()
+
+
+def refusals(instance: Instance, where: Where) -> list[Finding]:
+    """Return what no conversion mends."""
+    notes = instance.header.notes
+    findings = [rule.at(where) for note, rule in _REFUSALS.items() if note in notes]
+    if not is_uid(instance.sop_instance):
+        rule = BAD_INSTANCE_UID if instance.sop_instance else NO_INSTANCE_UID
+        findings.append(rule.at(Where(path=where.path, tag=SOP_INSTANCE)))
+    return findings
+
+
+def rewrites(instance: Instance, where: Where) -> list[Finding]:
+    """Return what is mended by writing the file anew."""
+    return [rule.at(where) for note, rule in _REWRITES.items() if note in instance.header.notes]
+
+
+def remarks(instance: Instance, where: Where) -> list[Finding]:
+    """Return what stands in nobody's way but should be known."""
+    return [rule.at(where) for note, rule in _REMARKS.items() if note in instance.header.notes]
