@@ -185,11 +185,17 @@ class IconRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class DicomdirRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the profile says of the DICOMDIR. It is Explicit VR Little Endian in every profile."""
+    """What the profile says of the DICOMDIR, its own row of table X.3-1 included.
+
+    It is Media Storage Directory Storage in Explicit VR Little Endian in every profile.
+    """
 
     mandatory: bool = True
     empty_allowed: bool = False
     all_files_referenced: bool = True
+    fsc: Requirement = Requirement.MANDATORY
+    fsr: Requirement = Requirement.MANDATORY
+    fsu: Requirement = Requirement.NOT_DEFINED
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
