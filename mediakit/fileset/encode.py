@@ -144,7 +144,7 @@ def _reference(reference: FileRef) -> bytes:
 
 
 def _keys(keys: tuple[Key, ...], *, above: Tag) -> bytes:
-    """Return the keys as elements. Each tag must be greater than the one before it, the first than `above`."""
+    """Return the keys as elements; their tags must ascend, the first from `above`."""
     parts = []
     for key in keys:
         tag = key.tag

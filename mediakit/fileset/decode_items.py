@@ -1,0 +1,249 @@
+"""The Directory Record Sequence (0004,1220) to raw records: what stands in each item; no offset is followed.
+
+The position only ever moves forward, so the work is linear in the size of the file, whatever it holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from mediakit.dicom.instance import Tag
+from mediakit.fileset.decode_findings import FindingList
+from mediakit.fileset.decode_values import (
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    ITEM,
+    ITEM_END,
+    SEQUENCE_END,
+    UNDEFINED,
+    Source,
+    Unreadable,
+    read_sequence,
+)
+from mediakit.fileset.record import Key
+from mediakit.findings import Rule, Severity, tag_text
+
+#: Bounds for hostile files. The largest media hold some 100,000 records of some 20 elements.
+MAX_RECORDS = 1_000_000
+MAX_ELEMENTS = 4_000
+
+TRUNCATED = Rule(
+    id="MK-DIR-007",
+    severity=Severity.ERROR,
+    title="the directory ends in the middle of a record or element",
+    ref="PS3.5 7.5",
+    hint="the copy is incomplete: read the medium again; the files themselves may be whole",
+)
+LENGTH_WRONG = Rule(
+    id="MK-DIR-008",
+    severity=Severity.ERROR,
+    title="the length of the {what} is wrong; it was read by its content instead",
+    ref="PS3.5 7.5",
+)
+BROKEN_ELEMENT = Rule(
+    id="MK-DIR-010",
+    severity=Severity.ERROR,
+    title="the bytes at {offset} are no element; the rest of the record is left out",
+    ref="PS3.5 7.1",
+)
+LOST_BYTES = Rule(
+    id="MK-DIR-011",
+    severity=Severity.ERROR,
+    title="{count} bytes at {offset} are no directory record and were passed over",
+    ref="PS3.3 F.3.2.2",
+)
+TOO_MUCH = Rule(
+    id="MK-DIR-029",
+    severity=Severity.ERROR,
+    title="there are more than {limit} {what}; the rest was not read",
+    ref="PS3.3 F.3.2.2",
+)
+KEY_ORDER = Rule(
+    id="MK-DIR-031",
+    severity=Severity.WARNING,
+    title="{tag} does not stand in ascending order, or stands twice; the first one counts",
+    ref="PS3.5 7.1",
+)
+
+# Elements that make the tree and the reference; all others are keys.
+_STRUCTURE = frozenset(
+    {0x00041400, 0x00041410, 0x00041420, 0x00041430, 0x00041500, 0x00041504, 0x00041510, 0x00041511}
+    | {0x00041512, 0x0004151A, 0x00041600}
+)
+
+
+_ITEM_OR_END = frozenset({ITEM, SEQUENCE_END})
+
+
+class _Closed(Enum):
+    """What ended the elements of an item."""
+
+    BY_LENGTH = auto()
+    BY_DELIMITER = auto()
+    BY_NEXT = auto()  # the next item, or the end of the sequence, where an element should be
+
+
+@dataclass(slots=True)
+class RawRecord:
+    """One item of the sequence. `fields` holds the elements of structure by tag, in little endian."""
+
+    start: int
+    fields: dict[Tag, bytes] = field(default_factory=dict)
+    keys: list[Key] = field(default_factory=list)
+    is_ordered: bool = True
+
+    def number(self, tag: Tag) -> int:
+        """Return a value of structure as a number; 0 when it is absent."""
+        return int.from_bytes(self.fields.get(tag, b"")[:4], "little")
+
+    @property
+    def type(self) -> str:
+        """Return the Directory Record Type without padding; "" when absent."""
+        return self.fields.get(0x00041430, b"").strip(b" \0").decode("latin-1")
+
+
+def read_records(source: Source, pos: int, length: int, findings: FindingList) -> tuple[list[RawRecord], int]:
+    """Return the records of a sequence that begins at `pos`, in the order of the file, and where it ends.
+
+    An item or a sequence whose length is wrong is read by its content. After bytes that are nothing, reading
+    goes on at the next item that begins as a record does.
+    """
+    return _Reader(source, findings).run(pos, length)
+
+
+def next_record(source: Source, pos: int) -> int | None:
+    """Return the first position from `pos` on where an item begins as a record does, or None."""
+    marker = source.encoding.marker
+    at = source.data.find(marker, pos + 8)
+    while at >= 0:
+        if source.encoding.tag(source.data, at - 8)[0] == ITEM:
+            return at - 8
+        at = source.data.find(marker, at + 1)
+    return None
+
+
+class _Reader:
+    def __init__(self, source: Source, findings: FindingList) -> None:
+        self._source = source
+        self._data = source.data
+        self._findings = findings
+        self._records: list[RawRecord] = []
+
+    def run(self, pos: int, length: int) -> tuple[list[RawRecord], int]:
+        size = len(self._data)
+        end = size if length == UNDEFINED else pos + length
+        if end > size:
+            self._findings.add(TRUNCATED, record=pos)
+            end = size
+        is_past_told = False
+        while pos + 8 <= size:
+            tag, item_length = self._source.encoding.tag(self._data, pos)
+            if pos >= end and length != UNDEFINED:
+                if tag != ITEM:
+                    return self._records, pos
+                if not is_past_told:
+                    self._findings.add(LENGTH_WRONG, record=pos, what="Directory Record Sequence")
+                    is_past_told = True
+            if len(self._records) >= MAX_RECORDS:
+                self._findings.add(TOO_MUCH, limit=MAX_RECORDS, what="directory records")
+                return self._records, size
+            if tag == ITEM:
+                pos = self._item(pos, item_length, end if pos < end else size)
+            elif tag == SEQUENCE_END:
+                return self._records, pos + 8
+            else:
+                pos = self._passed_over(pos, size)
+        if length == UNDEFINED or 0 < size - pos < 8:
+            self._findings.add(TRUNCATED, record=pos)
+        return self._records, size
+
+    def _passed_over(self, pos: int, size: int) -> int:
+        found = next_record(self._source, pos)
+        to = size if found is None else found
+        self._findings.add(LOST_BYTES, count=to - pos, offset=pos)
+        return to
+
+    def _item(self, start: int, length: int, limit: int) -> int:
+        """Read one item and return where the next one is to be looked for."""
+        record = RawRecord(start)
+        self._records.append(record)
+        end, closing = self._item_end(record, length, limit)
+        try:
+            pos, closed = self._elements(record, start + 8, end)
+        except Unreadable as broken:
+            self._findings.add(BROKEN_ELEMENT, record=start, offset=broken.at)
+            return self._after_broken(broken.at, end)
+        if closing is not None and closed is not closing:
+            self._findings.add(
+                TRUNCATED if pos >= len(self._data) else LENGTH_WRONG, record=start, what="record"
+            )
+        return pos
+
+    def _item_end(self, record: RawRecord, length: int, limit: int) -> tuple[int, _Closed | None]:
+        """Return up to where an item may reach, and what should close it; None when its length is wrong."""
+        if length == UNDEFINED:
+            return limit, _Closed.BY_DELIMITER
+        end = record.start + 8 + length
+        if end == limit or self._is_item_or_end(end):
+            return end, _Closed.BY_LENGTH
+        is_cut = end > len(self._data)
+        self._findings.add(TRUNCATED if is_cut else LENGTH_WRONG, record=record.start, what="record")
+        return limit, None
+
+    def _after_broken(self, at: int, end: int) -> int:
+        """Return where to go on: at the end of the record when an item stands there, else at the next one."""
+        if end < len(self._data) and self._is_item_or_end(end):
+            return end
+        found = next_record(self._source, at)
+        return len(self._data) if found is None else found
+
+    def _is_item_or_end(self, pos: int) -> bool:
+        if pos + 8 > len(self._data):
+            return pos == len(self._data)
+        return self._source.encoding.tag(self._data, pos)[0] in _ITEM_OR_END
+
+    def _elements(self, record: RawRecord, pos: int, end: int) -> tuple[int, _Closed]:
+        """Read elements up to `end`; return where they end and what closed them."""
+        data, encoding = self._data, self._source.encoding
+        header, is_plain = encoding.header, encoding is EXPLICIT_LITTLE
+        fields, keys = record.fields, record.keys
+        below = 0
+        while pos < end:
+            tag, vr, length, begin = header(data, pos, end)
+            if not vr:  # a delimiter, or the next item where an element should be
+                if tag == ITEM_END:
+                    return begin, _Closed.BY_DELIMITER
+                if tag in _ITEM_OR_END:
+                    return pos, _Closed.BY_NEXT
+                raise Unreadable(pos)
+            if vr == "SQ" or length == UNDEFINED:
+                value, pos = self._sequence(vr, pos, (begin, length), end)
+                vr = "SQ"
+            else:
+                if begin + length > end:
+                    raise Unreadable(pos)
+                pos = begin + length
+                value = data[begin:pos] if is_plain else encoding.plain(vr, data[begin:pos])
+            if tag <= below:
+                self._findings.add(KEY_ORDER, record=record.start, tag=tag_text(tag))
+                record.is_ordered = False
+            below = tag
+            if tag in _STRUCTURE:
+                fields.setdefault(tag, value)
+            else:
+                keys.append(Key(tag, vr, value))
+                if len(keys) > MAX_ELEMENTS:
+                    self._findings.add(TOO_MUCH, record=record.start, limit=MAX_ELEMENTS, what="elements")
+                    raise Unreadable(pos)
+        return pos, _Closed.BY_LENGTH
+
+    def _sequence(self, vr: str, pos: int, extent: tuple[int, int], end: int) -> tuple[bytes, int]:
+        source = self._source
+        if vr == "UN":  # PS3.5 6.2.2
+            source = Source(source.data, IMPLICIT_LITTLE, source.work)
+        begin, length = extent
+        try:
+            return read_sequence(source, begin, length, end)
+        except Unreadable as inner:
+            raise Unreadable(pos) from inner

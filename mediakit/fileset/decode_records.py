@@ -1,0 +1,204 @@
+"""Linked raw records to frozen ones, and what each of them says that it should not (PS3.3 F.3.2.2, F.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mediakit.fileset.decode_findings import FindingList
+from mediakit.fileset.decode_items import RawRecord
+from mediakit.fileset.decode_tree import MRDR, ROOT, Linked
+from mediakit.fileset.file_id import FileID
+from mediakit.fileset.record import DirectoryRecord, FileRef, Key
+from mediakit.fileset.record_types import CHILDREN, CURRENT_TYPES, RETIRED_TYPES
+from mediakit.findings import Rule, Severity
+
+IN_USE_FLAG = Rule(
+    id="MK-DIR-019",
+    severity=Severity.WARNING,
+    title="the Record In-use Flag is {flag}, not FFFFH; the record was read all the same",
+    ref="PS3.3 F.3.2.2",
+)
+ILLEGAL_FILE_ID = Rule(
+    id="MK-DIR-020",
+    severity=Severity.ERROR,
+    title="Referenced File ID {value} is not a legal File ID",
+    ref="PS3.10 8.5",
+    hint="the file may be found under a similar name",
+)
+UNKNOWN_TYPE = Rule(
+    id="MK-DIR-021",
+    severity=Severity.WARNING,
+    title="{type} is no type of directory record",
+    ref="PS3.3 F.3.2.2",
+)
+RETIRED_TYPE = Rule(
+    id="MK-DIR-022",
+    severity=Severity.WARNING,
+    title="directory record type {type} is retired",
+    ref="PS3.3 F.3.2.2",
+)
+MISPLACED = Rule(
+    id="MK-DIR-023",
+    severity=Severity.ERROR,
+    title="a record of type {type} may not stand below {parent}",
+    ref="PS3.3 Table F.4-1",
+)
+MULTI_REFERENCED = Rule(
+    id="MK-DIR-024",
+    severity=Severity.WARNING,
+    title="the file is referenced through a retired multi-referenced file record",
+    ref="PS3.3-2004 F.3.2.2",
+)
+INCOMPLETE_REFERENCE = Rule(
+    id="MK-DIR-025",
+    severity=Severity.ERROR,
+    title="the reference to a file lacks {what}",
+    ref="PS3.3 F.3.2.2",
+)
+NO_PRIVATE_UID = Rule(
+    id="MK-DIR-026",
+    severity=Severity.ERROR,
+    title="a PRIVATE record lacks Private Record UID (0004,1432)",
+    ref="PS3.3 F.3.2.2",
+)
+INCOMPLETE = Rule(
+    id="MK-DIR-033",
+    severity=Severity.ERROR,
+    title="the record lacks {what}",
+    ref="PS3.3 F.3.2.2",
+)
+MRDR_NOWHERE = Rule(
+    id="MK-DIR-032",
+    severity=Severity.ERROR,
+    title="offset {offset} is not that of a multi-referenced file record",
+    ref="PS3.3-2004 F.3.2.2",
+)
+
+_REFERENCE = {
+    0x00041500: "Referenced File ID (0004,1500)",
+    0x00041510: "Referenced SOP Class UID in File (0004,1510)",
+    0x00041511: "Referenced SOP Instance UID in File (0004,1511)",
+    0x00041512: "Referenced Transfer Syntax UID in File (0004,1512)",
+}
+_STRUCTURE = {
+    0x00041400: "Offset of the Next Directory Record (0004,1400)",
+    0x00041420: "Offset of Referenced Lower-Level Directory Entity (0004,1420)",
+    0x00041430: "Directory Record Type (0004,1430)",
+}
+
+
+def build(linked: Linked, findings: FindingList) -> tuple[DirectoryRecord, ...]:
+    """Return the records of the root level with all that stands below them; made from the leaves upwards."""
+    maker = _RecordMaker(linked, findings)
+    built: dict[int, DirectoryRecord] = {}
+    for index in reversed(linked.order):
+        below = linked.children.get(index)
+        children = _taken(built, below) if below else ()
+        built[index] = record = maker.make(linked.records[index], children)
+        if children:
+            _check_places(record.type, children, findings)
+    roots = _taken(built, linked.children.get(ROOT, ()))
+    _check_places("", roots, findings)
+    return roots
+
+
+def _taken(built: dict[int, DirectoryRecord], indices: Sequence[int]) -> tuple[DirectoryRecord, ...]:
+    """Take records out of `built`; a multi-referenced file record is no part of the tree."""
+    records = [built.pop(index) for index in indices]
+    return tuple(record for record in records if record.type != MRDR)
+
+
+def _check_places(parent: str, children: Sequence[DirectoryRecord], findings: FindingList) -> None:
+    allowed = CHILDREN.get(parent)
+    if allowed is None or parent == "PRIVATE":
+        return
+    for record in children:
+        if record.type not in allowed and record.type in CURRENT_TYPES:
+            place = parent or "the root"
+            findings.add(MISPLACED, record=record.seen_at, type=record.type, parent=place)
+
+
+class _RecordMaker:
+    def __init__(self, linked: Linked, findings: FindingList) -> None:
+        self._linked = linked
+        self._findings = findings
+        self._words: dict[bytes, str] = {}
+
+    def make(self, raw: RawRecord, children: tuple[DirectoryRecord, ...]) -> DirectoryRecord:
+        fields = raw.fields
+        kind = self._word(fields.get(0x00041430, b""))
+        if kind not in CURRENT_TYPES:
+            self._report_type(raw, kind)
+        if fields.get(0x00041410) != b"\xff\xff" or 0x00041400 not in fields or 0x00041420 not in fields:
+            self._report_structure(raw)
+        keys = tuple(raw.keys) if raw.is_ordered else _ordered(raw.keys)
+        if kind == "PRIVATE" and not any(key.tag == 0x00041432 and key.value for key in keys):
+            self._findings.add(NO_PRIVATE_UID, record=raw.start)
+        return DirectoryRecord(kind, keys, self._reference(raw, kind), children, raw.start)
+
+    def _word(self, value: bytes) -> str:
+        """Return a value that repeats from record to record as text without padding."""
+        word = self._words.get(value)
+        if word is None:
+            word = self._words[value] = value.strip(b" \0").decode("latin-1")
+        return word
+
+    def _report_type(self, raw: RawRecord, kind: str) -> None:
+        if not kind:
+            return self._findings.add(INCOMPLETE, record=raw.start, what=_STRUCTURE[0x00041430])
+        rule = RETIRED_TYPE if kind in RETIRED_TYPES else UNKNOWN_TYPE
+        return self._findings.add(rule, record=raw.start, type=ascii(kind))
+
+    def _report_structure(self, raw: RawRecord) -> None:
+        for tag, what in _STRUCTURE.items():
+            if tag not in raw.fields and tag != 0x00041430:
+                self._findings.add(INCOMPLETE, record=raw.start, what=what)
+        flag = raw.fields.get(0x00041410)
+        if flag is not None and flag != b"\xff\xff":
+            self._findings.add(IN_USE_FLAG, record=raw.start, flag=f"{raw.number(0x00041410):04X}H")
+
+    def _reference(self, raw: RawRecord, kind: str) -> FileRef | None:
+        """Return the file that a record references, through an MRDR where there is one."""
+        offset = raw.number(0x00041504)
+        if offset and kind != MRDR:
+            target = self._linked.at(offset)
+            if target is not None and target.type == MRDR:
+                self._findings.add(MULTI_REFERENCED, record=raw.start)
+                raw = target
+            else:
+                self._findings.add(MRDR_NOWHERE, record=raw.start, offset=offset)
+        fields = raw.fields
+        if not any(fields.get(tag) for tag in _REFERENCE):
+            return None
+        if kind != "HL7 STRUC DOC" and not all(fields.get(tag) for tag in _REFERENCE):
+            for tag, what in _REFERENCE.items():
+                if not fields.get(tag):
+                    self._findings.add(INCOMPLETE_REFERENCE, record=raw.start, what=what)
+        file_id, raw_file_id = self._file_id(raw)
+        related = fields.get(0x0004151A)
+        return FileRef(
+            file_id,
+            self._word(fields.get(0x00041510, b"")),
+            fields.get(0x00041511, b"").strip(b" \0").decode("latin-1"),
+            self._word(fields.get(0x00041512, b"")),
+            tuple(part.strip(" \0") for part in related.decode("latin-1").split("\\")) if related else (),
+            raw_file_id,
+        )
+
+    def _file_id(self, raw: RawRecord) -> tuple[FileID | None, bytes]:
+        value = raw.fields.get(0x00041500, b"")
+        text = value.rstrip(b" \0").decode("latin-1")
+        try:
+            return FileID(tuple(text.split("\\"))), b""
+        except ValueError:
+            if text:
+                self._findings.add(ILLEGAL_FILE_ID, record=raw.start, value=ascii(text[:80]))
+            return None, value
+
+
+def _ordered(keys: list[Key]) -> tuple[Key, ...]:
+    """Return keys in ascending order of tag; of two with the same tag the first one."""
+    first: dict[int, Key] = {}
+    for key in keys:
+        first.setdefault(key.tag, key)
+    return tuple(first[tag] for tag in sorted(first))
