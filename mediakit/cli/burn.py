@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
 
 
 def burn(
-    src: Annotated[list[Path], typer.Argument(help="Folders, files, ISO or ZIP images that hold the instances.")],
+    src: Annotated[list[Path], typer.Argument(help="Folders, files, ISO or ZIP images.")],
     profile: Annotated[str, typer.Option("--profile", "-p", help="Profile, for example STD-GEN-CD.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="OUT.iso, OUT.zip, or a new folder.")],
     on_reject: Annotated[
@@ -38,7 +38,9 @@ def burn(
     capacity: Annotated[
         str, typer.Option(help="cd74, cd80, dvd5, dvd9, bd25, bd50, or a size such as 4GB.")
     ] = "",
-    file_set_id: Annotated[str, typer.Option(help="File-set ID and volume label: A-Z 0-9 _, at most 16.")] = "",
+    file_set_id: Annotated[
+        str, typer.Option(help="File-set ID and volume label: A-Z 0-9 _, at most 16.")
+    ] = "",
     add: Annotated[
         list[Path] | None, typer.Option(help="Folder whose content goes to the root of the medium.")
     ] = None,
@@ -49,7 +51,9 @@ def burn(
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Plan and print; write nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing target.")] = False,
     proof: Annotated[bool, typer.Option(help="Read the image back and compare every SHA-256.")] = True,
-    fail_on: Annotated[Severity, typer.Option(help="Findings from here on give exit code 1.")] = Severity.ERROR,
+    fail_on: Annotated[
+        Severity, typer.Option(help="Findings from here on give exit code 1.")
+    ] = Severity.ERROR,
     report: Annotated[Path | None, typer.Option(help="Write the JSON report with the manifest here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -61,8 +65,9 @@ def burn(
     Every input file ends in one state; nothing is written when a file cannot go (see --on-reject).
     """
     with guarded("burn", as_json=as_json, verbose=verbose):
-        from mediakit.journeys.burn import BurnOrder, Depth, burn as run_burn  # noqa: PLC0415
-        from mediakit.profile.load import load_profile  # noqa: PLC0415
+        from mediakit.journeys.burn import BurnOrder, Depth
+        from mediakit.journeys.burn import burn as run_burn
+        from mediakit.profile.load import load_profile
 
         order = BurnOrder(
             profile=load_profile(profile, profile_paths(profiles or [], config)),
@@ -85,7 +90,7 @@ def burn(
 
 
 def _now() -> datetime:
-    """Return the time stamp of the medium: SOURCE_DATE_EPOCH when set, so the same input gives the same bytes."""
+    """Return the time stamp of the medium: SOURCE_DATE_EPOCH when it is set."""
     epoch = os.environ.get("SOURCE_DATE_EPOCH")
     if epoch is None:
         return datetime.now(UTC).replace(microsecond=0)
@@ -96,10 +101,10 @@ def _now() -> datetime:
 
 
 def _print(burnt: Burnt, report: Path | None, *, as_json: bool, quiet: bool, verbose: int) -> None:
-    from mediakit.report.text import burn_text, findings_text, plan_text  # noqa: PLC0415
+    from mediakit.report.text import burn_text, findings_text, plan_text
 
     if report is not None or as_json:
-        from mediakit.report.json import report_doc, to_json  # noqa: PLC0415
+        from mediakit.report.json import report_doc, to_json
 
         document = to_json(report_doc(burnt.result))
         if report is not None:

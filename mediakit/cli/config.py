@@ -41,7 +41,9 @@ def _from_config(config: Path | None) -> list[Path]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise UsageError("the configuration cannot be read", where=str(file), why=str(exc)) from exc
     if unknown := sorted(values.keys() - _KNOWN):
-        raise UsageError(f"unknown setting `{unknown[0]}`", where=str(file), hint=f"known: {', '.join(_KNOWN)}")
+        raise UsageError(
+            f"unknown setting `{unknown[0]}`", where=str(file), hint=f"known: {', '.join(_KNOWN)}"
+        )
     names = values.get("profiles", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise UsageError("`profiles` must be a list of paths", where=str(file))

@@ -33,7 +33,7 @@ def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterato
         raise typer.Exit(int(Outcome.FAULT)) from exc
     except (typer.Exit, typer.Abort):
         raise
-    except Exception as exc:  # noqa: BLE001 - the one place: a fault of ours must not look like a finding
+    except Exception as exc:
         error = MediakitError(
             "a fault in mediakit",
             why=type(exc).__name__,
@@ -51,10 +51,10 @@ def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _say(command: str, exc: MediakitError, *, as_json: bool, verbose: int) -> None:
     if as_json:
-        from mediakit.report.json import error_doc, to_json  # noqa: PLC0415 - only when asked for
+        from mediakit.report.json import error_doc, to_json
 
         sys.stdout.write(to_json(error_doc(command, exc)))
-    from mediakit.report.text import finding_line, shown_name  # noqa: PLC0415
+    from mediakit.report.text import finding_line, shown_name
 
     print(f"error: {shown_name(str(exc))}", file=sys.stderr)
     for finding in exc.findings:

@@ -21,7 +21,7 @@ app.command("burn")(burn.burn)
 app.add_typer(profiles.app, name="profiles")
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 - the form typer asks for
+def _version(asked: bool) -> None:
     if asked:
         print(f"mediakit {__version__}")
         raise typer.Exit

@@ -12,7 +12,9 @@ from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
 from mediakit.cli.progress import Progress, listener
 
-app = typer.Typer(help="Look at media storage application profiles.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Look at media storage application profiles.", no_args_is_help=True, rich_markup_mode=None
+)
 
 _Profiles = Annotated[
     list[Path] | None, typer.Option("--profiles", help="File or folder of your own AUG-/PRI- profiles.")
@@ -25,8 +27,8 @@ _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 def list_(profiles: _Profiles = None, config: _Config = None, as_json: _Json = False) -> None:
     """List every profile with its medium and roles."""
     with guarded("profiles list", as_json=as_json):
-        from mediakit.profile.load import load_catalogue  # noqa: PLC0415 - `--help` stays fast
-        from mediakit.report.profiles import list_doc, list_text  # noqa: PLC0415
+        from mediakit.profile.load import load_catalogue
+        from mediakit.report.profiles import list_doc, list_text
 
         catalogue = load_catalogue(profile_paths(profiles or [], config))
         _print(list_doc(catalogue) if as_json else list_text(catalogue), as_json=as_json)
@@ -41,8 +43,8 @@ def show(
 ) -> None:
     """Show one profile: SOP Classes, Transfer Syntaxes, keys, values, medium."""
     with guarded("profiles show", as_json=as_json):
-        from mediakit.profile.load import load_profile  # noqa: PLC0415
-        from mediakit.report.profiles import show_doc, show_text  # noqa: PLC0415
+        from mediakit.profile.load import load_profile
+        from mediakit.report.profiles import show_doc, show_text
 
         profile = load_profile(identifier, profile_paths(profiles or [], config))
         _print(show_doc(profile) if as_json else show_text(profile), as_json=as_json)
@@ -58,9 +60,9 @@ def fit(
 ) -> None:
     """Say which profiles take these instances as they are, and what stands in the way of the others."""
     with guarded("profiles fit", as_json=as_json):
-        from mediakit.journeys.fit import fit_sources  # noqa: PLC0415
-        from mediakit.profile.load import load_catalogue  # noqa: PLC0415
-        from mediakit.report.profiles import fit_doc, fit_text  # noqa: PLC0415
+        from mediakit.journeys.fit import fit_sources
+        from mediakit.profile.load import load_catalogue
+        from mediakit.report.profiles import fit_doc, fit_text
 
         catalogue = load_catalogue(profile_paths(profiles or [], config))
         with listener(progress, quiet=as_json) as tell:
@@ -76,8 +78,8 @@ def check(
 ) -> None:
     """Check a profile file; print every fault, or say that it is sound."""
     with guarded("profiles check", as_json=as_json):
-        from mediakit.profile.load import check_file  # noqa: PLC0415
-        from mediakit.report.profiles import check_doc, check_text  # noqa: PLC0415
+        from mediakit.profile.load import check_file
+        from mediakit.report.profiles import check_doc, check_text
 
         faults = check_file(file)
         name = str(file)
@@ -87,7 +89,7 @@ def check(
 
 def _print(output: object, *, as_json: bool) -> None:
     if as_json:
-        from mediakit.report.json import to_json  # noqa: PLC0415
+        from mediakit.report.json import to_json
 
         sys.stdout.write(to_json(output))
     else:

@@ -54,9 +54,9 @@ def _plain(event: Event) -> None:
 
 @contextmanager
 def _bar() -> Iterator[Listener]:
-    from rich.console import Console  # noqa: PLC0415 - loaded only where a bar is drawn
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-    from rich.progress import Progress as RichProgress  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
 
     console = Console(stderr=True)
     columns = (

@@ -52,9 +52,7 @@ class Store:
         return self._spool.open(instance) if instance.source == SPOOL else self._sources.open(instance)
 
 
-def judge_all(
-    instances: Sequence[Instance], judge: Judge, book: Book, tell: Listener = silence
-) -> Ready:
+def judge_all(instances: Sequence[Instance], judge: Judge, book: Book, tell: Listener = silence) -> Ready:
     """Judge every instance; refused ones are settled in the book, the findings of the others kept."""
     ready = Ready()
     tell(PhaseStarted("judge", total=len(instances)))

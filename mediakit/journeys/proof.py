@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,8 +14,8 @@ from mediakit.fileset.plan import FileSetPlan
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.formats.registry import open_tree
+from mediakit.journeys.digest import sha256_of
 
-_BLOCK_BYTES = 1 << 20
 _READERS = 2
 
 CANNOT_OPEN = Rule(
@@ -128,11 +127,8 @@ def _prove_files(tree: Tree, sha256: Mapping[str, str], tell: Listener) -> Itera
 
 
 def _sha256(tree: Tree, node: Node) -> str:
-    digest = hashlib.sha256()
     try:
         with tree.open(node) as stream:
-            while block := stream.read(_BLOCK_BYTES):
-                digest.update(block)
+            return sha256_of(stream)
     except (MediakitError, OSError) as exc:
         return f"unreadable ({exc})"
-    return digest.hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from mediakit.dicom.header import Scanner
@@ -12,6 +11,7 @@ from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silenc
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.journeys.book import Book
+from mediakit.journeys.digest import sha256_of
 from mediakit.journeys.sources import Sources, shown
 from mediakit.outcome import State
 
@@ -143,4 +143,4 @@ def _settle_twins(twins: Sequence[Instance], sources: Sources, book: Book) -> Se
 
 def _sha256(instance: Instance, sources: Sources) -> str:
     with sources.open(instance) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return sha256_of(stream)

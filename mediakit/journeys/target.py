@@ -27,7 +27,9 @@ def format_of(profile: Profile, out: Path) -> str:
     suffix = out.suffix.lower()
     if suffix not in _SUFFIXES:
         if suffix in {".img", ".dmg", ".nrg", ".bin"}:
-            raise UsageError(f"mediakit cannot write `{suffix}` images", where=str(out), hint="use .iso, .zip or a folder")
+            raise UsageError(
+                f"mediakit cannot write `{suffix}` images", where=str(out), hint="use .iso, .zip or a folder"
+            )
         return "folder"
     fitting = [name for name in _SUFFIXES[suffix] if name in profile.medium.images]
     if not fitting:

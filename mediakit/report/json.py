@@ -10,8 +10,6 @@ from mediakit.errors import MediakitError
 from mediakit.findings import Finding, tag_text
 from mediakit.outcome import Fate, Outcome, Result
 
-SCHEMA = "mediakit/report/1"
-
 
 class FindingDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One finding: rule id, severity, sentence, clause, place, and what to do."""
@@ -48,7 +46,7 @@ class ReportDoc(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, str | int | float]
     findings: list[FindingDoc]
     files: list[FateDoc]
-    schema: Literal["mediakit/report/1"] = SCHEMA
+    schema: Literal["mediakit/report/1"] = "mediakit/report/1"
 
 
 def finding_doc(finding: Finding) -> FindingDoc:

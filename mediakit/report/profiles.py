@@ -83,12 +83,14 @@ def show_text(profile: Profile) -> str:
     if profile.images or profile.items:
         lines += ["values of instances:", *(_image_line(rule) for rule in profile.images)]
         lines += [
-            f"  items of {tag_text(rule.sequence)} have {', '.join(map(tag_text, rule.tags))}{_when(rule.when)}"
+            f"  items of {tag_text(rule.sequence)}: {', '.join(map(tag_text, rule.tags))}{_when(rule.when)}"
             for rule in profile.items
         ]
     if icon := profile.icon:
         need = "required" if icon.required else "optional"
-        lines.append(f"icon: {need} in {', '.join(icon.records)}, {icon.columns} x {icon.rows}, {icon.bits_stored} bit")
+        lines.append(
+            f"icon: {need} in {', '.join(icon.records)}, {icon.columns} x {icon.rows}, {icon.bits_stored} bit"
+        )
     if profile.note:
         lines.append(f"note: {profile.note}")
     lines += [f"unconfirmed: {point}" for point in profile.unconfirmed]
@@ -133,7 +135,11 @@ def fit_doc(fits: Sequence[Fit], instances: int, left_out: Sequence[Fate]) -> di
         "instances": instances,
         "profiles": [msgspec.to_builtins(one) for one in fits],
         "left_out": [
-            {"source": fate.source, "state": fate.state.value, "because": fate.because.rule.id if fate.because else ""}
+            {
+                "source": fate.source,
+                "state": fate.state.value,
+                "because": fate.because.rule.id if fate.because else "",
+            }
             for fate in left_out
         ],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from mediakit.fileset.plan import FileSetPlan
 from mediakit.findings import Finding, Report, Severity
 from mediakit.outcome import Fate, Result, State
 
@@ -46,7 +47,7 @@ def findings_text(report: Report, *, least: Severity = Severity.WARNING) -> Iter
         listed = group if len(group) <= _LISTED else group[:3]
         yield from (finding_line(finding) for finding in listed)
         if len(listed) < len(group):
-            yield f"  ... and {len(group) - len(listed)} more {group[0].rule.id} (`--report FILE.json` has all)"
+            yield f"  ... and {len(group) - len(listed)} more (`--report FILE.json` has all)"
         if hint := group[0].rule.hint:
             yield f"hint: {hint}"
 
@@ -94,3 +95,13 @@ def _capacity_line(result: Result) -> str:
     medium = result.figures.get("medium", "")
     limit = f" of {size_text(holds)}" if holds else ""
     return f"  size       {size_text(needs)}{limit} on {medium}"
+
+
+def plan_text(planned: FileSetPlan) -> str:
+    """Return the plan of a rehearsal: one line per file with File ID, size and source."""
+    lines = [f"DICOMDIR  {size_text(len(planned.dicomdir))}"]
+    lines += [
+        f"{file.file_id}  {size_text(file.size)}  {file.instance.sop_instance}" for file in planned.files
+    ]
+    lines += [f"{extra.path}  {size_text(extra.size)}" for extra in planned.extra]
+    return "\n".join([*lines, ""])
