@@ -1,0 +1,191 @@
+"""A whole DICOM file in memory: read in any native or encapsulated encoding, write as a Part 10 file.
+
+Unlike `header`, which looks only at what judging needs, this keeps every element. Nothing here decodes
+pixel data.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from mediakit.dicom.recode import Buffer, Element, element, recode
+from mediakit.dicom.uids import SYNTAXES, SyntaxKind
+from mediakit.dicom.walk import Encoding, Step, Unwalkable, Walker
+
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+
+#: No file is read, and no deflated data set inflated, beyond this.
+MAX_BYTES = 4 << 30
+
+# Kept from the source besides what a new file must say of itself: who sent it, private information.
+_KEPT_META = frozenset({0x00020016, 0x00020017, 0x00020018, 0x00020026, 0x00020027, 0x00020028})
+_KEPT_META |= {0x00020100, 0x00020102}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DicomFile:
+    """All elements of one file, in Explicit VR Little Endian; pixel data still as they were encoded.
+
+    `syntax` is what the data set was really encoded in, `declared` what the file meta information says
+    ("" when it says nothing). `preamble_used`: the first 128 bytes were not all zero.
+    """
+
+    syntax: str
+    declared: str
+    meta: tuple[Element, ...] = field(repr=False)
+    elements: tuple[Element, ...] = field(repr=False)
+    preamble_used: bool = False
+
+    def first(self, tag: int) -> Element | None:
+        """Return the top-level element with this tag, or None."""
+        return next((e for e in self.elements if e.tag == tag), None)
+
+    def text(self, tag: int) -> str:
+        """Return a value as text without padding, "" when absent; for VRs of the default repertoire."""
+        found = self.first(tag)
+        return "" if found is None else bytes(found.value).decode("latin-1").strip(" \0")
+
+    def number(self, tag: int) -> int | None:
+        """Return the first value of a US or IS element; None when absent or not a number."""
+        found = self.first(tag)
+        if found is None or not len(found.value):
+            return None
+        if found.vr in {"US", "OW", "UN", "SS"}:
+            return int.from_bytes(bytes(found.value[:2]), "little")
+        try:
+            return int(bytes(found.value).decode("latin-1").split("\\")[0].strip(" \0"))
+        except ValueError:
+            return None
+
+
+class Unreadable(Exception):  # noqa: N818 - an answer about the bytes, caught by `transcode`
+    """The bytes are not a whole DICOM file."""
+
+
+def read(stream: BinaryIO) -> DicomFile:
+    """Return the file behind `stream`, read from its start. Raises `Unreadable` and the stream's OSError."""
+    stream.seek(0)
+    whole = memoryview(stream.read(MAX_BYTES + 1))
+    if len(whole) > MAX_BYTES:
+        raise Unreadable(f"it is larger than {MAX_BYTES} bytes")
+    at = 132 if bytes(whole[128:132]) == b"DICM" else 0
+    try:
+        meta, start = _meta(whole, at)
+        declared = _meta_text(meta, 0x00020010)
+        return _body(whole[start:], declared, meta, preamble_used=at > 0 and any(whole[:128]))
+    except Unwalkable as exc:
+        raise Unreadable(str(exc)) from exc
+
+
+def _meta(whole: memoryview, at: int) -> tuple[tuple[Element, ...], int]:
+    """Return the elements of group 2 and where the data set begins. The group length is not believed."""
+    if bytes(whole[at : at + 2]) != b"\2\0":
+        return (), at
+    found: list[Element] = []
+    for token in Walker(whole, Encoding.EXPLICIT_LITTLE, at=at):
+        if token.tag >> 16 != 2 or token.step is not Step.ELEMENT:
+            return tuple(found), token.at
+        found.append(Element(token.tag, token.vr, whole[token.start : token.end]))
+        if bytes(whole[token.next : token.next + 2]) != b"\2\0":
+            return tuple(found), token.next
+    return tuple(found), len(whole)
+
+
+def _meta_text(meta: Iterable[Element], tag: int) -> str:
+    value = next((bytes(e.value) for e in meta if e.tag == tag), b"")
+    return value.decode("latin-1").strip(" \0")
+
+
+def _body(body: memoryview, declared: str, meta: tuple[Element, ...], *, preamble_used: bool) -> DicomFile:
+    known = SYNTAXES.get(declared)
+    if declared and known is None:
+        raise Unreadable("its transfer syntax is not a known one")
+    if known is not None and known.kind is SyntaxKind.DEFLATED:
+        body = memoryview(_inflated(body))
+    encoding = _seen_encoding(body)
+    elements = recode(body, encoding)
+    syntax = _SYNTAX_OF[encoding]
+    fragments = any(e.is_encapsulated for e in elements)
+    if known is not None and (_encoding_of(declared) is encoding or (fragments and known.is_encapsulated)):
+        syntax = declared
+    if fragments and not SYNTAXES[syntax].is_encapsulated:
+        raise Unreadable("its pixel data are encapsulated, and its transfer syntax does not say how")
+    return DicomFile(
+        syntax=syntax, declared=declared, meta=meta, elements=elements, preamble_used=preamble_used
+    )
+
+
+_SYNTAX_OF: Mapping[Encoding, str] = {
+    Encoding.IMPLICIT_LITTLE: IMPLICIT_LITTLE,
+    Encoding.EXPLICIT_LITTLE: EXPLICIT_LITTLE,
+    Encoding.EXPLICIT_BIG: EXPLICIT_BIG,
+}
+
+
+def _encoding_of(syntax: str) -> Encoding:
+    known = SYNTAXES[syntax]
+    if known.implicit:
+        return Encoding.IMPLICIT_LITTLE
+    return Encoding.EXPLICIT_BIG if known.big_endian else Encoding.EXPLICIT_LITTLE
+
+
+def _seen_encoding(body: memoryview) -> Encoding:
+    """Return the encoding that the first element shows: some writers declare another one than they use."""
+    head = bytes(body[:6])
+    if len(head) < 6 or not (head[4:6].isalpha() and head[4:6].isupper()):
+        return Encoding.IMPLICIT_LITTLE
+    # The first group of a data set is low (0008 mostly): its zero byte tells the order.
+    return Encoding.EXPLICIT_BIG if head[0] == 0 and head[1] != 0 else Encoding.EXPLICIT_LITTLE
+
+
+def _inflated(body: memoryview) -> bytes:
+    """Return the data set of a deflated file (PS3.5 A.5), never more than `MAX_BYTES`."""
+    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    try:
+        data = inflater.decompress(body, MAX_BYTES)
+    except zlib.error as exc:
+        raise Unreadable("its deflated data set is damaged") from exc
+    if inflater.unconsumed_tail:
+        raise Unreadable(f"it inflates to more than {MAX_BYTES} bytes")
+    if not inflater.eof:
+        raise Unreadable("its deflated data set is cut off")
+    return data
+
+
+def write(elements: Iterable[Element], syntax: str, source_meta: Iterable[Element]) -> bytes:
+    """Return a whole Part 10 file: empty preamble, file meta information of ours, the elements.
+
+    SOP Class and Instance UID of the meta information are those of the data set; where it has none
+    (no composite object), those of the source.
+    """
+    body = tuple(elements)
+    chunks: list[Buffer] = [bytes(128), b"DICM"]
+    meta = _new_meta(body, syntax, tuple(source_meta))
+    length = sum(len(chunk) for each in meta for chunk in each.chunks())
+    group_length = Element(0x00020000, "UL", length.to_bytes(4, "little"))
+    for each in (group_length, *meta, *body):
+        chunks += each.chunks()
+    return b"".join(chunks)
+
+
+def _new_meta(body: tuple[Element, ...], syntax: str, source: tuple[Element, ...]) -> tuple[Element, ...]:
+    def uid(tag: int, meta_tag: int) -> bytes:
+        value = next((bytes(e.value) for e in body if e.tag == tag), b"").strip(b" \0")
+        return value or next((bytes(e.value) for e in source if e.tag == meta_tag), b"").strip(b" \0")
+
+    made = (
+        Element(0x00020001, "OB", b"\0\1"),
+        element(0x00020002, "UI", uid(0x00080016, 0x00020002)),
+        element(0x00020003, "UI", uid(0x00080018, 0x00020003)),
+        element(0x00020010, "UI", syntax.encode("ascii")),
+        element(0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode("ascii")),
+        element(0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode("ascii")),
+    )
+    kept = {e.tag: e for e in source if e.tag in _KEPT_META}
+    return made + tuple(kept[tag] for tag in sorted(kept))

@@ -1,0 +1,282 @@
+"""Write the elements of any native encoding in Explicit VR Little Endian, values untouched.
+
+Nothing is parsed into Python values and back: bytes of the source are carried over, or have their words
+swapped when they come from Big Endian. Odd values, padding and private elements stay what they are.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from struct import pack, pack_into
+
+from mediakit.dicom.walk import (
+    ITEM,
+    LONG_VRS,
+    PIXEL_DATA,
+    SEQUENCE_END,
+    SHORT_VRS,
+    UNDEFINED,
+    Encoding,
+    Step,
+    Token,
+    Unwalkable,
+    Walker,
+)
+
+Buffer = bytes | bytearray | memoryview
+
+_WORD_BYTES: Mapping[str, int] = {
+    **dict.fromkeys(("US", "SS", "OW", "AT"), 2),
+    **dict.fromkeys(("UL", "SL", "FL", "OF", "OL"), 4),
+    **dict.fromkeys(("FD", "OD", "SV", "UV", "OV"), 8),
+}
+_TYPECODES = {2: "H", 4: "I", 8: "Q"}
+_PIXEL_REPRESENTATION = 0x00280103
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One top-level element in Explicit VR Little Endian.
+
+    `value` holds the value bytes; for a sequence its items, for encapsulated pixel data its fragments,
+    both without the delimiter. `undefined` tells that the length field is 0xFFFFFFFF.
+    """
+
+    tag: int
+    vr: str
+    value: Buffer = field(repr=False)
+    undefined: bool = False
+
+    @property
+    def is_encapsulated(self) -> bool:
+        """Return True for Pixel Data held in fragments."""
+        return self.tag == PIXEL_DATA and self.undefined
+
+    def chunks(self) -> Iterator[Buffer]:
+        """Yield the encoded element piece by piece, without copying the value."""
+        yield header(self.tag, self.vr, UNDEFINED if self.undefined else len(self.value))
+        yield self.value
+        if self.undefined:
+            yield pack("<HHL", 0xFFFE, SEQUENCE_END & 0xFFFF, 0)
+
+
+def header(tag: int, vr: str, length: int) -> bytes:
+    """Return the header of an element in Explicit VR Little Endian."""
+    start = pack("<HH2s", tag >> 16, tag & 0xFFFF, vr.encode("ascii"))
+    return start + (pack("<HL", 0, length) if vr in LONG_VRS else pack("<H", length))
+
+
+def element(tag: int, vr: str, value: bytes) -> Element:
+    """Return a new element, padded to even length as its VR asks."""
+    if len(value) % 2:
+        value += b"\0" if vr in {"UI", "OB", "UN"} else b" "
+    return Element(tag, vr, value)
+
+
+def recode(view: memoryview, encoding: Encoding) -> tuple[Element, ...]:
+    """Return the top-level elements of a data set. Raises `Unwalkable` when the bytes are not one.
+
+    Group lengths (gggg,0000) inside sequences are left out when lengths change (from Implicit VR). Those at
+    the top level are given like any other element.
+    """
+    if encoding is Encoding.EXPLICIT_LITTLE:
+        return tuple(_carried(view))
+    words = _Vrs(view) if encoding is Encoding.IMPLICIT_LITTLE else None
+    walker = Walker(view, encoding, words.vr) if words else Walker(view, encoding)
+    return tuple(_rewritten(view, iter(walker), words))
+
+
+def is_group_length(tag: int) -> bool:
+    """Return True for (gggg,0000)."""
+    return tag & 0xFFFF == 0
+
+
+def _carried(view: memoryview) -> Iterator[Element]:
+    """Yield the elements of Explicit VR Little Endian: slices of the source."""
+    opened: Token | None = None
+    for token in Walker(view, Encoding.EXPLICIT_LITTLE):
+        if token.depth:
+            continue
+        if token.step is Step.ELEMENT:
+            yield Element(token.tag, token.vr, view[token.start : token.end])
+        elif token.step is Step.FRAGMENTS:
+            yield Element(token.tag, token.vr, view[token.start : token.end], undefined=True)
+        elif token.step is Step.SEQUENCE:
+            opened = token
+        elif opened is not None:  # SEQUENCE_CLOSED, at the delimiter or at the end of a defined length
+            value = view[opened.start : token.at]
+            yield Element(opened.tag, opened.vr, value, undefined=opened.end < 0)
+
+
+def _rewritten(view: memoryview, tokens: Iterable[Token], words: _Vrs | None) -> Iterator[Element]:
+    """Yield the elements of Implicit VR or Big Endian, encoded anew."""
+    writer = _Writer(view)
+    for token in tokens:
+        if words is not None:
+            words.met(token)
+        if token.depth == 0 and token.step is Step.ELEMENT:
+            value = _value(view, token)
+            yield Element(token.tag, _fitting_vr(token.vr, len(value)), value)
+        elif token.depth == 0 and token.step is Step.FRAGMENTS and words is not None:
+            # Not allowed, but there are senders that compress and keep Implicit VR.
+            yield Element(token.tag, token.vr, view[token.start : token.end], undefined=True)
+        elif token.depth == 0 and token.step is Step.SEQUENCE:
+            writer = _Writer(view)
+            writer.opened = token
+        elif token.depth == 0 and token.step is Step.SEQUENCE_CLOSED:
+            yield writer.finish(token)
+        else:
+            writer.take(token)
+
+
+class _Writer:
+    """Collects one top-level sequence. Lengths that were defined stay so: they are set when it closes."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+        self._out = bytearray()
+        self._marks: list[int] = []  # where the content of each open item or sequence starts, -1: undefined
+        self.opened: Token | None = None
+
+    def take(self, token: Token) -> None:
+        if self.opened is not None and self.opened.vr == "UN":
+            return  # carried whole by `finish`: it is little endian already
+        if token.step is Step.ELEMENT:
+            if is_group_length(token.tag):
+                return
+            value = _value(self._view, token)
+            self._out += header(token.tag, _fitting_vr(token.vr, len(value)), len(value))
+            self._out += value
+        elif token.step is Step.FRAGMENTS:
+            raise Unwalkable("encapsulated pixel data in a native encoding", token.at)
+        elif token.step in {Step.SEQUENCE, Step.ITEM}:
+            self._open(token)
+        else:
+            self._close(token)
+
+    def _open(self, token: Token) -> None:
+        length = UNDEFINED if token.end < 0 else 0
+        if token.step is Step.ITEM:
+            self._out += pack("<HHL", ITEM >> 16, ITEM & 0xFFFF, length)
+        else:
+            self._out += header(token.tag, "SQ", length)
+        self._marks.append(-1 if token.end < 0 else len(self._out))
+
+    def _close(self, token: Token) -> None:
+        start = self._marks.pop()
+        if start >= 0:
+            pack_into("<L", self._out, start - 4, len(self._out) - start)
+            return
+        element_ = 0xE00D if token.step is Step.ITEM_CLOSED else 0xE0DD
+        self._out += pack("<HHL", 0xFFFE, element_, 0)
+
+    def finish(self, token: Token) -> Element:
+        opened = self.opened
+        if opened is None:
+            raise Unwalkable("a sequence ends that never began", token.at)
+        if opened.vr == "UN":
+            return Element(opened.tag, "UN", self._view[opened.start : token.at], undefined=True)
+        return Element(opened.tag, "SQ", bytes(self._out), undefined=opened.end < 0)
+
+
+def _value(view: memoryview, token: Token) -> Buffer:
+    value = view[token.start : token.end]
+    width = _WORD_BYTES.get(token.vr, 1)
+    if token.encoding is not Encoding.EXPLICIT_BIG or width == 1:
+        return value
+    if len(value) % width:
+        raise Unwalkable(f"the length of an element of VR {token.vr} is not a multiple of {width}", token.at)
+    words = array(_TYPECODES[width])
+    words.frombytes(value)
+    words.byteswap()
+    return memoryview(words).cast("B")
+
+
+def _fitting_vr(vr: str, length: int) -> str:
+    """Return UN for a value too long for the 16 bits that its VR gives the length (PS3.5 6.2.2)."""
+    return "UN" if length > 0xFFFE and vr not in LONG_VRS else vr
+
+
+class _Vrs:
+    """Gives the VR of implicit elements: the dictionary, private creators, and what it leaves open."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+        self._creators: list[dict[int, str]] = [{}]
+        self._signed: list[bool] = [_root_is_signed(view)]
+
+    def met(self, token: Token) -> None:
+        """Remember what later elements of the same item depend on; forget it when the item ends."""
+        self._reach(token.depth)
+        if token.step is not Step.ELEMENT:
+            return
+        if token.tag == _PIXEL_REPRESENTATION:
+            self._signed[-1] = bytes(self._view[token.start : token.end])[:1] == b"\1"
+        elif token.tag >> 16 & 1 and 0x10 <= token.tag & 0xFFFF <= 0xFF:
+            name = bytes(self._view[token.start : min(token.end, token.start + 64)]).decode("latin-1")
+            self._creators[-1][token.tag] = name.strip(" \0")
+
+    def _reach(self, depth: int) -> None:
+        """Forget items that have ended, begin those that are new; `depth` is that of the elements."""
+        if depth < len(self._creators) - 1:
+            del self._creators[depth + 1 :], self._signed[depth + 1 :]
+        while depth > len(self._creators) - 1:
+            self._creators.append({})
+            self._signed.append(self._signed[-1])
+
+    def vr(self, depth: int, tag: int, head: bytes, length: int) -> str:
+        """Return the VR to write."""
+        self._reach(depth)
+        vr = self._private(tag) if tag >> 16 & 1 else self._public(tag)
+        if length == UNDEFINED:
+            return vr if tag == PIXEL_DATA else "SQ"
+        if vr == "SQ" and length and head != b"\xfe\xff\x00\xe0":
+            return "UN"  # the dictionary says sequence, the bytes are none
+        return "UN" if length % _WORD_BYTES.get(vr, 1) else vr
+
+    def _public(self, tag: int) -> str:
+        from pydicom.datadict import dictionary_VR  # noqa: PLC0415 - pydicom costs start-up time
+
+        if is_group_length(tag):
+            return "UL"
+        try:
+            vr = dictionary_VR(tag)
+        except KeyError:
+            return "UN"
+        return self._decided(vr)
+
+    def _private(self, tag: int) -> str:
+        from pydicom.datadict import private_dictionary_VR  # noqa: PLC0415
+
+        low = tag & 0xFFFF
+        if is_group_length(tag):
+            return "UL"
+        if 0x10 <= low <= 0xFF:
+            return "LO"
+        creator = self._creators[-1].get((tag & 0xFFFF0000) | low >> 8)
+        if not creator:
+            return "UN"
+        try:
+            return self._decided(private_dictionary_VR(tag, creator))
+        except KeyError:
+            return "UN"
+
+    def _decided(self, vr: str) -> str:
+        if vr in {"OB or OW", "US or OW", "US or SS or OW"}:
+            return "OW"  # what Implicit VR Little Endian means (PS3.5 A.1)
+        if vr == "US or SS":
+            return "SS" if self._signed[-1] else "US"
+        return vr if vr in _KNOWN else "UN"
+
+
+_KNOWN = LONG_VRS | SHORT_VRS
+
+
+def _root_is_signed(view: memoryview) -> bool:
+    """Return True when the data set itself has Pixel Representation 1; it may stand behind what needs it."""
+    for token in Walker(view, Encoding.IMPLICIT_LITTLE):
+        if token.depth == 0 and token.tag >= _PIXEL_REPRESENTATION:
+            return token.tag == _PIXEL_REPRESENTATION and bytes(view[token.start : token.end])[:1] == b"\1"
+    return False

@@ -1,0 +1,240 @@
+"""One DICOM file into another transfer syntax: bytes in, bytes out, nothing but what must change changes.
+
+A lossless conversion keeps the SOP Instance UID and is proven sample by sample before it is returned; a
+lossy one makes a new instance that names its source. A file that cannot be converted is a value
+(`NotConvertible`), so that a journey can leave it out and go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, BinaryIO
+
+from mediakit.dicom import part10
+from mediakit.dicom.lossy import SOP_INSTANCE
+from mediakit.dicom.part10 import EXPLICIT_LITTLE, DicomFile
+from mediakit.dicom.recode import Element, is_group_length
+from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
+from mediakit.dicom.walk import PIXEL_DATA
+from mediakit.findings import Finding, Rule, Severity, Where
+
+if TYPE_CHECKING:
+    from mediakit.dicom.conversion import Change
+
+_ICON = 0x00880200
+_NESTED_FRAGMENTS = (b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff", b"\xe0\x7f\x10\0OW\0\0\xff\xff\xff\xff")
+
+
+class Loss(StrEnum):
+    """Whether a conversion may lose information."""
+
+    LOSSLESS = "lossless"
+    ALLOWED = "allowed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcoded:
+    """A whole Part 10 file in the new transfer syntax. `findings` tell all that changed."""
+
+    data: bytes = field(repr=False)
+    findings: tuple[Finding, ...]
+    sop_instance: str
+    changed_uid: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotConvertible:
+    """The file stays as it is: why."""
+
+    finding: Finding
+
+
+UNREADABLE = Rule(
+    id="MK-CNV-020",
+    severity=Severity.ERROR,
+    title="cannot be converted: {why}",
+    ref="PS3.10 7",
+)
+
+
+def transcode(stream: BinaryIO, to: str, loss: Loss = Loss.LOSSLESS) -> Transcoded | NotConvertible:
+    """Convert a DICOM file to transfer syntax `to` (a UID).
+
+    Elements other than Pixel Data and what describes its encoding are carried over byte for byte.
+    Raises `UsageError` when codecs are needed and not installed, and OSError when `stream` does.
+    """
+    from mediakit.dicom.conversion import Refused  # noqa: PLC0415 - only when something is converted
+
+    try:
+        file = part10.read(stream)
+        return _written(file, to, _without_nested(file, to, _changed(file, to, loss)))
+    except part10.Unreadable as exc:
+        return NotConvertible(finding=UNREADABLE.at(why=str(exc)))
+    except Refused as exc:
+        return NotConvertible(finding=exc.finding)
+
+
+NO_ENCODER = Rule(
+    id="MK-CNV-022",
+    severity=Severity.ERROR,
+    title="cannot be converted: nothing here writes {new}",
+    ref="PS3.5 10",
+)
+
+NO_PIXELS = Rule(
+    id="MK-CNV-023",
+    severity=Severity.ERROR,
+    title="cannot be converted: it has no Pixel Data that could be encoded in {new}",
+    ref="PS3.5 A.4",
+)
+
+WOULD_LOSE = Rule(
+    id="MK-CNV-026",
+    severity=Severity.ERROR,
+    title="cannot be converted: {new} would lose information",
+    ref="PS3.3 C.7.6.1.1.5",
+    hint="`--convert any` allows it",
+)
+
+
+def _changed(file: DicomFile, to: str, loss: Loss) -> Change:
+    """Return what the new transfer syntax makes of the pixel data. Raises `Refused`."""
+    from mediakit.dicom import conversion, encoders  # noqa: PLC0415
+
+    if to not in encoders.LOSSLESS_TARGETS | encoders.LOSSY_TARGETS | {EXPLICIT_LITTLE}:
+        raise conversion.Refused(NO_ENCODER.at(new=syntax_name(to)))
+    pixels = file.first(PIXEL_DATA)
+    by_reference = SYNTAXES[file.syntax].kind is SyntaxKind.OTHER
+    if by_reference or (pixels is None and to not in {file.syntax, EXPLICIT_LITTLE}):
+        raise conversion.Refused(NO_PIXELS.at(new=syntax_name(to)))
+    encapsulated = pixels is not None and pixels.is_encapsulated
+    if pixels is None or (encapsulated and file.syntax == to):
+        return conversion.carry(file)
+    if to == EXPLICIT_LITTLE:
+        return conversion.decode(file) if encapsulated else conversion.carry(file)
+    if to in encoders.LOSSLESS_TARGETS:
+        return conversion.encode(file, to)
+    if loss is Loss.LOSSLESS:
+        raise conversion.Refused(WOULD_LOSE.at(new=syntax_name(to)))
+    return conversion.compress(file, to)
+
+
+ICON_DROPPED = Rule(
+    id="MK-CNV-006",
+    severity=Severity.WARNING,
+    title="Icon Image Sequence was left out: its pixels are compressed in the old transfer syntax",
+    ref="PS3.5 A.4",
+)
+
+NESTED_PIXELS = Rule(
+    id="MK-CNV-028",
+    severity=Severity.ERROR,
+    title="cannot be converted: a sequence holds pixels compressed in the old transfer syntax",
+    ref="PS3.5 A.4",
+)
+
+
+def _without_nested(file: DicomFile, to: str, change: Change) -> Change:
+    """Leave out an icon whose pixels would be in the wrong transfer syntax; refuse anything larger."""
+    from mediakit.dicom.conversion import Change, Refused  # noqa: PLC0415
+
+    if file.syntax == to or not SYNTAXES[file.syntax].is_encapsulated:
+        return change
+    for each in file.elements:
+        if each.vr != "SQ" or not _holds_fragments(bytes(each.value)):
+            continue
+        if each.tag != _ICON:
+            raise Refused(NESTED_PIXELS.at(Where(tag=each.tag)))
+        change = Change(
+            new=change.new,
+            gone=change.gone | {_ICON},
+            findings=(*change.findings, ICON_DROPPED.at(Where(tag=_ICON))),
+            changed_uid=change.changed_uid,
+        )
+    return change
+
+
+def _holds_fragments(content: bytes) -> bool:
+    return any(start in content for start in _NESTED_FRAGMENTS)
+
+
+CONVERTED = Rule(
+    id="MK-CNV-001",
+    severity=Severity.NOTE,
+    title="decoded from {old}, written as {new}",
+    ref="PS3.5 10",
+)
+
+GROUP_LENGTHS_DROPPED = Rule(
+    id="MK-CNV-003",
+    severity=Severity.NOTE,
+    title="{count} retired group length elements were left out",
+    ref="PS3.5 7.2",
+)
+
+PREAMBLE_CLEARED = Rule(
+    id="MK-CNV-004",
+    severity=Severity.NOTE,
+    title="the preamble held data for another file format, and is empty now",
+    ref="PS3.10 7.1",
+)
+
+META_MADE = Rule(
+    id="MK-CNV-007",
+    severity=Severity.NOTE,
+    title="the file had no file meta information; it has now",
+    ref="PS3.10 7.1",
+)
+
+NOT_AS_DECLARED = Rule(
+    id="MK-CNV-009",
+    severity=Severity.WARNING,
+    title="the data set was encoded in {seen}, not in {declared} as the file said",
+    ref="PS3.10 7.1",
+)
+
+
+def _written(file: DicomFile, to: str, change: Change) -> Transcoded:
+    elements = _merged(file.elements, change)
+    uid = next((e for e in elements if e.tag == SOP_INSTANCE), None)
+    return Transcoded(
+        data=part10.write(elements, to, file.meta),
+        findings=(*_told(file, to), *change.findings),
+        sop_instance="" if uid is None else bytes(uid.value).decode("latin-1").strip(" \0"),
+        changed_uid=change.changed_uid,
+    )
+
+
+def _merged(elements: tuple[Element, ...], change: Change) -> list[Element]:
+    """Return the elements in their order, new ones at the place of the old or where their tag belongs."""
+    here = {e.tag for e in elements}
+    waiting = [new for tag, new in sorted(change.new.items(), reverse=True) if tag not in here]
+    merged: list[Element] = []
+    for each in elements:
+        while waiting and waiting[-1].tag < each.tag:
+            merged.append(waiting.pop())
+        if each.tag in change.new:
+            merged.append(change.new[each.tag])
+        elif each.tag not in change.gone and not is_group_length(each.tag):
+            merged.append(each)
+    return merged + waiting[::-1]
+
+
+def _told(file: DicomFile, to: str) -> tuple[Finding, ...]:
+    """Return what is to be said of the file as a whole."""
+    findings: list[Finding] = []
+    if file.syntax != to:
+        findings.append(CONVERTED.at(old=syntax_name(file.syntax), new=syntax_name(to)))
+    if not file.meta:
+        findings.append(META_MADE.at())
+    elif file.declared and file.declared != file.syntax:
+        findings.append(
+            NOT_AS_DECLARED.at(seen=syntax_name(file.syntax), declared=syntax_name(file.declared))
+        )
+    if file.preamble_used:
+        findings.append(PREAMBLE_CLEARED.at())
+    dropped = sum(is_group_length(e.tag) for e in file.elements)
+    if dropped:
+        findings.append(GROUP_LENGTHS_DROPPED.at(count=dropped))
+    return tuple(findings)
