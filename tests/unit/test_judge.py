@@ -11,7 +11,7 @@ from mediakit.findings import Severity
 from mediakit.profile.judge import Convert, Decision, Judge, Verdict, judge
 from mediakit.profile.load import load_profile
 from mediakit.profile.model import Role
-from tests.support.instances import (
+from tests.support.judged import (
     BIG_ENDIAN,
     COLOUR,
     CT,
@@ -51,6 +51,7 @@ from tests.support.instances import (
 )
 
 ACCEPT, CONVERT, REFUSE = Decision.ACCEPT, Decision.CONVERT, Decision.REFUSE
+REGIONS = 0x00186011
 PRIVATE_CLASS = "1.3.12.2.1107.5.9.1"
 
 
@@ -229,8 +230,9 @@ XA1K_DVD = (
 PHOTOMETRICS = ("MONOCHROME2", "RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422")
 
 
-def us(photometric: str, syntax: str, sop_class: str = US, **more: str | int | bytes) -> Instance:
-    return made(sop_class, syntax, COLOUR, modality="US", x00280004=photometric, **more)
+def us(photometric: str, syntax: str, sop_class: str = US, regions: bytes | None = None) -> Instance:
+    values = {**COLOUR, 0x00280004: photometric, **({} if regions is None else {REGIONS: regions})}
+    return made(sop_class, syntax, values, modality="US")
 
 
 US_PAIRS = (
@@ -418,12 +420,11 @@ def test_a_role_is_judged_by_its_own_column() -> None:
     assert Judge(profile, role=Role.FSR)(made()).decision is ACCEPT
 
 
-REGIONS = 0x00186011
 ORGANIZATION_RANGES = b"\x18\x00\x44\x60US\x02\x00\x01\x00"
 
 
 def calibrated(*regions: list[bytes]) -> Instance:
-    return us("RGB", EXPLICIT, x00186011=items(*regions))
+    return us("RGB", EXPLICIT, regions=items(*regions))
 
 
 def test_a_calibrated_image_goes_on_a_profile_with_spatial_calibration() -> None:
@@ -459,7 +460,7 @@ def test_combined_calibration_asks_for_what_its_organization_needs() -> None:
 
 
 def test_broken_regions_are_a_finding_not_an_exception() -> None:
-    image = us("RGB", EXPLICIT, x00186011=items(region())[:-3])
+    image = us("RGB", EXPLICIT, regions=items(region())[:-3])
     verdict = judge(image, load_profile("STD-US-SC-MF-CDR"))
     assert (verdict.decision, ids(verdict)) == (REFUSE, ("MK-PRO-052",))
 
