@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from mediakit.fileset.plan import FileSetPlan
 from mediakit.findings import Finding, Report, Severity
 from mediakit.outcome import Fate, Result, State
+
+if TYPE_CHECKING:  # errors are printed through this module, and must not wait for the whole core
+    from mediakit.fileset.plan import FileSetPlan
 
 _LISTED = 40  # what a terminal shows of a long list; the JSON report has it all
 
