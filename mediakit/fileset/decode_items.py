@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from struct import Struct
 
 from mediakit.dicom.instance import Tag
 from mediakit.fileset.decode_findings import FindingList
 from mediakit.fileset.decode_values import (
+    ELEMENT_LE,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
     ITEM,
     ITEM_END,
     SEQUENCE_END,
+    SHORT_VRS,
     UNDEFINED,
     Source,
     Unreadable,
@@ -84,18 +87,30 @@ class _Closed(Enum):
     BY_NEXT = auto()  # the next item, or the end of the sequence, where an element should be
 
 
+# The three elements that every record begins with, at the same place in every sound one.
+_HEAD = Struct("<8sI8sH8sI")
+_HEAD_NEXT, _HEAD_IN_USE, _HEAD_LOWER = b"\4\0\0\x14UL\4\0", b"\4\0\x10\x14US\2\0", b"\4\0\x20\x14UL\4\0"
+
+
 @dataclass(slots=True)
 class RawRecord:
-    """One item of the sequence. `fields` holds the elements of structure by tag, in little endian."""
+    """One item of the sequence. `fields` holds the other elements of structure by tag, in little endian.
+
+    `next`, `in_use` and `lower` are (0004,1400), (0004,1410) and (0004,1420); None when absent.
+    """
 
     start: int
+    next: int | None = None
+    in_use: int | None = None
+    lower: int | None = None
     fields: dict[Tag, bytes] = field(default_factory=dict)
     keys: list[Key] = field(default_factory=list)
     is_ordered: bool = True
 
-    def number(self, tag: Tag) -> int:
-        """Return a value of structure as a number; 0 when it is absent."""
-        return int.from_bytes(self.fields.get(tag, b"")[:4], "little")
+    def number(self, tag: Tag) -> int | None:
+        """Return a value of structure as a number; None when it is absent or empty."""
+        value = self.fields.get(tag)
+        return int.from_bytes(value[:4], "little") if value else None
 
     @property
     def type(self) -> str:
@@ -172,8 +187,10 @@ class _Reader:
         try:
             pos, closed = self._elements(record, start + 8, end)
         except Unreadable as broken:
+            _set_links(record)
             self._findings.add(BROKEN_ELEMENT, record=start, offset=broken.at)
             return self._after_broken(broken.at, end)
+        _set_links(record)
         if closing is not None and closed is not closing:
             self._findings.add(
                 TRUNCATED if pos >= len(self._data) else LENGTH_WRONG, record=start, what="record"
@@ -208,7 +225,7 @@ class _Reader:
         data, encoding = self._data, self._source.encoding
         header, is_plain = encoding.header, encoding is EXPLICIT_LITTLE
         fields, keys = record.fields, record.keys
-        below = 0
+        pos, below = self._sound_elements(record, pos, end) if is_plain else (pos, 0)
         while pos < end:
             tag, vr, length, begin = header(data, pos, end)
             if not vr:  # a delimiter, or the next item where an element should be
@@ -238,6 +255,36 @@ class _Reader:
                     raise Unreadable(pos)
         return pos, _Closed.BY_LENGTH
 
+    def _sound_elements(self, record: RawRecord, pos: int, end: int) -> tuple[int, Tag]:
+        """Read as many elements as have a short VR, fit, and ascend: nearly all of nearly every record.
+
+        The fast way through Explicit VR Little Endian. Returns the position of the first element that is
+        anything else, and the last tag that was read.
+        """
+        data, unpack, names = self._data, ELEMENT_LE.unpack_from, SHORT_VRS
+        fields, add = record.fields, record.keys.append
+        below = 0
+        if pos + _HEAD.size <= end:
+            head = _HEAD.unpack_from(data, pos)
+            if head[0] == _HEAD_NEXT and head[2] == _HEAD_IN_USE and head[4] == _HEAD_LOWER:
+                _, record.next, _, record.in_use, _, record.lower = head
+                pos, below = pos + _HEAD.size, 0x00041420
+        for _ in range(MAX_ELEMENTS):
+            if pos + 8 > end:
+                break
+            group, element, code, length = unpack(data, pos)
+            tag = group << 16 | element
+            vr = names.get(code)
+            after = pos + 8 + length
+            if vr is None or tag <= below or after > end:
+                break
+            if tag in _STRUCTURE:
+                fields[tag] = data[pos + 8 : after]
+            else:
+                add(Key(tag, vr, data[pos + 8 : after]))
+            pos, below = after, tag
+        return pos, below
+
     def _sequence(self, vr: str, pos: int, extent: tuple[int, int], end: int) -> tuple[bytes, int]:
         source = self._source
         if vr == "UN":  # PS3.5 6.2.2
@@ -247,3 +294,13 @@ class _Reader:
             return read_sequence(source, begin, length, end)
         except Unreadable as inner:
             raise Unreadable(pos) from inner
+
+
+def _set_links(record: RawRecord) -> None:
+    """Fill in what the head of the record did not give."""
+    if record.next is None:
+        record.next = record.number(0x00041400)
+    if record.in_use is None:
+        record.in_use = record.number(0x00041410)
+    if record.lower is None:
+        record.lower = record.number(0x00041420)

@@ -80,11 +80,10 @@ _REFERENCE = {
     0x00041511: "Referenced SOP Instance UID in File (0004,1511)",
     0x00041512: "Referenced Transfer Syntax UID in File (0004,1512)",
 }
-_STRUCTURE = {
-    0x00041400: "Offset of the Next Directory Record (0004,1400)",
-    0x00041420: "Offset of Referenced Lower-Level Directory Entity (0004,1420)",
-    0x00041430: "Directory Record Type (0004,1430)",
-}
+_NEXT = "Offset of the Next Directory Record (0004,1400)"
+_IN_USE = "Record In-use Flag (0004,1410)"
+_LOWER = "Offset of Referenced Lower-Level Directory Entity (0004,1420)"
+_TYPE = "Directory Record Type (0004,1430)"
 
 
 def build(linked: Linked, findings: FindingList) -> tuple[DirectoryRecord, ...]:
@@ -129,7 +128,7 @@ class _RecordMaker:
         kind = self._word(fields.get(0x00041430, b""))
         if kind not in CURRENT_TYPES:
             self._report_type(raw, kind)
-        if fields.get(0x00041410) != b"\xff\xff" or 0x00041400 not in fields or 0x00041420 not in fields:
+        if raw.in_use != 0xFFFF or raw.next is None or raw.lower is None:
             self._report_structure(raw)
         keys = tuple(raw.keys) if raw.is_ordered else _ordered(raw.keys)
         if kind == "PRIVATE" and not any(key.tag == 0x00041432 and key.value for key in keys):
@@ -145,17 +144,24 @@ class _RecordMaker:
 
     def _report_type(self, raw: RawRecord, kind: str) -> None:
         if not kind:
-            return self._findings.add(INCOMPLETE, record=raw.start, what=_STRUCTURE[0x00041430])
+            return self._findings.add(INCOMPLETE, record=raw.start, what=_TYPE)
         rule = RETIRED_TYPE if kind in RETIRED_TYPES else UNKNOWN_TYPE
         return self._findings.add(rule, record=raw.start, type=ascii(kind))
 
     def _report_structure(self, raw: RawRecord) -> None:
-        for tag, what in _STRUCTURE.items():
-            if tag not in raw.fields and tag != 0x00041430:
-                self._findings.add(INCOMPLETE, record=raw.start, what=what)
-        flag = raw.fields.get(0x00041410)
-        if flag is not None and flag != b"\xff\xff":
-            self._findings.add(IN_USE_FLAG, record=raw.start, flag=f"{raw.number(0x00041410):04X}H")
+        if raw.next is None:
+            self._findings.add(INCOMPLETE, record=raw.start, what=_NEXT)
+        if raw.lower is None:
+            self._findings.add(INCOMPLETE, record=raw.start, what=_LOWER)
+        if raw.in_use is None:
+            self._findings.add(INCOMPLETE, record=raw.start, what=_IN_USE)
+        elif raw.in_use != 0xFFFF:
+            self._findings.add(IN_USE_FLAG, record=raw.start, flag=f"{raw.in_use:04X}H")
+
+    def _report_reference(self, raw: RawRecord) -> None:
+        for tag, what in _REFERENCE.items():
+            if not raw.fields.get(tag):
+                self._findings.add(INCOMPLETE_REFERENCE, record=raw.start, what=what)
 
     def _reference(self, raw: RawRecord, kind: str) -> FileRef | None:
         """Return the file that a record references, through an MRDR where there is one."""
@@ -167,20 +173,21 @@ class _RecordMaker:
                 raw = target
             else:
                 self._findings.add(MRDR_NOWHERE, record=raw.start, offset=offset)
-        fields = raw.fields
-        if not any(fields.get(tag) for tag in _REFERENCE):
-            return None
-        if kind != "HL7 STRUC DOC" and not all(fields.get(tag) for tag in _REFERENCE):
-            for tag, what in _REFERENCE.items():
-                if not fields.get(tag):
-                    self._findings.add(INCOMPLETE_REFERENCE, record=raw.start, what=what)
+        get = raw.fields.get
+        file, sop_class = get(0x00041500, b""), get(0x00041510, b"")
+        instance, syntax = get(0x00041511, b""), get(0x00041512, b"")
+        if not (file and sop_class and instance and syntax):
+            if not (file or sop_class or instance or syntax):
+                return None
+            if kind != "HL7 STRUC DOC":
+                self._report_reference(raw)
         file_id, raw_file_id = self._file_id(raw)
-        related = fields.get(0x0004151A)
+        related = get(0x0004151A)
         return FileRef(
             file_id,
-            self._word(fields.get(0x00041510, b"")),
-            fields.get(0x00041511, b"").strip(b" \0").decode("latin-1"),
-            self._word(fields.get(0x00041512, b"")),
+            self._word(sop_class),
+            instance.strip(b" \0").decode("latin-1"),
+            self._word(syntax),
             tuple(part.strip(" \0") for part in related.decode("latin-1").split("\\")) if related else (),
             raw_file_id,
         )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from mediakit.fileset.decode_findings import FindingList
 from mediakit.fileset.decode_items import RawRecord
-from mediakit.fileset.record_types import CHILDREN, ROOT_TYPES
+from mediakit.fileset.record_types import CHILDREN, CURRENT_TYPES, ROOT_TYPES
 from mediakit.findings import Rule, Severity
 
 OFFSET_NOWHERE = Rule(
@@ -102,9 +102,19 @@ def link(records: Sequence[RawRecord], first: int, last: int, findings: FindingL
     """Return the records linked by their offsets; `first` and `last` are those of the root level."""
     linker = _Linker(records, findings)
     linker.find_shift(first)
-    linker.follow_roots(first, last)
+    linker.follow_roots(first)
     linker.adopt_lost()
+    linker.check_last_root(last)
     return linker.linked
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """An offset to follow: the record that it stands in, and the one below which its target will stand."""
+
+    parent: int
+    source: int
+    offset: int
 
 
 class _Linker:
@@ -113,12 +123,14 @@ class _Linker:
         self.linked = Linked(records, starts)
         self._records = records
         self._findings = findings
-        self._next = [record.number(0x00041400) for record in records]
-        self._lower = [record.number(0x00041420) for record in records]
+        self._next = [record.next or 0 for record in records]
+        self._lower = [record.lower or 0 for record in records]
         self._parent = [_FREE] * len(records)
         self._depth = [0] * len(records)
         self._order_of_starts = [record.start for record in records]
         self._aimed_at: set[int] | None = None
+        self._types = [record.type for record in records]
+        self._doubtful: list[_Step] = []
 
     def find_shift(self, first: int) -> None:
         """Find out whether all offsets are wrong by the same number of bytes.
@@ -134,13 +146,15 @@ class _Linker:
             self.linked.shift = shift
             self._findings.add(OFFSETS_SHIFTED, shift=-shift)
 
-    def follow_roots(self, first: int, last: int) -> None:
-        """Follow the root level and all below it; check what is said of its last record."""
+    def follow_roots(self, first: int) -> None:
+        """Follow the root level and all below it."""
         if first:
-            self._follow(ROOT, first)
-        elif any(record.type != MRDR for record in self._records):
+            self._follow(_Step(ROOT, ROOT, first))
+        elif any(kind != MRDR for kind in self._types):
             self._findings.add(NO_FIRST_ROOT, count=len(self._records))
-            return
+
+    def check_last_root(self, last: int) -> None:
+        """Compare what is said of the last record of the root level with what is there."""
         roots = self.linked.children.get(ROOT, ())
         true = self._records[roots[-1]].start - self.linked.shift if roots else 0
         if last != true:
@@ -149,81 +163,105 @@ class _Linker:
     def adopt_lost(self) -> None:
         """Put the records that no offset led to below the nearest record before them that may have them.
 
-        The head of a lost chain goes first and takes its chain and all below along. What is left then are
-        rings of lost records: they are opened at their first record in the file.
+        The head of a lost chain goes first and takes its chain and all below along. Then come the offsets
+        that led to a type that cannot stand there: only now it is known that nobody else wants the record.
+        What is left are rings of lost records: they are opened at their first record in the file.
         """
-        lost = [
-            i for i, parent in enumerate(self._parent) if parent == _FREE and self._records[i].type != MRDR
-        ]
+        lost = [i for i, kind in enumerate(self._types) if self._parent[i] == _FREE and kind != MRDR]
         if not lost:
+            self._settle_doubtful()
             return
         guesses = self._guess_parents(set(lost))
-        starts, shift = self.linked.starts, self.linked.shift
-        led_to = {
-            starts.get(offset + shift) for i in lost for offset in (self._next[i], self._lower[i]) if offset
-        }
-        for index in [i for i in lost if i not in led_to] + lost:
-            if self._parent[index] == _FREE:
+        at = self._index_of
+        led_to = {at(offset) for i in lost for offset in (self._next[i], self._lower[i]) if offset}
+        led_to |= {at(step.offset) for step in self._doubtful}
+        for index in lost:
+            if index not in led_to:
                 self._adopt(index, guesses[index])
+        self._settle_doubtful()
+        for index in lost:
+            self._adopt(index, guesses[index])
+            self._settle_doubtful()
+
+    def _settle_doubtful(self) -> None:
+        while self._doubtful:
+            doubtful, self._doubtful = self._doubtful, []
+            for step in doubtful:
+                self._follow(step, is_settled=True)
 
     def _adopt(self, index: int, guess: int) -> None:
+        if self._parent[index] != _FREE:
+            return
         parent = guess
         if parent != ROOT and (self._parent[parent] == _FREE or self._depth[parent] >= MAX_DEPTH):
             parent = ROOT
-        record = self._records[index]
+        start, kind = self._records[index].start, self._types[index]
         name = "the root" if parent == ROOT else f"the record at {self._records[parent].start}"
-        self._findings.add(UNREACHABLE, record=record.start, type=ascii(record.type[:32]), parent=name)
-        self._follow(parent, record.start - self.linked.shift)
+        self._findings.add(UNREACHABLE, record=start, type=ascii(kind[:32]), parent=name)
+        self._follow(_Step(parent, index, start - self.linked.shift), is_settled=True)
 
     def _guess_parents(self, lost: set[int]) -> dict[int, int]:
         """Return for each lost record the nearest one before it in the file that may stand above it."""
         nearest: dict[str, int] = {}
         guesses = {}
-        for index, record in enumerate(self._records):
-            kind = record.type
+        for index, kind in enumerate(self._types):
             if index in lost:
                 above = () if kind in ROOT_TYPES else _PARENTS.get(kind, ())
                 guesses[index] = max((nearest.get(name, ROOT) for name in above), default=ROOT)
             nearest[kind] = index
         return guesses
 
-    def _follow(self, parent: int, offset: int) -> None:
-        """Take a directory entity and everything below it into the tree, level by level."""
-        waiting = deque([(parent, offset)])
-        while waiting:
-            parent, offset = waiting.popleft()
-            if parent != ROOT and self._depth[parent] >= MAX_DEPTH:
-                self._findings.add(TOO_DEEP, record=self._records[parent].start, limit=MAX_DEPTH)
-                continue
-            waiting.extend(self._take_entity(parent, offset))
+    def _follow(self, first: _Step, *, is_settled: bool = False) -> None:
+        """Take a directory entity and everything below it into the tree, level by level.
 
-    def _take_entity(self, parent: int, offset: int) -> list[tuple[int, int]]:
+        `is_settled`: the first record is taken even when its type cannot stand there.
+        """
+        waiting = deque([first])
+        while waiting:
+            step = waiting.popleft()
+            if step.parent != ROOT and self._depth[step.parent] >= MAX_DEPTH:
+                self._findings.add(TOO_DEEP, record=self._records[step.parent].start, limit=MAX_DEPTH)
+                continue
+            waiting.extend(self._take_entity(step, is_settled=is_settled))
+            is_settled = False
+
+    def _take_entity(self, step: _Step, *, is_settled: bool) -> list[_Step]:
         """Take one chain of siblings; return what its records lead to below."""
+        parent, source, offset = step.parent, step.source, step.offset
         depth = 1 if parent == ROOT else self._depth[parent] + 1
-        below: list[tuple[int, int]] = []
-        source = parent
+        allowed = CHILDREN.get("" if parent == ROOT else self._types[parent], CURRENT_TYPES)
+        taken = self.linked.children.setdefault(parent, [])
+        below: list[_Step] = []
         while offset:
             index = self._resolve(source, offset)
-            if index is None or not self._may_take(index, parent, source, offset):
+            if index is None:
                 break
+            if self._parent[index] != _FREE:
+                self._report_taken(index, parent, source, offset)
+                break
+            kind = self._types[index]
+            if kind in CURRENT_TYPES and kind not in allowed and not is_settled:
+                self._doubtful.append(_Step(parent, source, offset))
+                break
+            is_settled = False
             self._parent[index] = parent
             self._depth[index] = depth
             self.linked.order.append(index)
-            self.linked.children.setdefault(parent, []).append(index)
+            taken.append(index)
             if self._lower[index]:
-                below.append((index, self._lower[index]))
+                below.append(_Step(index, index, self._lower[index]))
             source, offset = index, self._next[index]
         return below
 
-    def _may_take(self, index: int, parent: int, source: int, offset: int) -> bool:
-        if self._parent[index] == _FREE:
-            return True
+    def _report_taken(self, index: int, parent: int, source: int, offset: int) -> None:
         above = parent
         while above not in {ROOT, index}:  # bounded by MAX_DEPTH
             above = self._parent[above]
         rule = RING if above == index or self._parent[index] == parent else REACHED_TWICE
         self._findings.add(rule, record=self._start(source), offset=offset)
-        return False
+
+    def _index_of(self, offset: int) -> int | None:
+        return self.linked.starts.get(offset + self.linked.shift)
 
     def _start(self, index: int) -> int | None:
         return None if index == ROOT else self._records[index].start
@@ -251,7 +289,6 @@ class _Linker:
     def _targets(self) -> set[int]:
         """Return the records that some offset means."""
         if self._aimed_at is None:
-            starts, shift = self.linked.starts, self.linked.shift
-            found = (starts.get(offset + shift) for offset in (*self._next, *self._lower) if offset)
+            found = (self._index_of(offset) for offset in (*self._next, *self._lower) if offset)
             self._aimed_at = {index for index in found if index is not None}
         return self._aimed_at

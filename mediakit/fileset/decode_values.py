@@ -23,7 +23,7 @@ MAX_NESTING = 32
 
 _TEXT_VRS = "AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US"
 _LONG_VRS = "OB OD OF OL OV OW SQ SV UC UN UR UT UV"
-_SHORT = {vr.encode(): vr for vr in _TEXT_VRS.split()}
+SHORT_VRS = {vr.encode(): vr for vr in _TEXT_VRS.split()}
 _LONG = {vr.encode(): vr for vr in _LONG_VRS.split()}
 _SWAP_WIDTH = dict.fromkeys(("AT", "OW", "SS", "US"), 2)
 _SWAP_WIDTH |= dict.fromkeys(("FL", "OF", "OL", "SL", "UL"), 4)
@@ -57,7 +57,7 @@ _IMPLICIT_VR: Mapping[Tag, str] = {
 }
 
 _TAG_LE, _TAG_BE = Struct("<HHI"), Struct(">HHI")
-_ELEMENT_LE, _ELEMENT_BE = Struct("<HH2sH"), Struct(">HH2sH")
+ELEMENT_LE, _ELEMENT_BE = Struct("<HH2sH"), Struct(">HH2sH")
 _U32_LE, _U32_BE = Struct("<I"), Struct(">I")
 
 ElementHeader = tuple[Tag, str, int, int]  # tag, VR, length, where the value begins
@@ -117,8 +117,8 @@ class Encoding:
 def _explicit_le(data: bytes, pos: int, end: int) -> ElementHeader:
     if pos + 8 > end:
         raise Unreadable(pos)
-    group, element, code, length = _ELEMENT_LE.unpack_from(data, pos)
-    vr = _SHORT.get(code)
+    group, element, code, length = ELEMENT_LE.unpack_from(data, pos)
+    vr = SHORT_VRS.get(code)
     if vr is not None:
         return group << 16 | element, vr, length, pos + 8
     return _explicit_other(data, pos, end, (group << 16 | element, code), _U32_LE)
@@ -128,7 +128,7 @@ def _explicit_be(data: bytes, pos: int, end: int) -> ElementHeader:
     if pos + 8 > end:
         raise Unreadable(pos)
     group, element, code, length = _ELEMENT_BE.unpack_from(data, pos)
-    vr = _SHORT.get(code)
+    vr = SHORT_VRS.get(code)
     if vr is not None:
         return group << 16 | element, vr, length, pos + 8
     return _explicit_other(data, pos, end, (group << 16 | element, code), _U32_BE)
@@ -180,7 +180,7 @@ def encoding_at(data: bytes, pos: int) -> Encoding:
     head = data[pos : pos + 6]
     if head[:1] == b"\0" and head[1:2] != b"\0":
         return EXPLICIT_BIG
-    return EXPLICIT_LITTLE if head[4:6] in _SHORT or head[4:6] in _LONG else IMPLICIT_LITTLE
+    return EXPLICIT_LITTLE if head[4:6] in SHORT_VRS or head[4:6] in _LONG else IMPLICIT_LITTLE
 
 
 def read_sequence(source: Source, pos: int, length: int, limit: int) -> tuple[bytes, int]:
@@ -285,7 +285,7 @@ class _SequenceWriter:
             return begin
         self._work.spend(length, pos)
         value = level.encoding.plain(vr, self._data[begin:end])
-        if vr in _SHORT.values() and length > 0xFFFE:
+        if vr in SHORT_VRS.values() and length > 0xFFFE:
             vr = "UN"  # PS3.5 6.2.2: too long for the two bytes of its length
         self.out += _element_header(tag, vr, length) + value
         return end
@@ -293,9 +293,9 @@ class _SequenceWriter:
 
 def _element_header(tag: Tag, vr: str, length: int) -> bytes:
     code = vr.encode("ascii")
-    if code in _SHORT:
-        return _ELEMENT_LE.pack(tag >> 16, tag & 0xFFFF, code, length)
-    return _ELEMENT_LE.pack(tag >> 16, tag & 0xFFFF, code, 0) + _U32_LE.pack(length)
+    if code in SHORT_VRS:
+        return ELEMENT_LE.pack(tag >> 16, tag & 0xFFFF, code, length)
+    return ELEMENT_LE.pack(tag >> 16, tag & 0xFFFF, code, 0) + _U32_LE.pack(length)
 
 
 def _swapped(value: bytes, width: int) -> bytes:
