@@ -24,6 +24,7 @@ class Note(StrEnum):
     ODD_VR = "odd-vr"  # a wanted element has another VR than the dictionary
     UID_MISMATCH = "uid-mismatch"  # (0002,0002)/(0002,0003) differ from (0008,0016)/(0008,0018)
     PREAMBLE_USED = "preamble-used"  # the 128 bytes are not all zero
+    BAD_UID = "bad-uid"  # a UID of class, instance, study or series is longer than 64 or has odd characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Header:
     sequence), in Explicit VR Little Endian whatever the file's own encoding is. `shared` holds wanted
     elements found inside Shared Functional Groups Sequence (5200,9229), nested at any depth of it.
     `meta` holds group 2. An element that is absent is not in the mapping; an empty one maps to b"".
+    `pixel_offset` is where the value of the pixel data element begins in the file (in the inflated data
+    set of a deflated one); None without pixel data.
 
     Raw bytes are kept so that a key reaches its directory record undecoded and no character is lost.
     """
@@ -72,6 +75,8 @@ class Header:
 # The wanted elements whose VR is binary, with the width of one value in bytes (US 2, UL 4).
 BINARY_TAGS: Mapping[Tag, int] = {
     0x00280002: 2,
+    0x00280003: 2,
+    0x00280005: 2,
     0x00280006: 2,
     0x00280010: 2,
     0x00280011: 2,
@@ -79,6 +84,7 @@ BINARY_TAGS: Mapping[Tag, int] = {
     0x00280101: 2,
     0x00280102: 2,
     0x00280103: 2,
+    0x00286010: 2,
     0x00289001: 4,
     0x00289002: 4,
     0x00720014: 2,

@@ -1,0 +1,181 @@
+"""The header scan: a stream of one file -> an `Instance`, or the reason why it is none.
+
+Bounded reads, no pixel data, no open of any path. Files are recognised by content, never by name. Bytes
+never raise here: whatever is wrong with them comes back as a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mediakit.dicom import identity
+from mediakit.dicom.dataset import Found, PixelElement, check_to_the_end, read_elements
+from mediakit.dicom.elements import (
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    UNDEFINED,
+    Encoding,
+    dictionary_vr,
+    header_at,
+)
+from mediakit.dicom.identity import Scanned
+from mediakit.dicom.instance import Instance, Note, Tag
+from mediakit.dicom.layout import Layout, Memo
+from mediakit.dicom.opening import NOT_DICOM, TRANSFER_SYNTAX, Opening, check_pixels, is_meta_sound, opened
+from mediakit.dicom.sequences import to_explicit_little
+from mediakit.dicom.uids import SYNTAXES, SyntaxKind
+from mediakit.dicom.wanted import SHARED_GROUPS, WANTED
+from mediakit.dicom.window import Malformed, Readable, Window
+from mediakit.findings import Finding
+from mediakit.outcome import State
+
+FIRST_READ = (8192, 65536)  # least and most bytes of the first read; it follows the headers met
+POOL = 8192  # values that are kept to be shared between headers
+
+_ZEROS = bytes(128)
+_PIXEL_DATA = b"\xe0\x7f\x10\x00"  # (7FE0,0010), little endian
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A file that gives no instance: `state` is NOT_DICOM or UNREADABLE, `finding` says why."""
+
+    state: State
+    finding: Finding
+
+
+class Scanner:
+    """Reads headers of many files; files that resemble earlier ones are read faster. For one thread.
+
+    Usage: `Scanner().read(stream, size, source, path)`.
+    """
+
+    def __init__(self, extra_tags: Iterable[Tag] = ()) -> None:
+        """`extra_tags` are wanted beyond `WANTED`: the keys of user profiles."""
+        self._wanted = {tag: vr.encode("ascii") for tag, vr in WANTED.items()}
+        self._wanted[SHARED_GROUPS] = b"SQ"
+        for tag in extra_tags:
+            self._wanted.setdefault(tag, dictionary_vr(tag))
+        self._meta_memo = Memo(EXPLICIT_LITTLE, None)
+        self._explicit_memo = Memo(EXPLICIT_LITTLE, self._wanted)
+        self._implicit_memo = Memo(IMPLICIT_LITTLE, self._wanted)
+        self._syntaxes: dict[bytes, tuple[str, Encoding, Memo]] = {}
+        self._first = FIRST_READ[0]
+        self._pool: dict[bytes, bytes] = {}
+        self._sequences: dict[bytes, bytes] = {}  # sound ones, and what they became
+
+    def read(self, stream: Readable, size: int, source: str, path: str) -> Instance | Unusable:
+        """Return the instance that a file holds, or why it holds none.
+
+        `size` is the size of the file in bytes; `source` and `path` are only passed on. The stream is
+        read from its start and left anywhere. OSError passes through; nothing else is raised.
+        """
+        try:
+            return identity.instance(self.scan(stream, size), source, path, size)
+        except Malformed as broken:
+            state = State.NOT_DICOM if broken.rule is NOT_DICOM else State.UNREADABLE
+            return Unusable(state, broken.finding(path))
+
+    def scan(self, stream: Readable, size: int) -> Scanned:
+        """Return what stands in the header of a file, whatever instance it may be. Raises Malformed."""
+        want = min(self._first, size)
+        head = stream.read(want)
+        while len(head) < want and (part := stream.read(want - len(head))):
+            head += part
+        return self._quick(stream, size, head) or self._plain(stream, size, head)
+
+    def _quick(self, stream: Readable, size: int, head: bytes) -> Scanned | None:
+        """Return the header of a file that is laid out like one seen before; None for any other file."""
+        if not head.startswith(b"DICM", 128):
+            return None
+        found = self._meta_memo.match(head, 132, size)
+        if found is None:
+            return None
+        layout, raw, start = found
+        meta = self._shared_values(layout, raw)
+        syntax = self._syntaxes.get(meta[TRANSFER_SYNTAX])
+        if syntax is None:
+            return None
+        uid, encoding, memo = syntax
+        found = memo.match(head, start, size)
+        if found is None:
+            return None
+        layout, raw, end = found
+        values = self._shared_values(layout, raw)
+        for tag in layout.tags:
+            if self._wanted[tag] == b"SQ":
+                values[tag] = self._sequence(values[tag], encoding)
+        notes = [] if head.startswith(_ZEROS) else [Note.PREAMBLE_USED]
+        if not is_meta_sound(meta, start - 132):
+            notes.append(Note.BAD_META)
+        scanned = Scanned(meta, values, {}, None, uid, notes)
+        if layout.follows:
+            if len(head) - end < 12:
+                return None
+            tag, _, width, length = header_at(head, end, encoding)
+            scanned.pixels = PixelElement(tag, end + width, None if length == UNDEFINED else length)
+            if end + width + length != size:
+                _check_end(Window(stream, size, head), scanned, encoding)
+            else:
+                check_pixels(uid, scanned.pixels)
+        return scanned
+
+    def _plain(self, stream: Readable, size: int, head: bytes) -> Scanned:
+        """Return the header of any file, element by element. Raises Malformed."""
+        opening = opened(stream, size, head)
+        window, start = opening.window, opening.offset
+        found = read_elements(window, start, opening.encoding, self._wanted)
+        notes = [*opening.notes, Note.ODD_VR] if found.odd_vr else opening.notes
+        scanned = Scanned(opening.meta, found.values, found.shared, found.pixels, opening.syntax, notes)
+        if found.pixels is not None:
+            in_head = window.start == 0
+            _check_end(window, scanned, opening.encoding)
+            self._first = min(max(FIRST_READ[0], -(-found.end // 4096) * 4096 + 4096), FIRST_READ[1])
+            if in_head and found.plain and found.pixels.tag == 0x7FE00010:
+                self._learn(head, opening, found, _PIXEL_DATA)
+        elif window.start == 0 and found.plain and found.end == size:
+            self._learn(head, opening, found, b"")
+        return scanned
+
+    def _learn(self, head: bytes, opening: Opening, found: Found, follows: bytes) -> None:
+        """Remember how a sound file is laid out, when its meta information is there and true."""
+        syntax = SYNTAXES.get(opening.declared)
+        is_plain = syntax is not None and syntax.kind is not SyntaxKind.DEFLATED and not syntax.big_endian
+        if not is_plain or opening.declared != opening.syntax or not head.startswith(b"DICM", 128):
+            return
+        encoding = opening.encoding
+        memo = self._implicit_memo if encoding.implicit else self._explicit_memo
+        start = opening.offset
+        self._meta_memo.learn(head, 132, start, head[start : start + 4], opening.meta)
+        memo.learn(head, start, found.end, follows, found.values)
+        if len(self._syntaxes) < 64:
+            self._syntaxes[opening.meta[TRANSFER_SYNTAX]] = (opening.syntax, encoding, memo)
+
+    def _shared_values(self, layout: Layout, values: list[bytes]) -> dict[Tag, bytes]:
+        """Return all values by tag, each the one object that other headers with the same value hold."""
+        pool = self._pool
+        if len(pool) > POOL:
+            pool.clear()
+        found = layout.constant.copy()
+        found.update(zip(layout.tags, map(pool.setdefault, values, values), strict=True))
+        return found
+
+    def _sequence(self, content: bytes, encoding: Encoding) -> bytes:
+        """Return a sequence as `Header` promises; the same bytes are walked once. Raises Malformed."""
+        known = self._sequences.get(content)
+        if known is None:
+            if len(self._sequences) > 1024:
+                self._sequences.clear()
+            known = self._sequences[content] = to_explicit_little(content, encoding)
+        return known
+
+
+def _check_end(window: Window, scanned: Scanned, encoding: Encoding) -> None:
+    """Check pixel data and what follows them. Raises Malformed."""
+    pixels = scanned.pixels
+    if pixels is None:
+        return
+    check_pixels(scanned.syntax, pixels)
+    if check_to_the_end(window, pixels, encoding):
+        scanned.notes.append(Note.TRAILING)

@@ -1,0 +1,157 @@
+"""Where the data set of a file begins, and how it is encoded, whether its meta information is true or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mediakit.dicom.dataset import PixelElement, read_meta
+from mediakit.dicom.elements import (
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    KNOWN_VRS,
+    Encoding,
+)
+from mediakit.dicom.fallback import Inflated, bare_data_set, described, told_encoding
+from mediakit.dicom.instance import Note, Tag
+from mediakit.dicom.uids import SYNTAXES, SyntaxKind, TransferSyntax
+from mediakit.dicom.window import Malformed, Readable, Window
+from mediakit.findings import Rule, Severity
+
+GROUP_LENGTH: Tag = 0x00020000
+MEDIA_SOP_CLASS: Tag = 0x00020002
+MEDIA_SOP_INSTANCE: Tag = 0x00020003
+TRANSFER_SYNTAX: Tag = 0x00020010
+LENGTH_ELEMENT = 12  # bytes of the group length element itself
+
+_ZEROS = bytes(128)
+_REAL_SYNTAX = {
+    EXPLICIT_LITTLE: "1.2.840.10008.1.2.1",
+    IMPLICIT_LITTLE: "1.2.840.10008.1.2",
+    EXPLICIT_BIG: "1.2.840.10008.1.2.2",
+}
+# JPIP by reference, deflated: a data set without pixels, encoded as a deflated one.
+_DEFLATED = frozenset({"1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
+
+
+@dataclass(slots=True)
+class Opening:
+    """The start of a file. `offset` is where the data set begins in `window`.
+
+    `declared` is the transfer syntax of the meta information ("" without one), `syntax` the real one.
+    """
+
+    window: Window
+    offset: int
+    encoding: Encoding
+    declared: str = ""
+    syntax: str = ""
+    meta: dict[Tag, bytes] = field(default_factory=dict)
+    notes: list[Note] = field(default_factory=list)
+
+
+NOT_DICOM = Rule(
+    id="MK-SRC-001",
+    severity=Severity.NOTE,
+    title="not a DICOM file: {why}",
+    ref="PS3.10 7",
+)
+NO_DATA_SET = Rule(
+    id="MK-SRC-011",
+    severity=Severity.ERROR,
+    title="the file ends after its meta information: there is no data set",
+    ref="PS3.10 7.2",
+    hint="fetch the file again from where it came from",
+)
+NO_ENCODING = Rule(
+    id="MK-SRC-012",
+    severity=Severity.ERROR,
+    title="the data set cannot be read as {syntax}, nor as any other encoding",
+    ref="PS3.5 A",
+    hint="fetch the file again from where it came from",
+)
+
+
+def opened(stream: Readable, size: int, head: bytes) -> Opening:
+    """Find the data set of a file; `head` is what was read of its start. Raises Malformed."""
+    window = Window(stream, size, head)
+    notes: list[Note] = []
+    if head.startswith(b"DICM", 128):
+        offset = 132
+        if not head.startswith(_ZEROS):
+            notes.append(Note.PREAMBLE_USED)
+    elif head.startswith(b"DICM"):
+        offset = 4
+        notes.append(Note.NO_PREAMBLE)
+    elif head.startswith(b"\x02\x00") and head[4:6] in KNOWN_VRS:
+        offset = 0
+        notes.append(Note.NO_PREAMBLE)
+    else:
+        bare = bare_data_set(head, size)
+        if bare is None:
+            raise Malformed(NOT_DICOM, why=described(head))
+        return Opening(window, 0, bare, syntax=_REAL_SYNTAX[bare], notes=[Note.NO_META])
+    meta, behind = read_meta(window, offset)
+    if behind >= size:
+        raise Malformed(NO_DATA_SET)
+    uid = meta.get(TRANSFER_SYNTAX, b"").strip(b" \0").decode("latin-1")
+    if not is_meta_sound(meta, behind - offset):
+        notes.append(Note.BAD_META)
+    opening = Opening(window, behind, EXPLICIT_LITTLE, uid, uid, meta, notes)
+    known = SYNTAXES.get(uid)
+    if known is not None and (known.kind is SyntaxKind.DEFLATED or uid in _DEFLATED):
+        inflated = Inflated(stream, behind)
+        opening.window = Window(inflated, inflated.size)
+        opening.offset = 0
+    else:
+        _settle_encoding(opening, known)
+    return opening
+
+
+def is_meta_sound(meta: dict[Tag, bytes], length: int) -> bool:
+    """Return True when group 2, `length` bytes with its length element, has what it must (PS3.10 7.1)."""
+    said = meta.get(GROUP_LENGTH, b"")
+    return (
+        len(said) == 4
+        and int.from_bytes(said, "little") == length - LENGTH_ELEMENT
+        and bool(meta.get(TRANSFER_SYNTAX))
+        and bool(meta.get(MEDIA_SOP_CLASS))
+        and bool(meta.get(MEDIA_SOP_INSTANCE))
+    )
+
+
+def _settle_encoding(opening: Opening, known: TransferSyntax | None) -> None:
+    """Find out how the data set is really encoded; the declared encoding stands unless another one fits."""
+    window, offset = opening.window, opening.offset
+    declared = None if known is None else Encoding(known.implicit, known.big_endian)
+    index = window.load(offset, min(256, window.size - offset))
+    told = told_encoding(window.data[index:], window.size - offset, declared)
+    if told is None:
+        raise Malformed(NO_ENCODING, syntax=opening.declared or "any")
+    opening.encoding = told
+    if not opening.declared or (declared is not None and told != declared):
+        opening.syntax = _REAL_SYNTAX[told]
+        if Note.BAD_META not in opening.notes:
+            opening.notes.append(Note.BAD_META)
+
+
+PIXELS_UNKNOWN = Rule(
+    id="MK-SRC-013",
+    severity=Severity.ERROR,
+    title="pixel data are {found}, but the transfer syntax is {syntax}: nobody can tell how to decode them",
+    ref="PS3.5 A.4",
+    hint="ask the system that made the file for a correct copy",
+)
+
+
+def check_pixels(syntax: str, pixels: PixelElement) -> None:
+    """Check that pixel data are encapsulated if and only if the transfer syntax says so. Raises Malformed.
+
+    Private transfer syntaxes may do as they like.
+    """
+    known = SYNTAXES.get(syntax)
+    if known is None or known.kind is SyntaxKind.OTHER:
+        return
+    if known.is_encapsulated != (pixels.length is None):
+        found = "encapsulated" if pixels.length is None else "not encapsulated"
+        raise Malformed(PIXELS_UNKNOWN, tag=pixels.tag, found=found, syntax=known.name)
