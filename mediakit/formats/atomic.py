@@ -1,0 +1,210 @@
+"""Files and folders that appear whole or not at all: written beside the target, synced, renamed.
+
+A killed run can leave a `.mediakit-XXXXXXXX.part` beside the target: it never has the target's name, and
+nothing from the source is in its name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mediakit.errors import DoesNotFit, IntegrityError, MediakitError, UsageError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def write_error(exc: OSError, target: Path) -> MediakitError:
+    """Return our error for a failed write: no room is `DoesNotFit`, anything else `IntegrityError`."""
+    why = exc.strerror or type(exc).__name__
+    if exc.errno in _FULL:
+        hint = "free some space there or write to another place; nothing was left behind"
+        return DoesNotFit("there is no room for the output", where=str(target), why=why, hint=hint)
+    return IntegrityError("the output cannot be written", where=str(target), why=why)
+
+
+def check_room(target: Path, size_bytes: int) -> None:
+    """Raise DoesNotFit when the target's file system says that it has less room than this.
+
+    A courtesy before a long copy: the room can still run out later, which the write then reports.
+    """
+    try:
+        free_bytes = shutil.disk_usage(target.parent).free
+    except OSError:
+        return
+    if free_bytes < size_bytes:
+        raise write_error(OSError(errno.ENOSPC, f"{size_bytes} bytes needed, {free_bytes} free"), target)
+
+
+def write_all(fd: int, view: memoryview | bytes) -> None:
+    """Write every byte at the file's position; the system may take several calls."""
+    done = os.write(fd, view)
+    while done < len(view):
+        done += os.write(fd, view[done:])
+
+
+@contextmanager
+def new_file(target: Path, *, overwrite: bool) -> Iterator[int]:
+    """Give a descriptor to write to; when the block ends well, the file stands at `target`, synced.
+
+    Whatever ends the block otherwise (KeyboardInterrupt too), no trace is left. Raises UsageError when the
+    target exists and `overwrite` is off, or cannot be replaced.
+    """
+    _check_file_target(target, overwrite)
+    part = _neighbour(target)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        fd = os.open(part, flags, 0o666)
+    except OSError as exc:
+        raise _cannot_start(exc, target) from exc
+    try:
+        try:
+            yield fd
+            os.fsync(fd)
+        except OSError as exc:
+            raise write_error(exc, target) from exc
+        finally:
+            os.close(fd)
+        _put_file(part, target, overwrite)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Give a folder to fill; when the block ends well, it stands at `target`.
+
+    The caller syncs the files. An empty folder may stand at the target; one that holds anything is refused.
+    An empty mount point (a USB stick) is filled in place: the content moves up when it is whole, `DICOMDIR`
+    last, so that a stopped run has none. Raises UsageError.
+    """
+    in_place = _check_folder_target(target)
+    part = _neighbour(target / "x" if in_place else target)
+    try:
+        part.mkdir()
+    except OSError as exc:
+        raise _cannot_start(exc, target) from exc
+    try:
+        try:
+            yield part
+            if in_place:
+                move_up(part, target)
+            else:
+                part.rename(target)
+                sync_folder(target.parent)
+        except OSError as exc:
+            raise write_error(exc, target) from exc
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def move_up(part: Path, target: Path) -> None:
+    """Move the content of `part` into `target`, `DICOMDIR` last; take all of it away again when one fails."""
+    names = sorted((child.name for child in part.iterdir()), key=lambda name: (name == "DICOMDIR", name))
+    moved: list[str] = []
+    try:
+        for name in names:
+            (part / name).rename(target / name)
+            moved.append(name)
+        part.rmdir()
+        sync_folder(target)
+    except BaseException:
+        for name in reversed(moved):
+            with suppress(OSError):
+                (target / name).rename(part / name)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable, where the system can."""
+    if os.name == "nt":
+        return  # Windows opens no folder as a file
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    except OSError as exc:
+        # Some network file systems refuse to sync a folder; the files in it are synced all the same.
+        if exc.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(fd)
+
+
+def _neighbour(target: Path) -> Path:
+    return target.parent / f".mediakit-{secrets.token_hex(4)}.part"
+
+
+def _check_file_target(target: Path, overwrite: bool) -> None:
+    try:
+        mode = target.lstat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise _cannot_start(exc, target) from exc
+    if not overwrite:
+        raise _exists(target)
+    if not stat.S_ISREG(mode):
+        raise UsageError("only an ordinary file can be overwritten", where=str(target))
+
+
+def _check_folder_target(target: Path) -> bool:
+    """Return True when the target is a mount point."""
+    try:
+        if not stat.S_ISDIR(target.lstat().st_mode):
+            raise UsageError("the target exists and is not a folder", where=str(target))
+        with os.scandir(target) as found:
+            if next(found, None) is not None:
+                hint = "name a new or an empty folder"
+                raise UsageError("the target folder holds files already", where=str(target), hint=hint)
+        return target.is_mount()
+    except FileNotFoundError:
+        return False
+    except OSError as exc:
+        raise _cannot_start(exc, target) from exc
+
+
+def _put_file(part: Path, target: Path, overwrite: bool) -> None:
+    try:
+        if overwrite:
+            part.replace(target)
+        else:
+            _link_or_rename(part, target)
+        sync_folder(target.parent)
+    except FileExistsError as exc:
+        raise _exists(target) from exc
+    except OSError as exc:
+        raise write_error(exc, target) from exc
+
+
+def _link_or_rename(part: Path, target: Path) -> None:
+    # A hard link never replaces a file that somebody made meanwhile; FAT and some shares have no links.
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        part.rename(target)
+    else:
+        part.unlink()
+
+
+def _exists(target: Path) -> UsageError:
+    return UsageError("the target exists", where=str(target), hint="`--overwrite` replaces it")
+
+
+def _cannot_start(exc: OSError, target: Path) -> MediakitError:
+    if exc.errno in _FULL:
+        return write_error(exc, target)
+    why = exc.strerror or type(exc).__name__
+    return UsageError("nothing can be written there", where=str(target), why=why)

@@ -1,0 +1,32 @@
+"""What must be true of the entries of any sink before the first byte is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mediakit.errors import UsageError
+from mediakit.formats.base import Entry
+
+
+def check_paths(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Return the folders that the entries need, parents first, in the order of first need.
+
+    Raises UsageError for a path that is absolute, climbs, is empty somewhere, stands twice, or is a file
+    and a folder at once.
+    """
+    files: set[str] = set()
+    folders: dict[str, None] = {}
+    for entry in entries:
+        parts = entry.path.split("/")
+        if any(part in {"", ".", ".."} or "\0" in part for part in parts):
+            raise UsageError("this path cannot stand on a medium", where=ascii(entry.path))
+        if entry.path in files:
+            raise UsageError("two entries have this path", where=ascii(entry.path))
+        files.add(entry.path)
+        parent = entry.path.rpartition("/")[0]
+        if parent and parent not in folders:
+            for depth in range(1, len(parts)):
+                folders.setdefault("/".join(parts[:depth]))
+    if clash := files & folders.keys():
+        raise UsageError("this path is a file and a folder at once", where=ascii(min(clash)))
+    return tuple(folders)

@@ -1,0 +1,164 @@
+"""One pass over every source: read, count, hash, write. Opens no path: streams come from the entries."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+from mediakit.errors import IntegrityError, SourceError
+from mediakit.events import Advanced, Listener
+from mediakit.formats.base import Entry
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+_BLOCK = 256 * 1024  # stays in the processor's cache between reading, hashing and writing
+_BUFFERS = 8
+_TELL_EVERY = 4 * 1024 * 1024
+
+
+class Pourer:
+    """Pours entries into a writer, one at a time. Use it as a context manager.
+
+    With hashing on, large entries are hashed in a second thread while the first reads and writes (hashlib
+    lets go of the interpreter lock); small ones are hashed at once, because handing over costs more.
+    """
+
+    def __init__(self, tell: Listener, *, hashing: bool) -> None:
+        self._tell = tell
+        self._untold = 0
+        self._hashing = hashing
+        self._hashes: dict[str, _Hash] = {}
+        self._free: SimpleQueue[memoryview] = SimpleQueue()
+        for _ in range(_BUFFERS if hashing else 1):
+            self._free.put(memoryview(bytearray(_BLOCK)))
+        self._work: SimpleQueue[tuple[_Hash, memoryview, int] | None] = SimpleQueue()
+        self._worker: threading.Thread | None = None
+        self._beyond = memoryview(bytearray(1))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _exc: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def pour(self, entry: Entry, write: Callable[[memoryview], object]) -> None:
+        """Hand exactly the entry's bytes to `write`, in order.
+
+        Raises SourceError when it cannot be read, IntegrityError when it gives other than its size. What
+        `write` raises passes through.
+        """
+        stream = _opened(entry)
+        with stream:
+            readinto = _reader(stream)
+            digest = hashlib.sha256() if self._hashing else None
+            left = entry.size
+            while left:
+                left -= self._block(entry, readinto, digest, left, write)
+            if _read(entry, readinto, self._beyond):
+                raise _changed(entry, "it gave more bytes than it had when it was planned")
+        if digest is not None:
+            self._hashes[entry.path] = digest
+
+    def finish(self) -> dict[str, str]:
+        """Return the SHA-256 (hex) of every entry poured, by path; empty without hashing."""
+        self._stop()
+        if self._untold:
+            self._tell(Advanced(self._untold))
+            self._untold = 0
+        return {path: digest.hexdigest() for path, digest in self._hashes.items()}
+
+    def _block(
+        self,
+        entry: Entry,
+        readinto: Callable[[memoryview], int],
+        digest: _Hash | None,
+        left: int,
+        write: Callable[[memoryview], object],
+    ) -> int:
+        buffer = self._free.get()
+        handed_over = False
+        try:
+            got = _read(entry, readinto, buffer[: min(left, _BLOCK)])
+            if not got:
+                raise _changed(entry, f"it ended {left} bytes early")
+            if digest is not None:
+                if entry.size > _BLOCK:
+                    self._start()
+                    self._work.put((digest, buffer, got))
+                    handed_over = True
+                else:
+                    digest.update(buffer[:got])
+            write(buffer[:got])
+        finally:
+            if not handed_over:
+                self._free.put(buffer)
+        self._advance(got)
+        return got
+
+    def _advance(self, amount: int) -> None:
+        self._untold += amount
+        if self._untold >= _TELL_EVERY:
+            self._tell(Advanced(self._untold))
+            self._untold = 0
+
+    def _start(self) -> None:
+        if self._worker is None:
+            self._worker = threading.Thread(target=self._hash, name="mediakit-hash", daemon=True)
+            self._worker.start()
+
+    def _stop(self) -> None:
+        if self._worker is not None:
+            self._work.put(None)
+            self._worker.join()
+            self._worker = None
+
+    def _hash(self) -> None:
+        while (item := self._work.get()) is not None:
+            digest, buffer, size = item
+            digest.update(buffer[:size])
+            self._free.put(buffer)
+
+
+def _opened(entry: Entry) -> BinaryIO:
+    try:
+        return entry.open()
+    except OSError as exc:
+        raise _unreadable(entry, exc) from exc
+
+
+def _reader(stream: BinaryIO) -> Callable[[memoryview], int]:
+    readinto: Callable[[memoryview], int | None] | None = getattr(stream, "readinto", None)
+    if readinto is not None:
+        return lambda view: readinto(view) or 0
+
+    def copy(view: memoryview) -> int:
+        found = stream.read(len(view))
+        view[: len(found)] = found
+        return len(found)
+
+    return copy
+
+
+def _read(entry: Entry, readinto: Callable[[memoryview], int], view: memoryview) -> int:
+    try:
+        return readinto(view)
+    except OSError as exc:
+        raise _unreadable(entry, exc) from exc
+
+
+def _unreadable(entry: Entry, exc: OSError) -> SourceError:
+    return SourceError(
+        "a source cannot be read", where=ascii(entry.path), why=exc.strerror or type(exc).__name__
+    )
+
+
+def _changed(entry: Entry, why: str) -> IntegrityError:
+    hint = "the source changed while it was read: run again"
+    return IntegrityError("a source is not what was planned", where=ascii(entry.path), why=why, hint=hint)

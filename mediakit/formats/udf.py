@@ -1,0 +1,264 @@
+"""Writing UDF 2.60 (and 2.50) images for BD, without ISO 9660.
+
+Source: PS3.12 Annex X; OSTA UDF 2.60; ECMA-167.
+
+The image is mastered as a read-only volume with a metadata partition, which UDF 2.50 and later ask for: all
+names and file entries lie together behind the volume descriptors, then come the files in their order.
+pycdlib is not used here: what it calls 2.60 carries the marks of revision 1.02 (`NSR02`, domain 0102h).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from mediakit.events import Listener
+from mediakit.formats import moment
+from mediakit.formats.atomic import check_room, new_file, write_all
+from mediakit.formats.base import Entry, Order, Receipt
+from mediakit.formats.legal import check_paths
+from mediakit.formats.pour import Pourer
+from mediakit.formats.udf_plan import (
+    FIRST_UNIQUE,
+    METADATA,
+    METADATA_AT,
+    PARTITION_AT,
+    PHYSICAL,
+    ROOT_AT,
+    SEQUENCE_BLOCKS,
+    UNIT,
+    Plan,
+    blocks_of,
+    lay_out,
+)
+from mediakit.formats.udf_tags import (
+    BLOCK,
+    DIRECTORY,
+    FILE,
+    LONG_AD,
+    MAX_EXTENT_BYTES,
+    METADATA_FILE,
+    METADATA_MIRROR,
+    SHORT_AD,
+    Tag,
+    charset,
+    dstring,
+    entity,
+    long_ad,
+    tagged,
+)
+
+_RECOGNITION_AT = 16
+_MAIN_AT = 32
+_INTEGRITY_AT = 64
+_ANCHOR_AT = 256
+_READ_WRITE_DELETE = 0b10110 * 0b00001_00001_00001  # the same for owner, group and others
+_SEARCH = 0b00001 * 0b00001_00001_00001
+_IMPLEMENTATION = entity(b"*mediakit")
+
+
+class UdfSink:
+    """Writes a UDF 2.60 image. Names on it are exactly the paths of the entries: no dot, no version added."""
+
+    revision = 0x0260
+
+    def write(self, entries: Sequence[Entry], target: Path, order: Order, tell: Listener) -> Receipt:
+        """Write the image; see `Sink`. Raises DoesNotFit for a name, a file or a volume that is too large."""
+        plan = lay_out(entries, check_paths(entries), order, self.revision)
+        size_bytes = plan.end_in_image * BLOCK
+        with new_file(target, overwrite=order.overwrite) as fd, Pourer(tell, hashing=order.hashing) as pourer:
+            check_room(target, size_bytes)
+            for at, content in _volume(plan):
+                _write_at(fd, at, content)
+            os.lseek(fd, (PARTITION_AT + METADATA_AT) * BLOCK, os.SEEK_SET)
+            _write_blocks(fd, _metadata(plan))
+            block = PARTITION_AT + plan.data_at
+            for entry in entries:
+                os.lseek(fd, block * BLOCK, os.SEEK_SET)
+                pourer.pour(entry, partial(write_all, fd))
+                block += blocks_of(entry.size)
+            os.ftruncate(fd, size_bytes)
+            hashes = pourer.finish()
+        return Receipt(target=target, size_bytes=size_bytes, sha256=hashes)
+
+
+class Udf250Sink(UdfSink):
+    """Writes a UDF 2.50 image, for BD-RE."""
+
+    revision = 0x0250
+
+
+def _write_at(fd: int, block: int, content: bytes) -> None:
+    os.lseek(fd, block * BLOCK, os.SEEK_SET)
+    write_all(fd, content)
+
+
+def _write_blocks(fd: int, pieces: Iterator[bytes]) -> None:
+    """Write pieces that fill whole blocks, many at a time."""
+    held = bytearray()
+    for piece in pieces:
+        held += piece.ljust(blocks_of(len(piece)) * BLOCK, b"\0")
+        if len(held) >= 256 * BLOCK:
+            write_all(fd, bytes(held))
+            held.clear()
+    write_all(fd, bytes(held))
+
+
+def _volume(plan: Plan) -> Iterator[tuple[int, bytes]]:
+    """Yield everything outside the metadata partition and the files, with its block in the image."""
+    for number, name in enumerate((b"BEA01", b"NSR03", b"TEA01")):
+        yield _RECOGNITION_AT + number, struct.pack("<B5sB2041x", 0, name, 1)
+    for start in (_MAIN_AT, plan.reserve_in_image):
+        for number, (tag, body) in enumerate(_sequence(plan)):
+            yield start + number, tagged(tag, start + number, body).ljust(BLOCK, b"\0")
+    yield _INTEGRITY_AT, tagged(Tag.INTEGRITY, _INTEGRITY_AT, _integrity(plan))
+    yield _INTEGRITY_AT + 1, tagged(Tag.TERMINATING, _INTEGRITY_AT + 1, bytes(496))
+    size = SEQUENCE_BLOCKS * BLOCK
+    anchor = struct.pack("<IIII480x", size, _MAIN_AT, size, plan.reserve_in_image)
+    for at in (_ANCHOR_AT, plan.end_in_image - 1):
+        yield at, tagged(Tag.ANCHOR, at, anchor).ljust(BLOCK, b"\0")
+    metadata = struct.pack("<II", plan.metadata_blocks * BLOCK, METADATA_AT)
+    for at, kind in ((0, METADATA_FILE), (plan.mirror_at, METADATA_MIRROR)):
+        size = plan.metadata_blocks * BLOCK
+        yield PARTITION_AT + at, _file_entry(plan, at, kind, size, metadata)
+
+
+def _sequence(plan: Plan) -> Iterator[tuple[Tag, bytes]]:
+    """Yield the descriptors of a volume descriptor sequence."""
+    when = moment.udf(plan.order.when)
+    yield (
+        Tag.PRIMARY_VOLUME,
+        struct.pack("<II32sHHHHII128s", 1, 0, dstring(plan.label, 32), 1, 1, 2, 2, 1, 1, _set_name(plan))
+        + charset() * 2
+        + struct.pack("<16x32s12s32s64xIH22x", entity(b""), when, _IMPLEMENTATION, 0, 1),
+    )
+    information = charset() + dstring(plan.label, 128) + bytes(3 * 36) + _IMPLEMENTATION + bytes(128)
+    yield Tag.IMPLEMENTATION_USE, struct.pack("<I32s", 2, _of_udf(plan, b"*UDF LV Info")) + information
+    yield (
+        Tag.PARTITION,
+        struct.pack("<IHH32s128x", 3, 1, 0, entity(b"+NSR03"))
+        + struct.pack("<III32s128x156x", 1, PARTITION_AT, plan.partition_blocks, _IMPLEMENTATION),
+    )
+    maps = struct.pack("<BBHH", 1, 6, 1, 0) + _metadata_map(plan)
+    yield (
+        Tag.LOGICAL_VOLUME,
+        struct.pack("<I64s128sI32s", 4, charset(), dstring(plan.label, 128), BLOCK, _domain(plan))
+        + long_ad(BLOCK, 0, METADATA)
+        + struct.pack("<II32s128xII", len(maps), 2, _IMPLEMENTATION, 2 * BLOCK, _INTEGRITY_AT)
+        + maps,
+    )
+    yield Tag.UNALLOCATED_SPACE, struct.pack("<II488x", 5, 0)
+    yield Tag.TERMINATING, bytes(496)
+
+
+def _metadata_map(plan: Plan) -> bytes:
+    no_bitmap = 0xFFFFFFFF  # a read-only partition has nothing to allocate
+    return struct.pack(
+        "<BB2x32sHHIIIIHB5x",
+        2,
+        64,
+        _of_udf(plan, b"*UDF Metadata Partition"),
+        1,
+        0,
+        0,
+        plan.mirror_at,
+        no_bitmap,
+        UNIT,
+        UNIT,
+        0,
+    )
+
+
+def _integrity(plan: Plan) -> bytes:
+    following = FIRST_UNIQUE + len(plan.folders) - 1 + len(plan.entries)
+    return struct.pack(
+        "<12sI8xQ24xII4I32sIIHHH",
+        moment.udf(plan.order.when),
+        1,  # closed
+        following,
+        2,
+        46,
+        0,
+        0,
+        plan.partition_blocks,
+        plan.metadata_blocks,
+        _IMPLEMENTATION,
+        len(plan.entries),
+        len(plan.folders),
+        plan.revision,
+        plan.revision,
+        plan.revision,
+    )
+
+
+def _metadata(plan: Plan) -> Iterator[bytes]:
+    """Yield the content of the metadata partition, each piece a whole number of blocks when filled up."""
+    yield tagged(Tag.FILE_SET, 0, _file_set(plan))
+    yield tagged(Tag.TERMINATING, 1, bytes(496))
+    for folder in plan.folders:
+        where = struct.pack("<II", len(folder.names), folder.at + 1)
+        yield _file_entry(
+            plan, folder.at, DIRECTORY, len(folder.names), where, names=(folder.folders + 1, folder.unique)
+        )
+        yield folder.names
+    block = plan.data_at
+    first = plan.folders[-1].at + 1 + plan.folders[-1].blocks
+    unique = FIRST_UNIQUE + len(plan.folders) - 1
+    for number, entry in enumerate(plan.entries):
+        where = b"".join(
+            long_ad(min(entry.size - done, MAX_EXTENT_BYTES), block + done // BLOCK, PHYSICAL)
+            for done in range(0, entry.size, MAX_EXTENT_BYTES)
+        )
+        yield _file_entry(plan, first + number, FILE, entry.size, where, names=(1, unique + number))
+        block += blocks_of(entry.size)
+
+
+def _file_set(plan: Plan) -> bytes:
+    return (
+        struct.pack("<12sHHIIII", moment.udf(plan.order.when), 3, 3, 1, 1, 0, 0)
+        + struct.pack(
+            "<64s128s64s32s64x", charset(), dstring(plan.label, 128), charset(), dstring(plan.label, 32)
+        )
+        + long_ad(BLOCK, ROOT_AT, METADATA)
+        + struct.pack("<32s16x16x32x", _domain(plan))
+    )
+
+
+def _file_entry(
+    plan: Plan, at: int, kind: int, size: int, where: bytes, names: tuple[int, int] = (0, 0)
+) -> bytes:
+    """Return an extended file entry. Readable, writable and deletable by all, as Annex X asks.
+
+    `names` says how many names lead to it, and its unique number.
+    """
+    links, unique = names
+    may = _READ_WRITE_DELETE | (_SEARCH if kind == DIRECTORY else 0)
+    addressing = LONG_AD if kind == FILE else SHORT_AD
+    nobody = 0xFFFFFFFF
+    icb = struct.pack("<IH2xHxB6xH", 0, 4, 1, kind, addressing)
+    head = struct.pack(
+        "<20sIIIHBBIQQQ", icb, nobody, nobody, may, links, 0, 0, 0, size, size, blocks_of(size)
+    )
+    rest = struct.pack("<II16x16x32sQII", 1, 0, _IMPLEMENTATION, unique, 0, len(where))
+    return tagged(Tag.EXTENDED_FILE_ENTRY, at, head + moment.udf(plan.order.when) * 4 + rest + where)
+
+
+def _of_udf(plan: Plan, name: bytes) -> bytes:
+    return entity(name, struct.pack("<H6x", plan.revision))
+
+
+def _domain(plan: Plan) -> bytes:
+    return entity(b"*OSTA UDF Compliant", struct.pack("<H6x", plan.revision))
+
+
+def _set_name(plan: Plan) -> bytes:
+    """Return the volume set's name: 16 characters of its own, then the label."""
+    content = hashlib.sha256(plan.label.encode())
+    for entry in plan.entries:
+        content.update(f"{entry.path!a} {entry.size}\n".encode())
+    seconds = int(moment.aware(plan.order.when).timestamp()) & 0xFFFFFFFF
+    return dstring(f"{seconds:08x}{content.hexdigest()[:8]}{plan.label}", 128)

@@ -1,0 +1,136 @@
+"""Bounded, read-only views of an image file. Never writes, and never reads outside what it was given."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from mediakit.errors import SourceError
+
+Extent = tuple[int, int]
+"""Where bytes lie in an image: the byte they start at, and how many they are."""
+
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_QUIET = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+class Image:
+    """An image file or a block device, open for reading at any byte. Close it when done."""
+
+    def __init__(self, path: Path) -> None:
+        """Raise SourceError when it cannot be opened."""
+        self.path = path
+        try:
+            self._fd = os.open(path, os.O_RDONLY | _QUIET)
+        except OSError as exc:
+            raise SourceError("cannot be opened", where=str(path), why=exc.strerror or "") from exc
+        try:
+            self.size = os.lseek(self._fd, 0, os.SEEK_END)
+        except OSError as exc:
+            os.close(self._fd)
+            raise SourceError("is not a file that can be searched", where=str(path)) from exc
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes at `offset`: fewer at the end of the image. Raises SourceError."""
+        try:
+            return os.pread(self._fd, max(0, min(size, self.size - offset)), offset)
+        except OSError as exc:
+            raise SourceError("cannot be read", where=str(self.path), why=exc.strerror or "") from exc
+
+    def readinto(self, view: memoryview, offset: int) -> int:
+        """Fill the view from `offset` on; return how many bytes were there. Raises OSError."""
+        return os.preadv(self._fd, [view], offset)
+
+    def close(self) -> None:
+        """Close the file; streams given out end with it."""
+        os.close(self._fd)
+
+
+class Memory:
+    """Bytes in memory, read like an image."""
+
+    def __init__(self, held: bytes | bytearray) -> None:
+        self._held = memoryview(held)
+        self.size = len(held)
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes at `offset`."""
+        return bytes(self._held[offset : offset + size])
+
+
+class Readable(Protocol):
+    """What a reader of structures needs: bounded reads at any byte."""
+
+    size: int
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes at `offset`."""
+        ...
+
+
+def holds(image: Readable, extents: Sequence[Extent]) -> bool:
+    """Return True when all extents lie inside the image."""
+    return all(start >= 0 and start + size <= image.size for start, size in extents)
+
+
+class Window(io.RawIOBase):
+    """A seekable stream over extents of an image, joined. `size` cuts the last one short."""
+
+    def __init__(self, image: Image, extents: Sequence[Extent]) -> None:
+        super().__init__()
+        self._image = image
+        self._extents = tuple(extents)
+        self._size = sum(size for _, size in self._extents)
+        self._at = 0
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the position; it may lie beyond the end, where nothing is read."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # bytes-like in typeshed
+        """Read from one extent; a read across extents takes several calls."""
+        before = 0
+        for start, size in self._extents:
+            inside = self._at - before
+            if 0 <= inside < size:
+                view = memoryview(buffer)[: size - inside]
+                got = self._image.readinto(view, start + inside) if len(view) else 0
+                self._at += got
+                return got
+            before += size
+        return 0
+
+
+def stream_of(image: Image, extents: Sequence[Extent]) -> BinaryIO:
+    """Return a buffered stream over the extents."""
+    return io.BufferedReader(Window(image, extents), 32 * 1024)
+
+
+def open_plain(name: str | Path, dir_fd: int | None = None) -> int:
+    """Open an ordinary file, following no link, and return its descriptor. Raises OSError."""
+    fd = os.open(name, os.O_RDONLY | _NO_FOLLOW | _QUIET, dir_fd=dir_fd)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "not an ordinary file")
+    return fd
