@@ -18,25 +18,27 @@ NUMBER_OF_FRAMES = 0x00280008
 BITS_ALLOCATED = 0x00280100
 BITS_STORED = 0x00280101
 
+HIGH_BIT = 0x00280102
+PIXEL_REPRESENTATION = 0x00280103
+
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
 JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
+JPEG_2000_LOSSLESS = "1.2.840.10008.1.2.4.90"
+JPEG_2000 = "1.2.840.10008.1.2.4.91"
 
-# Explicit VR Little Endian first: every reader knows it. Then what saves most with the widest support.
+# Explicit VR Little Endian first: every reader knows it. Then by how widely readers know them.
 LOSSLESS_TARGETS = (
     EXPLICIT_VR_LITTLE_ENDIAN,
     "1.2.840.10008.1.2.4.70",  # JPEG Lossless SV1
     "1.2.840.10008.1.2.5",  # RLE
     "1.2.840.10008.1.2.4.80",  # JPEG-LS Lossless
-    "1.2.840.10008.1.2.4.90",  # JPEG 2000 Lossless
+    JPEG_2000_LOSSLESS,
 )
-LOSSY_TARGETS = (
-    JPEG_BASELINE,
-    JPEG_EXTENDED,
-    "1.2.840.10008.1.2.4.91",  # JPEG 2000
-    "1.2.840.10008.1.2.4.81",  # JPEG-LS Near-lossless
-)
-# The most bits a sample may have; the others take all that DICOM puts in 8 or 16 bits.
-_SAMPLE_BITS = {JPEG_BASELINE: 8, JPEG_EXTENDED: 12}
+LOSSY_TARGETS = (JPEG_BASELINE, JPEG_2000)
+
+_DECODED_TO_RGB = frozenset({JPEG_BASELINE, JPEG_EXTENDED})
+_COLOUR_TRANSFORMS = {JPEG_2000_LOSSLESS: "YBR_RCT", JPEG_2000: "YBR_ICT", JPEG_BASELINE: "YBR_FULL_422"}
+_OF_BASELINE = frozenset({"RGB", "MONOCHROME1", "MONOCHROME2"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +50,22 @@ class Form:
 
 
 def converted(form: Form, target: str) -> Form:
-    """Return the form after a conversion to another transfer syntax.
-
-    Decoding compressed colour gives RGB, whatever the stored colour space was.
-    """
-    if target == form.syntax:
-        return form
+    """Return the form after a conversion to another transfer syntax, as `transcode` makes it."""
     source = SYNTAXES.get(form.syntax)
-    decoded = source is not None and source.is_encapsulated and form.photometric.startswith("YBR")
-    return Form(target, "RGB" if decoded else form.photometric)
+    encapsulated = source is not None and source.is_encapsulated
+    if target == form.syntax or (target == EXPLICIT_VR_LITTLE_ENDIAN and not encapsulated):
+        return Form(target, form.photometric)
+    decoded = _decoded(form)
+    return Form(target, _COLOUR_TRANSFORMS.get(target, decoded) if decoded == "RGB" else decoded)
+
+
+def _decoded(form: Form) -> str:
+    """Return the Photometric Interpretation of the decoded frames."""
+    if not form.photometric.startswith("YBR"):
+        return form.photometric
+    if form.syntax in _DECODED_TO_RGB or form.photometric in {"YBR_RCT", "YBR_ICT"}:
+        return "RGB"
+    return "YBR_FULL" if form.photometric == "YBR_FULL_422" else form.photometric
 
 
 def lossless_forms(form: Form, header: Header) -> Iterator[Form]:
@@ -101,6 +110,14 @@ def _can_carry(form: Form, header: Header, target: str) -> bool:
         return False
     if target == EXPLICIT_VR_LITTLE_ENDIAN:
         return True
-    allocated = header.number(BITS_ALLOCATED)
-    stored = header.number(BITS_STORED) or allocated or 0
-    return allocated in {8, 16} and stored <= _SAMPLE_BITS.get(target, 16)
+    stored = header.number(BITS_STORED)
+    if (
+        stored is None
+        or header.number(BITS_ALLOCATED) not in {8, 16}
+        or header.number(HIGH_BIT) != stored - 1
+    ):
+        return False
+    if target == JPEG_BASELINE:
+        signed = bool(header.number(PIXEL_REPRESENTATION))
+        return stored <= 8 and not signed and _decoded(form) in _OF_BASELINE
+    return target not in LOSSY_TARGETS or form.photometric != "PALETTE COLOR"

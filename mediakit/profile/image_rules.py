@@ -7,14 +7,28 @@ counts, unless the rule itself has a backslash in the value that it wants.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from struct import Struct
 
-from mediakit.dicom.instance import BINARY_TAGS, Header
+from mediakit.dicom.elements import dictionary_vr
+from mediakit.dicom.instance import Header
 from mediakit.dicom.uids import syntax_name
+from mediakit.dicom.wanted import WANTED
 from mediakit.findings import Finding, Rule, Severity, Where, tag_text
 from mediakit.profile.form import PHOTOMETRIC, Form
 from mediakit.profile.model import ImageOp, ImageRule, When
 
 _SHOWN = 40  # characters of a value in a finding
+_NUMBERS = {
+    b"US": Struct("<H"),
+    b"SS": Struct("<h"),
+    b"UL": Struct("<I"),
+    b"SL": Struct("<i"),
+    b"UV": Struct("<Q"),
+    b"SV": Struct("<q"),
+    b"FL": Struct("<f"),
+    b"FD": Struct("<d"),
+}
 _FIT = "choose another profile: `mediakit profiles fit` shows which take the instance"
 _AT_SOURCE = "let the sender or the archive complete the instance: mediakit changes no attribute of an image"
 
@@ -86,12 +100,6 @@ def check_values(rules: Sequence[ImageRule], header: Header, form: Form, where: 
     ]
 
 
-def depends_on_form(rule: ImageRule) -> bool:
-    """Return True when a conversion can change what the rule says."""
-    tags = {rule.tag, rule.other, rule.when.tag if rule.when else None}
-    return rule.op is ImageOp.SYNTAX_ONE_OF or PHOTOMETRIC in tags
-
-
 def first_value(header: Header, tag: int, form: Form) -> str | None:
     """Return the first value of an element as text: "" when it is empty, None when it is absent."""
     if tag == PHOTOMETRIC:
@@ -99,10 +107,17 @@ def first_value(header: Header, tag: int, form: Form) -> str | None:
     raw = header.values.get(tag)
     if raw is None:
         return None
-    width = BINARY_TAGS.get(tag)
-    if width is not None:
-        return str(int.from_bytes(raw[:width], "little")) if len(raw) >= width else ""
+    number = _number_form(tag)
+    if number is not None:
+        return str(number.unpack_from(raw)[0]) if len(raw) >= number.size else ""
     return raw.split(b"\\", 1)[0].strip(b" \0").decode("latin-1")
+
+
+@lru_cache(maxsize=1024)
+def _number_form(tag: int) -> Struct | None:
+    """Return how a value of the tag is packed when its VR is a binary number; None for other VRs."""
+    vr = WANTED[tag].encode("ascii") if tag in WANTED else dictionary_vr(tag)
+    return _NUMBERS.get(vr)
 
 
 def same(found: str, wanted: str) -> bool:
@@ -135,7 +150,7 @@ def _one_of(rule: ImageRule, header: Header, form: Form, where: Where) -> Iterat
     if not found:
         yield _finding(VALUE_MISSING, rule, where, wanted=wanted)
         return
-    whole = header.text(rule.tag) if rule.tag not in BINARY_TAGS else found
+    whole = header.text(rule.tag)
     if not any(same(found, value) or ("\\" in value and whole == value) for value in rule.values):
         yield _finding(VALUE_WRONG, rule, where, found=_shown(rule.tag, found), wanted=wanted)
 
@@ -207,7 +222,7 @@ def _forbidden(rule: ImageRule, header: Header, form: Form, where: Where) -> Ite
 
 def _filled(header: Header, tag: int) -> bool:
     # A number whose bytes are all zero is a value; a text of blanks is none.
-    return tag in BINARY_TAGS or header.has_value(tag)
+    return _number_form(tag) is not None or header.has_value(tag)
 
 
 def _finding(kind: Rule, rule: ImageRule, where: Where, **detail: str) -> Finding:

@@ -6,6 +6,7 @@ gets a verdict, whatever is in it. A verdict is REFUSE when, and only when, one 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,15 +17,17 @@ from mediakit.profile.file_rules import REWRITTEN, is_uid, refusals, remarks, re
 from mediakit.profile.form import (
     BITS_ALLOCATED,
     BITS_STORED,
+    HIGH_BIT,
     LOSSY_TARGETS,
     NUMBER_OF_FRAMES,
     PHOTOMETRIC,
+    PIXEL_REPRESENTATION,
     Form,
     forms,
 )
 from mediakit.profile.image_rules import check_values
 from mediakit.profile.item_rules import check_items
-from mediakit.profile.model import Profile, Role, SopRule
+from mediakit.profile.model import ImageRule, ItemRule, Profile, Role, SopRule
 from mediakit.profile.policy import Convert
 from mediakit.profile.sop_rules import (
     SYNTAX_NOT_IN_PROFILE,
@@ -35,6 +38,8 @@ from mediakit.profile.sop_rules import (
 )
 
 __all__ = ["Convert", "Decision", "Judge", "Verdict", "judge", "judged_tags"]
+
+_LIKE = 4096  # kinds of instances that a judge remembers
 
 CONVERTED = Rule(
     id="MK-PRO-030",
@@ -130,31 +135,43 @@ class _Case:
 class Judge:
     """Judges instances against one profile, for one role and one policy of conversion."""
 
-    __slots__ = ("_classes", "_plain", "convert", "profile", "role")
+    __slots__ = ("_classes", "_like", "_plain", "convert", "profile", "role")
 
     def __init__(self, profile: Profile, convert: Convert = Convert.LOSSLESS, role: Role = Role.FSC) -> None:
         self.profile = profile
         self.convert = convert
         self.role = role
         self._classes: dict[str, ClassRules] = {}
-        self._plain: dict[tuple[str, str], Verdict | None] = {}
+        self._plain: dict[tuple[str, str], Verdict | frozenset[int]] = {}
+        self._like: dict[object, Verdict] = {}
 
     def __call__(self, instance: Instance) -> Verdict:
         """Return the verdict on an instance. Raises nothing."""
+        header = instance.header
+        if header.notes or not is_uid(instance.sop_instance):
+            return self._examine(instance)
         key = (instance.sop_class, instance.transfer_syntax)
-        try:
-            plain = self._plain[key]
-        except KeyError:
+        plain = self._plain.get(key)
+        if plain is None:
             plain = self._plain[key] = self._plain_verdict(*key)
-        if plain is not None and not instance.header.notes and is_uid(instance.sop_instance):
+        if isinstance(plain, Verdict):
             return plain
-        return self._examine(instance)
+        # The images of a series have the same values in all that is judged: one of them is examined.
+        like = (key, *map(header.values.get, plain))
+        verdict = self._like.get(like)
+        if verdict is None:
+            verdict = self._examine(instance)
+            if verdict.decision is Decision.ACCEPT and not verdict.findings and len(self._like) < _LIKE:
+                self._like[like] = verdict
+        return verdict
 
-    def _plain_verdict(self, sop_class: str, syntax: str) -> Verdict | None:
-        """Return the verdict that holds for all sound files of a class and syntax, when there is one."""
+    def _plain_verdict(self, sop_class: str, syntax: str) -> Verdict | frozenset[int]:
+        """Return the verdict on all sound files of a class and syntax, or the tags that it hangs on."""
         rules = self._rules(sop_class)
         row = None if rules.images or rules.items else rules.plain_row(syntax)
-        return None if row is None else Verdict(Decision.ACCEPT, rule=row)
+        if row is not None:
+            return Verdict(Decision.ACCEPT, rule=row)
+        return _tags(rules.images, rules.items)
 
     def _rules(self, sop_class: str) -> ClassRules:
         rules = self._classes.get(sop_class)
@@ -206,12 +223,16 @@ def judge(instance: Instance, profile: Profile, convert: Convert = Convert.LOSSL
 
 def judged_tags(profile: Profile) -> frozenset[int]:
     """Return the attributes that a header scan has to find so that this profile can be judged."""
-    tags = {PHOTOMETRIC, NUMBER_OF_FRAMES, BITS_ALLOCATED, BITS_STORED}
-    for rule in profile.images:
+    return _tags(profile.images, profile.items)
+
+
+def _tags(images: Iterable[ImageRule], items: Iterable[ItemRule]) -> frozenset[int]:
+    tags = {PHOTOMETRIC, NUMBER_OF_FRAMES, BITS_ALLOCATED, BITS_STORED, HIGH_BIT, PIXEL_REPRESENTATION}
+    for rule in images:
         tags.add(rule.tag)
         tags.update(() if rule.other is None else (rule.other,))
         tags.update(() if rule.when is None else (rule.when.tag,))
-    tags.update(item.sequence for item in profile.items)
+    tags.update(item.sequence for item in items)
     return frozenset(tags)
 
 

@@ -241,7 +241,7 @@ US_PAIRS = (
     Expect("YBR_FULL_422 in JPEG", us("YBR_FULL_422", JPEG_BASELINE), ACCEPT),
     Expect("YBR_FULL uncompressed", us("YBR_FULL", EXPLICIT), CONVERT, ("MK-PRO-030",), RLE),
     Expect("YBR_FULL implicit", us("YBR_FULL", IMPLICIT), CONVERT, ("MK-PRO-030",), RLE),
-    Expect("YBR_FULL_422 in RLE", us("YBR_FULL_422", RLE), CONVERT, ("MK-PRO-030",), EXPLICIT),
+    Expect("YBR_FULL_422 in RLE", us("YBR_FULL_422", RLE), REFUSE, ("MK-PRO-046",)),
     Expect("grey in JPEG", us("MONOCHROME2", JPEG_BASELINE), CONVERT, ("MK-PRO-030",), EXPLICIT),
     Expect("RGB in JPEG", us("RGB", JPEG_BASELINE), CONVERT, ("MK-PRO-030",), EXPLICIT),
     Expect("J2K colour", us("YBR_RCT", J2K_LOSSLESS), CONVERT, ("MK-PRO-030",), EXPLICIT),
