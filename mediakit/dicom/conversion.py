@@ -19,14 +19,13 @@ from mediakit.dicom.encoders import (
     pixel_data,
 )
 from mediakit.dicom.frames import (
-    DCT_SYNTAXES,
     FrameReader,
     NoDecoder,
-    Shape,
     Undecodable,
     decoded_photometric,
     shape_of,
 )
+from mediakit.dicom.image import DCT_SYNTAXES, Shape
 from mediakit.dicom.lossy import LOSSY, LOSSY_METHOD, METHODS, SOP_INSTANCE, Compression, derived, derived_uid
 from mediakit.dicom.part10 import EXPLICIT_BIG, DicomFile
 from mediakit.dicom.recode import Element, element
@@ -35,7 +34,7 @@ from mediakit.dicom.walk import PIXEL_DATA
 from mediakit.findings import Finding, Rule, Severity, Where
 
 if TYPE_CHECKING:
-    from mediakit.dicom.frames import Frame
+    from mediakit.dicom.image import Frame
 
 _PHOTOMETRIC = 0x00280004
 _PLANAR = 0x00280006

@@ -11,7 +11,8 @@ from io import BytesIO
 from struct import pack
 from typing import TYPE_CHECKING, Any
 
-from mediakit.dicom.frames import (
+from mediakit.dicom.frames import Undecodable, answers, decode_frame
+from mediakit.dicom.image import (
     JPEG_2000,
     JPEG_2000_LOSSLESS,
     JPEG_BASELINE,
@@ -19,15 +20,12 @@ from mediakit.dicom.frames import (
     JPEG_LS,
     RLE,
     Shape,
-    Undecodable,
-    answers,
-    decode_frame,
 )
 from mediakit.dicom.recode import Element
 from mediakit.dicom.walk import PIXEL_DATA
 
 if TYPE_CHECKING:
-    from mediakit.dicom.frames import Frame
+    from mediakit.dicom.image import Frame
 
 #: Quality of JPEG Baseline (of 100), and how much smaller JPEG 2000 is asked to be.
 JPEG_QUALITY = 95

@@ -7,68 +7,26 @@ that a small file cannot ask for endless memory.
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mediakit.dicom.codec_process import CodecFailed, decoded_apart
 from mediakit.dicom.codestream import stream_shape
+from mediakit.dicom.image import CODEC_ERRORS, DCT_SYNTAXES, RLE, Shape
 from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
 from mediakit.dicom.walk import PIXEL_DATA
 from mediakit.errors import UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Frame = NDArray[np.integer[Any]]
+    from mediakit.dicom.image import Frame
 
 #: No image is decoded whose frames together need more.
 MAX_DECODED_BYTES = (4 << 30) - 2
 
-JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
-JPEG_EXTENDED = "1.2.840.10008.1.2.4.51"
-JPEG_LOSSLESS_14 = "1.2.840.10008.1.2.4.57"
-JPEG_LOSSLESS = "1.2.840.10008.1.2.4.70"
-JPEG_LS = "1.2.840.10008.1.2.4.80"
-JPEG_LS_NEAR = "1.2.840.10008.1.2.4.81"
-JPEG_2000_LOSSLESS = "1.2.840.10008.1.2.4.90"
-JPEG_2000 = "1.2.840.10008.1.2.4.91"
-RLE = "1.2.840.10008.1.2.5"
-
-#: JPEG with DCT: colour comes as YCbCr and is turned into RGB; it has lost information already.
-DCT_SYNTAXES = frozenset({JPEG_BASELINE, JPEG_EXTENDED})
-_GDCM_SYNTAXES = frozenset({JPEG_LOSSLESS_14, JPEG_LOSSLESS})
-_PLUGINS = {
-    JPEG_BASELINE: "pillow",
-    JPEG_EXTENDED: "pillow",
-    JPEG_LS: "pyjpegls",
-    JPEG_LS_NEAR: "pyjpegls",
-    RLE: "pylibjpeg",
-}
-
 INSTALL_HINT = "install the codecs: `pip install 'mediakit[codecs]'`"
-
-# What the codecs and pydicom raise for bytes they cannot take. MemoryError: a claim that was too large.
-_CODEC_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 
 class Undecodable(Exception):  # noqa: N818 - an answer about the bytes, caught by `transcode` and `pixels`
@@ -77,51 +35,6 @@ class Undecodable(Exception):  # noqa: N818 - an answer about the bytes, caught 
 
 class NoDecoder(Undecodable):
     """There is no decoder for this transfer syntax."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """The Image Pixel attributes that decoding and encoding depend on (PS3.3 C.7.6.3)."""
-
-    rows: int
-    columns: int
-    frames: int
-    samples: int
-    photometric: str
-    planar: int
-    bits_allocated: int
-    bits_stored: int
-    high_bit: int
-    signed: bool
-
-    @property
-    def frame_bits(self) -> int:
-        """Return how many bits one decoded frame has."""
-        return self.rows * self.columns * self.samples * self.bits_allocated
-
-    @property
-    def decoded_bytes(self) -> int:
-        """Return how many bytes all decoded frames have, without padding."""
-        return (self.frame_bits * self.frames + 7) // 8
-
-    def options(self) -> dict[str, Any]:
-        """Return the keyword arguments that pydicom's coders take for one frame."""
-        return {
-            "rows": self.rows,
-            "columns": self.columns,
-            "number_of_frames": 1,
-            "samples_per_pixel": self.samples,
-            "photometric_interpretation": self.photometric,
-            "planar_configuration": self.planar,
-            "bits_allocated": self.bits_allocated,
-            "bits_stored": self.bits_stored,
-            "pixel_representation": int(self.signed),
-            "pixel_keyword": "PixelData",
-        }
-
-    def dtype(self) -> str:
-        """Return the little endian numpy type of one sample."""
-        return f"<{'i' if self.signed else 'u'}{max(1, self.bits_allocated // 8)}"
 
 
 def shape_of(file: DicomFile) -> Shape:
@@ -263,28 +176,18 @@ def decoded_photometric(shape: Shape, syntax: str) -> str:
 def decode_frame(stream: bytes, syntax: str, shape: Shape) -> Frame:
     """Return one frame of encapsulated pixel data as an array. Raises `Undecodable`."""
     _check_claims(stream, syntax, shape)
-    with answers("a frame cannot be decoded"):
-        if syntax in _GDCM_SYNTAXES or (syntax == JPEG_EXTENDED and shape.bits_stored > 8):
-            from mediakit.dicom.gdcm_codec import decode  # noqa: PLC0415 - needs the extra `codecs`
+    import numpy as np  # noqa: PLC0415 - the extra `codecs`
 
-            array = decode(stream, syntax, shape)
-        else:
-            array = _decode(stream, syntax, shape)
-        return _conformed(array, shape)
-
-
-def _decode(stream: bytes, syntax: str, shape: Shape) -> Frame:
-    from pydicom.encaps import encapsulate  # noqa: PLC0415
-    from pydicom.pixels.decoders.base import get_decoder  # noqa: PLC0415
-
-    array, _ = get_decoder(syntax).as_array(
-        encapsulate([stream], has_bot=False),
-        index=0,
-        raw=syntax not in DCT_SYNTAXES,
-        decoding_plugin=_PLUGINS.get(syntax, "pylibjpeg"),
-        **shape.options(),
-    )
-    return array
+    try:
+        raw = decoded_apart(stream, syntax, shape)
+    except CodecFailed as exc:
+        raise Undecodable(f"a frame cannot be decoded ({exc})") from exc
+    array = np.frombuffer(raw, dtype=shape.dtype())
+    if array.size != shape.rows * shape.columns * shape.samples:
+        raise Undecodable("a frame has another size than the data set says")
+    if shape.samples == 1:
+        return array.reshape(shape.rows, shape.columns)
+    return array.reshape(shape.rows, shape.columns, shape.samples)
 
 
 def _check_claims(stream: bytes, syntax: str, shape: Shape) -> None:
@@ -297,17 +200,6 @@ def _check_claims(stream: bytes, syntax: str, shape: Shape) -> None:
         raise Undecodable("a frame has another size than the data set says")
     if claims.precision > shape.bits_allocated:
         raise Undecodable("a frame has a larger precision than Bits Allocated")
-
-
-def _conformed(array: Frame, shape: Shape) -> Frame:
-    """Return the same values in the width of Bits Allocated; codecs choose the width by precision."""
-    expected = (shape.rows, shape.columns) + ((shape.samples,) if shape.samples > 1 else ())
-    if array.shape != expected:
-        raise Undecodable("a frame has another size than the data set says")
-    wide = array.astype(shape.dtype(), copy=False)
-    if array.dtype != wide.dtype and not bool((wide == array).all()):
-        raise Undecodable("a frame has values that Bits Allocated cannot hold")
-    return wide
 
 
 def need_codecs() -> None:
@@ -330,5 +222,5 @@ def answers(what: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except _CODEC_ERRORS as exc:
+    except CODEC_ERRORS as exc:
         raise Undecodable(f"{what} ({type(exc).__name__})") from exc

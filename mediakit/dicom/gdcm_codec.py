@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mediakit.dicom.frames import Frame, Shape
+    from mediakit.dicom.image import Frame, Shape
 
 
 def decode(stream: bytes, syntax: str, shape: Shape) -> Frame:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mediakit.dicom.frames import Frame
+    from mediakit.dicom.image import Frame
 
 _CHUNK_SAMPLES = 1 << 18  # packed at a time: bounds the memory that packing needs
 

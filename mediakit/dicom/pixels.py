@@ -11,14 +11,15 @@ from struct import iter_unpack, unpack_from
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mediakit.dicom import part10
-from mediakit.dicom.frames import FrameReader, Shape, Undecodable, decoded_photometric, shape_of
+from mediakit.dicom.frames import FrameReader, Undecodable, decoded_photometric, shape_of
+from mediakit.dicom.image import Shape
 from mediakit.dicom.part10 import DicomFile
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mediakit.dicom.frames import Frame
+    from mediakit.dicom.image import Frame
 
     Levels = NDArray[np.floating[Any]]
 
