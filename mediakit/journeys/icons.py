@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mediakit.dicom.instance import Instance
-from mediakit.dicom.pixels import gray_frame
+from mediakit.dicom.pixels import NoGrayFrame, gray_frame
 from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.icon import icon_key
@@ -57,4 +57,4 @@ def _icon(instance: Instance, rule: IconRule, store: Store) -> Key | str:
             frame = gray_frame(stream)
     except (SourceError, OSError) as exc:
         return str(exc)
-    return icon_key(frame, rule)
+    return frame.why if isinstance(frame, NoGrayFrame) else icon_key(frame, rule)
