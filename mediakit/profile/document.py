@@ -13,27 +13,28 @@ from msgspec import Meta
 
 from mediakit.profile.model import ImageOp, KeyCondition, Requirement, Role, Security, Sessions
 
+# \Z and not $, which would let a line end through.
 _UID = r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*))+"
 
 TagText = Annotated[
     str,
-    Meta(pattern=r"^\([0-9A-Fa-f]{4},[0-9A-Fa-f]{4}\)$", description='a tag such as "(0008,0060)"'),
+    Meta(pattern=r"^\([0-9A-Fa-f]{4},[0-9A-Fa-f]{4}\)\Z", description='a tag such as "(0008,0060)"'),
 ]
 ClassText = Annotated[
     str,
     Meta(
-        pattern=rf"^(\*storage|\*multiframe|{_UID})$",
+        pattern=rf"^(\*storage|\*multiframe|{_UID})\Z",
         max_length=64,
         description='a SOP Class UID, "*storage" or "*multiframe"',
     ),
 ]
 SyntaxText = Annotated[
-    str, Meta(pattern=rf"^(\*|{_UID})$", max_length=64, description='a Transfer Syntax UID or "*"')
+    str, Meta(pattern=rf"^(\*|{_UID})\Z", max_length=64, description='a Transfer Syntax UID or "*"')
 ]
 Identifier = Annotated[
     str,
     Meta(
-        pattern=r"^(STD|AUG|PRI)(-[A-Z0-9_]+){2,}$",
+        pattern=r"^(STD|AUG|PRI)(-[A-Z0-9_]+){2,}\Z",
         max_length=64,
         description="an identifier such as AUG-HOSPITAL-CD: STD, AUG or PRI, then two or more parts of "
         "A-Z, 0-9 and _ joined by hyphens, at most 64 characters",
