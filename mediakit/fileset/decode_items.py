@@ -180,39 +180,35 @@ class _Reader:
         return to
 
     def _item(self, start: int, length: int, limit: int) -> int:
-        """Read one item and return where the next one is to be looked for."""
+        """Read one item and return where the next one is to be looked for.
+
+        The length of an item is believed when an item, or the end of the sequence, stands behind it.
+        """
         record = RawRecord(start)
         self._records.append(record)
-        end, closing = self._item_end(record, length, limit)
+        stated = None if length == UNDEFINED else start + 8 + length
+        is_sound = stated is not None and (stated == limit or self._is_item_or_end(stated))
+        end = stated if stated is not None and is_sound else limit
+        is_cut = stated is not None and stated > len(self._data)
         try:
             pos, closed = self._elements(record, start + 8, end)
         except Unreadable as broken:
             _set_links(record)
-            self._findings.add(BROKEN_ELEMENT, record=start, offset=broken.at)
-            return self._after_broken(broken.at, end)
+            if broken.at == stated:  # the length was right, and what stands behind it is no item
+                return stated
+            self._findings.add(TRUNCATED if is_cut else BROKEN_ELEMENT, record=start, offset=broken.at)
+            return end if is_sound else self._resumed(broken.at)
         _set_links(record)
-        if closing is not None and closed is not closing:
-            self._findings.add(
-                TRUNCATED if pos >= len(self._data) else LENGTH_WRONG, record=start, what="record"
-            )
+        is_right = (
+            closed is _Closed.BY_DELIMITER if stated is None else is_sound and closed is _Closed.BY_LENGTH
+        )
+        if not is_right:
+            is_cut = is_cut or pos >= len(self._data)
+            self._findings.add(TRUNCATED if is_cut else LENGTH_WRONG, record=start, what="record")
         return pos
 
-    def _item_end(self, record: RawRecord, length: int, limit: int) -> tuple[int, _Closed | None]:
-        """Return up to where an item may reach, and what should close it; None when its length is wrong."""
-        if length == UNDEFINED:
-            return limit, _Closed.BY_DELIMITER
-        end = record.start + 8 + length
-        if end == limit or self._is_item_or_end(end):
-            return end, _Closed.BY_LENGTH
-        is_cut = end > len(self._data)
-        self._findings.add(TRUNCATED if is_cut else LENGTH_WRONG, record=record.start, what="record")
-        return limit, None
-
-    def _after_broken(self, at: int, end: int) -> int:
-        """Return where to go on: at the end of the record when an item stands there, else at the next one."""
-        if end < len(self._data) and self._is_item_or_end(end):
-            return end
-        found = next_record(self._source, at)
+    def _resumed(self, pos: int) -> int:
+        found = next_record(self._source, pos)
         return len(self._data) if found is None else found
 
     def _is_item_or_end(self, pos: int) -> bool:
