@@ -1,0 +1,115 @@
+"""How much room a file-set takes on its medium: an estimate that is never too small.
+
+Counted are the files in whole sectors or clusters, the folders, and what the file system keeps for itself.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from enum import Enum, auto
+
+from mediakit.errors import UsageError
+from mediakit.profile.model import Medium
+
+_SECTOR = 2048
+_ISO_RESERVED = (16 + 8 + 150) * _SECTOR  # system area, descriptors, and the padding that tools write behind
+_ISO_RECORD = 34 + 12  # directory record with an 8 character name, dot and version, even
+_ISO_PATH_ROW = 8 + 8
+_ISO_LONG_RECORD = 34 + 222  # other content may have long names, in a second tree (Joliet, Rock Ridge)
+_UDF_RESERVED = (257 + 600) * _SECTOR  # anchors, both descriptor sequences, metadata and integrity
+_UDF_IDENTIFIER = 38 + 2 * 255
+_FAT_RESERVED = 4 << 20
+_FAT_CLUSTER = 32768
+_FAT_ENTRY = 32 * 2
+_ZIP_ENTRY = 30 + 46 + 24 + 3 * 28  # local and central header, data descriptor, ZIP64 extras
+_ZIP_END = 22 + 76
+
+MAX_FILE_BYTES = 2**32 - 1
+FAT16_MAX_FILE_BYTES = 2**31 - 1
+
+
+class FileSystem(Enum):
+    """Kinds of media formats that differ in how they take room."""
+
+    ISO_9660 = auto()
+    UDF = auto()
+    FAT = auto()
+    ARCHIVE = auto()
+
+
+def file_system_of(medium: Medium) -> FileSystem:
+    """Return the kind that the medium is planned for: the one mastered for it, or its own."""
+    if "iso9660" in medium.images:
+        return FileSystem.ISO_9660
+    named = " ".join((*medium.images, *medium.file_systems)).upper()
+    if "UDF" in named:
+        return FileSystem.UDF
+    return FileSystem.FAT if "FAT" in named else FileSystem.ARCHIVE
+
+
+def capacity_of(medium: Medium, name: str = "") -> int | None:
+    """Return the bytes that a medium holds under a capacity name, its own default when "".
+
+    None when the medium has no limit. Raises UsageError for a name that the medium does not know.
+    """
+    wanted = name or medium.default_capacity
+    if not wanted:
+        return None
+    if wanted not in medium.capacities:
+        known = ", ".join(sorted(medium.capacities)) or "none"
+        raise UsageError(
+            f"`{wanted}` is no capacity of {medium.title}", hint=f"it knows: {known}; or give bytes"
+        )
+    return medium.capacities[wanted]
+
+
+def max_file_bytes(medium: Medium) -> int | None:
+    """Return the size that no single file may pass, or None (ISO 9660 Level 1: one extent; FAT: 32 bit)."""
+    system = file_system_of(medium)
+    if system is FileSystem.ISO_9660:
+        return MAX_FILE_BYTES
+    if system is FileSystem.FAT:
+        return MAX_FILE_BYTES if "FAT32" in medium.file_systems else FAT16_MAX_FILE_BYTES
+    return None
+
+
+def bytes_needed(files: Sequence[tuple[str, int]], medium: Medium) -> int:
+    """Return the bytes that these files (path with "/", size) take on the medium, folders included."""
+    system = file_system_of(medium)
+    if system is FileSystem.ARCHIVE:
+        return _ZIP_END + sum(size + _ZIP_ENTRY + 2 * len(path.encode()) for path, size in files)
+    entries = Counter(_parents(path for path, _ in files))
+    if system is FileSystem.FAT:
+        content = sum(_whole(size, _FAT_CLUSTER) for _, size in files)
+        return _FAT_RESERVED + content + sum(_whole(n * _FAT_ENTRY, _FAT_CLUSTER) for n in entries.values())
+    content = sum(_whole(size, _SECTOR) for _, size in files)
+    if system is FileSystem.UDF:
+        folders = sum(_SECTOR + _whole(n * _UDF_IDENTIFIER, _SECTOR) for n in entries.values())
+        return _UDF_RESERVED + content + folders + _SECTOR * len(files)
+    folders = sum(_whole((n + 2) * _ISO_RECORD, _SECTOR) for n in entries.values())
+    path_tables = 4 * _whole(len(entries) * _ISO_PATH_ROW, _SECTOR)
+    long_names = sum(_ISO_LONG_RECORD + _SECTOR for path, _ in files if not _is_short(path))
+    return _ISO_RESERVED + content + folders + path_tables + long_names
+
+
+def _parents(paths: Iterable[str]) -> list[str]:
+    """Return the parent of every file and of every folder, once for each entry in it."""
+    folders: set[str] = {""}
+    parents: list[str] = []
+    for path in paths:
+        parent = path.rpartition("/")[0]
+        parents.append(parent)
+        while parent not in folders:
+            folders.add(parent)
+            parent = parent.rpartition("/")[0]
+            parents.append(parent)
+    return parents
+
+
+def _is_short(path: str) -> bool:
+    return all(len(name) <= 12 for name in path.split("/"))
+
+
+def _whole(size: int, unit: int) -> int:
+    return -(-size // unit) * unit

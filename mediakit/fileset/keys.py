@@ -1,0 +1,314 @@
+"""Pick the keys of directory records from headers: raw bytes in, raw bytes out, nothing decoded on the way.
+
+A `KeyPlan` is made once for a record type and a profile; then each record costs one look-up per key. Values
+that come again and again (most do) are judged and padded once. What cannot be picked is a `Gap`; what to do
+about gaps is decided in `supply`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
+from mediakit.dicom.text import needs_charset
+from mediakit.dicom.wanted import WANTED
+from mediakit.errors import ProfileError
+from mediakit.fileset import nested
+from mediakit.fileset.key_values import bare, has_value, is_legal, padded
+from mediakit.fileset.record import Key
+from mediakit.fileset.record_types import KEYS, KeyNeed, KeySpec
+from mediakit.findings import tag_text
+from mediakit.profile.model import KeyCondition, KeyRule, Profile
+
+ICON_IMAGE_SEQUENCE: Tag = 0x00880200
+_IMAGE_TYPE: Tag = 0x00080008
+_VERIFICATION_DATE_TIME: Tag = 0x0040A030
+_VERIFYING_OBSERVERS: Tag = 0x0040A073
+_VERIFICATION_FLAG: Tag = 0x0040A493
+
+_TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+_CACHED_VALUES = 2048  # per attribute; enough for what repeats, and bounds the memory for what does not
+
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+_XA_CLASSES = frozenset({_STORAGE + "12.1", _STORAGE + "12.1.1"})
+_HL7_CLASSES = frozenset({_STORAGE + "104.2"})
+# Presentation states whose IOD has the Presentation State Relationship Module, where the sequence is Type 1.
+_RELATED_CLASSES = frozenset(_STORAGE + end for end in ("11.1", "11.2", "11.3", "11.5"))
+_BIPLANE = frozenset({b"BIPLANE A", b"BIPLANE B"})
+
+
+class Demand(IntEnum):
+    """How much a record needs a key; the higher wins when the standard and the profile both ask."""
+
+    IF_VALUE = 0  # written when the instance has a value
+    CONDITION = 1  # needs a value when the condition holds, else as above
+    PRESENT = 2  # always there, may be empty
+    VALUE = 3  # always there with a value
+
+
+_IF_VALUE = Demand.IF_VALUE
+
+
+class Known(NamedTuple):
+    """What was learnt of one raw value: its key (None: no value, or not legal), and its character set."""
+
+    key: Key | None
+    is_foreign: bool
+    is_illegal: bool
+
+
+_NO_VALUE = Known(None, False, False)
+_ILLEGAL = Known(None, False, True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One key that records of a type take. `derive` finds its raw value when it is no top-level element."""
+
+    tag: Tag
+    vr: str
+    demand: Demand
+    ref: str
+    derive: Callable[[Instance], bytes | None] | None = None
+    applies: Callable[[Instance], bool] | None = None
+    known: dict[bytes, Known] = field(default_factory=dict, compare=False, repr=False)
+
+    def raw(self, instance: Instance) -> bytes | None:
+        """Return the raw value in this instance, or None."""
+        if self.derive is not None:
+            return self.derive(instance)
+        return instance.header.values.get(self.tag)
+
+    def learn(self, raw: bytes) -> Known:
+        """Return what is to be known of a raw value, and remember it as long as there is room."""
+        known = self._judge(raw)
+        if len(self.known) < _CACHED_VALUES:
+            self.known[raw] = known
+        return known
+
+    def key(self, value: bytes) -> Key:
+        """Return a key of this attribute."""
+        return Key(self.tag, self.vr, padded(value, self.vr))
+
+    def needs_value(self, instance: Instance) -> bool:
+        """Return True when a record of this instance is wrong without a value."""
+        if self.demand is Demand.CONDITION and self.applies is not None:
+            return self.applies(instance)
+        return self.demand is Demand.VALUE
+
+    def _judge(self, raw: bytes) -> Known:
+        if not has_value(raw, self.vr):
+            return _NO_VALUE
+        if not is_legal(raw, self.vr):
+            return _ILLEGAL
+        is_foreign = self.vr in _TEXT_VRS and needs_charset(raw)
+        if self.vr == "SQ":
+            is_foreign = needs_charset(raw) and any(map(needs_charset, nested.text_values(raw)))
+        return Known(self.key(raw), is_foreign, False)
+
+
+KeyPlan = tuple[Wanted, ...]
+
+
+class Gap(NamedTuple):
+    """A key that could not be picked: `illegal` is the value that its VR does not allow, if there is one."""
+
+    wanted: Wanted
+    illegal: bytes | None
+
+
+class Picked(NamedTuple):
+    """The keys of a leaf record in order of tag, and what is missing. `is_foreign`: needs a character set."""
+
+    keys: list[Key]
+    gaps: list[Gap]
+    is_foreign: bool
+
+
+def pick(plan: KeyPlan, instance: Instance) -> Picked:
+    """Pick the keys of the record that references this instance, Specific Character Set aside."""
+    get = instance.header.values.get
+    keys: list[Key] = []
+    gaps: list[Gap] = []
+    foreign = False
+    for wanted in plan:
+        raw = get(wanted.tag) if wanted.derive is None else wanted.derive(instance)
+        illegal = None
+        if raw:
+            key, is_foreign, is_illegal = wanted.known.get(raw) or wanted.learn(raw)
+            if key is not None:
+                keys.append(key)
+                foreign = foreign or is_foreign
+                continue
+            illegal = raw if is_illegal else None
+        elif wanted.demand is _IF_VALUE:
+            continue
+        if illegal is not None or wanted.needs_value(instance):
+            gaps.append(Gap(wanted, illegal))
+        elif wanted.demand is Demand.PRESENT:
+            keys.append(wanted.key(b""))
+    return Picked(keys, gaps, foreign)
+
+
+class Sourced(NamedTuple):
+    """A key and the instance it came from."""
+
+    key: Key
+    carrier: Instance
+    is_foreign: bool
+
+
+class Merged(NamedTuple):
+    """A key whose value differs between instances below one record; that of `first` was taken."""
+
+    wanted: Wanted
+    first: Instance
+    other: Instance
+
+
+class PickedGroup(NamedTuple):
+    """The keys of a PATIENT, STUDY or SERIES record, what is missing, and where instances disagree."""
+
+    keys: list[Sourced]
+    gaps: list[Gap]
+    merged: list[Merged]
+
+
+def pick_group(plan: KeyPlan, carriers: Sequence[Instance]) -> PickedGroup:
+    """Pick the keys of a record above several instances: for each the first value in their order."""
+    picked = PickedGroup([], [], [])
+    for wanted in plan:
+        found, other, illegal = _first(wanted, carriers)
+        if found is not None:
+            picked.keys.append(found)
+            if other is not None:
+                picked.merged.append(Merged(wanted, found.carrier, other))
+        elif illegal is not None or wanted.needs_value(carriers[0]):
+            picked.gaps.append(Gap(wanted, illegal))
+        elif wanted.demand is Demand.PRESENT:
+            picked.keys.append(Sourced(wanted.key(b""), carriers[0], False))
+    return picked
+
+
+def _first(
+    wanted: Wanted, carriers: Sequence[Instance]
+) -> tuple[Sourced | None, Instance | None, bytes | None]:
+    """Return the first value, the first instance with another one, and the first value that is not legal."""
+    found: Sourced | None = None
+    other: Instance | None = None
+    illegal: bytes | None = None
+    for carrier in carriers:
+        raw = wanted.raw(carrier)
+        if not raw:
+            continue
+        known = wanted.known.get(raw) or wanted.learn(raw)
+        if known.key is None:
+            illegal = illegal or (raw if known.is_illegal else None)
+        elif found is None:
+            found = Sourced(known.key, carrier, known.is_foreign)
+        elif other is None and bare(known.key.value) != bare(found.key.value):
+            other = carrier
+    return found, other, illegal
+
+
+def key_plan(record_type: str, profile: Profile) -> KeyPlan:
+    """Return the keys that records of this type take under a profile, in ascending order of tag.
+
+    Specific Character Set and Icon Image Sequence are left to those who write them. Raises ProfileError when
+    a profile names an attribute whose VR is not known.
+    """
+    wanted: dict[Tag, Wanted] = {spec.tag: _from_standard(spec) for spec in KEYS[record_type]}
+    for rule in profile.keys:
+        if record_type in rule.records and rule.parent is None:  # nested ones come with their sequence
+            ours = _from_profile(rule)
+            standard = wanted.get(rule.tag)
+            if standard is None or ours.demand > standard.demand:
+                wanted[rule.tag] = ours
+    for tag in (SPECIFIC_CHARACTER_SET, ICON_IMAGE_SEQUENCE):
+        wanted.pop(tag, None)
+    return tuple(sorted(wanted.values(), key=lambda each: each.tag))
+
+
+def _from_standard(spec: KeySpec) -> Wanted:
+    demand = _demand(spec.type, is_always=spec.need is KeyNeed.ALWAYS)
+    applies = _NEEDS.get(spec.need)
+    return Wanted(
+        tag=spec.tag,
+        vr=spec.vr,
+        demand=Demand.CONDITION if applies else demand,
+        ref=spec.ref,
+        derive=_latest_verification if spec.tag == _VERIFICATION_DATE_TIME else None,
+        applies=applies,
+    )
+
+
+def _from_profile(rule: KeyRule) -> Wanted:
+    vr = WANTED.get(rule.tag)
+    if vr is None:
+        raise ProfileError(
+            f"the VR of {tag_text(rule.tag)} is not known", hint="it cannot be a directory key"
+        )
+    applies = _CONDITIONS.get(rule.condition)
+    is_shared = rule.condition is KeyCondition.PRESENT_OR_SHARED
+    return Wanted(
+        tag=rule.tag,
+        vr=vr,
+        demand=Demand.CONDITION
+        if applies
+        else _demand(rule.type, is_always=rule.condition is KeyCondition.ALWAYS),
+        ref=rule.ref,
+        derive=_top_or_shared(rule.tag) if is_shared else None,
+        applies=applies,
+    )
+
+
+def _demand(type_: str, *, is_always: bool) -> Demand:
+    if not is_always or type_ not in {"1", "2"}:
+        return Demand.IF_VALUE
+    return Demand.VALUE if type_ == "1" else Demand.PRESENT
+
+
+def _top_or_shared(tag: Tag) -> Callable[[Instance], bytes | None]:
+    def derive(instance: Instance) -> bytes | None:
+        return instance.header.values.get(tag) or instance.header.shared.get(tag)
+
+    return derive
+
+
+def _latest_verification(instance: Instance) -> bytes | None:
+    """Return the latest Verification DateTime of the Verifying Observer Sequence (PS3.3 Table F.5-25).
+
+    Compared as text: that is right for values of one precision and one zone, which these practically are.
+    """
+    if not _is_verified(instance):
+        return None
+    content = instance.header.values.get(_VERIFYING_OBSERVERS, b"")
+    return max(nested.values_of(content, _VERIFICATION_DATE_TIME), key=bare, default=None)
+
+
+def _is_verified(instance: Instance) -> bool:
+    return bare(instance.header.values.get(_VERIFICATION_FLAG, b"")) == b"VERIFIED"
+
+
+def _is_biplane(instance: Instance) -> bool:
+    values = instance.header.values.get(_IMAGE_TYPE, b"").split(b"\\")
+    return not _BIPLANE.isdisjoint(map(bare, values))
+
+
+def _is_xa(instance: Instance) -> bool:
+    return instance.sop_class in _XA_CLASSES
+
+
+_CONDITIONS: dict[KeyCondition, Callable[[Instance], bool]] = {
+    KeyCondition.XA_IMAGE: _is_xa,
+    KeyCondition.BIPLANE: _is_biplane,
+    KeyCondition.XA_BIPLANE: lambda instance: _is_xa(instance) and _is_biplane(instance),
+}
+_NEEDS: dict[KeyNeed, Callable[[Instance], bool]] = {
+    KeyNeed.VERIFIED: _is_verified,
+    KeyNeed.HL7: lambda instance: instance.sop_class in _HL7_CLASSES,
+    KeyNeed.PRESENTATION_RELATIONSHIP: lambda instance: instance.sop_class in _RELATED_CLASSES,
+}
