@@ -146,7 +146,8 @@ class _Run:
         self.extra = extra
         self.tell = tell
         self.store = Store(sources, spool)
-        self.scanner = Scanner({*judged_tags(order.profile), *(key.tag for key in order.profile.keys)})
+        keys = (key.tag for key in order.profile.keys if key.parent is None)
+        self.scanner = Scanner({*judged_tags(order.profile), *keys})
         self.figures: dict[str, str | int | float] = {
             "profile": order.profile.id,
             "profile_source": order.profile.source,

@@ -14,6 +14,7 @@ from mediakit.journeys.scan import scan
 from mediakit.journeys.sources import Sources
 from mediakit.outcome import Fate, Outcome
 from mediakit.profile.fit import Fit, fit
+from mediakit.profile.judge import judged_tags
 from mediakit.profile.model import Profile
 
 
@@ -35,7 +36,7 @@ def fit_sources(paths: Sequence[Path], profiles: Sequence[Profile], tell: Listen
     sources hold no instance.
     """
     book = Book()
-    tags = {key.tag for profile in profiles for key in profile.keys}
+    tags = {tag for profile in profiles for tag in judged_tags(profile)}
     with Sources(paths) as sources:
         instances = scan(sources, Scanner(tags), book, tell)
     if not instances:
