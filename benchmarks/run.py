@@ -39,8 +39,9 @@ class Command:
         if self.leaves is not None and self.leaves.exists():
             shutil.rmtree(self.leaves) if self.leaves.is_dir() else self.leaves.unlink()
         start = time.perf_counter()
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         process = subprocess.Popen(
-            self.words, cwd=self.cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            self.words, cwd=self.cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
         )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mediakit.dicom.instance import Instance
-from mediakit.dicom.pixels import NoGrayFrame, gray_frame
 from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
-from mediakit.fileset.icon import icon_key
 from mediakit.fileset.record import Key
 from mediakit.fileset.record_types import RECORD_TYPE_OF
 from mediakit.findings import Rule, Severity
@@ -52,6 +50,9 @@ def make_icons(
 
 
 def _icon(instance: Instance, rule: IconRule, store: Store) -> Key | str:
+    from mediakit.dicom.pixels import NoGrayFrame, gray_frame  # noqa: PLC0415 - few profiles have icons
+    from mediakit.fileset.icon import icon_key  # noqa: PLC0415
+
     try:
         with store.open(instance) as stream:
             frame = gray_frame(stream)

@@ -9,7 +9,6 @@ from typing import BinaryIO
 
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance
-from mediakit.dicom.transcode import Loss, NotConvertible, transcode
 from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Finding, Rule, Severity
@@ -101,6 +100,12 @@ class Converter:
         tell(PhaseEnded("convert"))
 
     def _convert(self, instance: Instance, verdict: Verdict, place: str, book: Book) -> Instance | None:
+        from mediakit.dicom.transcode import (  # noqa: PLC0415 - most burns convert nothing
+            Loss,
+            NotConvertible,
+            transcode,
+        )
+
         loss = Loss.ALLOWED if self.policy is Convert.ANY else Loss.LOSSLESS
         uid = instance.sop_instance
         try:

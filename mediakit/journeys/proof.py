@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 from mediakit.dicom.instance import EXPLICIT_VR_LITTLE_ENDIAN
 from mediakit.errors import MediakitError
@@ -113,8 +114,10 @@ def _prove_files(tree: Tree, sha256: Mapping[str, str], tell: Listener) -> Itera
         yield MISSING.at(Where(path=path))
     wanted = [node for path, node in nodes.items() if path in sha256]
 
+    opening = Lock()  # a tree may keep its place between two opens; the streams it gives are independent
+
     def check(node: Node) -> Finding | None:
-        found = _sha256(tree, node)
+        found = _sha256(tree, node, opening)
         if found == sha256[node.path]:
             return None
         return DIFFERS.at(Where(path=node.path), found=found, expected=sha256[node.path])
@@ -126,9 +129,11 @@ def _prove_files(tree: Tree, sha256: Mapping[str, str], tell: Listener) -> Itera
                 yield finding
 
 
-def _sha256(tree: Tree, node: Node) -> str:
+def _sha256(tree: Tree, node: Node, opening: Lock) -> str:
     try:
-        with tree.open(node) as stream:
+        with opening:
+            stream = tree.open(node)
+        with stream:
             return sha256_of(stream)
     except (MediakitError, OSError) as exc:
         return f"unreadable ({exc})"

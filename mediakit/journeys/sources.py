@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
 from mediakit.dicom.instance import Instance
 from mediakit.errors import UsageError
-from mediakit.formats.base import Node, Tree
+from mediakit.formats.base import Node, Tree, TreeFacts
 from mediakit.formats.registry import open_tree
 
 
@@ -26,7 +27,7 @@ class Sources:
                 name = str(path)
                 if name in self._trees:
                     raise UsageError("the same source is given twice", where=name)
-                self._trees[name] = open_tree(path)
+                self._trees[name] = _named(open_tree(path))
         except BaseException:
             self.close()
             raise
@@ -54,6 +55,30 @@ class Sources:
         for tree in self._trees.values():
             tree.close()
         self._trees.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lone:
+    """The tree of one file, which is at the path "": its place is the source itself."""
+
+    tree: Tree
+    facts: TreeFacts
+
+    def walk(self) -> Iterator[Node]:
+        return (Node("", node.size, node.kind, node.why) for node in self.tree.walk())
+
+    def open(self, node: Node) -> BinaryIO:
+        return self.tree.open(next(inner for inner in self.tree.walk() if not node.path))
+
+    def find(self, path: str) -> Node | None:
+        return next(self.walk(), None) if not path else None
+
+    def close(self) -> None:
+        self.tree.close()
+
+
+def _named(tree: Tree) -> Tree:
+    return _Lone(tree, tree.facts) if tree.facts.format == "file" else tree
 
 
 def shown(source: str, path: str) -> str:
