@@ -7,10 +7,11 @@ Two looks: `document_faults` at the rows as they are written, with their path in
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mediakit.dicom.dictionary import is_private, is_standard
 from mediakit.dicom.uids import STORAGE, SYNTAXES
+from mediakit.dicom.wanted import WANTED_INSIDE
 from mediakit.findings import tag_text
 from mediakit.profile.document import Document, IconRow, ImageRow, KeyRow, RuleSet, WhenRow
 from mediakit.profile.flatten import rule_sets
@@ -28,6 +29,9 @@ from mediakit.profile.rows import requirement, tag_of
 from mediakit.profile.superset import accepts_class
 
 DICOM_ROOT = "1.2.840.10008."
+# Groups without attributes of an instance: commands, file meta information, the DICOMDIR, item delimiters.
+_OTHER_GROUPS = frozenset({0x0000, 0x0002, 0x0004, 0x0006, 0xFFFE})
+_PIXEL_GROUP = 0x7FE0  # and what comes after it: never read
 # Directory record types (PS3.3 F.5), 2026a.
 RECORDS = frozenset(
     {
@@ -176,7 +180,9 @@ def _choice_faults(values: Sequence[str], known: frozenset[str], what: str, path
 def _tag_faults(tags: Sequence[str], path: str) -> Iterator[str]:
     for text in tags:
         tag = tag_of(text)
-        if not is_private(tag) and not is_standard(tag):
+        if tag >> 16 in _OTHER_GROUPS or tag >> 16 >= _PIXEL_GROUP:
+            yield f"{path}: {text} is not an attribute that mediakit reads from instances"
+        elif not is_private(tag) and not is_standard(tag):
             yield f"{path}: {text} is not in the data dictionary (PS3.6)"
 
 
@@ -187,6 +193,11 @@ def _when_tag(when: WhenRow | None) -> tuple[str, ...]:
 def _key_faults(row: KeyRow, path: str) -> Iterator[str]:
     yield from _tag_faults((row.tag, *((row.parent,) if row.parent else ())), path)
     yield from _choice_faults(row.records, RECORDS, "directory record type", f"{path}.records")
+    if is_private(tag_of(row.tag)):
+        yield f"{path}: {row.tag} is private: its VR is not known, it cannot be a directory key"
+    if row.condition is KeyCondition.PRESENT_OR_SHARED and tag_of(row.tag) not in WANTED_INSIDE:
+        there = ", ".join(tag_text(tag) for tag in sorted(WANTED_INSIDE))
+        yield f'{path}: the condition "{row.condition}" is for {there}'
     conditional = row.type.endswith("C")
     if conditional and row.condition is KeyCondition.ALWAYS:
         yield f"{path}: type {row.type} needs a `condition`"
@@ -238,23 +249,31 @@ def _repeated_roles(profile: Profile) -> Iterator[str]:
 
 
 def _overlapping_rows(profile: Profile) -> Iterator[str]:
-    """Yield the pairs of SOP class and transfer syntax that two rows cover."""
+    """Yield the pairs of SOP class and transfer syntax that an earlier row takes already.
+
+    A wide row after a narrow one is no fault: an augmented profile may widen what its base lists.
+    """
     seen: dict[tuple[str, str], list[tuple[str, ...]]] = {}
-    pairs = [(one, s, rule) for rule in profile.sop for one in rule.classes for s in rule.syntaxes]
-    for one, syntax, rule in pairs:
-        met = seen.setdefault((one, syntax), [])
-        if any(not other or not rule.photometric or set(other) & set(rule.photometric) for other in met):
-            yield f"two `sop` rows take {one} in {syntax}"
-        met.append(rule.photometric)
-    for one, syntax, _ in pairs:
-        for wide in (ANY_STORAGE, ANY_MULTIFRAME):
-            if one == wide or () not in seen.get((wide, syntax), ()):
-                continue
-            if _covers(wide, one):
-                yield f'the `sop` row of {one} in {syntax} has no effect: "{wide}" takes it already'
-                break
-        if syntax != ANY_SYNTAX and () in seen.get((one, ANY_SYNTAX), ()):
-            yield f'the `sop` row of {one} in {syntax} has no effect: "*" takes it already'
+    for rule in profile.sop:
+        for one in rule.classes:
+            for syntax in rule.syntaxes:
+                met = seen.setdefault((one, syntax), [])
+                wide = _wider(one, syntax, seen)
+                if any(not old or not rule.photometric or set(old) & set(rule.photometric) for old in met):
+                    yield f"two `sop` rows take {one} in {syntax}"
+                elif wide is not None:
+                    yield f'the `sop` row of {one} in {syntax} has no effect: "{wide}" takes it already'
+                met.append(rule.photometric)
+
+
+def _wider(one: str, syntax: str, seen: Mapping[tuple[str, str], Sequence[tuple[str, ...]]]) -> str | None:
+    """Return the pattern of an earlier row without a limit that takes all of a pair."""
+    for wide in (ANY_STORAGE, ANY_MULTIFRAME, one):
+        for pattern in (syntax, ANY_SYNTAX):
+            is_same = (wide, pattern) == (one, syntax)
+            if not is_same and () in seen.get((wide, pattern), ()) and (wide == one or _covers(wide, one)):
+                return wide if wide != one else pattern
+    return None
 
 
 def _covers(wide: str, one: str) -> bool:

@@ -231,6 +231,12 @@ def test_an_icon_rule_may_be_added_where_the_base_has_none() -> None:
     assert list(superset_faults(base, own)) == []
 
 
+def test_an_augmented_profile_may_widen_what_its_base_lists(tmp_path: Path) -> None:
+    path = written(tmp_path, aug("STD-CTMR-CD", ADD_CR.replace(CR, "*storage")))
+    assert check_file(path) == ()
+    assert load_profile("AUG-X-CD", [path]).sop[-1].classes == ("*storage",)
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -279,6 +285,14 @@ def test_an_icon_rule_may_be_added_where_the_base_has_none() -> None:
         (
             aug("STD-GEN-CD", ADD_CR.replace(CR, CT)),
             f'AUG-X-CD: the `sop` row of {CT} in {EXPLICIT} has no effect: "*storage" takes it already',
+        ),
+        (
+            pri("STD-GEN-MIME", ADD_CR.replace(CR, "*storage").replace('fsu = "optional"', "")),
+            f'PRI-X-CD: the `sop` row of *storage in {EXPLICIT} has no effect: "*" takes it already',
+        ),
+        (
+            pri("STD-GEN-MIME", ADD_CR.replace(CR, "*multiframe").replace('fsu = "optional"', "")),
+            f'PRI-X-CD: the `sop` row of *multiframe in {EXPLICIT} has no effect: "*storage" takes',
         ),
         (
             pri("STD-GEN-CD", ADD_CR.replace(EXPLICIT, LOSSLESS)).replace('extends = "STD-GEN-CD"\n', ""),
