@@ -279,9 +279,11 @@ def parse(text: str) -> tuple[Document | None, list[str]]:
 
 def _faulty(faults: Sequence[str], where: str = "") -> ProfileError:
     what = "1 fault in a profile file" if len(faults) == 1 else f"{len(faults)} faults in profile files"
-    why = "".join(f"\n  - {fault}" for fault in faults)
     return ProfileError(
-        what, where=where, why=why, hint="`mediakit profiles check FILE` shows the faults of a file"
+        what,
+        where=where,
+        why="; ".join(faults),
+        hint="`mediakit profiles check FILE` shows the faults of a file",
     )
 
 
