@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
 from mediakit.fileset.charset import leaf_charset, place_of, settle
@@ -16,7 +16,7 @@ from mediakit.fileset.disagreement import merged_findings, two_people
 from mediakit.fileset.groups import Collated, Leaf, PatientGroup, SeriesGroup, StudyGroup
 from mediakit.fileset.identity import SeriesMembers, sort_out
 from mediakit.fileset.key_values import bare, number
-from mediakit.fileset.keys import Gap, KeyPlan, Picked, Sourced, key_plan, pick, pick_group
+from mediakit.fileset.keys import Gap, KeyPlan, Sourced, key_plan, pick, pick_group
 from mediakit.fileset.policy import Supply
 from mediakit.fileset.record import Key
 from mediakit.fileset.record_types import RECORD_TYPE_OF
@@ -64,16 +64,6 @@ def collate(instances: Sequence[Instance], profile: Profile, supply: Supply) -> 
     )
 
 
-class _Entry(NamedTuple):
-    """A leaf in the making: `order` is its number and SOP Instance UID, `at` its index in the input."""
-
-    order: tuple[int, str]
-    at: int
-    instance: Instance
-    type: str
-    picked: Picked
-
-
 @dataclass(slots=True)
 class _Draft(Generic[Below]):
     """A group in the making.
@@ -105,9 +95,9 @@ class _Collation:
         self._findings = findings
         self._plans: dict[str, KeyPlan] = {}
         self.refused: dict[int, Finding] = {}
-        self._group_keys = tuple(
-            wanted for record in ("PATIENT", "STUDY", "SERIES") for wanted in self._plan(record)
-        )
+        levels = ("PATIENT", "STUDY", "SERIES")
+        tags = {wanted.tag for level in levels for wanted in self._plan(level)}
+        self._group_tags = tuple(sorted(tags | {SPECIFIC_CHARACTER_SET}))
 
     def patient(
         self, patient_id: bytes, studies: Mapping[str, Sequence[SeriesMembers]]
@@ -133,10 +123,8 @@ class _Collation:
 
     def roots(self, indices: Sequence[int]) -> tuple[Leaf, ...]:
         """Return the leaves of the root directory entity, by type and SOP Instance UID."""
-        entries = [self._entry(index) for index in indices]
-        entries.sort(key=lambda entry: (entry.type, entry.order[1]))
-        leaves = (self._leaf(entry, {}) for entry in entries)
-        return tuple(leaf for leaf in leaves if leaf is not None)
+        leaves = [leaf for index in indices if (leaf := self._leaf(index, {})) is not None]
+        return tuple(sorted(leaves, key=lambda leaf: (leaf.type, leaf.instance.sop_instance)))
 
     def _study(self, uid: str, members: Sequence[SeriesMembers]) -> _Draft[SeriesGroup] | None:
         drafts = sorted((d for each in members if (d := self._series(each)) is not None), key=_series_order)
@@ -150,18 +138,21 @@ class _Collation:
 
     def _series(self, series: SeriesMembers) -> _Draft[Leaf] | None:
         """Return the leaves of a series and what its instances say of series, study and patient."""
-        entries = sorted(map(self._entry, series.members))
-        free = FreeNumbers(entry.order[0] for entry in entries if entry.order[0] != _LAST)
-        tags = tuple({wanted.tag for wanted in self._group_keys} | {SPECIFIC_CHARACTER_SET})
+        instances = self._instances
+        order = sorted(
+            (_instance_number(instances[at]), instances[at].sop_instance, at) for at in series.members
+        )
+        free = FreeNumbers(found for found, _, _ in order if found != _LAST)
         carriers: dict[tuple[bytes | None, ...], Instance] = {}
         leaves: list[Leaf] = []
         members: list[int] = []
-        for entry in entries:
-            leaf = self._leaf(entry, {INSTANCE_NUMBER: free})
+        for _, _, at in order:
+            leaf = self._leaf(at, {INSTANCE_NUMBER: free})
             if leaf is not None:
                 leaves.append(leaf)
-                members.append(entry.at)
-                carriers.setdefault(tuple(map(entry.instance.header.values.get, tags)), entry.instance)
+                members.append(at)
+                said = tuple(map(leaf.instance.header.values.get, self._group_tags))
+                carriers.setdefault(said, leaf.instance)
         if not leaves:
             return None
         draft = _Draft(series.series, list(carriers.values()), members, tuple(leaves))
@@ -183,27 +174,22 @@ class _Collation:
         self._gather(record, above)
         return above
 
-    def _entry(self, index: int) -> _Entry:
-        instance = self._instances[index]
+    def _leaf(self, at: int, made: Mapping[Tag, Next]) -> Leaf | None:
+        """Return the leaf of an instance with all its keys, or None when it is refused."""
+        instance = self._instances[at]
         record = RECORD_TYPE_OF[instance.sop_class]
-        raw = instance.header.values.get(INSTANCE_NUMBER)
-        found = number(raw) if raw else None
-        order = (_LAST if found is None else found, instance.sop_instance)
-        return _Entry(order, index, instance, record, pick(self._plan(record), instance))
-
-    def _leaf(self, entry: _Entry, made: Mapping[Tag, Next]) -> Leaf | None:
-        keys, gaps, is_foreign = entry.picked
+        keys, gaps, is_foreign = pick(self._plan(record), instance)
         if gaps:
-            filled, refusal = self._supplier.fill(entry.type, gaps, (entry.instance,), made)
+            filled, refusal = self._supplier.fill(record, gaps, (instance,), made)
             if refusal is not None:
-                self.refused[entry.at] = refusal
+                self.refused[at] = refusal
                 return None
             keys = sorted((*keys, *filled), key=lambda key: key.tag)
         if is_foreign:
-            declared = leaf_charset(entry.instance, entry.type, self._findings)
+            declared = leaf_charset(instance, record, self._findings)
             if declared is not None:
                 keys = [declared, *keys]
-        return Leaf(entry.instance, entry.type, tuple(keys))
+        return Leaf(instance, record, tuple(keys))
 
     def _gather(self, record: str, draft: _Draft[Below]) -> None:
         picked = pick_group(self._plan(record), draft.carriers)
@@ -240,6 +226,12 @@ def _give_patient_id(patient: _Draft[StudyGroup], patient_id: bytes) -> None:
 
 def _numbers(values: Iterable[bytes]) -> Iterable[int]:
     return (found for value in values if (found := number(value)) is not None)
+
+
+def _instance_number(instance: Instance) -> int:
+    raw = instance.header.values.get(INSTANCE_NUMBER)
+    found = number(raw) if raw else None
+    return _LAST if found is None else found
 
 
 def _series_order(draft: _Draft[Leaf]) -> tuple[int, str]:

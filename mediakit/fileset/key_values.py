@@ -34,14 +34,17 @@ def has_value(raw: bytes, vr: str) -> bool:
     return bool(raw if vr in _WIDTH or vr == "SQ" else bare(raw))
 
 
+def is_plain_number(raw: bytes) -> bool:
+    """Return True for what nearly every Integer String is: a few digits. A quick answer, no more."""
+    return len(raw) <= _SURELY_SMALL and raw.strip(NEUTRAL_PADDING).isdigit()
+
+
 def is_legal(raw: bytes, vr: str) -> bool:
     """Return True when each value may stand in its VR; judged are dates, times and numbers (PS3.5 6.2)."""
     width = _WIDTH.get(vr)
     if width is not None:
         return len(raw) % width == 0
     check = _CHECKS.get(vr)
-    if vr == "IS" and len(raw) <= _SURELY_SMALL and bare(raw).isdigit():
-        return True  # nearly all of them, and there is one in every instance
     return check is None or all(check(bare(value)) for value in raw.split(b"\\"))
 
 
@@ -70,9 +73,8 @@ def padded(raw: bytes, vr: str) -> bytes:
 
 def number(raw: bytes) -> int | None:
     """Return the first value of an Integer String, or None when it is none."""
-    value = bare(raw)
-    if value.isdigit() and len(value) <= _SURELY_SMALL:
-        return int(value)
+    if is_plain_number(raw):
+        return int(raw.strip(NEUTRAL_PADDING))
     value = bare(raw.split(b"\\", 1)[0])
     return int(value) if _is_integer(value) else None
 

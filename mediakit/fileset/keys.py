@@ -17,7 +17,7 @@ from mediakit.dicom.text import needs_charset
 from mediakit.dicom.wanted import WANTED
 from mediakit.errors import ProfileError
 from mediakit.fileset import nested
-from mediakit.fileset.key_values import bare, has_value, is_legal, padded
+from mediakit.fileset.key_values import bare, has_value, is_legal, is_plain_number, padded
 from mediakit.fileset.record import Key
 from mediakit.fileset.record_types import KEYS, KeyNeed, KeySpec
 from mediakit.findings import tag_text
@@ -100,6 +100,8 @@ class Wanted:
         return self.demand is Demand.VALUE
 
     def _judge(self, raw: bytes) -> Known:
+        if self.vr == "IS" and is_plain_number(raw):  # one in every instance, seldom the same twice
+            return Known(Key(self.tag, "IS", raw if len(raw) % 2 == 0 else raw + b" "), False, False)
         if not has_value(raw, self.vr):
             return _NO_VALUE
         if not is_legal(raw, self.vr):
