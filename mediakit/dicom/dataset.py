@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from struct import Struct
+from typing import NamedTuple
 
 from mediakit.dicom.elements import (
     BROKEN,
@@ -38,8 +39,7 @@ _EXPLICIT = Struct("<HH2sH")
 _LENGTH = Struct("<I")
 
 
-@dataclass(frozen=True, slots=True)
-class PixelElement:
+class PixelElement(NamedTuple):
     """The pixel data element: where its value begins, and its length in bytes (None: encapsulated)."""
 
     tag: Tag

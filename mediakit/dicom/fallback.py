@@ -21,6 +21,7 @@ from mediakit.dicom.window import Malformed, Readable
 from mediakit.findings import Rule, Severity
 
 MAX_INFLATED = 256 * 1024 * 1024  # bytes of one deflated data set
+_UNDEFINED_VRS = frozenset({b"", b"SQ", b"UN", b"OB", b"OW"})  # those that may have an undefined length
 LOOK_AHEAD = 4  # elements that tell an encoding
 
 # What other files begin with, for a message that helps.
@@ -67,13 +68,13 @@ def _glance(data: bytes, size: int, encoding: Encoding) -> _Glance:
     while good < LOOK_AHEAD:
         if offset == size:
             return _Glance(good, good > 0)
-        if offset + 12 > len(data):
+        if offset + 8 > len(data):
             return _Glance(good, len(data) < size and good > 0)
         tag, vr, width, length = _raw_header(data, offset, encoding)
         if tag <= previous or tag >> 16 > 0x7FE0 or (not encoding.implicit and vr not in KNOWN_VRS):
             return _Glance(good, False)
         if length == UNDEFINED:
-            return _Glance(good + 1, vr in {b"", b"SQ", b"UN"})
+            return _Glance(good + 1, vr in _UNDEFINED_VRS)
         if offset + width + length > size:
             return _Glance(good, False)
         offset, previous, good = offset + width + length, tag, good + 1

@@ -17,7 +17,6 @@ from mediakit.dicom.elements import (
     UNDEFINED,
     Encoding,
     dictionary_vr,
-    header_at,
 )
 from mediakit.dicom.identity import Scanned
 from mediakit.dicom.instance import Instance, Note, Tag
@@ -34,6 +33,8 @@ FIRST_READ = (8192, 65536)  # least and most bytes of the first read; it follows
 POOL = 8192  # values that are kept to be shared between headers
 
 _ZEROS = bytes(128)
+_REMEMBERED = frozenset({SyntaxKind.NATIVE, SyntaxKind.IMAGE, SyntaxKind.VIDEO})
+_PIXEL_VRS = frozenset({b"OB", b"OW"})
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"  # (7FE0,0010), little endian
 
 
@@ -43,6 +44,24 @@ class Unusable:
 
     state: State
     finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What the quick path has to know of a transfer syntax, by the bytes that declare it."""
+
+    syntax: str
+    encoding: Encoding
+    is_encapsulated: bool
+    memo: Memo
+
+    def pixels_at(self, head: bytes, offset: int) -> PixelElement | None:
+        """Return the element (7FE0,0010) at an offset; None when its header is not the usual one."""
+        start = offset + (8 if self.encoding.implicit else 12)
+        if start > len(head) or not (self.encoding.implicit or head[offset + 4 : offset + 6] in _PIXEL_VRS):
+            return None
+        length = int.from_bytes(head[start - 4 : start], "little")
+        return PixelElement(0x7FE00010, start, None if length == UNDEFINED else length)
 
 
 class Scanner:
@@ -55,14 +74,15 @@ class Scanner:
         """`extra_tags` are wanted beyond `WANTED`: the keys of user profiles."""
         self._wanted = {tag: vr.encode("ascii") for tag, vr in WANTED.items()}
         self._wanted[SHARED_GROUPS] = b"SQ"
-        for tag in extra_tags:
-            self._wanted.setdefault(tag, dictionary_vr(tag))
+        for tag in set(extra_tags) - self._wanted.keys():
+            self._wanted[tag] = dictionary_vr(tag)
         self._meta_memo = Memo(EXPLICIT_LITTLE, None)
         self._explicit_memo = Memo(EXPLICIT_LITTLE, self._wanted)
         self._implicit_memo = Memo(IMPLICIT_LITTLE, self._wanted)
-        self._syntaxes: dict[bytes, tuple[str, Encoding, Memo]] = {}
+        self._forms: dict[bytes, _Form] = {}
         self._first = FIRST_READ[0]
         self._pool: dict[bytes, bytes] = {}
+        self._sequence_tags = frozenset(tag for tag, vr in self._wanted.items() if vr == b"SQ")
         self._sequences: dict[bytes, bytes] = {}  # sound ones, and what they became
 
     def read(self, stream: Readable, size: int, source: str, path: str) -> Instance | Unusable:
@@ -93,32 +113,27 @@ class Scanner:
         if found is None:
             return None
         layout, raw, start = found
-        meta = self._shared_values(layout, raw)
-        syntax = self._syntaxes.get(meta[TRANSFER_SYNTAX])
-        if syntax is None:
-            return None
-        uid, encoding, memo = syntax
-        found = memo.match(head, start, size)
-        if found is None:
+        meta = self._values(layout, raw)
+        form = self._forms.get(meta[TRANSFER_SYNTAX])
+        found = None if form is None else form.memo.match(head, start, size)
+        if form is None or found is None:
             return None
         layout, raw, end = found
-        values = self._shared_values(layout, raw)
+        values = self._values(layout, raw)
         for tag in layout.tags:
-            if self._wanted[tag] == b"SQ":
-                values[tag] = self._sequence(values[tag], encoding)
+            if tag in self._sequence_tags:
+                values[tag] = self._sequence(values[tag], form.encoding)
         notes = [] if head.startswith(_ZEROS) else [Note.PREAMBLE_USED]
         if not is_meta_sound(meta, start - 132):
             notes.append(Note.BAD_META)
-        scanned = Scanned(meta, values, {}, None, uid, notes)
-        if layout.follows:
-            if len(head) - end < 12:
-                return None
-            tag, _, width, length = header_at(head, end, encoding)
-            scanned.pixels = PixelElement(tag, end + width, None if length == UNDEFINED else length)
-            if end + width + length != size:
-                _check_end(Window(stream, size, head), scanned, encoding)
-            else:
-                check_pixels(uid, scanned.pixels)
+        if not layout.follows:
+            return Scanned(meta, values, {}, None, form.syntax, notes)
+        pixels = form.pixels_at(head, end)
+        if pixels is None:
+            return None
+        scanned = Scanned(meta, values, {}, pixels, form.syntax, notes)
+        if form.is_encapsulated or pixels.length is None or pixels.offset + pixels.length != size:
+            _check_end(Window(stream, size, head), scanned, form.encoding)
         return scanned
 
     def _plain(self, stream: Readable, size: int, head: bytes) -> Scanned:
@@ -141,18 +156,20 @@ class Scanner:
     def _learn(self, head: bytes, opening: Opening, found: Found, follows: bytes) -> None:
         """Remember how a sound file is laid out, when its meta information is there and true."""
         syntax = SYNTAXES.get(opening.declared)
-        is_plain = syntax is not None and syntax.kind is not SyntaxKind.DEFLATED and not syntax.big_endian
-        if not is_plain or opening.declared != opening.syntax or not head.startswith(b"DICM", 128):
+        if syntax is None or syntax.big_endian or syntax.kind not in _REMEMBERED:
+            return
+        if opening.declared != opening.syntax or not head.startswith(b"DICM", 128):
             return
         encoding = opening.encoding
         memo = self._implicit_memo if encoding.implicit else self._explicit_memo
         start = opening.offset
         self._meta_memo.learn(head, 132, start, head[start : start + 4], opening.meta)
         memo.learn(head, start, found.end, follows, found.values)
-        if len(self._syntaxes) < 64:
-            self._syntaxes[opening.meta[TRANSFER_SYNTAX]] = (opening.syntax, encoding, memo)
+        if len(self._forms) < 64:
+            form = _Form(opening.syntax, encoding, syntax.is_encapsulated, memo)
+            self._forms[opening.meta[TRANSFER_SYNTAX]] = form
 
-    def _shared_values(self, layout: Layout, values: list[bytes]) -> dict[Tag, bytes]:
+    def _values(self, layout: Layout, values: list[bytes]) -> dict[Tag, bytes]:
         """Return all values by tag, each the one object that other headers with the same value hold."""
         pool = self._pool
         if len(pool) > POOL:

@@ -18,6 +18,7 @@ STUDY: Tag = 0x0020000D
 SERIES: Tag = 0x0020000E
 
 _NO_NOTES: frozenset[Note] = frozenset()
+_DIRECTORY = MEDIA_STORAGE_DIRECTORY.encode("ascii")
 _UID_CHARACTERS = b"0123456789."
 
 
@@ -48,37 +49,35 @@ def instance(scanned: Scanned, source: str, path: str, size: int) -> Instance:
     UIDs of a form that PS3.5 9.1 forbids are kept and noted.
     """
     meta, values, notes = scanned.meta, scanned.values, scanned.notes
-    named_class = values.get(SOP_CLASS, b"").strip(b" \0")
-    named_instance = values.get(SOP_INSTANCE, b"").strip(b" \0")
-    if meta:
-        media_class = meta.get(MEDIA_SOP_CLASS, b"").strip(b" \0")
-        media_instance = meta.get(MEDIA_SOP_INSTANCE, b"").strip(b" \0")
-        if (media_class != named_class or media_instance != named_instance) and (
-            named_class or named_instance or media_class != MEDIA_STORAGE_DIRECTORY.encode()
-        ):
-            notes.append(Note.UID_MISMATCH)
-        named_class = named_class or media_class
-        named_instance = named_instance or media_instance
-    if not named_class or not named_instance:
-        raise Malformed(NO_IDENTITY, missing="SOP Instance UID" if named_class else "SOP Class UID")
+    raw_class, raw_instance = values.get(SOP_CLASS, b""), values.get(SOP_INSTANCE, b"")
+    if meta.get(MEDIA_SOP_INSTANCE) != raw_instance or meta.get(MEDIA_SOP_CLASS) != raw_class:
+        raw_class, raw_instance = _settled(scanned, raw_class, raw_instance)
+    sop_class = _text(raw_class)
+    sop_instance = raw_instance.strip(b" \0")
+    if not sop_class or not sop_instance:
+        raise Malformed(NO_IDENTITY, missing="SOP Instance UID" if sop_class else "SOP Class UID")
     if not (
-        is_sound_uid(named_instance)
-        and _is_known_sound(named_class)
-        and _is_known_sound(values.get(STUDY, b"0").strip(b" \0"))
-        and _is_known_sound(values.get(SERIES, b"0").strip(b" \0"))
+        is_sound_uid(sop_instance)
+        and _is_known_sound(raw_class)
+        and _is_known_sound(values.get(STUDY, b"0"))
+        and _is_known_sound(values.get(SERIES, b"0"))
     ):
         notes.append(Note.BAD_UID)
-    pixels = scanned.pixels
-    header = Header(
-        meta,
-        values,
-        scanned.shared,
-        None if pixels is None else pixels.offset,
-        frozenset(notes) if notes else _NO_NOTES,
-    )
-    return Instance(
-        source, path, size, _text(named_class), named_instance.decode("latin-1"), scanned.syntax, header
-    )
+    offset = None if scanned.pixels is None else scanned.pixels.offset
+    header = Header(meta, values, scanned.shared, offset, frozenset(notes) if notes else _NO_NOTES)
+    return Instance(source, path, size, sop_class, sop_instance.decode("latin-1"), scanned.syntax, header)
+
+
+def _settled(scanned: Scanned, raw_class: bytes, raw_instance: bytes) -> tuple[bytes, bytes]:
+    """Return SOP Class and Instance UID when those of the meta information are not the same bytes."""
+    pad = b" \0"
+    ours = (raw_class.strip(pad), raw_instance.strip(pad))
+    meta = scanned.meta
+    theirs = (meta.get(MEDIA_SOP_CLASS, b"").strip(pad), meta.get(MEDIA_SOP_INSTANCE, b"").strip(pad))
+    is_directory = theirs[0] == _DIRECTORY and ours == (b"", b"")
+    if meta and ours != theirs and not is_directory:
+        scanned.notes.append(Note.UID_MISMATCH)
+    return ours[0] or theirs[0], ours[1] or theirs[1]
 
 
 def is_sound_uid(uid: bytes) -> bool:
@@ -87,14 +86,14 @@ def is_sound_uid(uid: bytes) -> bool:
         return False
     if b".0" not in uid and b".." not in uid and uid[:1] not in b".0" and uid[-1:] != b".":
         return True  # the common case, without a loop
-    return all(part == b"0" or (part and not part.startswith(b"0")) for part in uid.split(b"."))
+    return all(part == b"0" or (part != b"" and not part.startswith(b"0")) for part in uid.split(b"."))
 
 
 @lru_cache(maxsize=1024)
-def _is_known_sound(uid: bytes) -> bool:
-    return is_sound_uid(uid)
+def _is_known_sound(raw: bytes) -> bool:
+    return is_sound_uid(raw.strip(b" \0"))
 
 
 @lru_cache(maxsize=1024)
-def _text(uid: bytes) -> str:
-    return uid.decode("latin-1")
+def _text(raw: bytes) -> str:
+    return raw.strip(b" \0").decode("latin-1")

@@ -14,7 +14,7 @@ from mediakit.dicom.elements import (
 )
 from mediakit.dicom.fallback import Inflated, bare_data_set, described, told_encoding
 from mediakit.dicom.instance import Note, Tag
-from mediakit.dicom.uids import SYNTAXES, SyntaxKind, TransferSyntax
+from mediakit.dicom.uids import SYNTAXES, SyntaxKind, TransferSyntax, syntax_name
 from mediakit.dicom.window import Malformed, Readable, Window
 from mediakit.findings import Rule, Severity
 
@@ -66,7 +66,7 @@ NO_DATA_SET = Rule(
 NO_ENCODING = Rule(
     id="MK-SRC-012",
     severity=Severity.ERROR,
-    title="the data set cannot be read as {syntax}, nor as any other encoding",
+    title="the data set is not encoded as {syntax}, nor as anything that could stand for it",
     ref="PS3.5 A",
     hint="fetch the file again from where it came from",
 )
@@ -127,7 +127,9 @@ def _settle_encoding(opening: Opening, known: TransferSyntax | None) -> None:
     index = window.load(offset, min(256, window.size - offset))
     told = told_encoding(window.data[index:], window.size - offset, declared)
     if told is None:
-        raise Malformed(NO_ENCODING, syntax=opening.declared or "any")
+        raise Malformed(NO_ENCODING, syntax=syntax_name(opening.declared) or "DICOM")
+    if known is not None and known.is_encapsulated and told != EXPLICIT_LITTLE:
+        raise Malformed(NO_ENCODING, syntax=known.name)
     opening.encoding = told
     if not opening.declared or (declared is not None and told != declared):
         opening.syntax = _REAL_SYNTAX[told]
