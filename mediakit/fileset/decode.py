@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Tag
 from mediakit.fileset.decode_findings import FindingList
 from mediakit.fileset.decode_items import TRUNCATED, RawRecord, next_record, read_records
-from mediakit.fileset.decode_records import build
+from mediakit.fileset.decode_records import build, report_repeated
 from mediakit.fileset.decode_tree import link
 from mediakit.fileset.decode_values import (
     EXPLICIT_BIG,
@@ -137,13 +137,15 @@ def _directory(
     _check_file_set(values, meta, findings)
     first, last = _number(values, _FIRST_ROOT), _number(values, _LAST_ROOT)
     roots = build(link(records, first, last, findings), findings)
-    return Directory(
+    directory = Directory(
         file_set_id=_text(values, 0x00041130),
         file_set_uid=_text(meta, 0x00020003),
         roots=roots,
         descriptor=_text(values, 0x00041141),
         descriptor_charset=_text(values, 0x00041142),
     )
+    report_repeated(directory, findings)
+    return directory
 
 
 def _check_file_set(values: Mapping[Tag, bytes], meta: Mapping[Tag, bytes], findings: FindingList) -> None:

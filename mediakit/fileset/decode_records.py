@@ -8,7 +8,7 @@ from mediakit.fileset.decode_findings import FindingList
 from mediakit.fileset.decode_items import RawRecord
 from mediakit.fileset.decode_tree import MRDR, ROOT, Linked
 from mediakit.fileset.file_id import FileID
-from mediakit.fileset.record import DirectoryRecord, FileRef, Key
+from mediakit.fileset.record import Directory, DirectoryRecord, FileRef, Key
 from mediakit.fileset.record_types import CHILDREN, CURRENT_TYPES, RETIRED_TYPES
 from mediakit.findings import Rule, Severity
 
@@ -74,6 +74,26 @@ MRDR_NOWHERE = Rule(
     ref="PS3.3-2004 F.3.2.2",
 )
 
+REPEATED_FILE = Rule(
+    id="MK-DIR-035",
+    severity=Severity.ERROR,
+    title="the file is referenced by the record at {other} already",
+    ref="PS3.3 F.2.1",
+)
+REPEATED_IDENTITY = Rule(
+    id="MK-DIR-036",
+    severity=Severity.ERROR,
+    title="the record at {other} has the same {what}",
+    ref="PS3.3 F.5",
+    hint="both are read; a reader that expects one may show only part of the instances",
+)
+
+# What makes a record the only one of its type in a directory.
+_IDENTITY = {
+    "PATIENT": (0x00100020, "Patient ID (0010,0020)"),
+    "STUDY": (0x0020000D, "Study Instance UID (0020,000D)"),
+    "SERIES": (0x0020000E, "Series Instance UID (0020,000E)"),
+}
 _REFERENCE = {
     0x00041500: "Referenced File ID (0004,1500)",
     0x00041510: "Referenced SOP Class UID in File (0004,1510)",
@@ -99,6 +119,27 @@ def build(linked: Linked, findings: FindingList) -> tuple[DirectoryRecord, ...]:
     roots = _taken(built, linked.children.get(ROOT, ()))
     _check_places("", roots, findings)
     return roots
+
+
+def report_repeated(directory: Directory, findings: FindingList) -> None:
+    """Report patients, studies and series that have two records, and files that two records reference.
+
+    The values themselves stay out of the findings: they may say who the patient is.
+    """
+    identities: dict[tuple[str, bytes], int | None] = {}
+    files: dict[str, int | None] = {}
+    for record in directory.walk():
+        tag, what = _IDENTITY.get(record.type, (0, ""))
+        key = record.key(tag) if tag else None
+        if key is not None and key.value:
+            identity = (record.type, key.value.strip(b" \0"))
+            other = identities.setdefault(identity, record.seen_at)
+            if other != record.seen_at:
+                findings.add(REPEATED_IDENTITY, record=record.seen_at, other=other or 0, what=what)
+        if record.reference is not None and record.reference.file_id is not None:
+            other = files.setdefault(record.reference.file_id.value, record.seen_at)
+            if other != record.seen_at:
+                findings.add(REPEATED_FILE, record=record.seen_at, other=other or 0)
 
 
 def _taken(built: dict[int, DirectoryRecord], indices: Sequence[int]) -> tuple[DirectoryRecord, ...]:

@@ -6,6 +6,7 @@ import pytest
 
 from mediakit.fileset.decode import Decoded, decode
 from mediakit.fileset.decode_findings import FINDINGS_PER_RULE
+from mediakit.fileset.decode_values import EXPLICIT_BIG, IMPLICIT_LITTLE, Source, Work, read_sequence
 from mediakit.fileset.encode import encode
 from mediakit.fileset.file_id import FileID
 from tests.support.directories import (
@@ -363,6 +364,75 @@ def test_a_multi_referenced_file_record_is_resolved_and_stands_nowhere_in_the_tr
 def test_an_offset_to_a_multi_referenced_record_that_is_none_is_reported() -> None:
     decoded = decode(dicomdir([Item(kind="PATIENT", extra=ul(0x00041504, 77))]))
     assert rules(decoded) == ["MK-DIR-032"]
+
+
+def test_a_file_that_two_records_reference_is_reported_at_the_second() -> None:
+    one = Item(kind="IMAGE", extra=reference("A\\B1"))
+    decoded = decode(dicomdir([*CHAIN[:3], image(1, next=4), one]))
+    assert rules(decoded) == ["MK-DIR-035"]
+    assert decoded.findings[0].where.record == starts(dicomdir([*CHAIN[:3], image(1, next=4), one]))[4]
+
+
+def test_a_patient_with_two_records_is_reported_without_saying_who_it_is() -> None:
+    identity = element(0x00100020, "LO", b"SECRET")
+    two = [Item(kind="PATIENT", next=1, extra=identity), Item(kind="PATIENT", extra=identity)]
+    decoded = decode(dicomdir(two, last=1))
+    assert rules(decoded) == ["MK-DIR-036"]
+    assert "SECRET" not in repr(decoded.findings) + decoded.findings[0].text
+
+
+def implicit(tag: int, value: bytes, length: int | None = None) -> bytes:
+    size = len(value) if length is None else length
+    return (
+        (tag >> 16).to_bytes(2, "little")
+        + (tag & 0xFFFF).to_bytes(2, "little")
+        + size.to_bytes(4, "little")
+        + value
+    )
+
+
+def big(tag: int, vr: str, value: bytes) -> bytes:
+    head = tag.to_bytes(4, "big") + vr.encode()
+    if vr in {"OW", "SQ", "UN"}:
+        return head + b"\0\0" + len(value).to_bytes(4, "big") + value
+    return head + len(value).to_bytes(2, "big") + value
+
+
+PLAIN = (
+    item(
+        element(0x00280010, "US", b"\x02\x01")
+        + element(0x0040A043, "SQ", item(element(0x00080100, "SH", b"1234"), UNDEFINED) + ITEM_END, UNDEFINED)
+        + SEQUENCE_END
+        + element(0x7FE00010, "OW", b"\x04\x03\x06\x05"),
+        UNDEFINED,
+    )
+    + ITEM_END
+)
+
+
+def test_a_sequence_in_implicit_vr_becomes_explicit() -> None:
+    code = implicit(0x0040A043, item(implicit(0x00080100, b"1234")))
+    icon = implicit(0x00280010, b"\x02\x01") + code + implicit(0x7FE00010, b"\x04\x03\x06\x05")
+    for data in (item(icon), item(icon, UNDEFINED) + ITEM_END):
+        source = Source(data, IMPLICIT_LITTLE, Work.on(len(data)))
+        assert read_sequence(source, 0, len(data), len(data)) == (PLAIN, len(data))
+
+
+def test_a_sequence_in_big_endian_becomes_little_endian() -> None:
+    begin = b"\xff\xfe\xe0\0"
+    code = big(0x00080100, "SH", b"1234")
+    nested = big(0x0040A043, "SQ", begin + len(code).to_bytes(4, "big") + code)
+    icon = big(0x00280010, "US", b"\x01\x02") + nested + big(0x7FE00010, "OW", b"\x03\x04\x05\x06")
+    data = begin + len(icon).to_bytes(4, "big") + icon
+    source = Source(data, EXPLICIT_BIG, Work.on(len(data)))
+    assert read_sequence(source, 0, len(data), len(data)) == (PLAIN, len(data))
+
+
+def test_an_attribute_that_no_table_knows_is_of_vr_un_in_implicit_vr() -> None:
+    data = item(implicit(0x00091001, b"ab"))
+    source = Source(data, IMPLICIT_LITTLE, Work.on(len(data)))
+    content, _ = read_sequence(source, 0, len(data), len(data))
+    assert content == item(element(0x00091001, "UN", b"ab"), UNDEFINED) + ITEM_END
 
 
 def test_the_file_set_identification_is_checked() -> None:
