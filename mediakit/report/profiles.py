@@ -10,6 +10,7 @@ import msgspec
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.findings import tag_text
 from mediakit.outcome import Fate
+from mediakit.profile.dump import to_builtins
 from mediakit.profile.fit import Fit
 from mediakit.profile.load import Catalogue
 from mediakit.profile.model import ImageRule, KeyRule, Profile, SopRule, When
@@ -51,16 +52,7 @@ def list_text(catalogue: Catalogue) -> str:
 
 def show_doc(profile: Profile) -> dict[str, Any]:
     """Return a profile whole, with tags written as "(gggg,eeee)"."""
-    return {"schema": "mediakit/profile/1", **_tags_spelled(msgspec.to_builtins(profile))}
-
-
-def _tags_spelled(value: Any, name: str = "") -> Any:
-    if isinstance(value, dict):
-        return {key: _tags_spelled(item, key) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_tags_spelled(item, name) for item in value]
-    is_tag = name in {"tag", "tags", "parent", "other", "sequence"} and isinstance(value, int)
-    return tag_text(value) if is_tag else value
+    return {"schema": "mediakit/profile/1", **to_builtins(profile)}
 
 
 def show_text(profile: Profile) -> str:
