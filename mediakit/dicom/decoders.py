@@ -56,7 +56,7 @@ def _decode(stream: bytes, syntax: str, shape: Shape) -> Frame:
         index=0,
         raw=syntax not in DCT_SYNTAXES,
         decoding_plugin=_PLUGINS.get(syntax, "pylibjpeg"),
-        **shape.options(),
+        **shape.options() | {"correct_unused_bits": False},  # RLE carries them: they are not ours to clear
     )
     return array
 

@@ -51,6 +51,8 @@ def encode_lossless(frame: Frame, shape: Shape, syntax: str) -> bytes:
 
     `shape` describes `frame` (color-by-pixel); its Photometric Interpretation is that before encoding.
     """
+    if syntax == RLE and shape.high_bit == shape.bits_stored - 1:  # it carries every allocated bit
+        shape = replace(shape, bits_stored=shape.bits_allocated, high_bit=shape.bits_allocated - 1)
     _check_unused_bits(frame, shape)
     stream = _encoded(frame, shape, syntax)
     target = replace(shape, photometric=encoded_photometric(shape.photometric, syntax), planar=0)
