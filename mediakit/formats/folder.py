@@ -216,7 +216,7 @@ def _settle(part: Path, entries: Sequence[Entry], folders: Sequence[str], when: 
 
 
 def _is_inside(path: str) -> bool:
-    return not any(part in {"", ".", ".."} for part in path.split("/"))
+    return "\0" not in path and not any(part in {"", ".", ".."} for part in path.split("/"))
 
 
 def _name_of(child: os.DirEntry[str]) -> str:

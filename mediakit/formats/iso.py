@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _FOLDER = re.compile(r"[A-Z0-9_]{1,8}")
 _FILE = re.compile(r"[A-Z0-9_]{1,8}(\.[A-Z0-9_]{1,3})?")
 _LABEL = re.compile(r"[A-Z0-9_]{0,32}")
-_MAX_FOLDERS_DEEP = 7  # the root is the first of 8 levels
+_MAX_NAMES_DEEP = 7  # the root is the first of 8 levels; pycdlib, as mkisofs, counts the file as a level
 _MAX_FILE_BYTES = 0xFFFFFFFF  # Level 1 has one extent a file
 _MAX_FOLDERS = 0xFFFF  # path table records count their parents in 16 bits
 _MAX_BLOCKS = 0xFFFFFFFF
@@ -67,11 +67,11 @@ def _check_level_1(entries: Sequence[Entry], folders: Sequence[str], order: Orde
     for folder in folders:
         if not _FOLDER.fullmatch(folder.rpartition("/")[2]):
             raise _not_level_1(folder, "a folder has 1 to 8 characters of A-Z 0-9 _")
-        if folder.count("/") >= _MAX_FOLDERS_DEEP:
-            raise _not_level_1(folder, "there are at most 8 levels with the root")
     for entry in entries:
         if not _FILE.fullmatch(entry.path.rpartition("/")[2]):
             raise _not_level_1(entry.path, "a file has 8 characters of A-Z 0-9 _, then a dot and 3 if any")
+        if entry.path.count("/") >= _MAX_NAMES_DEEP:
+            raise _not_level_1(entry.path, "there are at most 8 levels with the root")
         if entry.size > _MAX_FILE_BYTES:
             raise _not_level_1(entry.path, f"{entry.size} bytes are more than a file can have there")
 
