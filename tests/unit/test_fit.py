@@ -80,6 +80,16 @@ def test_a_file_without_meta_information_is_an_obstacle_that_a_rewrite_removes()
     assert [obstacle.rule_id for obstacle in general.obstacles] == ["MK-PRO-063"]
 
 
+def test_instances_that_differ_only_in_what_the_scan_noted_are_told_apart() -> None:
+    study = [made(path="A"), made(path="B", notes=[Note.UID_MISMATCH]), made(path="C", uid="")]
+    general = by_id(fit(study, PROFILES))["STD-GEN-CD"]
+    assert (general.accepted, general.refused) == (1, 2)
+    assert {(one.rule_id, one.example_path) for one in general.obstacles} == {
+        ("MK-PRO-064", "B"),
+        ("MK-PRO-010", "C"),
+    }
+
+
 def test_warnings_on_accepted_instances_are_no_obstacles() -> None:
     general = by_id(fit([made(notes=[Note.PREAMBLE_USED])], PROFILES))["STD-GEN-CD"]
     assert (general.takes_all_as_is, general.obstacles) == (True, ())

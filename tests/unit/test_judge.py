@@ -45,9 +45,11 @@ from tests.support.judged import (
     US_MULTI,
     US_RETIRED,
     XA,
+    element,
     items,
     made,
     region,
+    sequence,
 )
 
 ACCEPT, CONVERT, REFUSE = Decision.ACCEPT, Decision.CONVERT, Decision.REFUSE
@@ -457,6 +459,24 @@ def test_combined_calibration_asks_for_what_its_organization_needs() -> None:
     doubtful = {f.where.tag for f in ranges.findings if f.severity is Severity.WARNING}
     assert missing == {0x00186048, 0x00186050, 0x00186052, 0x00186054}
     assert doubtful == {0x0018604A, 0x0018604C, 0x0018604E}
+
+
+def test_an_empty_value_in_a_region_is_none() -> None:
+    image = calibrated(region(without=[0x00186024], extra=[element(0x00186024, "US", b"")]))
+    verdict = judge(image, load_profile("STD-US-SC-SF-CDR"))
+    assert ids(verdict) == ("MK-PRO-050",)
+
+
+def test_code_look_up_asks_for_a_sequence_with_an_item() -> None:
+    def doubtful(codes: bytes) -> set[int | None]:
+        organization = element(0x00186044, "US", b"\x03\x00")
+        entries = element(0x00186056, "UL", b"\x01\0\0\0")
+        extra = [organization, entries, sequence(0x00409098, codes)]
+        verdict = judge(calibrated(region(extra=extra)), load_profile("STD-US-CC-MF-CDR"))
+        assert verdict.decision is ACCEPT
+        return {finding.where.tag for finding in verdict.findings}
+
+    assert doubtful(b"") - doubtful(items([])) == {0x00409098}
 
 
 def test_broken_regions_are_a_finding_not_an_exception() -> None:
