@@ -95,9 +95,10 @@ class Finding:
         return Finding(rule=self.rule, where=where, detail=self.detail)
 
 
-def _order(finding: Finding) -> tuple[int, str, str, int, int]:
+def _order(finding: Finding) -> tuple[int, str, str, int, int, str]:
     where = finding.where
-    return (-finding.severity.rank, where.path, finding.rule.id, where.record or 0, where.tag or 0)
+    place = (where.record or 0, where.tag or 0)
+    return (-finding.severity.rank, where.path, finding.rule.id, *place, str(finding.detail))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,7 @@ def burn(
         from mediakit.journeys.burn import burn as run_burn
         from mediakit.profile.load import load_profile
 
+        _check_report(report, out)
         order = BurnOrder(
             profile=load_profile(profile, profile_paths(profiles or [], config)),
             out=out,
@@ -119,6 +120,16 @@ def _print(burnt: Burnt, report: Path | None, *, as_json: bool, quiet: bool, ver
             sys.stdout.write(plan_text(burnt.plan))
         if not quiet:
             sys.stdout.write(burn_text(burnt.result, everything=verbose > 0))
+
+
+def _check_report(report: Path | None, out: Path) -> None:
+    """Raise UsageError before a long burn whose manifest would be lost."""
+    if report is None:
+        return
+    if report.absolute() == out.absolute() or out.absolute() in report.absolute().parents:
+        raise UsageError("the report would lie on the target", where=str(report))
+    if report.is_dir() or not report.absolute().parent.is_dir():
+        raise UsageError("the report cannot be written there", where=str(report), hint="name a file")
 
 
 def _write_report(path: Path, document: str) -> None:

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from types import FrameType
 
 import typer
@@ -18,14 +19,17 @@ from mediakit.outcome import Outcome
 @contextmanager
 def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterator[None]:
     """Run a command body; end the process with the exit code that is true of how it went."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for name in ("SIGTERM", "SIGHUP"):  # a closed terminal must not leave converted images behind
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _as_interrupt)
+    _make_printable(as_json=as_json)
     try:
         yield
     except MediakitError as exc:
         _say(command, exc, as_json=as_json, verbose=verbose)
         raise typer.Exit(exc.exit_code) from exc
     except KeyboardInterrupt as exc:
-        error = MediakitError("interrupted", hint="nothing was written; run the same command again")
+        error = MediakitError("interrupted", hint="nothing unfinished was left; run the same command again")
         error.exit_code = int(Outcome.INTERRUPTED)
         _say(command, error, as_json=as_json, verbose=0)
         raise typer.Exit(int(Outcome.INTERRUPTED)) from exc
@@ -47,6 +51,15 @@ def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterato
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _make_printable(*, as_json: bool) -> None:
+    """Let no name of a file end the process: JSON is UTF-8, other text has escapes where it must."""
+    if as_json and isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _say(command: str, exc: MediakitError, *, as_json: bool, verbose: int) -> None:

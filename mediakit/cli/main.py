@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +22,10 @@ app.command("burn")(burn.burn)
 app.add_typer(profiles.app, name="profiles")
 
 
+# What the parser raises for a call that is wrong, wherever this version of typer keeps it.
+_CallError: Any = typer.BadParameter.__base__
+
+
 def _version(asked: bool) -> None:
     if asked:
         print(f"mediakit {__version__}")
@@ -37,5 +42,17 @@ def _main(
 
 
 def run() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line and end the process with its exit code."""
+    try:
+        code = app(standalone_mode=False)
+    except _CallError as exc:
+        exc.show()
+        if "--json" in sys.argv:
+            from mediakit.errors import UsageError
+            from mediakit.report.json import error_doc, to_json
+
+            sys.stdout.write(to_json(error_doc("mediakit", UsageError(exc.format_message()))))
+        sys.exit(exc.exit_code)
+    except typer.Abort:
+        sys.exit(130)
+    sys.exit(code)

@@ -15,9 +15,12 @@ class Book:
         self._fates: dict[str, Fate | None] = {}
         self.findings: list[Finding] = []
 
-    def enter(self, place: str) -> None:
-        """Note that a file was met; its fate is still open."""
-        self._fates.setdefault(place)
+    def enter(self, place: str) -> bool:
+        """Note that a file was met; its fate is still open. Return False when it was met before."""
+        if place in self._fates:
+            return False
+        self._fates[place] = None
+        return True
 
     def settle(
         self, place: str, state: State, finding: Finding | None = None, *, sop_instance: str = ""

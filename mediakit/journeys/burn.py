@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,7 +31,7 @@ from mediakit.journeys.proof import prove
 from mediakit.journeys.scan import scan
 from mediakit.journeys.sources import Sources
 from mediakit.journeys.spool import SPOOL, Spool
-from mediakit.journeys.target import capacity_of, format_of
+from mediakit.journeys.target import capacity_of, format_of, take_away
 from mediakit.outcome import Fate, Outcome, Result, State, outcome_of
 from mediakit.profile.judge import Judge, judged_tags
 from mediakit.profile.model import Profile, Security
@@ -101,7 +102,7 @@ def burn(sources: Sequence[Path], order: BurnOrder, tell: Listener = silence) ->
     """
     variant = format_of(order.profile, order.out)
     capacity = capacity_of(order.profile.medium, order.capacity)
-    _check_target(order)
+    _check_target(order, sources)
     book = Book()
     with Sources(sources) as opened, Spool() as spool, gather(order.add) as extra:
         for place in extra.places.values():
@@ -113,13 +114,15 @@ def burn(sources: Sequence[Path], order: BurnOrder, tell: Listener = silence) ->
     return burnt
 
 
-def _check_target(order: BurnOrder) -> None:
+def _check_target(order: BurnOrder, sources: Sequence[Path]) -> None:
     out = order.out
+    if out.resolve() in {path.resolve() for path in (*sources, *order.add)}:
+        raise UsageError("the target is a source", where=str(out), hint="name another file or folder")
     if not out.absolute().parent.is_dir():
         raise UsageError("the folder of the target does not exist", where=str(out))
     if out.is_dir() and any(out.iterdir()):
         raise UsageError("the target is a folder with content", where=str(out), hint="name a new folder")
-    if out.exists() and not out.is_dir() and not order.overwrite:
+    if os.path.lexists(out) and not out.is_dir() and not order.overwrite:
         raise UsageError("the target exists", where=str(out), hint="`--force` replaces it")
 
 
@@ -259,7 +262,7 @@ class _Run:
             return self._failed(planned, ready, exc.strerror or str(exc), Outcome.INTEGRITY)
         self.figures["written_bytes"] = receipt.size_bytes
         if self.order.depth is Depth.PROVE:
-            wrong = prove(self.order.out, planned, receipt.sha256, self.tell)
+            wrong = self._prove(planned, receipt)
             if wrong:
                 self.book.findings.extend(wrong)
                 self.figures["proof"] = f"failed: {len(wrong)} findings"
@@ -267,6 +270,13 @@ class _Run:
             self.figures["proof"] = f"{len(receipt.sha256)} files read back, every SHA-256 equal"
         self._settle(planned, ready, State.WRITTEN, State.CONVERTED, receipt.sha256)
         return self._burnt(planned)
+
+    def _prove(self, planned: FileSetPlan, receipt: Receipt) -> tuple[Finding, ...]:
+        try:
+            return prove(self.order.out, planned, receipt.sha256, self.tell)
+        except BaseException:
+            take_away(self.order.out)  # it looks finished, and nobody would know that it is not proven
+            raise
 
     def _write(self, planned: FileSetPlan) -> Receipt:
         entries = [Entry(DICOMDIR, len(planned.dicomdir), partial(BytesIO, planned.dicomdir))]

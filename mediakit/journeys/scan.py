@@ -66,7 +66,8 @@ def scan(sources: Sources, scanner: Scanner, book: Book, tell: Listener = silenc
     tell(PhaseStarted("scan"))
     for source, tree, node in sources.walk():
         place = shown(source, node.path)
-        book.enter(place)
+        if not book.enter(place):
+            continue  # sources lie inside one another, or the file is added as other content
         if node.kind is NodeKind.FILE:
             instance = _scan_file(tree, node, scanner, source, book)
             if instance is not None:

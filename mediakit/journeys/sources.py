@@ -57,7 +57,7 @@ class Sources:
         self._trees.clear()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Lone:
     """The tree of one file, which is at the path "": its place is the source itself."""
 
@@ -68,7 +68,7 @@ class _Lone:
         return (Node("", node.size, node.kind, node.why) for node in self.tree.walk())
 
     def open(self, node: Node) -> BinaryIO:
-        return self.tree.open(next(inner for inner in self.tree.walk() if not node.path))
+        return self.tree.open(next(iter(self.tree.walk())) if not node.path else node)
 
     def find(self, path: str) -> Node | None:
         return next(self.walk(), None) if not path else None

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from mediakit.dicom.instance import Instance
+from mediakit.errors import DoesNotFit
 
 SPOOL = "\0spool"  # the source name of a spooled instance: no path can be spelled like this
 
@@ -29,12 +30,23 @@ class Spool:
             self._folder.cleanup()
 
     def keep(self, data: bytes) -> str:
-        """Write the bytes to a new file and return its name, to be the `path` of an Instance."""
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="mediakit-")
+        """Write the bytes to a new file and return its name, to be the `path` of an Instance.
+
+        Raises DoesNotFit when there is no room for them.
+        """
         self._count += 1
         name = f"{self._count:06d}"
-        (Path(self._folder.name) / name).write_bytes(data)
+        try:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="mediakit-")
+            (Path(self._folder.name) / name).write_bytes(data)
+        except OSError as exc:
+            raise DoesNotFit(
+                "converted instances cannot be kept until they are written",
+                where=tempfile.gettempdir(),
+                why=exc.strerror or "",
+                hint="set TMPDIR to a folder with more room; nothing was written",
+            ) from exc
         return name
 
     def open(self, instance: Instance) -> BinaryIO:

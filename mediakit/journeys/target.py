@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from mediakit.errors import UsageError
 from mediakit.profile.model import Medium, Profile, Security
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|KIB|MIB|GIB)?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|KB|MB|GB|KIB|MIB|GIB)?", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SUFFIXES = {".iso": ("iso9660", "udf-2.60"), ".udf": ("udf-2.60",), ".zip": ("zip",)}
 
@@ -48,6 +49,14 @@ def _other_way(profile: Profile) -> str:
     suffix = ".zip" if "zip" in images else ".iso" if images else ""
     way = f"name a `{suffix}` file" if suffix else "name a folder and copy its content to the medium"
     return f"{way}, or choose another profile"
+
+
+def take_away(out: Path) -> None:
+    """Remove a target that this burn made and nobody can vouch for."""
+    if out.is_dir():
+        shutil.rmtree(out, ignore_errors=True)
+    else:
+        out.unlink(missing_ok=True)
 
 
 def capacity_of(medium: Medium, asked: str) -> int | None:

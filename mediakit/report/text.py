@@ -56,7 +56,7 @@ def findings_text(report: Report, *, least: Severity = Severity.WARNING) -> Iter
 
 
 def _fate_line(fate: Fate) -> str:
-    became = f" -> {fate.became}" if fate.became else ""
+    became = f" -> {shown_name(fate.became)}" if fate.became else ""
     because = f"  {fate.because.rule.id} {shown_name(fate.because.text)}" if fate.because else ""
     return f"  {fate.state.value:<10} {shown_name(fate.source)}{became}{because}"
 
@@ -82,7 +82,7 @@ def _listed(fates: Iterable[Fate], *, everything: bool) -> Iterator[str]:
 def burn_text(result: Result, *, everything: bool = False) -> str:
     """Return the summary of a burn: what became of the files, the figures, and the outcome."""
     figures = result.figures
-    lines = [f"{figures.get('profile', '')}  {figures.get('target', '')}".strip()]
+    lines = [shown_name(f"{figures.get('profile', '')}  {figures.get('target', '')}".strip())]
     lines += _listed(result.fates, everything=everything)
     if "needs_bytes" in figures:
         lines.append(_capacity_line(result))
@@ -106,5 +106,5 @@ def plan_text(planned: FileSetPlan) -> str:
     lines += [
         f"{file.file_id}  {size_text(file.size)}  {file.instance.sop_instance}" for file in planned.files
     ]
-    lines += [f"{extra.path}  {size_text(extra.size)}" for extra in planned.extra]
+    lines += [f"{shown_name(extra.path)}  {size_text(extra.size)}" for extra in planned.extra]
     return "\n".join([*lines, ""])

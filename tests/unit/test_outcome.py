@@ -1,0 +1,123 @@
+"""The exit code follows from the fates: a table over every set of states that a burn can end with."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from mediakit.findings import Report, Rule, Severity
+from mediakit.outcome import Fate, Outcome, Result, State, outcome_of
+
+RULES = {
+    severity: Rule(id=f"MK-TST-{severity.rank}", severity=severity, title="x", ref="")
+    for severity in Severity
+}
+CLEAN = Report.of("s", ())
+
+
+def fates(*states: State) -> list[Fate]:
+    return [Fate(source=str(number), state=state) for number, state in enumerate(states)]
+
+
+# What the file of the row does to a burn in which the other file is in the state of the column.
+# G good, F findings, S source, D does not fit, I integrity.
+COLUMNS = (
+    State.WRITTEN,
+    State.CONVERTED,
+    State.PLANNED,
+    State.DUPLICATE,
+    State.NOT_DICOM,
+    State.EXCLUDED,
+    State.REFUSED,
+    State.UNREADABLE,
+    State.WITHHELD,
+    State.FAILED,
+)
+TABLE = {
+    State.WRITTEN: "GGGGGGFFSI",
+    State.CONVERTED: "GGGGGGFFSI",
+    State.PLANNED: "GGGGGGFFSI",
+    State.DUPLICATE: "GGGSSSDSSI",
+    State.NOT_DICOM: "GGGSSSDSSI",
+    State.EXCLUDED: "GGGSSSDSSI",
+    State.REFUSED: "FFFDDDDDDI",
+    State.UNREADABLE: "FFFSSSDSSI",
+    State.WITHHELD: "SSSSSSDSSI",
+    State.FAILED: "IIIIIIIIII",
+}
+LETTERS = {
+    "G": Outcome.GOOD,
+    "F": Outcome.FINDINGS,
+    "S": Outcome.SOURCE,
+    "D": Outcome.DOES_NOT_FIT,
+    "I": Outcome.INTEGRITY,
+}
+
+
+def test_the_table_knows_every_state() -> None:
+    assert set(TABLE) == set(COLUMNS) == set(State)
+
+
+@pytest.mark.parametrize(("one", "other"), list(itertools.product(State, State)), ids=str)
+def test_the_outcome_of_every_pair_of_states(one: State, other: State) -> None:
+    expected = LETTERS[TABLE[one][COLUMNS.index(other)]]
+    assert outcome_of(fates(one, other), CLEAN) is expected
+    assert outcome_of(fates(other, one), CLEAN) is expected
+
+
+@pytest.mark.parametrize("state", State)
+def test_one_file_alone_ends_as_two_of_its_kind(state: State) -> None:
+    assert outcome_of(fates(state), CLEAN) is outcome_of(fates(state, state), CLEAN)
+
+
+def test_no_file_at_all_is_a_wrong_source() -> None:
+    assert outcome_of((), CLEAN) is Outcome.SOURCE
+
+
+@pytest.mark.parametrize(("found", "fail_on"), list(itertools.product(Severity, Severity)))
+def test_findings_count_from_the_severity_that_was_asked_for(found: Severity, fail_on: Severity) -> None:
+    report = Report.of("s", [RULES[found].at()])
+    outcome = outcome_of(fates(State.WRITTEN), report, fail_on)
+    assert outcome is (Outcome.FINDINGS if found.rank >= fail_on.rank else Outcome.GOOD)
+
+
+def test_findings_do_not_hide_that_nothing_was_written() -> None:
+    report = Report.of("s", [RULES[Severity.ERROR].at()])
+    assert outcome_of(fates(State.REFUSED, State.WITHHELD), report) is Outcome.DOES_NOT_FIT
+    assert outcome_of(fates(State.FAILED), report) is Outcome.INTEGRITY
+
+
+def test_the_exit_codes_are_those_of_the_table() -> None:
+    assert {outcome.word: int(outcome) for outcome in Outcome} == {
+        "good": 0,
+        "findings": 1,
+        "usage": 2,
+        "source": 3,
+        "does-not-fit": 4,
+        "no-association": 5,
+        "partly-stored": 6,
+        "identity": 7,
+        "integrity": 8,
+        "fault": 70,
+        "interrupted": 130,
+    }
+
+
+def test_the_good_states_are_those_that_need_nobody() -> None:
+    assert {state for state in State if not state.is_good} == {
+        State.REFUSED,
+        State.UNREADABLE,
+        State.WITHHELD,
+        State.FAILED,
+    }
+
+
+def test_a_result_counts_its_files_by_state() -> None:
+    result = Result(
+        journey="burn",
+        fates=tuple(fates(State.WRITTEN, State.WRITTEN, State.NOT_DICOM)),
+        report=CLEAN,
+        outcome=Outcome.GOOD,
+    )
+    assert result.counts() == {State.WRITTEN: 2, State.NOT_DICOM: 1}

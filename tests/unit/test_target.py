@@ -1,0 +1,125 @@
+"""The target's name decides the media format, within what the profile's medium allows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from mediakit.errors import UsageError
+from mediakit.journeys.target import capacity_of, format_of, take_away
+from mediakit.profile.load import load_catalogue, load_profile
+from mediakit.profile.model import Security
+from tests.support.instances import CD
+
+
+@pytest.mark.parametrize(
+    ("profile", "out", "expected"),
+    [
+        ("STD-GEN-CD", "a.iso", "iso9660"),
+        ("STD-GEN-CD", "A.ISO", "iso9660"),
+        ("STD-GEN-CD", "a", "folder"),
+        ("STD-GEN-CD", "2026.01.02", "folder"),
+        ("STD-XABC-CD", "a.iso", "iso9660"),
+        ("STD-GEN-BD", "a.iso", "udf-2.50"),
+        ("STD-GEN-BD", "a.udf", "udf-2.50"),
+        ("STD-GEN-ZIP-MAIL", "a.zip", "zip"),
+        ("STD-GEN-ZIP-MAIL", "a.Zip", "zip"),
+        ("STD-GEN-USB-JPEG", "stick", "folder"),
+    ],
+)
+def test_the_suffix_and_the_medium_choose_the_format(profile: str, out: str, expected: str) -> None:
+    chosen = format_of(load_profile(profile), Path(out))
+    if expected.startswith("udf"):
+        assert chosen.startswith("udf")
+    else:
+        assert chosen == expected
+
+
+@pytest.mark.parametrize(
+    ("profile", "out", "hint"),
+    [
+        ("STD-GEN-CD", "a.zip", "`.iso`"),
+        ("STD-GEN-CD", "a.udf", "`.iso`"),
+        ("STD-GEN-ZIP-MAIL", "a.iso", "`.zip`"),
+        ("STD-GEN-USB-JPEG", "a.iso", "folder"),
+        ("STD-GEN-CD", "a.img", "folder"),
+        ("STD-GEN-CD", "a.nrg", "folder"),
+    ],
+)
+def test_a_suffix_that_does_not_suit_the_medium_is_a_wrong_call(profile: str, out: str, hint: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        format_of(load_profile(profile), Path(out))
+    assert hint in caught.value.hint
+    assert caught.value.where == out
+
+
+def test_every_profile_with_secure_files_is_refused_and_every_other_has_a_target() -> None:
+    for profile in load_catalogue().profiles.values():
+        if profile.security is Security.MEDIA:
+            with pytest.raises(UsageError, match=r"PS3\.15"):
+                format_of(profile, Path("folder"))
+        else:
+            assert format_of(profile, Path("folder")) == "folder"
+
+
+def test_what_the_hint_advises_is_taken() -> None:
+    """A user who follows the hint must not meet the next error."""
+    for profile in load_catalogue().profiles.values():
+        if profile.security is Security.MEDIA:
+            continue
+        for suffix in (".iso", ".udf", ".zip"):
+            try:
+                format_of(profile, Path("a" + suffix))
+            except UsageError as exc:
+                advised = "a" + exc.hint.split("`")[1] if "`" in exc.hint else "a"
+                assert format_of(profile, Path(advised))
+
+
+@pytest.mark.parametrize(
+    ("asked", "size_bytes"),
+    [
+        ("", 681_984_000),
+        ("cd74", 681_984_000),
+        ("CD74", 681_984_000),
+        ("1", 1),
+        ("650MB", 650_000_000),
+        ("4.7GB", 4_700_000_000),
+        ("4.7 gb", 4_700_000_000),
+        ("25GiB", 25 * 2**30),
+        ("10 kib", 10_240),
+        (" 512 B ", 512),
+    ],
+)
+def test_a_capacity_is_a_name_of_the_medium_or_a_size(asked: str, size_bytes: int) -> None:
+    assert capacity_of(CD, asked) == size_bytes
+
+
+@pytest.mark.parametrize("asked", ["bd25", "cd", "-5MB", "MB", "5 TB", "1e9", "0x10", "٣", "nan", "inf"])
+def test_what_is_no_capacity_of_the_medium_is_refused_with_the_names_it_has(asked: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        capacity_of(CD, asked)
+    assert "cd74" in caught.value.hint
+
+
+def test_a_medium_without_a_limit_has_none_until_one_is_asked_for() -> None:
+    boundless = msgspec.structs.replace(CD, capacities={}, default_capacity="")
+    assert capacity_of(boundless, "") is None
+    assert capacity_of(boundless, "8GB") == 8_000_000_000
+
+
+def test_every_shipped_medium_knows_its_default_capacity() -> None:
+    for profile in load_catalogue().profiles.values():
+        medium = profile.medium
+        expected = medium.capacities[medium.default_capacity] if medium.default_capacity else None
+        assert capacity_of(medium, "") == expected
+
+
+def test_a_target_is_taken_away_whatever_it_is(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "deep").mkdir(parents=True)
+    (tmp_path / "folder" / "deep" / "file").touch()
+    (tmp_path / "image").touch()
+    for name in ("folder", "image", "nothing"):
+        take_away(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
