@@ -20,6 +20,7 @@ from mediakit.dicom.image import JPEG_2000, JPEG_2000_LOSSLESS, JPEG_BASELINE, J
 from mediakit.dicom.jpeg_lossless import encode
 from mediakit.dicom.part10 import EXPLICIT_LITTLE
 from mediakit.dicom.transcode import Loss, NotConvertible, Transcoded, transcode
+from mediakit.dicom.uids import SYNTAXES
 from mediakit.errors import UsageError
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -361,3 +362,8 @@ def test_missing_codecs_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> 
         transcode(opened(FILES / "MR_small_RLE.dcm"), EXPLICIT_LITTLE)
     assert "mediakit[codecs]" in caught.value.hint
     assert isinstance(transcode(opened(FILES / "MR_small_implicit.dcm"), EXPLICIT_LITTLE), Transcoded)
+
+
+def test_the_table_of_transfer_syntaxes_promises_what_is_here() -> None:
+    promised = {uid for uid, syntax in SYNTAXES.items() if syntax.can_encode}
+    assert promised == LOSSLESS_TARGETS | {EXPLICIT_LITTLE}
