@@ -24,6 +24,7 @@ from mediakit.findings import tag_text
 from mediakit.profile.model import KeyCondition, KeyRule, Profile
 
 ICON_IMAGE_SEQUENCE: Tag = 0x00880200
+_BY_OTHERS = frozenset({SPECIFIC_CHARACTER_SET, ICON_IMAGE_SEQUENCE})  # written by `charset` and `build`
 _IMAGE_TYPE: Tag = 0x00080008
 _VERIFICATION_DATE_TIME: Tag = 0x0040A030
 _VERIFYING_OBSERVERS: Tag = 0x0040A073
@@ -224,12 +225,13 @@ def key_plan(record_type: str, profile: Profile) -> KeyPlan:
     """
     wanted: dict[Tag, Wanted] = {spec.tag: _from_standard(spec) for spec in KEYS[record_type]}
     for rule in profile.keys:
-        if record_type in rule.records and rule.parent is None:  # nested ones come with their sequence
+        is_nested = rule.parent is not None  # comes with its sequence, which is copied whole
+        if record_type in rule.records and not is_nested and rule.tag not in _BY_OTHERS:
             ours = _from_profile(rule)
             standard = wanted.get(rule.tag)
             if standard is None or ours.demand > standard.demand:
                 wanted[rule.tag] = ours
-    for tag in (SPECIFIC_CHARACTER_SET, ICON_IMAGE_SEQUENCE):
+    for tag in _BY_OTHERS:
         wanted.pop(tag, None)
     return tuple(sorted(wanted.values(), key=lambda each: each.tag))
 

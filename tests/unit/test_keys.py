@@ -12,8 +12,11 @@ from mediakit.errors import ProfileError
 from mediakit.fileset.collate import collate
 from mediakit.fileset.groups import Collated
 from mediakit.fileset.key_values import is_legal, number, padded, repaired
+from mediakit.fileset.keys import key_plan
 from mediakit.fileset.policy import Supply
 from mediakit.fileset.record import Key
+from mediakit.fileset.record_types import KEYS
+from mediakit.profile.load import load_profile, profile_ids
 from mediakit.profile.model import KeyCondition, KeyRule, Profile
 from tests.support.instances import CT, ENHANCED_CT, SR, XA, make_instance, make_profile
 
@@ -247,6 +250,16 @@ def test_a_verified_report_without_a_time_of_verification_is_refused() -> None:
 def test_concept_modifiers_are_copied() -> None:
     content = item(element(0x0040A010, b"CS", b"HAS CONCEPT MOD "))
     assert leaf_keys(report(**{"0040A730": content}))[0x0040A730] == content
+
+
+@pytest.mark.parametrize("identifier", profile_ids())
+def test_every_shipped_profile_has_keys_that_can_be_picked(identifier: str) -> None:
+    profile = load_profile(identifier)
+    for record_type in KEYS:
+        tags = [wanted.tag for wanted in key_plan(record_type, profile)]
+        assert tags == sorted(set(tags))
+        asked = {each.tag for each in profile.keys if record_type in each.records and each.parent is None}
+        assert asked - {0x00880200} <= set(tags)
 
 
 def test_a_key_that_no_scan_finds_is_a_fault_of_the_profile() -> None:
