@@ -55,7 +55,7 @@ CLASS_PRIVATE = Rule(
     severity=Severity.ERROR,
     title="{sop_class} is a private SOP Class, which {profile} does not list",
     ref="PS3.11",
-    hint="a profile of your own (PRI- or AUG-) can list it: see `--profiles`",
+    hint="a private profile of your own (PRI-) can list it: see `--profiles`",
 )
 CLASS_RETIRED = Rule(
     id="MK-PRO-005",
@@ -69,7 +69,7 @@ CLASS_UNKNOWN = Rule(
     severity=Severity.ERROR,
     title="{sop_class} is no Storage SOP Class of the standard that mediakit knows",
     ref="PS3.4 B.5",
-    hint="a profile of your own (AUG-) can list it when it is newer than this release",
+    hint="when the class is newer than this release, update mediakit",
 )
 CLASS_NOT_FOR_ROLE = Rule(
     id="MK-PRO-007",
