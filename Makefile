@@ -33,3 +33,16 @@ fmt: setup
 
 clean:
 	rm -rf $(VENV) demo-out dist
+
+demo: setup
+	rm -rf demo-out
+	mkdir demo-out
+	$(BIN)/mediakit profiles show STD-GEN-CD
+	$(BIN)/mediakit burn samples/studies -p STD-GEN-CD -o demo-out/study.iso --report demo-out/study.json
+	@echo "the image is demo-out/study.iso, the report with the manifest demo-out/study.json"
+
+docs: setup
+	$(BIN)/python docs/make_json.py
+
+bench: setup
+	$(BIN)/python benchmarks/run.py
