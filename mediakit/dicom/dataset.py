@@ -72,7 +72,7 @@ VALUE_TOO_LONG = Rule(
 )
 
 
-def read_elements(  # noqa: C901, PLR0912 - the hot loop: each branch taken out costs a call per element
+def read_elements(  # noqa: C901, PLR0912, PLR0915 - the hot loop: each branch taken out costs a call per element
     window: Window, offset: int, encoding: Encoding, wanted: Mapping[Tag, bytes]
 ) -> Found:
     """Read the top-level elements from `offset` to pixel data or the end of the file. Raises Malformed.
@@ -105,7 +105,12 @@ def read_elements(  # noqa: C901, PLR0912 - the hot loop: each branch taken out 
             break
         if tag >> 16 in NOT_HERE:
             break
-        if length != UNDEFINED and tag not in wanted:
+        expected = wanted.get(tag)
+        stop = index + width + length
+        if expected is None and length != UNDEFINED:
+            offset += width + length
+        elif quick and vr == expected != b"SQ" and stop <= last:
+            found.values[tag] = data[index + width : stop]
             offset += width + length
         else:
             header = ElementHeader(tag, vr, width, length)

@@ -93,12 +93,14 @@ def told_encoding(data: bytes, size: int, declared: Encoding | None) -> Encoding
 
     `data` is its beginning, `size` the bytes it has. None when nothing fits and nothing is declared.
     """
-    candidates = [EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG]
-    glances = {candidate: _glance(data, size, candidate) for candidate in candidates}
-    if declared is not None and (glances[declared].done or glances[declared].good >= LOOK_AHEAD):
-        return declared
-    fitting = [candidate for candidate in candidates if glances[candidate].done]
-    return fitting[0] if fitting else declared
+    if declared is not None:
+        glance = _glance(data, size, declared)
+        if glance.done or glance.good >= LOOK_AHEAD:
+            return declared
+    for candidate in (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG):
+        if _glance(data, size, candidate).done:
+            return candidate
+    return declared
 
 
 def bare_data_set(head: bytes, size: int) -> Encoding | None:

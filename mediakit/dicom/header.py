@@ -120,9 +120,8 @@ class Scanner:
             return None
         layout, raw, end = found
         values = self._values(layout, raw)
-        for tag in layout.tags:
-            if tag in self._sequence_tags:
-                values[tag] = self._sequence(values[tag], form.encoding)
+        for tag in self._sequence_tags.intersection(layout.tags):
+            values[tag] = self._sequence(values[tag], form.encoding)
         notes = [] if head.startswith(_ZEROS) else [Note.PREAMBLE_USED]
         if not is_meta_sound(meta, start - 132):
             notes.append(Note.BAD_META)
@@ -163,8 +162,11 @@ class Scanner:
         encoding = opening.encoding
         memo = self._implicit_memo if encoding.implicit else self._explicit_memo
         start = opening.offset
-        self._meta_memo.learn(head, 132, start, head[start : start + 4], opening.meta)
-        memo.learn(head, start, found.end, follows, found.values)
+        size = opening.window.size
+        if self._meta_memo.match(head, 132, size) is None:
+            self._meta_memo.learn(head, 132, start, head[start : start + 4], opening.meta)
+        if memo.match(head, start, size) is None:
+            memo.learn(head, start, found.end, follows, found.values)
         if len(self._forms) < 64:
             form = _Form(opening.syntax, encoding, syntax.is_encapsulated, memo)
             self._forms[opening.meta[TRANSFER_SYNTAX]] = form

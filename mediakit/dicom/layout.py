@@ -18,6 +18,7 @@ from mediakit.dicom.instance import Tag
 
 MAX_LAYOUTS = 16
 PATIENCE = 64  # layouts that may be learnt before they have to pay
+SIBLINGS = 4  # layouts with the same elements; one more chain loosens the last one used
 SETTLED = 4  # files after which a layout is left as it is, and another value makes another layout
 
 
@@ -186,7 +187,7 @@ class Memo:
         """Remember the chain from `offset` to `end`, which the plain parser has found sound.
 
         A new chain with the elements of a known one loosens that one; when that one has settled, it
-        stays beside the new one, which takes over what differs from file to file.
+        stays beside the new one (up to a number), which takes over what differs from file to file.
         """
         if self._learnt > PATIENCE + self._hits // 4:
             return
@@ -195,13 +196,13 @@ class Memo:
         if not links:
             return
         key = (follows, *(link.prefix for link in links))
-        place = next((i for i, (known, _) in enumerate(self._layouts) if known == key), None)
-        if place is None:
+        places = [place for place, (known, _) in enumerate(self._layouts) if known == key]
+        if not places:
             layout = Layout(links, follows, values)
-        elif self._layouts[place][1].hits >= SETTLED:
-            layout = self._layouts[place][1].renewed(links, values)
+        elif self._layouts[places[0]][1].hits >= SETTLED and len(places) < SIBLINGS:
+            layout = self._layouts[places[0]][1].renewed(links, values)
         else:
-            layout = self._layouts.pop(place)[1].loosened(links, values)
+            layout = self._layouts.pop(places[0])[1].loosened(links, values)
         self._layouts.insert(0, (key, layout))
         del self._layouts[MAX_LAYOUTS:]
 
