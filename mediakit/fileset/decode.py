@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mediakit.dicom.elements import UNDEFINED
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Tag
 from mediakit.fileset.decode_findings import FindingList
 from mediakit.fileset.decode_items import TRUNCATED, RawRecord, next_record, read_records
@@ -21,7 +22,6 @@ from mediakit.fileset.decode_values import (
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
-    UNDEFINED,
     Encoding,
     Source,
     Unreadable,

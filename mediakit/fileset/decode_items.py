@@ -9,17 +9,14 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from struct import Struct
 
+from mediakit.dicom.elements import ITEM, ITEM_END, SEQUENCE_END, UNDEFINED
 from mediakit.dicom.instance import Tag
 from mediakit.fileset.decode_findings import FindingList
 from mediakit.fileset.decode_values import (
     ELEMENT_LE,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
-    ITEM,
-    ITEM_END,
-    SEQUENCE_END,
     SHORT_VRS,
-    UNDEFINED,
     Source,
     Unreadable,
     read_sequence,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -153,11 +155,13 @@ def test_arbitrary_bytes_give_an_answer(data: bytes) -> None:
 
 SOUND = encode(directory(patient(1, series_count=2), patient(2)))
 HEAD_SIZE = starts(SOUND)[0]
+FOREIGN = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests"
+VICTIMS = [SOUND, *((FOREIGN / f"DICOMDIR-{name}").read_bytes() for name in ("implicit", "bigEnd"))]
 
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    data = bytearray(SOUND)
+    data = bytearray(draw(st.sampled_from(VICTIMS)))
     for _ in range(draw(st.integers(1, 6))):
         at = draw(st.integers(132, len(data) - 5))
         how = draw(st.sampled_from(["byte", "number", "cut", "insert", "copy"]))
@@ -254,6 +258,12 @@ def nested_sequences(count: int) -> bytes:
     return dicomdir([Item(kind="IMAGE", extra=nest) for _ in range(count)])
 
 
+def endless_implicit_sequences(count: int) -> bytes:
+    """Return the same hidden in VR UN, so that it has to be written anew."""
+    open_ = element(0x00880200, "UN", b"", UNDEFINED)
+    return dicomdir([Item(kind="IMAGE", extra=open_, is_undefined=True) for _ in range(count)])
+
+
 def garbage(count: int) -> bytes:
     return dicomdir([Item(kind="IMAGE", wrong_by=3) for _ in range(count)])
 
@@ -272,6 +282,7 @@ def half_markers(count: int) -> bytes:
         nowhere,
         misplaced,
         endless_sequences,
+        endless_implicit_sequences,
         nested_sequences,
         garbage,
         half_markers,
