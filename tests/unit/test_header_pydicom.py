@@ -5,27 +5,34 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from io import BytesIO
+from os.path import relpath
 from pathlib import Path
 
 import pydicom
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.datadict import dictionary_VR
 from pydicom.filereader import read_dataset
 
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.identity import Scanned
-from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance
+from mediakit.dicom.instance import BINARY_TAGS, MEDIA_STORAGE_DIRECTORY, Instance
 from mediakit.dicom.wanted import CONTENT_SEQUENCE, SHARED_GROUPS, WANTED, WANTED_INSIDE
 from mediakit.outcome import State
 from tests.support.dicom_bytes import element
 
 FOLDER = Path(pydicom.__file__).parent / "data" / "test_files"
-FILES = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*") if path.is_file())
+FILES = sorted(
+    relpath(path, FOLDER)
+    for folder in (FOLDER, FOLDER.parent / "charset_files")
+    for path in folder.rglob("*")
+    if path.is_file()
+)
 
 # Files that are no instance for us, though pydicom reads something of them with force=True.
 NOT_DICOM = {
     "README.txt",
-    "TINY_ALPHA/README",
+    "../charset_files/FileInfo.txt",
     "crayons.icc",
     "dicomdirtests/README.txt",
     "dicomdirtests/TINY_ALPHA/README",
@@ -85,6 +92,17 @@ def inside(dataset: Dataset, tag: int) -> Iterator[object]:
         elif found.VR == "SQ":
             for item in found.value:
                 yield from inside(item, tag)
+
+
+def test_the_test_data_are_there_and_every_exception_names_one_of_them() -> None:
+    assert len(FILES) > 180
+    assert set(FILES) >= NOT_DICOM | set(UNREADABLE)
+
+
+def test_the_vrs_of_the_wanted_elements_are_those_of_the_dictionary() -> None:
+    assert {tag: dictionary_VR(tag) for tag in WANTED} == dict(WANTED)
+    widths = {tag: {"US": 2, "UL": 4}[vr] for tag, vr in WANTED.items() if vr in {"US", "UL"}}
+    assert dict(BINARY_TAGS) == widths
 
 
 @pytest.mark.parametrize("name", sorted(set(FILES) - NOT_DICOM - set(UNREADABLE)))
