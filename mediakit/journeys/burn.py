@@ -173,7 +173,7 @@ class _Run:
             return self._withheld(None)
         planned = self._plan(collated, ready, icons)
         if any(finding.severity is Severity.ERROR for finding in planned.findings):
-            return self._withheld(planned)
+            return self._withheld(planned, Outcome.DOES_NOT_FIT)
         self._note_medium()
         if self.order.depth is Depth.PLAN:
             return self._rehearsed(planned, ready)
@@ -245,9 +245,9 @@ class _Run:
             systems = " or ".join(profile.medium.file_systems)
             self.book.findings.append(FOLDER_ONLY.at(medium=profile.medium.title, systems=systems))
 
-    def _withheld(self, planned: FileSetPlan | None) -> Burnt:
+    def _withheld(self, planned: FileSetPlan | None, outcome: Outcome | None = None) -> Burnt:
         self.book.settle_rest(State.WITHHELD)
-        return self._burnt(planned)
+        return self._burnt(planned, outcome)
 
     def _rehearsed(self, planned: FileSetPlan, ready: Ready) -> Burnt:
         self._settle(planned, ready, State.PLANNED, State.PLANNED, {})

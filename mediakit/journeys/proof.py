@@ -64,7 +64,8 @@ def prove(
     The DICOMDIR is decoded from the image and its tree compared with the plan; every file it references,
     and every other file, is hashed and compared with `sha256` (hex, by path), taken from the source bytes.
     """
-    tell(PhaseStarted("proof", total=sum(file.size for file in plan.files), unit="bytes"))
+    total = len(plan.dicomdir) + sum(file.size for file in (*plan.files, *plan.extra))
+    tell(PhaseStarted("proof", total=total, unit="bytes"))
     try:
         tree = open_tree(target)
     except MediakitError as exc:
