@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple
 
+from mediakit.dicom.elements import dictionary_vr
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
 from mediakit.dicom.text import needs_charset
 from mediakit.dicom.wanted import WANTED
@@ -250,8 +251,8 @@ def _from_standard(spec: KeySpec) -> Wanted:
 
 
 def _from_profile(rule: KeyRule) -> Wanted:
-    vr = WANTED.get(rule.tag)
-    if vr is None:
+    vr = WANTED.get(rule.tag) or dictionary_vr(rule.tag).decode("ascii")
+    if vr == "UN":
         raise ProfileError(
             f"the VR of {tag_text(rule.tag)} is not known", hint="it cannot be a directory key"
         )

@@ -312,3 +312,9 @@ def test_what_an_illegal_value_can_only_mean(raw: bytes, vr: str, meant: bytes |
 def test_numbers_and_padding() -> None:
     assert [number(raw) for raw in (b"12 ", b"\x00", b"3\\4 ", b"1_0 ", b"+7")] == [12, None, 3, None, 7]
     assert [padded(b"A", vr) for vr in ("LO", "UI")] == [b"A ", b"A\0"]
+
+
+
+def test_a_key_that_only_a_user_profile_names_takes_its_vr_from_the_dictionary() -> None:
+    plan = key_plan("IMAGE", make_profile(rule(0x00180015, "1C", KeyCondition.PRESENT)))
+    assert {wanted.tag: wanted.vr for wanted in plan}[0x00180015] == "CS"
