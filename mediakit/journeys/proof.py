@@ -64,7 +64,7 @@ def prove(
     The DICOMDIR is decoded from the image and its tree compared with the plan; every file it references,
     and every other file, is hashed and compared with `sha256` (hex, by path), taken from the source bytes.
     """
-    total = len(plan.dicomdir) + sum(file.size for file in (*plan.files, *plan.extra))
+    total = len(plan.dicomdir) + sum(file.size for file in plan.files) + sum(e.size for e in plan.extra)
     tell(PhaseStarted("proof", total=total, unit="bytes"))
     try:
         tree = open_tree(target)
