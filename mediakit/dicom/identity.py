@@ -16,6 +16,7 @@ SOP_CLASS: Tag = 0x00080016
 SOP_INSTANCE: Tag = 0x00080018
 STUDY: Tag = 0x0020000D
 SERIES: Tag = 0x0020000E
+BITS_ALLOCATED: Tag = 0x00280100
 
 _NO_NOTES: frozenset[Note] = frozenset()
 _DIRECTORY = MEDIA_STORAGE_DIRECTORY.encode("ascii")
@@ -63,6 +64,8 @@ def instance(scanned: Scanned, source: str, path: str, size: int) -> Instance:
         and _is_known_sound(values.get(SERIES, b"0"))
     ):
         notes.append(Note.BAD_UID)
+    if scanned.pixels is None and BITS_ALLOCATED in values:
+        notes.append(Note.NO_PIXELS)
     offset = None if scanned.pixels is None else scanned.pixels.offset
     header = Header(meta, values, scanned.shared, offset, frozenset(notes) if notes else _NO_NOTES)
     return Instance(source, path, size, sop_class, sop_instance.decode("latin-1"), scanned.syntax, header)

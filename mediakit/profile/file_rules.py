@@ -53,6 +53,13 @@ TRUNCATED = Rule(
     ref="PS3.5 7.1",
     hint="fetch the instance again from where it came from",
 )
+NO_PIXELS = Rule(
+    id="MK-PRO-069",
+    severity=Severity.ERROR,
+    title="the instance describes an image and has no pixel data",
+    ref="PS3.3 C.7.6.3",
+    hint="the file may be cut off: fetch the instance again from where it came from",
+)
 PREAMBLE_USED = Rule(
     id="MK-PRO-066",
     severity=Severity.WARNING,
@@ -88,7 +95,7 @@ BAD_INSTANCE_UID = Rule(
 )
 
 _REWRITES = {Note.NO_META: NO_META, Note.NO_PREAMBLE: NO_PREAMBLE, Note.BAD_META: BAD_META}
-_REFUSALS = {Note.UID_MISMATCH: UID_MISMATCH, Note.TRUNCATED: TRUNCATED}
+_REFUSALS = {Note.UID_MISMATCH: UID_MISMATCH, Note.TRUNCATED: TRUNCATED, Note.NO_PIXELS: NO_PIXELS}
 _REMARKS = {Note.PREAMBLE_USED: PREAMBLE_USED, Note.TRAILING: TRAILING, Note.ODD_VR: ODD_VR}
 
 

@@ -213,6 +213,12 @@ def test_a_file_cut_anywhere_before_its_end_is_never_taken_for_whole() -> None:
             assert result.state is State.UNREADABLE
 
 
+def test_an_image_cut_off_before_its_pixel_data_is_noted_as_one_without_pixels() -> None:
+    raw = part10(identity() + us(0x00280010, 4) + us(0x00280100, 8) + PIXELS)
+    assert good(raw).header.notes == frozenset()
+    assert good(raw.removesuffix(PIXELS)).header.notes == frozenset({Note.NO_PIXELS})
+
+
 def test_pixel_data_that_are_cut_off_are_told_with_the_missing_bytes() -> None:
     result = read(ct(1, pixels=1000)[:-24])
     assert isinstance(result, Unusable)
