@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import Annotated, Any
 
@@ -9,6 +10,10 @@ import typer
 
 from mediakit import __version__
 from mediakit.cli import burn, profiles
+
+# A scan keeps hundreds of thousands of values that form no circles: looking for some at every 700 allocations,
+# as Python does, takes a sixth of its time.
+_ALLOCATIONS = 200_000
 
 app = typer.Typer(
     name="mediakit",
@@ -43,6 +48,7 @@ def _main(
 
 def run() -> None:
     """Run the command line and end the process with its exit code."""
+    gc.set_threshold(_ALLOCATIONS)
     try:
         code = app(standalone_mode=False)
     except _CallError as exc:

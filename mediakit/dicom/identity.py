@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -20,7 +21,7 @@ BITS_ALLOCATED: Tag = 0x00280100
 
 _NO_NOTES: frozenset[Note] = frozenset()
 _DIRECTORY = MEDIA_STORAGE_DIRECTORY.encode("ascii")
-_UID_CHARACTERS = b"0123456789."
+_UID = re.compile(rb"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
 
 
 @dataclass(slots=True)
@@ -85,11 +86,7 @@ def _settled(scanned: Scanned, raw_class: bytes, raw_instance: bytes) -> tuple[b
 
 def is_sound_uid(uid: bytes) -> bool:
     """Return True for a UID of at most 64 digits and points, no component empty or with a leading zero."""
-    if len(uid) > 64 or uid.translate(None, _UID_CHARACTERS):
-        return False
-    if b".0" not in uid and b".." not in uid and uid[:1] not in b".0" and uid[-1:] != b".":
-        return True  # the common case, without a loop
-    return all(part == b"0" or (part != b"" and not part.startswith(b"0")) for part in uid.split(b"."))
+    return len(uid) <= 64 and _UID.fullmatch(uid) is not None
 
 
 @lru_cache(maxsize=1024)
