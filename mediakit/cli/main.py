@@ -11,7 +11,7 @@ import typer
 from mediakit import __version__
 from mediakit.cli import burn, profiles
 
-# A scan keeps hundreds of thousands of values that form no circles: looking for some at every 700 allocations,
+# A scan keeps hundreds of thousands of values that form no circles. Looking for some every 700 allocations,
 # as Python does, takes a sixth of its time.
 _ALLOCATIONS = 200_000
 

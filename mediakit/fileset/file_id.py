@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 _COMPONENT = re.compile(r"[A-Z0-9_]{1,8}")
+_WHOLE = re.compile(r"[A-Z0-9_]{1,8}(?:/[A-Z0-9_]{1,8}){0,7}")
 _DOS = re.compile(r"CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9]")
 
 
@@ -19,6 +20,9 @@ class FileID:
     parts: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        path = "/".join(self.parts)
+        if _WHOLE.fullmatch(path) and path.count("/") == len(self.parts) - 1:
+            return
         if not 1 <= len(self.parts) <= 8:
             raise ValueError(f"a File ID has 1 to 8 components, not {len(self.parts)}")
         for part in self.parts:
