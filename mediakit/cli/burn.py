@@ -13,7 +13,7 @@ import typer
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
 from mediakit.cli.progress import Progress, listener
-from mediakit.errors import UsageError
+from mediakit.errors import UsageError, mapped
 from mediakit.fileset.policy import OnReject, Supply
 from mediakit.findings import Severity
 from mediakit.profile.policy import Convert
@@ -69,7 +69,9 @@ def burn(
         from mediakit.journeys.burn import burn as run_burn
         from mediakit.profile.load import load_profile
 
-        _check_report(report, out)
+        if report is not None:
+            with mapped({OSError: UsageError}, "the report cannot be written there", str(report)):
+                _check_report(report, out)
         order = BurnOrder(
             profile=load_profile(profile, profile_paths(profiles or [], config)),
             out=out,
@@ -122,10 +124,8 @@ def _print(burnt: Burnt, report: Path | None, *, as_json: bool, quiet: bool, ver
             sys.stdout.write(burn_text(burnt.result, everything=verbose > 0))
 
 
-def _check_report(report: Path | None, out: Path) -> None:
+def _check_report(report: Path, out: Path) -> None:
     """Raise UsageError before a long burn whose manifest would be lost."""
-    if report is None:
-        return
     if report.absolute() == out.absolute() or out.absolute() in report.absolute().parents:
         raise UsageError("the report would lie on the target", where=str(report))
     if report.is_dir() or not report.absolute().parent.is_dir():

@@ -27,13 +27,14 @@ def profile_paths(given: list[Path], config: Path | None) -> tuple[Path, ...]:
     paths += [Path(name) for name in os.environ.get("MEDIAKIT_PROFILES", "").split(os.pathsep) if name]
     paths += _from_config(config)
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110 - False too where the system will not say
             raise UsageError("no such file or folder of profiles", where=str(path))
     return tuple(dict.fromkeys(path.resolve() for path in paths))
 
 
 def _from_config(config: Path | None) -> list[Path]:
-    file = config or next((path for path in _places() if path.is_file()), None)
+    # A home that the system will not show has no configuration: `Path.is_file` would raise there.
+    file = config or next((path for path in _places() if os.path.isfile(path)), None)  # noqa: PTH113
     if file is None:
         return []
     try:

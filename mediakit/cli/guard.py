@@ -19,16 +19,15 @@ from mediakit.outcome import Outcome
 @contextmanager
 def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterator[None]:
     """Run a command body; end the process with the exit code that is true of how it went."""
-    for name in ("SIGTERM", "SIGHUP"):  # a closed terminal must not leave converted images behind
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _as_interrupt)
     _make_printable(as_json=as_json)
     try:
-        yield
+        with _signals_as_interrupts():
+            yield
     except MediakitError as exc:
         _say(command, exc, as_json=as_json, verbose=verbose)
         raise typer.Exit(exc.exit_code) from exc
     except KeyboardInterrupt as exc:
+        traceback.clear_frames(exc.__traceback__)  # ends what a signal left half entered, which cleans up
         error = MediakitError("interrupted", hint="nothing unfinished was left; run the same command again")
         error.exit_code = int(Outcome.INTERRUPTED)
         _say(command, error, as_json=as_json, verbose=0)
@@ -49,7 +48,20 @@ def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterato
         raise typer.Exit(int(Outcome.FAULT)) from exc
 
 
-def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+@contextmanager
+def _signals_as_interrupts() -> Iterator[None]:
+    """Stop as for Ctrl-C, also when the terminal is closed: no converted images are left behind."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, _as_interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _as_interrupt(number: int, _frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)  # cleaning up is short and must not be interrupted again
     raise KeyboardInterrupt
 
 

@@ -59,11 +59,11 @@ def new_file(target: Path, *, overwrite: bool) -> Iterator[int]:
     _check_file_target(target, overwrite)
     part = _neighbour(target)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    try:
-        fd = os.open(part, flags, 0o666)
-    except OSError as exc:
-        raise _cannot_start(exc, target) from exc
-    try:
+    try:  # from before the file is there: a signal may come in the middle of `open`
+        try:
+            fd = os.open(part, flags, 0o666)
+        except OSError as exc:
+            raise _cannot_start(exc, target) from exc
         try:
             yield fd
             os.fsync(fd)
@@ -89,10 +89,10 @@ def new_folder(target: Path) -> Iterator[Path]:
     in_place = _check_folder_target(target)
     part = _neighbour(target / "x" if in_place else target)
     try:
-        part.mkdir()
-    except OSError as exc:
-        raise _cannot_start(exc, target) from exc
-    try:
+        try:
+            part.mkdir()
+        except OSError as exc:
+            raise _cannot_start(exc, target) from exc
         try:
             yield part
             if in_place:

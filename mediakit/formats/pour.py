@@ -110,8 +110,9 @@ class Pourer:
 
     def _start(self) -> None:
         if self._worker is None:
-            self._worker = threading.Thread(target=self._hash, name="mediakit-hash", daemon=True)
-            self._worker.start()
+            worker = threading.Thread(target=self._hash, name="mediakit-hash", daemon=True)
+            worker.start()  # may be interrupted, and then there is none to join
+            self._worker = worker
 
     def _stop(self) -> None:
         if self._worker is not None:

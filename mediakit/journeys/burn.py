@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 from mediakit.dicom.header import Scanner
-from mediakit.errors import MediakitError, UsageError
+from mediakit.errors import MediakitError, UsageError, mapped
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
 from mediakit.fileset.collate import collate
@@ -102,7 +102,8 @@ def burn(sources: Sequence[Path], order: BurnOrder, tell: Listener = silence) ->
     """
     variant = format_of(order.profile, order.out)
     capacity = capacity_of(order.profile.medium, order.capacity)
-    _check_target(order, sources)
+    with mapped({OSError: UsageError}, "the target cannot be used", str(order.out)):
+        _check_target(order, sources)
     book = Book()
     with Sources(sources) as opened, Spool() as spool, gather(order.add) as extra:
         for place in extra.places.values():
@@ -116,7 +117,7 @@ def burn(sources: Sequence[Path], order: BurnOrder, tell: Listener = silence) ->
 
 def _check_target(order: BurnOrder, sources: Sequence[Path]) -> None:
     out = order.out
-    if out.resolve() in {path.resolve() for path in (*sources, *order.add)}:
+    if os.path.realpath(out) in {os.path.realpath(path) for path in (*sources, *order.add)}:
         raise UsageError("the target is a source", where=str(out), hint="name another file or folder")
     if not out.absolute().parent.is_dir():
         raise UsageError("the folder of the target does not exist", where=str(out))

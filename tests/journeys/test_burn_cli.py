@@ -117,6 +117,9 @@ class TestExitCodes:
             ("-p", "STD-GEN-CD", "-o", "a.iso", "--config", "nowhere.toml"),
             ("-p", "STD-GEN-CD", "-o", "exists.iso"),
             ("-p", "STD-GEN-CD", "-o", "full"),
+            ("-p", "STD-GEN-CD", "-o", "n" * 300 + ".iso"),
+            ("-p", "STD-GEN-CD", "-o", "exists.iso/a.iso"),
+            ("-p", "STD-GEN-CD", "-o", "a.iso", "--report", "n" * 300),
         ],
     )
     def test_2_when_the_call_is_wrong(

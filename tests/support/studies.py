@@ -104,9 +104,9 @@ def left_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def when(wanted: Callable[[Event], bool], act: Callable[[], None]) -> Listener:
+def when(wanted: Callable[[Event], bool], act: Callable[[], object]) -> Listener:
     """Return a listener that acts once, at the first event that is wanted."""
-    todo: Iterator[Callable[[], None]] = iter((act,))
+    todo: Iterator[Callable[[], object]] = iter((act,))
 
     def tell(event: Event) -> None:
         if wanted(event):
