@@ -12,7 +12,6 @@ import os
 import re
 import struct
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +52,7 @@ class IsoSink:
             write_all(fd, bytes(layout))
             for entry, block in zip(entries, blocks, strict=True):
                 os.lseek(fd, block * SECTOR, os.SEEK_SET)
-                pourer.pour(entry, partial(write_all, fd))
+                pourer.pour_into(entry, fd)
             os.ftruncate(fd, end * SECTOR)  # what no file fills up to its last sector reads as zeros
             hashes = pourer.finish()
         return Receipt(target=target, size_bytes=end * SECTOR, sha256=hashes)

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from mediakit.errors import IntegrityError, SourceError
 from mediakit.events import Advanced, Listener
+from mediakit.formats.atomic import write_all
 from mediakit.formats.base import Entry
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
 _BLOCK = 256 * 1024  # stays in the processor's cache between reading, hashing and writing
-_BUFFERS = 8
+_BUFFERS = 16
+_WORKERS = 2
+_SEND_BYTES = 16 * 1024 * 1024
 _TELL_EVERY = 4 * 1024 * 1024
 
 
 class Pourer:
     """Pours entries into a writer, one at a time. Use it as a context manager.
 
-    With hashing on, large entries are hashed in a second thread while the first reads and writes (hashlib
-    lets go of the interpreter lock); small ones are hashed at once, because handing over costs more.
+    With hashing on, large entries are hashed in other threads while the first reads and writes (hashlib
+    lets go of the interpreter lock), the blocks of one entry always in the same thread; small ones are
+    hashed at once, because handing over costs more.
     """
 
     def __init__(self, tell: Listener, *, hashing: bool) -> None:
@@ -36,8 +43,8 @@ class Pourer:
         self._free: SimpleQueue[memoryview] = SimpleQueue()
         for _ in range(_BUFFERS if hashing else 1):
             self._free.put(memoryview(bytearray(_BLOCK)))
-        self._work: SimpleQueue[tuple[_Hash, memoryview, int] | None] = SimpleQueue()
-        self._worker: threading.Thread | None = None
+        self._workers: list[_Hasher] = []
+        self._files = 0
         self._beyond = memoryview(bytearray(1))
 
     def __enter__(self) -> Self:
@@ -65,6 +72,35 @@ class Pourer:
                 raise _changed(entry, "it gave more bytes than it had when it was planned")
         if digest is not None:
             self._hashes[entry.path] = digest
+            if entry.size > _BLOCK:
+                self._files += 1
+
+    def pour_into(self, entry: Entry, fd: int) -> None:
+        """Write exactly the entry's bytes at the position of a file.
+
+        Without hashing, the system copies from file to file and the bytes never come here. Raises as
+        `pour` does, and OSError when the file cannot be written.
+        """
+        if self._hashing or not hasattr(os, "sendfile"):
+            self.pour(entry, partial(write_all, fd))
+            return
+        stream = _opened(entry)
+        with stream:
+            if isinstance(stream, io.FileIO):
+                self._send(entry, stream, fd)
+                return
+        self.pour(entry, partial(write_all, fd))
+
+    def _send(self, entry: Entry, stream: io.FileIO, fd: int) -> None:
+        done = 0
+        while done < entry.size:
+            sent = os.sendfile(fd, stream.fileno(), done, min(entry.size - done, _SEND_BYTES))
+            if not sent:
+                raise _changed(entry, f"it ended {entry.size - done} bytes early")
+            done += sent
+            self._advance(sent)
+        if os.fstat(stream.fileno()).st_size != entry.size:
+            raise _changed(entry, "it gave more bytes than it had when it was planned")
 
     def finish(self) -> dict[str, str]:
         """Return the SHA-256 (hex) of every entry poured, by path; empty without hashing."""
@@ -90,8 +126,7 @@ class Pourer:
                 raise _changed(entry, f"it ended {left} bytes early")
             if digest is not None:
                 if entry.size > _BLOCK:
-                    self._start()
-                    self._work.put((digest, buffer, got))
+                    self._worker().work.put((digest, buffer, got))
                     handed_over = True
                 else:
                     digest.update(buffer[:got])
@@ -108,20 +143,33 @@ class Pourer:
             self._tell(Advanced(self._untold))
             self._untold = 0
 
-    def _start(self) -> None:
-        if self._worker is None:
-            worker = threading.Thread(target=self._hash, name="mediakit-hash", daemon=True)
-            worker.start()  # may be interrupted, and then there is none to join
-            self._worker = worker
+    def _worker(self) -> _Hasher:
+        """Return the thread that hashes the entry being poured."""
+        place = self._files % _WORKERS
+        if place == len(self._workers):
+            hasher = _Hasher(self._free)
+            hasher.start()  # may be interrupted, and then there is none to join
+            self._workers.append(hasher)
+        return self._workers[place]
 
     def _stop(self) -> None:
-        if self._worker is not None:
-            self._work.put(None)
-            self._worker.join()
-            self._worker = None
+        for worker in self._workers:
+            worker.work.put(None)
+        for worker in self._workers:
+            worker.join()
+        self._workers.clear()
 
-    def _hash(self) -> None:
-        while (item := self._work.get()) is not None:
+
+class _Hasher(threading.Thread):
+    """Hashes blocks in the order they are handed over, and gives the buffers back."""
+
+    def __init__(self, free: SimpleQueue[memoryview]) -> None:
+        super().__init__(name="mediakit-hash", daemon=True)
+        self.work: SimpleQueue[tuple[_Hash, memoryview, int] | None] = SimpleQueue()
+        self._free = free
+
+    def run(self) -> None:
+        while (item := self.work.get()) is not None:
             digest, buffer, size = item
             digest.update(buffer[:size])
             self._free.put(buffer)

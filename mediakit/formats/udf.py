@@ -13,7 +13,6 @@ import hashlib
 import os
 import struct
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 from mediakit.events import Listener
@@ -79,7 +78,7 @@ class UdfSink:
             block = PARTITION_AT + plan.data_at
             for entry in entries:
                 os.lseek(fd, block * BLOCK, os.SEEK_SET)
-                pourer.pour(entry, partial(write_all, fd))
+                pourer.pour_into(entry, fd)
                 block += blocks_of(entry.size)
             os.ftruncate(fd, size_bytes)
             hashes = pourer.finish()
