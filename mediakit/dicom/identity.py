@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from mediakit.dicom.dataset import PixelElement
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Header, Instance, Note, Tag
+from mediakit.dicom.uids import is_image
 from mediakit.dicom.window import Malformed
 from mediakit.findings import Rule, Severity
 
@@ -67,6 +68,8 @@ def instance(scanned: Scanned, source: str, path: str, size: int) -> Instance:
         notes.append(Note.BAD_UID)
     if scanned.pixels is None and BITS_ALLOCATED in values:
         notes.append(Note.NO_PIXELS)
+    elif scanned.pixels is None and is_image(sop_class):
+        notes.append(Note.HEADER_ALONE)
     offset = None if scanned.pixels is None else scanned.pixels.offset
     header = Header(meta, values, scanned.shared, offset, frozenset(notes) if notes else _NO_NOTES)
     return Instance(source, path, size, sop_class, sop_instance.decode("latin-1"), scanned.syntax, header)

@@ -23,7 +23,8 @@ class Note(StrEnum):
     TRAILING = "trailing"  # bytes after the last element that are not padding
     ODD_VR = "odd-vr"  # a wanted element has another VR than the dictionary
     UID_MISMATCH = "uid-mismatch"  # (0002,0002)/(0002,0003) differ from (0008,0016)/(0008,0018)
-    NO_PIXELS = "no-pixels"  # an image without pixel data: cut off between two elements, or a header alone
+    NO_PIXELS = "no-pixels"  # pixel data are described and are not there: cut off between two elements
+    HEADER_ALONE = "header-alone"  # an image SOP Class without pixel data and without their description
     PREAMBLE_USED = "preamble-used"  # the 128 bytes are not all zero
     BAD_UID = "bad-uid"  # a UID of class, instance, study or series is longer than 64 or has odd characters
 

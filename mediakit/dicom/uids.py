@@ -248,6 +248,12 @@ def is_storage(uid: str) -> bool:
     return uid in STORAGE
 
 
+def is_image(uid: str) -> bool:
+    """Return True for a standard image storage class, current or retired: its instances have pixel data."""
+    known = STORAGE.get(uid)
+    return known is not None and "Image Storage" in known.name
+
+
 def is_multiframe(uid: str) -> bool:
     """Return True when the IOD of this SOP Class may hold several frames.
 

@@ -60,6 +60,13 @@ NO_PIXELS = Rule(
     ref="PS3.3 C.7.6.3",
     hint="the file may be cut off: fetch the instance again from where it came from",
 )
+HEADER_ALONE = Rule(
+    id="MK-PRO-070",
+    severity=Severity.WARNING,
+    title="an image SOP Class without pixel data: a header alone, or a file cut off early",
+    ref="PS3.3 C.7.6.3",
+    hint="compare it with the system it came from; `--fail-on warning` makes such files count",
+)
 PREAMBLE_USED = Rule(
     id="MK-PRO-066",
     severity=Severity.WARNING,
@@ -96,7 +103,12 @@ BAD_INSTANCE_UID = Rule(
 
 _REWRITES = {Note.NO_META: NO_META, Note.NO_PREAMBLE: NO_PREAMBLE, Note.BAD_META: BAD_META}
 _REFUSALS = {Note.UID_MISMATCH: UID_MISMATCH, Note.TRUNCATED: TRUNCATED, Note.NO_PIXELS: NO_PIXELS}
-_REMARKS = {Note.PREAMBLE_USED: PREAMBLE_USED, Note.TRAILING: TRAILING, Note.ODD_VR: ODD_VR}
+_REMARKS = {
+    Note.HEADER_ALONE: HEADER_ALONE,
+    Note.PREAMBLE_USED: PREAMBLE_USED,
+    Note.TRAILING: TRAILING,
+    Note.ODD_VR: ODD_VR,
+}
 
 
 def is_uid(uid: str) -> bool:

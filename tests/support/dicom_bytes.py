@@ -7,6 +7,7 @@ from struct import pack
 
 LONG = {"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"}
 CT = "1.2.840.10008.5.1.4.1.1.2"
+RAW = "1.2.840.10008.5.1.4.1.1.66"  # a class of instances without pixel data
 EXPLICIT = "1.2.840.10008.1.2.1"
 IMPLICIT = "1.2.840.10008.1.2"
 BIG = "1.2.840.10008.1.2.2"
@@ -60,7 +61,7 @@ def sequence(
     return element(tag, vr, content, implicit=implicit)
 
 
-def meta(sop_class: str = CT, sop_instance: str = "1.2.3.4", syntax: str = EXPLICIT) -> bytes:
+def meta(sop_class: str = RAW, sop_instance: str = "1.2.3.4", syntax: str = EXPLICIT) -> bytes:
     """Return sound file meta information, without preamble."""
     group = (
         element(0x00020001, "OB", b"\0\1")
@@ -73,13 +74,13 @@ def meta(sop_class: str = CT, sop_instance: str = "1.2.3.4", syntax: str = EXPLI
 
 
 def part10(
-    data_set: bytes, sop_class: str = CT, sop_instance: str = "1.2.3.4", syntax: str = EXPLICIT
+    data_set: bytes, sop_class: str = RAW, sop_instance: str = "1.2.3.4", syntax: str = EXPLICIT
 ) -> bytes:
     """Return a whole file around an encoded data set."""
     return bytes(128) + b"DICM" + meta(sop_class, sop_instance, syntax) + data_set
 
 
-def identity(sop_class: str = CT, sop_instance: str = "1.2.3.4", *, implicit: bool = False) -> bytes:
+def identity(sop_class: str = RAW, sop_instance: str = "1.2.3.4", *, implicit: bool = False) -> bytes:
     """Return SOP Class UID and SOP Instance UID of a data set."""
     return element(0x00080016, "UI", sop_class, implicit=implicit) + element(
         0x00080018, "UI", sop_instance, implicit=implicit
