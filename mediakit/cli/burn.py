@@ -72,6 +72,9 @@ def burn(
         if report is not None:
             with mapped({OSError: UsageError}, "the report cannot be written there", str(report)):
                 _check_report(report, out)
+        manifest = report is not None or as_json
+        unproven = Depth.HASH if manifest else Depth.WRITE
+        depth = Depth.PLAN if dry_run else Depth.PROVE if proof else unproven
         order = BurnOrder(
             profile=load_profile(profile, profile_paths(profiles or [], config)),
             out=out,
@@ -83,7 +86,7 @@ def burn(
             file_set_id=file_set_id or "DICOM",
             add=tuple(add or ()),
             overwrite=force,
-            depth=Depth.PLAN if dry_run else Depth.PROVE if proof else Depth.WRITE,
+            depth=depth,
             fail_on=fail_on,
         )
         with listener(progress, quiet=quiet or as_json) as tell:

@@ -62,8 +62,9 @@ class Depth(StrEnum):
     """How far a burn goes."""
 
     PLAN = "plan"  # rehearse: plan and report, write nothing
-    WRITE = "write"  # write, hash while writing
-    PROVE = "prove"  # write, then read everything back
+    WRITE = "write"  # write, and hash nothing
+    HASH = "hash"  # write, and hash what is read: the manifest is whole
+    PROVE = "prove"  # the same, then read everything back and compare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,7 +290,7 @@ class _Run:
         order = Order(
             label=self.order.file_set_id,
             when=self.order.when,
-            hashing=self.order.depth is Depth.PROVE,
+            hashing=self.order.depth in {Depth.HASH, Depth.PROVE},
             variant=self.variant,
             overwrite=self.order.overwrite,
         )

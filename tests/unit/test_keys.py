@@ -314,7 +314,6 @@ def test_numbers_and_padding() -> None:
     assert [padded(b"A", vr) for vr in ("LO", "UI")] == [b"A ", b"A\0"]
 
 
-
 def test_a_key_that_only_a_user_profile_names_takes_its_vr_from_the_dictionary() -> None:
     plan = key_plan("IMAGE", make_profile(rule(0x00180015, "1C", KeyCondition.PRESENT)))
     assert {wanted.tag: wanted.vr for wanted in plan}[0x00180015] == "CS"
