@@ -57,7 +57,7 @@ def test_the_library_example_of_the_readme_runs(tmp_path: Path) -> None:
 )
 def test_the_commands_of_the_readme_run(words: str, tmp_path: Path) -> None:
     (tmp_path / "samples").symlink_to(ROOT / "samples")
-    command = [sys.executable, "-m", *words.split("  #")[0].split()]
+    command = [sys.executable, "-m", *words.split("  #", maxsplit=1)[0].split()]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
 
