@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 from mediakit.dicom.header import Scanner
+from mediakit.dicom.instance import Header
 from mediakit.errors import MediakitError, UsageError, mapped
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
@@ -128,6 +129,13 @@ def _check_target(order: BurnOrder, sources: Sequence[Path]) -> None:
         raise UsageError("the target exists", where=str(out), hint="`--force` replaces it")
 
 
+def _without_headers(planned: FileSetPlan) -> FileSetPlan:
+    """Return the plan without the headers, which have done their work and fill most of the memory."""
+    spent = Header({}, {})
+    files = (replace(file, instance=replace(file.instance, header=spent)) for file in planned.files)
+    return replace(planned, files=tuple(files))
+
+
 class _Run:
     """One burn under way."""
 
@@ -173,7 +181,9 @@ class _Run:
             collated = self._collate(ready)
         if self._must_stop(ready):
             return self._withheld(None)
-        planned = self._plan(collated, ready, icons)
+        planned = _without_headers(self._plan(collated, ready, icons))
+        ready.instances.clear()
+        del collated
         if any(finding.severity is Severity.ERROR for finding in planned.findings):
             return self._withheld(planned, Outcome.DOES_NOT_FIT)
         self._note_medium()
