@@ -94,7 +94,10 @@ class Scanner:
         try:
             return identity.instance(self.scan(stream, size), source, path, size)
         except Malformed as broken:
-            state = State.NOT_DICOM if broken.rule is NOT_DICOM else State.UNREADABLE
+            is_other = (
+                broken.rule is NOT_DICOM and size > 0
+            )  # an empty file may be an instance whose copy failed
+            state = State.NOT_DICOM if is_other else State.UNREADABLE
             return Unusable(state, broken.finding(path))
 
     def scan(self, stream: Readable, size: int) -> Scanned:

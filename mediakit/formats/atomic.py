@@ -245,7 +245,7 @@ def _link_or_rename(part: Path, target: Path) -> None:
 
 
 def _exists(target: Path) -> UsageError:
-    return UsageError("the target exists", where=str(target), hint="`--overwrite` replaces it")
+    return UsageError("the target exists", where=str(target), hint="`--force` replaces it")
 
 
 def _cannot_start(exc: OSError, target: Path) -> MediakitError:

@@ -72,7 +72,6 @@ def unreadable(rule: str) -> tuple[State, str]:
 @pytest.mark.parametrize(
     "raw",
     [
-        b"",
         b"D",
         b"PK\x03\x04" + bytes(200),
         b"MZ\x90\x00" + bytes(500),
@@ -86,6 +85,10 @@ def unreadable(rule: str) -> tuple[State, str]:
 )
 def test_other_content_is_recognised_as_not_dicom(raw: bytes) -> None:
     assert refused(raw) == (State.NOT_DICOM, "MK-SRC-001")
+
+
+def test_an_empty_file_is_unreadable_because_it_may_be_a_copy_that_failed() -> None:
+    assert refused(b"") == unreadable("MK-SRC-001")
 
 
 def test_the_finding_says_what_other_content_looks_like() -> None:
