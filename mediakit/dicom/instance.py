@@ -125,3 +125,8 @@ class Instance:
     def series(self) -> str:
         """Return Series Instance UID."""
         return self.header.text(0x0020000E)
+
+
+def shown(source: str, path: str) -> str:
+    """Return the place of a file as the user knows it: the source as given, then the path inside."""
+    return f"{source.rstrip('/')}/{path}" if path else source

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 
-from mediakit.errors import UsageError
 from mediakit.profile.model import Medium
 
 _SECTOR = 2048
@@ -46,22 +45,6 @@ def file_system_of(medium: Medium) -> FileSystem:
     if "UDF" in named:
         return FileSystem.UDF
     return FileSystem.FAT if "FAT" in named else FileSystem.ARCHIVE
-
-
-def capacity_of(medium: Medium, name: str = "") -> int | None:
-    """Return the bytes that a medium holds under a capacity name, its own default when "".
-
-    None when the medium has no limit. Raises UsageError for a name that the medium does not know.
-    """
-    wanted = name or medium.default_capacity
-    if not wanted:
-        return None
-    if wanted not in medium.capacities:
-        known = ", ".join(sorted(medium.capacities)) or "none"
-        raise UsageError(
-            f"`{wanted}` is no capacity of {medium.title}", hint=f"it knows: {known}; or give bytes"
-        )
-    return medium.capacities[wanted]
 
 
 def max_file_bytes(medium: Medium) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mediakit.dicom import text
-from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance
+from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, shown
 from mediakit.fileset.key_names import key_text
 from mediakit.fileset.key_values import bare, padded
 from mediakit.fileset.keys import Sourced
@@ -97,4 +97,4 @@ def _in_utf_8(each: Sourced, record: str, findings: list[Finding]) -> Key | None
 
 def place_of(instance: Instance) -> str:
     """Return the place of a file as the user knows it: the source as given, then the path inside."""
-    return f"{instance.source.rstrip('/')}/{instance.path}" if instance.path else instance.source
+    return shown(instance.source, instance.path)

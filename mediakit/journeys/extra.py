@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from mediakit.dicom.instance import shown
 from mediakit.errors import UsageError
 from mediakit.formats.base import Entry, NodeKind
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.sources import shown
 
 _PREAMBLE_BYTES = 132
 

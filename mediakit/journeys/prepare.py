@@ -8,13 +8,13 @@ from io import BytesIO
 from typing import BinaryIO
 
 from mediakit.dicom.header import Scanner
-from mediakit.dicom.instance import Instance
+from mediakit.dicom.instance import Instance, shown
 from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.journeys.book import Book
 from mediakit.journeys.scan import CANNOT_READ
-from mediakit.journeys.sources import Sources, shown
+from mediakit.journeys.sources import Sources
 from mediakit.journeys.spool import SPOOL, Spool
 from mediakit.outcome import State
 from mediakit.profile.judge import Decision, Judge, Verdict

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mediakit.dicom.header import Scanner
-from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance
+from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance, shown
 from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.journeys.book import Book
 from mediakit.journeys.digest import sha256_of
-from mediakit.journeys.sources import Sources, shown
+from mediakit.journeys.sources import Sources
 from mediakit.outcome import State
 
 LINK = Rule(

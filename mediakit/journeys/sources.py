@@ -79,10 +79,3 @@ class _Lone:
 
 def _named(tree: Tree) -> Tree:
     return _Lone(tree, tree.facts) if tree.facts.format == "file" else tree
-
-
-def shown(source: str, path: str) -> str:
-    """Return the place of a file as the user knows it: the source as given, then the path inside."""
-    if not path:
-        return source
-    return f"{source.rstrip('/')}/{path}" if source != "/" else f"/{path}"

@@ -7,11 +7,12 @@ import hashlib
 import pytest
 
 from mediakit.errors import UsageError
-from mediakit.fileset.capacity import bytes_needed, capacity_of, max_file_bytes
+from mediakit.fileset.capacity import bytes_needed, max_file_bytes
 from mediakit.fileset.collate import collate
 from mediakit.fileset.decode import decode
 from mediakit.fileset.plan import ExtraFile, FileSetPlan, Wishes, file_set_uid, plan
 from mediakit.fileset.policy import Supply
+from mediakit.journeys.target import capacity_of
 from mediakit.profile.model import Medium, Profile
 from tests.support.instances import CD, PDF, make_instance, make_profile
 from tests.unit.test_build import icon_rule
@@ -164,7 +165,7 @@ def test_room_grows_with_every_file_and_is_never_less_than_the_bytes(medium: Med
 
 
 def test_capacities_are_known_by_name() -> None:
-    assert capacity_of(CD) == capacity_of(CD, "cd74") == 681_984_000
-    assert capacity_of(FLASH) is None
+    assert capacity_of(CD, "") == capacity_of(CD, "cd74") == 681_984_000
+    assert capacity_of(FLASH, "") is None
     with pytest.raises(UsageError, match="dvd5"):
         capacity_of(CD, "dvd5")
