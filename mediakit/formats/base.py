@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from mediakit.events import Listener
+from mediakit.volume import Volume
 
 
 class NodeKind(StrEnum):
@@ -25,23 +26,30 @@ class NodeKind(StrEnum):
 class Node:
     """One name on a medium. `path` has "/" between names, spelled as stored; `size` is in bytes.
 
-    `why` says why an `UNREADABLE` node is so.
+    `why` says why an `UNREADABLE` node is so. `also` are other paths under which the medium shows the same
+    file (Joliet, Rock Ridge, long names of FAT), each only when it differs from `path`.
     """
 
     path: str
     size: int = 0
     kind: NodeKind = NodeKind.FILE
     why: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeFacts:
-    """What a medium says of itself: format ("folder", "iso9660", "udf", "zip"), label, and notes."""
+    """What a medium says of itself: format ("folder", "file", "iso9660", "udf", "fat", "zip"), label, notes.
+
+    `notes` tell what the reader could not follow. `volume` has the facts of the file system; folders and
+    single files have none.
+    """
 
     format: str
     label: str = ""
     size_bytes: int = 0
     notes: tuple[str, ...] = ()
+    volume: Volume | None = None
 
 
 class Tree(Protocol):
@@ -51,6 +59,10 @@ class Tree(Protocol):
 
     def walk(self) -> Iterator[Node]:
         """Yield every name below the root once, files in physical order where the format has one."""
+        ...
+
+    def folders(self) -> Iterator[str]:
+        """Yield the path of every folder below the root once, also of empty ones."""
         ...
 
     def open(self, node: Node) -> BinaryIO:

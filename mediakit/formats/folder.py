@@ -58,6 +58,19 @@ class FolderTree:
                     yield _node(path, child)
             todo.extend(reversed(deeper))
 
+    def folders(self) -> Iterator[str]:
+        """Yield every folder below the root, sorted by name."""
+        todo = [""]
+        while todo:
+            prefix = todo.pop()
+            try:
+                with os.scandir(os.path.join(self._root, prefix)) as found:  # noqa: PTH118 - as in walk
+                    names = sorted(child.name for child in found if child.is_dir(follow_symlinks=False))
+            except OSError:
+                continue  # `walk` says so
+            yield from (prefix + name for name in names)
+            todo.extend(f"{prefix}{name}/" for name in reversed(names))
+
     def open(self, node: Node) -> BinaryIO:
         """Open a file of the folder. Raises SourceError, also when it is behind a link by now."""
         parent, _, name = node.path.rpartition("/")
@@ -139,6 +152,10 @@ class FileTree:
     def walk(self) -> Iterator[Node]:
         """Yield the file."""
         yield self._node
+
+    def folders(self) -> Iterator[str]:
+        """Yield nothing."""
+        return iter(())
 
     def open(self, node: Node) -> BinaryIO:
         """Open the file. Raises SourceError."""

@@ -94,6 +94,7 @@ class IsoTree:
                 raise SourceError("is not an ISO 9660 image", where=str(path))
             notes: list[str] = []
             self._extents: dict[str, tuple[Extent, ...]] = {}
+            self._folders: list[str] = []
             self._nodes = self._index(volume, notes)
         except BaseException:
             self._image.close()
@@ -105,6 +106,10 @@ class IsoTree:
     def walk(self) -> Iterator[Node]:
         """Yield the files in the order of their extents, then what cannot be read."""
         return iter(self._nodes)
+
+    def folders(self) -> Iterator[str]:
+        """Yield every folder below the root."""
+        return iter(self._folders)
 
     def open(self, node: Node) -> BinaryIO:
         """Open a file of the image. Raises SourceError."""
@@ -126,6 +131,8 @@ class IsoTree:
         broken: list[Node] = []
         pending: list[Extent] = []
         for record in records(self._image, volume, notes):
+            if record.is_directory and not record.is_self:
+                self._folders.append(record.path)
             if record.is_self or record.is_directory:
                 continue
             pending.append((record.block * volume.block_size, record.size))

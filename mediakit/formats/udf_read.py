@@ -84,6 +84,7 @@ class UdfTree:
         self._notes: list[str] = []
         self._found: dict[str, _Entry] = {}
         self._others: list[Node] = []
+        self._folders: list[str] = []
         try:
             label = self._read()
         except (_Damaged, struct.error) as exc:
@@ -101,6 +102,10 @@ class UdfTree:
         for path, entry in sorted(self._found.items(), key=lambda item: item[1].extents[:1]):
             yield Node(path, entry.size)
         yield from self._others
+
+    def folders(self) -> Iterator[str]:
+        """Yield every folder below the root."""
+        return iter(self._folders)
 
     def open(self, node: Node) -> BinaryIO:
         """Open a file of the image. Raises SourceError."""
@@ -213,6 +218,7 @@ class UdfTree:
             self._others.append(Node(path, 0, NodeKind.UNREADABLE, str(exc)))
             return False
         if entry.kind == DIRECTORY:
+            self._folders.append(path)
             return True
         if entry.kind == LINK:
             self._others.append(Node(path, 0, NodeKind.LINK))

@@ -68,12 +68,17 @@ class ZipTree:
         except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as exc:
             raise SourceError("cannot be opened as ZIP", where=str(path), why=str(exc)) from exc
         self._members: dict[str, zipfile.ZipInfo] = {}
+        self._folders: dict[str, None] = {}
         self._nodes = tuple(self._index())
         self.facts = TreeFacts(format="zip", size_bytes=path.stat().st_size)
 
     def walk(self) -> Iterator[Node]:
         """Yield the members in the order of their data."""
         return iter(self._nodes)
+
+    def folders(self) -> Iterator[str]:
+        """Yield every folder, whether it has a member of its own or is only part of a name."""
+        return iter(self._folders)
 
     def open(self, node: Node) -> BinaryIO:
         """Open a member; it never gives more than its declared size. Raises SourceError."""
@@ -98,6 +103,7 @@ class ZipTree:
         for member in sorted(self._archive.infolist(), key=lambda member: member.header_offset):
             name = member.filename
             mode = member.external_attr >> 16
+            self._folders.update(dict.fromkeys(above(name)))
             if name.endswith("/"):
                 continue
             if stat.S_ISLNK(mode):
@@ -114,6 +120,14 @@ class ZipTree:
         if member.compress_type not in _READABLE:
             return f"compression method {member.compress_type} is not known"
         return "a second member of this name" if member.filename in self._members else ""
+
+
+def above(path: str) -> Iterator[str]:
+    """Yield the folders that a path lies in, outermost first; a path that ends in "/" is a folder itself."""
+    at = path.find("/")
+    while at > 0:
+        yield path[:at]
+        at = path.find("/", at + 1)
 
 
 class _Member(io.RawIOBase):

@@ -73,11 +73,26 @@ def scan(sources: Sources, scanner: Scanner, book: Book, tell: Listener = silenc
             if instance is not None:
                 instances.append(instance)
         else:
-            book.settle(place, State.UNREADABLE, _unopened(node))
+            book.settle(place, State.UNREADABLE, finding_on_closed(node))
         tell(Advanced())
     instances = _without_duplicates(instances, sources, book)
     tell(PhaseEnded("scan"))
     return instances
+
+
+def finding_on_closed(node: Node) -> Finding:
+    """Return why a node that is no file was not opened."""
+    if node.kind is NodeKind.LINK:
+        return LINK.at()
+    if node.kind is NodeKind.SPECIAL:
+        return SPECIAL.at()
+    return CANNOT_READ.at(why=node.why or "unknown reason")
+
+
+def finding_on_failure(exc: SourceError | OSError) -> Finding:
+    """Return why reading a file failed."""
+    why = (exc.why or exc.what) if isinstance(exc, SourceError) else exc.strerror or type(exc).__name__
+    return CANNOT_READ.at(why=why)
 
 
 def _scan_file(tree: Tree, node: Node, scanner: Scanner, source: str, book: Book) -> Instance | None:
@@ -85,7 +100,7 @@ def _scan_file(tree: Tree, node: Node, scanner: Scanner, source: str, book: Book
         with tree.open(node) as stream:
             result = scanner.read(stream, node.size, source, node.path)
     except (SourceError, OSError) as exc:
-        book.settle(shown(source, node.path), State.UNREADABLE, CANNOT_READ.at(why=_why(exc)))
+        book.settle(shown(source, node.path), State.UNREADABLE, finding_on_failure(exc))
         return None
     if not isinstance(result, Instance):
         book.settle(shown(source, node.path), result.state, result.finding)
@@ -94,20 +109,6 @@ def _scan_file(tree: Tree, node: Node, scanner: Scanner, source: str, book: Book
         book.settle(shown(source, node.path), State.EXCLUDED, DIRECTORY.at())
         return None
     return result
-
-
-def _unopened(node: Node) -> Finding:
-    if node.kind is NodeKind.LINK:
-        return LINK.at()
-    if node.kind is NodeKind.SPECIAL:
-        return SPECIAL.at()
-    return CANNOT_READ.at(why=node.why or "unknown reason")
-
-
-def _why(exc: SourceError | OSError) -> str:
-    if isinstance(exc, SourceError):
-        return exc.why or exc.what
-    return exc.strerror or type(exc).__name__
 
 
 def _without_duplicates(instances: list[Instance], sources: Sources, book: Book) -> list[Instance]:
@@ -130,7 +131,7 @@ def _settle_twins(twins: Sequence[Instance], sources: Sources, book: Book) -> Se
         digests = {_sha256(twin, sources) for twin in twins}
     except (SourceError, OSError) as exc:
         for place in places:
-            book.settle(place, State.UNREADABLE, CANNOT_READ.at(why=_why(exc)), sop_instance=uid)
+            book.settle(place, State.UNREADABLE, finding_on_failure(exc), sop_instance=uid)
         return ()
     if len(digests) == 1:
         for place in places[1:]:

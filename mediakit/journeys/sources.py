@@ -67,6 +67,9 @@ class _Lone:
     def walk(self) -> Iterator[Node]:
         return (Node("", node.size, node.kind, node.why) for node in self.tree.walk())
 
+    def folders(self) -> Iterator[str]:
+        return self.tree.folders()
+
     def open(self, node: Node) -> BinaryIO:
         return self.tree.open(next(iter(self.tree.walk())) if not node.path else node)
 

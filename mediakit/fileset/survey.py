@@ -1,0 +1,131 @@
+"""What is on a medium, as one value: every file, the directory, and which record means which file.
+
+Pure values. `journeys.survey` makes them from a `Tree`; the rules judge them, `inspect` uses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mediakit.dicom.instance import Instance
+from mediakit.fileset.decode import Decoded
+from mediakit.fileset.record import Directory, DirectoryRecord, FileRef
+from mediakit.fileset.resolve import Difference, Match, Names
+from mediakit.findings import Finding
+from mediakit.volume import Volume
+
+HEAD_BYTES = 512  # kept of a file that is not DICOM, to tell what it is
+TEXT_BYTES = 256 * 1024  # read of a text of the root or of a web page
+
+
+class FileKind(StrEnum):
+    """What a file on a medium is, by its content."""
+
+    INSTANCE = "instance"
+    DICOMDIR = "dicomdir"  # a Media Storage Directory, wherever it lies
+    DAMAGED = "damaged"  # DICOM that is broken or cut off, an empty file, an I/O error
+    OTHER = "other"  # not DICOM
+    CLOSED = "closed"  # a link, a special file, or one that the system will not show
+
+
+@dataclass(frozen=True, slots=True)
+class FileFact:
+    """One file. `instance` is there for INSTANCE, `finding` says why for all but INSTANCE and DICOMDIR.
+
+    `head` holds the first `HEAD_BYTES` of an OTHER or DAMAGED file; of an INSTANCE or DICOMDIR its 128 bytes
+    of preamble when they are not all zero. `also` are its other names (see `formats.base.Node`).
+    """
+
+    path: str
+    size: int
+    kind: FileKind
+    instance: Instance | None = None
+    finding: Finding | None = None
+    head: bytes = field(default=b"", repr=False)
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A directory record that references a file, the records above it (outermost first), and the file.
+
+    `file` is None when no file of the medium is meant. `differences` say how its name differs.
+    """
+
+    record: DirectoryRecord
+    reference: FileRef
+    above: tuple[DirectoryRecord, ...] = ()
+    file: FileFact | None = None
+    differences: frozenset[Difference] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """A whole medium. `files` are in the order of the medium, `folders` are paths, empty folders too.
+
+    `dicomdir` is the directory that was read: the one in the root, else the best that was found; `decoded` is
+    None when there is none. `links` has one entry for each record that references a file, in the order of the
+    directory. `texts` holds the beginnings (`TEXT_BYTES`) of small text files, by path: those of the root
+    named README.TXT, INDEX.HTM and AUTORUN.INF (in any case), and the .HTM pages of IHE_PDI. `notes` tell
+    what the reader of the medium could not follow.
+    """
+
+    subject: str
+    format: str
+    label: str = ""
+    size_bytes: int = 0
+    volume: Volume | None = None
+    notes: tuple[str, ...] = ()
+    files: tuple[FileFact, ...] = ()
+    folders: tuple[str, ...] = ()
+    dicomdir: FileFact | None = None
+    decoded: Decoded | None = None
+    links: tuple[Link, ...] = ()
+    texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def directory(self) -> Directory | None:
+        """Return the directory that was read, or None."""
+        return None if self.decoded is None else self.decoded.directory
+
+    def instances(self) -> Iterator[tuple[FileFact, Instance]]:
+        """Yield every file that holds an instance, with the instance."""
+        for file in self.files:
+            if file.instance is not None:
+                yield file, file.instance
+
+    def linked_paths(self) -> frozenset[str]:
+        """Return the paths that some record means."""
+        return frozenset(link.file.path for link in self.links if link.file is not None)
+
+
+def link_records(directory: Directory, files: tuple[FileFact, ...]) -> tuple[Link, ...]:
+    """Find the file of every record that references one. Linear; iterative, whatever the depth."""
+    names = Names((file.path, file.also) for file in files)
+    by_path = {file.path: file for file in files}
+    links: list[Link] = []
+    stack: list[tuple[DirectoryRecord, tuple[DirectoryRecord, ...]]] = [
+        (record, ()) for record in reversed(directory.roots)
+    ]
+    while stack:
+        record, above = stack.pop()
+        if record.reference is not None:
+            links.append(_link(record, record.reference, above, names.find(record.reference), by_path))
+        if record.children:
+            below = (*above, record)
+            stack.extend((child, below) for child in reversed(record.children))
+    return tuple(links)
+
+
+def _link(
+    record: DirectoryRecord,
+    reference: FileRef,
+    above: tuple[DirectoryRecord, ...],
+    match: Match | None,
+    by_path: Mapping[str, FileFact],
+) -> Link:
+    if match is None:
+        return Link(record, reference, above)
+    return Link(record, reference, above, by_path[match.path], match.differences)

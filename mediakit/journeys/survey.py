@@ -1,0 +1,121 @@
+"""A medium -> a survey of it: every header, the directory, and which record means which file.
+
+Opens nothing outside the medium, loads no pixel data. What cannot be read is a fact of the survey.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from mediakit.dicom.header import Scanner, Unusable
+from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance, Note
+from mediakit.errors import SourceError
+from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.fileset.decode import Decoded, decode
+from mediakit.fileset.resolve import Names
+from mediakit.fileset.survey import HEAD_BYTES, TEXT_BYTES, FileFact, FileKind, Survey, link_records
+from mediakit.formats.base import Node, NodeKind, Tree
+from mediakit.journeys.scan import finding_on_closed, finding_on_failure
+from mediakit.outcome import State
+
+_DIRECTORY_BYTES = 512 * 1024 * 1024
+_PREAMBLE = 128
+_TEXT = re.compile(
+    r"(?:readme\.txt|readme|index\.html?|ihe_pdi/[^/]+\.html?|autorun\.inf)(?:;1)?", re.IGNORECASE
+)
+
+
+def survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener = silence) -> Survey:
+    """Read what is on a medium: the header of every file, and the DICOMDIR.
+
+    `subject` is the medium's name as the user gave it; paths in the survey are inside the medium.
+    """
+    tell(PhaseStarted("scan"))
+    files: list[FileFact] = []
+    for node in tree.walk():
+        files.append(_fact(tree, node, scanner))
+        tell(Advanced())
+    tell(PhaseEnded("scan"))
+    directory, decoded = _directory(tree, files)
+    return Survey(
+        subject=subject,
+        format=tree.facts.format,
+        label=tree.facts.label,
+        size_bytes=tree.facts.size_bytes,
+        volume=tree.facts.volume,
+        notes=tree.facts.notes,
+        files=tuple(files),
+        folders=tuple(tree.folders()),
+        dicomdir=directory,
+        decoded=decoded,
+        links=() if decoded is None else link_records(decoded.directory, tuple(files)),
+        texts=_texts(tree, files),
+    )
+
+
+def _fact(tree: Tree, node: Node, scanner: Scanner) -> FileFact:
+    if node.kind is not NodeKind.FILE:
+        return FileFact(node.path, node.size, FileKind.CLOSED, None, finding_on_closed(node), b"", node.also)
+    try:
+        with tree.open(node) as stream:
+            result = scanner.read(stream, node.size, "", node.path)
+            if isinstance(result, Instance) and Note.PREAMBLE_USED not in result.header.notes:
+                return _fact_of(node, result)
+            stream.seek(0)
+            head = stream.read(HEAD_BYTES)
+    except (SourceError, OSError) as exc:
+        return FileFact(node.path, node.size, FileKind.DAMAGED, None, finding_on_failure(exc), b"", node.also)
+    return _unusual(node, result, head)
+
+
+def _unusual(node: Node, result: Instance | Unusable, head: bytes) -> FileFact:
+    if isinstance(result, Unusable):
+        kind = FileKind.OTHER if result.state is State.NOT_DICOM else FileKind.DAMAGED
+        return FileFact(node.path, node.size, kind, None, result.finding, head, node.also)
+    return _fact_of(node, result, head[:_PREAMBLE])
+
+
+def _fact_of(node: Node, instance: Instance, preamble: bytes = b"") -> FileFact:
+    if instance.sop_class == MEDIA_STORAGE_DIRECTORY:
+        return FileFact(node.path, node.size, FileKind.DICOMDIR, None, None, preamble, node.also)
+    return FileFact(node.path, node.size, FileKind.INSTANCE, instance, None, preamble, node.also)
+
+
+def _directory(tree: Tree, files: Sequence[FileFact]) -> tuple[FileFact | None, Decoded | None]:
+    """Return the directory of the root, else the one that references the most of the medium."""
+    by_path = {file.path: file for file in files}
+    match = Names((file.path, file.also) for file in files).find_path("DICOMDIR")
+    named = None if match is None else by_path[match.path]
+    found = [named] if named is not None else []
+    found += [file for file in files if file.kind is FileKind.DICOMDIR and file is not named]
+    for file in found:
+        decoded = _decoded(tree, file)
+        if decoded is not None:
+            return file, decoded
+    return named, None
+
+
+def _decoded(tree: Tree, file: FileFact) -> Decoded | None:
+    node = tree.find(file.path)
+    if node is None or file.kind is FileKind.CLOSED:
+        return None
+    try:
+        with tree.open(node) as stream:
+            return decode(stream.read(_DIRECTORY_BYTES))
+    except (SourceError, OSError):
+        return None
+
+
+def _texts(tree: Tree, files: Sequence[FileFact]) -> dict[str, bytes]:
+    texts: dict[str, bytes] = {}
+    for file in files:
+        if file.kind is FileKind.OTHER and _TEXT.fullmatch(file.path):
+            node = tree.find(file.path)
+            try:
+                if node is not None:
+                    with tree.open(node) as stream:
+                        texts[file.path] = stream.read(TEXT_BYTES)
+            except (SourceError, OSError):
+                continue  # the scan says what could not be read
+    return texts

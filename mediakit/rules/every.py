@@ -1,0 +1,24 @@
+"""All checks, and running them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from mediakit.fileset.survey import Survey
+from mediakit.findings import Finding
+from mediakit.profile.model import Profile
+from mediakit.rules import instances
+from mediakit.rules.check import Check, RuleSet
+
+CHECKS: Final[tuple[Check, ...]] = (*instances.CHECKS,)
+
+
+def judge_medium(
+    survey: Survey, profile: Profile | None, rule_sets: Collection[RuleSet]
+) -> Iterator[tuple[RuleSet, Finding]]:
+    """Yield everything that the checks of some rule sets find, with the set each finding belongs to."""
+    for check in CHECKS:
+        if check.rule_set in rule_sets:
+            for finding in check.find(survey, profile):
+                yield check.rule_set, finding

@@ -1,0 +1,67 @@
+"""The files one by one: can they be read, and does the profile take them as they are (PS3.10 7, PS3.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from mediakit.fileset.survey import FileKind, Survey
+from mediakit.findings import Finding, Rule, Severity
+from mediakit.profile.judge import Convert, Decision, Judge
+from mediakit.profile.model import Profile
+from mediakit.rules.check import Check
+
+NO_PROFILE = Rule(
+    id="MK-VAL-001",
+    severity=Severity.ERROR,
+    title="no profile can be told for this medium: it holds no instance that can be judged",
+    ref="PS3.11",
+    hint="name the profile that it should conform to with `--profile`",
+)
+NOT_WHOLE = Rule(
+    id="MK-VAL-002",
+    severity=Severity.ERROR,
+    title="the medium is damaged: {note}",
+    ref="PS3.12",
+    hint="some files may be missing from this report; try another copy of the medium",
+)
+
+
+def check_reading(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+    """Report every file that could not be read, and what the reader of the medium could not follow."""
+    for note in survey.notes:
+        yield NOT_WHOLE.at(note=note)
+    for file in survey.files:
+        if file.finding is not None and file.kind is not FileKind.OTHER:
+            yield file.finding.moved(file.path)
+
+
+def check_decoding(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+    """Report what was wrong with the bytes of the DICOMDIR, and how it was repaired to be read."""
+    if survey.decoded is None or survey.dicomdir is None:
+        return
+    for finding in survey.decoded.findings:
+        yield finding.moved(survey.dicomdir.path)
+
+
+def check_profile(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
+    """Report every instance that the profile does not take as it is.
+
+    Source: PS3.11, tables X.3-1 and X.3-3 of the annex of the profile.
+    """
+    if profile is None:
+        yield NO_PROFILE.at()
+        return
+    judge = Judge(profile, Convert.NONE)
+    for file, instance in survey.instances():
+        verdict = judge(instance)
+        if verdict.decision is not Decision.ACCEPT or verdict.findings:
+            for finding in verdict.findings:
+                yield finding.moved(file.path)
+
+
+CHECKS: Final = (
+    Check(check_reading, (NOT_WHOLE,)),
+    Check(check_decoding, ()),
+    Check(check_profile, (NO_PROFILE,)),
+)

@@ -1,0 +1,99 @@
+"""What the file system or archive of a medium says of itself. Values only, without any I/O.
+
+The readers in `formats` fill them in, the rules of PS3.12 judge them. Lists of paths are examples: the first
+`MAX_EXAMPLES` of their kind, in the order of the medium, so that a hostile medium cannot make them long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_EXAMPLES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsoVolume:
+    """An ISO 9660 volume: that of the last session, which is the valid one (PS3.12 F.2).
+
+    `level` is the lowest interchange level that its names and extents keep to (1, 2, 3), or 0 when they keep
+    to none (lower case, more than 8 levels of folders). `sessions` counts volume descriptor sets found.
+    The tuples hold examples of paths: `unversioned` without ";1" or with another version, `undotted`
+    without the dot, `flagged` with File Flags bits 3 or 4, `attributed` with an Extended Attribute Record,
+    `hidden` with the existence bit.
+    """
+
+    volume_id: str = ""  # without padding
+    system_id: str = ""
+    level: int = 1
+    block_size: int = 2048
+    depth: int = 1  # levels of folders, the root counts as 1
+    sessions: int = 1
+    has_joliet: bool = False
+    has_rock_ridge: bool = False
+    has_udf: bool = False  # a UDF bridge lies beside it
+    is_truncated: bool = False  # the volume says that it is larger than the image
+    unversioned: tuple[str, ...] = ()
+    undotted: tuple[str, ...] = ()
+    flagged: tuple[str, ...] = ()
+    attributed: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UdfVolume:
+    """A UDF volume. `revision` is "1.02", "1.50", "2.00", "2.01", "2.50", "2.60", or "" when it says none.
+
+    `interchange_level` and `maximum_level` are those of the primary volume descriptor. `odd_types`, `hidden`
+    and `unreadable_by_others` are examples of paths.
+    """
+
+    volume_id: str = ""
+    revision: str = ""
+    block_size: int = 2048
+    depth: int = 1
+    interchange_level: int = 0
+    maximum_level: int = 0
+    has_virtual: bool = False  # a Virtual Allocation Table (packet or incremental writing)
+    has_sparing: bool = False
+    has_metadata: bool = False
+    has_iso: bool = False  # an ISO 9660 bridge lies beside it
+    is_truncated: bool = False
+    odd_types: tuple[str, ...] = ()  # neither an ordinary file (0, 5), a folder nor a symbolic link
+    hidden: tuple[str, ...] = ()
+    closed_to_others: tuple[str, ...] = ()  # not readable by all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FatVolume:
+    """A FAT volume. `kind` is "FAT12", "FAT16" or "FAT32"; `partition` its number, 0 when unpartitioned.
+
+    `partition_type` is the byte of the partition table. `long_names` are examples of paths that have a long
+    name which is not the short one; `lower_case` of short names with the lower-case flags of Windows NT.
+    """
+
+    volume_id: str = ""  # the volume label
+    kind: str = "FAT16"
+    sector_bytes: int = 512
+    sectors_per_cluster: int = 1
+    depth: int = 1
+    partition: int = 0
+    partition_type: int = 0
+    partitions: int = 0
+    is_truncated: bool = False
+    long_names: tuple[str, ...] = ()
+    lower_case: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZipVolume:
+    """A ZIP archive. `methods` are the compression methods met ("stored", "deflated", ...)."""
+
+    methods: tuple[str, ...] = ()
+    depth: int = 1
+    encrypted: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()  # names that come twice
+    rooted: tuple[str, ...] = ()  # absolute, or with "..": they would lead out of the archive
+
+
+Volume = IsoVolume | UdfVolume | FatVolume | ZipVolume
