@@ -11,7 +11,7 @@ from mediakit.findings import Finding, Report, Severity
 
 
 class State(StrEnum):
-    """The state in which an input file ends a burn. Every input file ends in exactly one."""
+    """The state in which an input file ends a journey. Every input file ends in exactly one."""
 
     WRITTEN = "written"  # carried byte for byte
     CONVERTED = "converted"  # written in another transfer syntax, as the policy allows
@@ -23,6 +23,8 @@ class State(StrEnum):
     UNREADABLE = "unreadable"  # an I/O error, or bytes that are not a whole DICOM file
     WITHHELD = "withheld"  # would fit, but nothing was written because of other files
     FAILED = "failed"  # should have been written and was not
+    VALID = "valid"  # validate: an instance or a DICOMDIR without an error
+    FAULTY = "faulty"  # validate: something about this file is an error
 
     @property
     def is_good(self) -> bool:
@@ -31,7 +33,15 @@ class State(StrEnum):
 
 
 _GOOD = frozenset(
-    {State.WRITTEN, State.CONVERTED, State.PLANNED, State.DUPLICATE, State.NOT_DICOM, State.EXCLUDED}
+    {
+        State.WRITTEN,
+        State.CONVERTED,
+        State.PLANNED,
+        State.DUPLICATE,
+        State.NOT_DICOM,
+        State.EXCLUDED,
+        State.VALID,
+    }
 )
 
 

@@ -97,3 +97,14 @@ class ZipVolume:
 
 
 Volume = IsoVolume | UdfVolume | FatVolume | ZipVolume
+
+
+def file_system(volume: Volume | None) -> str:
+    """Return the file system as PS3.12 names it: "ISO 9660 Level 1", "UDF 2.6", "FAT16", "ZIP", or ""."""
+    if isinstance(volume, IsoVolume):
+        return f"ISO 9660 Level {volume.level}" if volume.level else "ISO 9660"
+    if isinstance(volume, UdfVolume):
+        return f"UDF {volume.revision.removesuffix('0')}"
+    if isinstance(volume, FatVolume):
+        return volume.kind
+    return "ZIP" if isinstance(volume, ZipVolume) else ""

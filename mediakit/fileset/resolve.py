@@ -2,7 +2,7 @@
 
 A Referenced File ID and a name on the medium may differ in case, by an extension, by ";1" or a dot at the
 end, by the separator, or because the medium shows the file under other names as well. Pure: paths in,
-paths out. What is found is always one of the paths that were given, so nothing outside the medium can be meant.
+paths out. What is found is always one of the paths given, so nothing outside the medium can be meant.
 Source: PS3.10 8.2, 8.5; PS3.12 F.2.
 """
 

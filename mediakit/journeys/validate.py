@@ -1,0 +1,167 @@
+"""Validation: medium -> survey -> rules -> one verdict for each rule set. Repairs nothing, writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mediakit.dicom.header import Scanner
+from mediakit.events import FileSettled, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.fileset.contents import Contents, Seen, contents_of
+from mediakit.fileset.survey import FileFact, FileKind, Survey
+from mediakit.findings import Finding, Report, Severity
+from mediakit.formats.base import TreeFacts
+from mediakit.formats.registry import open_tree
+from mediakit.journeys.survey import survey
+from mediakit.outcome import Fate, Outcome, Result, State
+from mediakit.profile.choose import Choice, candidates_for, choose
+from mediakit.profile.judge import judged_tags
+from mediakit.profile.model import Profile
+from mediakit.rules.check import RuleSet
+from mediakit.rules.every import judge_medium
+from mediakit.rules.validation import Validation, Verdict, verdict_of
+from mediakit.volume import file_system
+
+_CLAIMS = {RuleSet.PDI: "IHE PDI", RuleSet.DRG: "the German catalogue of 2006"}
+_STATES = {
+    FileKind.INSTANCE: State.VALID,
+    FileKind.DICOMDIR: State.VALID,
+    FileKind.OTHER: State.NOT_DICOM,
+    FileKind.DAMAGED: State.UNREADABLE,
+    FileKind.CLOSED: State.UNREADABLE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidateOrder:
+    """What to judge a medium by.
+
+    `profile` is None to take the best fitting of `catalogue`. Findings from `fail_on` on give exit code 1.
+    """
+
+    profile: Profile | None = None
+    catalogue: Sequence[Profile] = ()
+    rule_sets: frozenset[RuleSet] = frozenset({RuleSet.PS3})
+    fail_on: Severity = Severity.ERROR
+
+
+def validate(source: Path, order: ValidateOrder, tell: Listener = silence) -> Validation:
+    """Judge a medium: an image, a device, an archive or a folder.
+
+    Returns verdicts, findings and one fate for every file. Raises SourceError when it cannot be opened.
+    """
+    tree = open_tree(source)
+    try:
+        candidates = _candidates(tree.facts, order)
+        seen = survey(tree, str(source), _scanner(candidates), tell)
+    finally:
+        tree.close()
+    instances = [instance for _, instance in seen.instances()]
+    choice = Choice(order.profile) if order.profile is not None else choose(instances, candidates)
+    tell(PhaseStarted("judge", total=len(seen.files)))
+    found = list(judge_medium(seen, choice.profile, order.rule_sets))
+    tell(PhaseEnded("judge"))
+    for _, finding in found:
+        tell(FoundSomething(finding))
+    validation = _validation(seen, choice, order, found)
+    for fate in validation.result.fates:
+        tell(FileSettled(fate))
+    return validation
+
+
+def _scanner(profiles: Iterable[Profile]) -> Scanner:
+    tags: set[int] = set()
+    for profile in profiles:
+        tags |= judged_tags(profile)
+        tags.update(key.tag for key in profile.keys if key.parent is None)
+    return Scanner(tags)
+
+
+def _candidates(facts: TreeFacts, order: ValidateOrder) -> tuple[Profile, ...]:
+    if order.profile is not None:
+        return (order.profile,)
+    return candidates_for(order.catalogue, file_system(facts.volume), facts.size_bytes)
+
+
+def _validation(
+    seen: Survey, choice: Choice, order: ValidateOrder, found: Sequence[tuple[RuleSet, Finding]]
+) -> Validation:
+    contents = contents_of(seen)
+    report = Report.of(seen.subject, (finding for _, finding in found))
+    result = Result(
+        journey="validate",
+        fates=_fates(seen, report),
+        report=report,
+        outcome=_outcome(seen, report, order.fail_on),
+        figures=_figures(seen, choice, contents, order),
+    )
+    return Validation(
+        result=result,
+        verdicts=tuple(_verdicts(choice, order, found)),
+        contents=contents,
+        profile_id="" if choice.profile is None else choice.profile.id,
+        is_chosen=order.profile is not None,
+        also_fits=choice.also_fits,
+        unconfirmed=() if choice.profile is None else choice.profile.unconfirmed,
+    )
+
+
+def _verdicts(
+    choice: Choice, order: ValidateOrder, found: Sequence[tuple[RuleSet, Finding]]
+) -> Iterable[Verdict]:
+    for rule_set in RuleSet:
+        if rule_set not in order.rule_sets:
+            continue
+        claim = _CLAIMS.get(rule_set) or ("any profile" if choice.profile is None else choice.profile.id)
+        yield verdict_of(rule_set, claim, (finding for owner, finding in found if owner is rule_set))
+
+
+def _outcome(seen: Survey, report: Report, fail_on: Severity) -> Outcome:
+    """Return the outcome: a source without any DICOM is no medium, whatever else is true of it."""
+    if not any(file.kind in {FileKind.INSTANCE, FileKind.DICOMDIR} for file in seen.files):
+        return Outcome.SOURCE
+    worst = report.worst()
+    return Outcome.FINDINGS if worst is not None and worst.rank >= fail_on.rank else Outcome.GOOD
+
+
+def _fates(seen: Survey, report: Report) -> tuple[Fate, ...]:
+    errors: dict[str, Finding] = {}
+    for finding in report.findings:
+        if finding.severity is Severity.ERROR:
+            errors.setdefault(finding.where.path, finding)
+    return tuple(_fate(file, errors.get(file.path)) for file in seen.files)
+
+
+def _fate(file: FileFact, error: Finding | None) -> Fate:
+    state = _STATES[file.kind]
+    if error is not None and state is State.VALID:
+        state = State.FAULTY
+    uid = "" if file.instance is None else file.instance.sop_instance
+    return Fate(source=file.path, state=state, because=error or file.finding, sop_instance=uid)
+
+
+def _figures(
+    seen: Survey, choice: Choice, contents: Contents, order: ValidateOrder
+) -> dict[str, str | int | float]:
+    instances = [
+        instance
+        for patient in contents.patients
+        for study in patient.studies
+        for series in study.series
+        for instance in series.instances
+    ]
+    return {
+        "source": seen.subject,
+        "format": seen.format,
+        "kind": contents.kind,
+        "label": seen.label,
+        "size_bytes": seen.size_bytes or sum(file.size for file in seen.files),
+        "files": len(seen.files),
+        "instances": sum(1 for _ in seen.instances()),
+        "missing": sum(1 for instance in instances if instance.seen is Seen.DIRECTORY),
+        "unreferenced": sum(1 for instance in instances if instance.seen is Seen.SCAN),
+        "profile": "" if choice.profile is None else choice.profile.id,
+        "profile_source": "" if choice.profile is None else choice.profile.source,
+        "rules": ",".join(sorted(order.rule_sets)),
+    }

@@ -1,0 +1,60 @@
+"""The profile that a medium fits best, when nobody says which one it should conform to. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mediakit.dicom.instance import Instance
+from mediakit.profile.fit import Fit, fit
+from mediakit.profile.model import Medium, Profile, Security
+
+_GENERAL = "STD-GEN-"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The best fitting profile (None when there is nothing to judge), and others that take all as it is."""
+
+    profile: Profile | None
+    also_fits: tuple[str, ...] = ()
+
+
+def choose(instances: Sequence[Instance], candidates: Sequence[Profile]) -> Choice:
+    """Return the profile that takes most instances as they are.
+
+    Among equals a general purpose profile comes before a special one, then the order of the candidates
+    decides.
+    """
+    if not candidates or not instances:
+        return Choice(None)
+    fits = {one.profile_id: one for one in fit(instances, candidates)}
+    ranked = sorted(candidates, key=lambda profile: _rank(fits[profile.id], profile))
+    also = (profile.id for profile in ranked[1:] if fits[profile.id].takes_all_as_is)
+    return Choice(ranked[0], tuple(also))
+
+
+def candidates_for(profiles: Sequence[Profile], file_system: str, size_bytes: int) -> tuple[Profile, ...]:
+    """Return the profiles whose medium can have this file system; if none can, those that fit its family.
+
+    `file_system` is how PS3.12 names it ("ISO 9660 Level 1", "UDF 1.02", "FAT16", "ZIP"), "" for a folder,
+    which can be the content of any medium; `size_bytes` is what the medium must hold at least. Profiles of
+    secure media are left out: their files are encrypted.
+    """
+    plain = [profile for profile in profiles if profile.security is not Security.MEDIA]
+    holding = [profile for profile in plain if _holds(profile.medium, size_bytes)]
+    for among in (holding, plain):
+        native = tuple(one for one in among if not file_system or file_system in one.medium.file_systems)
+        if native:
+            return native
+    family = file_system.partition(" ")[0][:3]  # "ISO", "UDF", "FAT", "ZIP"
+    related = [one for one in plain if any(name[:3] == family for name in one.medium.file_systems)]
+    return tuple(related or plain)
+
+
+def _holds(medium: Medium, size_bytes: int) -> bool:
+    return not medium.capacities or max(medium.capacities.values()) >= size_bytes
+
+
+def _rank(one: Fit, profile: Profile) -> tuple[int, int, bool]:
+    return (-one.accepted, one.refused, not profile.id.startswith(_GENERAL))
