@@ -44,12 +44,19 @@ def candidates_for(profiles: Sequence[Profile], file_system: str, size_bytes: in
     plain = [profile for profile in profiles if profile.security is not Security.MEDIA]
     holding = [profile for profile in plain if _holds(profile.medium, size_bytes)]
     for among in (holding, plain):
-        native = tuple(one for one in among if not file_system or file_system in one.medium.file_systems)
+        native = tuple(one for one in among if _suits(one.medium, file_system))
         if native:
             return native
     family = file_system.partition(" ")[0][:3]  # "ISO", "UDF", "FAT", "ZIP"
     related = [one for one in plain if any(name[:3] == family for name in one.medium.file_systems)]
     return tuple(related or plain)
+
+
+def _suits(medium: Medium, file_system: str) -> bool:
+    """Return True when a medium can have this file system; a folder is not taken for a message or archive."""
+    if not file_system:
+        return medium.file_systems not in {(), ("ZIP",)}
+    return file_system in medium.file_systems
 
 
 def _holds(medium: Medium, size_bytes: int) -> bool:
