@@ -25,6 +25,9 @@ class State(StrEnum):
     FAILED = "failed"  # should have been written and was not
     VALID = "valid"  # validate: an instance or a DICOMDIR without an error
     FAULTY = "faulty"  # validate: something about this file is an error
+    SAME = "same"  # diff: the other medium has this file with the same bytes
+    DIFFERS = "differs"  # diff: the other medium has this instance with other bytes
+    ALONE = "alone"  # diff: the other medium does not have it
 
     @property
     def is_good(self) -> bool:
@@ -41,8 +44,20 @@ _GOOD = frozenset(
         State.NOT_DICOM,
         State.EXCLUDED,
         State.VALID,
+        State.SAME,
     }
 )
+_FRUIT = frozenset(State) - frozenset(
+    {
+        State.DUPLICATE,
+        State.NOT_DICOM,
+        State.EXCLUDED,
+        State.REFUSED,
+        State.UNREADABLE,
+        State.WITHHELD,
+        State.FAILED,
+    }
+)  # a journey in which no file ends in one of these has come to nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,15 +113,15 @@ class Result:
 
 
 def outcome_of(fates: Sequence[Fate], report: Report, fail_on: Severity = Severity.ERROR) -> Outcome:
-    """Return the outcome of a burn that was not ended by an exception.
+    """Return the outcome of a journey that was not ended by an exception.
 
     A file that should have been written and was not outweighs everything; then comes "nothing was
-    written"; then files left out or findings at or above `fail_on`.
+    written", or read; then files that need attention or findings at or above `fail_on`.
     """
     states = {fate.state for fate in fates}
     if State.FAILED in states:
         return Outcome.INTEGRITY
-    if State.WITHHELD in states or not states & {State.WRITTEN, State.CONVERTED, State.PLANNED}:
+    if State.WITHHELD in states or not states & _FRUIT:
         return _nothing_written(states)
     if any(not state.is_good for state in states):
         return Outcome.FINDINGS

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +11,7 @@ import typer
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
 from mediakit.cli.progress import Progress, listener
+from mediakit.cli.written import check_report, now, write_report
 from mediakit.errors import UsageError, mapped
 from mediakit.fileset.policy import OnReject, Supply
 from mediakit.findings import Severity
@@ -71,14 +70,14 @@ def burn(
 
         if report is not None:
             with mapped({OSError: UsageError}, "the report cannot be written there", str(report)):
-                _check_report(report, out)
+                check_report(report, out)
         manifest = report is not None or as_json
         unproven = Depth.HASH if manifest else Depth.WRITE
         depth = Depth.PLAN if dry_run else Depth.PROVE if proof else unproven
         order = BurnOrder(
             profile=load_profile(profile, profile_paths(profiles or [], config)),
             out=out,
-            when=_now(),
+            when=now(),
             on_reject=on_reject,
             convert=convert,
             supply=supply,
@@ -95,17 +94,6 @@ def burn(
         raise typer.Exit(int(burnt.result.outcome))
 
 
-def _now() -> datetime:
-    """Return the time stamp of the medium: SOURCE_DATE_EPOCH when it is set."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is None:
-        return datetime.now(UTC).replace(microsecond=0)
-    try:
-        return datetime.fromtimestamp(int(epoch), UTC)
-    except (ValueError, OverflowError, OSError) as exc:
-        raise UsageError("SOURCE_DATE_EPOCH is not a number of seconds", where=epoch) from exc
-
-
 def _print(burnt: Burnt, report: Path | None, *, as_json: bool, quiet: bool, verbose: int) -> None:
     from mediakit.report.text import burn_text, findings_text, plan_text
 
@@ -114,7 +102,7 @@ def _print(burnt: Burnt, report: Path | None, *, as_json: bool, quiet: bool, ver
 
         document = to_json(report_doc(burnt.result))
         if report is not None:
-            _write_report(report, document)
+            write_report(report, document)
         if as_json:
             sys.stdout.write(document)
     if not as_json:
@@ -125,21 +113,3 @@ def _print(burnt: Burnt, report: Path | None, *, as_json: bool, quiet: bool, ver
             sys.stdout.write(plan_text(burnt.plan))
         if not quiet:
             sys.stdout.write(burn_text(burnt.result, everything=verbose > 0))
-
-
-def _check_report(report: Path, out: Path) -> None:
-    """Raise UsageError before a long burn whose manifest would be lost."""
-    if report.absolute() == out.absolute() or out.absolute() in report.absolute().parents:
-        raise UsageError("the report would lie on the target", where=str(report))
-    if report.is_dir() or not report.absolute().parent.is_dir():
-        raise UsageError("the report cannot be written there", where=str(report), hint="name a file")
-
-
-def _write_report(path: Path, document: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(document, encoding="utf-8")
-        part.replace(path)
-    except OSError as exc:
-        part.unlink(missing_ok=True)
-        raise UsageError("the report cannot be written", where=str(path), why=exc.strerror or "") from exc

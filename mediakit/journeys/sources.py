@@ -27,7 +27,7 @@ class Sources:
                 name = str(path)
                 if name in self._trees:
                     raise UsageError("the same source is given twice", where=name)
-                self._trees[name] = _named(open_tree(path))
+                self._trees[name] = named(open_tree(path))
         except BaseException:
             self.close()
             raise
@@ -80,5 +80,6 @@ class _Lone:
         self.tree.close()
 
 
-def _named(tree: Tree) -> Tree:
+def named(tree: Tree) -> Tree:
+    """Return the tree so that a lone file is at the path "": its place is the source itself."""
     return _Lone(tree, tree.facts) if tree.facts.format == "file" else tree

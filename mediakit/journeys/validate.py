@@ -14,7 +14,7 @@ from mediakit.findings import Finding, Report, Severity
 from mediakit.formats.base import TreeFacts
 from mediakit.formats.registry import open_tree
 from mediakit.journeys.survey import survey
-from mediakit.outcome import Fate, Outcome, Result, State
+from mediakit.outcome import Fate, Result, State, outcome_of
 from mediakit.profile.choose import Choice, candidates_for, choose
 from mediakit.profile.judge import judged_tags
 from mediakit.profile.model import Profile
@@ -89,11 +89,12 @@ def _validation(
 ) -> Validation:
     contents = contents_of(seen)
     report = Report.of(seen.subject, (finding for _, finding in found))
+    fates = _fates(seen, report)
     result = Result(
         journey="validate",
-        fates=_fates(seen, report),
+        fates=fates,
         report=report,
-        outcome=_outcome(seen, report, order.fail_on),
+        outcome=outcome_of(fates, report, order.fail_on),
         figures=_figures(seen, choice, contents, order),
     )
     return Validation(
@@ -115,14 +116,6 @@ def _verdicts(
             continue
         claim = _CLAIMS.get(rule_set) or ("any profile" if choice.profile is None else choice.profile.id)
         yield verdict_of(rule_set, claim, (finding for owner, finding in found if owner is rule_set))
-
-
-def _outcome(seen: Survey, report: Report, fail_on: Severity) -> Outcome:
-    """Return the outcome: a source without any DICOM is no medium, whatever else is true of it."""
-    if not any(file.kind in {FileKind.INSTANCE, FileKind.DICOMDIR} for file in seen.files):
-        return Outcome.SOURCE
-    worst = report.worst()
-    return Outcome.FINDINGS if worst is not None and worst.rank >= fail_on.rank else Outcome.GOOD
 
 
 def _fates(seen: Survey, report: Report) -> tuple[Fate, ...]:

@@ -11,6 +11,7 @@ from mediakit.outcome import Fate, Result, State
 if TYPE_CHECKING:  # errors are printed through this module, and must not wait for the whole core
     from mediakit.fileset.plan import FileSetPlan
 
+_COUNTED = frozenset({State.WRITTEN, State.PLANNED, State.WITHHELD, State.VALID, State.SAME})
 _LISTED = 40  # what a terminal shows of a long list; the JSON report has it all
 
 
@@ -69,7 +70,7 @@ def _listed(fates: Iterable[Fate], *, everything: bool) -> Iterator[str]:
         group = by_state.get(state, [])
         if not group:
             continue
-        quiet = state in {State.WRITTEN, State.PLANNED, State.WITHHELD} and not everything
+        quiet = state in _COUNTED and not everything
         if quiet:
             yield f"  {state.value:<10} {len(group)} files"
             continue
@@ -88,6 +89,15 @@ def burn_text(result: Result, *, everything: bool = False) -> str:
         lines.append(_capacity_line(result))
     if proof := figures.get("proof"):
         lines.append(f"  proof      {proof}")
+    lines.append(f"outcome: {result.outcome.word} (exit code {int(result.outcome)})")
+    return "\n".join(lines) + "\n"
+
+
+def result_text(result: Result, *, everything: bool = False) -> str:
+    """Return the summary of a journey that only moves or compares files: fates and outcome."""
+    figures = result.figures
+    head = " -> ".join(str(figures[key]) for key in ("source", "target") if key in figures)
+    lines = [shown_name(head), *_listed(result.fates, everything=everything)]
     lines.append(f"outcome: {result.outcome.word} (exit code {int(result.outcome)})")
     return "\n".join(lines) + "\n"
 

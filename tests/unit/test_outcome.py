@@ -1,4 +1,4 @@
-"""The exit code follows from the fates: a table over every set of states that a burn can end with."""
+"""The exit code follows from the fates: a table over every set of states that a journey can end with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fates(*states: State) -> list[Fate]:
     return [Fate(source=str(number), state=state) for number, state in enumerate(states)]
 
 
-# What the file of the row does to a burn in which the other file is in the state of the column.
+# What the file of the row does to a journey in which the other file is in the state of the column.
 # G good, F findings, S source, D does not fit, I integrity.
 COLUMNS = (
     State.WRITTEN,
@@ -33,18 +33,28 @@ COLUMNS = (
     State.UNREADABLE,
     State.WITHHELD,
     State.FAILED,
+    State.VALID,
+    State.FAULTY,
+    State.SAME,
+    State.DIFFERS,
+    State.ALONE,
 )
 TABLE = {
-    State.WRITTEN: "GGGGGGFFSI",
-    State.CONVERTED: "GGGGGGFFSI",
-    State.PLANNED: "GGGGGGFFSI",
-    State.DUPLICATE: "GGGSSSDSSI",
-    State.NOT_DICOM: "GGGSSSDSSI",
-    State.EXCLUDED: "GGGSSSDSSI",
-    State.REFUSED: "FFFDDDDDDI",
-    State.UNREADABLE: "FFFSSSDSSI",
-    State.WITHHELD: "SSSSSSDSSI",
-    State.FAILED: "IIIIIIIIII",
+    State.WRITTEN: "GGGGGGFFSIGFGFF",
+    State.CONVERTED: "GGGGGGFFSIGFGFF",
+    State.PLANNED: "GGGGGGFFSIGFGFF",
+    State.DUPLICATE: "GGGSSSDSSIGFGFF",
+    State.NOT_DICOM: "GGGSSSDSSIGFGFF",
+    State.EXCLUDED: "GGGSSSDSSIGFGFF",
+    State.REFUSED: "FFFDDDDDDIFFFFF",
+    State.UNREADABLE: "FFFSSSDSSIFFFFF",
+    State.WITHHELD: "SSSSSSDSSISSSSS",
+    State.FAILED: "IIIIIIIIIIIIIII",
+    State.VALID: "GGGGGGFFSIGFGFF",
+    State.FAULTY: "FFFFFFFFSIFFFFF",
+    State.SAME: "GGGGGGFFSIGFGFF",
+    State.DIFFERS: "FFFFFFFFSIFFFFF",
+    State.ALONE: "FFFFFFFFSIFFFFF",
 }
 LETTERS = {
     "G": Outcome.GOOD,
@@ -110,6 +120,9 @@ def test_the_good_states_are_those_that_need_nobody() -> None:
         State.UNREADABLE,
         State.WITHHELD,
         State.FAILED,
+        State.FAULTY,
+        State.DIFFERS,
+        State.ALONE,
     }
 
 

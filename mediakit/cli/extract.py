@@ -1,0 +1,58 @@
+"""`mediakit extract`: parse, run the journey, print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mediakit.cli.guard import guarded
+from mediakit.cli.options import Json, Medium, Quiet, ShowProgress, Verbose
+from mediakit.cli.progress import Progress, listener
+from mediakit.cli.written import check_report, write_report
+from mediakit.errors import UsageError, mapped
+from mediakit.findings import Severity
+
+
+def extract(
+    src: Medium,
+    out: Annotated[Path, typer.Option("--out", "-o", help="A new folder.")],
+    only: Annotated[str, typer.Option(help="all, dicom or other.")] = "all",
+    report: Annotated[
+        Path | None, typer.Option(help="Write the JSON report with every SHA-256 here.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Copy the files of a medium into a new folder, byte for byte.
+
+    Files that cannot be read are left out and named; names that are not safe are changed, and named too.
+    """
+    with guarded("extract", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.extract import ExtractOrder, Only
+        from mediakit.journeys.extract import extract as run_extract
+        from mediakit.report.json import report_doc, to_json
+        from mediakit.report.text import findings_text, result_text
+
+        if only not in set(Only):
+            raise UsageError(f"`--only` takes {', '.join(Only)}", where=only)
+        if report is not None:
+            with mapped({OSError: UsageError}, "the report cannot be written there", str(report)):
+                check_report(report, out)
+        with listener(progress, quiet=quiet or as_json) as tell:
+            result = run_extract(src, ExtractOrder(out=out, only=Only(only)), tell)
+        if report is not None:
+            write_report(report, to_json(report_doc(result)))
+        if as_json:
+            sys.stdout.write(to_json(report_doc(result)))
+        else:
+            least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
+            for line in findings_text(result.report, least=least):
+                print(line, file=sys.stderr)
+            if not quiet:
+                sys.stdout.write(result_text(result, everything=verbose > 0))
+        raise typer.Exit(int(result.outcome))

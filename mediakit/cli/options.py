@@ -1,0 +1,24 @@
+"""Options that several commands share, said once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mediakit.cli.progress import Progress
+from mediakit.findings import Severity
+
+Medium = Annotated[
+    Path, typer.Argument(metavar="SRC", help="Folder, drive, device, ISO, UDF, FAT or ZIP image.")
+]
+Profiles = Annotated[
+    list[Path] | None, typer.Option("--profiles", help="File or folder of your own AUG-/PRI- profiles.")
+]
+Config = Annotated[Path | None, typer.Option("--config", help="Configuration file.")]
+FailOn = Annotated[Severity, typer.Option("--fail-on", help="Findings from here on give exit code 1.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Print everything.")]
+ShowProgress = Annotated[Progress, typer.Option("--progress", help="Show progress on standard error.")]
