@@ -1,0 +1,47 @@
+"""`mediakit diff`: parse, run the journey, print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mediakit.cli.guard import guarded
+from mediakit.cli.options import FailOn, Json, Quiet, ShowProgress, Verbose
+from mediakit.cli.progress import Progress, listener
+from mediakit.findings import Severity
+
+
+def diff(
+    one: Annotated[Path, typer.Argument(metavar="A", help="A medium: folder, drive, device or image.")],
+    other: Annotated[Path, typer.Argument(metavar="B", help="Another medium.")],
+    fail_on: FailOn = Severity.ERROR,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Compare two media instance by instance, by every byte; names and places of files do not matter.
+
+    Exit code 0 when both hold the same instances, 1 when not.
+    """
+    with guarded("diff", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.diff import diff as run_diff
+
+        with listener(progress, quiet=quiet or as_json) as tell:
+            result = run_diff(one, other, fail_on, tell)
+        if as_json:
+            from mediakit.report.json import report_doc, to_json
+
+            sys.stdout.write(to_json(report_doc(result)))
+        else:
+            from mediakit.report.text import findings_text, result_text
+
+            least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
+            for line in findings_text(result.report, least=least):
+                print(line, file=sys.stderr)
+            if not quiet:
+                sys.stdout.write(result_text(result, everything=verbose > 0))
+        raise typer.Exit(int(result.outcome))

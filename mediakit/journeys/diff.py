@@ -1,0 +1,204 @@
+"""Comparison of two media: which instances only one of them has, and which have other bytes on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from mediakit.dicom.header import Scanner
+from mediakit.dicom.instance import Instance, shown
+from mediakit.errors import SourceError, UsageError
+from mediakit.events import Advanced, FileSettled, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.fileset.compare import header_difference, record_differences
+from mediakit.fileset.survey import FileFact, FileKind
+from mediakit.findings import Finding, Report, Rule, Severity, Where
+from mediakit.formats.base import Tree
+from mediakit.formats.registry import open_tree
+from mediakit.journeys.book import Book
+from mediakit.journeys.digest import sha256_of
+from mediakit.journeys.scan import finding_on_failure
+from mediakit.journeys.sources import named
+from mediakit.journeys.survey import survey
+from mediakit.outcome import Result, State, outcome_of
+
+ONLY_HERE = Rule(
+    id="MK-DIF-001",
+    severity=Severity.ERROR,
+    title="{other} has no instance {uid}",
+    ref="PS3.10 8.6",
+    hint="when both should hold the same study, an image was lost: look for it before either is given away",
+)
+OTHER_BYTES = Rule(
+    id="MK-DIF-002",
+    severity=Severity.ERROR,
+    title="instance {uid} is on {other} with other bytes ({path}); what differs: {what}",
+    ref="PS3.10 7",
+    hint="one SOP Instance UID must stand for one instance: find out which of the two is the original",
+)
+OTHER_RECORD = Rule(
+    id="MK-DIF-003",
+    severity=Severity.WARNING,
+    title="the directories describe instance {uid} in other words: {what}",
+    ref="PS3.3 F.5",
+    hint="`mediakit validate` tells which of them agrees with the files",
+)
+OTHER_CONTENT = Rule(
+    id="MK-DIF-004",
+    severity=Severity.NOTE,
+    title="is no DICOM file, and {other} has none of this name with the same bytes",
+    ref="PS3.10 8.1",
+    hint="viewers and read-me files often differ; they hold no instance",
+)
+DIRECTORY = Rule(
+    id="MK-DIF-005",
+    severity=Severity.NOTE,
+    title="is a directory: its records are compared, not its bytes",
+    ref="PS3.10 8.6",
+    hint="two directories can say the same in other bytes",
+)
+
+_BLOCK = 1 << 20
+
+
+def diff(one: Path, other: Path, fail_on: Severity = Severity.ERROR, tell: Listener = silence) -> Result:
+    """Compare two media by SOP Instance UID and by every byte; names and places of files do not matter.
+
+    Every file of both ends in one state. Raises SourceError when one of them cannot be opened, UsageError
+    when both are the same.
+    """
+    if one.resolve() == other.resolve():
+        raise UsageError("a medium is compared with itself", where=str(one))
+    book = Book()
+    first = named(open_tree(one))
+    try:
+        second = named(open_tree(other))
+        try:
+            _Comparison(_Side(one, first, tell), _Side(other, second, tell)).settle(book, tell)
+        finally:
+            second.close()
+    finally:
+        first.close()
+    return _result(one, other, book, fail_on, tell)
+
+
+class _Side:
+    """One of the two media: its name, what is on it, and its instances by SOP Instance UID."""
+
+    def __init__(self, path: Path, tree: Tree, tell: Listener) -> None:
+        self.name = str(path)
+        self.tree = tree
+        self.seen = survey(tree, self.name, Scanner(), tell)
+        self.by_path = {file.path: file for file in self.seen.files}
+        self.by_uid: dict[str, list[FileFact]] = {}
+        for file, instance in self.seen.instances():
+            self.by_uid.setdefault(instance.sop_instance, []).append(file)
+
+    def open(self, file: FileFact) -> BinaryIO:
+        """Open a file again. Raises SourceError."""
+        node = self.tree.find(file.path)
+        if node is None:
+            raise SourceError("cannot be found again", where=ascii(file.path))
+        return self.tree.open(node)
+
+
+class _Comparison:
+    """Two media side by side. No pair of files is read twice."""
+
+    def __init__(self, one: _Side, other: _Side) -> None:
+        self.one = one
+        self.other = other
+        self._equal: dict[tuple[str, str], bool] = {}
+
+    def settle(self, book: Book, tell: Listener) -> None:
+        """Give every file of both its fate."""
+        tell(PhaseStarted("compare", total=len(self.one.seen.files) + len(self.other.seen.files)))
+        for mine, its in ((self.one, self.other), (self.other, self.one)):
+            for file in mine.seen.files:
+                place = shown(mine.name, file.path)
+                if book.enter(place):
+                    state, finding = self._fate(file, mine, its)
+                    uid = "" if file.instance is None else file.instance.sop_instance
+                    book.settle(place, state, finding, sop_instance=uid)
+                tell(Advanced())
+        for uid, what in record_differences(self.one.seen, self.other.seen):
+            book.findings.append(OTHER_RECORD.at(Where(path=self.one.name), uid=uid, what=what))
+        tell(PhaseEnded("compare"))
+
+    def _fate(self, file: FileFact, mine: _Side, its: _Side) -> tuple[State, Finding | None]:
+        if file.kind is FileKind.DICOMDIR:
+            return State.EXCLUDED, DIRECTORY.at()
+        if file.kind in {FileKind.DAMAGED, FileKind.CLOSED}:
+            return State.UNREADABLE, file.finding
+        try:
+            if file.instance is not None:
+                return self._fate_of_instance(file, file.instance, mine, its)
+            partner = its.by_path.get(file.path)
+            if partner is not None and self._is_among(file, [partner], mine, its):
+                return State.SAME, None
+            return State.NOT_DICOM, OTHER_CONTENT.at(other=its.name)
+        except (SourceError, OSError) as exc:
+            return State.UNREADABLE, finding_on_failure(exc)
+
+    def _fate_of_instance(
+        self, file: FileFact, instance: Instance, mine: _Side, its: _Side
+    ) -> tuple[State, Finding | None]:
+        uid = instance.sop_instance
+        partners = its.by_uid.get(uid)
+        if not partners:
+            return State.ALONE, ONLY_HERE.at(uid=uid, other=its.name)
+        if self._is_among(file, partners, mine, its):
+            return State.SAME, None
+        theirs = partners[0].instance
+        what = "" if theirs is None else header_difference(instance, theirs)
+        return State.DIFFERS, OTHER_BYTES.at(uid=uid, other=its.name, path=partners[0].path, what=what)
+
+    def _is_among(self, file: FileFact, partners: Sequence[FileFact], mine: _Side, its: _Side) -> bool:
+        """Return True when one of the partners has the same bytes. Raises SourceError, OSError."""
+        alike = [partner for partner in partners if partner.size == file.size]
+        if len(alike) > 1:  # each is read once, however many there are
+            return _digest(file, mine) in {_digest(partner, its) for partner in alike}
+        return any(self._are_equal(file, partner, mine, its) for partner in alike)
+
+    def _are_equal(self, file: FileFact, partner: FileFact, mine: _Side, its: _Side) -> bool:
+        pair = (file.path, partner.path) if mine is self.one else (partner.path, file.path)
+        if pair not in self._equal:
+            with mine.open(file) as ours, its.open(partner) as theirs:
+                self._equal[pair] = _have_same_bytes(ours, theirs)
+        return self._equal[pair]
+
+
+def _digest(file: FileFact, side: _Side) -> str:
+    with side.open(file) as stream:
+        return sha256_of(stream)
+
+
+def _have_same_bytes(one: BinaryIO, other: BinaryIO) -> bool:
+    while True:
+        ours, theirs = _block(one), _block(other)
+        if ours != theirs:
+            return False
+        if not ours:
+            return True
+
+
+def _block(stream: BinaryIO) -> bytes:
+    """Return a whole block, less only at the end of the stream."""
+    found = stream.read(_BLOCK)
+    while 0 < len(found) < _BLOCK and (part := stream.read(_BLOCK - len(found))):
+        found += part
+    return found
+
+
+def _result(one: Path, other: Path, book: Book, fail_on: Severity, tell: Listener) -> Result:
+    fates = book.fates()
+    for fate in fates:
+        tell(FileSettled(fate))
+    report = Report.of(f"{one} | {other}", book.findings)
+    return Result(
+        journey="diff",
+        fates=fates,
+        report=report,
+        outcome=outcome_of(fates, report, fail_on),
+        figures={"source": str(one), "target": str(other)},
+    )
