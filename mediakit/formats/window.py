@@ -6,7 +6,9 @@ import errno
 import io
 import os
 import stat
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -85,7 +87,8 @@ class Window(io.RawIOBase):
         super().__init__()
         self._image = image
         self._extents = tuple(extents)
-        self._size = sum(size for _, size in self._extents)
+        self._ends = tuple(accumulate(size for _, size in self._extents))
+        self._size = self._ends[-1] if self._ends else 0
         self._at = 0
 
     def readable(self) -> bool:
@@ -110,16 +113,15 @@ class Window(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # bytes-like in typeshed
         """Read from one extent; a read across extents takes several calls."""
-        before = 0
-        for start, size in self._extents:
-            inside = self._at - before
-            if 0 <= inside < size:
-                view = memoryview(buffer)[: size - inside]
-                got = self._image.readinto(view, start + inside) if len(view) else 0
-                self._at += got
-                return got
-            before += size
-        return 0
+        place = bisect_right(self._ends, self._at)  # a file may lie in very many pieces
+        if place == len(self._ends):
+            return 0
+        start, size = self._extents[place]
+        inside = self._at - (self._ends[place] - size)
+        view = memoryview(buffer)[: size - inside]
+        got = self._image.readinto(view, start + inside) if len(view) else 0
+        self._at += got
+        return got
 
 
 def stream_of(image: Image, extents: Sequence[Extent]) -> BinaryIO:
