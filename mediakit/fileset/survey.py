@@ -101,10 +101,13 @@ class Survey:
         return frozenset(link.file.path for link in self.links if link.file is not None)
 
 
-def link_records(directory: Directory, files: tuple[FileFact, ...]) -> tuple[Link, ...]:
-    """Find the file of every record that references one. Linear; iterative, whatever the depth."""
-    names = Names((file.path, file.also) for file in files)
-    by_path = {file.path: file for file in files}
+def link_records(directory: Directory, files: tuple[FileFact, ...], base: str = "") -> tuple[Link, ...]:
+    """Find the file of every record that references one. Linear; iterative, whatever the depth.
+
+    `base` is the folder that the DICOMDIR lies in, "" for the root.
+    """
+    names = Names(((file.path, file.also) for file in files), base)
+    by_path = {file.path: file for file in reversed(files)}  # the first of one name can be opened
     links: list[Link] = []
     stack: list[tuple[DirectoryRecord, tuple[DirectoryRecord, ...]]] = [
         (record, ()) for record in reversed(directory.roots)

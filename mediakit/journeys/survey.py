@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mediakit.dicom.header import Scanner, Unusable
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance, Note
 from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.decode import Decoded, decode
-from mediakit.fileset.resolve import Names
-from mediakit.fileset.survey import HEAD_BYTES, TEXT_BYTES, FileFact, FileKind, Survey, link_records
+from mediakit.fileset.resolve import Difference, Names
+from mediakit.fileset.survey import HEAD_BYTES, TEXT_BYTES, FileFact, FileKind, Link, Survey, link_records
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.journeys.scan import finding_on_closed, finding_on_failure
 from mediakit.outcome import State
 
 _DIRECTORY_BYTES = 512 * 1024 * 1024
+_MAX_DIRECTORIES = 16  # that are tried when there is none in the root
 _PREAMBLE = 128
 _TEXT = re.compile(
     r"(?:readme\.txt|readme|index\.html?|ihe_pdi/[^/]+\.html?|autorun\.inf)(?:;1)?", re.IGNORECASE
@@ -37,7 +39,8 @@ def survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener = silence)
         files.append(_fact(tree, node, scanner))
         tell(Advanced())
     tell(PhaseEnded("scan"))
-    directory, decoded = _directory(tree, files)
+    facts = tuple(files)
+    read = _directory(tree, facts)
     return Survey(
         subject=subject,
         format=tree.facts.format,
@@ -45,11 +48,11 @@ def survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener = silence)
         size_bytes=tree.facts.size_bytes,
         volume=tree.facts.volume,
         notes=tree.facts.notes,
-        files=tuple(files),
+        files=facts,
         folders=tuple(tree.folders()),
-        dicomdir=directory,
-        decoded=decoded,
-        links=() if decoded is None else link_records(decoded.directory, tuple(files)),
+        dicomdir=read.file,
+        decoded=read.decoded,
+        links=read.links,
         texts=_texts(tree, files),
     )
 
@@ -82,18 +85,48 @@ def _fact_of(node: Node, instance: Instance, preamble: bytes = b"") -> FileFact:
     return FileFact(node.path, node.size, FileKind.INSTANCE, instance, None, preamble, node.also)
 
 
-def _directory(tree: Tree, files: Sequence[FileFact]) -> tuple[FileFact | None, Decoded | None]:
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A directory of a medium, as far as it could be read."""
+
+    file: FileFact | None = None
+    decoded: Decoded | None = None
+    links: tuple[Link, ...] = ()
+
+    @property
+    def file_kind(self) -> FileKind | None:
+        return None if self.file is None else self.file.kind
+
+
+def _directory(tree: Tree, files: tuple[FileFact, ...]) -> _Read:
     """Return the directory of the root, else the one that references the most of the medium."""
-    by_path = {file.path: file for file in files}
+    named = _named(files)
+    read = _Read() if named is None else _read(tree, named, files)
+    if read.decoded is not None and (read.file_kind is FileKind.DICOMDIR or read.decoded.directory.roots):
+        return read
+    others = [file for file in files if file.kind is FileKind.DICOMDIR and file is not named]
+    found = [_read(tree, file, files) for file in others[:_MAX_DIRECTORIES]]
+    return max((one for one in found if one.decoded is not None), key=_referenced, default=read)
+
+
+def _named(files: tuple[FileFact, ...]) -> FileFact | None:
     match = Names((file.path, file.also) for file in files).find_path("DICOMDIR")
-    named = None if match is None else by_path[match.path]
-    found = [named] if named is not None else []
-    found += [file for file in files if file.kind is FileKind.DICOMDIR and file is not named]
-    for file in found:
-        decoded = _decoded(tree, file)
-        if decoded is not None:
-            return file, decoded
-    return named, None
+    if match is None:
+        return None
+    named = next(file for file in files if file.path == match.path)
+    is_copy = Difference.EXTENSION in match.differences  # DICOMDIR.TXT, DICOMDIR.BAK
+    return None if is_copy and named.kind is not FileKind.DICOMDIR else named
+
+
+def _referenced(read: _Read) -> int:
+    return sum(1 for link in read.links if link.file is not None)
+
+
+def _read(tree: Tree, file: FileFact, files: tuple[FileFact, ...]) -> _Read:
+    decoded = _decoded(tree, file)
+    if decoded is None:
+        return _Read(file)
+    return _Read(file, decoded, link_records(decoded.directory, files, file.path.rpartition("/")[0]))
 
 
 def _decoded(tree: Tree, file: FileFact) -> Decoded | None:
