@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from mediakit.cli.burnt import print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
 from mediakit.cli.progress import Progress, listener
-from mediakit.cli.written import check_report, now, write_report
+from mediakit.cli.written import check_report, now
 from mediakit.errors import UsageError, mapped
 from mediakit.fileset.policy import OnReject, Supply
 from mediakit.findings import Severity
 from mediakit.profile.policy import Convert
-
-if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
-    from mediakit.journeys.burn import Burnt
 
 
 def burn(
@@ -90,26 +87,5 @@ def burn(
         )
         with listener(progress, quiet=quiet or as_json) as tell:
             burnt = run_burn(src, order, tell)
-        _print(burnt, report, as_json=as_json, quiet=quiet, verbose=verbose)
+        print_burnt(burnt, report, as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(burnt.result.outcome))
-
-
-def _print(burnt: Burnt, report: Path | None, *, as_json: bool, quiet: bool, verbose: int) -> None:
-    from mediakit.report.text import burn_text, findings_text, plan_text
-
-    if report is not None or as_json:
-        from mediakit.report.json import report_doc, to_json
-
-        document = to_json(report_doc(burnt.result))
-        if report is not None:
-            write_report(report, document)
-        if as_json:
-            sys.stdout.write(document)
-    if not as_json:
-        least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
-        for line in findings_text(burnt.result.report, least=least):
-            print(line, file=sys.stderr)
-        if burnt.plan is not None and burnt.is_rehearsal and not quiet:
-            sys.stdout.write(plan_text(burnt.plan))
-        if not quiet:
-            sys.stdout.write(burn_text(burnt.result, everything=verbose > 0))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mediakit import __version__
-from mediakit.cli import burn, diff, extract, profiles
+from mediakit.cli import burn, diff, extract, profiles, repair
 
 # A scan keeps hundreds of thousands of values that form no circles. Looking for some every 700 allocations,
 # as Python does, takes a sixth of its time.
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("burn")(burn.burn)
 app.command("extract")(extract.extract)
 app.command("diff")(diff.diff)
+app.command("repair")(repair.repair)
 app.add_typer(profiles.app, name="profiles")
 
 

@@ -8,7 +8,6 @@ a finding; what can be read in spite of it is read. Four steps, one module each:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -29,6 +28,7 @@ from mediakit.fileset.decode_values import (
     encoding_at,
     read_sequence,
 )
+from mediakit.fileset.file_id import is_file_set_id
 from mediakit.fileset.record import Directory
 from mediakit.findings import Finding, Rule, Severity, tag_text
 
@@ -95,7 +95,6 @@ ILLEGAL_FILE_SET_ID = Rule(
 )
 
 _ENCODINGS = {encoding.uid: encoding for encoding in (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG)}
-_FILE_SET_ID = re.compile(r"[A-Z0-9_]{0,16}")
 _SEQUENCE: Tag = 0x00041220
 _FIRST_ROOT: Tag = 0x00041200
 _LAST_ROOT: Tag = 0x00041202
@@ -155,7 +154,7 @@ def _check_file_set(values: Mapping[Tag, bytes], meta: Mapping[Tag, bytes], find
         if tag not in values:
             findings.add(LACKING, what=f"{name} {tag_text(tag)}")
     file_set_id = _text(values, 0x00041130)
-    if not _FILE_SET_ID.fullmatch(file_set_id):
+    if not is_file_set_id(file_set_id):
         findings.add(ILLEGAL_FILE_SET_ID, value=ascii(file_set_id[:64]))
     flag = _number(values, 0x00041212)
     if flag:

@@ -6,7 +6,6 @@ record it points to is reached. Both cost nothing per level, so the work is line
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from struct import Struct
@@ -14,7 +13,7 @@ from struct import Struct
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from mediakit.dicom.instance import EXPLICIT_VR_LITTLE_ENDIAN, MEDIA_STORAGE_DIRECTORY, Tag
 from mediakit.errors import DoesNotFit
-from mediakit.fileset.file_id import FileID
+from mediakit.fileset.file_id import FileID, is_file_set_id
 from mediakit.fileset.record import Directory, DirectoryRecord, FileRef, Key
 from mediakit.findings import tag_text
 
@@ -23,7 +22,6 @@ MAX_SIZE_BYTES = 0xFFFFFFFE
 
 _LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 _PADDED_WITH_NUL = frozenset({"OB", "UI", "UN"})
-_FILE_SET_ID = re.compile(r"[A-Z0-9_]{0,16}")
 
 _U32 = Struct("<I")
 _ELEMENT = Struct("<HH2sH")
@@ -200,7 +198,7 @@ def _meta(file_set_uid: str, class_uid: str, version: str) -> bytes:
 
 def _file_set_identification(directory: Directory) -> bytes:
     """Return the File-set Identification Module (PS3.3 Table F.3-2)."""
-    if not _FILE_SET_ID.fullmatch(directory.file_set_id):
+    if not is_file_set_id(directory.file_set_id):
         raise DoesNotFit(
             "the File-set ID is not legal", why="0 to 16 characters of A-Z 0-9 _ (PS3.3 F.3.2.1)"
         )

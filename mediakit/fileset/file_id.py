@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 _COMPONENT = re.compile(r"[A-Z0-9_]{1,8}")
 _WHOLE = re.compile(r"[A-Z0-9_]{1,8}(?:/[A-Z0-9_]{1,8}){0,7}")
+_FILE_SET_ID = re.compile(r"[A-Z0-9_]{0,16}")
 _DOS = re.compile(r"CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9]")
 
 
@@ -36,6 +37,11 @@ class FileID:
     def value(self) -> str:
         r"""Return the form of (0004,1500): components joined by the backslash."""
         return "\\".join(self.parts)
+
+
+def is_file_set_id(text: str) -> bool:
+    """Return True for 0 to 16 characters of A-Z, 0-9 and underscore (PS3.10 8.1, 8.5)."""
+    return _FILE_SET_ID.fullmatch(text) is not None
 
 
 def is_reserved(component: str) -> bool:

@@ -6,7 +6,6 @@ Nothing is written here; hashing the DICOMDIR of two plans compares two media.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +15,7 @@ from mediakit.fileset.build import build
 from mediakit.fileset.capacity import bytes_needed, max_file_bytes
 from mediakit.fileset.charset import place_of
 from mediakit.fileset.encode import encode
-from mediakit.fileset.file_id import FileID
+from mediakit.fileset.file_id import FileID, is_file_set_id
 from mediakit.fileset.groups import Collated
 from mediakit.fileset.layout import layout, shape_of
 from mediakit.fileset.record import Directory, Key
@@ -25,7 +24,6 @@ from mediakit.profile.model import Profile
 
 DICOMDIR = "DICOMDIR"
 
-_FILE_SET_ID = re.compile(r"[A-Z0-9_]{0,16}")
 
 TOO_BIG = Rule(
     id="MK-FST-011",
@@ -160,7 +158,7 @@ def file_set_uid(instances: Iterable[Instance], profile_id: str) -> str:
 
 
 def _check(wishes: Wishes) -> None:
-    if not _FILE_SET_ID.fullmatch(wishes.file_set_id):
+    if not is_file_set_id(wishes.file_set_id):
         raise UsageError(
             f"`{wishes.file_set_id!a}` is no File-set ID",
             why="it has 0 to 16 characters of A-Z 0-9 _ (PS3.10 8.5)",

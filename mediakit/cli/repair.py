@@ -1,0 +1,74 @@
+"""`mediakit repair`: parse, run the journey, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mediakit.cli.burnt import print_burnt
+from mediakit.cli.config import profile_paths
+from mediakit.cli.guard import guarded
+from mediakit.cli.options import Config, FailOn, Json, Medium, Profiles, Quiet, ShowProgress, Verbose
+from mediakit.cli.progress import Progress, listener
+from mediakit.cli.written import check_report, now
+from mediakit.errors import UsageError, mapped
+from mediakit.fileset.policy import OnReject
+from mediakit.findings import Severity
+from mediakit.profile.policy import Convert
+
+
+def repair(
+    src: Medium,
+    out: Annotated[Path, typer.Option("--out", "-o", help="OUT.iso, OUT.zip, or a new folder.")],
+    profile: Annotated[
+        str, typer.Option("--profile", "-p", help="Profile, or auto: the best fitting.")
+    ] = "auto",
+    on_reject: Annotated[
+        OnReject, typer.Option(help="skip: leave broken instances out and name them; fail: write nothing.")
+    ] = OnReject.SKIP,
+    convert: Annotated[Convert, typer.Option(help="What may be re-encoded to fit.")] = Convert.LOSSLESS,
+    add: Annotated[list[Path] | None, typer.Option(help="Folder with other content for the medium.")] = None,
+    profiles: Profiles = None,
+    config: Config = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Plan and print; write nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing target.")] = False,
+    fail_on: FailOn = Severity.ERROR,
+    report: Annotated[Path | None, typer.Option(help="Write the JSON report with the manifest here.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Write a sound file-set from a broken medium: new directory, new names, the same instances.
+
+    The source is not changed. Viewers and read-me files are left behind and named: `mediakit extract --only
+    other` and `--add` carry them over.
+    """
+    with guarded("repair", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.burn import Depth
+        from mediakit.journeys.repair import RepairOrder
+        from mediakit.journeys.repair import repair as run_repair
+        from mediakit.profile.load import load_catalogue, load_profile
+
+        if report is not None:
+            with mapped({OSError: UsageError}, "the report cannot be written there", str(report)):
+                check_report(report, out)
+        own = profile_paths(profiles or [], config)
+        order = RepairOrder(
+            out=out,
+            when=now(),
+            profile=None if profile == "auto" else load_profile(profile, own),
+            catalogue=tuple(load_catalogue(own).profiles.values()),
+            on_reject=on_reject,
+            convert=convert,
+            add=tuple(add or ()),
+            overwrite=force,
+            depth=Depth.PLAN if dry_run else Depth.PROVE,
+            fail_on=fail_on,
+        )
+        with listener(progress, quiet=quiet or as_json) as tell:
+            burnt = run_repair(src, order, tell)
+        print_burnt(burnt, report, as_json=as_json, quiet=quiet, verbose=verbose)
+        raise typer.Exit(int(burnt.result.outcome))

@@ -1,0 +1,111 @@
+"""Repair: a sound file-set from a broken one, through the burn. The source is never changed.
+
+What the instances say is the truth: the old directory gives only its File-set ID. So a repair mends whatever
+is wrong with directory, names and layout, and with the file meta information when the policy lets files be
+rewritten; an instance that is itself broken is left out and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from mediakit.dicom.header import Scanner
+from mediakit.errors import SourceError
+from mediakit.events import Listener, silence
+from mediakit.fileset.file_id import is_file_set_id
+from mediakit.fileset.policy import OnReject
+from mediakit.findings import Severity
+from mediakit.formats.registry import open_tree
+from mediakit.journeys.burn import BurnOrder, Burnt, Depth, burn
+from mediakit.journeys.survey import survey
+from mediakit.profile.choose import candidates_for, choose
+from mediakit.profile.judge import judged_tags
+from mediakit.profile.model import Profile
+from mediakit.profile.policy import Convert
+from mediakit.volume import file_system
+
+_DEFAULT_ID = "DICOM"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairOrder:
+    """What to make of the broken medium. `profile` None takes the best fitting one that suits `out`."""
+
+    out: Path
+    when: datetime
+    profile: Profile | None = None
+    catalogue: Sequence[Profile] = ()
+    on_reject: OnReject = OnReject.SKIP
+    convert: Convert = Convert.LOSSLESS
+    add: tuple[Path, ...] = ()
+    overwrite: bool = False
+    depth: Depth = Depth.PROVE
+    fail_on: Severity = Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the old medium tells that the new one keeps."""
+
+    file_set_id: str
+    profile: Profile | None = field(default=None)
+
+
+def repair(source: Path, order: RepairOrder, tell: Listener = silence) -> Burnt:
+    """Write a sound file-set with every instance that a medium still holds.
+
+    Gives one fate for every file of the source. Raises MediakitError as `burn` does, and SourceError when
+    the medium holds no instance or cannot be opened.
+    """
+    known = _look(source, order, tell)
+    if known.profile is None:
+        raise SourceError("no DICOM instance found", where=str(source))
+    burnt = burn(
+        (source,),
+        BurnOrder(
+            profile=known.profile,
+            out=order.out,
+            when=order.when,
+            on_reject=order.on_reject,
+            convert=order.convert,
+            file_set_id=known.file_set_id,
+            add=order.add,
+            overwrite=order.overwrite,
+            depth=order.depth,
+            fail_on=order.fail_on,
+        ),
+        tell,
+    )
+    figures = {"source": str(source), **burnt.result.figures}
+    return replace(burnt, result=replace(burnt.result, journey="repair", figures=figures))
+
+
+def _look(source: Path, order: RepairOrder, tell: Listener) -> _Known:
+    tree = open_tree(source)
+    try:
+        system = _file_system_for(order.out, file_system(tree.facts.volume))
+        candidates = candidates_for(order.catalogue, system, tree.facts.size_bytes)
+        tags = {tag for profile in candidates for tag in judged_tags(profile)}
+        seen = survey(tree, str(source), Scanner(tags), tell)
+    finally:
+        tree.close()
+    old = "" if seen.directory is None else seen.directory.file_set_id
+    file_set_id = old if old and is_file_set_id(old) else _DEFAULT_ID
+    if order.profile is not None:
+        return _Known(file_set_id, order.profile)
+    return _Known(file_set_id, choose([instance for _, instance in seen.instances()], candidates).profile)
+
+
+def _file_system_for(out: Path, old: str) -> str:
+    """Return the file system that the target will have; a folder is taken for the medium that it was."""
+    suffix = out.suffix.lower()
+    if suffix == ".zip":
+        return "ZIP"
+    if suffix == ".udf":
+        return "UDF 2.6"
+    if suffix == ".iso":
+        return old if old.startswith(("ISO 9660 Level 1", "UDF 2.6")) else "ISO 9660 Level 1"
+    return "" if old == "ZIP" else old
