@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,7 @@ def need(*tools: str) -> None:
 
 
 def run(
-    *command: str, timeout_s: float = 120, env: dict[str, str] | None = None
+    *command: str, timeout_s: float = 120, env: dict[str, str] | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run a peer and return what it said; its exit code is for the test to judge."""
     return subprocess.run(
@@ -31,5 +32,6 @@ def run(
         errors="replace",
         timeout=timeout_s,
         check=False,
+        cwd=cwd,
         env=None if env is None else {**os.environ, **env},
     )
