@@ -104,14 +104,14 @@ def locate(image: Readable, where: str) -> Place:
 
 
 def is_disk(image: Readable) -> bool:
-    """Return True for a FAT volume or a disk of partitions, and for what is refused by name."""
-    return is_volume(image) or bool(_foreign(image, 0) or partitions(image) or _backup_boot(image))
+    """Return True for a volume, a disk of partitions, and FAT32 that has lost its boot sector."""
+    return is_volume(image) or bool(partitions(image) or _backup_boot(image))
 
 
 def is_volume(image: Readable) -> bool:
-    """Return True when an unpartitioned FAT volume begins the image, its first table with it."""
+    """Return True when an unpartitioned volume begins the image: FAT, or one refused by name."""
     boot = read_boot(image, 0)
-    return boot is not None and _has_table(image, boot)
+    return bool(_foreign(image, 0)) or (boot is not None and _has_table(image, boot))
 
 
 def lies_behind(image: Readable, end: int) -> bool:
@@ -186,8 +186,10 @@ def partitions(image: Readable) -> tuple[Partition, ...]:
     rows = [struct.unpack_from("<BxxxBxxxII", found, _TABLE_AT + 16 * row) for row in range(4)]
     if any(status not in {0, 0x80} for status, *_ in rows):
         return ()
-    used = [
-        (row, kind, first) for row, (_, kind, first, size) in enumerate(rows, 1) if kind and first and size
+    used = [  # hybrid ISO images have active partitions of type 0, and some that begin at 0
+        (row, kind, first)
+        for row, (status, kind, first, size) in enumerate(rows, 1)
+        if (kind or status) and size
     ]
     if any(kind == _PROTECTIVE for _, kind, _ in used) and (table := tuple(_gpt(image))):
         return table
@@ -224,7 +226,7 @@ def _gpt_entries(table: bytes, size: int, sector: int, end: int) -> Iterator[Par
     for row in range(len(table) // size):
         kind = table[row * size : row * size + 16]
         (first,) = struct.unpack_from("<Q", table, row * size + 32)
-        if any(kind) and 0 < first * sector < end:
+        if any(kind) and first * sector < end:
             yield Partition(row + 1, _PROTECTIVE, first * sector, kind == _BASIC_DATA)
 
 
@@ -257,7 +259,8 @@ def _has_table(image: Readable, boot: Boot) -> bool:
 
 
 def _foreign(image: Readable, at: int) -> str:
-    return _FOREIGN.get(image.read(at + 3, 8), "")
+    found = image.read(at, 512)
+    return _FOREIGN.get(found[3:11], "") if found[510:] == b"\x55\xaa" else ""
 
 
 def _name_of(image: Readable, one: Partition) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from mediakit.errors import SourceError, UsageError
+from mediakit.formats import fat_volume
 from mediakit.formats.base import Sink, Tree
 from mediakit.formats.window import Image, Readable
 
@@ -23,12 +24,18 @@ TREES: Final = {
     "file": "mediakit.formats.folder:FileTree",
     "iso9660": "mediakit.formats.iso_read:IsoTree",
     "udf": "mediakit.formats.udf_read:UdfTree",
+    "fat": "mediakit.formats.fat_read:FatTree",
     "zip": "mediakit.formats.zipfmt:ZipTree",
 }
-_SECTOR = 2048
-_FIRST_DESCRIPTOR = 16
+_DESCRIPTORS_AT = 32 * 1024  # where ISO 9660 and UDF say that they are there
 _MAX_DESCRIPTORS = 64
-_ZIP_STARTS = (b"PK\3\4", b"PK\5\6")
+_DESCRIPTORS = frozenset({b"CD001", b"BEA01", b"NSR02", b"NSR03", b"TEA01", b"BOOT2", b"CDW02"})
+_DEVICE_HINT = "reading a device needs the right to: run as administrator, or give an image of it"
+_RAW_SECTOR = 2352
+_SYNC = b"\0" + b"\xff" * 10 + b"\0"  # begins every raw sector of a CD
+_ZIP_STARTS = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
+_PROGRAMS = (b"MZ", b"\x7fELF", b"#!")  # archives that extract themselves begin so
+_ZIP_END, _ZIP_END_BYTES, _MAX_COMMENT = b"PK\5\6", 22, 0xFFFF
 
 
 def sink(name: str) -> Sink:
@@ -50,33 +57,75 @@ def open_tree(path: Path) -> Tree:
     except (OSError, ValueError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else str(exc)
         raise SourceError("cannot be opened", where=str(path), why=why or "") from exc
-    if stat.S_ISDIR(mode):
-        kind = "folder"
-    elif stat.S_ISREG(mode) or stat.S_ISBLK(mode):
-        kind = _kind_of(path)
-    else:
-        raise SourceError("is neither a file nor a folder", where=str(path))
-    made: Tree = _load(TREES[kind])(path)
+    is_device = stat.S_ISBLK(mode)
+    try:
+        if stat.S_ISDIR(mode):
+            kind = "folder"
+        elif stat.S_ISREG(mode) or is_device:
+            kind = _kind_of(path)
+        else:
+            raise SourceError("is neither a file nor a folder", where=str(path))
+        if is_device and kind == "file":
+            raise SourceError("holds no file system that can be read", where=str(path))
+        made: Tree = _load(TREES[kind])(path)
+    except SourceError as exc:
+        if is_device and isinstance(exc.__cause__, PermissionError):
+            raise SourceError(exc.what, where=exc.where, why=exc.why, hint=_DEVICE_HINT) from exc
+        raise
     return made
 
 
 def sniff(image: Readable) -> str:
-    """Return the kind of tree that these bytes are: "iso9660", "udf", "zip" or "file".
+    """Return the kind of tree that these bytes are: "iso9660", "udf", "fat", "zip" or "file".
 
-    An image that has both ISO 9660 and UDF is read as ISO 9660.
+    An image that has both ISO 9660 and UDF is read as ISO 9660, and so is one that has partitions as well,
+    unless the descriptors of ISO 9660 stand before them all: those are left over from an earlier use. Volumes
+    of NTFS and exFAT count as "fat", whose reader refuses them by name. A file that begins as DICOM does is
+    a file, as its preamble may look like anything (PS3.10 7.1).
     """
-    seen = set()
-    for sector in range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + _MAX_DESCRIPTORS):
-        name = image.read(sector * _SECTOR, 6)[1:]
-        seen.add(name)
-        if name not in {b"CD001", b"BEA01", b"NSR02", b"NSR03", b"TEA01", b"BOOT2", b"CDW02"}:
-            break
-    if b"CD001" in seen:
+    if image.read(128, 4) == b"DICM":
+        return "file"
+    if all(image.read(at, len(_SYNC)) == _SYNC for at in (0, _RAW_SECTOR)):
         return "iso9660"
-    if seen & {b"NSR02", b"NSR03"}:
-        return "udf"
-    is_dicom = image.read(128, 4) == b"DICM"  # a preamble may look like anything
-    return "zip" if image.read(0, 4) in _ZIP_STARTS and not is_dicom else "file"
+    if fat_volume.is_volume(image):
+        return "fat"
+    return _optical(image) or _other(image)
+
+
+def _optical(image: Readable) -> str:
+    """Return "iso9660" or "udf", or "" when neither is there or it is only a remnant."""
+    seen: set[bytes] = set()
+    for step in (2048, 4096):  # UDF on disks of 4096 bytes per sector takes one for each
+        for number in range(_MAX_DESCRIPTORS):
+            name = image.read(_DESCRIPTORS_AT + number * step, 6)[1:]
+            if name not in _DESCRIPTORS:
+                break
+            seen.add(name)
+    if not seen & {b"CD001", b"NSR02", b"NSR03"} or fat_volume.lies_behind(image, _DESCRIPTORS_AT + 1):
+        return ""
+    return "iso9660" if b"CD001" in seen else "udf"
+
+
+def _other(image: Readable) -> str:
+    if image.read(0, 4) in _ZIP_STARTS:
+        return "zip"
+    if fat_volume.is_disk(image):
+        return "fat"
+    return "zip" if _ends_as_zip(image) else "file"
+
+
+def _ends_as_zip(image: Readable) -> bool:
+    """Return True for a program with an archive behind it."""
+    if not image.read(0, 4).startswith(_PROGRAMS):
+        return False
+    size = min(image.size, _MAX_COMMENT + _ZIP_END_BYTES)
+    tail = image.read(image.size - size, size)
+    at = tail.rfind(_ZIP_END)
+    if at < 0 or len(tail) - at < _ZIP_END_BYTES:
+        return False
+    directory_bytes = int.from_bytes(tail[at + 12 : at + 16], "little")
+    start = image.size - size + at - directory_bytes
+    return start >= 0 and image.read(start, 4) in {b"PK\1\2", _ZIP_END}
 
 
 def _kind_of(path: Path) -> str:
