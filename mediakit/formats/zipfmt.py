@@ -12,10 +12,12 @@ import io
 import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -26,12 +28,22 @@ from mediakit.formats.atomic import new_file
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
 from mediakit.formats.legal import check_paths
 from mediakit.formats.pour import Pourer
+from mediakit.formats.window import Image
+from mediakit.volume import MAX_EXAMPLES, ZipVolume
 
 _BUFFER = 32 * 1024
 _METHODS = {"": zipfile.ZIP_DEFLATED, "zip": zipfile.ZIP_DEFLATED, "stored": zipfile.ZIP_STORED}
 _ZIP64_FROM = 0x7FFF0000  # a member that could pass 2 GiB when deflate makes it larger
 _MAX_NAME_BYTES = 0xFFFF
 _ENCRYPTED = 0x01
+_CUT_HINT = "the directory of an archive stands at its end: copy or download it once more"
+_MAX_DEPTH = 64
+_HEADER_BYTES = 30  # of a member, without its name
+_END, _END_BYTES, _MAX_COMMENT = b"PK\5\6", 22, 0xFFFF
+_METHOD_NAMES = {
+    0: "stored", 1: "shrunk", 6: "imploded", 8: "deflated", 9: "deflate64", 12: "bzip2", 14: "lzma",
+    93: "zstandard", 95: "xz", 99: "AES",
+}  # fmt: skip
 _READABLE = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
 
 
@@ -59,18 +71,36 @@ class ZipSink:
 
 
 class ZipTree:
-    """A ZIP archive as a `Tree`. Names are kept as they stand and mean nothing to the file system."""
+    """A ZIP archive as a `Tree`. Names are kept as they stand and mean nothing to the file system.
+
+    Where a name is written with backslashes, `also` has it with "/".
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the archive and read its directory. Raises SourceError."""
+        self._size = _checked_size(path)
         try:
             self._archive = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as exc:
-            raise SourceError("cannot be opened as ZIP", where=str(path), why=str(exc)) from exc
-        self._members: dict[str, zipfile.ZipInfo] = {}
+        except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as exc:
+            raise SourceError(
+                "cannot be opened as ZIP", where=str(path), why=str(exc), hint=_CUT_HINT
+            ) from exc
+        self._members: dict[str, tuple[Node, zipfile.ZipInfo]] = {}
         self._folders: dict[str, None] = {}
-        self._nodes = tuple(self._index())
-        self.facts = TreeFacts(format="zip", size_bytes=path.stat().st_size)
+        odd = _Odd()
+        self._nodes = tuple(self._index(odd))
+        depth = 1 + max((folder.count("/") + 1 for folder in self._folders), default=0)
+        self.facts = TreeFacts(
+            format="zip",
+            size_bytes=self._size,
+            volume=ZipVolume(
+                methods=tuple(odd.methods),
+                depth=depth,
+                encrypted=tuple(odd.encrypted),
+                doubled=tuple(odd.doubled),
+                rooted=tuple(odd.rooted),
+            ),
+        )
 
     def walk(self) -> Iterator[Node]:
         """Yield the members in the order of their data."""
@@ -82,44 +112,113 @@ class ZipTree:
 
     def open(self, node: Node) -> BinaryIO:
         """Open a member; it never gives more than its declared size. Raises SourceError."""
-        member = self._members.get(node.path)
-        if member is None or node.kind is not NodeKind.FILE:
+        known = self._members.get(node.path)
+        if known is None or node.kind is not NodeKind.FILE:
             raise SourceError("no such file in the archive", where=ascii(node.path))
         try:
-            return io.BufferedReader(_Member(self._archive.open(member)), _BUFFER)
-        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as exc:
+            return io.BufferedReader(_Member(self._archive.open(known[1])), _BUFFER)
+        except (
+            OSError,
+            zipfile.BadZipFile,
+            NotImplementedError,
+            RuntimeError,
+            ValueError,
+            struct.error,
+        ) as exc:
             raise SourceError("cannot be opened", where=ascii(node.path), why=str(exc)) from exc
 
     def find(self, path: str) -> Node | None:
         """Return the member of exactly this name, or None."""
-        member = self._members.get(path)
-        return None if member is None else Node(path, member.file_size)
+        known = self._members.get(path)
+        return None if known is None else known[0]
 
     def close(self) -> None:
         """Close the archive."""
         self._archive.close()
 
-    def _index(self) -> Iterator[Node]:
+    def _index(self, odd: _Odd) -> Iterator[Node]:
+        seen: set[str] = set()
         for member in sorted(self._archive.infolist(), key=lambda member: member.header_offset):
-            name = member.filename
-            mode = member.external_attr >> 16
-            self._folders.update(dict.fromkeys(above(name)))
-            if name.endswith("/"):
+            name = member.orig_filename.partition("\0")[0]  # `filename` is changed on Windows
+            slashed = name.replace("\\", "/")
+            odd.remember(name, slashed, member, is_second=name in seen)
+            seen.add(name)
+            is_deep = slashed.count("/") > _MAX_DEPTH
+            if not is_deep:
+                self._folders.update(dict.fromkeys(above(slashed)))
+            if slashed.endswith("/") and (slashed == name or not member.file_size):
                 continue
-            if stat.S_ISLNK(mode):
-                yield Node(name, 0, NodeKind.LINK)
-            elif why := self._fault(member):
-                yield Node(name, member.file_size, NodeKind.UNREADABLE, why)
-            else:
-                self._members[name] = member
-                yield Node(name, member.file_size)
+            kind, why = (NodeKind.UNREADABLE, "it lies too deep") if is_deep else self._kind(name, member)
+            size = 0 if kind is NodeKind.LINK else member.file_size
+            node = Node(name, size, kind, why, () if slashed == name else (slashed,))
+            if kind is NodeKind.FILE:
+                self._members[name] = node, member
+            yield node
 
-    def _fault(self, member: zipfile.ZipInfo) -> str:
+    def _kind(self, name: str, member: zipfile.ZipInfo) -> tuple[NodeKind, str]:
+        mode = member.external_attr >> 16
+        if stat.S_ISLNK(mode):
+            return NodeKind.LINK, ""
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+            return NodeKind.SPECIAL, ""
+        why = self._fault(name, member)
+        return NodeKind.UNREADABLE if why else NodeKind.FILE, why
+
+    def _fault(self, name: str, member: zipfile.ZipInfo) -> str:
         if member.flag_bits & _ENCRYPTED:
             return "it is encrypted"
         if member.compress_type not in _READABLE:
-            return f"compression method {member.compress_type} is not known"
-        return "a second member of this name" if member.filename in self._members else ""
+            return f"compression method {_method_name(member)} is not known"
+        if not 0 <= member.header_offset <= self._size - _HEADER_BYTES - member.compress_size:
+            return "it lies outside the archive"
+        return "a second member of this name" if name in self._members else ""
+
+
+@dataclass(slots=True)
+class _Odd:
+    """What is met in an archive, the first few of each kind."""
+
+    methods: dict[str, None] = field(default_factory=dict)
+    encrypted: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    rooted: list[str] = field(default_factory=list)
+
+    def remember(self, name: str, slashed: str, member: zipfile.ZipInfo, *, is_second: bool) -> None:
+        """Note what is odd with a member. `slashed` is its name with "/" for backslashes."""
+        if not slashed.endswith("/") and len(self.methods) < MAX_EXAMPLES:
+            self.methods[_method_name(member)] = None
+        is_rooted = slashed[:1] == "/" or slashed[1:2] == ":" or ".." in slashed.split("/")
+        for examples, is_odd in (
+            (self.encrypted, member.flag_bits & _ENCRYPTED),
+            (self.doubled, is_second),
+            (self.rooted, is_rooted),
+        ):
+            if is_odd and len(examples) < MAX_EXAMPLES:
+                examples.append(name)
+
+
+def _checked_size(path: Path) -> int:
+    """Return the size of an archive in bytes. Raises SourceError for one of several parts."""
+    image = Image(path)
+    try:
+        size = min(image.size, _MAX_COMMENT + _END_BYTES)
+        tail = image.read(image.size - size, size)
+    finally:
+        image.close()
+    at = tail.rfind(_END)
+    if at >= 0 and len(tail) - at >= _END_BYTES:
+        part, first, here, in_all = struct.unpack_from("<4H", tail, at + 4)
+        if part not in {0, 0xFFFF} or first not in {0, 0xFFFF} or here != in_all:
+            raise SourceError(
+                "is one part of an archive in several",
+                where=str(path),
+                hint="join the parts first, for instance with 7-Zip or `zip -s 0`",
+            )
+    return image.size
+
+
+def _method_name(member: zipfile.ZipInfo) -> str:
+    return _METHOD_NAMES.get(member.compress_type, str(member.compress_type))
 
 
 def above(path: str) -> Iterator[str]:

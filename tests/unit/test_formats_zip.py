@@ -11,7 +11,9 @@ import pytest
 
 from mediakit.errors import SourceError, UsageError
 from mediakit.formats.base import Node, NodeKind
+from mediakit.formats.registry import open_tree
 from mediakit.formats.zipfmt import ZipTree
+from mediakit.volume import ZipVolume
 from tests.support.media import a_small_medium, contents, write
 
 
@@ -142,3 +144,110 @@ def test_a_comment_does_not_hide_the_archive(tmp_path: Path) -> None:
         archive.comment = b"made elsewhere"
     (tmp_path / "zip").write_bytes(held.getvalue())
     assert contents(tmp_path / "zip") == {"a": b"1"}
+
+
+def volume_of(path: Path) -> ZipVolume:
+    tree = ZipTree(path)
+    tree.close()
+    assert isinstance(tree.facts.volume, ZipVolume)
+    return tree.facts.volume
+
+
+def test_the_volume_tells_methods_and_depth(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
+        archive.writestr("DICOMDIR", b"x" * 100, zipfile.ZIP_STORED)
+        archive.writestr("A/B/IM1", b"x" * 100, zipfile.ZIP_DEFLATED)
+        archive.writestr("A/B/IM2", b"x" * 100, zipfile.ZIP_BZIP2)
+    assert volume_of(tmp_path / "zip") == ZipVolume(methods=("stored", "deflated", "bzip2"), depth=3)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_the_volume_tells_names_that_are_doubled_or_lead_out(tmp_path: Path) -> None:
+    rooted = ["/A", "..", "B/../../C", "C:\\X", "\\\\host\\share\\X", "..\\Y"]
+    with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
+        for name in ["GOOD", *rooted, "GOOD", "A..B", "A/B..C"]:
+            archive.writestr(name, b"x")
+    volume = volume_of(tmp_path / "zip")
+    assert volume.rooted == tuple(rooted)
+    assert volume.doubled == ("GOOD",)
+
+
+def test_the_volume_tells_what_is_encrypted_and_with_what(tmp_path: Path) -> None:
+    path = archive_of(tmp_path / "zip", {"A/locked": b"x"})
+    held = bytearray(path.read_bytes())
+    central = held.index(b"PK\1\2")
+    held[central + 8] |= 1
+    held[central + 10] = 99
+    path.write_bytes(held)
+    assert volume_of(path) == ZipVolume(methods=("AES",), depth=2, encrypted=("A/locked",))
+
+
+def test_names_with_backslashes_are_kept_and_told_with_slashes_too(tmp_path: Path) -> None:
+    path = archive_of(tmp_path / "zip", {"DICOM\\": b"", "DICOM\\IM1": b"image", "VOID\\": b""})
+    tree = ZipTree(path)
+    assert list(tree.walk()) == [Node("DICOM\\IM1", 5, also=("DICOM/IM1",))]
+    assert list(tree.folders()) == ["DICOM", "VOID"]
+    assert tree.find("DICOM/IM1") is None
+    with tree.open(Node("DICOM\\IM1")) as stream:
+        assert stream.read() == b"image"
+    tree.close()
+
+
+def test_a_name_of_very_many_folders_is_unreadable(tmp_path: Path) -> None:
+    path = archive_of(tmp_path / "zip", {"a/" * 20_000 + "x": b"1", "good": b"2"})
+    tree = ZipTree(path)
+    assert [node.kind for node in tree.walk()] == [NodeKind.UNREADABLE, NodeKind.FILE]
+    assert list(tree.folders()) == []
+    tree.close()
+
+
+def test_devices_in_an_archive_are_special(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
+        for number, kind in enumerate((stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK)):
+            device = zipfile.ZipInfo(str(number))
+            device.external_attr = (kind | 0o666) << 16
+            archive.writestr(device, b"")
+    tree = ZipTree(tmp_path / "zip")
+    assert {node.kind for node in tree.walk()} == {NodeKind.SPECIAL}
+    tree.close()
+
+
+def test_an_archive_behind_a_program_opens(tmp_path: Path) -> None:
+    path = archive_of(tmp_path / "zip", {"A/B": b"content"})
+    path.write_bytes(b"MZ" + bytes(5000) + path.read_bytes())
+    tree = open_tree(path)
+    assert tree.facts.format == "zip"
+    with tree.open(Node("A/B")) as stream:
+        assert stream.read() == b"content"
+    tree.close()
+
+
+def test_a_cut_archive_says_that_its_directory_is_missing(tmp_path: Path) -> None:
+    path = archive_of(tmp_path / "zip", {"member": b"x" * 100})
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(SourceError) as caught:
+        open_tree(path)
+    assert "directory" in caught.value.hint
+
+
+def test_one_part_of_an_archive_in_several_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = archive_of(tmp_path / "zip", {"member": b"x" * 100})
+    held = bytearray(path.read_bytes())
+    held[held.rindex(b"PK\5\6") + 4] = 2
+    path.write_bytes(held)
+    with pytest.raises(SourceError, match="part of an archive") as caught:
+        open_tree(path)
+    assert "join" in caught.value.hint
+
+
+def test_a_member_that_the_directory_puts_outside_is_unreadable_and_others_are_not(tmp_path: Path) -> None:
+    path = archive_of(tmp_path / "zip", {"first": b"x" * 100, "far": b"y" * 100})
+    held = bytearray(path.read_bytes())
+    far = held.index(b"PK\1\2", held.index(b"PK\1\2") + 4)
+    held[far + 42 : far + 46] = (5_000_000).to_bytes(4, "little")
+    path.write_bytes(held)
+    tree = ZipTree(path)
+    assert {node.path: node.kind for node in tree.walk()} == {
+        "first": NodeKind.FILE, "far": NodeKind.UNREADABLE,
+    }  # fmt: skip
+    tree.close()
