@@ -31,6 +31,7 @@ class Command:
     words: Sequence[str]
     cwd: Path
     leaves: Path | None = None
+    files: int = 0
     walls: list[float] = field(default_factory=list)
     peak_mib: float = 0.0
 
@@ -68,11 +69,11 @@ def compare(title: str, ours: Sequence[Command], peer: Command | None, rounds: i
         elif command is not peer:
             pairs = zip(command.walls, peer.walls, strict=True)
             ratio = f"{statistics.median(mine / theirs for mine, theirs in pairs):.2f}"
+        rate = f"{command.files / median:.0f}" if command.files else "-"
         spread = f"{min(command.walls):.2f}-{max(command.walls):.2f}"
-        print(
-            f"| {title} | {command.name} | {median:.2f} ({spread}) | {ratio} | {command.peak_mib:.0f} |",
-            flush=True,
-        )
+        wall = f"{median:.2f} ({spread})"
+        cells = (title, command.name, wall, ratio, f"{command.peak_mib:.0f}", rate)
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def _burn(name: str, source: Path, work: Path, *more: str) -> Command:
@@ -115,14 +116,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path(__file__).parent / "work")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=("directory", "iso", "growth", "start"), default=None)
+    parser.add_argument("--only", choices=("directory", "iso", "validate", "growth", "start"), default=None)
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     work = given.work.resolve()
     parts: dict[str, Callable[[Path, int], None]] = {
-        "start": start, "directory": directory, "iso": iso, "growth": growth,
+        "start": start, "directory": directory, "iso": iso, "validate": validate,
+        "growth": growth,
     }  # fmt: skip
-    print("| workload | command | wall s, median (range) | ratio to peer | peak MiB |\n|---|---|---|---|---|")
+    print("| workload | command | wall s, median (range) | ratio to peer | peak MiB | files/s |")
+    print("|---|---|---|---|---|---|")
     for name, part in parts.items():
         if given.only in {None, name}:
             part(work, given.rounds)
@@ -147,6 +150,50 @@ def iso(work: Path, rounds: int) -> None:
         source = _workload(work, shape, shape)
         ours = [_burn("burn", source, work), _burn("burn --no-proof", source, work, "--no-proof")]
         compare(shape, ours, _genisoimage(source, work), rounds)
+
+
+def _medium(work: Path, shape: str, suffix: str) -> Path:
+    """Return a medium burnt from a workload, made once."""
+    out = work / f"{shape.replace(':', '')}-medium{suffix}"
+    if not out.exists():
+        source = _workload(work, shape.replace(":", ""), shape)
+        words = [*_MEDIAKIT, "burn", str(source), "-p", "STD-GEN-CD", "--capacity", "100GB", "-o", str(out)]
+        subprocess.run([*words, "-q", "--no-proof"], check=True)
+    return out
+
+
+def _validate(medium: Path, work: Path, files: int, *more: str) -> Command:
+    words = (*_MEDIAKIT, "validate", str(medium), "-q", *more)
+    return Command(" ".join(("validate", *more)), words, work, files=files)
+
+
+def validate(work: Path, rounds: int) -> None:
+    """Validate an ISO image (no hashing), beside tools that look at less: the peers read a folder.
+
+    `dciodvfy` judges 500 instances one by one, and no directory; the FileSet loads a DICOMDIR alone.
+    """
+    image = _medium(work, "small20k", ".iso")
+    folder = _medium(work, "small20k", "")
+    few = [str(path) for path in sorted(path for path in folder.rglob("*") if path.is_file())[1:501]]
+    (work / "few.txt").write_text("\n".join(few), encoding="ascii")
+    dciodvfy = ("sh", "-c", f"xargs -n 1 dciodvfy < {work / 'few.txt'} >/dev/null 2>&1; true")
+    load = f"from pydicom.fileset import FileSet; FileSet({str(folder / 'DICOMDIR')!r})"
+    compare(
+        "20,000 of 9 KB in an ISO image",
+        [
+            _validate(image, work, 20_000, "-p", "STD-GEN-CD"),
+            _validate(image, work, 20_000),
+            _validate(folder, work, 20_000, "-p", "STD-GEN-CD"),
+            Command("inspect", (*_MEDIAKIT, "inspect", str(image), "-q"), work, files=20_000),
+            Command("pydicom FileSet (folder)", (sys.executable, "-c", load), work, files=20_000),
+        ],
+        Command("dciodvfy (500 files)", dciodvfy, work, files=500),
+        rounds,
+    )
+    for count in (12_500, 25_000, 50_000):
+        medium = _medium(work, f"series:{count}", ".iso")
+        ours = [_validate(medium, work, count, "-p", "STD-GEN-CD", "--fail-on", "error")]
+        compare(f"series of {count}", ours, None, min(rounds, 3))
 
 
 def growth(work: Path, rounds: int) -> None:

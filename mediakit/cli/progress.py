@@ -22,6 +22,7 @@ _TITLES = {
     "icons": "making icons",
     "write": "writing",
     "proof": "reading back",
+    "compare": "comparing",
 }
 
 
