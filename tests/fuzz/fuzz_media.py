@@ -1,0 +1,121 @@
+"""Coverage-guided fuzzing by hand.
+
+    pip install atheris
+    python -m tests.fuzz.fuzz_media TARGET SEED... -max_total_time=300 -timeout=5
+
+The invariant, for every target: on any bytes the code returns, or raises SourceError when a medium is opened,
+or SourceError or OSError when a file of it is read, within bounded time and memory. Targets: decode, header,
+iso9660, udf, fat, zip, medium. Seeds are files or folders of files; options are those of libFuzzer. It is no
+test: it has no end of its own.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+
+import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+with atheris.instrument_imports(include=["mediakit"]):
+    from mediakit.dicom.header import Scanner
+    from mediakit.errors import SourceError
+    from mediakit.fileset.contents import contents_of
+    from mediakit.fileset.decode import decode
+    from mediakit.formats.base import NodeKind, Tree
+    from mediakit.formats.registry import TREES, open_tree
+    from mediakit.journeys.survey import survey
+    from mediakit.profile.load import load_profile
+    from mediakit.rules.check import RuleSet
+    from mediakit.rules.every import judge_medium
+
+    for _where in TREES.values():
+        import_module(_where.partition(":")[0])
+
+_PLACE = Path(tempfile.mkdtemp(prefix="mediakit-fuzz-")) / "image"
+_READ_BYTES = 1 << 20
+_FILES = 200
+_PROFILE = load_profile("STD-GEN-CD")
+
+
+def _decode(content: bytes) -> None:
+    decoded = decode(content)
+    assert sum(1 for _ in decoded.directory.walk()) <= len(content)
+    for finding in decoded.findings:
+        assert finding.text
+
+
+def _header(content: bytes) -> None:
+    Scanner().read(io.BytesIO(content), len(content), "", "x")
+
+
+def _tree(kind: str) -> Callable[[bytes], None]:
+    def run(content: bytes) -> None:
+        _PLACE.write_bytes(content)
+        module, _, name = TREES[kind].partition(":")
+        try:
+            tree: Tree = getattr(import_module(module), name)(_PLACE)
+        except SourceError:
+            return
+        try:
+            _read(tree)
+        finally:
+            tree.close()
+
+    return run
+
+
+def _read(tree: Tree) -> None:
+    sum(1 for _ in tree.folders())
+    for number, node in enumerate(tree.walk()):
+        if number >= _FILES or node.kind is not NodeKind.FILE:
+            continue
+        assert tree.find(node.path) is not None
+        try:
+            with tree.open(node) as stream:
+                assert len(stream.read(_READ_BYTES)) <= _READ_BYTES
+        except (SourceError, OSError):
+            continue
+
+
+def _medium(content: bytes) -> None:
+    _PLACE.write_bytes(content)
+    try:
+        tree = open_tree(_PLACE)
+    except SourceError:
+        return
+    try:
+        seen = survey(tree, "medium", Scanner())
+    finally:
+        tree.close()
+    contents_of(seen)
+    for _, finding in judge_medium(seen, _PROFILE, frozenset(RuleSet)):
+        assert finding.text
+
+
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    "decode": _decode,
+    "header": _header,
+    **{kind: _tree(kind) for kind in ("iso9660", "udf", "fat", "zip") if kind in TREES},
+    "medium": _medium,
+}
+
+
+def main() -> None:
+    """Fuzz one target."""
+    target, *rest = sys.argv[1:]
+    options = [word for word in rest if word.startswith("-")]
+    corpus = _PLACE.with_name("corpus")
+    corpus.mkdir()
+    for seed in (Path(word) for word in rest if not word.startswith("-")):
+        for path in [seed] if seed.is_file() else (path for path in seed.rglob("*") if path.is_file()):
+            (corpus / f"{len(list(corpus.iterdir())):05}").write_bytes(path.read_bytes())
+    atheris.Setup([sys.argv[0], str(corpus), *options], TARGETS[target])
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
