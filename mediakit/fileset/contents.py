@@ -5,10 +5,18 @@ Pure: a `Survey` in, `Contents` out. Instances are the union of the directory an
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
-from mediakit.fileset.survey import Survey
+from mediakit.dicom import text
+from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
+from mediakit.fileset.disc_kind import disc_kind
+from mediakit.fileset.file_kinds import OtherKind, kind_of
+from mediakit.fileset.record import DirectoryRecord
+from mediakit.fileset.survey import FileFact, FileKind, Link, Survey
 
 
 class Seen(StrEnum):
@@ -17,21 +25,6 @@ class Seen(StrEnum):
     DIRECTORY = "directory"  # a record references it, the file is missing or unreadable
     SCAN = "scan"  # a file that no record references
     BOTH = "both"
-
-
-class OtherKind(StrEnum):
-    """What a file that holds no instance is."""
-
-    DICOMDIR = "dicomdir"
-    EXECUTABLE = "executable"  # programs, libraries, scripts, by content or by name
-    AUTORUN = "autorun"
-    WEB = "web"  # pages, style sheets, pictures for a browser
-    TEXT = "text"
-    DOCUMENT = "document"
-    ARCHIVE = "archive"
-    ENCRYPTED = "encrypted"
-    DAMAGED = "damaged"  # DICOM that is broken, or a file that cannot be read
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +91,236 @@ class Contents:
     others: tuple[OtherFact, ...] = ()
 
 
+_Tags = Mapping[str, tuple[Tag, str]]
+_Reader = Callable[[Tag, str], str]  # tag and VR to a value as text
+
+_PATIENT: Tag = 0x00100020
+_PATIENT_NAME: Tag = 0x00100010
+_STUDY: Tag = 0x0020000D
+_SERIES: Tag = 0x0020000E
+_NUMBER: Tag = 0x00200013
+_OF_PATIENT: _Tags = {
+    "name": (_PATIENT_NAME, "PN"),
+    "birth_date": (0x00100030, "DA"),
+    "sex": (0x00100040, "CS"),
+}
+_OF_STUDY: _Tags = {
+    "date": (0x00080020, "DA"),
+    "description": (0x00081030, "LO"),
+    "accession": (0x00080050, "SH"),
+}
+_OF_SERIES: _Tags = {
+    "modality": (0x00080060, "CS"),
+    "number": (0x00200011, "IS"),
+    "description": (0x0008103E, "LO"),
+}
+_LONGEST_NUMBER = 12  # characters of an Integer String (PS3.5 6.2)
+_NOT_DICOM = "HL7 STRUC DOC"  # the type of a record that may reference a file which is no instance
+
+
 def contents_of(survey: Survey) -> Contents:
-    """Return the contents of a medium, sorted by Patient ID, study date, series and instance number."""
-    return Contents(kind=survey.format)
+    """Return the contents of a medium, sorted by Patient ID, study date, series and instance number.
+
+    Values come from the first file of a patient, study or series that has them, else from the directory.
+    Instances that belong to no patient (hanging protocols, implant templates) stand below one with id "".
+    """
+    listed = {link.reference.sop_instance for link in survey.links}
+    meant = {
+        link.file.path for link in survey.links if link.file is not None and not link.reference.sop_instance
+    }
+    found: set[str] = set()
+    builder = _Builder()
+    for file, instance in survey.instances():
+        found.add(instance.sop_instance)
+        is_listed = instance.sop_instance in listed or file.path in meant
+        builder.add_file(file, instance, Seen.BOTH if is_listed else Seen.SCAN)
+    for link in survey.links:
+        if _is_missing(link, found):
+            builder.add_missing(link)
+            found.add(link.reference.sop_instance)
+        else:
+            builder.complete(link.above)
+    return Contents(kind=disc_kind(survey), patients=builder.patients(), others=_others(survey))
+
+
+def _is_missing(link: Link, found: Container[str]) -> bool:
+    """Return True when no file holds the instance that a record references."""
+    uid = link.reference.sop_instance
+    if uid:
+        return uid not in found
+    return link.record.type != _NOT_DICOM and (link.file is None or link.file.instance is None)
+
+
+@dataclass(slots=True)
+class _Node:
+    """A patient, study or series while it is collected."""
+
+    uid: str
+    values: dict[str, str] = field(default_factory=dict)
+    below: dict[str, _Node] = field(default_factory=dict)
+    instances: list[InstanceFact] = field(default_factory=list)
+
+    def under(self, uid: str) -> _Node:
+        """Return the study or series with this UID, made when it is not there."""
+        node = self.below.get(uid)
+        if node is None:
+            node = self.below[uid] = _Node(uid)
+        return node
+
+    def complete(self, tags: _Tags, read: _Reader) -> None:
+        """Take the values that are not known yet."""
+        for name, (tag, vr) in tags.items():
+            if not self.values.get(name):
+                self.values[name] = read(tag, vr)
+
+
+class _Builder:
+    """Collects instances below patients, studies and series. Files with equal raw keys are told at once."""
+
+    def __init__(self) -> None:
+        self._patients: dict[tuple[str, str], _Node] = {}
+        self._known: dict[tuple[bytes, ...], list[InstanceFact]] = {}
+        self._branches: dict[int, list[InstanceFact]] = {}  # by identity of the records above
+
+    def add_file(self, file: FileFact, instance: Instance, seen: Seen) -> None:
+        """Add the instance that a file holds."""
+        values = instance.header.values
+        patient = values.get(_PATIENT, b"")
+        raw = (
+            patient,
+            b"" if patient else values.get(_PATIENT_NAME, b""),
+            values.get(SPECIFIC_CHARACTER_SET, b""),
+            values.get(_STUDY, b""),
+            values.get(_SERIES, b""),
+        )
+        instances = self._known.get(raw)
+        if instances is None:
+            read = partial(_text, values, raw[2])
+            instances = self._known[raw] = self._series((read, read, read))
+        instances.append(
+            InstanceFact(
+                sop_instance=instance.sop_instance,
+                sop_class=instance.sop_class,
+                transfer_syntax=instance.transfer_syntax,
+                path=file.path,
+                size=file.size,
+                seen=seen,
+                number=instance.header.text(_NUMBER),
+            )
+        )
+
+    def add_missing(self, link: Link) -> None:
+        """Add an instance that only a record tells of; its path is known when the file cannot be read."""
+        file, reference = link.file, link.reference
+        is_there = file is not None and file.kind not in {FileKind.INSTANCE, FileKind.DICOMDIR}
+        number = link.record.key(_NUMBER)
+        self.complete(link.above).append(
+            InstanceFact(
+                sop_instance=reference.sop_instance,
+                sop_class=reference.sop_class,
+                transfer_syntax=reference.transfer_syntax,
+                path=file.path if file is not None and is_there else "",
+                size=file.size if file is not None and is_there else 0,
+                seen=Seen.DIRECTORY,
+                number="" if number is None else number.value.decode("latin-1").strip(" \0"),
+            )
+        )
+
+    def complete(self, above: tuple[DirectoryRecord, ...]) -> list[InstanceFact]:
+        """Take what the records above an instance know and no file did; return the series they name."""
+        instances = self._branches.get(id(above))
+        if instances is None:
+            instances = self._branches[id(above)] = self._series(_readers(above))
+        return instances
+
+    def _series(self, readers: tuple[_Reader, _Reader, _Reader]) -> list[InstanceFact]:
+        of_patient, of_study, of_series = readers
+        identity = of_patient(_PATIENT, "LO")
+        # Nameless is nobody: without Patient ID, those of one name are taken for one patient.
+        key = (identity, "" if identity else of_patient(_PATIENT_NAME, "PN"))
+        patient = self._patients.get(key)
+        if patient is None:
+            patient = self._patients[key] = _Node(identity)
+        study = patient.under(of_study(_STUDY, "UI"))
+        series = study.under(of_series(_SERIES, "UI"))
+        patient.complete(_OF_PATIENT, of_patient)
+        study.complete(_OF_STUDY, of_study)
+        series.complete(_OF_SERIES, of_series)
+        return series.instances
+
+    def patients(self) -> tuple[PatientFact, ...]:
+        """Return what was collected, sorted; nodes without any instance are left out."""
+        found = (_patient(node) for _, node in sorted(self._patients.items()))
+        return tuple(patient for patient in found if patient.studies)
+
+
+def _text(values: Mapping[Tag, bytes], charset: bytes, tag: Tag, vr: str) -> str:
+    raw = values.get(tag)
+    return text.decode(raw.strip(b" \0"), charset, vr).strip(" ") if raw else ""
+
+
+def _readers(above: tuple[DirectoryRecord, ...]) -> tuple[_Reader, _Reader, _Reader]:
+    """Return what reads the keys of the PATIENT, STUDY and SERIES records above an instance.
+
+    A record without Specific Character Set is read in that of the record above it.
+    """
+    readers: dict[str, _Reader] = {}
+    charset = b""
+    for record in above:
+        values = {key.tag: key.value for key in record.keys}
+        charset = values.get(SPECIFIC_CHARACTER_SET) or charset
+        readers.setdefault(record.type, partial(_text, values, charset))
+    nothing = partial(_text, {}, b"")
+    return readers.get("PATIENT", nothing), readers.get("STUDY", nothing), readers.get("SERIES", nothing)
+
+
+def _patient(node: _Node) -> PatientFact:
+    studies = sorted(map(_study, node.below.values()), key=lambda study: (study.date, study.uid))
+    return PatientFact(id=node.uid, studies=tuple(study for study in studies if study.series), **node.values)
+
+
+def _study(node: _Node) -> StudyFact:
+    series = sorted(
+        map(_series, filter(lambda below: below.instances, node.below.values())),
+        key=lambda one: (_order(one.number), one.uid),
+    )
+    return StudyFact(uid=node.uid, series=tuple(series), **node.values)
+
+
+def _series(node: _Node) -> SeriesFact:
+    node.instances.sort(key=lambda one: (_order(one.number), one.sop_instance, one.path))
+    return SeriesFact(uid=node.uid, instances=tuple(node.instances), **node.values)
+
+
+def _order(number: str) -> tuple[int, int, str]:
+    """Return where a number stands: by its value, what is no number behind, nothing last."""
+    if len(number) <= _LONGEST_NUMBER and number.isascii() and number.lstrip("+-").isdecimal():
+        with suppress(ValueError):
+            return (0, int(number), "")
+    return (1 if number else 2, 0, number)
+
+
+def _others(survey: Survey) -> tuple[OtherFact, ...]:
+    referenced = {
+        link.file.path for link in survey.links if link.file is not None and link.reference.sop_instance
+    }
+    found = (
+        OtherFact(path=file.path, size=file.size, kind=_other_kind(file, is_linked=file.path in referenced))
+        for file in survey.files
+        if file.instance is None
+    )
+    return tuple(sorted(found, key=lambda other: other.path))
+
+
+def _other_kind(file: FileFact, *, is_linked: bool) -> OtherKind:
+    if file.kind is FileKind.DICOMDIR:
+        return OtherKind.DICOMDIR
+    if file.kind is FileKind.CLOSED:
+        is_encrypted = file.finding is not None and "encrypted" in file.finding.text
+        return OtherKind.ENCRYPTED if is_encrypted else OtherKind.DAMAGED
+    if file.kind is FileKind.DAMAGED and (file.size or is_linked):
+        return OtherKind.DAMAGED
+    kind = kind_of(file.path, file.head, file.size)
+    if kind is not OtherKind.ENCRYPTED and (is_linked or (kind is OtherKind.UNKNOWN and not file.size)):
+        return OtherKind.DAMAGED
+    return kind

@@ -224,7 +224,7 @@ def key_plan(record_type: str, profile: Profile) -> KeyPlan:
     Specific Character Set and Icon Image Sequence are left to those who write them. Raises ProfileError when
     a profile names an attribute whose VR is not known.
     """
-    wanted: dict[Tag, Wanted] = {spec.tag: _from_standard(spec) for spec in KEYS[record_type]}
+    wanted = {each.tag: each for each in standard_plan(record_type)}
     for rule in profile.keys:
         is_nested = rule.parent is not None  # comes with its sequence, which is copied whole
         if record_type in rule.records and not is_nested and rule.tag not in _BY_OTHERS:
@@ -232,9 +232,12 @@ def key_plan(record_type: str, profile: Profile) -> KeyPlan:
             standard = wanted.get(rule.tag)
             if standard is None or ours.demand > standard.demand:
                 wanted[rule.tag] = ours
-    for tag in _BY_OTHERS:
-        wanted.pop(tag, None)
     return tuple(sorted(wanted.values(), key=lambda each: each.tag))
+
+
+def standard_plan(record_type: str) -> KeyPlan:
+    """Return the keys that records of a current type take by PS3.3 Annex F alone, as `key_plan` does."""
+    return tuple(_from_standard(spec) for spec in KEYS[record_type] if spec.tag not in _BY_OTHERS)
 
 
 def _from_standard(spec: KeySpec) -> Wanted:

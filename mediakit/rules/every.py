@@ -8,10 +8,30 @@ from typing import Final
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding
 from mediakit.profile.model import Profile
-from mediakit.rules import instances
+from mediakit.rules import (
+    completeness,
+    consistency,
+    directory,
+    directory_keys,
+    hygiene,
+    instances,
+    medium,
+    meta,
+    names,
+)
 from mediakit.rules.check import Check, RuleSet
 
-CHECKS: Final[tuple[Check, ...]] = (*instances.CHECKS,)
+CHECKS: Final[tuple[Check, ...]] = (
+    *instances.CHECKS,
+    *medium.CHECKS,
+    *directory.CHECKS,
+    *directory_keys.CHECKS,
+    *consistency.CHECKS,
+    *names.CHECKS,
+    *meta.CHECKS,
+    *hygiene.CHECKS,
+    *completeness.CHECKS,
+)
 
 
 def judge_medium(

@@ -1,0 +1,127 @@
+"""What else is on the medium: programs, autorun, litter, what is encrypted. Nothing here is run or unpacked.
+
+A viewer on a disc is common and allowed; that it starts by itself is not. Source: PS3.10 7.5, 8.1; PS3.15.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from mediakit.fileset.file_kinds import OtherKind, kind_of
+from mediakit.fileset.survey import FileFact, FileKind, Survey
+from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.profile.model import Profile, Security
+from mediakit.rules.check import Check
+
+PROGRAMS = Rule(
+    id="MK-HYG-001",
+    severity=Severity.NOTE,
+    title="there are {count} programs or scripts, the first is {example}",
+    ref="PS3.10 8.1",
+    hint="most are viewers; start none on a computer of the hospital without leave",
+)
+AUTORUN = Rule(
+    id="MK-HYG-002",
+    severity=Severity.WARNING,
+    title="the medium asks to start a program by itself: {what}",
+    ref="PS3.10 8.1",
+    hint="keep autorun switched off; the images are imported without it",
+)
+LITTER = Rule(
+    id="MK-HYG-003",
+    severity=Severity.NOTE,
+    title="there are {count} files that operating systems left behind, the first is {example}",
+    ref="PS3.10 8.1",
+    hint="they hold no images; somebody has opened or copied the medium on a computer",
+)
+ENCRYPTED = Rule(
+    id="MK-HYG-004",
+    severity=Severity.WARNING,
+    title="is encrypted: what it holds cannot be judged",
+    ref="PS3.15 D.1",
+    hint="there may be images in it: ask the sender for the password or another medium",
+)
+ARCHIVES = Rule(
+    id="MK-HYG-005",
+    severity=Severity.NOTE,
+    title="there are {count} archives, the first is {example}: what they hold was not looked at",
+    ref="PS3.10 8.1",
+    hint="when they hold images, unpack them and validate the folder",
+)
+NOT_SECURE = Rule(
+    id="MK-HYG-006",
+    severity=Severity.ERROR,
+    title="{profile} asks for Secure DICOM Files, but {count} files are plain, the first is {example}",
+    ref="PS3.15 D.1",
+    hint="patient data lie open on the medium",
+)
+
+_LITTER = re.compile(
+    r"(?:^|/)(?:\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini|\.Trashes|\.Spotlight-V100|\.fseventsd|"
+    r"System Volume Information|\$RECYCLE\.BIN|__MACOSX|lost\+found|\.directory)(?:/|$)",
+    re.IGNORECASE,
+)
+_STARTS = re.compile(
+    rb"^\s*(?:open|shellexecute|shell\\[^=\s]{1,40}\\command)\s*=\s*(\S[^\r\n]{0,100})", re.I | re.M
+)
+
+
+def check_other_files(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+    """Report programs, litter, archives (one finding each) and every encrypted file."""
+    by_kind: dict[OtherKind, list[str]] = {}
+    litter: list[str] = []
+    for file in survey.files:
+        if file.kind is not FileKind.OTHER:
+            continue
+        if _LITTER.search(file.path):
+            litter.append(file.path)
+            continue
+        by_kind.setdefault(kind_of(file.path, file.head, file.size), []).append(file.path)
+    for rule, paths in (
+        (PROGRAMS, by_kind.get(OtherKind.EXECUTABLE, [])),
+        (ARCHIVES, by_kind.get(OtherKind.ARCHIVE, [])),
+        (LITTER, litter),
+    ):
+        if paths:
+            yield rule.at(Where(path=paths[0]), count=len(paths), example=_shown(paths[0]))
+    for path in by_kind.get(OtherKind.ENCRYPTED, []):
+        yield ENCRYPTED.at(Where(path=path))
+
+
+def check_autorun(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+    """Report what would start by itself when the medium is inserted."""
+    for file in survey.files:
+        if "/" in file.path or not _is_autorun(file):
+            continue
+        found = _STARTS.search(survey.texts.get(file.path, b""))
+        started = "" if found is None else found[1].decode("latin-1").strip()
+        yield AUTORUN.at(Where(path=file.path), what=_shown(started or file.path))
+
+
+def check_security(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
+    """Report plain instances on a medium that a secure profile was named for."""
+    if profile is None or profile.security is not Security.MEDIA:
+        return
+    plain = [file.path for file, _ in survey.instances()]
+    if plain:
+        yield NOT_SECURE.at(
+            Where(path=plain[0]), profile=profile.id, count=len(plain), example=_shown(plain[0])
+        )
+
+
+def _is_autorun(file: FileFact) -> bool:
+    is_other = file.kind in {FileKind.OTHER, FileKind.DAMAGED}
+    return is_other and kind_of(file.path, file.head, file.size) is OtherKind.AUTORUN
+
+
+def _shown(text: str) -> str:
+    return ascii(text)[1:-1]
+
+
+CHECKS: Final = (
+    Check(check_other_files, (PROGRAMS, ARCHIVES, LITTER, ENCRYPTED)),
+    Check(check_autorun, (AUTORUN,)),
+    Check(check_security, (NOT_SECURE,)),
+)

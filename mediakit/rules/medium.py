@@ -1,0 +1,345 @@
+"""The medium: file system, volume and its oddities, by the annex of PS3.12 that the profile's medium has.
+
+A folder has no file system to judge; what was burnt on the disc it came from cannot be told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from mediakit.fileset.survey import Survey
+from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.profile.model import Medium, Profile, Sessions
+from mediakit.rules.check import Check
+from mediakit.volume import FatVolume, IsoVolume, UdfVolume, ZipVolume, file_system
+
+NO_FILE_SYSTEM = Rule(
+    id="MK-MED-001",
+    severity=Severity.NOTE,
+    title="a folder was given: its file system cannot be judged",
+    ref="PS3.12",
+    hint="validate the device or an image of the disc to have the medium judged as well",
+)
+OTHER_FILE_SYSTEM = Rule(
+    id="MK-MED-002",
+    severity=Severity.ERROR,
+    title="the file system is {found}; {medium} has {allowed}",
+    ref="PS3.12",
+    hint="readers of this kind of medium may not find anything on it",
+)
+TRUNCATED = Rule(
+    id="MK-MED-003",
+    severity=Severity.ERROR,
+    title="the volume says that it is larger than the image: its end is missing",
+    ref="PS3.12",
+    hint="the copy was cut short or the disc was not finished: make the copy again",
+)
+TOO_LARGE = Rule(
+    id="MK-MED-004",
+    severity=Severity.WARNING,
+    title="the image has {size} bytes, more than {medium} holds ({capacity})",
+    ref="PS3.12",
+    hint="it cannot have come from one such disc; another profile may be meant",
+)
+OTHER_LABEL = Rule(
+    id="MK-MED-005",
+    severity=Severity.ERROR,
+    title="the volume identifier is {label}, the File-set ID is {file_set_id}",
+    ref="PS3.12 F.2",
+    hint="systems that recognise a disc by its label take it for another; the images are not concerned",
+)
+SYSTEM_ID = Rule(
+    id="MK-MED-006",
+    severity=Severity.WARNING,
+    title="the system identifier of the volume is {found}, it must be blank or CD-RTOS CD-BRIDGE",
+    ref="PS3.12 F.2",
+    hint="some writing programs put their own name there; readers seldom mind",
+)
+FILE_FLAGS = Rule(
+    id="MK-MED-007",
+    severity=Severity.ERROR,
+    title="files have record format or protection flags, which must not be set ({example})",
+    ref="PS3.12 F.2",
+    hint="strict readers refuse such files",
+)
+EXTENDED_ATTRIBUTES = Rule(
+    id="MK-MED-008",
+    severity=Severity.ERROR,
+    title="files have an Extended Attribute Record, whose length must be 0 ({example})",
+    ref="PS3.12 F.2",
+    hint="readers that do not expect it read the wrong bytes",
+)
+NO_VERSION = Rule(
+    id="MK-MED-009",
+    severity=Severity.ERROR,
+    title="names are recorded without the version number 1 ({example})",
+    ref="PS3.12 F.2",
+    hint="strict readers of ISO 9660 do not find such files; most readers do",
+)
+NO_DOT = Rule(
+    id="MK-MED-010",
+    severity=Severity.ERROR,
+    title="names are recorded without the separator dot ({example})",
+    ref="PS3.12 F.2",
+    hint="strict readers of ISO 9660 do not find such files; most readers do",
+)
+HIDDEN = Rule(
+    id="MK-MED-011",
+    severity=Severity.WARNING,
+    title="files are marked as hidden ({example})",
+    ref="PS3.12",
+    hint="people who copy the medium by hand may leave them behind",
+)
+TOO_DEEP = Rule(
+    id="MK-MED-012",
+    severity=Severity.ERROR,
+    title="folders are {depth} levels deep, the root included; {medium} allows {limit}",
+    ref="PS3.12",
+    hint="readers may not enter the deepest folders",
+)
+SESSIONS = Rule(
+    id="MK-MED-013",
+    severity=Severity.WARNING,
+    title="the medium has {count} sessions, and {profile} does not speak of more than one",
+    ref="PS3.11",
+    hint="some readers see the first session only: images of the later ones are missing there",
+)
+MORE_NAMES = Rule(
+    id="MK-MED-014",
+    severity=Severity.NOTE,
+    title="the volume has {what} names as well, which are neither required nor forbidden",
+    ref="PS3.12 F.2",
+    hint="nothing needs to be done when they are the same names",
+)
+UDF_LEVEL = Rule(
+    id="MK-MED-021",
+    severity=Severity.ERROR,
+    title="interchange level and maximum interchange level are {level} and {maximum}, they must be 2",
+    ref="PS3.12",
+    hint="it was written for several volumes or by an odd program; most readers do not mind",
+)
+UDF_PARTITION = Rule(
+    id="MK-MED-022",
+    severity=Severity.ERROR,
+    title="the volume has {what}, which {medium} must not have",
+    ref="PS3.12",
+    hint="drives that write in packets make such volumes; players and older systems cannot read them",
+)
+UDF_TYPES = Rule(
+    id="MK-MED-023",
+    severity=Severity.ERROR,
+    title="there are files of other types than an ordinary file or a link ({example})",
+    ref="PS3.12",
+    hint="they hold no instance that a reader would find",
+)
+UDF_CLOSED = Rule(
+    id="MK-MED-024",
+    severity=Severity.ERROR,
+    title="files cannot be read by everybody ({example})",
+    ref="PS3.12",
+    hint="on systems with user rights some people do not see the images",
+)
+BRIDGE = Rule(
+    id="MK-MED-025",
+    severity=Severity.ERROR,
+    title="there is {other} beside the file system of the medium, and {medium} has none",
+    ref="PS3.12",
+    hint="a reader may take the one for the other and see other files",
+)
+NOT_FIRST = Rule(
+    id="MK-MED-031",
+    severity=Severity.ERROR,
+    title="the File-set is in partition {number}, not in the first",
+    ref="PS3.12",
+    hint="readers look in the first partition only",
+)
+PARTITIONED = Rule(
+    id="MK-MED-032",
+    severity=Severity.ERROR,
+    title="the medium is partitioned, and {medium} is not",
+    ref="PS3.12",
+    hint="readers of such media do not look for a partition table",
+)
+ODD_ZIP_METHOD = Rule(
+    id="MK-MED-041",
+    severity=Severity.WARNING,
+    title="members are compressed by {method}, which few programs unpack",
+    ref="PS3.12 V",
+    hint="pack it again with `deflate`, or `mediakit repair` it to a new ZIP file",
+)
+ZIP_ENCRYPTED = Rule(
+    id="MK-MED-042",
+    severity=Severity.ERROR,
+    title="members are encrypted ({example})",
+    ref="PS3.12 V",
+    hint="nothing can be said of them: unpack the archive with its password and validate the folder",
+)
+ZIP_DOUBLED = Rule(
+    id="MK-MED-043",
+    severity=Severity.ERROR,
+    title="members of one name come more than once ({example})",
+    ref="PS3.12 V",
+    hint="programs disagree which of them counts",
+)
+ZIP_ROOTED = Rule(
+    id="MK-MED-044",
+    severity=Severity.ERROR,
+    title="names of members lead out of the archive ({example})",
+    ref="PS3.12 V",
+    hint="the archive may be an attack: unpack it with `mediakit extract` only",
+)
+
+_CD_I = "CD-RTOS CD-BRIDGE"
+_METHODS = frozenset({"stored", "deflated"})
+_WITHOUT_VAT = frozenset({"dvd-ram", "bd"})
+_UNPARTITIONED = frozenset({"mod-130-4.1", "mod-90-2.3"})
+_MAY_HAVE_SESSIONS = frozenset(
+    {Sessions.FINALIZE_OR_MULTISESSION, Sessions.FINALIZE_OR_MULTISESSION_OR_PACKET, Sessions.REWRITABLE}
+)
+
+
+def check_file_system(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
+    """Report a file system that the medium of the profile does not have, and an image that is cut off."""
+    if survey.format in {"folder", "file"}:
+        yield NO_FILE_SYSTEM.at()
+        return
+    volume = survey.volume
+    if volume is None or profile is None:
+        return
+    medium = profile.medium
+    found = file_system(volume)
+    if medium.file_systems and found not in medium.file_systems:
+        allowed = " or ".join(medium.file_systems)
+        yield OTHER_FILE_SYSTEM.at(found=found, medium=medium.title, allowed=allowed, ref=medium.annex)
+    if not isinstance(volume, ZipVolume) and volume.is_truncated:
+        yield TRUNCATED.at()
+    capacity = max(medium.capacities.values(), default=0)
+    if capacity and survey.size_bytes > capacity:
+        yield TOO_LARGE.at(size=survey.size_bytes, medium=medium.title, capacity=capacity, ref=medium.annex)
+    if volume.depth > medium.max_depth:
+        yield TOO_DEEP.at(depth=volume.depth, medium=medium.title, limit=medium.max_depth, ref=medium.annex)
+
+
+def check_iso(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
+    """Report what PS3.12 Annex F (CD-R) and Annex P (DVD) do not allow of an ISO 9660 volume."""
+    volume = survey.volume
+    if not isinstance(volume, IsoVolume) or profile is None:
+        return
+    ref = profile.medium.annex
+    yield from _iso_label(survey, volume, profile.medium)
+    if volume.system_id not in {"", _CD_I} and profile.medium.id == "cd-r":
+        yield SYSTEM_ID.at(found=ascii(volume.system_id)[1:-1])
+    for rule, paths in (
+        (FILE_FLAGS, volume.flagged),
+        (EXTENDED_ATTRIBUTES, volume.attributed),
+        (NO_VERSION, volume.unversioned),
+        (NO_DOT, volume.undotted),
+        (HIDDEN, volume.hidden),
+    ):
+        if paths:
+            yield _example(rule, paths, ref)
+    if volume.sessions > 1 and profile.sessions not in _MAY_HAVE_SESSIONS:
+        yield SESSIONS.at(count=volume.sessions, profile=profile.id, ref=profile.source)
+    others = [
+        name
+        for name, is_there in (("Joliet", volume.has_joliet), ("Rock Ridge", volume.has_rock_ridge))
+        if is_there
+    ]
+    if others:
+        yield MORE_NAMES.at(what=" and ".join(others), ref=ref)
+
+
+def check_udf(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
+    """Report what PS3.12 Annexes J (DVD-RAM), P (DVD) and X (BD) do not allow of a UDF volume."""
+    volume = survey.volume
+    if not isinstance(volume, UdfVolume) or profile is None:
+        return
+    medium, ref = profile.medium, profile.medium.annex
+    if {volume.interchange_level, volume.maximum_level} - {2}:
+        yield UDF_LEVEL.at(level=volume.interchange_level, maximum=volume.maximum_level, ref=ref)
+    if medium.id in _WITHOUT_VAT:
+        for what, is_there in (
+            ("a Virtual Allocation Table", volume.has_virtual),
+            ("a sparing table", volume.has_sparing),
+        ):
+            if is_there:
+                yield UDF_PARTITION.at(what=what, medium=medium.title, ref=ref)
+    if medium.id == "bd" and volume.has_iso:
+        yield BRIDGE.at(other="an ISO 9660 volume", medium=medium.title, ref=ref)
+    for rule, paths in (
+        (UDF_TYPES, volume.odd_types),
+        (HIDDEN, volume.hidden),
+        (UDF_CLOSED, volume.closed_to_others),
+    ):
+        if paths:
+            yield _example(rule, paths, ref)
+
+
+def check_fat(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
+    """Report what PS3.12 Annexes A, R, S, T and U do not allow of a FAT volume."""
+    volume = survey.volume
+    if not isinstance(volume, FatVolume) or profile is None:
+        return
+    medium, ref = profile.medium, profile.medium.annex
+    if volume.partition and medium.id in _UNPARTITIONED:
+        yield PARTITIONED.at(medium=medium.title, ref=ref)
+    elif volume.partition > 1:
+        yield NOT_FIRST.at(number=volume.partition, ref=ref)
+    if volume.hidden:
+        yield _example(HIDDEN, volume.hidden, ref)
+
+
+def check_zip(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+    """Report what makes a ZIP archive unfit for interchange (PS3.12 Annex V)."""
+    volume = survey.volume
+    if not isinstance(volume, ZipVolume):
+        return
+    for method in volume.methods:
+        if method not in _METHODS:
+            yield ODD_ZIP_METHOD.at(method=method)
+    for rule, paths in (
+        (ZIP_ENCRYPTED, volume.encrypted),
+        (ZIP_DOUBLED, volume.doubled),
+        (ZIP_ROOTED, volume.rooted),
+    ):
+        if paths:
+            yield _example(rule, paths, rule.ref)
+
+
+def _iso_label(survey: Survey, volume: IsoVolume, medium: Medium) -> Iterator[Finding]:
+    directory = survey.directory
+    if directory is None or not medium.volume_id_is_file_set_id:
+        return
+    if volume.volume_id.rstrip(" ") != directory.file_set_id.strip(" "):
+        label, file_set_id = (
+            ascii(text)[1:-1] or "empty"
+            for text in (volume.volume_id.rstrip(" "), directory.file_set_id.strip(" "))
+        )
+        yield OTHER_LABEL.at(label=label, file_set_id=file_set_id)
+
+
+def _example(rule: Rule, paths: tuple[str, ...], ref: str) -> Finding:
+    return rule.at(Where(path=paths[0]), example=ascii(paths[0])[1:-1], ref=ref)
+
+
+CHECKS: Final = (
+    Check(check_file_system, (NO_FILE_SYSTEM, OTHER_FILE_SYSTEM, TRUNCATED, TOO_LARGE, TOO_DEEP)),
+    Check(
+        check_iso,
+        (
+            OTHER_LABEL,
+            SYSTEM_ID,
+            FILE_FLAGS,
+            EXTENDED_ATTRIBUTES,
+            NO_VERSION,
+            NO_DOT,
+            HIDDEN,
+            SESSIONS,
+            MORE_NAMES,
+        ),
+    ),
+    Check(check_udf, (UDF_LEVEL, UDF_PARTITION, BRIDGE, UDF_TYPES, UDF_CLOSED)),
+    Check(check_fat, (PARTITIONED, NOT_FIRST)),
+    Check(check_zip, (ODD_ZIP_METHOD, ZIP_ENCRYPTED, ZIP_DOUBLED, ZIP_ROOTED)),
+)
