@@ -13,11 +13,14 @@ from mediakit.rules import (
     consistency,
     directory,
     directory_keys,
+    drg,
     hygiene,
     instances,
     medium,
     meta,
     names,
+    pdi,
+    pdi_web,
 )
 from mediakit.rules.check import Check, RuleSet
 
@@ -31,6 +34,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     *meta.CHECKS,
     *hygiene.CHECKS,
     *completeness.CHECKS,
+    *pdi.CHECKS,
+    *pdi_web.CHECKS,
+    *drg.CHECKS,
 )
 
 
