@@ -20,7 +20,7 @@ from mediakit.events import Listener
 from mediakit.formats import moment
 from mediakit.formats.atomic import check_room, new_file, write_all
 from mediakit.formats.base import Entry, Order, Receipt
-from mediakit.formats.iso_read import FIRST_DESCRIPTOR, SECTOR, read_volume, records
+from mediakit.formats.iso_records import FIRST_DESCRIPTOR, SECTOR, read_volume, records
 from mediakit.formats.legal import check_paths
 from mediakit.formats.pour import Pourer
 from mediakit.formats.window import Memory

@@ -1,111 +1,80 @@
 """Reading ISO 9660 images: our own bounded reader, so that a written image is not judged by its writer.
 
-Reads the primary volume of the first session: the names of ECMA-119, not those of Rock Ridge or Joliet.
-Never trusts a length, never follows an extent twice, never leaves the image.
+pycdlib, which writes ours, raises on many images that drives still read (damaged, truncated, foreign), and
+gives no word of what is odd about them. The names of ECMA-119 are the paths, since PS3.12 F.2 speaks of
+them; those of Joliet and Rock Ridge are kept beside them. Of several sessions the last one counts.
 """
 
 from __future__ import annotations
 
-import struct
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind, TreeFacts
-from mediakit.formats.window import Extent, Image, Readable, holds, stream_of
+from mediakit.formats.iso_names import RockRidge, RockRidgeReader, rock_ridge
+from mediakit.formats.iso_records import (
+    ASSOCIATED,
+    HIDDEN,
+    MULTI_EXTENT,
+    PROTECTED,
+    RECORD_FORMAT,
+    Descriptor,
+    IsoRecord,
+    Session,
+    last_session,
+    moved,
+    read_session,
+    records,
+)
+from mediakit.formats.window import Extent, Image, holds, stream_of
+from mediakit.volume import MAX_EXAMPLES, IsoVolume
 
-SECTOR = 2048
-FIRST_DESCRIPTOR = 16
-_MAX_DESCRIPTORS = 64
-_MAX_FOLDER_BYTES = 64 * 1024 * 1024
-_MAX_DEPTH = 64  # Level 1 has 8; deeper trees come from disregard or malice
-_DIRECTORY, _MULTI_EXTENT = 0x02, 0x80
-
-
-@dataclass(frozen=True, slots=True)
-class IsoRecord:
-    """One directory record as it stands. `at` is the byte of the image at which it begins."""
-
-    path: str
-    at: int
-    block: int
-    size: int
-    flags: int
-    is_self: bool  # "." or ".."
-
-    @property
-    def is_directory(self) -> bool:
-        """Return True for folders."""
-        return bool(self.flags & _DIRECTORY)
-
-
-@dataclass(frozen=True, slots=True)
-class IsoVolume:
-    """What the primary volume descriptor says. `block_size` is in bytes, `root` has the path ""."""
-
-    label: str
-    block_size: int
-    blocks: int
-    root: IsoRecord
-
-
-def read_volume(image: Readable) -> IsoVolume | None:
-    """Return the primary volume, or None when there is none. Source: ECMA-119 8.4."""
-    for sector in range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + _MAX_DESCRIPTORS):
-        found = image.read(sector * SECTOR, SECTOR)
-        if len(found) < SECTOR or found[1:6] != b"CD001" or found[0] == 255:
-            return None
-        if found[0] == 1:
-            return _volume(found, sector * SECTOR)
-    return None
-
-
-def records(image: Readable, volume: IsoVolume, notes: list[str]) -> Iterator[IsoRecord]:
-    """Yield the record of everything below the root, "." and ".." included, folder by folder.
-
-    What cannot be followed is skipped and said in `notes`. Source: ECMA-119 9.1.
-    """
-    seen = {volume.root.block}
-    todo = [(volume.root, 0)]
-    while todo:
-        folder, depth = todo.pop()
-        for record in _folder(image, volume, folder, notes):
-            yield record
-            if record.is_self or not record.is_directory:
-                continue
-            if record.block in seen or depth >= _MAX_DEPTH:
-                notes.append(f"folder {record.path!a} leads in a circle or too deep and was not entered")
-                continue
-            seen.add(record.block)
-            todo.append((record, depth + 1))
+_LEVEL_1 = re.compile(rb"[A-Z0-9_]{0,8}(?:\.[A-Z0-9_]{0,3})?(?:;1)?")
+_LEVEL_1_FOLDER = re.compile(rb"[A-Z0-9_]{1,8}")
+_LEVEL_2 = re.compile(rb"[A-Z0-9_]{0,30}(?:\.[A-Z0-9_]{0,30})?(?:;[0-9]{1,5})?")
+_LEVEL_2_FOLDER = re.compile(rb"[A-Z0-9_]{1,31}")
+_MOST_CHARACTERS = 31  # of name and extension, the dot aside 30
+_MOST_LEVELS = 8
+_MOST_WAY = 256  # folders above a file by Rock Ridge
 
 
 class IsoTree:
-    """An ISO 9660 image as a `Tree`. Names lose ";1" and a dot at the end, and nothing else."""
+    """An ISO 9660 image as a `Tree`. Names lose their version and a dot at the end, and nothing else."""
 
     def __init__(self, path: Path) -> None:
         """Open the image and read its folders. Raises SourceError."""
         self._image = Image(path)
         try:
-            volume = read_volume(self._image)
-            if volume is None:
+            first = read_session(self._image, 0)
+            if first is None:
                 raise SourceError("is not an ISO 9660 image", where=str(path))
-            notes: list[str] = []
-            self._extents: dict[str, tuple[Extent, ...]] = {}
-            self._folders: list[str] = []
-            self._nodes = self._index(volume, notes)
+            session, count = last_session(self._image, first)
+            session = moved(self._image, session)
+            index = _Index(self._image, session)
         except BaseException:
             self._image.close()
             raise
+        self._extents = index.extents
+        self._nodes = {node.path: node for node in index.files}
+        self._broken = index.broken
+        self._folders = index.folders
+        volume = replace(index.volume(session), sessions=count)
         self.facts = TreeFacts(
-            format="iso9660", label=volume.label, size_bytes=self._image.size, notes=tuple(notes)
+            format="iso9660",
+            label=session.primary.label,
+            size_bytes=self._image.size,
+            notes=tuple(index.notes),
+            volume=volume,
         )
 
     def walk(self) -> Iterator[Node]:
-        """Yield the files in the order of their extents, then what cannot be read."""
-        return iter(self._nodes)
+        """Yield the files in the order of their extents, then links and what cannot be read."""
+        yield from self._nodes.values()
+        yield from self._broken
 
     def folders(self) -> Iterator[str]:
         """Yield every folder below the root."""
@@ -120,80 +89,215 @@ class IsoTree:
 
     def find(self, path: str) -> Node | None:
         """Return the file of exactly this path, or None."""
-        extents = self._extents.get(path)
-        return None if extents is None else Node(path, sum(size for _, size in extents))
+        return self._nodes.get(path)
 
     def close(self) -> None:
         """Close the image."""
         self._image.close()
 
-    def _index(self, volume: IsoVolume, notes: list[str]) -> tuple[Node, ...]:
-        broken: list[Node] = []
+
+@dataclass(slots=True)
+class _Folder:
+    """A folder on the way: its name by Rock Ridge, and the block of the folder that it stands in."""
+
+    parent: int
+    path: str
+    name: str
+
+
+@dataclass(slots=True)
+class _Examples:
+    """Paths with something odd about them, the first of each kind, and the lowest level kept to."""
+
+    unversioned: list[str] = field(default_factory=list)
+    undotted: list[str] = field(default_factory=list)
+    flagged: list[str] = field(default_factory=list)
+    attributed: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+    level: int = 1
+    depth: int = 1
+
+    def note(self, record: IsoRecord) -> None:
+        """Take a record into account."""
+        name, path = record.name, record.path
+        if record.is_directory:
+            self.depth = max(self.depth, path.count("/") + 2)
+            self._keep_to(_level(name, _LEVEL_1_FOLDER, _LEVEL_2_FOLDER))
+            return
+        self._keep_to(_level(name, _LEVEL_1, _LEVEL_2))
+        if not name.endswith(b";1"):
+            _add(self.unversioned, path)
+        if b"." not in name:
+            _add(self.undotted, path)
+        if record.flags & (RECORD_FORMAT | PROTECTED):
+            _add(self.flagged, path)
+        if record.flags & HIDDEN:
+            _add(self.hidden, path)
+        if record.attributes:
+            _add(self.attributed, path)
+
+    def _keep_to(self, level: int) -> None:
+        if self.level and (level == 0 or level > self.level):
+            self.level = level
+
+
+class _Index:
+    """All that stands in the folders of a session."""
+
+    def __init__(self, image: Image, session: Session) -> None:
+        self.notes: list[str] = []
+        self.extents: dict[str, tuple[Extent, ...]] = {}
+        self.folders: list[str] = []
+        self.broken: list[Node] = []
+        self._image = image
+        self._examples = _Examples()
+        self._names: dict[str, tuple[int, str]] = {}  # path: folder, name by Rock Ridge
+        self._tree: dict[int, _Folder] = {session.primary.root.block: _Folder(-1, "", "")}
+        self._reader: RockRidgeReader | None = None
+        self._read_primary(session.primary)
+        also: dict[str, tuple[str, ...]] = {}
+        if self._reader is not None:
+            also = self._rock_ridge_names()
+        if session.joliet is not None:
+            self._read_joliet(session.joliet, also)
+        whole = sorted(self.extents.items(), key=lambda item: item[1][0][0])
+        self.files = [
+            Node(path, sum(size for _, size in extents), also=also.get(path, ())) for path, extents in whole
+        ]
+
+    def volume(self, session: Session) -> IsoVolume:
+        """Return what is to be said of the volume."""
+        found, primary = self._examples, session.primary
+        level = found.level if found.depth <= _MOST_LEVELS and not primary.is_joliet else 0
+        if level and any(len(extents) > 1 for extents in self.extents.values()):
+            level = 3
+        return IsoVolume(
+            volume_id=primary.label,
+            system_id=primary.system,
+            level=level,
+            block_size=primary.block_size,
+            depth=found.depth,
+            has_joliet=session.joliet is not None or primary.is_joliet,
+            has_rock_ridge=self._reader is not None,
+            has_udf=session.has_udf,
+            is_truncated=(primary.blocks - primary.first_block) * primary.block_size > self._image.size,
+            unversioned=tuple(found.unversioned),
+            undotted=tuple(found.undotted),
+            flagged=tuple(found.flagged),
+            attributed=tuple(found.attributed),
+            hidden=tuple(found.hidden),
+        )
+
+    # -- the names of ECMA-119
+
+    def _read_primary(self, volume: Descriptor) -> None:
         pending: list[Extent] = []
-        for record in records(self._image, volume, notes):
-            if record.is_directory and not record.is_self:
-                self._folders.append(record.path)
+        for record in records(self._image, volume, self.notes):
+            if record.is_self:
+                if self._reader is None and record.name == b"\0" and record.folder == volume.root.block:
+                    self._reader = rock_ridge(self._image, volume, record)
+                continue
+            said = None if self._reader is None else self._reader.read(record)
+            self._examples.note(record)
+            if record.is_directory:
+                self._note_folder(record, said)
+                continue
+            if said is not None and said.relocated is not None:
+                self._tree[said.relocated] = _Folder(record.folder, record.path, said.name)
+                continue
+            start = (record.block - volume.first_block) * volume.block_size
+            pending.append((start, record.size))
+            if not record.flags & MULTI_EXTENT:
+                self._settle(record, tuple(pending), said)
+                pending = []
+
+    def _note_folder(self, record: IsoRecord, said: RockRidge | None) -> None:
+        self.folders.append(record.path)
+        if said is not None and not said.is_moved_away:
+            self._tree.setdefault(record.block, _Folder(record.folder, record.path, said.name))
+
+    def _settle(self, record: IsoRecord, extents: tuple[Extent, ...], said: RockRidge | None) -> None:
+        path, size = record.path, sum(size for _, size in extents)
+        if said is not None:
+            if said.is_link:
+                self.broken.append(Node(path, 0, NodeKind.LINK))
+                return
+            self._names.setdefault(path, (record.folder, said.name))
+        why = ""
+        if record.flags & ASSOCIATED:
+            why = "it is an associated file: only what belongs to another file"
+        elif record.gap:
+            why = "it is interleaved"
+        elif path in self.extents:
+            why = "a second file of this name"
+        elif not holds(self._image, [extent for extent in extents if extent[1]]):
+            why = "it lies outside the image"
+        if why:
+            self.broken.append(Node(path, size, NodeKind.UNREADABLE, why))
+        else:
+            self.extents[path] = extents
+
+    # -- other names
+
+    def _rock_ridge_names(self) -> dict[str, tuple[str, ...]]:
+        folders: dict[int, str | None] = {}
+        names: dict[str, tuple[str, ...]] = {}
+        for path, (folder, name) in self._names.items():
+            above = self._folder_name(folder, folders)
+            if above is None or not name:
+                continue
+            other = f"{above}/{name}" if above else name
+            if other != path:
+                names[path] = (other,)
+        return names
+
+    def _folder_name(self, block: int, known: dict[int, str | None]) -> str | None:
+        """Return the path of a folder by Rock Ridge; None when a name on the way is not known."""
+        way: list[int] = []
+        at = block
+        while at not in known and at in self._tree and len(way) <= _MOST_WAY:
+            known[at] = None  # until it is known: a circle ends here
+            way.append(at)
+            if self._tree[at].parent == -1:
+                break
+            at = self._tree[at].parent
+        above = "" if way and self._tree[way[-1]].parent == -1 else known.get(at)
+        for one in reversed(way):
+            folder = self._tree[one]
+            if folder.parent != -1:
+                joined = f"{above}/{folder.name}" if above else folder.name
+                above = joined if above is not None and folder.name else None
+            known[one] = above
+        return known.get(block)
+
+    def _read_joliet(self, volume: Descriptor, also: dict[str, tuple[str, ...]]) -> None:
+        """Find the Joliet name of every file by where its bytes lie; add files that only Joliet has."""
+        by_start = {extents[0]: path for path, extents in self.extents.items() if extents[0][1]}
+        pending: list[Extent] = []
+        for record in records(self._image, volume, []):
             if record.is_self or record.is_directory:
                 continue
-            pending.append((record.block * volume.block_size, record.size))
-            if record.flags & _MULTI_EXTENT:
+            pending.append(((record.block - volume.first_block) * volume.block_size, record.size))
+            if record.flags & MULTI_EXTENT:
                 continue
             extents, pending = tuple(pending), []
-            why = self._fault(record.path, extents)
-            if why:
-                size = sum(size for _, size in extents)
-                broken.append(Node(record.path, size, NodeKind.UNREADABLE, why))
-            else:
-                self._extents[record.path] = extents
-        whole = sorted(self._extents.items(), key=lambda item: item[1][0][0])
-        files = (Node(path, sum(size for _, size in extents)) for path, extents in whole)
-        return (*files, *broken)
-
-    def _fault(self, path: str, extents: tuple[Extent, ...]) -> str:
-        if path in self._extents:
-            return "a second file of this name"
-        filled = [extent for extent in extents if extent[1]]
-        return "" if holds(self._image, filled) else "it lies outside the image"
+            if not extents[0][1]:
+                continue  # an empty file lies nowhere
+            path = by_start.get(extents[0])
+            if path is None:
+                if record.path not in self.extents and holds(self._image, extents):
+                    self.extents[record.path] = extents
+            elif record.path != path and record.path not in also.get(path, ()):
+                also[path] = (*also.get(path, ()), record.path)
 
 
-def _volume(found: bytes, at: int) -> IsoVolume:
-    block_size = struct.unpack_from("<H", found, 128)[0]
-    if block_size not in {512, 1024, 2048}:
-        raise SourceError("the volume descriptor is damaged", why=f"blocks of {block_size} bytes")
-    block, size = struct.unpack_from("<I4xI", found, 158)
-    return IsoVolume(
-        label=found[40:72].decode("latin-1").rstrip(" \0"),
-        block_size=block_size,
-        blocks=struct.unpack_from("<I", found, 80)[0],
-        root=IsoRecord("", at + 156, block, size, _DIRECTORY, is_self=False),
-    )
+def _level(name: bytes, one: re.Pattern[bytes], two: re.Pattern[bytes]) -> int:
+    if one.fullmatch(name):
+        return 1
+    plain = name.partition(b";")[0].replace(b".", b"", 1)
+    return 2 if two.fullmatch(name) and len(plain) <= _MOST_CHARACTERS else 0
 
 
-def _folder(image: Readable, volume: IsoVolume, folder: IsoRecord, notes: list[str]) -> Iterator[IsoRecord]:
-    start = folder.block * volume.block_size
-    if folder.size > _MAX_FOLDER_BYTES or not holds(image, [(start, folder.size)]):
-        notes.append(f"folder {folder.path!a} lies outside the image or is too large and was not entered")
-        return
-    found = image.read(start, folder.size)
-    prefix = f"{folder.path}/" if folder.path else ""
-    at = 0
-    while at < len(found):
-        length = found[at]
-        if not length:  # a record does not cross a sector: the rest of this one is empty
-            at += SECTOR - at % SECTOR
-            continue
-        name_size = found[at + 32] if at + 33 <= len(found) else 255
-        if length < 33 + name_size or at + length > len(found):
-            notes.append(f"folder {folder.path!a} is damaged at byte {at}; its other files were not read")
-            return
-        block, size = struct.unpack_from("<I4xI", found, at + 2)
-        name = found[at + 33 : at + 33 + name_size]
-        is_self = name in {b"\0", b"\1"}
-        block += found[at + 1]  # the extended attribute record comes before the data
-        yield IsoRecord(prefix + _name(name), start + at, block, size, found[at + 25], is_self)
-        at += length
-
-
-def _name(stored: bytes) -> str:
-    text = stored.decode("utf-8", "surrogateescape").replace("/", "\\")
-    return text.removesuffix(";1").removesuffix(".")
+def _add(examples: list[str], path: str) -> None:
+    if len(examples) < MAX_EXAMPLES:
+        examples.append(path)

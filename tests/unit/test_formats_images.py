@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from mediakit.errors import DoesNotFit, SourceError
 from mediakit.formats.base import NodeKind
-from mediakit.formats.iso_read import IsoTree, read_volume, records
+from mediakit.formats.iso_read import IsoTree
+from mediakit.formats.iso_records import read_volume, records
 from mediakit.formats.registry import open_tree
 from mediakit.formats.udf_read import UdfTree
 from mediakit.formats.udf_tags import decode_name, dstring, encode_name, tag_of, undstring

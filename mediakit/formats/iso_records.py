@@ -1,0 +1,280 @@
+"""The structures of ISO 9660: volume descriptors and directory records, bounded, from bytes to values.
+
+Never trusts a length, never enters a folder twice, never leaves the image. Source: ECMA-119.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from mediakit.errors import SourceError
+from mediakit.formats.window import Readable, holds
+
+SECTOR = 2048
+FIRST_DESCRIPTOR = 16
+_MAX_DESCRIPTORS = 64
+_MAX_FOLDER_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 64  # Level 1 has 8; deeper trees come from disregard or malice
+_DIRECTORY, MULTI_EXTENT = 0x02, 0x80
+HIDDEN, ASSOCIATED, RECORD_FORMAT, PROTECTED = 0x01, 0x04, 0x08, 0x10
+_PRIMARY, _SUPPLEMENTARY, _TERMINATOR = 1, 2, 255
+_UCS_2 = (b"%/@", b"%/C", b"%/E")
+_LOOK_FOR_ROOT = 512  # sectors of an image of one later session that its root may lie in
+_CHUNK = 512 * SECTOR
+
+
+class IsoRecord(NamedTuple):
+    """One directory record as it stands. `at` is the byte of the image at which it begins.
+
+    `name` is the identifier as recorded; `block` is where the data begin, behind `attributes` blocks of an
+    Extended Attribute Record; `gap` is not 0 for interleaved files.
+    """
+
+    path: str
+    at: int
+    block: int
+    size: int
+    flags: int
+    is_self: bool  # "." or ".."
+    name: bytes = b""
+    folder: int = 0  # block of the folder that it stands in
+    attributes: int = 0
+    gap: int = 0
+    system_use: bytes = b""
+
+    @property
+    def is_directory(self) -> bool:
+        """Return True for folders."""
+        return bool(self.flags & _DIRECTORY)
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """What a volume descriptor says. `block_size` is in bytes, `blocks` is the size of the volume.
+
+    `root` has the path "". `is_joliet`: its names are UCS-2. `first_block` is the block that the first byte
+    of the image stands for: not 0 in an image of a later session alone.
+    """
+
+    label: str
+    system: str
+    block_size: int
+    blocks: int
+    root: IsoRecord
+    is_joliet: bool = False
+    first_block: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One set of volume descriptors, and the sector at which its session begins."""
+
+    primary: Descriptor
+    joliet: Descriptor | None = None
+    has_udf: bool = False
+    begins: int = 0
+
+
+def read_volume(image: Readable) -> Descriptor | None:
+    """Return the primary volume of the first session, or None when there is none. Source: ECMA-119 8.4."""
+    session = read_session(image, 0)
+    return None if session is None else session.primary
+
+
+def read_session(image: Readable, begins: int) -> Session | None:
+    """Return the volumes that are described behind the 16 sectors of a session; None when there is none.
+
+    When the primary descriptor is damaged, the one of Joliet stands in for it.
+    """
+    primary: Descriptor | None = None
+    joliet: Descriptor | None = None
+    fault: SourceError | None = None
+    has_udf = False
+    for sector in range(begins + FIRST_DESCRIPTOR, begins + FIRST_DESCRIPTOR + _MAX_DESCRIPTORS):
+        found = image.read(sector * SECTOR, SECTOR)
+        name = found[1:6]
+        has_udf |= name in {b"NSR02", b"NSR03"}
+        if len(found) < SECTOR or name not in {b"CD001", b"BEA01", b"NSR02", b"NSR03", b"TEA01", b"BOOT2"}:
+            break
+        if name != b"CD001":
+            continue
+        try:
+            if found[0] == _PRIMARY and primary is None:
+                primary = _descriptor(found, sector * SECTOR)
+            elif found[0] == _SUPPLEMENTARY and found[88:91] in _UCS_2 and joliet is None:
+                joliet = _descriptor(found, sector * SECTOR, is_joliet=True)
+        except SourceError as exc:
+            fault = exc
+    if primary is None and joliet is None:
+        if fault is not None:
+            raise fault
+        return None
+    return Session(primary or joliet or _never(), joliet if primary else None, has_udf, begins)
+
+
+def last_session(image: Readable, first: Session) -> tuple[Session, int]:
+    """Return the last session of an image, and how many there are.
+
+    Later sessions begin behind the volume of the one before; only there is looked for them. Their blocks are
+    counted from the beginning of the disc (PS3.12 F.2, ECMA-119).
+    """
+    last, count = first, 1
+    while True:
+        behind = max(
+            last.primary.blocks * last.primary.block_size, (last.begins + FIRST_DESCRIPTOR + 1) * SECTOR
+        )
+        found = _next_session(image, behind)
+        if found is None:
+            return last, count
+        last, count = found, count + 1
+
+
+def moved(image: Readable, session: Session) -> Session:
+    """Return the session with its true place, when the image holds it alone and not what came before it.
+
+    Then blocks are counted from the beginning of a disc that is not here: the root folder shows by how many.
+    """
+    root = session.primary.root
+    if _is_root(image, root.block * session.primary.block_size, root.block):
+        return session
+    for sector in range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + _LOOK_FOR_ROOT):
+        if sector < root.block and _is_root(image, sector * SECTOR, root.block):
+            first = root.block - sector
+            joliet = session.joliet
+            return replace(
+                session,
+                primary=replace(session.primary, first_block=first),
+                joliet=None if joliet is None else replace(joliet, first_block=first),
+            )
+    return session
+
+
+def records(image: Readable, volume: Descriptor, notes: list[str]) -> Iterator[IsoRecord]:
+    """Yield the record of everything below the root, "." and ".." included, folder by folder.
+
+    What cannot be followed is skipped and said in `notes`. Source: ECMA-119 9.1.
+    """
+    seen = {volume.root.block}
+    todo = [(volume.root, 0)]
+    while todo:
+        folder, depth = todo.pop()
+        for record in _folder(image, volume, folder, notes):
+            yield record
+            if record.is_self or not record.is_directory:
+                continue
+            if record.block in seen or depth >= MAX_DEPTH:
+                notes.append(f"folder {record.path!a} leads in a circle or too deep and was not entered")
+                continue
+            seen.add(record.block)
+            todo.append((record, depth + 1))
+
+
+def shown_name(stored: bytes, *, is_joliet: bool = False) -> str:
+    """Return a recorded name as a path component: without version, and without a dot at the end."""
+    encoding = ("utf-16-be", "replace") if is_joliet else ("utf-8", "surrogateescape")
+    text = stored.decode(*encoding)
+    name, semicolon, version = text.replace("/", "\\").rpartition(";")
+    if not semicolon or not version.isdigit():
+        name = text.replace("/", "\\")
+    return name.removesuffix(".") or name
+
+
+def _next_session(image: Readable, behind: int) -> Session | None:
+    at = -(-behind // SECTOR) * SECTOR
+    while at < image.size:
+        chunk = image.read(at, _CHUNK + SECTOR)
+        offset = chunk.find(b"\1CD001\1")
+        while offset >= 0:
+            begins = (at + offset) // SECTOR - FIRST_DESCRIPTOR
+            if (at + offset) % SECTOR == 0 and begins >= 0:
+                session = _sound_session(image, begins)
+                if session is not None:
+                    return session
+            offset = chunk.find(b"\1CD001\1", offset + 1)
+        at += _CHUNK
+    return None
+
+
+def _sound_session(image: Readable, begins: int) -> Session | None:
+    """Return the session when its root folder is where it says: not an image that lies inside the image."""
+    try:
+        session = read_session(image, begins)
+    except SourceError:
+        return None
+    if session is None:
+        return None
+    root = session.primary.root
+    return session if _is_root(image, root.block * session.primary.block_size, root.block) else None
+
+
+def _is_root(image: Readable, at: int, block: int) -> bool:
+    found = image.read(at, 34)
+    return (
+        len(found) == 34
+        and found[0] >= 34
+        and found[32:34] == b"\1\0"
+        and found[2:6] == struct.pack("<I", block)
+    )
+
+
+def _descriptor(found: bytes, at: int, *, is_joliet: bool = False) -> Descriptor:
+    block_size = struct.unpack_from("<H", found, 128)[0]
+    if block_size not in {512, 1024, 2048}:
+        raise SourceError("the volume descriptor is damaged", why=f"blocks of {block_size} bytes")
+    block, size = struct.unpack_from("<I4xI", found, 158)
+    encoding = "utf-16-be" if is_joliet else "latin-1"
+    return Descriptor(
+        label=found[40:72].decode(encoding, "replace").rstrip(" \0"),
+        system=found[8:40].decode(encoding, "replace").rstrip(" \0"),
+        block_size=block_size,
+        blocks=struct.unpack_from("<I", found, 80)[0],
+        root=IsoRecord("", at + 156, block + found[157], size, _DIRECTORY, is_self=False),
+        is_joliet=is_joliet,
+    )
+
+
+def _never() -> Descriptor:
+    raise AssertionError("a session has a descriptor")
+
+
+def _folder(image: Readable, volume: Descriptor, folder: IsoRecord, notes: list[str]) -> Iterator[IsoRecord]:
+    start = (folder.block - volume.first_block) * volume.block_size
+    if folder.size > _MAX_FOLDER_BYTES or not holds(image, [(start, folder.size)]):
+        notes.append(f"folder {folder.path!a} lies outside the image or is too large and was not entered")
+        return
+    found = image.read(start, folder.size)
+    prefix = f"{folder.path}/" if folder.path else ""
+    unpack = struct.Struct("<I4xI4x7xBBB").unpack_from
+    at, end = 0, len(found)
+    while at < end:
+        length = found[at]
+        if not length:  # a record does not cross a sector: the rest of this one is empty
+            at += SECTOR - at % SECTOR
+            continue
+        name_size = found[at + 32] if at + 33 <= end else 255
+        if length < 33 + name_size or at + length > end or not name_size:
+            notes.append(f"folder {folder.path!a} is damaged at byte {at}; its other files were not read")
+            return
+        block, size, flags, unit, gap = unpack(found, at + 2)
+        name = found[at + 33 : at + 33 + name_size]
+        is_self = name in {b"\0", b"\1"}
+        use = found[at + 33 + name_size + (name_size + 1) % 2 : at + length]
+        attributes = found[at + 1]
+        path = prefix + shown_name(name, is_joliet=volume.is_joliet and not is_self)
+        yield IsoRecord(
+            path,
+            start + at,
+            block + attributes,
+            size,
+            flags,
+            is_self,
+            name,
+            folder.block,
+            attributes,
+            unit | gap,
+            use,
+        )
+        at += length
