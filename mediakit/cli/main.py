@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mediakit import __version__
-from mediakit.cli import burn, diff, extract, profiles, repair
+from mediakit.cli import burn, diff, extract, profiles, repair, validate
 
 # A scan keeps hundreds of thousands of values that form no circles. Looking for some every 700 allocations,
 # as Python does, takes a sixth of its time.
@@ -24,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("burn")(burn.burn)
+app.command("validate")(validate.validate)
 app.command("extract")(extract.extract)
 app.command("diff")(diff.diff)
 app.command("repair")(repair.repair)

@@ -64,7 +64,8 @@ def finding_doc(finding: Finding) -> FindingDoc:
     )
 
 
-def _fate_doc(fate: Fate) -> FateDoc:
+def fate_doc(fate: Fate) -> FateDoc:
+    """Return a fate as the JSON document shows it."""
     return FateDoc(
         source=fate.source,
         state=fate.state.value,
@@ -85,7 +86,7 @@ def report_doc(result: Result) -> ReportDoc:
         counts={state.value: count for state, count in sorted(result.counts().items())},
         figures=dict(result.figures),
         findings=[finding_doc(finding) for finding in result.report.findings],
-        files=[_fate_doc(fate) for fate in result.fates],
+        files=[fate_doc(fate) for fate in result.fates],
     )
 
 

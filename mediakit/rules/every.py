@@ -48,3 +48,11 @@ def judge_medium(
         if check.rule_set in rule_sets:
             for finding in check.find(survey, profile):
                 yield check.rule_set, finding
+
+
+_OWNERS: Final = {rule.id: check.rule_set for check in CHECKS for rule in check.rules}
+
+
+def rule_set_of(rule_id: str) -> RuleSet:
+    """Return the rule set that a rule belongs to; rules of readers and of the judge are of the standard."""
+    return _OWNERS.get(rule_id, RuleSet.PS3)

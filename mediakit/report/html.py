@@ -1,0 +1,231 @@
+"""A validation as one HTML file that needs nothing else: for the clerk who has the disc in hand.
+
+No script, no picture, nothing from a network, and whatever stands on the medium is text here, never markup.
+Patients are counted, not named: such a file is sent around.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from html import escape
+
+from mediakit import __version__
+from mediakit.fileset.file_kinds import OtherKind
+from mediakit.findings import Finding, Severity
+from mediakit.outcome import Outcome, State
+from mediakit.report.html_style import STYLE
+from mediakit.report.text import shown_name, size_text
+from mediakit.report.validation import by_rule, counts_of
+from mediakit.rules.validation import Validation, Verdict
+
+_PLACES_SHOWN = 10
+_PLACES_LISTED = 200
+_MODALITIES = 12
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_WORDS = {Severity.ERROR: "fault", Severity.WARNING: "warning", Severity.NOTE: "note"}
+_STATES = {
+    State.VALID: "sound",
+    State.FAULTY: "with a fault, but readable",
+    State.UNREADABLE: "cannot be read",
+    State.NOT_DICOM: "not DICOM (viewer, read-me and the like)",
+}
+_OTHERS = {
+    OtherKind.EXECUTABLE: "programs",
+    OtherKind.AUTORUN: "autorun files",
+    OtherKind.WEB: "web pages and pictures",
+    OtherKind.TEXT: "texts",
+    OtherKind.DOCUMENT: "documents",
+    OtherKind.ARCHIVE: "archives",
+    OtherKind.ENCRYPTED: "encrypted files",
+    OtherKind.DAMAGED: "damaged files",
+    OtherKind.UNKNOWN: "other files",
+}
+
+
+def validation_html(validation: Validation, made_at: str = "") -> str:
+    """Return the page. `made_at` is the time to print on it, as text."""
+    title = f"{_headline(validation)}: {_name(validation)}"
+    parts = [
+        "<!doctype html>",
+        '<html lang="en">',
+        "<head>",
+        '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{_text(title)}</title>",
+        f"<style>{STYLE}</style>",
+        "</head>",
+        "<body>",
+        "<main>",
+        f"<h1>Validation of {_text(_name(validation))}</h1>",
+        *_verdicts(validation),
+        *_next_step(validation),
+        *_contents(validation),
+        *_findings(validation),
+        *_files(validation),
+        "</main>",
+        *_footer(validation, made_at),
+        "</body>",
+        "</html>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _name(validation: Validation) -> str:
+    source = str(validation.result.figures.get("source", "")).rstrip("/\\")
+    return source.replace("\\", "/").rpartition("/")[2] or source
+
+
+def _headline(validation: Validation) -> str:
+    return "conforms" if all(verdict.holds for verdict in validation.verdicts) else "does not conform"
+
+
+def _verdicts(validation: Validation) -> Iterator[str]:
+    for verdict in validation.verdicts:
+        kind = "good" if verdict.holds else "bad"
+        sign = "\u2714" if verdict.holds else "\u2716"
+        yield f'<div class="verdict {kind}">'
+        yield f"<strong>{sign} This medium {_text(verdict.sentence)}.</strong>"
+        yield f"<p>{_text(_counts(verdict))}</p>"
+        yield "</div>"
+
+
+def _counts(verdict: Verdict) -> str:
+    parts = [
+        f"{count:,} {_WORDS[severity]}{'' if count == 1 else 's'}"
+        for severity, count in verdict.counts.items()
+        if count
+    ]
+    return ", ".join(parts) if parts else "Nothing was found to object to."
+
+
+def _next_step(validation: Validation) -> Iterator[str]:
+    figures = validation.result.figures
+    states = Counter(fate.state for fate in validation.result.fates)
+    missing = int(figures.get("missing", 0))
+    broken = states[State.UNREADABLE]
+    if validation.result.outcome is Outcome.SOURCE:
+        step = "There is no DICOM image on it that can be read. Ask the sender for another copy."
+    elif missing or broken:
+        lost = [f"{missing:,} images are missing"] if missing else []
+        lost += [f"{broken:,} files cannot be read"] if broken else []
+        step = f"{' and '.join(lost)}. Import what is there, and ask the sender for another copy."
+    elif all(verdict.holds for verdict in validation.verdicts):
+        step = "It can be imported."
+    else:
+        step = "All images can be read. If your system refuses the medium, repair it and import the result."
+    yield f'<p class="next"><b>What to do:</b> {_text(step)}</p>'
+
+
+def _contents(validation: Validation) -> Iterator[str]:
+    figures, contents = validation.result.figures, validation.contents
+    patients, studies, series, instances = counts_of(contents)
+    modalities = Counter(
+        one.modality or "?"
+        for patient in contents.patients
+        for study in patient.studies
+        for one in study.series
+    )
+    dates = sorted(
+        study.date for patient in contents.patients for study in patient.studies if study.date.isdigit()
+    )
+    rows = [
+        ("Kind of medium", contents.kind),
+        ("Label", str(figures.get("label", "")) or "none"),
+        ("Size", size_text(int(figures.get("size_bytes", 0)))),
+        ("Patients", f"{patients:,}"),
+        ("Studies", f"{studies:,}{_between(dates)}"),
+        ("Series", f"{series:,}"),
+        ("Images and documents", f"{instances:,}"),
+        ("Modalities", ", ".join(f"{name} ({count})" for name, count in modalities.most_common(_MODALITIES))),
+    ]
+    others = Counter(other.kind for other in contents.others)
+    beside = ", ".join(f"{others[kind]:,} {word}" for kind, word in _OTHERS.items() if others[kind])
+    if beside:
+        rows.append(("Also on it", beside))
+    yield "<h2>What is on it</h2>"
+    yield "<dl>"
+    yield from (f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in rows if value)
+    yield "</dl>"
+
+
+def _between(dates: list[str]) -> str:
+    if not dates or len(dates[0]) != 8 or len(dates[-1]) != 8:
+        return ""
+    first, last = (f"{date[:4]}-{date[4:6]}-{date[6:]}" for date in (dates[0], dates[-1]))
+    return f", {first}" if first == last else f", {first} to {last}"
+
+
+def _findings(validation: Validation) -> Iterator[str]:
+    groups = by_rule(validation.result.report.findings)
+    if not groups:
+        return
+    yield "<h2>What was found</h2>"
+    for group in groups:
+        yield from _group(group)
+
+
+def _group(group: list[Finding]) -> Iterator[str]:
+    first = group[0]
+    rule, severity = first.rule, first.severity
+    count = f" ({len(group):,} times)" if len(group) > 1 else ""
+    yield '<section class="rule">'
+    yield f'<span class="mark {severity.value}">{_WORDS[severity]}</span>'
+    yield f"<h3>{_text(_upper(first.text))}{count}</h3>"
+    if rule.hint:
+        yield f'<p class="hint">{_text(_upper(rule.hint))}.</p>'
+    yield f'<p class="clause"><span class="id">{_text(rule.id)}</span>, {_text(first.ref)}</p>'
+    places = [_place(finding, is_first=finding is first) for finding in group[:_PLACES_LISTED]]
+    places = [place for place in places if place]
+    if places:
+        yield f'<ul class="places">{"".join(places[:_PLACES_SHOWN])}</ul>'
+    if len(places) > _PLACES_SHOWN:
+        yield f"<details><summary>{len(places) - _PLACES_SHOWN:,} more</summary>"
+        yield f'<ul class="places">{"".join(places[_PLACES_SHOWN:])}</ul></details>'
+    if len(group) > _PLACES_LISTED:
+        yield f"<p>{len(group) - _PLACES_LISTED:,} more are in the JSON report.</p>"
+    yield "</section>"
+
+
+def _place(finding: Finding, *, is_first: bool) -> str:
+    where = shown_name(str(finding.where))
+    text = "" if is_first else finding.text
+    if not where and not text:
+        return ""
+    return f"<li>{_text(': '.join(part for part in (where, text) if part))}</li>"
+
+
+def _files(validation: Validation) -> Iterator[str]:
+    states = Counter(fate.state for fate in validation.result.fates)
+    yield "<h2>All files</h2>"
+    yield '<table><thead><tr><th scope="col">Files</th><th scope="col" class="number">Number</th></tr></thead>'
+    yield "<tbody>"
+    for state, count in sorted(states.items(), key=lambda item: -item[1]):
+        yield f'<tr><td>{_text(_STATES.get(state, state.value))}</td><td class="number">{count:,}</td></tr>'
+    yield "</tbody></table>"
+
+
+def _footer(validation: Validation, made_at: str) -> Iterator[str]:
+    figures = validation.result.figures
+    how = f"Judged by {validation.profile_id or 'no profile'}"
+    if figures.get("profile_source"):
+        how += f" ({figures['profile_source']})"
+    if validation.profile_id and not validation.is_chosen:
+        how += ", the best fitting profile, as none was named"
+    yield "<footer>"
+    yield f"<p>{_text(how)}; rule sets {_text(str(figures.get('rules', '')))}.</p>"
+    if validation.unconfirmed:
+        yield f"<p>Unconfirmed in this profile: {_text('; '.join(validation.unconfirmed))}.</p>"
+    when = f", {made_at}" if made_at else ""
+    yield f"<p>mediakit {_text(__version__)}{_text(when)}. Nothing on the medium was run or changed.</p>"
+    yield "</footer>"
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _text(text: str) -> str:
+    """Return text that is only text in HTML: what cannot be printed, or turns its direction, as an escape."""
+    return escape(shown_name(text))

@@ -1,0 +1,147 @@
+"""A validation as text for a terminal, and as one JSON document (schema "mediakit/validation/1")."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+import msgspec
+
+from mediakit.fileset.contents import Contents
+from mediakit.findings import Finding, Severity
+from mediakit.outcome import State
+from mediakit.report.json import FateDoc, FindingDoc, fate_doc, finding_doc
+from mediakit.report.text import shown_name, size_text
+from mediakit.rules.validation import Validation, Verdict
+
+_WORDS = {Severity.ERROR: "fault", Severity.WARNING: "warning", Severity.NOTE: "note"}
+
+
+class VerdictDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict of one rule set: `sentence` reads "conforms to STD-GEN-CD"."""
+
+    rules: str
+    claim: str
+    conforms: bool
+    sentence: str
+    errors: int
+    warnings: int
+    notes: int
+
+
+class ValidationDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole answer on one medium. Patients are counted, not named."""
+
+    source: str
+    outcome: str
+    exit_code: int
+    profile: str
+    profile_was_named: bool
+    also_fits: list[str]
+    unconfirmed: list[str]
+    verdicts: list[VerdictDoc]
+    counts: dict[str, int]
+    figures: dict[str, str | int | float]
+    findings: list[FindingDoc]
+    files: list[FateDoc]
+    schema: Literal["mediakit/validation/1"] = "mediakit/validation/1"
+
+
+def validation_doc(validation: Validation) -> ValidationDoc:
+    """Return a validation as the value that is written as JSON."""
+    result = validation.result
+    patients, studies, series, _ = counts_of(validation.contents)
+    return ValidationDoc(
+        source=result.report.subject,
+        outcome=result.outcome.word,
+        exit_code=int(result.outcome),
+        profile=validation.profile_id,
+        profile_was_named=validation.is_chosen,
+        also_fits=list(validation.also_fits),
+        unconfirmed=list(validation.unconfirmed),
+        verdicts=[_verdict_doc(verdict) for verdict in validation.verdicts],
+        counts={state.value: count for state, count in sorted(result.counts().items())},
+        figures={**result.figures, "patients": patients, "studies": studies, "series": series},
+        findings=[finding_doc(finding) for finding in result.report.findings],
+        files=[fate_doc(fate) for fate in result.fates],
+    )
+
+
+def validation_text(validation: Validation, *, everything: bool = False) -> str:
+    """Return what was judged, what is on the medium, and the verdicts, for a terminal."""
+    figures = validation.result.figures
+    lines = [shown_name(f"{figures.get('source', '')}  {figures.get('kind', '')}")]
+    lines.append(f"  {contents_line(validation)}")
+    lines += [f"  {count:<6} {state.value}" for state, count in _states(validation)]
+    for verdict in validation.verdicts:
+        lines.append(f"{verdict.sentence}{_counted(verdict)}")
+    if validation.profile_id and not validation.is_chosen:
+        lines.append(f"  {validation.profile_id} is the best fitting profile; `-p` names another")
+        if validation.also_fits and everything:
+            lines.append(f"  its instances also fit {', '.join(validation.also_fits)}")
+    if validation.unconfirmed:
+        lines.append(f"  unconfirmed in this profile: {'; '.join(validation.unconfirmed)}")
+    lines.append(f"outcome: {validation.result.outcome.word} (exit code {int(validation.result.outcome)})")
+    return "\n".join(lines) + "\n"
+
+
+def contents_line(validation: Validation) -> str:
+    """Return how much is on the medium: counts and size, no names."""
+    patients, studies, series, instances = counts_of(validation.contents)
+    figures = validation.result.figures
+    parts = [
+        _many(patients, "patient", "patients"),
+        _many(studies, "study", "studies"),
+        _many(series, "series", "series"),
+        _many(instances, "instance", "instances"),
+        size_text(int(figures.get("size_bytes", 0))),
+    ]
+    for key, word in (("missing", "missing"), ("unreferenced", "not in the directory")):
+        if count := int(figures.get(key, 0)):
+            parts.append(f"{count} {word}")
+    return ", ".join(parts)
+
+
+def counts_of(contents: Contents) -> tuple[int, int, int, int]:
+    """Return how many patients, studies, series and instances there are."""
+    studies = [study for patient in contents.patients for study in patient.studies]
+    series = [one for study in studies for one in study.series]
+    return len(contents.patients), len(studies), len(series), sum(len(one.instances) for one in series)
+
+
+def by_rule(findings: tuple[Finding, ...]) -> list[list[Finding]]:
+    """Return the findings grouped by rule, the worst and most frequent rules first."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.rule.id, []).append(finding)
+    return sorted(groups.values(), key=lambda group: (-group[0].severity.rank, -len(group), group[0].rule.id))
+
+
+def _states(validation: Validation) -> list[tuple[State, int]]:
+    counted = Counter(fate.state for fate in validation.result.fates)
+    return [(state, counted[state]) for state in State if counted[state]]
+
+
+def _counted(verdict: Verdict) -> str:
+    parts = [
+        _many(count, _WORDS[severity], f"{_WORDS[severity]}s")
+        for severity, count in verdict.counts.items()
+        if count
+    ]
+    return f": {', '.join(parts)}" if parts else ""
+
+
+def _many(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _verdict_doc(verdict: Verdict) -> VerdictDoc:
+    return VerdictDoc(
+        rules=verdict.rule_set.value,
+        claim=verdict.claim,
+        conforms=verdict.holds,
+        sentence=verdict.sentence,
+        errors=verdict.counts.get(Severity.ERROR, 0),
+        warnings=verdict.counts.get(Severity.WARNING, 0),
+        notes=verdict.counts.get(Severity.NOTE, 0),
+    )
