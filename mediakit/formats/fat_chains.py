@@ -91,15 +91,15 @@ class Chains:
     def _follow(self, copy: int, first: int, count: int, owner: int, to_end: bool) -> Chain:
         table, walked = self._tables[copy], self._walked[copy]
         runs: list[Run] = []
-        at, left, other, fault = first, count, 0, ""
+        at, left, fault = first, count, ""
         if not self._boot.clusters > first - 2 >= 0:
             return Chain(fault=f"its first cluster {first} is not one of the volume")
         while left and not fault:
-            length, after = table.run(at, left)
-            other = walked.take(at, length, owner)
-            if other:
-                shared = "leads in a ring" if other == owner else "shares clusters with another file"
-                return Chain(tuple(runs), f"its chain of clusters {shared}", other if other != owner else 0)
+            room = walked.room(at, left)
+            if not room:
+                return _shared(tuple(runs), walked.owner(at), owner)
+            length, after = table.run(at, room)
+            walked.take(Run(at, length), owner)
             runs.append(Run(at, length))
             left -= length
             fault = self._fault(after, left, to_end)
@@ -172,32 +172,47 @@ class _Owners:
     """Whose each cluster is, kept only for the pages that chains lead to."""
 
     def __init__(self) -> None:
-        self._pages: dict[int, array[int]] = {}
+        self._marks: dict[int, bytearray] = {}  # 1 for each cluster that has an owner: quick to search
+        self._owners: dict[int, array[int]] = {}
 
-    def take(self, first: int, count: int, owner: int) -> int:
-        """Note the owner of clusters that lie in one page; return who has one of them already, or 0."""
-        number, start = divmod(first, _PAGE)
-        page = self._page(number)
-        taken = page[start : start + count]
-        if any(taken):
-            return next(one for one in taken if one)
-        page[start : start + count] = array("I", [owner]) * count
-        return 0
+    def owner(self, at: int) -> int:
+        """Return the owner of a cluster, or 0."""
+        number, place = divmod(at, _PAGE)
+        return self._owners[number][place] if number in self._owners else 0
+
+    def room(self, at: int, most: int) -> int:
+        """Return how many clusters from `at` on have no owner, `most` and a page at the most."""
+        number, start = divmod(at, _PAGE)
+        stop = min(start + most, _PAGE)
+        marks = self._marks.get(number)
+        taken = -1 if marks is None else marks.find(1, start, stop)
+        return (stop if taken < 0 else taken) - start
+
+    def take(self, run: Run, owner: int) -> None:
+        """Note the owner of clusters that lie in one page."""
+        number, start = divmod(run.first, _PAGE)
+        if number not in self._marks:
+            self._marks[number] = bytearray(_PAGE)
+            self._owners[number] = array("I", bytes(4 * _PAGE))
+        self._marks[number][start : start + run.count] = b"\1" * run.count
+        self._owners[number][start : start + run.count] = array("I", [owner]) * run.count
 
     def take_all(self, runs: tuple[Run, ...], owner: int) -> bool:
         """Note the owner of all these clusters unless one is another's; return whether it was done."""
-        places = [(self._page(run.first // _PAGE), run.first % _PAGE, run.count) for run in runs]
-        if any(one not in {0, owner} for page, start, count in places for one in page[start : start + count]):
-            return False
-        for page, start, count in places:
-            page[start : start + count] = array("I", [owner]) * count
+        for run in runs:
+            if self.room(run.first, run.count) < run.count and any(
+                self.owner(at) not in {0, owner} for at in range(run.first, run.first + run.count)
+            ):
+                return False
+        for run in runs:
+            self.take(run, owner)
         return True
 
-    def _page(self, number: int) -> array[int]:
-        page = self._pages.get(number)
-        if page is None:
-            page = self._pages[number] = array("I", bytes(4 * _PAGE))
-        return page
+
+def _shared(runs: tuple[Run, ...], other: int, owner: int) -> Chain:
+    if other == owner:
+        return Chain(runs, "its chain of clusters leads in a ring")
+    return Chain(runs, "its chain of clusters shares clusters with another file", other)
 
 
 def _unpacked(raw: bytes, bits: int) -> array[int]:

@@ -86,7 +86,7 @@ def locate(image: Readable, where: str) -> Place:
     if boot := read_boot(image, 0):
         return Place(boot=boot)
     if name := _foreign(image, 0):
-        raise SourceError(f"is an {name} volume, not FAT", where=where, hint=_TAKES_FAT)
+        raise SourceError(f"is {name}, not FAT", where=where, hint=_TAKES_FAT)
     found = partitions(image)
     for one in found:
         if one.is_data and (boot := read_boot(image, one.at)):
