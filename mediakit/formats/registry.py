@@ -125,7 +125,7 @@ def _ends_as_zip(image: Readable) -> bool:
         return False
     directory_bytes = int.from_bytes(tail[at + 12 : at + 16], "little")
     start = image.size - size + at - directory_bytes
-    return start >= 0 and image.read(start, 4) in {b"PK\1\2", _ZIP_END}
+    return start >= 0 and image.read(start, 4) == b"PK\1\2"
 
 
 def _kind_of(path: Path) -> str:
