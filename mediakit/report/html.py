@@ -199,7 +199,8 @@ def _place(finding: Finding, *, is_first: bool) -> str:
 def _files(validation: Validation) -> Iterator[str]:
     states = Counter(fate.state for fate in validation.result.fates)
     yield "<h2>All files</h2>"
-    yield '<table><thead><tr><th scope="col">Files</th><th scope="col" class="number">Number</th></tr></thead>'
+    yield '<table><thead><tr><th scope="col">Files</th>'
+    yield '<th scope="col" class="number">Number</th></tr></thead>'
     yield "<tbody>"
     for state, count in sorted(states.items(), key=lambda item: -item[1]):
         yield f'<tr><td>{_text(_STATES.get(state, state.value))}</td><td class="number">{count:,}</td></tr>'
