@@ -49,8 +49,10 @@ class Image:
         return os.preadv(self._fd, [view], offset)
 
     def close(self) -> None:
-        """Close the file; streams given out end with it."""
-        os.close(self._fd)
+        """Close the file; streams given out end with it, also when its number is given to another file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
 
 
 class Memory:
