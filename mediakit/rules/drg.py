@@ -1,31 +1,39 @@
 """The German catalogue of 2006 for patient CDs (DRG, OFFIS): what of it a program can tell.
 
-Not told: labels, private elements of the instances (the header scan does not look at them), and whether a
-viewer starts without installation, says that a machine is unsuitable, and shows everything.
+Judged: the CD, private elements and forbidden types of directory records, their uniqueness, autostart, and
+the pages. Joliet, Rock Ridge, several sessions, several application profiles and another name of the web
+folder are allowed. Only excerpts of the catalogue are at hand, so where they leave room a rule is a warning.
+Not told: the label; private elements of the instances (the header scan does not keep them); whether pages
+are of use without JavaScript; whether a viewer starts without installation and rights, says that a machine is
+unsuitable, and shows everything; whether a disc was appended to after a search for viruses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from mediakit.dicom.dictionary import is_private
+from mediakit.fileset.decode_records import MULTI_REFERENCED, RETIRED_TYPE
 from mediakit.fileset.file_kinds import OtherKind, kind_of
 from mediakit.fileset.record import DirectoryRecord
 from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, tag_text
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check, RuleSet
-from mediakit.rules.web_page import read_page, target_of
-from mediakit.volume import IsoVolume
+from mediakit.rules.pdi import LARGEST_CD, is_autorun
+from mediakit.rules.pdi_directory import FORBIDDEN_TYPES, repeated
+from mediakit.rules.pdi_web import pages_of
+from mediakit.rules.web_page import Page, target_of
+from mediakit.volume import IsoVolume, file_system
 
 _REF = "DRG requirements for patient CDs, 2006"
 NOT_A_CD = Rule(
     id="MK-DRG-001",
     severity=Severity.ERROR,
-    title="this is no CD with ISO 9660",
+    title="this is no CD with ISO 9660: {found}",
     ref=_REF,
-    hint="the catalogue knows CDs only; a folder or stick cannot meet it",
+    hint="the catalogue knows CDs only; the images may be sound all the same",
 )
 AUTORUN = Rule(
     id="MK-DRG-002",
@@ -37,18 +45,18 @@ AUTORUN = Rule(
 PRIVATE_KEY = Rule(
     id="MK-DRG-003",
     severity=Severity.ERROR,
-    title="directory records have private elements, the first is {tag}",
+    title="{count} directory records have private elements, the first is {tag}",
     ref=_REF,
     hint="readers ignore them; the maker of the medium should leave them out",
 )
 DOUBLED = Rule(
     id="MK-DRG-004",
     severity=Severity.ERROR,
-    title="there are {count} records of type {type} for one identifier",
+    title="{count} records repeat the {key} of another {type} record",
     ref=_REF,
-    hint="a patient, study, series or instance must have one record",
+    hint="a patient, study, series or instance must have one record: readers may show it twice or in part",
 )
-INDIRECT = Rule(
+FORBIDDEN = Rule(
     id="MK-DRG-005",
     severity=Severity.ERROR,
     title="there are records of type {type}, which the catalogue forbids",
@@ -57,103 +65,148 @@ INDIRECT = Rule(
 )
 LINK_CASE = Rule(
     id="MK-DRG-006",
-    severity=Severity.ERROR,
-    title="the link {link} is not in lower case",
+    severity=Severity.WARNING,
+    title="links of {count} pages are not in lower case, the first is {link}",
     ref=_REF,
-    hint="on some systems the page behind it is not found",
+    hint="some systems do not find the page behind it; IHE PDI asks for the case of the file name",
 )
 STYLES = Rule(
     id="MK-DRG-007",
     severity=Severity.ERROR,
-    title="the page uses style sheets, which the catalogue forbids",
+    title="{count} pages use style sheets, which the catalogue forbids",
     ref=_REF,
-    hint="old browsers show it garbled",
+    hint="old browsers show them garbled",
 )
 SCRIPTS = Rule(
     id="MK-DRG-008",
     severity=Severity.NOTE,
-    title="the page has scripts: it must be of use without them too",
+    title="{count} pages have JavaScript: they must be of use without it too, which was not judged",
     ref=_REF,
-    hint="whether it is cannot be told by a program",
+    hint="open them in a browser with scripts switched off",
 )
 NO_VIEWER_LINK = Rule(
     id="MK-DRG-009",
-    severity=Severity.ERROR,
-    title="there are programs on the medium, and INDEX.HTM links to none of them",
+    severity=Severity.WARNING,
+    title="there are {count} programs on the medium, and INDEX.HTM links to none of them",
     ref=_REF,
-    hint="people do not find the viewer",
+    hint="when one of them is a viewer, people do not find it",
+)
+UNKNOWN_MEDIUM = Rule(
+    id="MK-DRG-010",
+    severity=Severity.NOTE,
+    title="a folder was given: whether it is that of a CD cannot be told",
+    ref=_REF,
+    hint="validate the device or an image of the disc to have the medium judged as well",
+)
+OTHER_SCRIPTS = Rule(
+    id="MK-DRG-011",
+    severity=Severity.ERROR,
+    title="{count} pages have scripts in {language}; the catalogue allows JavaScript only",
+    ref=_REF,
+    hint="most browsers do not run them: what they show is missing there",
 )
 
-_FORBIDDEN = frozenset({"MRDR", "PRIVATE"})
-_IDENTITY = {"PATIENT": 0x00100020, "STUDY": 0x0020000D, "SERIES": 0x0020000E}
+_MRDR = "MRDR"
+_JAVASCRIPT = frozenset(
+    {
+        "",
+        "application/ecmascript",
+        "application/javascript",
+        "application/json",
+        "application/x-javascript",
+        "javascript",
+        "module",
+        "text/ecmascript",
+        "text/javascript",
+    }
+)
 
 
 def check_medium(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     """Report another medium than a CD, and autorun."""
-    if not isinstance(survey.volume, IsoVolume):
-        yield NOT_A_CD.at()
+    if survey.volume is None:
+        yield UNKNOWN_MEDIUM.at()
+    elif not isinstance(survey.volume, IsoVolume):
+        yield NOT_A_CD.at(found=file_system(survey.volume))
+    elif survey.size_bytes > LARGEST_CD:
+        yield NOT_A_CD.at(found=f"{survey.size_bytes} bytes are more than a CD holds")
     for file in survey.files:
-        if "/" not in file.path and file.path.upper().startswith("AUTORUN"):
+        if "/" not in file.path and is_autorun(file):
             yield AUTORUN.at(Where(path=file.path))
 
 
 def check_records(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
-    """Report private elements, doubled records and forbidden types."""
+    """Report private elements, doubled records and forbidden types of records."""
     if survey.decoded is None or survey.dicomdir is None:
         return
     path = survey.dicomdir.path
-    seen: dict[tuple[str, bytes | str], list[DirectoryRecord]] = {}
-    types: set[str] = set()
-    private = False
-    for record in survey.decoded.directory.walk():
-        where = Where(path=path, record=record.seen_at)
-        if record.type in _FORBIDDEN and record.type not in types:
-            types.add(record.type)
-            yield INDIRECT.at(where, type=record.type)
-        own = next((key.tag for key in record.keys if is_private(key.tag)), None)
-        if own is not None and not private:
-            private = True
-            yield PRIVATE_KEY.at(where, tag=tag_text(own))
-        tag = _IDENTITY.get(record.type)
-        key = None if tag is None else record.key(tag)
-        if key is not None:
-            seen.setdefault((record.type, key.value.strip(b" \0")), []).append(record)
-        elif record.reference is not None and record.reference.sop_instance:
-            seen.setdefault(("leaf", record.reference.sop_instance), []).append(record)
-    for (type_, _), records in seen.items():
-        if len(records) > 1:
-            where = Where(path=path, record=records[1].seen_at)
-            yield DOUBLED.at(where, count=len(records), type=type_)
+    directory = survey.decoded.directory
+    first_of: dict[str, DirectoryRecord] = {}
+    private: list[DirectoryRecord] = []
+    for record in directory.walk():
+        if record.type in FORBIDDEN_TYPES:
+            first_of.setdefault(record.type, record)
+        if any(is_private(key.tag) for key in record.keys):
+            private.append(record)
+    for type_, record in first_of.items():
+        yield FORBIDDEN.at(Where(path=path, record=record.seen_at), type=type_)
+    if any(map(_is_of_mrdr, survey.decoded.findings)):
+        yield FORBIDDEN.at(Where(path=path), type=_MRDR)
+    if private:
+        tag = next(key.tag for key in private[0].keys if is_private(key.tag))
+        where = Where(path=path, record=private[0].seen_at, tag=tag)
+        yield PRIVATE_KEY.at(where, count=len(private), tag=tag_text(tag))
+    for one in repeated(directory):
+        where = Where(path=path, record=one.first.seen_at)
+        yield DOUBLED.at(where, count=one.times, key=one.key, type=one.type)
 
 
 def check_pages(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
-    """Report links in upper case, style sheets and scripts, and a viewer that no page links to."""
+    """Report links in upper case, style sheets and scripts, and programs that INDEX.HTM does not link to."""
+    pages = pages_of(survey.texts)
+    odd = {path: link for path, page in pages.items() for link in page.local if link != link.lower()}
+    if odd:
+        path = next(iter(odd))
+        yield LINK_CASE.at(Where(path=path), count=len(odd), link=ascii(odd[path][:200])[1:-1])
+    styled = [path for path, page in pages.items() if page.has_style]
+    if styled:
+        yield STYLES.at(Where(path=styled[0]), count=len(styled))
+    yield from _scripts(pages)
     programs = {
         file.path.upper()
         for file in survey.files
         if file.kind is FileKind.OTHER and kind_of(file.path, file.head, file.size) is OtherKind.EXECUTABLE
     }
-    linked = False
-    for path, content in survey.texts.items():
-        if not path.upper().endswith((".HTM", ".HTML")):
-            continue
-        where = Where(path=path)
-        page = read_page(content)
-        odd = next((link for link in page.local if link != link.lower()), None)
-        if odd is not None:
-            yield LINK_CASE.at(where, link=ascii(odd)[1:-1])
-        if page.has_style:
-            yield STYLES.at(where)
-        if page.has_script:
-            yield SCRIPTS.at(where)
-        if "/" not in path:
-            linked |= any((target_of(path, link) or "").upper() in programs for link in page.local)
-    if programs and not linked:
-        yield NO_VIEWER_LINK.at()
+    linked = {
+        (target_of(path, link) or "").upper()
+        for path, page in pages.items()
+        if "/" not in path
+        for link in page.local
+    }
+    if programs and not programs & linked:
+        yield NO_VIEWER_LINK.at(count=len(programs))
+
+
+def _scripts(pages: Mapping[str, Page]) -> Iterator[Finding]:
+    usual = [path for path, page in pages.items() if page.script_types & _JAVASCRIPT]
+    if usual:
+        yield SCRIPTS.at(Where(path=usual[0]), count=len(usual))
+    others: dict[str, list[str]] = {}
+    for path, page in pages.items():
+        for language in sorted(page.script_types - _JAVASCRIPT)[:1]:
+            others.setdefault(language, []).append(path)
+    for language, paths in list(others.items())[:8]:
+        yield OTHER_SCRIPTS.at(Where(path=paths[0]), count=len(paths), language=ascii(language)[1:-1])
+
+
+def _is_of_mrdr(finding: Finding) -> bool:
+    """Return True for what the decoder says of an MRDR, which is no part of the tree."""
+    is_retired = finding.rule is RETIRED_TYPE and dict(finding.detail).get("type") == ascii(_MRDR)
+    return is_retired or finding.rule is MULTI_REFERENCED
 
 
 CHECKS: Final = (
-    Check(check_medium, (NOT_A_CD, AUTORUN), RuleSet.DRG),
-    Check(check_records, (PRIVATE_KEY, DOUBLED, INDIRECT), RuleSet.DRG),
-    Check(check_pages, (LINK_CASE, STYLES, SCRIPTS, NO_VIEWER_LINK), RuleSet.DRG),
+    Check(check_medium, (NOT_A_CD, UNKNOWN_MEDIUM, AUTORUN), RuleSet.DRG),
+    Check(check_records, (PRIVATE_KEY, DOUBLED, FORBIDDEN), RuleSet.DRG),
+    Check(check_pages, (LINK_CASE, STYLES, SCRIPTS, OTHER_SCRIPTS, NO_VIEWER_LINK), RuleSet.DRG),
 )

@@ -20,6 +20,7 @@ from mediakit.rules import (
     meta,
     names,
     pdi,
+    pdi_directory,
     pdi_web,
 )
 from mediakit.rules.check import Check, RuleSet
@@ -35,6 +36,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *hygiene.CHECKS,
     *completeness.CHECKS,
     *pdi.CHECKS,
+    *pdi_directory.CHECKS,
     *pdi_web.CHECKS,
     *drg.CHECKS,
 )

@@ -57,9 +57,11 @@ def read_page(content: bytes, *, is_cut: bool = False) -> Page:
         reader.feed(text[:end])
     except (AssertionError, ValueError):
         reader.note("the markup is broken")
-    if end < len(text) or (not is_cut and "<" in reader.rawdata):
+    if is_cut:
+        return reader.page
+    if end < len(text) or "<" in reader.rawdata:
         reader.note("a tag or comment does not end")
-    elif not is_cut and reader.open:
+    elif reader.open:
         reader.note(f"<{reader.open[-1][:20]}> is not closed")
     return reader.page
 
