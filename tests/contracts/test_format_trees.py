@@ -168,8 +168,8 @@ def test_find_gives_the_node_that_walk_gives(tree: Tree) -> None:
     "path",
     ["", ".", "..", "/", "dicomdir", "Dicomdir", "DICOM", "DICOM/", "DICOM/Z1", "dicom/Z1/IM1",
      "DICOM/Z1/im1", "/DICOMDIR", "./DICOMDIR", "DICOMDIR/", "DICOMDIR.", "DICOMDIR;1", "DICOMDIR ",
-     "DICOM\\Z1\\IM1", "DICOM/../DICOMDIR", "DICOM/./Z1/IM2", "DICOM//Z1/IM2", "//DICOM/Z1/IM2", "DICOMDIR/X", "nothing",
-     "VOID", "A\0B", "DICOMDIR\0", "A" * 5000, "\udcff", "../media/DICOMDIR"],
+     "DICOM\\Z1\\IM1", "DICOM/../DICOMDIR", "DICOM/./Z1/IM2", "DICOM//Z1/IM2", "//DICOM/Z1/IM2",
+     "DICOMDIR/X", "nothing", "VOID", "A\0B", "DICOMDIR\0", "A" * 5000, "\udcff", "../media/DICOMDIR"],
 )  # fmt: skip
 def test_find_wants_exactly_the_path(tree: Tree, path: str) -> None:
     assert tree.find(path) is None
