@@ -260,3 +260,46 @@ def test_a_block_device_is_read_as_an_image(tmp_path: Path) -> None:
         tree.close()
     finally:
         run("losetup", "--detach", str(device))
+
+
+HYBRIDS = {
+    "protective": ["--protective-msdos-label"],
+    "offset": ["-partition_offset", "16"],
+    "system partition": ["-append_partition", "2", "0xef", "FAT"],
+    "system partition in a GPT": ["-append_partition", "2", "0xef", "FAT", "-appended_part_as_gpt"],
+}
+
+
+@pytest.mark.parametrize("hybrid", HYBRIDS)
+def test_an_iso_that_has_partitions_as_well_is_an_iso(hybrid: str, tmp_path: Path) -> None:
+    need("mkfs.fat", "xorriso")
+    fat = blank(tmp_path / "fat", 2)
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "DICOMDIR").write_bytes(b"directory")
+    options = [str(fat) if one == "FAT" else one for one in HYBRIDS[hybrid]]
+    told = run("xorriso", "-as", "mkisofs", *options, "-o", str(tmp_path / "image"), str(source))
+    assert told.returncode == 0, told.stderr
+    assert (tmp_path / "image").read_bytes()[510:512] == b"\x55\xaa"
+    tree = open_tree(tmp_path / "image")
+    assert tree.facts.format == "iso9660"
+    assert [node.path for node in tree.walk()] == ["DICOMDIR"]
+    tree.close()
+
+
+def test_a_stick_that_held_an_iso_before_is_fat(tmp_path: Path) -> None:
+    need("mkfs.fat", "mcopy", "mmd", "xorriso")
+    disk = tmp_path / "disk"
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "OLD").write_bytes(b"old")
+    told = run("xorriso", "-as", "mkisofs", "-o", str(disk), str(tmp_path / "source"))
+    assert told.returncode == 0, told.stderr
+    os.truncate(disk, 41 << 20)
+    with disk.open("r+b") as file:
+        file.write(bytes(446) + struct.pack("<BxxxBxxxII", 0, 0x0E, 2048, 40 << 11) + bytes(48) + b"\x55\xaa")
+        file.seek(1 << 20)
+        file.write(bytes(1 << 20))
+    mtools("mkfs.fat", "-F", "16", "--offset", "2048", str(disk), str(40 << 10))
+    expected = fill(f"{disk}@@1M", tmp_path / "one")
+    assert disk.read_bytes()[32769:32774] == b"CD001"
+    assert contents(disk) == expected
