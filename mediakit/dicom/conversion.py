@@ -117,6 +117,7 @@ COMPRESSED_WITH_LOSS = Rule(
     severity=Severity.WARNING,
     title="compressed with loss, {ratio}:1; it is a new instance now, {uid}",
     ref="PS3.3 C.7.6.1.1.5",
+    hint="keep the original: it is the image that a diagnosis rests on",
 )
 
 
@@ -152,6 +153,7 @@ BAD_PIXELS = Rule(
     severity=Severity.ERROR,
     title="cannot be converted: {why}",
     ref="PS3.3 C.7.6.3",
+    hint="the description of the image does not match its pixels: ask the sender for it again",
 )
 
 
@@ -219,6 +221,7 @@ LOSSY_DECLARED = Rule(
     severity=Severity.WARNING,
     title="Lossy Image Compression is now 01: the image came in {old}, and nothing else would tell",
     ref="PS3.3 C.7.6.1.1.5",
+    hint="the pixels had lost information before they came here; what the image says of it is true again",
 )
 
 

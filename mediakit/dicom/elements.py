@@ -98,6 +98,7 @@ TOO_DEEP = Rule(
     severity=Severity.ERROR,
     title="sequences are nested more than {limit} deep",
     ref="PS3.5 7.5",
+    hint="no real instance has so many: the file is damaged or an attack",
 )
 
 

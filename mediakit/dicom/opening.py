@@ -55,6 +55,7 @@ NOT_DICOM = Rule(
     severity=Severity.NOTE,
     title="not a DICOM file: {why}",
     ref="PS3.10 7",
+    hint="nothing is missing when it is no image; otherwise ask the sender in which format it is",
 )
 NO_DATA_SET = Rule(
     id="MK-SRC-011",

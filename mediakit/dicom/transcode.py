@@ -55,6 +55,7 @@ UNREADABLE = Rule(
     severity=Severity.ERROR,
     title="cannot be converted: {why}",
     ref="PS3.10 7",
+    hint="the file is damaged or odd: ask the sender for it again, or leave it out with `--on-reject skip`",
 )
 
 
@@ -80,6 +81,7 @@ NO_ENCODER = Rule(
     severity=Severity.ERROR,
     title="cannot be converted: nothing here writes {new}",
     ref="PS3.5 10",
+    hint="name a profile that takes the file as it is; `mediakit profiles fit` finds one",
 )
 
 NO_PIXELS = Rule(
@@ -87,6 +89,7 @@ NO_PIXELS = Rule(
     severity=Severity.ERROR,
     title="cannot be converted: it has no Pixel Data that could be encoded in {new}",
     ref="PS3.5 A.4",
+    hint="name a profile that takes the file as it is; `mediakit profiles fit` finds one",
 )
 
 WOULD_LOSE = Rule(
@@ -125,6 +128,7 @@ ICON_DROPPED = Rule(
     severity=Severity.WARNING,
     title="Icon Image Sequence was left out: its pixels are compressed in the old transfer syntax",
     ref="PS3.5 A.4",
+    hint="the image itself is whole; readers make a small picture of their own",
 )
 
 NESTED_PIXELS = Rule(
@@ -132,6 +136,7 @@ NESTED_PIXELS = Rule(
     severity=Severity.ERROR,
     title="cannot be converted: a sequence holds pixels compressed in the old transfer syntax",
     ref="PS3.5 A.4",
+    hint="name a profile that takes the file as it is; `mediakit profiles fit` finds one",
 )
 
 
@@ -164,6 +169,7 @@ CONVERTED = Rule(
     severity=Severity.NOTE,
     title="decoded from {old}, written as {new}",
     ref="PS3.5 10",
+    hint="pixels and all other values are the same; nothing needs to be done",
 )
 
 GROUP_LENGTHS_DROPPED = Rule(
@@ -171,6 +177,7 @@ GROUP_LENGTHS_DROPPED = Rule(
     severity=Severity.NOTE,
     title="{count} retired group length elements were left out",
     ref="PS3.5 7.2",
+    hint="they say nothing of the image and no reader needs them; nothing needs to be done",
 )
 
 PREAMBLE_CLEARED = Rule(
@@ -178,6 +185,7 @@ PREAMBLE_CLEARED = Rule(
     severity=Severity.NOTE,
     title="the preamble held data for another file format, and is empty now",
     ref="PS3.10 7.1",
+    hint="programs that read the file by its preamble (as TIFF) no longer can; the original is unchanged",
 )
 
 META_MADE = Rule(
@@ -185,6 +193,7 @@ META_MADE = Rule(
     severity=Severity.NOTE,
     title="the file had no file meta information; it has now",
     ref="PS3.10 7.1",
+    hint="readers of media need it; nothing needs to be done",
 )
 
 NOT_AS_DECLARED = Rule(
@@ -192,6 +201,7 @@ NOT_AS_DECLARED = Rule(
     severity=Severity.WARNING,
     title="the data set was encoded in {seen}, not in {declared} as the file said",
     ref="PS3.10 7.1",
+    hint="the new file says what it is; have the sending system mended",
 )
 
 

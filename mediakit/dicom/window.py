@@ -51,6 +51,7 @@ TOO_MUCH = Rule(
     severity=Severity.ERROR,
     title="the header is larger than the {limit} bytes that are read of one file",
     ref="PS3.10 7",
+    hint="a real header is far smaller: the file is damaged or an attack",
 )
 
 

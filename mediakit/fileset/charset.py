@@ -28,6 +28,7 @@ CONVERTED = Rule(
     severity=Severity.NOTE,
     title="{record} record: the instances use several character sets; {key} is written in UTF-8",
     ref="PS3.3 F.5",
+    hint="the instances keep their own; nothing needs to be done",
 )
 NOT_CONVERTED = Rule(
     id="MK-KEY-023",

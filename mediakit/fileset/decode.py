@@ -44,54 +44,63 @@ NO_PREFIX = Rule(
     severity=Severity.ERROR,
     title="the file does not begin with 128 bytes and DICM",
     ref="PS3.10 7.1",
+    hint="strict readers refuse the directory, mediakit reads it; `mediakit repair` writes it anew",
 )
 BAD_META = Rule(
     id="MK-DIR-003",
     severity=Severity.ERROR,
     title="the file meta information is wrong: {what}",
     ref="PS3.10 7.1",
+    hint="strict readers refuse the directory, mediakit reads it; `mediakit repair` writes it anew",
 )
 WRONG_CLASS = Rule(
     id="MK-DIR-004",
     severity=Severity.ERROR,
     title="the SOP Class is {uid}, not Media Storage Directory Storage",
     ref="PS3.10 8.6",
+    hint="systems may not take the file for a directory; `mediakit repair` writes it anew",
 )
 WRONG_ENCODING = Rule(
     id="MK-DIR-005",
     severity=Severity.ERROR,
     title="the directory is encoded in {found}, not in Explicit VR Little Endian",
     ref="PS3.10 8.6",
+    hint="many readers cannot read the directory; `mediakit repair` writes it anew",
 )
 WRONG_SYNTAX = Rule(
     id="MK-DIR-006",
     severity=Severity.ERROR,
     title="the Transfer Syntax {uid} is not how the directory is encoded ({found})",
     ref="PS3.10 7.1",
+    hint="readers that trust the Transfer Syntax read nonsense; `mediakit repair` writes it anew",
 )
 NO_SEQUENCE = Rule(
     id="MK-DIR-009",
     severity=Severity.ERROR,
     title="there is no Directory Record Sequence (0004,1220)",
     ref="PS3.3 F.3.2.2",
+    hint="readers find nothing through this directory; `mediakit repair` makes one from the files",
 )
 LACKING = Rule(
     id="MK-DIR-027",
     severity=Severity.ERROR,
     title="{what} is absent",
     ref="PS3.3 F.3",
+    hint="strict readers refuse the directory; `mediakit repair` writes it anew",
 )
 CONSISTENCY_FLAG = Rule(
     id="MK-DIR-028",
     severity=Severity.WARNING,
     title="the File-set Consistency Flag is {flag}, not 0000H",
     ref="PS3.3 F.3.2.2",
+    hint="a program did not end its changes: the directory may not tell of all files",
 )
 ILLEGAL_FILE_SET_ID = Rule(
     id="MK-DIR-034",
     severity=Severity.WARNING,
     title="the File-set ID {value} is not 0 to 16 characters of A-Z 0-9 _",
     ref="PS3.3 F.3.2.1",
+    hint="it names the medium, no patient; systems that sort media by it may refuse it",
 )
 
 _ENCODINGS = {encoding.uid: encoding for encoding in (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG)}

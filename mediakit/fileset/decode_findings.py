@@ -14,6 +14,7 @@ MORE_OF_THE_SAME = Rule(
     severity=Severity.NOTE,
     title="{count} more findings of {rule} are not listed",
     ref="PS3.3 F.3",
+    hint="they are like those that are listed; mend these first",
 )
 
 

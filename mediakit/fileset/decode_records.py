@@ -17,6 +17,7 @@ IN_USE_FLAG = Rule(
     severity=Severity.WARNING,
     title="the Record In-use Flag is {flag}, not FFFFH; the record was read all the same",
     ref="PS3.3 F.3.2.2",
+    hint="the flag is a relic: some readers pass over such records and miss images",
 )
 ILLEGAL_FILE_ID = Rule(
     id="MK-DIR-020",
@@ -30,48 +31,56 @@ UNKNOWN_TYPE = Rule(
     severity=Severity.WARNING,
     title="{type} is no type of directory record",
     ref="PS3.3 F.3.2.2",
+    hint="readers may pass over this record; the file that it references may be sound",
 )
 RETIRED_TYPE = Rule(
     id="MK-DIR-022",
     severity=Severity.WARNING,
     title="directory record type {type} is retired",
     ref="PS3.3 F.3.2.2",
+    hint="newer readers may pass over such records and what is below them",
 )
 MISPLACED = Rule(
     id="MK-DIR-023",
     severity=Severity.ERROR,
     title="a record of type {type} may not stand below {parent}",
     ref="PS3.3 Table F.4-1",
+    hint="readers that go by the levels miss what is below; `mediakit repair` writes the directory anew",
 )
 MULTI_REFERENCED = Rule(
     id="MK-DIR-024",
     severity=Severity.WARNING,
     title="the file is referenced through a retired multi-referenced file record",
     ref="PS3.3-2004 F.3.2.2",
+    hint="newer readers do not follow it and miss the image; `mediakit repair` writes the directory anew",
 )
 INCOMPLETE_REFERENCE = Rule(
     id="MK-DIR-025",
     severity=Severity.ERROR,
     title="the reference to a file lacks {what}",
     ref="PS3.3 F.3.2.2",
+    hint="readers may not find or not load the image; `mediakit repair` writes it anew from the file",
 )
 NO_PRIVATE_UID = Rule(
     id="MK-DIR-026",
     severity=Severity.ERROR,
     title="a PRIVATE record lacks Private Record UID (0004,1432)",
     ref="PS3.3 F.3.2.2",
+    hint="nobody can tell what the record means; readers pass over it",
 )
 INCOMPLETE = Rule(
     id="MK-DIR-033",
     severity=Severity.ERROR,
     title="the record lacks {what}",
     ref="PS3.3 F.3.2.2",
+    hint="readers may stop at this record; `mediakit repair` writes the directory anew",
 )
 MRDR_NOWHERE = Rule(
     id="MK-DIR-032",
     severity=Severity.ERROR,
     title="offset {offset} is not that of a multi-referenced file record",
     ref="PS3.3-2004 F.3.2.2",
+    hint="readers that follow it miss the image; `mediakit repair` writes the directory anew",
 )
 
 REPEATED_FILE = Rule(
@@ -79,6 +88,7 @@ REPEATED_FILE = Rule(
     severity=Severity.ERROR,
     title="the file is referenced by the record at {other} already",
     ref="PS3.3 F.2.1",
+    hint="readers show the image twice or refuse the directory; `mediakit repair` writes it anew",
 )
 REPEATED_IDENTITY = Rule(
     id="MK-DIR-036",

@@ -22,6 +22,7 @@ OFFSET_NOWHERE = Rule(
     severity=Severity.ERROR,
     title="offset {offset} is not the start of a directory record; {repair}",
     ref="PS3.3 F.3.2.2",
+    hint="readers stop there and miss images; `mediakit repair` writes the offsets anew",
 )
 OFFSETS_SHIFTED = Rule(
     id="MK-DIR-013",
@@ -35,12 +36,14 @@ RING = Rule(
     severity=Severity.ERROR,
     title="offset {offset} leads back to a record that leads here",
     ref="PS3.3 F.2.1",
+    hint="readers may never end or show images twice; `mediakit repair` writes the offsets anew",
 )
 REACHED_TWICE = Rule(
     id="MK-DIR-015",
     severity=Severity.ERROR,
     title="the record at {offset} is part of another directory entity already",
     ref="PS3.3 F.2.1",
+    hint="readers may show images twice or under another patient; `mediakit repair` writes the offsets anew",
 )
 UNREACHABLE = Rule(
     id="MK-DIR-016",
@@ -54,18 +57,21 @@ LAST_ROOT = Rule(
     severity=Severity.WARNING,
     title="the offset of the last root record is {offset}; that record is at {true}",
     ref="PS3.3 F.3.2.2",
+    hint="programs that add records need it, readers do not; `mediakit repair` writes it anew",
 )
 NO_FIRST_ROOT = Rule(
     id="MK-DIR-018",
     severity=Severity.ERROR,
     title="the root directory entity is said to be empty, but there are {count} records",
     ref="PS3.3 F.3.2.2",
+    hint="readers find nothing on the medium; `mediakit repair` writes the directory anew",
 )
 TOO_DEEP = Rule(
     id="MK-DIR-030",
     severity=Severity.ERROR,
     title="records are nested deeper than {limit} levels; what is below was put elsewhere",
     ref="PS3.3 F.4",
+    hint="no medium needs so many levels: it was written by a broken program, or as an attack",
 )
 
 #: The standard needs five levels; private records may go deeper.

@@ -22,6 +22,7 @@ MERGED = Rule(
     title="{record} record `{identity}`: {key} is not the same in all instances; that of {first} is written, "
     "{other} has another",
     ref="PS3.3 F.5",
+    hint="the instances keep their own values; readers show the written one before the import",
 )
 TWO_PEOPLE = Rule(
     id="MK-KEY-012",

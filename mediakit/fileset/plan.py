@@ -51,6 +51,7 @@ EMPTY = Rule(
     severity=Severity.ERROR,
     title="no instance is left for the directory, and {profile} allows no empty one",
     ref="PS3.3 F.3",
+    hint="all files were refused or left out: the findings above say why",
 )
 
 

@@ -48,6 +48,7 @@ SUPPLIED = Rule(
     severity=Severity.WARNING,
     title="{record} record: {key} has no value; `{value}` is written in the DICOMDIR, not in the instance",
     ref="PS3.11 D.3.3.1",
+    hint="look whether it is good enough for the receiver; `--supply none` refuses such instances instead",
 )
 ILLEGAL = Rule(
     id="MK-KEY-004",

@@ -43,12 +43,14 @@ FAILED_TO_WRITE = Rule(
     severity=Severity.ERROR,
     title="nothing was written: {why}",
     ref="PS3.10 8.6",
+    hint="see that the folder exists, can be written and has room, and run the same command again",
 )
 FOLDER_ONLY = Rule(
     id="MK-FST-102",
     severity=Severity.NOTE,
     title="a folder is not yet a medium: its content must go on {medium} with {systems}",
     ref="PS3.12",
+    hint="write it with a program for discs, or name an image (`-o OUT.iso`) and burn that",
 )
 MAIL_SECURITY = Rule(
     id="MK-FST-103",

@@ -41,12 +41,14 @@ DIRECTORY = Rule(
     severity=Severity.NOTE,
     title="the DICOMDIR of the source; the new file-set gets its own",
     ref="PS3.10 8.6",
+    hint="nothing needs to be done",
 )
 SAME_BYTES = Rule(
     id="MK-SRC-105",
     severity=Severity.NOTE,
     title="the same SOP Instance with the same bytes as {first}",
     ref="PS3.10 7",
+    hint="one of them is enough; nothing is lost",
 )
 OTHER_BYTES = Rule(
     id="MK-SRC-106",

@@ -38,6 +38,7 @@ REWRITTEN = Rule(
     severity=Severity.NOTE,
     title="the file is no DICOM File as it stands: it will be written anew, as {target}",
     ref="PS3.10 7.1",
+    hint="the data set stays the same; the original is unchanged",
 )
 UID_MISMATCH = Rule(
     id="MK-PRO-064",
@@ -79,12 +80,14 @@ TRAILING = Rule(
     severity=Severity.WARNING,
     title="there are bytes behind the last element",
     ref="PS3.10 7.2",
+    hint="most readers do not mind; the file may have been damaged or joined with another",
 )
 ODD_VR = Rule(
     id="MK-PRO-068",
     severity=Severity.NOTE,
     title="an element has another VR than the dictionary",
     ref="PS3.6 6",
+    hint="readers go by the VR in the file; nothing needs to be done",
 )
 NO_INSTANCE_UID = Rule(
     id="MK-PRO-010",

@@ -24,6 +24,7 @@ ITEM_ATTRIBUTE_DOUBTFUL = Rule(
     title="{tag} has no value in {count} of {total} items of {sequence}; "
     "the profile probably wants it in each (unconfirmed reading)",
     ref="PS3.11",
+    hint="strict readers may refuse the instance; the value can only come from the sender",
 )
 SEQUENCE_UNREADABLE = Rule(
     id="MK-PRO-052",

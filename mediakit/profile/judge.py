@@ -46,6 +46,7 @@ CONVERTED = Rule(
     severity=Severity.NOTE,
     title="will be written as {target}: the profile does not take {syntax} here",
     ref="PS3.11",
+    hint="the pixels stay the same; `--convert none` refuses such instances instead",
 )
 CONVERTED_LOSSY = Rule(
     id="MK-PRO-031",

@@ -35,6 +35,7 @@ DIRECTORY = Rule(
     severity=Severity.ERROR,
     title="a DICOMDIR is not an instance: every medium gets its own",
     ref="PS3.10 8.6",
+    hint="give the images themselves: a directory of another medium says nothing of this one",
 )
 NO_CLASS = Rule(
     id="MK-PRO-002",
@@ -76,6 +77,7 @@ CLASS_NOT_FOR_ROLE = Rule(
     severity=Severity.ERROR,
     title="{profile} does not let the role {role} use {sop_class}",
     ref="PS3.11",
+    hint="another profile may let it: `mediakit profiles fit` finds one",
 )
 MULTIFRAME_REQUIRED = Rule(
     id="MK-PRO-008",
@@ -104,6 +106,7 @@ SYNTAX_CONVERTIBLE = Rule(
     title="{syntax} is not a transfer syntax of {profile} for {sop_class}; "
     "`--convert {policy}` would write it as {target}",
     ref="PS3.11",
+    hint="call `burn` with that option, or name a profile that takes the files as they are",
 )
 SYNTAX_UNKNOWN = Rule(
     id="MK-PRO-022",
