@@ -68,7 +68,10 @@ _ILLEGAL = Known(None, False, True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """One key that records of a type take. `derive` finds its raw value when it is no top-level element."""
+    """One key that records of a type take. `derive` finds its raw value when it is no top-level element.
+
+    `is_due`: a record that lacks it is wrong when the instance has a value (Type 1C or 2C).
+    """
 
     tag: Tag
     vr: str
@@ -76,6 +79,7 @@ class Wanted:
     ref: str
     derive: Callable[[Instance], bytes | None] | None = None
     applies: Callable[[Instance], bool] | None = None
+    is_due: bool = False
     known: dict[bytes, Known] = field(default_factory=dict, compare=False, repr=False)
 
     def raw(self, instance: Instance) -> bytes | None:
@@ -230,7 +234,7 @@ def key_plan(record_type: str, profile: Profile) -> KeyPlan:
         if record_type in rule.records and not is_nested and rule.tag not in _BY_OTHERS:
             ours = _from_profile(rule)
             standard = wanted.get(rule.tag)
-            if standard is None or ours.demand > standard.demand:
+            if standard is None or (ours.demand, ours.is_due) > (standard.demand, standard.is_due):
                 wanted[rule.tag] = ours
     return tuple(sorted(wanted.values(), key=lambda each: each.tag))
 
@@ -250,6 +254,7 @@ def _from_standard(spec: KeySpec) -> Wanted:
         ref=spec.ref,
         derive=_latest_verification if spec.tag == _VERIFICATION_DATE_TIME else None,
         applies=applies,
+        is_due=spec.type != "3" and not applies and demand is Demand.IF_VALUE,
     )
 
 
@@ -261,15 +266,15 @@ def _from_profile(rule: KeyRule) -> Wanted:
         )
     applies = _CONDITIONS.get(rule.condition)
     is_shared = rule.condition is KeyCondition.PRESENT_OR_SHARED
+    demand = _demand(rule.type, is_always=rule.condition is KeyCondition.ALWAYS)
     return Wanted(
         tag=rule.tag,
         vr=vr,
-        demand=Demand.CONDITION
-        if applies
-        else _demand(rule.type, is_always=rule.condition is KeyCondition.ALWAYS),
+        demand=Demand.CONDITION if applies else demand,
         ref=rule.ref,
         derive=_top_or_shared(rule.tag) if is_shared else None,
         applies=applies,
+        is_due=rule.type != "3" and not applies and demand is Demand.IF_VALUE,
     )
 
 

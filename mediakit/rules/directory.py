@@ -1,4 +1,4 @@
-"""The directory as a whole: whether there is one, in its place, with records of the right types.
+"""The directory as a whole: whether there is one, in its place, with records that reference what they may.
 
 What is wrong with its bytes, offsets and single records is found while it is decoded (`fileset.decode`).
 """
@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mediakit.dicom.identity import is_sound_uid
 from mediakit.dicom.uids import class_name
-from mediakit.fileset.record_types import HISTORICAL_TYPE_OF, RECORD_TYPE_OF
-from mediakit.fileset.survey import FileKind, Link, Survey
+from mediakit.fileset.file_id import FileID
+from mediakit.fileset.record_types import CURRENT_TYPES, HISTORICAL_TYPE_OF, RECORD_TYPE_OF
+from mediakit.fileset.resolve import Names
+from mediakit.fileset.survey import FileFact, FileKind, Link, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
+from mediakit.rules.tally import Tally
 
 NO_DICOMDIR = Rule(
     id="MK-DIR-101",
@@ -25,21 +29,21 @@ NO_DICOMDIR = Rule(
 ELSEWHERE = Rule(
     id="MK-DIR-102",
     severity=Severity.ERROR,
-    title="the DICOMDIR is not in the root of the medium under exactly this name, but at {path}",
+    title="the DICOMDIR is not in the root of the medium, but at {path}",
     ref="PS3.10 8.6",
-    hint="readers that look in the root do not find it; when it was copied, copy the content of its folder",
+    hint="readers that look in the root do not find it; give its folder as source, or copy what is in it",
 )
 SEVERAL = Rule(
     id="MK-DIR-103",
     severity=Severity.WARNING,
-    title="there are {count} directories on the medium; {path} was read",
+    title="there are {count} directories on the medium; {path} was read, not {others}",
     ref="PS3.10 8.6",
     hint="a medium has one File-set with one DICOMDIR; look whether the others reference other images",
 )
 IMPOSTOR = Rule(
     id="MK-DIR-104",
     severity=Severity.ERROR,
-    title="the file named DICOMDIR holds no Media Storage Directory",
+    title="the file named DICOMDIR in the root holds no directory; {path} was read instead",
     ref="PS3.10 8.6",
     hint="the directory is damaged or another file took its name; `mediakit repair` makes a new one",
 )
@@ -53,16 +57,16 @@ EMPTY = Rule(
 WRONG_TYPE = Rule(
     id="MK-DIR-106",
     severity=Severity.ERROR,
-    title="a record of type {type} references {sop_class}, which belongs to a record of type {right}",
+    title="records of type {type} reference {sop_class}, whose records are of type {right} (count: {count})",
     ref="PS3.3 Table F.4-1",
-    hint="readers that look for images by record type miss it",
+    hint="readers that look for objects by record type miss these; the files themselves may be sound",
 )
 NO_TYPE = Rule(
     id="MK-DIR-107",
     severity=Severity.WARNING,
-    title="no directory record type is defined for {sop_class}; it stands in a record of type {type}",
+    title="no record type is defined for {sop_class}; it stands in records of type {type} (count: {count})",
     ref="PS3.3 Table F.4-1",
-    hint="readers may pass over this record; the file itself may be sound",
+    hint="readers may pass over these records; the files themselves may be sound",
 )
 NO_DESCRIPTOR = Rule(
     id="MK-DIR-108",
@@ -74,13 +78,58 @@ NO_DESCRIPTOR = Rule(
 BAD_SET_UID = Rule(
     id="MK-DIR-109",
     severity=Severity.ERROR,
-    title="the File-set UID in the file meta information is absent or no UID",
+    title="the File-set UID in the file meta information is no UID of at most 64 digits and dots",
+    ref="PS3.5 9.1",
+    hint="systems that tell media apart by it may take this one for another",
+)
+MISNAMED = Rule(
+    id="MK-DIR-110",
+    severity=Severity.ERROR,
+    title="the directory is named {name}, not DICOMDIR",
     ref="PS3.10 8.6",
-    hint="systems that recognise a medium by it take this one for another",
+    hint="systems that tell upper from lower case, or look for this exact name, find no directory",
+)
+UNREAD = Rule(
+    id="MK-DIR-111",
+    severity=Severity.ERROR,
+    title="the DICOMDIR could not be read from the medium",
+    ref="PS3.10 8.6",
+    hint="read the medium in another drive; the files were looked for by their content all the same",
+)
+BAD_DESCRIPTOR = Rule(
+    id="MK-DIR-112",
+    severity=Severity.ERROR,
+    title="the File-set Descriptor File ID {file_id} is not a legal File ID",
+    ref="PS3.10 8.5",
+    hint="it names a read-me file, which readers may not find: a name such as README.TXT is not allowed here",
+)
+REPEATED_INSTANCE = Rule(
+    id="MK-DIR-113",
+    severity=Severity.ERROR,
+    title="SOP Instance UID {uid} is referenced by the record at {other} already, with another file",
+    ref="PS3.3 F.2.1",
+    hint="a reader shows one of the two, and nobody can tell which one is meant",
+)
+BARREN = Rule(
+    id="MK-DIR-114",
+    severity=Severity.WARNING,
+    title="nothing stands below records of type {type} (count: {count})",
+    ref="PS3.3 F.4",
+    hint="images may have been taken off the medium, or their records are lost: ask the sender",
+)
+NO_REFERENCE = Rule(
+    id="MK-DIR-115",
+    severity=Severity.WARNING,
+    title="records of type {type} reference no file (count: {count})",
+    ref="PS3.3 F.3.2.2",
+    hint="what they stand for is not on the medium, or can be found by its content only",
 )
 
 _NAME = "DICOMDIR"
 _SET_UID = 0x00020003
+_LISTED = 5
+_GROUPS = frozenset({"PATIENT", "STUDY", "SERIES"})
+_LEAVES = CURRENT_TYPES - _GROUPS - {"PRIVATE"}
 # Where the text of the standard allows argument, readers accept either (PS3.3 F.5.4, F.5.40, F.5.46).
 _RT = "1.2.840.10008.5.1.4.1.1.481."
 _EITHER = {
@@ -91,19 +140,29 @@ _EITHER = {
 
 
 def check_place(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
-    """Report a directory that is absent, elsewhere, doubled, or none."""
+    """Report a directory that is absent, elsewhere, misnamed, unreadable, or not the only one."""
     found = survey.dicomdir
-    others = [file for file in survey.files if file.kind is FileKind.DICOMDIR and file is not found]
     if found is None:
         if profile is None or profile.dicomdir.mandatory:
             yield NO_DICOMDIR.at()
         return
-    if found.path != _NAME:
-        yield ELSEWHERE.at(Where(path=found.path), path=found.path)
-    if survey.decoded is None or (found.kind is not FileKind.DICOMDIR and not survey.links):
-        yield IMPOSTOR.at(Where(path=found.path))
+    where, shown = Where(path=found.path), _shown(found.path)
+    if "/" in found.path:
+        yield ELSEWHERE.at(where, path=shown)
+        if any(file.path == _NAME for file in survey.files):
+            yield IMPOSTOR.at(Where(path=_NAME), path=shown)
+    elif found.path != _NAME:
+        yield MISNAMED.at(where, name=shown)
+    if survey.decoded is None:
+        yield UNREAD.at(where)
+    yield from _others(survey, found)
+
+
+def _others(survey: Survey, found: FileFact) -> Iterator[Finding]:
+    others = [file.path for file in survey.files if file.kind is FileKind.DICOMDIR and file is not found]
     if others:
-        yield SEVERAL.at(Where(path=others[0].path), count=len(others) + 1, path=found.path)
+        listed = ", ".join(map(_shown, others[:_LISTED])) + (" ..." if len(others) > _LISTED else "")
+        yield SEVERAL.at(Where(path=others[0]), count=len(others) + 1, path=_shown(found.path), others=listed)
 
 
 def check_content(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
@@ -111,53 +170,102 @@ def check_content(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
     if survey.decoded is None or survey.dicomdir is None:
         return
     where = Where(path=survey.dicomdir.path)
-    directory = survey.decoded.directory
     if profile is not None and not survey.links and not profile.dicomdir.empty_allowed:
         yield EMPTY.at(where, profile=profile.id, ref=profile.source)
     uid = survey.decoded.meta.get(_SET_UID, b"").strip(b" \0")
-    if survey.decoded.meta and not _is_uid(uid):
+    if uid and not is_sound_uid(uid):  # that there is none is known from decoding
         yield BAD_SET_UID.at(where)
-    descriptor = directory.descriptor.replace("\\", "/")
-    if descriptor and not any(file.path.upper() == descriptor.upper() for file in survey.files):
-        yield NO_DESCRIPTOR.at(where, file_id=descriptor)
+    descriptor = survey.decoded.directory.descriptor
+    if descriptor:
+        yield from _descriptor(descriptor, survey, where)
+
+
+def _descriptor(descriptor: str, survey: Survey, where: Where) -> Iterator[Finding]:
+    shown = _shown(descriptor.replace("\\", "/"))
+    try:
+        FileID(tuple(descriptor.split("\\")))
+    except ValueError:
+        yield BAD_DESCRIPTOR.at(where, file_id=shown)
+    base = where.path.rpartition("/")[0]
+    names = Names(((file.path, file.also) for file in survey.files), base)
+    if names.find_path(descriptor.replace("\\", "/")) is None:
+        yield NO_DESCRIPTOR.at(where, file_id=shown)
 
 
 def check_types(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     """Report records whose type is not that of the SOP Class that they reference."""
     if survey.dicomdir is None:
         return
+    found = Tally()
     sound: set[tuple[str, str]] = set()
     for link in survey.links:
         kind = (link.record.type, link.reference.sop_class)
-        if kind in sound:
-            continue
-        finding = _type_fault(link, survey.dicomdir.path)
-        if finding is None:
+        if kind not in sound and not _count_wrong_type(found, link, survey.dicomdir.path):
             sound.add(kind)
-        else:
-            yield finding
+    yield from found.findings()
 
 
-def _type_fault(link: Link, path: str) -> Finding | None:
+def _count_wrong_type(found: Tally, link: Link, path: str) -> bool:
     sop_class, type_ = link.reference.sop_class, link.record.type
     if type_ == "PRIVATE" or not sop_class:
-        return None
+        return False
     right = RECORD_TYPE_OF.get(sop_class) or HISTORICAL_TYPE_OF.get(sop_class)
-    where = Where(path=path, record=link.record.seen_at)
-    name = class_name(sop_class) or sop_class
-    if right is None:
-        return NO_TYPE.at(where, sop_class=name, type=type_)
     if type_ == right or type_ in _EITHER.get(sop_class, ()):
-        return None
-    return WRONG_TYPE.at(where, type=type_, sop_class=name, right=right)
+        return False
+    where = Where(path=path, record=link.record.seen_at)
+    detail = {"type": _shown(type_), "sop_class": _shown(class_name(sop_class))}
+    if right is None:
+        found.add(NO_TYPE, (type_, sop_class), where, **detail)
+    else:
+        found.add(WRONG_TYPE, (type_, sop_class), where, **detail, right=right)
+    return True
 
 
-def _is_uid(uid: bytes) -> bool:
-    return 0 < len(uid) <= 64 and uid.replace(b".", b"").isdigit()
+def check_ends(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+    """Report branches that end without a file."""
+    if survey.decoded is None or survey.dicomdir is None:
+        return
+    found = Tally()
+    for record in survey.decoded.directory.walk():
+        if record.reference is None and not record.children:
+            rule = BARREN if record.type in _GROUPS else NO_REFERENCE if record.type in _LEAVES else None
+            if rule is not None:
+                where = Where(path=survey.dicomdir.path, record=record.seen_at)
+                found.add(rule, record.type, where, type=record.type)
+    yield from found.findings()
+
+
+def check_instances(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+    """Report a SOP Instance that two records reference, unless it is so on the medium too.
+
+    That two files hold one instance, `consistency` says; that one file is referenced twice, decoding.
+    """
+    if survey.dicomdir is None:
+        return
+    seen: dict[str, Link] = {}
+    for link in survey.links:
+        uid = link.reference.sop_instance
+        other = seen.setdefault(uid, link)
+        if other is link or not uid or link.reference.file_id == other.reference.file_id:
+            continue
+        if not (_holds(link, uid) and _holds(other, uid)):
+            where = Where(path=survey.dicomdir.path, record=link.record.seen_at)
+            yield REPEATED_INSTANCE.at(where, uid=_shown(uid), other=other.record.seen_at or 0)
+
+
+def _holds(link: Link, uid: str) -> bool:
+    file = link.file
+    return file is not None and file.instance is not None and file.instance.sop_instance == uid
+
+
+def _shown(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]
 
 
 CHECKS: Final = (
-    Check(check_place, (NO_DICOMDIR, ELSEWHERE, SEVERAL, IMPOSTOR)),
-    Check(check_content, (EMPTY, BAD_SET_UID, NO_DESCRIPTOR)),
+    Check(check_place, (NO_DICOMDIR, ELSEWHERE, MISNAMED, SEVERAL, IMPOSTOR, UNREAD)),
+    Check(check_content, (EMPTY, BAD_SET_UID, BAD_DESCRIPTOR, NO_DESCRIPTOR)),
     Check(check_types, (WRONG_TYPE, NO_TYPE)),
+    Check(check_ends, (BARREN, NO_REFERENCE)),
+    Check(check_instances, (REPEATED_INSTANCE,)),
 )

@@ -1,19 +1,20 @@
-"""The keys of directory records: those that the type of record and the profile demand, and their values.
+"""The keys of directory records: those that the type of record and the profile demand.
 
 What a record of an instance needs is decided by the same plan that `burn` writes by (`fileset.keys`), so
 writer and judge cannot disagree. Conditions that ask for the instance are judged when its file is on the
-medium. Source: PS3.3 Tables F.5-1 to F.5-49; tables X.3-2 of PS3.11.
+medium. What the values are, `key_values` judges. Source: PS3.3 Tables F.5-1 to F.5-49.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
-from mediakit.dicom.dictionary import tag_name
-from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
-from mediakit.dicom.text import decode, is_complete, needs_charset
-from mediakit.fileset.key_values import has_value, is_legal
+from mediakit.dicom.instance import Instance, Tag
+from mediakit.fileset.key_names import key_text
+from mediakit.fileset.key_values import has_value
 from mediakit.fileset.keys import Demand, KeyPlan, Wanted, key_plan, standard_plan
 from mediakit.fileset.record import DirectoryRecord, Key
 from mediakit.fileset.record_types import KEYS
@@ -21,176 +22,192 @@ from mediakit.fileset.survey import Link, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
+from mediakit.rules.tally import Tally
 
 NO_VALUE = Rule(
     id="MK-DIR-121",
     severity=Severity.ERROR,
-    title="a record of type {type} lacks a value for {key}",
+    title="records of type {type} lack a value for {key}: {count} of {all}",
     ref="PS3.3 F.5",
-    hint="systems that sort by this key cannot place what is below; `mediakit repair` writes it anew",
+    hint="systems that sort by this key cannot place what it stands for; `mediakit repair` writes it anew",
 )
 ABSENT = Rule(
     id="MK-DIR-122",
     severity=Severity.ERROR,
-    title="a record of type {type} lacks {key}, which must be there even when empty",
+    title="records of type {type} lack {key}, which must be there even when empty: {count} of {all}",
     ref="PS3.3 F.5",
     hint="strict readers refuse the directory for this; `mediakit repair` writes it anew",
-)
-ILLEGAL = Rule(
-    id="MK-DIR-123",
-    severity=Severity.ERROR,
-    title="in a record of type {type} the value of {key} is not legal for its VR {vr}",
-    ref="PS3.5 6.2",
-    hint="readers may refuse the record or show a wrong value; the file itself may be right",
-)
-NO_CHARSET = Rule(
-    id="MK-DIR-124",
-    severity=Severity.ERROR,
-    title="in a record of type {type} {key} is not plain ASCII, and no Specific Character Set is named",
-    ref="PS3.3 F.5",
-    hint="names are shown garbled, and may be taken for another patient's",
-)
-WRONG_CHARSET = Rule(
-    id="MK-DIR-125",
-    severity=Severity.WARNING,
-    title="in a record of type {type} {key} has bytes that are not of its Specific Character Set",
-    ref="PS3.5 6.1",
-    hint="names are shown garbled; compare with what the instances themselves say",
 )
 UNCONFIRMED = Rule(
     id="MK-DIR-126",
     severity=Severity.NOTE,
-    title="a record of type {type} lacks {key}; that it must be there is unconfirmed",
+    title="records of type {type} lack {key}, {count} of {all}; that it must be there is unconfirmed",
     ref="PS3.3 F.5",
     hint="editions of the standard differ here; nothing needs to be done",
+)
+NOT_TAKEN_OVER = Rule(
+    id="MK-DIR-127",
+    severity=Severity.ERROR,
+    title="records of type {type} lack {key}, though their instances have it: {count} of {all}",
+    ref="PS3.3 F.5",
+    hint="systems that rely on the directory miss it; the files have it, and `mediakit repair` takes it over",
 )
 PROFILE_NO_VALUE = Rule(
     id="MK-PRO-101",
     severity=Severity.ERROR,
-    title="a record of type {type} lacks a value for {key}, which {profile} demands",
+    title="records of type {type} lack a value for {key}, which {profile} demands: {count} of {all}",
     ref="PS3.11",
-    hint="systems that rely on the profile may not show what is below; `mediakit repair` writes it anew",
+    hint="systems that rely on the profile may refuse the medium; `mediakit repair` writes a whole directory",
 )
 PROFILE_ABSENT = Rule(
     id="MK-PRO-102",
     severity=Severity.ERROR,
-    title="a record of type {type} lacks {key}, which {profile} demands even when empty",
+    title="records of type {type} lack {key}, which {profile} demands even when empty: {count} of {all}",
     ref="PS3.11",
-    hint="systems that rely on the profile may refuse the directory; `mediakit repair` writes it anew",
+    hint="systems that rely on the profile may refuse the medium; `mediakit repair` writes a whole directory",
+)
+PROFILE_NOT_TAKEN_OVER = Rule(
+    id="MK-PRO-103",
+    severity=Severity.ERROR,
+    title="records of type {type} lack {key}, which {profile} demands as their instances have it: "
+    "{count} of {all}",
+    ref="PS3.11",
+    hint="systems that rely on the profile miss it; the files have it, and `mediakit repair` takes it over",
 )
 
-_TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+_GROUPS = frozenset({"PATIENT", "STUDY", "SERIES"})
 _REMEMBERED = 4096
 
 
-class _Plans:
-    """The key plans of a profile, by record type; made when the first record of a type is met."""
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What records need: `firm` keys always or on a condition, `due` keys if an instance has them."""
 
-    def __init__(self, profile: Profile | None) -> None:
-        self._profile = profile
-        self._plans: dict[str, KeyPlan] = {}
-        self._unconfirmed = {
-            type_: frozenset(spec.tag for spec in specs if spec.unconfirmed) for type_, specs in KEYS.items()
-        }
+    firm: KeyPlan = ()
+    due: KeyPlan = ()
+    unconfirmed: frozenset[Tag] = frozenset()
 
-    def of(self, record_type: str) -> KeyPlan:
-        """Return what records of this type need; nothing for a type that is not current."""
-        plan = self._plans.get(record_type)
-        if plan is None:
-            if record_type not in KEYS:
-                plan = ()
-            elif self._profile is None:
-                plan = standard_plan(record_type)
-            else:
-                plan = key_plan(record_type, self._profile)
-            plan = tuple(wanted for wanted in plan if wanted.demand is not Demand.IF_VALUE)
-            self._plans[record_type] = plan
-        return plan
-
-    def is_unconfirmed(self, record_type: str, tag: Tag) -> bool:
-        """Return True for a key whose Type no source confirms."""
-        return tag in self._unconfirmed.get(record_type, ())
+    @classmethod
+    def of(cls, record_type: str, profile: Profile | None) -> _Plan:
+        """Return the plan for a type of record; one that asks nothing for a type that is not current."""
+        specs = KEYS.get(record_type)
+        if specs is None:
+            return cls()
+        plan = standard_plan(record_type) if profile is None else key_plan(record_type, profile)
+        return cls(
+            firm=tuple(wanted for wanted in plan if wanted.demand is not Demand.IF_VALUE),
+            due=tuple(wanted for wanted in plan if wanted.is_due),
+            unconfirmed=frozenset(spec.tag for spec in specs if spec.unconfirmed),
+        )
 
 
 def check_keys(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
-    """Report every record that lacks a key, or has one with an illegal or garbled value."""
+    """Report keys that records of a type lack: one finding for a type and key, at the first such record."""
     if survey.decoded is None or survey.dicomdir is None:
         return
-    plans = _Plans(profile)
-    name = "" if profile is None else profile.id
-    judge = _Judge(plans, survey.dicomdir.path, name)
-    carriers = _carriers(survey.links)
+    judge = _Judge(profile, survey.dicomdir.path, _Instances(survey.links))
     for record in survey.decoded.directory.walk():
-        yield from judge.record(record, carriers.get(id(record)))
+        judge.record(record)
+    yield from judge.findings()
 
 
-def _carriers(links: tuple[Link, ...]) -> dict[int, Instance]:
-    """Return an instance for each record: its own, or the first one below it."""
-    carriers: dict[int, Instance] = {}
-    for link in links:
-        if link.file is not None and link.file.instance is not None:
-            for record in (link.record, *link.above):
-                carriers.setdefault(id(record), link.file.instance)
-    return carriers
+class _Instances:
+    """The instances that records stand for: their own, or all below them."""
+
+    def __init__(self, links: tuple[Link, ...]) -> None:
+        self._links = links
+        self._own = {
+            id(link.record): link.file.instance
+            for link in links
+            if link.file is not None and link.file.instance is not None
+        }
+        self._below: Mapping[int, list[Instance]] | None = None
+
+    def of(self, record: DirectoryRecord) -> Iterable[Instance]:
+        """Return the instances of a record, as far as they are on the medium."""
+        own = self._own.get(id(record))
+        if own is not None:
+            return (own,)
+        return self._all_below().get(id(record), ()) if record.type in _GROUPS else ()
+
+    def _all_below(self) -> Mapping[int, list[Instance]]:
+        if self._below is None:
+            below: dict[int, list[Instance]] = {}
+            for link in self._links:
+                instance = self._own.get(id(link.record))
+                if instance is not None:
+                    for record in link.above:
+                        below.setdefault(id(record), []).append(instance)
+            self._below = below
+        return self._below
 
 
+@dataclass(slots=True)
 class _Judge:
-    """Judges records one by one; equal values are judged once."""
+    """Judges records one by one and counts what they lack; equal keys are looked at once."""
 
-    def __init__(self, plans: _Plans, path: str, profile: str) -> None:
-        self._plans = plans
-        self._path = path
-        self._profile = profile
-        self._sound: set[Key] = set()
+    profile: Profile | None
+    path: str
+    instances: _Instances
+    _plans: dict[str, _Plan] = field(default_factory=dict)
+    _full: set[Key] = field(default_factory=set)
+    _lacking: Tally = field(default_factory=Tally)
+    _all: Counter[str] = field(default_factory=Counter)
 
-    def record(self, record: DirectoryRecord, carrier: Instance | None) -> Iterator[Finding]:
-        """Yield what is wrong with one record."""
+    def record(self, record: DirectoryRecord) -> None:
+        """Count what one record lacks."""
+        kind = record.type
+        self._all[kind] += 1
+        plan = self._plans.get(kind)
+        if plan is None:
+            plan = self._plans[kind] = _Plan.of(kind, self.profile)
         held = {key.tag: key for key in record.keys}
-        for wanted in self._plans.of(record.type):
+        for wanted in plan.firm:
             key = held.get(wanted.tag)
-            if key is None or not key.value or not has_value(key.value, wanted.vr):
-                finding = self._gap(record, wanted, key, carrier)
-                if finding is not None:
-                    yield finding
-        for key in record.keys:
-            if key not in self._sound:
-                yield from self._value(record, key, held.get(SPECIFIC_CHARACTER_SET))
+            if key not in self._full and not self._has_value(wanted, key):
+                self._lacks(record, wanted, key)
+        for wanted in plan.due:
+            if wanted.tag not in held and self._is_due(record, wanted):
+                self._count(record, wanted, NOT_TAKEN_OVER, PROFILE_NOT_TAKEN_OVER)
 
-    def _gap(
-        self, record: DirectoryRecord, wanted: Wanted, key: Key | None, carrier: Instance | None
-    ) -> Finding | None:
-        if wanted.demand is Demand.CONDITION:
-            if carrier is None or not wanted.needs_value(carrier):
-                return None
-        elif wanted.demand is Demand.PRESENT and key is not None:
-            return None
-        where = Where(path=self._path, record=record.seen_at, tag=wanted.tag)
-        named = _named(wanted.tag)
-        if self._plans.is_unconfirmed(record.type, wanted.tag):
-            return UNCONFIRMED.at(where, type=record.type, key=named, ref=wanted.ref)
-        present = wanted.demand is Demand.PRESENT
-        if wanted.ref.startswith("PS3.3"):
-            return (ABSENT if present else NO_VALUE).at(where, type=record.type, key=named, ref=wanted.ref)
-        rule = PROFILE_ABSENT if present else PROFILE_NO_VALUE
-        return rule.at(where, type=record.type, key=named, profile=self._profile, ref=wanted.ref)
+    def findings(self) -> Iterator[Finding]:
+        """Yield what was counted."""
+        for finding in self._lacking.findings():
+            detail = dict(finding.detail)
+            yield finding.rule.at(finding.where, **detail, all=self._all[str(detail["type"])])
 
-    def _value(self, record: DirectoryRecord, key: Key, charset: Key | None) -> Iterator[Finding]:
-        where = Where(path=self._path, record=record.seen_at, tag=key.tag)
-        named = _named(key.tag)
-        if key.vr != "SQ" and not is_legal(key.value, key.vr):
-            yield ILLEGAL.at(where, type=record.type, key=named, vr=key.vr)
-        elif key.vr in _TEXT_VRS and needs_charset(key.value):
-            said = b"" if charset is None else charset.value
-            if not said.strip(b" \0"):
-                yield NO_CHARSET.at(where, type=record.type, key=named)
-            elif not is_complete(decode(key.value, said, key.vr)):
-                yield WRONG_CHARSET.at(where, type=record.type, key=named)
-        elif len(self._sound) < _REMEMBERED:
-            self._sound.add(key)
+    def _has_value(self, wanted: Wanted, key: Key | None) -> bool:
+        if key is None or not has_value(key.value, wanted.vr):
+            return False
+        if len(self._full) < _REMEMBERED:
+            self._full.add(key)
+        return True
 
+    def _lacks(self, record: DirectoryRecord, wanted: Wanted, key: Key | None) -> None:
+        if wanted.demand is Demand.PRESENT:
+            if key is None:
+                self._count(record, wanted, ABSENT, PROFILE_ABSENT)
+        elif wanted.demand is Demand.VALUE or any(map(wanted.needs_value, self.instances.of(record))):
+            self._count(record, wanted, NO_VALUE, PROFILE_NO_VALUE)
 
-def _named(tag: Tag) -> str:
-    return tag_name(tag) or f"{tag:08X}"
+    def _is_due(self, record: DirectoryRecord, wanted: Wanted) -> bool:
+        for instance in self.instances.of(record):
+            raw = wanted.raw(instance)
+            if raw and (wanted.known.get(raw) or wanted.learn(raw)).key is not None:
+                return True
+        return False
+
+    def _count(self, record: DirectoryRecord, wanted: Wanted, standard: Rule, of_profile: Rule) -> None:
+        where = Where(path=self.path, record=record.seen_at, tag=wanted.tag)
+        detail = {"type": record.type, "key": key_text(wanted.tag), "ref": wanted.ref}
+        same = (record.type, wanted.tag)
+        if wanted.tag in self._plans[record.type].unconfirmed:
+            self._lacking.add(UNCONFIRMED, same, where, **detail)
+        elif self.profile is None or wanted.ref.startswith("PS3.3"):
+            self._lacking.add(standard, same, where, **detail)
+        else:
+            detail["ref"] = wanted.ref or self.profile.source
+            self._lacking.add(of_profile, same, where, **detail, profile=self.profile.id)
 
 
 CHECKS: Final = (
@@ -199,12 +216,11 @@ CHECKS: Final = (
         (
             NO_VALUE,
             ABSENT,
-            ILLEGAL,
-            NO_CHARSET,
-            WRONG_CHARSET,
             UNCONFIRMED,
+            NOT_TAKEN_OVER,
             PROFILE_NO_VALUE,
             PROFILE_ABSENT,
+            PROFILE_NOT_TAKEN_OVER,
         ),
     ),
 )

@@ -15,13 +15,16 @@ from mediakit.rules import (
     directory_keys,
     drg,
     hygiene,
+    icons,
     instances,
+    key_values,
     medium,
     meta,
     names,
     pdi,
     pdi_directory,
     pdi_web,
+    profile_keys,
 )
 from mediakit.rules.check import Check, RuleSet
 
@@ -30,6 +33,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     *medium.CHECKS,
     *directory.CHECKS,
     *directory_keys.CHECKS,
+    *key_values.CHECKS,
+    *profile_keys.CHECKS,
+    *icons.CHECKS,
     *consistency.CHECKS,
     *names.CHECKS,
     *meta.CHECKS,
