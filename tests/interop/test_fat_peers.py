@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import struct
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -244,22 +246,51 @@ def test_where_fsck_finds_shared_clusters_so_do_we(bits: str, tmp_path: Path) ->
     }  # fmt: skip
 
 
-def test_a_block_device_is_read_as_an_image(tmp_path: Path) -> None:
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[tuple[Path, dict[str, bytes]]]:
+    """Return a block device with a FAT volume, and what is on it."""
     need("mkfs.fat", "mcopy", "mmd", "losetup")
     path = blank(tmp_path / "image", 16, "-F", "16")
     expected = fill(str(path), tmp_path / "one")
     told = run("losetup", "--find", "--show", "--read-only", str(path))
     if told.returncode:
         pytest.skip(f"no loop device here: {told.stderr.strip()}")
-    device = Path(told.stdout.strip())
-    try:
-        assert contents(device) == expected
-        tree = open_tree(device)
-        assert tree.facts.size_bytes == 16 << 20
-        assert tree.find("DICOMDIR") == Node("DICOMDIR", 0)
-        tree.close()
-    finally:
-        run("losetup", "--detach", str(device))
+    made = Path(told.stdout.strip())
+    yield made, expected
+    run("losetup", "--detach", str(made))
+
+
+def test_a_block_device_is_read_as_an_image(device: tuple[Path, dict[str, bytes]]) -> None:
+    path, expected = device
+    assert contents(path) == expected
+    tree = open_tree(path)
+    assert (tree.facts.format, tree.facts.size_bytes) == ("fat", 16 << 20)
+    assert tree.find("DICOMDIR") == Node("DICOMDIR", 0)
+    tree.close()
+
+
+AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from mediakit.errors import SourceError
+from mediakit.formats.registry import open_tree
+os.setgroups([])
+os.setuid(65534)
+try:
+    open_tree(Path(sys.argv[1]))
+except SourceError as exc:
+    print(exc, exc.hint)
+"""
+
+
+def test_a_device_without_the_right_to_read_it_says_what_is_needed(
+    device: tuple[Path, dict[str, bytes]],
+) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", AS_NOBODY, str(device[0])],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "administrator" in told.stdout, told.stderr
 
 
 HYBRIDS = {
