@@ -1,0 +1,129 @@
+"""The keys of directory records against what the instances say: another patient, study or value.
+
+What only one of the two has is not compared: whether a record has the keys it needs, `directory_keys` judges.
+Source: PS3.3 F.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
+from mediakit.fileset.key_names import key_text
+from mediakit.fileset.keys import ICON_IMAGE_SEQUENCE
+from mediakit.fileset.record import DirectoryRecord, Key
+from mediakit.fileset.survey import Link, Survey
+from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.profile.model import Profile
+from mediakit.rules.check import Check
+from mediakit.rules.same_value import Comparer, Said
+from mediakit.rules.tally import Tally
+
+OTHER_PATIENT = Rule(
+    id="MK-CON-011",
+    severity=Severity.ERROR,
+    title="{count} instances below this PATIENT record are of another patient, the first is {path}",
+    ref="PS3.3 F.5.1",
+    hint="images of one person may stand under the name of another: import nothing before it is clarified",
+)
+OTHER_IDENTITY = Rule(
+    id="MK-CON-012",
+    severity=Severity.ERROR,
+    title="{key} in this {type} record is not that of {count} instances below it, the first is {path}",
+    ref="PS3.3 F.5",
+    hint="systems that trust the directory put the images into a wrong study or series",
+)
+OTHER_VALUE = Rule(
+    id="MK-CON-013",
+    severity=Severity.WARNING,
+    title="{key} in this {type} record is not what {count} instances say, the first is {path}",
+    ref="PS3.3 F.5",
+    hint="what a system shows before the import is not what it shows afterwards",
+)
+OTHER_PATIENT_NAME = Rule(
+    id="MK-CON-016",
+    severity=Severity.WARNING,
+    title="{count} instances below this PATIENT record have its Patient ID but another name, "
+    "the first is {path}",
+    ref="PS3.3 F.5.1",
+    hint="the name was corrected in one place only, or two people share an ID: compare before the import",
+)
+
+_PATIENT_ID: Tag = 0x00100020
+_PATIENT_NAME: Tag = 0x00100010
+_IDENTITY: frozenset[Tag] = frozenset({0x0020000D, 0x0020000E, 0x00080060})
+_UNCOMPARED = frozenset({SPECIFIC_CHARACTER_SET, ICON_IMAGE_SEQUENCE})
+
+
+def check_values(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+    """Report keys of records that are not what the instances say.
+
+    One finding for a group record and key; for records that reference files one for a series and key.
+    """
+    if survey.dicomdir is None:
+        return
+    judge = _Judge(survey.dicomdir.path)
+    for link in survey.links:
+        if link.file is not None and link.file.instance is not None:
+            for record in link.above:
+                judge.compare(record, link, link.file.instance)
+            judge.compare(link.record, link, link.file.instance)
+    yield from judge.found.findings()
+
+
+@dataclass(slots=True)
+class _Judge:
+    """Compares records with instances. Most keys are equal byte for byte: those cost one comparison."""
+
+    path: str
+    found: Tally = field(default_factory=Tally)
+    _comparer: Comparer = field(default_factory=Comparer)
+
+    def compare(self, record: DirectoryRecord, link: Link, instance: Instance) -> None:
+        """Count what the record says otherwise than the instance."""
+        get = instance.header.values.get
+        for key in record.keys:
+            raw = get(key.tag)
+            if raw is None or (raw == key.value and raw.isascii()):
+                continue
+            if self._differs(key, raw, record, instance):
+                self._count(key, record, link, instance)
+
+    def _differs(self, key: Key, raw: bytes, record: DirectoryRecord, instance: Instance) -> bool:
+        if key.vr == "SQ" or key.tag in _UNCOMPARED or not raw.strip(b" \0"):
+            return False
+        charset = record.key(SPECIFIC_CHARACTER_SET)
+        ours = Said(key.value, b"" if charset is None else charset.value.strip(b" \0"))
+        theirs = Said(raw, instance.header.values.get(SPECIFIC_CHARACTER_SET, b"").strip(b" \0"))
+        return not self._comparer.is_same(key.tag, key.vr, ours, theirs)
+
+    def _count(self, key: Key, record: DirectoryRecord, link: Link, instance: Instance) -> None:
+        where = Where(path=self.path, record=record.seen_at, tag=key.tag)
+        path = instance.path if instance.path.isascii() else ascii(instance.path)[1:-1]
+        is_empty = not key.value.strip(b" \0")
+        if record.type == "PATIENT" and key.tag in {_PATIENT_ID, _PATIENT_NAME} and not is_empty:
+            self._count_patient(key, record, instance, path)
+            return
+        if is_empty and key.tag in _IDENTITY | {_PATIENT_ID}:
+            return  # that it has no value, `directory_keys` says
+        rule = OTHER_IDENTITY if key.tag in _IDENTITY else OTHER_VALUE
+        owner = link.above[-1] if record is link.record and link.above else record
+        same = (id(owner), record.type, key.tag)
+        self.found.add(rule, same, where, key=key_text(key.tag), type=record.type, path=path)
+
+    def _count_patient(self, key: Key, record: DirectoryRecord, instance: Instance, path: str) -> None:
+        """Count an instance of another patient once: by its Patient ID, by its name when it has none."""
+        theirs = instance.header.values.get(_PATIENT_ID, b"").strip(b" \0")
+        ours = record.key(_PATIENT_ID)
+        rule = OTHER_PATIENT
+        if key.tag == _PATIENT_NAME and theirs and ours is not None and ours.value.strip(b" \0"):
+            if self._differs(ours, theirs, record, instance):
+                return  # counted by the ID
+            rule = OTHER_PATIENT_NAME
+        where = Where(path=self.path, record=record.seen_at, tag=key.tag)
+        self.found.add(rule, id(record), where, path=path)
+
+
+CHECKS: Final = (Check(check_values, (OTHER_PATIENT, OTHER_IDENTITY, OTHER_VALUE, OTHER_PATIENT_NAME)),)
