@@ -86,7 +86,7 @@ def _same_text(vr: str, one: Said, other: Said) -> bool:
 
 
 def _same_name(one: str, other: str) -> bool:
-    """Compare names group by group (alphabetic, ideographic, phonetic); one that only one name has is passed."""
+    """Compare names group by group (alphabetic, ideographic, phonetic), those that both have."""
     ours, theirs = _groups(one), _groups(other)
     shared = [(a, b) for a, b in zip(ours, theirs, strict=False) if a and b]
     return all(a == b for a, b in shared) and (bool(shared) or ours == theirs)
