@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mediakit import __version__
-from mediakit.cli import burn, diff, extract, profiles, repair, validate
+from mediakit.cli import burn, diff, explain, extract, profiles, repair, validate
 
 # A scan keeps hundreds of thousands of values that form no circles. Looking for some every 700 allocations,
 # as Python does, takes a sixth of its time.
@@ -28,6 +28,7 @@ app.command("validate")(validate.validate)
 app.command("extract")(extract.extract)
 app.command("diff")(diff.diff)
 app.command("repair")(repair.repair)
+app.command("explain")(explain.explain)
 app.add_typer(profiles.app, name="profiles")
 
 

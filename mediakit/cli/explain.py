@@ -1,0 +1,92 @@
+"""`mediakit explain`: what a rule means, where it comes from, and what to do when it is met."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mediakit.cli.guard import guarded
+
+if TYPE_CHECKING:  # the rules are loaded when the command runs: `--help` stays fast
+    from mediakit.journeys.rulebook import Entry
+
+_RULE_SETS = {
+    "ps3": "the DICOM standard",
+    "pdi": "IHE PDI",
+    "drg": "the German catalogue of 2006",
+}
+
+
+def explain(
+    rule: Annotated[
+        str, typer.Argument(metavar="[RULE]", help="For example MK-DIR-012. Without it: every rule.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Explain a rule: what it says, where it comes from, what to do. Without a rule, list them all."""
+    with guarded("explain", as_json=as_json):
+        from mediakit.journeys.rulebook import entries, entry_of
+
+        book = entries()
+        chosen = (entry_of(rule, book),) if rule else book
+        if as_json:
+            from mediakit.report.json import to_json
+
+            sys.stdout.write(to_json(_doc(chosen)))
+        else:
+            lines = _page(chosen[0]) if rule else _list(book)
+            sys.stdout.write("\n".join((*lines, "")))
+
+
+def _doc(chosen: Sequence[Entry]) -> dict[str, Any]:
+    return {
+        "schema": "mediakit/rules/1",
+        "rules": [
+            {
+                "id": entry.rule.id,
+                "severity": entry.rule.severity.value,
+                "title": entry.rule.title,
+                "ref": entry.rule.ref,
+                "hint": entry.rule.hint,
+                "group": entry.group,
+                "rule_set": "" if entry.rule_set is None else entry.rule_set.value,
+                "commands": list(entry.commands),
+            }
+            for entry in chosen
+        ],
+    }
+
+
+def _page(entry: Entry) -> Iterator[str]:
+    from mediakit.journeys.rulebook import GROUPS
+
+    rule = entry.rule
+    yield f"{rule.id}  {rule.severity.value}"
+    yield f"  {rule.title}"
+    yield ""
+    yield f"  about       {GROUPS[entry.group]}"
+    yield f"  source      {rule.ref}"
+    if rule.hint:
+        yield f"  what to do  {rule.hint}"
+    yield f"  met in      {', '.join(f'`mediakit {command}`' for command in entry.commands)}"
+    if entry.rule_set is not None:
+        name = entry.rule_set.value
+        yield f"  rule set    {name}: {_RULE_SETS[name]}"
+
+
+def _list(book: Sequence[Entry]) -> Iterator[str]:
+    from mediakit.journeys.rulebook import GROUPS
+
+    group = ""
+    for entry in book:
+        if entry.group != group:
+            if group:
+                yield ""
+            group = entry.group
+            yield f"{group}  {GROUPS[group]}"
+        yield f"  {entry.rule.id}  {entry.rule.severity.value:<7}  {entry.rule.title}"
+    yield ""
+    yield f"{len(book)} rules; `mediakit explain RULE` tells more about one"

@@ -1,0 +1,126 @@
+"""The catalogue of all rules: every `Rule` that some part of mediakit can raise, and where it is met.
+
+The rules of a medium come from the checks. Those of the readers, the judge of profiles and the journeys stand
+in modules of their own, which are named here with the commands in which they are met. A new module that holds
+rules is a line in `_MODULES`; a test finds every rule that is not in the book.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Final
+
+from mediakit.errors import UsageError
+from mediakit.findings import Rule
+from mediakit.rules.check import RuleSet
+from mediakit.rules.every import CHECKS
+
+_READING: Final = ("burn", "validate", "extract", "diff", "repair", "profiles fit")
+_JUDGING: Final = ("burn", "validate", "repair", "profiles fit")
+_WRITING: Final = ("burn", "repair")
+_VALIDATING: Final = ("validate",)
+
+# What is met where. A rule of a module is met in some of its commands, not in each of them.
+_MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
+    (
+        ("dicom.dataset", "dicom.elements", "dicom.fallback", "dicom.identity", "dicom.opening"),
+        _READING,
+    ),
+    (("dicom.window", "journeys.scan"), _READING),
+    (("dicom.conversion", "dicom.transcode"), _WRITING),
+    (
+        ("profile.file_rules", "profile.image_rules", "profile.item_rules", "profile.judge"),
+        _JUDGING,
+    ),
+    (("profile.sop_rules",), _JUDGING),
+    (("fileset.decode", "fileset.decode_findings", "fileset.decode_items"), _VALIDATING),
+    (("fileset.decode_records", "fileset.decode_tree"), _VALIDATING),
+    (("fileset.charset", "fileset.disagreement", "fileset.identity", "fileset.plan"), _WRITING),
+    (("fileset.supply", "journeys.burn", "journeys.icons"), _WRITING),
+    (("journeys.prepare", "journeys.proof"), _WRITING),
+    (("journeys.diff",), ("diff",)),
+    (("journeys.extract",), ("extract",)),
+)
+
+#: The letters in the middle of an id, and what its rules are about.
+GROUPS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "CMP": "Is everything there",
+        "CNV": "Conversion of instances",
+        "CON": "The directory against the files",
+        "DIF": "Comparison of two media",
+        "DIR": "The DICOMDIR",
+        "DRG": "The German catalogue of 2006",
+        "EXT": "Extraction of files",
+        "FST": "Making a file-set",
+        "HYG": "Programs, litter and encryption",
+        "ICN": "Icon images",
+        "KEY": "Keys of the directory records that are written",
+        "MED": "Medium and file system",
+        "MET": "File meta information",
+        "NAM": "Names of files",
+        "PDI": "IHE Portable Data for Imaging",
+        "PRF": "The proof of a written image",
+        "PRO": "Instances against an application profile",
+        "SRC": "Reading files",
+        "VAL": "The validation as a whole",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A rule, the commands in which it is met, and its rule set when `validate` judges media by it."""
+
+    rule: Rule
+    commands: tuple[str, ...]
+    rule_set: RuleSet | None = None
+
+    @property
+    def group(self) -> str:
+        """Return the letters in the middle of the id: "DIR" of "MK-DIR-012"."""
+        return self.rule.id.split("-")[1]
+
+
+def rulebook() -> tuple[Rule, ...]:
+    """Return every rule, sorted by id."""
+    return tuple(entry.rule for entry in entries())
+
+
+def entries() -> tuple[Entry, ...]:
+    """Return every rule with where it is met, sorted by id. Loads all modules that hold rules."""
+    found: dict[str, Entry] = {}
+    for entry in (*_of_checks(), *_of_modules()):
+        found.setdefault(entry.rule.id, entry)
+    return tuple(found[rule_id] for rule_id in sorted(found))
+
+
+def entry_of(rule_id: str, among: Sequence[Entry]) -> Entry:
+    """Return the entry of an id, in any case. Raises UsageError with the nearest ids when there is none."""
+    by_id = {entry.rule.id: entry for entry in among}
+    wanted = rule_id.strip().upper()
+    found = by_id.get(wanted) or by_id.get(f"MK-{wanted}")
+    if found is not None:
+        return found
+    close = difflib.get_close_matches(wanted, by_id, n=4, cutoff=0.7)
+    hint = f"did you mean {' or '.join(close)}?" if close else "`mediakit explain` lists them all"
+    raise UsageError(f"there is no rule `{ascii(rule_id)[1:-1]}`", hint=hint)
+
+
+def _of_checks() -> Iterator[Entry]:
+    for check in CHECKS:
+        for rule in check.rules:
+            yield Entry(rule=rule, commands=_VALIDATING, rule_set=check.rule_set)
+
+
+def _of_modules() -> Iterator[Entry]:
+    for names, commands in _MODULES:
+        rule_set = RuleSet.PS3 if "validate" in commands else None
+        for name in names:
+            for held in vars(import_module(f"mediakit.{name}")).values():
+                if isinstance(held, Rule):
+                    yield Entry(rule=held, commands=commands, rule_set=rule_set)
