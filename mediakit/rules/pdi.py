@@ -202,18 +202,19 @@ def check_paths(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     """Report names beyond Level 1 (test 9), lower case beside it, DICOM files named by UID or as `.dcm`."""
     legal = _LEGAL.fullmatch
     odd = [path for path in survey.folders if not _LEGAL_FOLDER.fullmatch(path)]
-    lower: list[str] = []
+    lower: list[tuple[str, str]] = []  # the name of ISO 9660 and the one beside it
     for file in survey.files:
         if not legal(file.path):
             odd.append(file.path)
         for other in file.also:
             if other != other.upper():
-                lower.append(other)
+                lower.append((file.path, other))
                 break
     if odd:
         yield counted(PATHS, odd)
     if lower:
-        yield counted(OTHER_CASE, lower)
+        path, other = lower[0]
+        yield OTHER_CASE.at(Where(path=path), count=len(lower), example=ascii(other)[1:-1])
     named = [
         file.path
         for file, instance in survey.instances()

@@ -204,7 +204,8 @@ def test_autorun_is_forbidden_but_a_text_about_it_is_not(name: str) -> None:
 def test_lower_case_beside_the_iso_names_is_found() -> None:
     lower = [filed(make_instance("1.2.9"), "DICOM/IM9", also=("dicom/im9",))]
     upper = [filed(make_instance("1.2.9"), "DICOM/IM9", also=("DICOM/IM9.",))]
-    assert "MK-PDI-022" in errors(right(more=lower))
+    (finding,) = [one for one in found_by(PDI, right(more=lower)) if one.rule.id == "MK-PDI-022"]
+    assert (finding.where.path, dict(finding.detail)["example"]) == ("DICOM/IM9", "dicom/im9")
     assert "MK-PDI-022" not in errors(right(more=upper))
 
 
