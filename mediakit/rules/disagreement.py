@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
+from mediakit.dicom.wanted import WANTED
 from mediakit.fileset.key_names import key_text
 from mediakit.fileset.keys import ICON_IMAGE_SEQUENCE
 from mediakit.fileset.record import DirectoryRecord, Key
@@ -55,6 +56,7 @@ _PATIENT_ID: Tag = 0x00100020
 _PATIENT_NAME: Tag = 0x00100010
 _IDENTITY: frozenset[Tag] = frozenset({0x0020000D, 0x0020000E, 0x00080060})
 _UNCOMPARED = frozenset({SPECIFIC_CHARACTER_SET, ICON_IMAGE_SEQUENCE})
+_GROUPS = frozenset({"PATIENT", "STUDY", "SERIES"})
 
 
 def check_values(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
@@ -65,11 +67,15 @@ def check_values(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     if survey.dicomdir is None:
         return
     judge = _Judge(survey.dicomdir.path)
+    above: tuple[DirectoryRecord, ...] = ()
+    groups: list[tuple[DirectoryRecord, tuple[Key, ...]]] = []
     for link in survey.links:
         if link.file is not None and link.file.instance is not None:
-            for record in link.above:
-                judge.compare(record, link, link.file.instance)
-            judge.compare(link.record, link, link.file.instance)
+            if link.above is not above:
+                above, groups = link.above, judge.groups(link.above)
+            for record, keys in groups:
+                judge.compare(record, keys, link, link.file.instance)
+            judge.compare(link.record, link.record.keys, link, link.file.instance)
     yield from judge.found.findings()
 
 
@@ -80,11 +86,23 @@ class _Judge:
     path: str
     found: Tally = field(default_factory=Tally)
     _comparer: Comparer = field(default_factory=Comparer)
+    _keys: dict[int, tuple[Key, ...]] = field(default_factory=dict)
 
-    def compare(self, record: DirectoryRecord, link: Link, instance: Instance) -> None:
-        """Count what the record says otherwise than the instance."""
+    def groups(self, above: tuple[DirectoryRecord, ...]) -> list[tuple[DirectoryRecord, tuple[Key, ...]]]:
+        """Return the nearest PATIENT, STUDY and SERIES above a file, with the keys to compare.
+
+        There may be thousands of keys that no header scan looks for, and they come again for every file.
+        """
+        nearest = {record.type: record for record in above if record.type in _GROUPS}
+        for record in nearest.values():
+            if id(record) not in self._keys:
+                self._keys[id(record)] = tuple(key for key in record.keys if key.tag in WANTED)
+        return [(record, self._keys[id(record)]) for record in nearest.values()]
+
+    def compare(self, record: DirectoryRecord, keys: tuple[Key, ...], link: Link, instance: Instance) -> None:
+        """Count what the keys of a record say otherwise than the instance."""
         get = instance.header.values.get
-        for key in record.keys:
+        for key in keys:
             raw = get(key.tag)
             if raw is None or (raw == key.value and raw.isascii()):
                 continue

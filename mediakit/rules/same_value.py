@@ -75,7 +75,9 @@ def _same_value(vr: str, one: bytes, other: bytes) -> bool:
 
 
 def _same_text(vr: str, one: Said, other: Said) -> bool:
-    if one.raw == other.raw and (one.charset == other.charset or not needs_charset(one.raw)):
+    if bare(one.raw) == bare(other.raw) and (
+        one.charset in {b"", other.charset} or not needs_charset(one.raw)  # no charset: `key_values` tells
+    ):
         return True
     ours, theirs = decode(one.raw, one.charset, vr), decode(other.raw, other.charset, vr)
     if vr in _ONE_VALUE:
