@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mediakit.fileset.survey import FileKind, Survey
+from mediakit.findings import Severity
+from mediakit.journeys.scan import CANNOT_READ
+from mediakit.profile.load import load_profile
+from mediakit.rules import instances
+from tests.support.instances import make_instance
+from tests.support.surveys import found_by, ids, medium_of, other_file, survey_of
+
+PROFILE = load_profile("STD-GEN-CD")
+A_CT = make_instance()
+
+
+def found(medium: Survey, profile: object = PROFILE) -> list[str]:
+    """Return what the checks find; they pass on findings of others as well."""
+    return ids(finding for check in instances.CHECKS for finding in check.find(medium, profile))  # type: ignore[arg-type]
+
+
+def test_a_right_medium_has_nothing_to_say() -> None:
+    assert found(medium_of(A_CT)) == []
+
+
+def test_a_medium_for_which_no_profile_can_be_told_is_said_to_be_one() -> None:
+    assert found(medium_of(A_CT), None) == ["MK-VAL-001"]
+
+
+def test_what_the_reader_of_the_medium_could_not_follow_is_an_error_each() -> None:
+    notes = ("folder 'A' leads in a circle", "folder 'B' lies outside the image")
+    findings = found_by(instances.CHECKS[:1], replace(medium_of(A_CT), notes=notes))
+    assert ids(findings) == ["MK-VAL-002", "MK-VAL-002"]
+    assert notes[1] in findings[1].text
+
+
+def test_files_that_cannot_be_read_are_named_and_other_files_are_not() -> None:
+    why = CANNOT_READ.at(why="Input/output error")
+    damaged = replace(other_file("DICOM/IM9", FileKind.DAMAGED), finding=why)
+    other = replace(other_file("NOTES.TXT"), finding=why)
+    findings = list(instances.check_reading(survey_of(damaged, other), PROFILE))
+    assert [(one.rule, one.where.path) for one in findings] == [(CANNOT_READ, "DICOM/IM9")]
+
+
+def test_findings_of_the_decoder_get_the_path_of_the_directory() -> None:
+    medium = medium_of(A_CT)
+    assert medium.decoded is not None
+    broken = survey_of(directory=b"\0" * 200)
+    assert {one.where.path for one in instances.check_decoding(broken, PROFILE)} == {"DICOMDIR"}
+    assert list(instances.check_decoding(medium, PROFILE)) == []
+
+
+def test_an_instance_that_the_profile_does_not_take_is_an_error_at_its_file() -> None:
+    compressed = replace(A_CT, transfer_syntax="1.2.840.10008.1.2.4.70")
+    (finding,) = instances.check_profile(medium_of(compressed), PROFILE)
+    assert finding.severity is Severity.ERROR
+    assert finding.where.path == next(file.path for file in medium_of(compressed).files if file.instance)
