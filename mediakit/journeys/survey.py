@@ -23,6 +23,7 @@ from mediakit.outcome import State
 _DIRECTORY_BYTES = 512 * 1024 * 1024
 _MAX_DIRECTORIES = 16  # that are tried when there is none in the root
 _PREAMBLE = 128
+_TEXTS_BYTES = 16 * 1024 * 1024  # of all texts together: an archive can hold thousands of long pages
 _TEXT = re.compile(
     r"(?:readme\.txt|readme|index\.html?|ihe_pdi/[^/]+\.html?|autorun\.inf)(?:;1)?", re.IGNORECASE
 )
@@ -142,13 +143,17 @@ def _decoded(tree: Tree, file: FileFact) -> Decoded | None:
 
 def _texts(tree: Tree, files: Sequence[FileFact]) -> dict[str, bytes]:
     texts: dict[str, bytes] = {}
-    for file in files:
-        if file.kind is FileKind.OTHER and _TEXT.fullmatch(file.path):
+    left = _TEXTS_BYTES
+    for file in sorted(
+        files, key=lambda file: "/" in file.path
+    ):  # those of the root are the ones that matter
+        if file.kind is FileKind.OTHER and left > 0 and _TEXT.fullmatch(file.path):
             node = tree.find(file.path)
             try:
                 if node is not None:
                     with tree.open(node) as stream:
                         texts[file.path] = stream.read(TEXT_BYTES)
+                        left -= len(texts[file.path])
             except (SourceError, OSError):
                 continue  # the scan says what could not be read
     return texts

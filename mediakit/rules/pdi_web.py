@@ -118,9 +118,9 @@ LEAVES_WEB = Rule(
 UNREAD = Rule(
     id="MK-PDI-043",
     severity=Severity.NOTE,
-    title="of {count} pages only the first {read} were read",
+    title="{count} pages of IHE_PDI were not read, the first is {example}",
     ref=_REF,
-    hint="links of the others were not judged",
+    hint="their links were not judged; pages in folders of IHE_PDI and very many pages are not read",
 )
 
 _INDEX, _README, _WEB = "INDEX.HTM", "README.TXT", "IHE_PDI"
@@ -164,10 +164,14 @@ class _Names:
 
 def check_pages(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     """Report INDEX.HTM when it is absent (test 11) or lacks links; links, scripts and form of every page."""
-    all_pages = [path for path in survey.texts if path.upper().endswith(_PAGES)]
     pages = pages_of(survey.texts)
-    if len(pages) < len(all_pages):
-        yield UNREAD.at(count=len(all_pages), read=len(pages))
+    unread = [
+        file.path
+        for file in survey.files
+        if file.kind is FileKind.OTHER and file.path not in pages and _is_page(file.path)
+    ]
+    if unread:
+        yield UNREAD.at(Where(path=unread[0]), count=len(unread), example=ascii(unread[0])[1:-1])
     yield from _index(survey, pages.get(_INDEX))
     if pages:
         yield from _links(pages, _names(survey))
@@ -250,6 +254,10 @@ def _names(survey: Survey) -> _Names:
     exact = {file.path for file in survey.files} | set(survey.folders)
     other = (name for file in survey.files for name in file.also)
     return _Names(frozenset(exact), frozenset(name.upper() for name in (*exact, *other)))
+
+
+def _is_page(path: str) -> bool:
+    return path.startswith(f"{_WEB}/") and path.upper().endswith(_PAGES)
 
 
 def _is_page_or_jpeg(file: FileFact) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -432,9 +433,25 @@ def test_links_from_the_web_content_to_other_folders_are_noted_as_unconfirmed() 
 
 def test_of_very_many_pages_the_first_are_read_and_the_others_counted() -> None:
     pages = {f"IHE_PDI/P{n}.HTM": b"<html><p>x</p></html>" for n in range(1200)}
-    medium = right(texts={**texts(), **pages})
+    medium = right(texts={**texts(), **pages}, more=[other_file(path) for path in pages])
     (finding,) = [one for one in found_by(PDI, medium) if one.rule.id == "MK-PDI-043"]
-    assert dict(finding.detail) == {"count": 1202, "read": 1000}
+    assert dict(finding.detail)["count"] == 202
+    assert "MK-PDI-043" not in found(right())
+
+
+def test_of_an_archive_with_many_long_pages_a_bounded_part_is_kept(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(100):
+            archive.writestr(f"IHE_PDI/P{number}.HTM", b"<p>x</p>".ljust(TEXT_BYTES))
+        archive.writestr("README.TXT", README)
+    tree = open_tree(tmp_path / "a.zip")
+    try:
+        medium = survey(tree, "a.zip", Scanner())
+    finally:
+        tree.close()
+    assert medium.texts["README.TXT"] == README
+    assert sum(map(len, medium.texts.values())) < 17 * 1024 * 1024
+    assert "MK-PDI-043" in found(medium)
 
 
 def test_many_dead_links_are_one_finding_for_the_index_and_one_for_the_web_content() -> None:
