@@ -2,8 +2,10 @@
 
 Judged: the CD, private elements and forbidden types of directory records, their uniqueness, autostart, and
 the pages. Joliet, Rock Ridge, several sessions, several application profiles and another name of the web
-folder are allowed. Only excerpts of the catalogue are at hand, so where they leave room a rule is a warning.
-Not told: the label; private elements of the instances (the header scan does not keep them); whether pages
+folder are allowed. Only excerpts of the catalogue are at hand: what README.TXT must say, and whether a medium
+without pages needs INDEX.HTM, is not judged. IHE PDI wants links in the case of the file names, which are in
+upper case; here they must be in lower case, so a medium with pages seldom satisfies both.
+Not told: pages of a web folder of another name; the label; private elements of the instances (the header scan does not keep them); whether pages
 are of use without JavaScript; whether a viewer starts without installation and rights, says that a machine is
 unsuitable, and shows everything; whether a disc was appended to after a search for viruses.
 """
@@ -27,83 +29,90 @@ from mediakit.rules.pdi_web import pages_of
 from mediakit.rules.web_page import Page, target_of
 from mediakit.volume import IsoVolume, file_system
 
-_REF = "DRG requirements for patient CDs, 2006"
+_REF = "DRG 2006"  # the catalogue of 2006-10-27; its sections follow
 NOT_A_CD = Rule(
     id="MK-DRG-001",
     severity=Severity.ERROR,
     title="this is no CD with ISO 9660: {found}",
-    ref=_REF,
+    ref=f"{_REF} 2.1",
     hint="the catalogue knows CDs only; the images may be sound all the same",
 )
 AUTORUN = Rule(
     id="MK-DRG-002",
     severity=Severity.WARNING,
     title="there is an autorun file, which the catalogue advises against",
-    ref=_REF,
+    ref=f"{_REF} 2.3.1",
     hint="keep autorun switched off",
 )
 PRIVATE_KEY = Rule(
     id="MK-DRG-003",
     severity=Severity.ERROR,
     title="{count} directory records have private elements, the first is {tag}",
-    ref=_REF,
+    ref=f"{_REF} 3.1.2.4",
     hint="readers ignore them; the maker of the medium should leave them out",
 )
 DOUBLED = Rule(
     id="MK-DRG-004",
     severity=Severity.ERROR,
     title="{count} records repeat the {key} of another {type} record",
-    ref=_REF,
+    ref=f"{_REF} 3.1.2.4",
     hint="a patient, study, series or instance must have one record: readers may show it twice or in part",
 )
 FORBIDDEN = Rule(
     id="MK-DRG-005",
     severity=Severity.ERROR,
     title="there are records of type {type}, which the catalogue forbids",
-    ref=_REF,
+    ref=f"{_REF} 3.1.2.4",
     hint="readers need not follow them, and miss what is behind",
 )
 LINK_CASE = Rule(
     id="MK-DRG-006",
-    severity=Severity.WARNING,
+    severity=Severity.ERROR,
     title="links of {count} pages are not in lower case, the first is {link}",
-    ref=_REF,
-    hint="some systems do not find the page behind it; IHE PDI asks for the case of the file name",
+    ref=f"{_REF} 3.2.1.9",
+    hint="the catalogue asks for it so that pages work on every system; the images are not concerned",
 )
 STYLES = Rule(
     id="MK-DRG-007",
     severity=Severity.ERROR,
     title="{count} pages use style sheets, which the catalogue forbids",
-    ref=_REF,
+    ref=f"{_REF} 3.2.1.10",
     hint="old browsers show them garbled",
 )
 SCRIPTS = Rule(
     id="MK-DRG-008",
     severity=Severity.NOTE,
     title="{count} pages have JavaScript: they must be of use without it too, which was not judged",
-    ref=_REF,
+    ref=f"{_REF} 3.2.1.10",
     hint="open them in a browser with scripts switched off",
 )
 NO_VIEWER_LINK = Rule(
     id="MK-DRG-009",
     severity=Severity.WARNING,
     title="there are {count} programs on the medium, and INDEX.HTM links to none of them",
-    ref=_REF,
+    ref=f"{_REF} 3.3.2",
     hint="when one of them is a viewer, people do not find it",
 )
 UNKNOWN_MEDIUM = Rule(
     id="MK-DRG-010",
     severity=Severity.NOTE,
     title="a folder was given: whether it is that of a CD cannot be told",
-    ref=_REF,
+    ref=f"{_REF} 2.1",
     hint="validate the device or an image of the disc to have the medium judged as well",
 )
 OTHER_SCRIPTS = Rule(
     id="MK-DRG-011",
     severity=Severity.ERROR,
     title="{count} pages have scripts in {language}; the catalogue allows JavaScript only",
-    ref=_REF,
+    ref=f"{_REF} 3.2.1.10",
     hint="most browsers do not run them: what they show is missing there",
+)
+NO_INDEX = Rule(
+    id="MK-DRG-012",
+    severity=Severity.ERROR,
+    title="there are {count} pages on the medium, and no INDEX.HTM in the root",
+    ref=f"{_REF} 3.2.2.1",
+    hint="people do not find the pages; the images are not concerned",
 )
 
 _MRDR = "MRDR"
@@ -164,6 +173,7 @@ def check_records(survey: Survey, _profile: Profile | None) -> Iterator[Finding]
 def check_pages(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     """Report links in upper case, style sheets and scripts, and programs that INDEX.HTM does not link to."""
     pages = pages_of(survey.texts)
+    yield from _index(survey)
     odd = {path: link for path, page in pages.items() for link in page.local if link != link.lower()}
     if odd:
         path = next(iter(odd))
@@ -187,6 +197,12 @@ def check_pages(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
         yield NO_VIEWER_LINK.at(count=len(programs))
 
 
+def _index(survey: Survey) -> Iterator[Finding]:
+    pages = [file.path for file in survey.files if file.path.upper().endswith((".HTM", ".HTML"))]
+    if pages and not any(path.upper() == "INDEX.HTM" for path in pages):
+        yield NO_INDEX.at(Where(path=pages[0]), count=len(pages))
+
+
 def _scripts(pages: Mapping[str, Page]) -> Iterator[Finding]:
     usual = [path for path, page in pages.items() if page.script_types & _JAVASCRIPT]
     if usual:
@@ -208,5 +224,5 @@ def _is_of_mrdr(finding: Finding) -> bool:
 CHECKS: Final = (
     Check(check_medium, (NOT_A_CD, UNKNOWN_MEDIUM, AUTORUN), RuleSet.DRG),
     Check(check_records, (PRIVATE_KEY, DOUBLED, FORBIDDEN), RuleSet.DRG),
-    Check(check_pages, (LINK_CASE, STYLES, SCRIPTS, OTHER_SCRIPTS, NO_VIEWER_LINK), RuleSet.DRG),
+    Check(check_pages, (NO_INDEX, LINK_CASE, STYLES, SCRIPTS, OTHER_SCRIPTS, NO_VIEWER_LINK), RuleSet.DRG),
 )

@@ -81,7 +81,7 @@ NOT_WEB = Rule(
 )
 LINK_CASE = Rule(
     id="MK-PDI-038",
-    severity=Severity.ERROR,
+    severity=Severity.WARNING,  # the German catalogue, which builds on PDI, asks for lower case
     title="{count} links spell the name of a file in another case, the first is {link}",
     ref=_REF,
     hint="they work on Windows alone: systems that tell upper from lower case do not follow them",

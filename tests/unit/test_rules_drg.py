@@ -129,3 +129,11 @@ def test_programs_without_a_link_from_the_index_are_found() -> None:
     assert ids(found_by(drg.CHECKS, replace(medium, texts={}))) == ["MK-DRG-009"]
     damaged = replace(VIEWER, kind=FileKind.DAMAGED)
     assert found_by(drg.CHECKS, replace(medium, files=(*medium.files[:-1], damaged))) == []
+
+
+def test_pages_without_an_index_in_the_root_are_found() -> None:
+    medium = medium_of(A_CT, volume=CD)
+    page = other_file("WEB/START.HTM")
+    assert ids(found_by(drg.CHECKS, replace(medium, files=(*medium.files, page)))) == ["MK-DRG-012"]
+    both = (*medium.files, page, other_file("INDEX.HTM"))
+    assert found_by(drg.CHECKS, replace(medium, files=both)) == []
