@@ -94,11 +94,9 @@ class _Plan:
         if specs is None:
             return cls()
         plan = standard_plan(record_type) if profile is None else key_plan(record_type, profile)
-        return cls(
-            firm=tuple(wanted for wanted in plan if wanted.demand is not Demand.IF_VALUE),
-            due=tuple(wanted for wanted in plan if wanted.is_due),
-            unconfirmed=frozenset(spec.tag for spec in specs if spec.unconfirmed),
-        )
+        unconfirmed = frozenset(spec.tag for spec in specs if spec.unconfirmed)
+        firm = (each for each in plan if each.demand is not Demand.IF_VALUE or each.tag in unconfirmed)
+        return cls(tuple(firm), tuple(wanted for wanted in plan if wanted.is_due), unconfirmed)
 
 
 def check_keys(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
@@ -184,7 +182,7 @@ class _Judge:
         return True
 
     def _lacks(self, record: DirectoryRecord, wanted: Wanted, key: Key | None) -> None:
-        if wanted.demand is Demand.PRESENT:
+        if wanted.demand in {Demand.PRESENT, Demand.IF_VALUE}:
             if key is None:
                 self._count(record, wanted, ABSENT, PROFILE_ABSENT)
         elif wanted.demand is Demand.VALUE or any(map(wanted.needs_value, self.instances.of(record))):
