@@ -5,9 +5,10 @@ the pages. Joliet, Rock Ridge, several sessions, several application profiles an
 folder are allowed. Only excerpts of the catalogue are at hand: what README.TXT must say, and whether a medium
 without pages needs INDEX.HTM, is not judged. IHE PDI wants links in the case of the file names, which are in
 upper case; here they must be in lower case, so a medium with pages seldom satisfies both.
-Not told: pages of a web folder of another name; the label; private elements of the instances (the header scan does not keep them); whether pages
-are of use without JavaScript; whether a viewer starts without installation and rights, says that a machine is
-unsuitable, and shows everything; whether a disc was appended to after a search for viruses.
+Not told: the label; pages of a web folder of another name; private elements of the instances (the header
+scan does not keep them); whether pages are of use without JavaScript; whether a viewer starts without
+installation and rights, says that a machine is unsuitable, and shows everything; whether a disc was appended
+to after a search for viruses.
 """
 
 from __future__ import annotations
