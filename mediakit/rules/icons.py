@@ -54,6 +54,7 @@ _ROWS, _COLUMNS, _ASPECT = 0x00280010, 0x00280011, 0x00280034
 _ALLOCATED, _STORED, _HIGH, _SIGN = 0x00280100, 0x00280101, 0x00280102, 0x00280103
 _PALETTE: tuple[Tag, ...] = (0x00281101, 0x00281102, 0x00281103, 0x00281201, 0x00281202, 0x00281203)
 _PIXELS = 0x7FE00010
+_NEEDED = frozenset({_SAMPLES, _PHOTOMETRIC, _ROWS, _COLUMNS, _ALLOCATED})
 _PHOTOMETRICS = frozenset({"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"})
 _SUPPORTED = 64
 _ITEM = b"\xfe\xff\x00\xe0"
@@ -151,7 +152,7 @@ class _Judge:
         return faults
 
     def _faults(self, icon: _Icon) -> Iterator[tuple[Rule, str]]:
-        if not icon.values:
+        if _NEEDED.isdisjoint(icon.values):
             yield BAD_ICON, "there is nothing in the sequence that can be read"
             return
         yield from ((BAD_ICON, what) for what in _faults_of_form(icon))
