@@ -39,10 +39,13 @@ demo: setup
 	mkdir demo-out
 	$(BIN)/mediakit profiles show STD-GEN-CD
 	$(BIN)/mediakit burn samples/studies -p STD-GEN-CD -o demo-out/study.iso --report demo-out/study.json
-	@echo "the image is demo-out/study.iso, the report with the manifest demo-out/study.json"
+	$(BIN)/mediakit validate demo-out/study.iso -p STD-GEN-CD --report demo-out/study.html
+	$(BIN)/mediakit inspect demo-out/study.iso
+	@echo "the image is demo-out/study.iso, the manifest demo-out/study.json, the validation demo-out/study.html"
 
 docs: setup
 	$(BIN)/python docs/make_json.py
+	$(BIN)/python docs/make_rules.py
 
 bench: setup
 	$(BIN)/python benchmarks/run.py
