@@ -28,6 +28,18 @@ class State(StrEnum):
     SAME = "same"  # diff: the other medium has this file with the same bytes
     DIFFERS = "differs"  # diff: the other medium has this instance with other bytes
     ALONE = "alone"  # diff: the other medium does not have it
+    STORED = "stored"  # import: the destination answered success
+    STORED_WITH_WARNING = (
+        "stored-with-warning"  # import: stored, and the destination changed or doubts something
+    )
+    COMMITTED = "committed"  # import: stored, and the proof that was asked for says so
+    ALREADY_THERE = "already-there"  # import: the destination had it before
+    UNCONFIRMED = "unconfirmed"  # import: stored by the peer's word, and the proof denies it or did not come
+    UNCERTAIN = "uncertain"  # import: sent, and no answer came
+    UNSENT = "unsent"  # import: to be sent, and the journey ended before
+    NOT_NEGOTIATED = "not-negotiated"  # import: the destination takes it in no transfer syntax it may have
+    MISSING = "missing"  # import: named by the directory, and not on the medium
+    CONFLICT = "conflict"  # import: the same SOP Instance UID as another one with other bytes
 
     @property
     def is_good(self) -> bool:
@@ -45,6 +57,10 @@ _GOOD = frozenset(
         State.EXCLUDED,
         State.VALID,
         State.SAME,
+        State.STORED,
+        State.STORED_WITH_WARNING,
+        State.COMMITTED,
+        State.ALREADY_THERE,
     }
 )
 _FRUIT = frozenset(State) - frozenset(
@@ -56,6 +72,11 @@ _FRUIT = frozenset(State) - frozenset(
         State.UNREADABLE,
         State.WITHHELD,
         State.FAILED,
+        State.UNCERTAIN,
+        State.UNSENT,
+        State.NOT_NEGOTIATED,
+        State.MISSING,
+        State.CONFLICT,
     }
 )  # a journey in which no file ends in one of these has come to nothing
 
@@ -133,3 +154,43 @@ def _nothing_written(states: set[State]) -> Outcome:
     if State.REFUSED in states:
         return Outcome.DOES_NOT_FIT
     return Outcome.SOURCE
+
+
+#: In these only an import ends.
+IMPORT_STATES = frozenset(
+    {
+        State.STORED,
+        State.STORED_WITH_WARNING,
+        State.COMMITTED,
+        State.ALREADY_THERE,
+        State.UNCONFIRMED,
+        State.UNCERTAIN,
+        State.UNSENT,
+        State.NOT_NEGOTIATED,
+        State.MISSING,
+        State.CONFLICT,
+    }
+)
+_NOT_WANTED = frozenset({State.NOT_DICOM, State.EXCLUDED, State.DUPLICATE})  # nobody wants these at the peer
+_NOT_READ = frozenset({State.UNREADABLE, State.MISSING})
+
+
+def outcome_of_import(fates: Sequence[Fate], report: Report, fail_on: Severity = Severity.ERROR) -> Outcome:
+    """Return the outcome of an import that was not ended by an exception or a signal.
+
+    Good only when every instance of the medium is at the destination. Withheld files mean that the identity
+    guard stopped the journey, unconfirmed ones that the peer's word does not hold.
+    """
+    wanted = {fate.state for fate in fates} - _NOT_WANTED
+    if State.WITHHELD in wanted:
+        return Outcome.IDENTITY
+    if State.UNCONFIRMED in wanted:
+        return Outcome.INTEGRITY
+    if wanted <= _NOT_READ:
+        return Outcome.SOURCE
+    if wanted <= _NOT_READ | {State.UNSENT}:
+        return Outcome.NO_ASSOCIATION
+    if any(not state.is_good for state in wanted):
+        return Outcome.PARTLY_STORED
+    worst = report.worst()
+    return Outcome.FINDINGS if worst is not None and worst.rank >= fail_on.rank else Outcome.GOOD

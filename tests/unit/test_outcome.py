@@ -7,7 +7,15 @@ import itertools
 import pytest
 
 from mediakit.findings import Report, Rule, Severity
-from mediakit.outcome import Fate, Outcome, Result, State, outcome_of
+from mediakit.outcome import (
+    IMPORT_STATES,
+    Fate,
+    Outcome,
+    Result,
+    State,
+    outcome_of,
+    outcome_of_import,
+)
 
 RULES = {
     severity: Rule(id=f"MK-TST-{severity.rank}", severity=severity, title="x", ref="")
@@ -66,17 +74,17 @@ LETTERS = {
 
 
 def test_the_table_knows_every_state() -> None:
-    assert set(TABLE) == set(COLUMNS) == set(State)
+    assert set(TABLE) == set(COLUMNS) == set(State) - IMPORT_STATES
 
 
-@pytest.mark.parametrize(("one", "other"), list(itertools.product(State, State)), ids=str)
+@pytest.mark.parametrize(("one", "other"), list(itertools.product(COLUMNS, COLUMNS)), ids=str)
 def test_the_outcome_of_every_pair_of_states(one: State, other: State) -> None:
     expected = LETTERS[TABLE[one][COLUMNS.index(other)]]
     assert outcome_of(fates(one, other), CLEAN) is expected
     assert outcome_of(fates(other, one), CLEAN) is expected
 
 
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", COLUMNS)
 def test_one_file_alone_ends_as_two_of_its_kind(state: State) -> None:
     assert outcome_of(fates(state), CLEAN) is outcome_of(fates(state, state), CLEAN)
 
@@ -123,7 +131,57 @@ def test_the_good_states_are_those_that_need_nobody() -> None:
         State.FAULTY,
         State.DIFFERS,
         State.ALONE,
+        State.UNCONFIRMED,
+        State.UNCERTAIN,
+        State.UNSENT,
+        State.NOT_NEGOTIATED,
+        State.MISSING,
+        State.CONFLICT,
     }
+
+
+# What an import comes to when its files end in these states: the worst of them decides.
+IMPORTS = [
+    ((), Outcome.SOURCE),
+    ((State.NOT_DICOM, State.EXCLUDED), Outcome.SOURCE),
+    ((State.UNREADABLE, State.MISSING), Outcome.SOURCE),
+    ((State.STORED, State.NOT_DICOM, State.EXCLUDED, State.DUPLICATE), Outcome.GOOD),
+    ((State.STORED, State.STORED_WITH_WARNING, State.ALREADY_THERE, State.COMMITTED), Outcome.GOOD),
+    ((State.PLANNED,), Outcome.GOOD),
+    ((State.STORED, State.UNREADABLE), Outcome.PARTLY_STORED),
+    ((State.STORED, State.MISSING), Outcome.PARTLY_STORED),
+    ((State.STORED, State.UNSENT), Outcome.PARTLY_STORED),
+    ((State.STORED, State.REFUSED), Outcome.PARTLY_STORED),
+    ((State.STORED, State.FAILED), Outcome.PARTLY_STORED),
+    ((State.STORED, State.NOT_NEGOTIATED), Outcome.PARTLY_STORED),
+    ((State.STORED, State.UNCERTAIN), Outcome.PARTLY_STORED),
+    ((State.STORED, State.CONFLICT), Outcome.PARTLY_STORED),
+    ((State.REFUSED,), Outcome.PARTLY_STORED),
+    ((State.NOT_NEGOTIATED,), Outcome.PARTLY_STORED),
+    ((State.UNCERTAIN,), Outcome.PARTLY_STORED),
+    ((State.UNSENT,), Outcome.NO_ASSOCIATION),
+    ((State.UNSENT, State.UNREADABLE), Outcome.NO_ASSOCIATION),
+    ((State.STORED, State.UNCONFIRMED, State.FAILED), Outcome.INTEGRITY),
+    ((State.WITHHELD, State.UNREADABLE), Outcome.IDENTITY),
+]
+
+
+@pytest.mark.parametrize(("states", "outcome"), IMPORTS)
+def test_an_import_is_good_only_when_every_instance_is_there(
+    states: tuple[State, ...], outcome: Outcome
+) -> None:
+    assert outcome_of_import(fates(*states), CLEAN) is outcome
+    assert outcome_of_import(fates(*reversed(states)), CLEAN) is outcome
+
+
+def test_every_state_of_an_import_stands_in_its_table() -> None:
+    assert {state for states, _ in IMPORTS for state in states} >= IMPORT_STATES
+
+
+@pytest.mark.parametrize(("found", "fail_on"), list(itertools.product(Severity, Severity)))
+def test_findings_of_an_import_count_from_the_severity_asked_for(found: Severity, fail_on: Severity) -> None:
+    outcome = outcome_of_import(fates(State.STORED), Report.of("s", [RULES[found].at()]), fail_on)
+    assert outcome is (Outcome.FINDINGS if found.rank >= fail_on.rank else Outcome.GOOD)
 
 
 def test_a_result_counts_its_files_by_state() -> None:

@@ -1,0 +1,1 @@
+"""Where instances go: a remote SCP, a DICOMweb server, a folder. Sockets and files are opened here."""

@@ -1,0 +1,109 @@
+"""The seam of destinations: a `Destination` is known, a `Session` with it is open. Protocols and values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+
+from mediakit.errors import DestinationError
+from mediakit.transfer.outgoing import Answer, Outgoing
+
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One presentation context to propose: a SOP Class and the transfer syntaxes, best first.
+
+    The peer takes one of them or none. Source: PS3.8 7.1.1.13.
+    """
+
+    sop_class: str
+    transfer_syntaxes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """The bytes of one instance, ready to be sent: the data set, and what belongs in front of it in a file.
+
+    `head` is the preamble and the file meta information that belong in front of the data set when a file is
+    wanted (as stored, or made where the file had none). The data set are the `data_set_bytes` from
+    `data_set_at` of `stream` on, as stored.
+    """
+
+    head: bytes = field(repr=False)
+    stream: BinaryIO = field(repr=False)
+    data_set_at: int
+    data_set_bytes: int
+    transfer_syntax: str
+
+    def data_set(self) -> Iterator[bytes]:
+        """Yield the data set in chunks. Raises OSError or SourceError when it cannot be read to its end."""
+        self.stream.seek(self.data_set_at)
+        left = self.data_set_bytes
+        while left:
+            chunk = self.stream.read(min(left, CHUNK_BYTES))
+            if not chunk:
+                raise OSError("the file ends early")
+            left -= len(chunk)
+            yield chunk
+
+
+class Unreachable(DestinationError):  # noqa: N818 - reads as a sentence where it is raised
+    """No connection or association: nothing was sent. `is_passing`: another try may succeed soon."""
+
+    def __init__(
+        self, what: str, *, where: str = "", why: str = "", hint: str = "", is_passing: bool = False
+    ) -> None:
+        super().__init__(what, where=where, why=why, hint=hint)
+        self.is_passing = is_passing
+
+
+class Lost(DestinationError):  # noqa: N818 - as above
+    """The connection ended while an instance was under way: whether it was stored is not known."""
+
+
+class Session(Protocol):
+    """An open connection to a destination. For one thread."""
+
+    def takes(self, sop_class: str) -> frozenset[str] | None:
+        """Return the transfer syntaxes that the peer takes for a SOP Class; None when it takes any."""
+        ...
+
+    def send(self, item: Outgoing, payload: Payload) -> Answer:
+        """Send one instance and return the answer.
+
+        Raises Lost when the connection ends, OSError or SourceError when the payload cannot be read: then the
+        peer has not got the instance, and the session may be over (the next `send` raises Lost).
+        """
+        ...
+
+    def close(self) -> None:
+        """End the connection in order; never raises."""
+        ...
+
+
+class Destination(Protocol):
+    """Where instances go. Opens nothing until asked to."""
+
+    @property
+    def name(self) -> str:
+        """Return how reports name it, without secrets: "PACS@10.0.0.1:104"."""
+        ...
+
+    @property
+    def most_contexts(self) -> int | None:
+        """Return how many contexts one session can have; None when it does not negotiate."""
+        ...
+
+    def connect(self, contexts: Sequence[Context]) -> Session:
+        """Open a session. Raises Unreachable."""
+        ...
+
+    def verify(self) -> str:
+        """Ask whether it is there and willing (C-ECHO, a request, write access); return what it said.
+
+        Raises Unreachable.
+        """
+        ...

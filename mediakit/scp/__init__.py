@@ -1,0 +1,1 @@
+"""What listens: the embedded Storage SCP, and the one that hears of Storage Commitment."""
