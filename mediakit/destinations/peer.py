@@ -1,0 +1,51 @@
+"""A DICOM application entity on the network: its address, how to speak to it, how long to wait. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DEFAULT_CALLING_AE = "MEDIAKIT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """TLS as BCP 195 asks for: 1.2 or newer, AEAD ciphers, the peer's certificate checked.
+
+    `ca_file` holds the certificates to trust (PEM; None: those of the system). `certificate` and `key` are
+    shown to a peer that asks. `check_host_name` off accepts a certificate for another host name.
+    Source: PS3.15 B.12.
+    """
+
+    ca_file: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    check_host_name: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long to wait, in seconds: for the connection, for the answer to an association, to an operation.
+
+    `answer_s` also bounds every single send and receive while an instance is under way.
+    """
+
+    connect_s: float = 10.0
+    association_s: float = 30.0
+    answer_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """A remote SCP. `str` gives "CALLED@host:port", as reports name it."""
+
+    called_ae: str
+    host: str
+    port: int
+    calling_ae: str = DEFAULT_CALLING_AE
+    tls: Tls | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.called_ae}@{host}:{self.port}"
