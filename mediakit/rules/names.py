@@ -114,7 +114,8 @@ def _faults(path: str) -> Iterator[Rule]:
 
 
 def _has_device(path: str) -> bool:
-    return any(is_reserved(part.partition(".")[0].upper()) for part in path.split("/") if len(part) < 5)
+    """Return True when a component is a device, also before an extension, as on Windows."""
+    return any(is_reserved(part.partition(".")[0].upper()) for part in path.split("/"))
 
 
 CHECKS: Final = (
