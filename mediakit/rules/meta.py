@@ -106,6 +106,7 @@ _REQUIRED = (_GROUP_LENGTH, _VERSION, _CLASS, _INSTANCE, _SYNTAX, _IMPLEMENTATIO
 _BINARY = frozenset({_GROUP_LENGTH, _VERSION})
 _UIDS = (_CLASS, _INSTANCE, _SYNTAX, _IMPLEMENTATION)
 _SHORT = (_NAME, 0x00020016, 0x00020017, 0x00020018)
+_JUDGED = (_VERSION, _CLASS, _SYNTAX, _IMPLEMENTATION, *_SHORT, _CREATOR, _PRIVATE)  # alike in most files
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _JPIP = frozenset(
     {
@@ -121,9 +122,10 @@ _PROGRAMS = (
     (b"\x7fELF", "a Linux program"),
     (b"\xcf\xfa\xed\xfe", "a macOS program"),
     (b"\xce\xfa\xed\xfe", "a macOS program"),
+    (b"\xfe\xed\xfa\xcf", "a macOS program"),
+    (b"\xfe\xed\xfa\xce", "a macOS program"),
     (b"\xca\xfe\xba\xbe", "a macOS or Java program"),
     (b"#!", "a script"),
-    (b"@echo", "a batch file"),
 )
 _IMAGES = ((b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "BigTIFF"), (b"MM\0+", "BigTIFF"))
 
@@ -136,8 +138,8 @@ def check_meta(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
         if header.notes & _WITHOUT_META:
             continue
         get = header.meta.get
-        shape = (get(_VERSION), get(_CLASS), get(_SYNTAX), get(_IMPLEMENTATION), get(_NAME), get(_PRIVATE))
-        if shape in sound and len(header.meta) <= 7 and _is_uid(get(_INSTANCE, b"")) and get(_GROUP_LENGTH):
+        shape = tuple(map(get, _JUDGED))
+        if shape in sound and _is_uid(get(_INSTANCE, b"")) and get(_GROUP_LENGTH):
             continue
         findings = list(_faults(file, header.meta))
         if not findings:
@@ -171,6 +173,8 @@ def check_preambles(survey: Survey, _profile: Profile | None) -> Iterator[Findin
             for start, kind in _PROGRAMS:
                 if file.head.startswith(start):
                     yield EXECUTABLE.at(where, kind=kind)
+            if file.head[:5].lower() == b"@echo":  # commands may be written in any case
+                yield EXECUTABLE.at(where, kind="a batch file")
             for start, kind in _IMAGES:
                 if file.head.startswith(start):
                     yield DUAL_FORMAT.at(where, kind=kind)
@@ -178,14 +182,14 @@ def check_preambles(survey: Survey, _profile: Profile | None) -> Iterator[Findin
 
 def _faults(file: FileFact, meta: Mapping[Tag, bytes]) -> Iterator[Finding]:
     for tag in _REQUIRED:
-        value = meta.get(tag)
-        if value is None or (tag not in _BINARY and not value.strip(b" \0")):
+        value = meta.get(tag, b"")
+        if not (value if tag in _BINARY else value.strip(b" \0")):
             yield LACKS.at(Where(path=file.path, tag=tag), what=_WHAT[tag], tag=tag_text(tag))
     for tag in _UIDS:
         value = meta.get(tag, b"")
         if value.strip(b" \0") and not _is_uid(value):
             yield BAD_UID.at(Where(path=file.path, tag=tag), what=_WHAT[tag], tag=tag_text(tag))
-    if _VERSION in meta and meta[_VERSION] != b"\0\1":
+    if meta.get(_VERSION) not in {None, b"", b"\0\1"}:
         yield VERSION.at(Where(path=file.path, tag=_VERSION))
     for tag in _SHORT:
         if len(meta.get(tag, b"").strip(b" \0")) > 16:
