@@ -1,4 +1,4 @@
-"""A DICOM application entity on the network: its address, how to speak to it, how long to wait. Values only."""
+"""A DICOM application entity on the network: its address, how to speak to it, how long to wait. Values."""
 
 from __future__ import annotations
 
