@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mediakit.fileset.file_kinds import OtherKind, kind_of
-from mediakit.fileset.survey import FileFact, FileKind, Survey
+from mediakit.fileset.survey import TEXT_BYTES, FileFact, FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Profile, Security
 from mediakit.rules.check import Check
@@ -63,8 +63,10 @@ _LITTER = re.compile(
     r"System Volume Information|\$RECYCLE\.BIN|__MACOSX|lost\+found|\.directory)(?:/|$)",
     re.IGNORECASE,
 )
+_PLAIN = frozenset({FileKind.INSTANCE, FileKind.DICOMDIR})
 _STARTS = re.compile(
-    rb"^\s*(?:open|shellexecute|shell\\[^=\s]{1,40}\\command)\s*=\s*(\S[^\r\n]{0,100})", re.I | re.M
+    rb"^[ \t]*(?:open|shellexecute|shell\\[^=\s]{1,40}\\command)[ \t]*=[ \t]*(\S[^\r\n]{0,100})",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -75,10 +77,11 @@ def check_other_files(survey: Survey, _profile: Profile | None) -> Iterator[Find
     for file in survey.files:
         if file.kind is not FileKind.OTHER:
             continue
-        if _LITTER.search(file.path):
+        kind = kind_of(file.path, file.head, file.size)
+        if _LITTER.search(file.path) and not _is_program(file, kind):
             litter.append(file.path)
-            continue
-        by_kind.setdefault(kind_of(file.path, file.head, file.size), []).append(file.path)
+        else:
+            by_kind.setdefault(kind, []).append(file.path)
     for rule, paths in (
         (PROGRAMS, by_kind.get(OtherKind.EXECUTABLE, [])),
         (ARCHIVES, by_kind.get(OtherKind.ARCHIVE, [])),
@@ -91,29 +94,37 @@ def check_other_files(survey: Survey, _profile: Profile | None) -> Iterator[Find
 
 
 def check_autorun(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
-    """Report what would start by itself when the medium is inserted."""
+    """Report what would start by itself when the medium is inserted; a mere icon or title starts nothing."""
     for file in survey.files:
         if "/" in file.path or not _is_autorun(file):
             continue
-        found = _STARTS.search(survey.texts.get(file.path, b""))
-        started = "" if found is None else found[1].decode("latin-1").strip()
-        yield AUTORUN.at(Where(path=file.path), what=_shown(started or file.path))
+        text = survey.texts.get(file.path)
+        found = None if text is None else _STARTS.search(text.replace(b"\0", b""))  # it may be UTF-16
+        if found is not None:
+            yield AUTORUN.at(Where(path=file.path), what=_shown(found[1].decode("latin-1").strip()))
+        elif text is None or len(text) >= TEXT_BYTES:  # what it starts was not read
+            yield AUTORUN.at(Where(path=file.path), what=_shown(file.path))
 
 
 def check_security(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
-    """Report plain instances on a medium that a secure profile was named for."""
+    """Report plain instances and directories on a medium that a secure profile was named for."""
     if profile is None or profile.security is not Security.MEDIA:
         return
-    plain = [file.path for file, _ in survey.instances()]
+    plain = [file.path for file in survey.files if file.kind in _PLAIN]
     if plain:
         yield NOT_SECURE.at(
             Where(path=plain[0]), profile=profile.id, count=len(plain), example=_shown(plain[0])
         )
 
 
+def _is_program(file: FileFact, kind: OtherKind) -> bool:
+    """Return True for a program, wherever it hides; what macOS keeps beside one (`._NAME`) is none."""
+    return kind is OtherKind.EXECUTABLE and not file.path.rpartition("/")[2].startswith("._")
+
+
 def _is_autorun(file: FileFact) -> bool:
     is_other = file.kind in {FileKind.OTHER, FileKind.DAMAGED}
-    return is_other and kind_of(file.path, file.head, file.size) is OtherKind.AUTORUN
+    return is_other and file.size > 0 and kind_of(file.path, file.head, file.size) is OtherKind.AUTORUN
 
 
 def _shown(text: str) -> str:
