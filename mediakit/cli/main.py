@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mediakit import __version__
-from mediakit.cli import burn, diff, explain, extract, profiles, repair, validate
+from mediakit.cli import burn, diff, explain, extract, inspect, profiles, repair, validate
 
 # A scan keeps hundreds of thousands of values that form no circles. Looking for some every 700 allocations,
 # as Python does, takes a sixth of its time.
@@ -24,6 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("burn")(burn.burn)
+app.command("inspect")(inspect.inspect)
 app.command("validate")(validate.validate)
 app.command("extract")(extract.extract)
 app.command("diff")(diff.diff)

@@ -29,7 +29,10 @@ class Seen(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceFact:
-    """One instance. `path` is "" when its file is missing; `number` is Instance Number as text."""
+    """One instance. `path` is "" when its file is missing; `number` is Instance Number as text.
+
+    `file_id` is the File ID by which the directory names it, given for DIRECTORY only.
+    """
 
     sop_instance: str
     sop_class: str
@@ -38,6 +41,7 @@ class InstanceFact:
     size: int
     seen: Seen
     number: str = ""
+    file_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +227,7 @@ class _Builder:
                 size=file.size if file is not None and is_there else 0,
                 seen=Seen.DIRECTORY,
                 number="" if number is None else number.value.decode("latin-1").strip(" \0"),
+                file_id="" if reference.file_id is None else str(reference.file_id),
             )
         )
 

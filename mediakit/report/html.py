@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from html import escape
 
 from mediakit import __version__
-from mediakit.fileset.file_kinds import OtherKind
 from mediakit.findings import Finding, Severity
 from mediakit.outcome import Outcome, State
 from mediakit.report.html_style import STYLE
+from mediakit.report.kinds import KINDS
 from mediakit.report.text import shown_name, size_text
 from mediakit.report.validation import by_rule, counts_of
 from mediakit.rules.validation import Validation, Verdict
@@ -29,17 +29,6 @@ _STATES = {
     State.FAULTY: "with a fault, but readable",
     State.UNREADABLE: "cannot be read",
     State.NOT_DICOM: "not DICOM (viewer, read-me and the like)",
-}
-_OTHERS = {
-    OtherKind.EXECUTABLE: "programs",
-    OtherKind.AUTORUN: "autorun files",
-    OtherKind.WEB: "web pages and pictures",
-    OtherKind.TEXT: "texts",
-    OtherKind.DOCUMENT: "documents",
-    OtherKind.ARCHIVE: "archives",
-    OtherKind.ENCRYPTED: "encrypted files",
-    OtherKind.DAMAGED: "damaged files",
-    OtherKind.UNKNOWN: "other files",
 }
 
 
@@ -141,7 +130,7 @@ def _contents(validation: Validation) -> Iterator[str]:
         ("Modalities", ", ".join(f"{name} ({count})" for name, count in modalities.most_common(_MODALITIES))),
     ]
     others = Counter(other.kind for other in contents.others)
-    beside = ", ".join(f"{others[kind]:,} {word}" for kind, word in _OTHERS.items() if others[kind])
+    beside = ", ".join(f"{others[kind]:,} {word}" for kind, word in KINDS.items() if others[kind])
     if beside:
         rows.append(("Also on it", beside))
     yield "<h2>What is on it</h2>"

@@ -41,6 +41,11 @@ def size_text(size_bytes: int) -> str:
     return f"{size:.2f} GB"
 
 
+def many(count: int, one: str, more: str) -> str:
+    """Return a number with its word: "1 file", "2,000 files"."""
+    return f"{count:,} {one if count == 1 else more}"
+
+
 def findings_text(report: Report, *, least: Severity = Severity.WARNING) -> Iterator[str]:
     """Yield the findings at or above a severity, grouped by rule when a rule is met very often."""
     shown = [finding for finding in report.findings if finding.severity.rank >= least.rank]

@@ -11,7 +11,7 @@ from mediakit.fileset.contents import Contents
 from mediakit.findings import Finding, Severity
 from mediakit.outcome import State
 from mediakit.report.json import FateDoc, FindingDoc, fate_doc, finding_doc
-from mediakit.report.text import shown_name, size_text
+from mediakit.report.text import many, shown_name, size_text
 from mediakit.rules.validation import Validation, Verdict
 
 _WORDS = {Severity.ERROR: "fault", Severity.WARNING: "warning", Severity.NOTE: "note"}
@@ -90,10 +90,10 @@ def contents_line(validation: Validation) -> str:
     patients, studies, series, instances = counts_of(validation.contents)
     figures = validation.result.figures
     parts = [
-        _many(patients, "patient", "patients"),
-        _many(studies, "study", "studies"),
-        _many(series, "series", "series"),
-        _many(instances, "instance", "instances"),
+        many(patients, "patient", "patients"),
+        many(studies, "study", "studies"),
+        many(series, "series", "series"),
+        many(instances, "instance", "instances"),
         size_text(int(figures.get("size_bytes", 0))),
     ]
     for key, word in (("missing", "missing"), ("unreferenced", "not in the directory")):
@@ -124,15 +124,11 @@ def _states(validation: Validation) -> list[tuple[State, int]]:
 
 def _counted(verdict: Verdict) -> str:
     parts = [
-        _many(count, _WORDS[severity], f"{_WORDS[severity]}s")
+        many(count, _WORDS[severity], f"{_WORDS[severity]}s")
         for severity, count in verdict.counts.items()
         if count
     ]
     return f": {', '.join(parts)}" if parts else ""
-
-
-def _many(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"
 
 
 def _verdict_doc(verdict: Verdict) -> VerdictDoc:

@@ -1,0 +1,106 @@
+"""Inspection: medium -> survey -> contents. The fastest look: headers and DICOMDIR, no pixels, no hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mediakit.dicom.header import Scanner
+from mediakit.events import FoundSomething, Listener, silence
+from mediakit.fileset import decode, decode_items, decode_records, decode_tree
+from mediakit.fileset.contents import Contents, contents_of
+from mediakit.fileset.file_kinds import OtherKind
+from mediakit.fileset.inspection import Counts, Inspection, counts_of
+from mediakit.fileset.survey import FileKind, Survey
+from mediakit.findings import Finding, Report
+from mediakit.formats.registry import open_tree
+from mediakit.journeys.survey import survey
+from mediakit.outcome import Outcome
+from mediakit.rules import consistency
+from mediakit.rules.consistency import check_files
+from mediakit.rules.instances import check_decoding, check_reading
+
+#: Parts of a directory are lost, or had to be guessed. What only offends against its form is for `validate`.
+_LOSSES = frozenset(
+    rule.id
+    for rule in (
+        decode.NOT_A_DIRECTORY,
+        decode.NO_SEQUENCE,
+        decode_items.TRUNCATED,
+        decode_items.LENGTH_WRONG,
+        decode_items.BROKEN_ELEMENT,
+        decode_items.LOST_BYTES,
+        decode_items.TOO_MUCH,
+        decode_records.MRDR_NOWHERE,
+        decode_tree.OFFSET_NOWHERE,
+        decode_tree.OFFSETS_SHIFTED,
+        decode_tree.RING,
+        decode_tree.REACHED_TWICE,
+        decode_tree.UNREACHABLE,
+        decode_tree.NO_FIRST_ROOT,
+        decode_tree.TOO_DEEP,
+    )
+)
+_BROKEN = frozenset(
+    rule.id
+    for rule in (
+        consistency.MISSING_FILE,
+        consistency.ALL_MISSING,
+        consistency.DAMAGED,
+        consistency.NOT_DICOM,
+    )
+)
+
+
+def inspect(source: Path, tell: Listener = silence) -> Inspection:
+    """Look at a medium: an image, a device, an archive or a folder.
+
+    Raises SourceError when it cannot be opened.
+    """
+    tree = open_tree(source)
+    try:
+        seen = survey(tree, str(source), Scanner(), tell)
+    finally:
+        tree.close()
+    contents = contents_of(seen)
+    report = Report.of(seen.subject, _losses(seen, contents))
+    for finding in report.findings:
+        tell(FoundSomething(finding))
+    counts = counts_of(contents.patients)
+    return Inspection(
+        source=seen.subject,
+        format=seen.format,
+        contents=contents,
+        report=report,
+        outcome=_outcome(counts, contents, report),
+        label=seen.label,
+        size_bytes=seen.size_bytes or sum(file.size for file in seen.files),
+        files=len(seen.files),
+        has_directory=_has_directory(seen),
+        counts=counts,
+    )
+
+
+def _has_directory(seen: Survey) -> bool:
+    """Return True when there is a DICOMDIR, or something that can be read as one."""
+    if seen.dicomdir is None or seen.directory is None:
+        return False
+    return seen.dicomdir.kind is FileKind.DICOMDIR or bool(seen.directory.roots)
+
+
+def _losses(seen: Survey, contents: Contents) -> Iterator[Finding]:
+    damaged = {other.path for other in contents.others if other.kind is OtherKind.DAMAGED}
+    damaged |= {file.path for file in seen.files if file.kind is FileKind.CLOSED}
+    for finding in check_reading(seen, None):
+        if not finding.where.path or finding.where.path in damaged:
+            yield finding
+    yield from (finding for finding in check_decoding(seen, None) if finding.rule.id in _LOSSES)
+    yield from (finding for finding in check_files(seen, None) if finding.rule.id in _BROKEN)
+
+
+def _outcome(counts: Counts, contents: Contents, report: Report) -> Outcome:
+    if not counts.instances:
+        return Outcome.SOURCE
+    is_damaged = any(other.kind is OtherKind.DAMAGED for other in contents.others)
+    is_whole = not (report.findings or counts.missing or counts.unreadable or is_damaged)
+    return Outcome.GOOD if is_whole else Outcome.FINDINGS
