@@ -174,6 +174,15 @@ def write(elements: Iterable[Element], syntax: str, source_meta: Iterable[Elemen
     return b"".join(chunks)
 
 
+def head_of(sop_class: str, sop_instance: str, syntax: str) -> bytes:
+    """Return an empty preamble and file meta information of ours for a data set (PS3.10 7.1)."""
+    source = (
+        element(0x00020002, "UI", sop_class.encode("latin-1")),
+        element(0x00020003, "UI", sop_instance.encode("latin-1")),
+    )
+    return write((), syntax, source)
+
+
 def _new_meta(body: tuple[Element, ...], syntax: str, source: tuple[Element, ...]) -> tuple[Element, ...]:
     def uid(tag: int, meta_tag: int) -> bytes:
         value = next((bytes(e.value) for e in body if e.tag == tag), b"").strip(b" \0")

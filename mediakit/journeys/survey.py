@@ -17,6 +17,7 @@ from mediakit.fileset.decode import Decoded, decode
 from mediakit.fileset.resolve import Difference, Names
 from mediakit.fileset.survey import HEAD_BYTES, TEXT_BYTES, FileFact, FileKind, Link, Survey, link_records
 from mediakit.formats.base import Node, NodeKind, Tree
+from mediakit.journeys.persistent import tried
 from mediakit.journeys.scan import finding_on_closed, finding_on_failure
 from mediakit.outcome import State
 
@@ -62,14 +63,18 @@ def _fact(tree: Tree, node: Node, scanner: Scanner) -> FileFact:
     if node.kind is not NodeKind.FILE:
         return FileFact(node.path, node.size, FileKind.CLOSED, None, finding_on_closed(node), b"", node.also)
     try:
-        with tree.open(node) as stream:
-            result = scanner.read(stream, node.size, "", node.path)
-            if isinstance(result, Instance) and Note.PREAMBLE_USED not in result.header.notes:
-                return _fact_of(node, result)
-            stream.seek(0)
-            head = stream.read(HEAD_BYTES)
+        return tried(lambda: _read_fact(tree, node, scanner))
     except (SourceError, OSError) as exc:
         return FileFact(node.path, node.size, FileKind.DAMAGED, None, finding_on_failure(exc), b"", node.also)
+
+
+def _read_fact(tree: Tree, node: Node, scanner: Scanner) -> FileFact:
+    with tree.open(node) as stream:
+        result = scanner.read(stream, node.size, "", node.path)
+        if isinstance(result, Instance) and Note.PREAMBLE_USED not in result.header.notes:
+            return _fact_of(node, result)
+        stream.seek(0)
+        head = stream.read(HEAD_BYTES)
     return _unusual(node, result, head)
 
 
@@ -135,10 +140,14 @@ def _decoded(tree: Tree, file: FileFact) -> Decoded | None:
     if node is None or file.kind is FileKind.CLOSED:
         return None
     try:
-        with tree.open(node) as stream:
-            return decode(stream.read(_DIRECTORY_BYTES))
+        return decode(tried(lambda: _whole(tree, node)))
     except (SourceError, OSError):
         return None
+
+
+def _whole(tree: Tree, node: Node) -> bytes:
+    with tree.open(node) as stream:
+        return stream.read(_DIRECTORY_BYTES)
 
 
 def _texts(tree: Tree, files: Sequence[FileFact]) -> dict[str, bytes]:
