@@ -205,15 +205,17 @@ def check_file_system(survey: Survey, profile: Profile | None) -> Iterator[Findi
         yield NO_FILE_SYSTEM.at()
         return
     volume = survey.volume
-    if volume is None or profile is None:
+    if volume is None:
+        return
+    if not isinstance(volume, ZipVolume) and volume.is_truncated:
+        yield TRUNCATED.at()
+    if profile is None:
         return
     medium = profile.medium
     found = file_system(volume)
     if medium.file_systems and found not in medium.file_systems:
         allowed = " or ".join(medium.file_systems)
         yield OTHER_FILE_SYSTEM.at(found=found, medium=medium.title, allowed=allowed, ref=medium.annex)
-    if not isinstance(volume, ZipVolume) and volume.is_truncated:
-        yield TRUNCATED.at()
     capacity = max(medium.capacities.values(), default=0)
     if capacity and survey.size_bytes > capacity:
         yield TOO_LARGE.at(size=survey.size_bytes, medium=medium.title, capacity=capacity, ref=medium.annex)
@@ -228,11 +230,9 @@ def check_iso(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
         return
     ref = profile.medium.annex
     yield from _iso_label(survey, volume, profile.medium)
-    if volume.system_id not in {"", _CD_I} and profile.medium.id == "cd-r":
-        yield SYSTEM_ID.at(found=ascii(volume.system_id)[1:-1])
+    if profile.medium.id == "cd-r":
+        yield from _only_on_cd(volume, ref)
     for rule, paths in (
-        (FILE_FLAGS, volume.flagged),
-        (EXTENDED_ATTRIBUTES, volume.attributed),
         (NO_VERSION, volume.unversioned),
         (NO_DOT, volume.undotted),
         (HIDDEN, volume.hidden),
@@ -307,6 +307,15 @@ def check_zip(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
             yield _example(rule, paths, rule.ref)
 
 
+def _only_on_cd(volume: IsoVolume, ref: str) -> Iterator[Finding]:
+    """Report what Annex F forbids and Annex P leaves open: a DVD may have Extended Attribute Records."""
+    if volume.system_id not in {"", _CD_I}:
+        yield SYSTEM_ID.at(found=ascii(volume.system_id)[1:-1])
+    for rule, paths in ((FILE_FLAGS, volume.flagged), (EXTENDED_ATTRIBUTES, volume.attributed)):
+        if paths:
+            yield _example(rule, paths, ref)
+
+
 def _iso_label(survey: Survey, volume: IsoVolume, medium: Medium) -> Iterator[Finding]:
     directory = survey.directory
     if directory is None or not medium.volume_id_is_file_set_id:
@@ -339,7 +348,7 @@ CHECKS: Final = (
             MORE_NAMES,
         ),
     ),
-    Check(check_udf, (UDF_LEVEL, UDF_PARTITION, BRIDGE, UDF_TYPES, UDF_CLOSED)),
-    Check(check_fat, (PARTITIONED, NOT_FIRST)),
+    Check(check_udf, (UDF_LEVEL, UDF_PARTITION, BRIDGE, UDF_TYPES, HIDDEN, UDF_CLOSED)),
+    Check(check_fat, (PARTITIONED, NOT_FIRST, HIDDEN)),
     Check(check_zip, (ODD_ZIP_METHOD, ZIP_ENCRYPTED, ZIP_DOUBLED, ZIP_ROOTED)),
 )
