@@ -15,7 +15,7 @@ from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
 from mediakit.fileset.disc_kind import disc_kind
 from mediakit.fileset.file_kinds import OtherKind, kind_of
-from mediakit.fileset.record import DirectoryRecord
+from mediakit.fileset.record import DirectoryRecord, FileRef
 from mediakit.fileset.survey import FileFact, FileKind, Link, Survey
 
 
@@ -129,9 +129,7 @@ def contents_of(survey: Survey) -> Contents:
     Instances that belong to no patient (hanging protocols, implant templates) stand below one with id "".
     """
     listed = {link.reference.sop_instance for link in survey.links}
-    meant = {
-        link.file.path for link in survey.links if link.file is not None and not link.reference.sop_instance
-    }
+    meant = {link.file.path for link in survey.links if link.file is not None and not _is_uid(link.reference)}
     found: set[str] = set()
     builder = _Builder()
     for file, instance in survey.instances():
@@ -147,11 +145,18 @@ def contents_of(survey: Survey) -> Contents:
     return Contents(kind=disc_kind(survey), patients=builder.patients(), others=_others(survey))
 
 
+def _is_uid(reference: FileRef) -> bool:
+    """Return True when a record names an instance; broken records hold other bytes than digits and points."""
+    return bool(reference.sop_instance) and not reference.sop_instance.strip("0123456789.")
+
+
 def _is_missing(link: Link, found: Container[str]) -> bool:
     """Return True when no file holds the instance that a record references."""
     uid = link.reference.sop_instance
-    if uid:
-        return uid not in found
+    if uid and uid in found:
+        return False
+    if _is_uid(link.reference):
+        return True
     return link.record.type != _NOT_DICOM and (link.file is None or link.file.instance is None)
 
 

@@ -36,8 +36,8 @@ class Counts:
 class Inspection:
     """What is on a medium. `source` is its name as the user gave it, `files` how many files there are.
 
-    `report` holds what is damaged or missing, and nothing else. `has_directory` is True when a DICOMDIR could
-    be read, whole or in part.
+    `directory` is the path of the DICOMDIR, "" when there is none; `is_directory_readable` is True when it
+    could be read, whole or in part. `report` holds what is damaged or missing, and nothing else.
     """
 
     source: str
@@ -48,7 +48,8 @@ class Inspection:
     label: str = ""
     size_bytes: int = 0
     files: int = 0
-    has_directory: bool = False
+    directory: str = ""
+    is_directory_readable: bool = False
     counts: Counts = field(default_factory=Counts)
 
     @property

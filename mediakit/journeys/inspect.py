@@ -76,13 +76,14 @@ def inspect(source: Path, tell: Listener = silence) -> Inspection:
         label=seen.label,
         size_bytes=seen.size_bytes or sum(file.size for file in seen.files),
         files=len(seen.files),
-        has_directory=_has_directory(seen),
+        directory="" if seen.dicomdir is None else seen.dicomdir.path,
+        is_directory_readable=_is_directory_readable(seen),
         counts=counts,
     )
 
 
-def _has_directory(seen: Survey) -> bool:
-    """Return True when there is a DICOMDIR, or something that can be read as one."""
+def _is_directory_readable(seen: Survey) -> bool:
+    """Return True when there is a DICOMDIR that is one, or that can be read as if it were."""
     if seen.dicomdir is None or seen.directory is None:
         return False
     return seen.dicomdir.kind is FileKind.DICOMDIR or bool(seen.directory.roots)

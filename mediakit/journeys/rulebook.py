@@ -17,12 +17,15 @@ from typing import Final
 from mediakit.errors import UsageError
 from mediakit.findings import Rule
 from mediakit.rules.check import RuleSet
+from mediakit.rules.consistency import check_files
 from mediakit.rules.every import CHECKS
+from mediakit.rules.instances import check_decoding, check_reading
 
-_READING: Final = ("burn", "validate", "extract", "diff", "repair", "profiles fit")
+_READING: Final = ("burn", "inspect", "validate", "extract", "diff", "repair", "profiles fit")
 _JUDGING: Final = ("burn", "validate", "repair", "profiles fit")
 _WRITING: Final = ("burn", "repair")
 _VALIDATING: Final = ("validate",)
+_INSPECTING: Final = ("inspect", "validate")
 
 # What is met where. A rule of a module is met in some of its commands, not in each of them.
 _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
@@ -37,14 +40,17 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
         _JUDGING,
     ),
     (("profile.sop_rules",), _JUDGING),
-    (("fileset.decode", "fileset.decode_findings", "fileset.decode_items"), _VALIDATING),
-    (("fileset.decode_records", "fileset.decode_tree"), _VALIDATING),
+    (("fileset.decode", "fileset.decode_findings", "fileset.decode_items"), _INSPECTING),
+    (("fileset.decode_records", "fileset.decode_tree"), _INSPECTING),
     (("fileset.charset", "fileset.disagreement", "fileset.identity", "fileset.plan"), _WRITING),
     (("fileset.supply", "journeys.burn", "journeys.icons"), _WRITING),
     (("journeys.prepare", "journeys.proof"), _WRITING),
     (("journeys.diff",), ("diff",)),
     (("journeys.extract",), ("extract",)),
 )
+
+# The checks that `inspect` uses as well.
+_INSPECTED: Final = (check_decoding, check_files, check_reading)
 
 #: The letters in the middle of an id, and what its rules are about.
 GROUPS: Final[Mapping[str, str]] = MappingProxyType(
@@ -113,8 +119,9 @@ def entry_of(rule_id: str, among: Sequence[Entry]) -> Entry:
 
 def _of_checks() -> Iterator[Entry]:
     for check in CHECKS:
+        commands = _INSPECTING if check.find in _INSPECTED else _VALIDATING
         for rule in check.rules:
-            yield Entry(rule=rule, commands=_VALIDATING, rule_set=check.rule_set)
+            yield Entry(rule=rule, commands=commands, rule_set=check.rule_set)
 
 
 def _of_modules() -> Iterator[Entry]:

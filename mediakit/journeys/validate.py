@@ -152,7 +152,7 @@ def _figures(
         "size_bytes": seen.size_bytes or sum(file.size for file in seen.files),
         "files": len(seen.files),
         "instances": sum(1 for _ in seen.instances()),
-        "missing": sum(1 for instance in instances if instance.seen is Seen.DIRECTORY),
+        "missing": sum(1 for instance in instances if instance.seen is Seen.DIRECTORY and not instance.path),
         "unreferenced": sum(1 for instance in instances if instance.seen is Seen.SCAN),
         "profile": "" if choice.profile is None else choice.profile.id,
         "profile_source": "" if choice.profile is None else choice.profile.source,

@@ -6,17 +6,19 @@ Patients are counted, not named: such a file is sent around.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from html import escape
 
 from mediakit import __version__
+from mediakit.fileset.inspection import counts_of
 from mediakit.findings import Finding, Severity
 from mediakit.outcome import Outcome, State
 from mediakit.report.html_style import STYLE
 from mediakit.report.kinds import KINDS
-from mediakit.report.text import shown_name, size_text
-from mediakit.report.validation import by_rule, counts_of
+from mediakit.report.text import many, shown_name, size_text
+from mediakit.report.validation import by_rule
 from mediakit.rules.validation import Validation, Verdict
 
 _PLACES_SHOWN = 10
@@ -82,7 +84,7 @@ def _verdicts(validation: Validation) -> Iterator[str]:
 
 def _counts(verdict: Verdict) -> str:
     parts = [
-        f"{count:,} {_WORDS[severity]}{'' if count == 1 else 's'}"
+        many(count, _WORDS[severity], f"{_WORDS[severity]}s")
         for severity, count in verdict.counts.items()
         if count
     ]
@@ -97,8 +99,8 @@ def _next_step(validation: Validation) -> Iterator[str]:
     if validation.result.outcome is Outcome.SOURCE:
         step = "There is no DICOM image on it that can be read. Ask the sender for another copy."
     elif missing or broken:
-        lost = [f"{missing:,} images are missing"] if missing else []
-        lost += [f"{broken:,} files cannot be read"] if broken else []
+        lost = [many(missing, "image is missing", "images are missing")] if missing else []
+        lost += [many(broken, "file cannot be read", "files cannot be read")] if broken else []
         step = f"{' and '.join(lost)}. Import what is there, and ask the sender for another copy."
     elif all(verdict.holds for verdict in validation.verdicts):
         step = "It can be imported."
@@ -109,7 +111,7 @@ def _next_step(validation: Validation) -> Iterator[str]:
 
 def _contents(validation: Validation) -> Iterator[str]:
     figures, contents = validation.result.figures, validation.contents
-    patients, studies, series, instances = counts_of(contents)
+    counts = counts_of(contents.patients)
     modalities = Counter(
         one.modality or "?"
         for patient in contents.patients
@@ -123,14 +125,14 @@ def _contents(validation: Validation) -> Iterator[str]:
         ("Kind of medium", contents.kind),
         ("Label", str(figures.get("label", "")) or "none"),
         ("Size", size_text(int(figures.get("size_bytes", 0)))),
-        ("Patients", f"{patients:,}"),
-        ("Studies", f"{studies:,}{_between(dates)}"),
-        ("Series", f"{series:,}"),
-        ("Images and documents", f"{instances:,}"),
+        ("Patients", f"{counts.patients:,}"),
+        ("Studies", f"{counts.studies:,}{_between(dates)}"),
+        ("Series", f"{counts.series:,}"),
+        ("Images and documents", f"{counts.instances:,}"),
         ("Modalities", ", ".join(f"{name} ({count})" for name, count in modalities.most_common(_MODALITIES))),
     ]
     others = Counter(other.kind for other in contents.others)
-    beside = ", ".join(f"{others[kind]:,} {word}" for kind, word in KINDS.items() if others[kind])
+    beside = ", ".join(f"{word} ({others[kind]:,})" for kind, word in KINDS.items() if others[kind])
     if beside:
         rows.append(("Also on it", beside))
     yield "<h2>What is on it</h2>"
@@ -163,7 +165,7 @@ def _group(group: list[Finding]) -> Iterator[str]:
     yield f'<span class="mark {severity.value}">{_WORDS[severity]}</span>'
     yield f"<h3>{_text(_upper(first.text))}{count}</h3>"
     if rule.hint:
-        yield f'<p class="hint">{_text(_upper(rule.hint))}.</p>'
+        yield f'<p class="hint">{_prose(_upper(rule.hint))}.</p>'
     yield f'<p class="clause"><span class="id">{_text(rule.id)}</span>, {_text(first.ref)}</p>'
     places = [_place(finding, is_first=finding is first) for finding in group[:_PLACES_LISTED]]
     places = [place for place in places if place]
@@ -214,6 +216,11 @@ def _footer(validation: Validation, made_at: str) -> Iterator[str]:
 
 def _upper(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _prose(text: str) -> str:
+    """Return a sentence of ours; what stands between backticks is a command."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", _text(text))
 
 
 def _text(text: str) -> str:

@@ -35,6 +35,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
 .mark.note { background: var(--note-bg); color: var(--soft); border: 1px dotted; }
 .clause, .id { color: var(--soft); font-size: .88rem; }
 .hint { margin: .25rem 0; }
+code { font: .92em ui-monospace, Consolas, "DejaVu Sans Mono", monospace; background: var(--note-bg); border-radius: .2rem; padding: .05rem .3rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.number, th.number { text-align: right; white-space: nowrap; }

@@ -60,8 +60,9 @@ def _head(inspection: Inspection) -> Iterator[str]:
 
 def _directory(inspection: Inspection) -> str:
     counts = inspection.counts
-    if not inspection.has_directory:
-        return "none that can be read; the instances were found by looking into every file"
+    if not inspection.is_directory_readable:
+        state = "cannot be read" if inspection.directory else "none"
+        return f"{state}; what was found was found in the files" if counts.instances else state
     if counts.unlisted:
         return f"{many(counts.unlisted, 'instance is', 'instances are')} not in it"
     return "names every instance on the medium" if counts.instances else "names no instance that is there"

@@ -76,7 +76,8 @@ class InspectionDoc(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     label: str
     size_bytes: int
-    has_directory: bool
+    directory: str
+    directory_readable: bool
     counts: dict[str, int]
     findings: list[FindingDoc]
     patients: list[PatientDoc]
@@ -96,7 +97,8 @@ def inspection_doc(inspection: Inspection) -> InspectionDoc:
         kind=contents.kind,
         label=inspection.label,
         size_bytes=inspection.size_bytes,
-        has_directory=inspection.has_directory,
+        directory=inspection.directory,
+        directory_readable=inspection.is_directory_readable,
         counts=_counts(inspection),
         findings=[finding_doc(finding) for finding in inspection.report.findings],
         patients=[_patient_doc(patient) for patient in contents.patients],

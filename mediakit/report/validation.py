@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from mediakit.fileset.contents import Contents
+from mediakit.fileset.inspection import counts_of
 from mediakit.findings import Finding, Severity
 from mediakit.outcome import State
 from mediakit.report.json import FateDoc, FindingDoc, fate_doc, finding_doc
@@ -50,7 +50,7 @@ class ValidationDoc(msgspec.Struct, frozen=True, kw_only=True):
 def validation_doc(validation: Validation) -> ValidationDoc:
     """Return a validation as the value that is written as JSON."""
     result = validation.result
-    patients, studies, series, _ = counts_of(validation.contents)
+    counts = counts_of(validation.contents.patients)
     return ValidationDoc(
         source=result.report.subject,
         outcome=result.outcome.word,
@@ -61,7 +61,12 @@ def validation_doc(validation: Validation) -> ValidationDoc:
         unconfirmed=list(validation.unconfirmed),
         verdicts=[_verdict_doc(verdict) for verdict in validation.verdicts],
         counts={state.value: count for state, count in sorted(result.counts().items())},
-        figures={**result.figures, "patients": patients, "studies": studies, "series": series},
+        figures={
+            **result.figures,
+            "patients": counts.patients,
+            "studies": counts.studies,
+            "series": counts.series,
+        },
         findings=[finding_doc(finding) for finding in result.report.findings],
         files=[fate_doc(fate) for fate in result.fates],
     )
@@ -87,26 +92,19 @@ def validation_text(validation: Validation, *, everything: bool = False) -> str:
 
 def contents_line(validation: Validation) -> str:
     """Return how much is on the medium: counts and size, no names."""
-    patients, studies, series, instances = counts_of(validation.contents)
+    counts = counts_of(validation.contents.patients)
     figures = validation.result.figures
     parts = [
-        many(patients, "patient", "patients"),
-        many(studies, "study", "studies"),
-        many(series, "series", "series"),
-        many(instances, "instance", "instances"),
+        many(counts.patients, "patient", "patients"),
+        many(counts.studies, "study", "studies"),
+        many(counts.series, "series", "series"),
+        many(counts.instances, "instance", "instances"),
         size_text(int(figures.get("size_bytes", 0))),
     ]
     for key, word in (("missing", "missing"), ("unreferenced", "not in the directory")):
         if count := int(figures.get(key, 0)):
             parts.append(f"{count} {word}")
     return ", ".join(parts)
-
-
-def counts_of(contents: Contents) -> tuple[int, int, int, int]:
-    """Return how many patients, studies, series and instances there are."""
-    studies = [study for patient in contents.patients for study in patient.studies]
-    series = [one for study in studies for one in study.series]
-    return len(contents.patients), len(studies), len(series), sum(len(one.instances) for one in series)
 
 
 def by_rule(findings: tuple[Finding, ...]) -> list[list[Finding]]:

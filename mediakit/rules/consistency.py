@@ -23,7 +23,7 @@ MISSING_FILE = Rule(
     severity=Severity.ERROR,
     title="the directory references {file_id}, which is not on the medium (SOP Instance UID {uid})",
     ref="PS3.3 F.2.1",
-    hint="an image is missing: ask the sender for a new copy",
+    hint="unless another file holds it, an image is missing: ask the sender for a new copy",
 )
 OTHER_NAME = Rule(
     id="MK-CON-002",

@@ -99,6 +99,7 @@ class TestTheUnion:
             ("1.2", "A/IM2", Seen.SCAN),
             ("1.3", "", Seen.DIRECTORY),
         ]
+        assert [one.file_id for one in found] == ["", "", "A/IM3"]
 
     def test_two_files_with_one_uid_are_two_instances_by_path(self) -> None:
         contents = seen(ct("1.1", path="B/IM1"), ct("1.1", path="A/IM1"))
@@ -115,8 +116,9 @@ class TestTheUnion:
             ("1.9", "A/IM1", Seen.SCAN),
         }
 
-    def test_a_record_without_uid_is_that_of_its_file(self) -> None:
-        contents = seen(ct("1.9", path="A/IM1"), roots=(tree(record("", "A/IM1")),))
+    @pytest.mark.parametrize("uid", ["", "2.\xff\xff", "none"])
+    def test_a_record_without_a_uid_is_that_of_its_file(self, uid: str) -> None:
+        contents = seen(ct("1.9", path="A/IM1"), roots=(tree(record(uid, "A/IM1")),))
         assert [(one.sop_instance, one.seen) for one in instances(contents)] == [("1.9", Seen.BOTH)]
 
     def test_missing_files_whose_records_have_no_uid_are_all_there(self) -> None:
