@@ -6,6 +6,7 @@ were never meant to be on the medium. What a sender left out without a trace can
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -27,7 +28,7 @@ GAPS = Rule(
 SPARSE = Rule(
     id="MK-CMP-002",
     severity=Severity.NOTE,
-    title="series {series} has {count} instances from {first} to {last}: most numbers are not there",
+    title="series {series} has {count} instances from {first} to {last}: half or more are not there",
     ref="PS3.3 C.7.6.1",
     hint="some systems number so; it says nothing when the sender is known for it",
 )
@@ -42,7 +43,7 @@ ABSENT = Rule(
     id="MK-CMP-004",
     severity=Severity.WARNING,
     title="a {name} refers to {count} instances that are not on the medium, the first is {uid}",
-    ref="PS3.3 C.12.1",
+    ref="PS3.3 C.11.11, C.12.2",
     hint="what it marks or shows cannot be seen from this medium",
 )
 
@@ -54,12 +55,14 @@ _MOST_HELD = 200_000
 
 
 def check_numbers(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
-    """Report series whose Instance Numbers have holes or come twice."""
+    """Report series whose Instance Numbers have holes or come twice; a copy of an instance counts once."""
     series: dict[str, list[int]] = {}
     first: dict[str, str] = {}
+    seen: set[str] = set()
     for file, instance in survey.instances():
         number = instance.header.number(_NUMBER)
-        if number is not None:
+        if number is not None and instance.series and instance.sop_instance not in seen:
+            seen.add(instance.sop_instance)
             series.setdefault(instance.series, []).append(number)
             first.setdefault(instance.series, file.path)
     for uid, numbers in series.items():
@@ -82,9 +85,10 @@ def check_references(survey: Survey, _profile: Profile | None) -> Iterator[Findi
 
 
 def _judge_numbers(series: str, numbers: list[int], where: Where) -> Iterator[Finding]:
-    different = set(numbers)
+    different = Counter(numbers)
     if len(different) < len(numbers):
-        yield DOUBLED.at(where, series=series, count=len(numbers) - len(different))
+        doubled = sum(times for times in different.values() if times > 1)
+        yield DOUBLED.at(where, series=series, count=doubled)
     low, high = min(different), max(different)
     begin = 1 if 1 <= low <= len(different) else low  # a series that begins at 3 of 10 lacks 1 and 2
     missing = high - begin + 1 - len(different)
@@ -118,8 +122,9 @@ def _referred(instance: Instance) -> list[str]:
         content = instance.header.values.get(tag)
         if content:
             for raw in values_of(content, _REFERENCED_INSTANCE):
-                if len(found) < _MOST_HELD:
-                    found[raw.strip(b" \0").decode("latin-1")] = None
+                uid = raw.strip(b" \0").decode("latin-1")
+                if uid and len(found) < _MOST_HELD:
+                    found[uid] = None
     return list(found)
 
 
