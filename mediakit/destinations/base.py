@@ -83,6 +83,10 @@ class Session(Protocol):
         """End the connection in order; never raises."""
         ...
 
+    def abort(self) -> None:
+        """End the connection at once, from any thread: a `send` under way raises Lost. Never raises."""
+        ...
+
 
 class Destination(Protocol):
     """Where instances go. Opens nothing until asked to."""

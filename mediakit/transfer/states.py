@@ -79,7 +79,14 @@ _ANSWERS: Final = {
     _H.FOUND_THERE: _T.ALREADY_THERE,
     _H.CANNOT_READ: _T.UNREADABLE,  # it broke while it was read for sending
 }
-_RETRY: Final = {_H.SEND: _T.SENDING, _H.AGAIN: _T.PLANNED, _H.FOUND_THERE: _T.ALREADY_THERE}
+_RETRY: Final = {
+    _H.SEND: _T.SENDING,
+    _H.AGAIN: _T.PLANNED,
+    _H.FOUND_THERE: _T.ALREADY_THERE,
+    _H.NO_CONTEXT: _T.NOT_NEGOTIATED,  # the peer is not the same at the second try
+    _H.CANNOT_READ: _T.UNREADABLE,
+    _H.ERROR: _T.FAILED,
+}
 _PROOF: Final = {_H.PROVEN: _T.COMMITTED, _H.DENIED: _T.UNCONFIRMED}
 _LOST: Final = {_H.AGAIN: _T.PLANNED, _H.CANNOT_READ: _T.UNREADABLE}
 
@@ -96,13 +103,13 @@ TRANSITIONS: Final[Mapping[TransferState, Mapping[Happening, TransferState]]] = 
             _H.SKIP: _T.EXCLUDED,
         },
         _T.SENDING: _ANSWERS,
-        _T.UNCERTAIN: {**_RETRY, _H.NOT_FOUND: _T.PLANNED, _H.CANNOT_READ: _T.UNREADABLE},
+        _T.UNCERTAIN: {**_RETRY, _H.NOT_FOUND: _T.PLANNED},
         _T.STORED: _PROOF,
         _T.STORED_WITH_WARNING: _PROOF,
         _T.COMMITTED: {_H.DENIED: _T.UNCONFIRMED},
         _T.UNCONFIRMED: {_H.PROVEN: _T.COMMITTED, _H.AGAIN: _T.PLANNED},
         _T.ALREADY_THERE: _PROOF,
-        _T.REFUSED: {**_RETRY, _H.ERROR: _T.FAILED},
+        _T.REFUSED: _RETRY,
         _T.FAILED: {_H.AGAIN: _T.PLANNED},
         _T.NOT_NEGOTIATED: {_H.AGAIN: _T.PLANNED},
         _T.UNREADABLE: _LOST,

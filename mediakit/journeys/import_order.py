@@ -1,0 +1,61 @@
+"""What is asked of an import. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mediakit.findings import Severity
+from mediakit.journeys.stock import Scope
+
+
+class Verify(StrEnum):
+    """How storage is proven when everything was sent."""
+
+    NONE = "none"  # the answers of the peer are believed
+    COMMIT = "commit"  # Storage Commitment Push Model
+    QUERY = "query"  # C-FIND, or QIDO-RS
+
+
+class Depth(StrEnum):
+    """How far an import goes."""
+
+    PLAN = "plan"  # read and plan, speak to nobody
+    PROBE = "probe"  # and learn from the peer what it takes
+    SEND = "send"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often something is tried again, and the waits between, in seconds.
+
+    `refusals` are the waits before each new round for instances that the peer refused for want of resources;
+    `connections` those before each new connection; `in_a_row` refusals without a success between end a round.
+    """
+
+    refusals: tuple[float, ...] = (5.0, 30.0)
+    connections: tuple[float, ...] = (1.0, 5.0, 15.0)
+    tries: int = 2
+    in_a_row: int = 10
+    grace_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOrder:
+    """What to import and how.
+
+    `jobs` associations work side by side. `may_convert`: an instance that the peer takes in no transfer syntax
+    it is stored in may be converted without loss. `rate` limits all of them together, in bytes per second
+    (0: no limit). `ask_first`: instances that a query finds at the destination are not sent.
+    """
+
+    scope: Scope = Scope.UNION
+    jobs: int = 1
+    may_convert: bool = True
+    verify: Verify = Verify.NONE
+    depth: Depth = Depth.SEND
+    resume: bool = False
+    rate: int = 0
+    ask_first: bool = False
+    fail_on: Severity = Severity.ERROR
+    patience: Patience = field(default_factory=Patience)

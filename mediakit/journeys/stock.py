@@ -1,0 +1,371 @@
+"""Stock of a medium for an import: what is to be sent, and one fate for every file that is not.
+
+Instances are the union of the directory and of the files. Nothing is sent or written here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mediakit.dicom.data_set import data_set_place
+from mediakit.dicom.header import Scanner
+from mediakit.dicom.instance import Instance, shown
+from mediakit.errors import SourceError
+from mediakit.events import Listener, silence
+from mediakit.fileset.contents import Contents, InstanceFact, PatientFact, Seen, StudyFact, contents_of
+from mediakit.fileset.file_kinds import OtherKind
+from mediakit.fileset.survey import FileFact, Survey
+from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.formats.base import Node, Tree
+from mediakit.journeys.book import Book
+from mediakit.journeys.persistent import tried
+from mediakit.journeys.scan import DIRECTORY, SAME_BYTES, finding_on_failure
+from mediakit.journeys.survey import survey
+from mediakit.outcome import State
+from mediakit.transfer.outgoing import Outgoing
+from mediakit.transfer.row import Row, key_of
+from mediakit.transfer.states import TransferState
+
+MISSING = Rule(
+    id="MK-IMP-001",
+    severity=Severity.ERROR,
+    title="the directory names {what}, which is not on the medium: it cannot be imported",
+    ref="PS3.3 F.2.1",
+    hint="ask the sender for a new copy; `--resume` with it fills the gap",
+)
+UNREADABLE = Rule(
+    id="MK-IMP-002",
+    severity=Severity.ERROR,
+    title="cannot be read as an instance ({why})",
+    ref="PS3.10 7",
+    hint="try another drive or ask the sender for a new copy; `--resume` with it fills the gap",
+)
+UNREFERENCED = Rule(
+    id="MK-IMP-003",
+    severity=Severity.WARNING,
+    title="the directory does not name {count} instances, the first is {path}; they are taken all the same",
+    ref="PS3.3 F.2.1",
+    hint="`--only-directory` leaves them out",
+)
+NOT_ASKED_FOR = Rule(
+    id="MK-IMP-004",
+    severity=Severity.NOTE,
+    title="no directory record names it, and `--only-directory` was given",
+    ref="PS3.3 F.2.1",
+    hint="without `--only-directory` it is imported too",
+)
+CONFLICT = Rule(
+    id="MK-IMP-005",
+    severity=Severity.ERROR,
+    title="SOP Instance UID {uid} is also that of {other}, whose data set differs",
+    ref="PS3.5 9",
+    hint="find out which one is right: `mediakit diff` and `mediakit inspect --json` show them",
+)
+NO_DIRECTORY = Rule(
+    id="MK-IMP-006",
+    severity=Severity.WARNING,
+    title="there is no DICOMDIR that can be read: whether all instances are there cannot be told",
+    ref="PS3.10 8.6",
+    hint="compare the number of images with the letter or the sender's word",
+)
+CONTRADICTION = Rule(
+    id="MK-IMP-007",
+    severity=Severity.WARNING,
+    title="the directory says other than {count} of its files, the first is {path}; the files are believed",
+    ref="PS3.3 F.3.2.2",
+    hint="`mediakit validate` tells in what they differ",
+)
+
+
+class Scope(StrEnum):
+    """Which instances of a medium are wanted."""
+
+    UNION = "union"  # of the directory and of the files
+    DIRECTORY = "directory"  # only those that the directory names
+    FILES = "files"  # those that lie there, whatever the directory says
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The patient and the study that an instance belongs to."""
+
+    patient: PatientFact = field(repr=False)
+    study: StudyFact = field(repr=False)
+
+
+@dataclass(slots=True, kw_only=True)
+class Stock:
+    """What a medium holds for an import.
+
+    `rows` are the instances in physical order, those that cannot be sent with the state they are in.
+    `members` tell by key whose they are, `findings` by key why a row cannot be sent. Every file that is not
+    in a row has its fate in `book`.
+    """
+
+    source: str
+    contents: Contents
+    book: Book
+    rows: tuple[Row, ...] = ()
+    members: Mapping[str, Member] = field(default_factory=dict)
+    because: Mapping[str, Finding] = field(default_factory=dict)
+    figures: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+def take_stock(tree: Tree, source: str, scope: Scope, tell: Listener = silence) -> Stock:
+    """Read what is on a medium and sort out what is to be sent. Loads no pixel data.
+
+    Files are compared only when two have one SOP Instance UID.
+    """
+    seen = survey(tree, source, Scanner(), tell)
+    stocktaking = _Stocktaking(tree, seen, scope)
+    stocktaking.whole()
+    return Stock(
+        source=source,
+        contents=stocktaking.contents,
+        book=stocktaking.book,
+        rows=tuple(stocktaking.rows.values()),
+        members=stocktaking.members,
+        because=stocktaking.because,
+        figures={"source": source, "format": seen.format, "kind": stocktaking.contents.kind},
+    )
+
+
+class _Stocktaking:
+    """One stocktaking under way."""
+
+    def __init__(self, tree: Tree, seen: Survey, scope: Scope) -> None:
+        self.tree = tree
+        self.seen = seen
+        self.scope = scope
+        self.contents = contents_of(seen)
+        self.book = Book()
+        self.rows: dict[str, Row] = {}
+        self.members: dict[str, Member] = {}
+        self.because: dict[str, Finding] = {}
+        self._absent: list[tuple[Member, InstanceFact]] = []
+        self._facts: dict[str, tuple[Member, InstanceFact]] = {}
+
+    def whole(self) -> None:
+        """Sort every file, then what only the directory knows."""
+        for member, fact in _members(self.contents):
+            if fact.seen is Seen.DIRECTORY:
+                self._absent.append((member, fact))
+            else:
+                self._facts[fact.path] = (member, fact)
+        twins = _twins(self.seen)
+        for file, instance in self.seen.instances():
+            if instance.sop_instance not in twins:
+                self._instance(file, instance)
+        for uid, files in twins.items():
+            self._settle_twins(uid, files)
+        if self.scope is not Scope.FILES:
+            self._add_absent()
+        self._others()
+        self._compare()
+        order = {file.path: number for number, file in enumerate(self.seen.files)}
+        last = len(order)
+        self.rows = dict(sorted(self.rows.items(), key=lambda each: order.get(each[1].item.path, last)))
+
+    def _place(self, path: str) -> str:
+        return shown(self.seen.subject, path)
+
+    def _instance(self, file: FileFact, instance: Instance) -> None:
+        member, fact = self._facts[file.path]
+        if fact.seen is Seen.SCAN and self.scope is Scope.DIRECTORY:
+            place = self._place(file.path)
+            self.book.enter(place)
+            self.book.settle(place, State.EXCLUDED, NOT_ASKED_FOR.at(), sop_instance=instance.sop_instance)
+            return
+        self._row(
+            Outgoing(
+                sop_class=instance.sop_class,
+                sop_instance=instance.sop_instance,
+                transfer_syntax=instance.transfer_syntax,
+                path=file.path,
+                size=file.size,
+                study=instance.study,
+                series=instance.series,
+            ),
+            member,
+        )
+
+    def _row(
+        self, item: Outgoing, member: Member, state: TransferState = TransferState.PLANNED, key: str = ""
+    ) -> str:
+        key = key or key_of(item.sop_instance, item.path)
+        self.rows[key] = Row(key=key, item=item, state=state)
+        self.members[key] = member
+        return key
+
+    def _settle_twins(self, uid: str, files: Sequence[tuple[FileFact, Instance]]) -> None:
+        """Take one of several files with one UID when their data sets are the same, else the one named."""
+        first = files[0][0].path
+        try:
+            digests = {file.path: self._digest(file, instance) for file, instance in files}
+        except (SourceError, OSError) as exc:
+            self._conflict(files, finding_on_failure(exc))
+            return
+        named = [each for each in files if self._facts[each[0].path][1].seen is Seen.BOTH]
+        if len(set(digests.values())) == 1:
+            self._instance(*(named or files)[0])
+            kept = (named or files)[0][0].path
+            for file, _ in files:
+                if file.path != kept:
+                    self._settle(file.path, State.DUPLICATE, SAME_BYTES.at(first=self._place(kept)), uid)
+            return
+        kept = named[0][0].path if len(named) == 1 else ""
+        if kept:
+            self._instance(*named[0])
+        others = [each for each in files if each[0].path != kept]
+        self._conflict(others, CONFLICT.at(uid=uid, other=self._place(kept or first)), has_row=bool(kept))
+
+    def _conflict(
+        self, files: Sequence[tuple[FileFact, Instance]], finding: Finding, *, has_row: bool = False
+    ) -> None:
+        """Settle all as being in conflict; the first stands for them in the ledger unless one was taken."""
+        for number, (file, instance) in enumerate(files):
+            self._settle(file.path, State.CONFLICT, finding, instance.sop_instance)
+            if number == 0 and not has_row:
+                self._instance(file, instance)
+                key = key_of(instance.sop_instance, file.path)
+                if key in self.rows:
+                    self.rows[key] = Row(key=key, item=self.rows[key].item, state=TransferState.CONFLICT)
+                    self.because[key] = finding
+
+    def _digest(self, file: FileFact, instance: Instance) -> str:
+        return tried(lambda: _data_set_digest(self.tree, file, instance))
+
+    def _settle(self, path: str, state: State, finding: Finding | None, uid: str = "") -> None:
+        place = self._place(path)
+        self.book.enter(place)
+        self.book.settle(place, state, finding, sop_instance=uid)
+
+    def _add_absent(self) -> None:
+        """Add what the directory names and no file holds: missing, or there and unreadable."""
+        names = _file_ids(self.seen)
+        findings = {file.path: file.finding for file in self.seen.files}
+        for number, (member, fact) in enumerate(self._absent):
+            path = fact.path or names.get(fact.sop_instance, "")
+            item = Outgoing(
+                sop_class=fact.sop_class,
+                sop_instance=fact.sop_instance,
+                transfer_syntax=fact.transfer_syntax,
+                path=path,
+                size=fact.size,
+            )
+            key = key_of(fact.sop_instance, path or f"?{number}")
+            if fact.path:
+                state, finding = TransferState.UNREADABLE, _why_unreadable(findings.get(path))
+            else:
+                state, finding = (
+                    TransferState.MISSING,
+                    MISSING.at(what=path or fact.sop_instance or "an instance"),
+                )
+            self._row(item, member, state, key)
+            self.because[key] = finding.moved(self._place(path) if path else self.seen.subject)
+
+    def _others(self) -> None:
+        """Give a fate to every file that holds no instance and is no row."""
+        in_rows = {row.item.path for row in self.rows.values()}
+        findings = {file.path: file.finding for file in self.seen.files}
+        for other in self.contents.others:
+            if other.path in in_rows:
+                continue
+            if other.kind is OtherKind.DICOMDIR:
+                self._settle(other.path, State.EXCLUDED, DIRECTORY.at())
+            elif other.kind in {OtherKind.DAMAGED, OtherKind.ENCRYPTED}:
+                self._unreadable(other.path, other.size, _why_unreadable(findings.get(other.path)))
+            else:
+                self._settle(other.path, State.NOT_DICOM, None)
+
+    def _unreadable(self, path: str, size: int, finding: Finding) -> None:
+        """Add a row for a file that may be an instance: a second copy of the medium may have it whole."""
+        item = Outgoing(sop_class="", sop_instance="", transfer_syntax="", path=path, size=size)
+        key = key_of("", path)
+        self.rows[key] = Row(key=key, item=item, state=TransferState.UNREADABLE)
+        self.because[key] = finding.moved(self._place(path))
+
+    def _compare(self) -> None:
+        """Report once each in what directory and files differ."""
+        if self.scope is Scope.FILES:
+            return
+        where = Where(path="" if self.seen.dicomdir is None else self._place(self.seen.dicomdir.path))
+        if self.seen.decoded is None:
+            self.book.findings.append(NO_DIRECTORY.at(Where(path=self.seen.subject)))
+            return
+        extra = [
+            file.path for file, _ in self.seen.instances() if self._facts[file.path][1].seen is Seen.SCAN
+        ]
+        if extra:
+            self.book.findings.append(UNREFERENCED.at(where, count=len(extra), path=_safe(extra[0])))
+        wrong = list(_contradicted(self.seen))
+        if wrong:
+            self.book.findings.append(CONTRADICTION.at(where, count=len(wrong), path=_safe(wrong[0])))
+
+
+def _members(contents: Contents) -> Iterator[tuple[Member, InstanceFact]]:
+    for patient in contents.patients:
+        for study in patient.studies:
+            member = Member(patient, study)
+            for series in study.series:
+                for fact in series.instances:
+                    yield member, fact
+
+
+def _twins(seen: Survey) -> dict[str, list[tuple[FileFact, Instance]]]:
+    """Return the files of every SOP Instance UID that more than one file has."""
+    first: dict[str, tuple[FileFact, Instance]] = {}
+    twins: dict[str, list[tuple[FileFact, Instance]]] = {}
+    for each in seen.instances():
+        uid = each[1].sop_instance
+        if uid in first:
+            twins.setdefault(uid, [first[uid]]).append(each)
+        else:
+            first[uid] = each
+    return twins
+
+
+def _data_set_digest(tree: Tree, file: FileFact, instance: Instance) -> str:
+    with tree.open(Node(file.path, file.size)) as stream:
+        uids = (instance.sop_class, instance.sop_instance)
+        place = data_set_place(stream, file.size, uids, instance.transfer_syntax)
+        stream.seek(place.at)
+        digest = hashlib.sha256(instance.transfer_syntax.encode("latin-1"))
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _file_ids(seen: Survey) -> dict[str, str]:
+    """Return the File ID that the directory gives for each SOP Instance UID, "/" between components."""
+    names: dict[str, str] = {}
+    for link in seen.links:
+        reference = link.reference
+        raw = reference.raw_file_id.decode("latin-1").strip(" \0").replace("\\", "/")
+        names.setdefault(reference.sop_instance, raw if reference.file_id is None else str(reference.file_id))
+    return names
+
+
+def _why_unreadable(finding: Finding | None) -> Finding:
+    return UNREADABLE.at(why="it is damaged or cut off" if finding is None else finding.text)
+
+
+def _contradicted(seen: Survey) -> Iterator[str]:
+    for link in seen.links:
+        instance = None if link.file is None else link.file.instance
+        said = link.reference
+        if instance is None or not said.sop_instance:
+            continue
+        if (said.sop_instance, said.sop_class, said.transfer_syntax) != (
+            instance.sop_instance,
+            instance.sop_class,
+            instance.transfer_syntax,
+        ):
+            yield instance.path
+
+
+def _safe(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]
