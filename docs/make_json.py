@@ -1,42 +1,85 @@
-"""Make docs/json.md from the structs that the reports are made of: `make docs`."""
+"""Make docs/json.md from the structs that the documents are made of: `make docs`."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
-from mediakit.report.json import json_schema
+from mediakit.report.inspection_doc import inspection_schema
+from mediakit.report.json import error_schema, json_schema
+from mediakit.report.validation import validation_schema
 
 PAGE = Path(__file__).parent / "json.md"
 
-_TEXT = """# The JSON report
+_HEAD = """# The JSON documents
 
-`mediakit burn --json` prints one document on standard output, `--report FILE.json` writes the same to a
-file. Its shape is versioned: `"schema": "mediakit/report/1"`. Fields may be added within a version; none
-changes its meaning.
+Every command has `--json`: exactly one document on standard output, whatever happens. `--report FILE.json`
+writes the same to a file. Each names its shape and version: `"schema": "mediakit/validation/1"`. Fields may
+be added within a version; none changes its meaning.
+
+| schema | from |
+|---|---|
+| `mediakit/report/1` | `burn`, `repair`, `extract`, `diff` |
+| `mediakit/validation/1` | `validate` |
+| `mediakit/inspection/1` | `inspect` |
+| `mediakit/error/1` | any command that could not go on at all |
 
 - `outcome` and `exit_code` say the same as the exit code of the process (see README).
-- `files` has every input file once, with the `state` it ended in. For a file on the medium it is the
-  manifest: `file_id`, `sop_instance_uid`, `source`, and `sha256` of the bytes on the medium.
 - `findings` has what is true of the data: rule id, severity, sentence, clause, place, and what to do.
 - A path whose name is not UTF-8 has its odd bytes written as backslash escapes.
-
-When a journey cannot go on at all, the document is an error instead: `"schema": "mediakit/error/1"` with
-`journey`, `outcome`, `exit_code`, `error`, `where`, `why`, `hint` and `findings`.
+- Patients are named by `inspect` alone.
+- `explain` and `profiles` print documents of their own (`mediakit/rules/1`, `mediakit/profiles/1`, ...).
 
 This page is made by `make docs` from the code.
+"""
+_REPORT = """
+## The report
 
-## JSON Schema of the report
+`files` has every input file once, with the `state` it ended in. For a file on the medium it is the
+manifest: `file_id`, `sop_instance_uid`, `source`, and `sha256` of the bytes on the medium.
+"""
+_VALIDATION = """
+## The validation
 
-```json
-{schema}
-```
+`verdicts` has one answer for each rule set that was asked for. `profile` is what the medium was judged by,
+and `profile_was_named` is false when it is the best fitting one. `files` has every file of the medium once.
+In `figures`, `missing` counts instances that the directory names and no file holds, `unreferenced` those
+that no record references.
+"""
+_INSPECTION = """
+## The inspection
+
+`patients` is the tree down to the series. `instances` has every instance once, also those whose file is
+missing: its `source` is `directory` (a record names it, and its file is missing or cannot be read), `scan`
+(a file that no record names) or `both`. `path` is where the file lies on the medium, "" when it is missing;
+for the missing `file_id` is where the directory says that it should be. `others` are the files without an
+instance, by `kind`: `dicomdir`, `executable`, `autorun`, `web`, `text`, `document`, `archive`, `encrypted`,
+`damaged`, `unknown`. `findings` has what is damaged or missing.
+"""
+_ERROR = """
+## The error
+
+Printed in place of the other documents when a command could not go on: a wrong call, a source that cannot
+be opened.
 """
 
 
 def page() -> str:
     """Return the page as it must be now."""
-    return _TEXT.replace("{schema}", json.dumps(json_schema(), indent=2))
+    return "".join(_parts())
+
+
+def _parts() -> Iterator[str]:
+    yield _HEAD
+    for text, schema in (
+        (_REPORT, json_schema()),
+        (_VALIDATION, validation_schema()),
+        (_INSPECTION, inspection_schema()),
+        (_ERROR, error_schema()),
+    ):
+        yield text
+        yield f"\n```json\n{json.dumps(schema, indent=2)}\n```\n"
 
 
 if __name__ == "__main__":

@@ -10,12 +10,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mediakit.errors import MediakitError
+    from mediakit.fileset.inspection import Inspection
     from mediakit.fileset.policy import OnReject, Supply
+    from mediakit.findings import Severity
     from mediakit.journeys.burn import BurnOrder, Burnt, Depth, burn
+    from mediakit.journeys.diff import diff
+    from mediakit.journeys.extract import ExtractOrder, Only, extract
     from mediakit.journeys.fit import Fitted, fit_sources
+    from mediakit.journeys.inspect import inspect
+    from mediakit.journeys.repair import RepairOrder, repair
+    from mediakit.journeys.validate import ValidateOrder, validate
     from mediakit.outcome import Fate, Outcome, Result, State
     from mediakit.profile.load import load_catalogue, load_profile
     from mediakit.profile.policy import Convert
+    from mediakit.rules.check import RuleSet
+    from mediakit.rules.validation import Validation, Verdict
 
 __version__ = "0.1.0"
 
@@ -24,18 +33,32 @@ __all__ = [
     "Burnt",
     "Convert",
     "Depth",
+    "ExtractOrder",
     "Fate",
     "Fitted",
+    "Inspection",
     "MediakitError",
     "OnReject",
+    "Only",
     "Outcome",
+    "RepairOrder",
     "Result",
+    "RuleSet",
+    "Severity",
     "State",
     "Supply",
+    "ValidateOrder",
+    "Validation",
+    "Verdict",
     "burn",
+    "diff",
+    "extract",
     "fit_sources",
+    "inspect",
     "load_catalogue",
     "load_profile",
+    "repair",
+    "validate",
 ]
 
 _HOMES = {
@@ -43,18 +66,32 @@ _HOMES = {
     "Burnt": "journeys.burn",
     "Convert": "profile.policy",
     "Depth": "journeys.burn",
+    "ExtractOrder": "journeys.extract",
     "Fate": "outcome",
     "Fitted": "journeys.fit",
+    "Inspection": "fileset.inspection",
     "MediakitError": "errors",
     "OnReject": "fileset.policy",
+    "Only": "journeys.extract",
     "Outcome": "outcome",
+    "RepairOrder": "journeys.repair",
     "Result": "outcome",
+    "RuleSet": "rules.check",
+    "Severity": "findings",
     "State": "outcome",
     "Supply": "fileset.policy",
+    "ValidateOrder": "journeys.validate",
+    "Validation": "rules.validation",
+    "Verdict": "rules.validation",
     "burn": "journeys.burn",
+    "diff": "journeys.diff",
+    "extract": "journeys.extract",
     "fit_sources": "journeys.fit",
+    "inspect": "journeys.inspect",
     "load_catalogue": "profile.load",
     "load_profile": "profile.load",
+    "repair": "journeys.repair",
+    "validate": "journeys.validate",
 }
 
 

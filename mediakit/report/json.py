@@ -140,3 +140,8 @@ def error_doc(journey: str, exc: MediakitError) -> ErrorDoc:
         hint=exc.hint,
         findings=[finding_doc(finding) for finding in exc.findings],
     )
+
+
+def error_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the error document."""
+    return msgspec.json.schema(ErrorDoc)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -70,6 +70,11 @@ def validation_doc(validation: Validation) -> ValidationDoc:
         findings=[finding_doc(finding) for finding in result.report.findings],
         files=[fate_doc(fate) for fate in result.fates],
     )
+
+
+def validation_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the document."""
+    return msgspec.json.schema(ValidationDoc)
 
 
 def validation_text(validation: Validation, *, everything: bool = False) -> str:

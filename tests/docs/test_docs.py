@@ -6,18 +6,34 @@ import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jsonschema
 import msgspec
 import pytest
+import typer
 
+from mediakit.cli.main import app
 from mediakit.findings import Report
 from mediakit.outcome import Fate, Outcome, Result, State
 from mediakit.report.json import json_schema, report_doc, to_json
+from tests.support.cli import mediakit, process
+
+
+def _commands(family: typer.Typer) -> Iterator[str]:
+    """Return every command that an app has, as it is called: "burn", "profiles list"."""
+    for one in family.registered_commands:
+        assert one.name is not None
+        yield one.name
+    for group in family.registered_groups:
+        assert group.typer_instance is not None
+        yield from (f"{group.name} {name}" for name in _commands(group.typer_instance))
+
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = tuple(_commands(app))
 PAGES = "\n".join(path.read_text(encoding="utf-8") for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
@@ -52,31 +68,53 @@ def test_the_library_example_of_the_readme_runs(tmp_path: Path) -> None:
     assert (tmp_path / "study.iso").is_file()
 
 
-@pytest.mark.parametrize(
-    "words", [line[2:] for line in re.findall(r"^\$ mediakit .*$", README, flags=re.MULTILINE)]
-)
-def test_the_commands_of_the_readme_run(words: str, tmp_path: Path) -> None:
+def test_the_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
+    """Each ends with 0, or with the exit code that its comment names."""
     (tmp_path / "samples").symlink_to(ROOT / "samples")
-    command = [sys.executable, "-m", *words.split("  #", maxsplit=1)[0].split()]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
+    lines = re.findall(r"^\$ (mediakit [^#\n]*)(.*)$", README, flags=re.MULTILINE)
+    assert len(lines) > 7
+    for words, comment in lines:
+        said = process(*words.split()[1:], cwd=tmp_path)
+        promised = re.search(r"exit code (\d+)", comment)
+        assert said.code == (int(promised[1]) if promised else 0), f"{words}: {said.err}"
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "samples",
+        "study.iso",
+        "study.json",
+        "study.html",
+    }
 
 
-@pytest.mark.parametrize(
-    "command", ["burn", "profiles list", "profiles show", "profiles fit", "profiles check"]
-)
-def test_every_command_exists_and_is_documented(command: str) -> None:
-    asked = [sys.executable, "-m", "mediakit", *command.split(), "--help"]
-    assert subprocess.run(asked, capture_output=True, check=False, timeout=60).returncode == 0
-    assert f"mediakit {command}" in PAGES
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_app_is_documented(command: str) -> None:
+    assert f"mediakit {command}" in PAGES, f"say in README or docs what `mediakit {command}` does"
 
 
-def test_every_option_of_burn_that_the_readme_names_exists() -> None:
-    asked = [sys.executable, "-m", "mediakit", "burn", "--help"]
-    text = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60).stdout
-    named = set(re.findall(r"--[a-z][a-z-]+", README.split("## Burn")[1].split("## More")[0]))
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help_that_begins_with_a_sentence(command: str) -> None:
+    said = mediakit(*command.split(), "--help")
+    assert said.code == 0
+    sentence = said.out.split("\n\n")[1].strip()
+    assert sentence[0].isupper(), sentence
+    assert sentence.rstrip().endswith("."), sentence
+
+
+def test_no_command_is_documented_that_does_not_exist() -> None:
+    named = set(re.findall(r"`mediakit ([a-z]+(?: [a-z]+)?)", PAGES))
+    families = {command.split()[0] for command in COMMANDS}
+    assert {words for words in named if words.split()[0] not in families} == set()
+
+
+@pytest.mark.parametrize(("section", "command"), [("Burn", "burn"), ("Validate", "validate")])
+def test_every_option_that_the_section_of_a_command_names_exists(section: str, command: str) -> None:
+    (text,) = re.findall(rf"^## {section}\n(.*?)^## ", README, flags=re.MULTILINE | re.DOTALL)
+    shown = "\n".join(
+        mediakit(*name.split(), "--help").out for name in COMMANDS if f"mediakit {name}" in text
+    )
+    named = set(re.findall(r"(?<![\w-])(?:--[a-z][a-z-]+|-[a-z])(?![\w])", text))
     assert named
-    assert all(option in text for option in named)
+    assert f"mediakit {command}" in text
+    assert {option for option in named if not re.search(rf"(?<![\w-]){option}(?![\w-])", shown)} == set()
 
 
 def test_every_relative_link_and_page_named_in_the_readme_exists() -> None:
