@@ -93,7 +93,7 @@ def check_case(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     seen: dict[str, str] = {}
     for file in survey.files:
         other = seen.setdefault(file.path.casefold(), file.path)
-        if other is not file.path and other != file.path:
+        if other != file.path:
             yield ONLY_CASE.at(Where(path=file.path), other=ascii(other)[1:-1])
 
 

@@ -38,6 +38,7 @@ def test_a_name_that_is_a_file_id_is_right(path: str) -> None:
         ("DICOM/IM 1", ["MK-NAM-004"]),
         ("DICOM/SCH\xc4DEL", ["MK-NAM-004"]),
         ("MY DISC/IM1", ["MK-NAM-004"]),
+        ("A/B/C/D/E/F/G/h", ["MK-NAM-001"]),
         ("A/B/C/D/E/F/G/H/I", ["MK-NAM-005"]),
         ("DICOM/image-0001.dcm", ["MK-NAM-001", "MK-NAM-002", "MK-NAM-003", "MK-NAM-004"]),
     ],
