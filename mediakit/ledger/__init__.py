@@ -1,1 +1,1 @@
-"""The ledger of imports: what became of every instance, kept so that no end of the process loses it."""
+"""What became of every instance of an import, on disk: one SQLite file a job. The only door to sqlite3."""
