@@ -44,9 +44,9 @@ class Patience:
 class ImportOrder:
     """What to import and how.
 
-    `jobs` associations work side by side. `may_convert`: an instance that the peer takes in no transfer syntax
-    it is stored in may be converted without loss. `rate` limits all of them together, in bytes per second
-    (0: no limit). `ask_first`: instances that a query finds at the destination are not sent.
+    `jobs` associations work side by side. `may_convert`: an instance that the peer takes in no transfer
+    syntax it is stored in may be converted without loss. `rate` limits all of them together, in
+    bytes per second (0: no limit). `ask_first`: instances that a query finds at the destination are not sent.
     """
 
     scope: Scope = Scope.UNION

@@ -96,11 +96,11 @@ def is_convertible(transfer_syntax: str) -> bool:
     return known is not None and known.can_decode
 
 
-def route(item: Outgoing, takes: frozenset[str] | None, *, may_convert: bool) -> Route:
+def route(stored_in: str, takes: frozenset[str] | None, *, may_convert: bool) -> Route:
     """Return how an instance goes to a peer that takes these transfer syntaxes for its class (None: any)."""
-    if takes is None or item.transfer_syntax in takes:
-        return Route(Way.AS_IS, item.transfer_syntax)
-    if may_convert and is_convertible(item.transfer_syntax):
+    if takes is None or stored_in in takes:
+        return Route(Way.AS_IS, stored_in)
+    if may_convert and is_convertible(stored_in):
         for syntax in FALLBACKS:
             if syntax in takes:
                 return Route(Way.CONVERTED, syntax)

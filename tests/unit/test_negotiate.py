@@ -86,19 +86,19 @@ def test_every_instance_is_in_one_batch_that_proposes_its_context(
 
 
 def test_an_instance_goes_as_it_is_wherever_the_peer_takes_it() -> None:
-    assert route(item(1, syntax=J2K), frozenset({J2K, EXPLICIT_LITTLE}), may_convert=True).way is Way.AS_IS
-    assert route(item(1, syntax=J2K), None, may_convert=False).way is Way.AS_IS
+    assert route(J2K, frozenset({J2K, EXPLICIT_LITTLE}), may_convert=True).way is Way.AS_IS
+    assert route(J2K, None, may_convert=False).way is Way.AS_IS
 
 
 def test_an_instance_is_converted_only_when_it_must_and_may_be() -> None:
     takes = frozenset({IMPLICIT_LITTLE})
-    converted = route(item(1, syntax=J2K), takes, may_convert=True)
+    converted = route(J2K, takes, may_convert=True)
     assert (converted.way, converted.transfer_syntax) == (Way.CONVERTED, IMPLICIT_LITTLE)
-    assert route(item(1, syntax=J2K), takes, may_convert=False).way is Way.NOT_AT_ALL
-    assert route(item(1, syntax=MPEG), takes, may_convert=True).way is Way.NOT_AT_ALL
-    assert route(item(1), frozenset(), may_convert=True).way is Way.NOT_AT_ALL
+    assert route(J2K, takes, may_convert=False).way is Way.NOT_AT_ALL
+    assert route(MPEG, takes, may_convert=True).way is Way.NOT_AT_ALL
+    assert route(EXPLICIT_LITTLE, frozenset(), may_convert=True).way is Way.NOT_AT_ALL
 
 
 def test_explicit_vr_is_preferred_to_implicit() -> None:
     takes = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE})
-    assert route(item(1, syntax=J2K), takes, may_convert=True).transfer_syntax == EXPLICIT_LITTLE
+    assert route(J2K, takes, may_convert=True).transfer_syntax == EXPLICIT_LITTLE

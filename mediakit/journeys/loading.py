@@ -1,0 +1,149 @@
+"""From a file on the medium to the bytes that go out: as stored, coerced, or converted without loss.
+
+For one thread: a `Loader` has the medium open for itself.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from mediakit.destinations.base import Payload
+from mediakit.dicom.data_set import data_set_place
+from mediakit.dicom.transcode import NotConvertible, transcode
+from mediakit.dicom.uids import class_name, syntax_name
+from mediakit.errors import SourceError
+from mediakit.findings import Finding, Rule, Severity
+from mediakit.formats.base import Node
+from mediakit.formats.registry import open_tree
+from mediakit.journeys.persistent import Persistent, tried
+from mediakit.journeys.scan import finding_on_failure
+from mediakit.journeys.sources import named
+from mediakit.transfer.negotiate import Route, Way, route
+from mediakit.transfer.outgoing import Outgoing
+from mediakit.transfer.states import Happening
+
+HELD_BYTES = 32 << 20  # a file up to this size is read whole before its first byte goes out
+
+NO_CONTEXT = Rule(
+    id="MK-IMP-010",
+    severity=Severity.ERROR,
+    title="the destination does not take {sop_class} in {syntax}, nor in anything it can be converted to",
+    ref="PS3.8 9.3.3.2",
+    hint="have the SOP Class and transfer syntax allowed there, then `mediakit job retry`",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An instance that cannot go out: what happened to it, and the finding that says why."""
+
+    happening: Happening
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An instance ready to go out; `findings` tell what was changed in it."""
+
+    payload: Payload
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A whole Part 10 file with other values, and the transfer syntax it is in."""
+
+    data: bytes = field(repr=False)
+    transfer_syntax: str
+    findings: tuple[Finding, ...] = ()
+
+
+#: Changes the bytes of an instance, or says why it cannot; None leaves it as it is.
+Change = Callable[[Outgoing, BinaryIO], "Changed | Held | None"]
+
+
+class Loader:
+    """Opens the medium and loads instances from it. Use as a context manager."""
+
+    def __init__(self, source: Path, change: Change | None = None, *, may_convert: bool = True) -> None:
+        """Raise SourceError when the medium cannot be opened."""
+        self._tree = named(open_tree(source))
+        self._change = change
+        self._may_convert = may_convert
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._tree.close()
+
+    def load(self, item: Outgoing, takes: frozenset[str] | None) -> Loaded | Held:
+        """Return an instance in a transfer syntax that the destination takes, or why it cannot go.
+
+        A small file is read whole; a large one is read while it goes out, and can still break then.
+        """
+        try:
+            return self._load(item, takes)
+        except (SourceError, OSError) as exc:
+            return Held(Happening.CANNOT_READ, finding_on_failure(exc))
+
+    def _load(self, item: Outgoing, takes: frozenset[str] | None) -> Loaded | Held:
+        stream = self._stream(item)
+        changed = None if self._change is None else self._change(item, stream)
+        if isinstance(changed, Held):
+            return changed
+        syntax = item.transfer_syntax if changed is None else changed.transfer_syntax
+        way = route(syntax, takes, may_convert=self._may_convert)
+        if way.way is Way.NOT_AT_ALL:
+            finding = NO_CONTEXT.at(sop_class=class_name(item.sop_class), syntax=syntax_name(syntax))
+            return Held(Happening.NO_CONTEXT, finding)
+        if changed is not None:
+            stream = io.BytesIO(changed.data)
+        findings = () if changed is None else changed.findings
+        if way.way is Way.CONVERTED:
+            return self._converted(item, stream, way, findings)
+        size = item.size if changed is None else len(changed.data)
+        return Loaded(_payload(item, stream, size, syntax), findings)
+
+    def _converted(
+        self, item: Outgoing, stream: BinaryIO, way: Route, findings: tuple[Finding, ...]
+    ) -> Loaded | Held:
+        done = transcode(stream, way.transfer_syntax)
+        if isinstance(done, NotConvertible):
+            return Held(Happening.ERROR, done.finding)
+        payload = _payload(item, io.BytesIO(done.data), len(done.data), way.transfer_syntax)
+        return Loaded(payload, (*findings, *done.findings))
+
+    def _stream(self, item: Outgoing) -> BinaryIO:
+        node = Node(item.path, item.size)
+        if item.size <= HELD_BYTES:
+            return io.BytesIO(tried(lambda: self._whole(node)))
+        return io.BufferedReader(Persistent(tried(lambda: self._tree.open(node))), 1 << 16)
+
+    def _whole(self, node: Node) -> bytes:
+        with self._tree.open(node) as stream:
+            data = stream.read(node.size)
+            while len(data) < node.size:
+                more = stream.read(node.size - len(data))
+                if not more:
+                    raise SourceError("the file ends early", where=ascii(node.path))
+                data += more
+        return data
+
+
+def _payload(item: Outgoing, stream: BinaryIO, size: int, syntax: str) -> Payload:
+    place = data_set_place(stream, size, (item.sop_class, item.sop_instance), syntax)
+    return Payload(
+        head=place.head,
+        stream=stream,
+        data_set_at=place.at,
+        data_set_bytes=size - place.at,
+        transfer_syntax=syntax,
+    )
