@@ -67,9 +67,17 @@ def _result(finding: Finding, index: dict[str, int]) -> dict[str, Any]:
         "partialFingerprints": {"mediakit/1": hashlib.sha256(mark).hexdigest()[:32]},
     }
     if where.path:
-        uri = quote(where.path.encode("utf-8", "surrogateescape"), safe="/")
+        uri = quote(_bytes(where.path), safe="/")
         physical: dict[str, Any] = {"artifactLocation": {"uri": uri, "uriBaseId": "MEDIUM"}}
         if where.record is not None:
             physical["region"] = {"byteOffset": where.record}
         result["locations"] = [{"physicalLocation": physical}]
     return result
+
+
+def _bytes(path: str) -> bytes:
+    """Return the bytes of a name: those of the disk when it was no UTF-8, else those of half a character."""
+    try:
+        return path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return path.encode("utf-8", "surrogatepass")

@@ -80,7 +80,7 @@ def validation_schema() -> dict[str, Any]:
 def validation_text(validation: Validation, *, everything: bool = False) -> str:
     """Return what was judged, what is on the medium, and the verdicts, for a terminal."""
     figures = validation.result.figures
-    lines = [shown_name(f"{figures.get('source', '')}  {figures.get('kind', '')}")]
+    lines = [f"{figures.get('source', '')}  {figures.get('kind', '')}"]
     lines.append(f"  {contents_line(validation)}")
     lines += [f"  {count:<6} {state.value}" for state, count in _states(validation)]
     for verdict in validation.verdicts:
@@ -92,7 +92,7 @@ def validation_text(validation: Validation, *, everything: bool = False) -> str:
     if validation.unconfirmed:
         lines.append(f"  unconfirmed in this profile: {'; '.join(validation.unconfirmed)}")
     lines.append(f"outcome: {validation.result.outcome.word} (exit code {int(validation.result.outcome)})")
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(shown_name, lines)) + "\n"
 
 
 def contents_line(validation: Validation) -> str:

@@ -91,7 +91,9 @@ def fingerprint(path: Path) -> str:
     for one in [path, *sorted(path.rglob("*"))] if path.is_dir() else [path]:
         if path.is_dir():
             digest.update(
-                f"{one.relative_to(path)} {one.stat().st_mode:o} {one.stat().st_mtime_ns}\n".encode()
+                f"{one.relative_to(path)} {one.stat().st_mode:o} {one.stat().st_mtime_ns}\n".encode(
+                    errors="surrogateescape"
+                )
             )
         if one.is_file():
             digest.update(one.read_bytes())
