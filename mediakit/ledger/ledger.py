@@ -31,10 +31,13 @@ _ADD: Final = (
     "INSERT INTO instance (position, key, source, sop_class, sop_instance, transfer_syntax, path, size,"  # noqa: S608
     " study, series, state, sent_as, code, words, rule, attempts, changed_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (key) DO UPDATE SET position = excluded.position, "
-    + ", ".join(
-        f"{name} = CASE WHEN state IN ({_DONE}) THEN {name} ELSE excluded.{name} END" for name in _TAKEN
-    )
+    f" ON CONFLICT (key) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _TAKEN)}"
+    f" WHERE state NOT IN ({_DONE})"
+)
+_PLACE: Final = "UPDATE instance SET position = ? WHERE key = ?"
+_ADDED: Final = (
+    "INSERT INTO history (key, at, happening, was, now, code, words, rule)"
+    " SELECT key, ?, 'added', '', state, code, words, rule FROM instance WHERE id > ? ORDER BY id"
 )
 _STATE: Final = "SELECT state FROM instance WHERE key = ?"
 _HAPPEN: Final = (
@@ -222,16 +225,22 @@ class Ledger:
         name = stored(source)
         self._base.execute("INSERT OR IGNORE INTO source (name) VALUES (?)", (name,))
         (source_id,) = self._base.execute("SELECT id FROM source WHERE name = ?", (name,)).fetchone()
-        (last,) = self._base.execute("SELECT coalesce(max(position), 0) FROM instance").fetchone()
         at = self._now()
         self._supersede(batch, at)
+        (last,) = self._base.execute("SELECT coalesce(max(position), 0) FROM instance").fetchone()
+        (known,) = self._base.execute("SELECT coalesce(max(id), 0) FROM instance").fetchone()
         self._base.executemany(
             _ADD,
             [
-                (last + count, stored(row.key), source_id, *_item(row), *_standing(row), at)
+                (last + count, stored(row.key), source_id, *_item(row), *_standing(row), "")
                 for count, row in enumerate(batch, start=1)
             ],
         )
+        came = self._base.execute(_ADDED, (at, known)).rowcount
+        if came < len(batch):
+            self._base.executemany(
+                _PLACE, [(last + count, stored(row.key)) for count, row in enumerate(batch, start=1)]
+            )
 
     def _supersede(self, batch: list[Row], at: str) -> None:
         """Let the rows go whose files could not be read, and now can."""

@@ -69,17 +69,14 @@ BEGIN
         changed_at = new.at,
         attempts = attempts + (new.happening = 'send'),
         sent_as = CASE WHEN new.sent_as <> '' THEN new.sent_as
-                       WHEN new.happening = 'again' THEN '' ELSE sent_as END
+                       WHEN new.happening = 'again' THEN '' ELSE sent_as END,
+        (code, words, rule) = (
+            SELECT code, words, rule
+            WHERE new.happening IN ('proven', 'denied') AND new.code = 0 AND new.words = '' AND new.rule = ''
+            UNION ALL
+            SELECT new.code, new.words, new.rule
+        )
     WHERE key = new.key;
-    UPDATE instance SET code = new.code, words = new.words, rule = new.rule
-    WHERE key = new.key AND NOT (new.happening IN ('proven', 'denied')
-                                 AND new.code = 0 AND new.words = '' AND new.rule = '');
-END;
-CREATE TRIGGER added AFTER INSERT ON instance
-BEGIN
-    INSERT INTO history (key, at, happening, was, now, code, words, rule)
-    VALUES (new.key, new.changed_at, 'added', '', new.state, new.code, new.words, new.rule);
-    UPDATE instance SET changed_at = '' WHERE id = new.id;
 END;
 """
 
