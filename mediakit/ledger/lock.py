@@ -24,6 +24,7 @@ class Lock:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         base = _connected(path, _LOOK_S)
         try:
+            base.execute("PRAGMA journal_mode=OFF")  # nothing is written: no journal beside it
             base.execute("BEGIN EXCLUSIVE")
         except BaseException as exc:
             base.close()
