@@ -47,6 +47,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("journeys.prepare", "journeys.proof"), _WRITING),
     (("journeys.diff",), ("diff",)),
     (("journeys.extract",), ("extract",)),
+    (("transfer.people",), ("import",)),
 )
 
 # The checks that `inspect` uses as well.
@@ -65,6 +66,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "FST": "Making a file-set",
         "HYG": "Programs, litter and encryption",
         "ICN": "Icon images",
+        "IDN": "Whose instances they are",
         "KEY": "Keys of the directory records that are written",
         "MED": "Medium and file system",
         "MET": "File meta information",
