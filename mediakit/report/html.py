@@ -105,8 +105,8 @@ def _next_step(validation: Validation) -> Iterator[str]:
     elif all(verdict.holds for verdict in validation.verdicts):
         step = "It can be imported."
     else:
-        step = "All images can be read. If your system refuses the medium, repair it and import the result."
-    yield f'<p class="next"><b>What to do:</b> {_text(step)}</p>'
+        step = "All images can be read. If your system refuses them, `mediakit repair` writes a sound copy."
+    yield f'<p class="next"><b>What to do:</b> {_prose(step)}</p>'
 
 
 def _contents(validation: Validation) -> Iterator[str]:
@@ -131,6 +131,10 @@ def _contents(validation: Validation) -> Iterator[str]:
         ("Images and documents", f"{counts.instances:,}"),
         ("Modalities", ", ".join(f"{name} ({count})" for name, count in modalities.most_common(_MODALITIES))),
     ]
+    if counts.missing:
+        rows.append(("Missing", f"{many(counts.missing, 'image', 'images')} that the DICOMDIR names"))
+    if counts.unlisted:
+        rows.append(("Not in the DICOMDIR", f"{many(counts.unlisted, 'image', 'images')}"))
     others = Counter(other.kind for other in contents.others)
     beside = ", ".join(f"{word} ({others[kind]:,})" for kind, word in KINDS.items() if others[kind])
     if beside:
@@ -153,21 +157,23 @@ def _findings(validation: Validation) -> Iterator[str]:
     if not groups:
         return
     yield "<h2>What was found</h2>"
+    yield "<p>A fault breaks a rule, a warning is a risk, a note is worth knowing.</p>"
     for group in groups:
         yield from _group(group)
 
 
 def _group(group: list[Finding]) -> Iterator[str]:
-    first = group[0]
-    rule, severity = first.rule, first.severity
+    rule, severity = group[0].rule, group[0].severity
+    is_same = len({finding.text for finding in group}) == 1
+    text = group[0].text if is_same else rule.title.format_map(_Left())
     count = f" ({len(group):,} times)" if len(group) > 1 else ""
     yield '<section class="rule">'
     yield f'<span class="mark {severity.value}">{_WORDS[severity]}</span>'
-    yield f"<h3>{_text(_upper(first.text))}{count}</h3>"
+    yield f"<h3>{_text(_upper(text))}{count}</h3>"
     if rule.hint:
         yield f'<p class="hint">{_prose(_upper(rule.hint))}.</p>'
-    yield f'<p class="clause"><span class="id">{_text(rule.id)}</span>, {_text(first.ref)}</p>'
-    places = [_place(finding, is_first=finding is first) for finding in group[:_PLACES_LISTED]]
+    yield f'<p class="clause"><span class="id">{_text(rule.id)}</span>, {_text(group[0].ref)}</p>'
+    places = [_place(finding, with_text=not is_same) for finding in group[:_PLACES_LISTED]]
     places = [place for place in places if place]
     if places:
         yield f'<ul class="places">{"".join(places[:_PLACES_SHOWN])}</ul>'
@@ -179,9 +185,16 @@ def _group(group: list[Finding]) -> Iterator[str]:
     yield "</section>"
 
 
-def _place(finding: Finding, *, is_first: bool) -> str:
+class _Left(dict[str, str]):
+    """Stands for what differs from finding to finding."""
+
+    def __missing__(self, key: str) -> str:
+        return "\u2026"
+
+
+def _place(finding: Finding, *, with_text: bool) -> str:
     where = shown_name(str(finding.where))
-    text = "" if is_first else finding.text
+    text = finding.text if with_text else ""
     if not where and not text:
         return ""
     return f"<li>{_text(': '.join(part for part in (where, text) if part))}</li>"
@@ -189,6 +202,8 @@ def _place(finding: Finding, *, is_first: bool) -> str:
 
 def _files(validation: Validation) -> Iterator[str]:
     states = Counter(fate.state for fate in validation.result.fates)
+    if not states:
+        return
     yield "<h2>All files</h2>"
     yield '<table><thead><tr><th scope="col">Files</th>'
     yield '<th scope="col" class="number">Number</th></tr></thead>'
