@@ -1,0 +1,148 @@
+"""TLS for DICOM as BCP 195 asks (RFC 9325, PS3.15 B.12): TLS 1.2 or newer, in 1.2 only ECDHE with AEAD.
+
+What is wrong with files that the user names is a `UsageError`; what a handshake says is put in words too.
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Final
+
+from mediakit.destinations.base import Unreachable
+from mediakit.destinations.peer import Tls
+from mediakit.errors import UsageError
+
+# RFC 9325 4.2; the suites of TLS 1.3 are all good and are not chosen here.
+_SUITES: Final = ":".join(
+    f"ECDHE-{key}-{cipher}"
+    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+    for key in ("ECDSA", "RSA")
+)
+_LARGEST_CERTIFICATES: Final = 16 << 20  # bytes of a file with certificates
+
+
+def client_context(tls: Tls) -> ssl.SSLContext:
+    """Return how to speak TLS with a server. Raises UsageError when a file is missing or of no use."""
+    context = _hardened(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = tls.check_host_name
+    if tls.ca_file is None:
+        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
+    else:
+        _trust(context, tls.ca_file)
+    if tls.certificate is not None:
+        _show(context, tls.certificate, tls.key)
+    elif tls.key is not None:
+        raise UsageError("a key without its certificate is of no use", where=str(tls.key))
+    return context
+
+
+def server_context(certificate: Path, key: Path | None = None, ca_file: Path | None = None) -> ssl.SSLContext:
+    """Return how to serve TLS; with `ca_file` only clients with a certificate of these authorities come in.
+
+    Raises UsageError when a file is missing or of no use.
+    """
+    context = _hardened(ssl.PROTOCOL_TLS_SERVER)
+    _show(context, certificate, key)
+    if ca_file is not None:
+        _trust(context, ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _hardened(protocol: ssl._SSLMethod) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_SUITES)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    return context
+
+
+def _trust(context: ssl.SSLContext, ca_file: Path) -> None:
+    try:
+        if ca_file.stat().st_size > _LARGEST_CERTIFICATES:
+            raise UsageError("the file of trusted certificates is too large", where=str(ca_file))
+        context.load_verify_locations(cafile=ca_file)
+    except ssl.SSLError as exc:
+        raise UsageError(
+            "the trusted certificates cannot be used",
+            where=str(ca_file),
+            why=_why(exc),
+            hint="a PEM file is needed, with one or more `BEGIN CERTIFICATE` blocks",
+        ) from exc
+    except OSError as exc:
+        raise UsageError(
+            "the trusted certificates cannot be read", where=str(ca_file), why=exc.strerror or ""
+        ) from exc
+
+
+def _show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    for path in (certificate, key):
+        if path is not None:
+            _must_open(path)
+    try:
+        context.load_cert_chain(certificate, key, password=_no_passphrase)
+    except ssl.SSLError as exc:
+        raise UsageError(
+            "certificate and key cannot be used",
+            where=str(key or certificate),
+            why=_why(exc),
+            hint="both must be PEM, belong together, and be long enough (RSA 2048, EC P-256 or more)",
+        ) from exc
+    except OSError as exc:
+        raise UsageError("certificate and key cannot be read", where=str(certificate), why=str(exc)) from exc
+
+
+def _must_open(path: Path) -> None:
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as exc:
+        raise UsageError("the file cannot be read", where=str(path), why=exc.strerror or "") from exc
+
+
+def _no_passphrase() -> str:
+    """Refuse a key that is encrypted, in place of OpenSSL asking on the terminal."""
+    raise UsageError(
+        "the key is encrypted, and a passphrase cannot be given",
+        hint="`openssl pkey -in KEY -out PLAIN` writes it without; keep that file readable for you alone",
+    )
+
+
+def refused_handshake(exc: OSError, where: str) -> Unreachable:
+    """Return in our words why a handshake failed."""
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return Unreachable(
+            "the certificate of the peer is not trusted",
+            where=where,
+            why=exc.verify_message or _why(exc),
+            hint=_certificate_hint(exc),
+        )
+    if isinstance(exc, ssl.SSLError):
+        return Unreachable(
+            "the peer and we could not agree on TLS",
+            where=where,
+            why=_why(exc),
+            hint="is the port one for TLS, of 1.2 or newer, and does the peer ask for a certificate of ours?",
+        )
+    is_late = isinstance(exc, TimeoutError)
+    return Unreachable(
+        "the peer did not answer to TLS" if is_late else "the peer ended the connection when TLS began",
+        where=where,
+        why="" if is_late else exc.strerror or "",
+        hint="is the port one for TLS?",
+        is_passing=is_late,
+    )
+
+
+def _certificate_hint(exc: ssl.SSLCertVerificationError) -> str:
+    if exc.verify_code in {62, 64}:  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+        return "use the host name that the certificate bears, or switch the check of host names off"
+    if exc.verify_code in {9, 10}:  # not yet valid, expired
+        return "compare the dates of the certificate with the clock of this machine"
+    return "name the certificate of its authority as trusted (`ca-file`)"
+
+
+def _why(exc: ssl.SSLError) -> str:
+    reason = exc.reason or ""
+    return reason.replace("_", " ").lower() or str(exc)

@@ -1,0 +1,221 @@
+"""A TCP or TLS connection that carries bytes and waits for nothing without an end. Knows not what they mean.
+
+Small writes go out at once (TCP_NODELAY) and the peer's are acknowledged at once (TCP_QUICKACK, which Linux
+forgets, so that it is set again after every receive): one of them missing costs 40 ms an instance.
+While a write waits, what arrives is read, so that two sides that both write do not stand still for ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from mediakit.destinations.base import Lost, Unreachable
+from mediakit.destinations.peer import Peer
+from mediakit.destinations.tls import client_context, refused_handshake
+
+Buffer = bytes | memoryview
+Heard = Callable[[bytes], None]
+
+_RECEIVE_BYTES: Final = 1 << 16
+_MOST_BUFFERS: Final = 512  # of one sendmsg; systems take at least 1024
+_QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)
+_HAS_POLL: Final = hasattr(select, "poll")
+_LATER = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+def dial(peer: Peer) -> Wire:
+    """Connect to a peer, and agree on TLS where that is wanted. Raises Unreachable, UsageError."""
+    context = None if peer.tls is None else client_context(peer.tls)
+    sock = _connect(peer)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is None:
+            return Wire(sock, str(peer))
+        sock.settimeout(peer.timeouts.association_s)
+        secured = _secure(sock, context, peer)
+    except BaseException:
+        sock.close()
+        raise
+    return TlsWire(secured, str(peer))
+
+
+def _connect(peer: Peer) -> socket.socket:
+    try:
+        return socket.create_connection((peer.host, peer.port), timeout=peer.timeouts.connect_s)
+    except TimeoutError as exc:
+        raise Unreachable(
+            "no connection in time",
+            where=str(peer),
+            why=f"waited {peer.timeouts.connect_s:g} s",
+            hint="does a firewall stand between, or is the machine off?",
+            is_passing=True,
+        ) from exc
+    except socket.gaierror as exc:
+        raise Unreachable("the host is not known", where=str(peer), why=exc.strerror or "") from exc
+    except ConnectionError as exc:
+        raise Unreachable(
+            "no connection",
+            where=str(peer),
+            why=(exc.strerror or "").lower(),
+            hint="is the server running, and is the port right?",
+            is_passing=True,
+        ) from exc
+    except (OSError, ValueError, OverflowError) as exc:  # ValueError: a host name that IDNA cannot write
+        raise Unreachable("no connection", where=str(peer), why=str(exc)) from exc
+
+
+def _secure(sock: socket.socket, context: ssl.SSLContext, peer: Peer) -> ssl.SSLSocket:
+    try:
+        return context.wrap_socket(sock, server_hostname=peer.host)
+    except OSError as exc:
+        raise refused_handshake(exc, str(peer)) from exc
+    except ValueError as exc:  # a host name that cannot stand in a certificate
+        raise Unreachable("TLS cannot be used with this host name", where=str(peer), why=str(exc)) from exc
+
+
+class Wire:
+    """An open connection. For one thread."""
+
+    def __init__(self, sock: socket.socket, where: str) -> None:
+        self._sock = sock
+        self._where = where
+        self._is_cut = False  # a write began and did not come to its end
+        sock.setblocking(False)
+        self._poll = select.poll() if _HAS_POLL else None
+        if self._poll is not None:
+            self._poll.register(sock, select.POLLIN)
+
+    @property
+    def is_cut(self) -> bool:
+        """Return True when the peer may have got the beginning of a write and not its end."""
+        return self._is_cut
+
+    def send(self, buffers: Sequence[Buffer], patience_s: float, heard: Heard) -> None:
+        """Write all buffers; `heard` gets what arrives while the write has to wait.
+
+        Raises Lost when the connection ends, or nothing goes on for so many seconds.
+        """
+        self._is_cut = True
+        for start in range(0, len(buffers), _MOST_BUFFERS):
+            self._send_some(buffers[start : start + _MOST_BUFFERS], patience_s, heard)
+        self._is_cut = False
+
+    def _send_some(self, buffers: Sequence[Buffer], patience_s: float, heard: Heard) -> None:
+        left = sum(map(len, buffers))
+        deadline = 0.0  # 0: the last write took something
+        while left:
+            try:
+                sent = self._write(buffers)
+            except _LATER:
+                deadline = deadline or time.monotonic() + patience_s
+                self._wait_to_write(deadline, heard, patience_s)
+                continue
+            except OSError as exc:
+                self._hear_last_words(heard)
+                raise self._lost(exc) from exc
+            left -= sent
+            deadline = 0.0
+            if left:
+                buffers = _without(buffers, sent)
+
+    def receive(self, patience_s: float) -> bytes:
+        """Return what arrived, b"" when the peer closed. Raises Lost when nothing comes in time."""
+        deadline = time.monotonic() + patience_s
+        left_s = patience_s
+        while True:
+            if not self._has_more() and not self._ready(left_s):
+                raise self._late(patience_s)
+            try:
+                return self._read()
+            except _LATER:  # less than a record of TLS came
+                left_s = max(deadline - time.monotonic(), 0)
+            except OSError as exc:
+                raise self._lost(exc) from exc
+
+    def close(self) -> None:
+        """Close; what was written still goes out. Never raises."""
+        with contextlib.suppress(OSError, ValueError):
+            self._sock.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
+            self._sock.close()
+
+    def _write(self, buffers: Sequence[Buffer]) -> int:
+        return self._sock.sendmsg(buffers)
+
+    def _read(self) -> bytes:
+        data = self._sock.recv(_RECEIVE_BYTES)
+        if _QUICKACK is not None and data:
+            self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        return data
+
+    def _has_more(self) -> bool:
+        """Return True when bytes wait that the system does not know of any more."""
+        return False
+
+    def _wait_to_write(self, deadline: float, heard: Heard, patience_s: float) -> None:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0 or not self._ready(left_s, to_write=True):
+            raise self._late(patience_s)
+        try:
+            data = self._read()
+        except _LATER:
+            return
+        except OSError as exc:
+            raise self._lost(exc) from exc
+        heard(data)
+
+    def _hear_last_words(self, heard: Heard) -> None:
+        """Take what the peer said before it broke the connection: an A-ABORT tells more than a reset."""
+        with contextlib.suppress(OSError):
+            data = self._read()
+            if data:
+                heard(data)
+
+    def _ready(self, patience_s: float, *, to_write: bool = False) -> bool:
+        """Wait until something can be read, or written where asked for; return False when nothing came."""
+        if self._poll is None:
+            writers = [self._sock] if to_write else []
+            return any(select.select([self._sock], writers, [], patience_s))
+        if not to_write:
+            return bool(self._poll.poll(patience_s * 1000))
+        self._poll.modify(self._sock, select.POLLIN | select.POLLOUT)
+        try:
+            return bool(self._poll.poll(patience_s * 1000))
+        finally:
+            self._poll.modify(self._sock, select.POLLIN)
+
+    def _late(self, patience_s: float) -> Lost:
+        return Lost("the peer does not answer", where=self._where, why=f"waited {patience_s:g} s")
+
+    def _lost(self, exc: OSError) -> Lost:
+        return Lost("the connection broke", where=self._where, why=(exc.strerror or str(exc)).lower())
+
+
+class TlsWire(Wire):
+    """An open connection under TLS: no gathering write, and bytes may wait inside of it."""
+
+    _sock: ssl.SSLSocket
+
+    def _send_some(self, buffers: Sequence[Buffer], patience_s: float, heard: Heard) -> None:
+        super()._send_some([b"".join(buffers)], patience_s, heard)
+
+    def _write(self, buffers: Sequence[Buffer]) -> int:
+        return self._sock.send(buffers[0])  # the one that _send_some made
+
+    def _has_more(self) -> bool:
+        return self._sock.pending() > 0
+
+
+def _without(buffers: Sequence[Buffer], sent: int) -> Sequence[Buffer]:
+    """Return what is left of the buffers after so many bytes went out."""
+    for index, buffer in enumerate(buffers):
+        if sent < len(buffer):
+            return [memoryview(buffer)[sent:], *buffers[index + 1 :]]
+        sent -= len(buffer)
+    return []
