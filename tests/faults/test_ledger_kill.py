@@ -1,0 +1,61 @@
+"""A process that writes a ledger is killed at any moment: nothing that it was told is done is lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from mediakit.ledger.jobs import Jobs
+from mediakit.transfer.states import Happening
+from tests.support import ledgers
+from tests.support.ledgers import started, uid
+
+KILLS = 30
+INSTANCES = 40
+
+
+def _killed_after(folder: Path, job_id: str, seed: int, lines: int) -> list[list[str]]:
+    """Let a process write until it has said so many lines, kill it, and return all that it said."""
+    with subprocess.Popen(
+        [sys.executable, ledgers.__file__, "write", str(folder), job_id, str(seed)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(lines)]
+        process.kill()
+        said += process.stdout.readlines()
+    return [line.split() for line in said if line.endswith("\n")]
+
+
+def test_a_kill_at_any_moment_loses_nothing_that_was_done(tmp_path: Path) -> None:
+    choose = random.Random(20261124)  # noqa: S311 - not a secret
+    with started(tmp_path, INSTANCES) as ledger:
+        job_id = ledger.job_id
+    jobs = Jobs(tmp_path)
+    known = {uid(number): ["added"] for number in range(INSTANCES)}
+    for turn in range(KILLS):
+        said = _killed_after(tmp_path, job_id, turn, choose.randrange(1, 1500))
+        done: dict[str, list[str]] = defaultdict(list)
+        for word, key, happening in said:
+            if word == "done":
+                done[key].append(happening)
+        begun = said[-1][1:] if said[-1][0] == "begin" else ["", ""]
+        view = jobs.read(job_id)
+        for key, before in known.items():
+            now = [line.happening for line in view.history(key)]
+            lost = [Happening.LOST.value] if before[-1] == Happening.SEND.value else []
+            wanted = [*before, *lost, *done[key]]
+            assert now[: len(wanted)] == wanted, f"kill {turn}"
+            assert now[len(wanted) :] in ([], [begun[1]] if begun[0] == key else []), f"kill {turn}"
+            known[key] = now
+        rows = {one.key: one for one in view.rows()}
+        assert rows.keys() == known.keys()
+        assert all(view.history(key)[-1].now == one.state.value for key, one in rows.items())
+    with jobs.resume(job_id) as resumed:
+        resumed.check()
