@@ -1,0 +1,65 @@
+"""What the Storage SCP tells while it runs, as values. Told from several threads; nothing here has names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reception(StrEnum):
+    """What became of one instance that was sent."""
+
+    STORED = "stored"
+    SAME = "already-there"  # the same bytes lay there already
+    CONFLICT = "conflict"  # another instance has the UID: refused
+    REFUSED = "refused"  # no room, or it cannot be read as what it claims to be
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One C-STORE request was answered.
+
+    `status` is that of PS3.4 B.2.3, `words` what the peer was told. `path` is below the folder, with "/"
+    between names, "" when the instance is not there. UIDs are as the peer sent them, bounded.
+    """
+
+    sop_class: str
+    sop_instance: str
+    calling_ae: str
+    reception: Reception
+    status: int
+    path: str = ""
+    words: str = ""
+
+
+class Ending(StrEnum):
+    """How an association ended."""
+
+    RELEASED = "released"
+    REJECTED = "rejected"
+    ABORTED = "aborted"  # by either side, or the connection was lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationEnded:
+    """An association is over; `counts` are the instances by what became of them."""
+
+    calling_ae: str
+    host: str
+    ending: Ending
+    counts: dict[Reception, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitmentAnswered:
+    """A request for storage commitment was answered; `delivered` tells whether the peer took the report."""
+
+    calling_ae: str
+    committed: int
+    failed: int
+    delivered: bool
+
+
+ScpEvent = Received | AssociationEnded | CommitmentAnswered
+ScpListener = Callable[[ScpEvent], None]

@@ -1,0 +1,193 @@
+"""Receiving one instance: fragments of a data set go to a part file, then the file is judged and put away.
+
+Nothing is decoded: the data set is written as it came, behind a head of ours. Nothing raises for what a peer
+sends or for a full disk: the answer to the C-STORE request says it (PS3.4 B.2.3).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from threading import Lock
+
+from mediakit.dicom.header import Scanner, Unusable
+from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance, Note
+from mediakit.dicom.part10 import write
+from mediakit.dicom.recode import element
+from mediakit.scp.events import Reception
+from mediakit.scp.shelf import Arrived, Part, Settled, Shelf, is_name
+
+SUCCESS = 0x0000
+PROCESSING_FAILURE = 0x0110
+DUPLICATE_INSTANCE = 0x0111
+INVALID_INSTANCE = 0x0117
+OUT_OF_RESOURCES = 0xA700
+DOES_NOT_MATCH = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+
+MOST_DATA_SET_BYTES = 64 << 30
+MOST_MESSAGE_BYTES = 64 << 20  # of a message that is held in memory: any that is no C-STORE request
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a C-STORE request says of its data set, and who sends it."""
+
+    sop_class: str
+    sop_instance: str
+    transfer_syntax: str
+    calling_ae: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The answer to a C-STORE request, and what became of the instance. `words` are 64 characters at most."""
+
+    status: int
+    reception: Reception
+    words: str = ""
+    path: str = ""
+
+
+class Spool(BytesIO):
+    """What pynetdicom takes for the memory of a data set: that of a C-STORE request goes to a part file.
+
+    `claim` is asked at the first fragment: None means that the message is another one, and stays in memory.
+    Written by one thread and discarded by another.
+    """
+
+    def __init__(self, shelf: Shelf, claim: Callable[[], Claim | None]) -> None:
+        super().__init__()
+        self._shelf = shelf
+        self._claim = claim
+        self._lock = Lock()
+        self._is_begun = False
+        self._is_over = False
+        self._size = 0
+        self.part: Part | None = None
+        self.data_set_at = 0
+        self.failure: OSError | None = None
+
+    def write(self, fragment: bytes, /) -> int:  # type: ignore[override]  # only bytes come here
+        """Take a fragment. Never raises: a failure is kept, and what follows it is dropped."""
+        with self._lock:
+            self._size += len(fragment)
+            try:
+                self._take(fragment)
+            except OSError as exc:
+                self.failure = exc
+                self._drop()
+        return len(fragment)
+
+    def discard(self) -> None:
+        """Take the part file away, if there is one; what still comes is dropped."""
+        with self._lock:
+            self._is_over = True
+            self._drop()
+
+    def _take(self, fragment: bytes) -> None:
+        if self._is_over or self.failure is not None:
+            return
+        if not self._is_begun:
+            self._is_begun = True
+            self._begin(self._claim())
+        bound = MOST_MESSAGE_BYTES if self.part is None else MOST_DATA_SET_BYTES
+        if self._size > bound:
+            raise OSError(errno.EFBIG, "the data set is larger than is taken")
+        if self.part is None:
+            super().write(fragment)
+        else:
+            self.part.stream.write(fragment)
+
+    def _begin(self, claim: Claim | None) -> None:
+        if claim is None:
+            return
+        head = head_for(claim)
+        self.part = self._shelf.part()
+        self.part.stream.write(head)
+        self.data_set_at = len(head)
+
+    def _drop(self) -> None:
+        if self.part is not None:
+            self.part.discard()
+            self.part = None
+
+
+def head_for(claim: Claim) -> bytes:
+    """Return the preamble and file meta information of ours for what a peer sends (PS3.10 7.1)."""
+    source = (
+        element(0x00020002, "UI", claim.sop_class.encode("ascii", "replace")),
+        element(0x00020003, "UI", claim.sop_instance.encode("ascii", "replace")),
+        element(0x00020016, "AE", claim.calling_ae.encode("ascii", "replace")[:16]),
+    )
+    return write((), claim.transfer_syntax, source)
+
+
+def put_away(spool: Spool, claim: Claim, shelf: Shelf, scanner: Scanner) -> Verdict:
+    """Judge a data set that has come to its end, and put it away or discard it. Never raises for either."""
+    part = spool.part
+    try:
+        if spool.failure is not None or part is None:
+            return _no_room(spool.failure)
+        judged = _judge(part, spool.data_set_at, claim, scanner)
+        if isinstance(judged, Verdict):
+            return judged
+        settled, path = shelf.settle(part, judged)
+        place = path.relative_to(shelf.folder).as_posix()
+    except OSError as exc:
+        return _no_room(exc)
+    finally:
+        spool.discard()
+    if settled is Settled.CONFLICT:
+        words = "another instance with this UID is stored already"
+        return Verdict(status=DUPLICATE_INSTANCE, reception=Reception.CONFLICT, words=words)
+    reception = Reception.STORED if settled is Settled.STORED else Reception.SAME
+    return Verdict(status=SUCCESS, reception=reception, path=place)
+
+
+def _judge(part: Part, data_set_at: int, claim: Claim, scanner: Scanner) -> Arrived | Verdict:
+    """Return what a part file holds, or why it is not taken. Raises OSError."""
+    part.stream.flush()
+    part.stream.seek(0)
+    size = os.fstat(part.stream.fileno()).st_size
+    if claim.sop_class == MEDIA_STORAGE_DIRECTORY:
+        return _refused(DOES_NOT_MATCH, "a DICOMDIR is not stored")
+    if not is_name(claim.sop_instance):
+        return _refused(INVALID_INSTANCE, "the SOP Instance UID is not a UID")
+    found = scanner.read(part.stream, size, "", "")
+    if isinstance(found, Unusable):
+        return _refused(CANNOT_UNDERSTAND, f"the data set is not whole ({found.finding.rule.id})")
+    if not _is_as_claimed(found, claim):
+        return _refused(DOES_NOT_MATCH, "SOP Class or Instance UID is not that of the data set")
+    if found.transfer_syntax != claim.transfer_syntax:
+        return _refused(CANNOT_UNDERSTAND, "the data set is not in the agreed transfer syntax")
+    return Arrived(
+        sop_class=found.sop_class,
+        sop_instance=found.sop_instance,
+        transfer_syntax=found.transfer_syntax,
+        study=found.study,
+        series=found.series,
+        data_set_at=data_set_at,
+    )
+
+
+def _is_as_claimed(found: Instance, claim: Claim) -> bool:
+    uids = (found.sop_class, found.sop_instance)
+    return uids == (claim.sop_class, claim.sop_instance) and Note.UID_MISMATCH not in found.header.notes
+
+
+def _refused(status: int, words: str) -> Verdict:
+    return Verdict(status=status, reception=Reception.REFUSED, words=words[:64])
+
+
+def _no_room(failure: OSError | None) -> Verdict:
+    if failure is not None and failure.errno in _FULL:
+        return _refused(OUT_OF_RESOURCES, "no room for the instance")
+    if failure is None:
+        return _refused(CANNOT_UNDERSTAND, "there is no data set")
+    return _refused(PROCESSING_FAILURE, "the instance cannot be written")

@@ -1,0 +1,78 @@
+"""The place where pynetdicom puts messages together, with the data sets of C-STORE requests going to files.
+
+pynetdicom has two ways: all in memory, or files in the folder for temporary files, which stay behind when an
+association breaks. This is the third; it uses the public attributes of the library's own provider.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
+from pynetdicom.pdu_primitives import P_DATA
+
+from mediakit.scp.intake import Claim, Spool
+from mediakit.scp.shelf import Shelf
+
+_MOST_COMMAND_BYTES = 1 << 20
+_MOST_WAITING = 16  # messages; more than one comes only from a peer that does not wait for answers
+_INVALID_PDU = "Evt19"  # PS3.8 9.2.1: unrecognized or invalid PDU received; ends the association
+_BROKEN = (ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, struct.error)
+_BROKEN_MESSAGE = (*_BROKEN, OSError, TypeError, ValueError)  # what reading a hostile command can raise
+
+
+class Receiver(DIMSEServiceProvider):
+    """Puts together the messages of one association."""
+
+    def __init__(self, association: Association, shelf: Shelf) -> None:
+        super().__init__(association)
+        self._shelf = shelf
+        self._spools: list[Spool] = []
+
+    def receive_primitive(self, primitive: P_DATA) -> None:
+        """Take the next fragments; a message that cannot be one ends the association. Never raises."""
+        if self.message is None:
+            self.message = self._new_message()
+        message = self.message
+        try:
+            super().receive_primitive(primitive)
+        except _BROKEN_MESSAGE:
+            self._break_off()
+            return
+        is_too_much = message.encoded_command_set.tell() > _MOST_COMMAND_BYTES
+        if is_too_much or self.msg_queue.qsize() > _MOST_WAITING:
+            self._break_off()
+
+    def discard(self) -> None:
+        """Take away what came of messages that nobody will answer."""
+        for spool in self._spools:
+            spool.discard()
+
+    def _new_message(self) -> DIMSEMessage:
+        message = DIMSEMessage()
+        spool = Spool(self._shelf, self._claim)
+        message.data_set = spool
+        self._spools = [one for one in self._spools if one.part is not None] + [spool]
+        return message
+
+    def _break_off(self) -> None:
+        self.discard()
+        self.message = None
+        self.dul.event_queue.put(_INVALID_PDU)
+
+    def _claim(self) -> Claim | None:
+        """Return what the command before a data set said; None when it is no C-STORE request."""
+        message = self.message
+        if not isinstance(message, C_STORE_RQ):
+            return None
+        command = message.command_set
+        accepted = {context.context_id: context for context in self.assoc.accepted_contexts}
+        context = accepted.get(message.context_id)
+        return Claim(
+            sop_class=str(command.get("AffectedSOPClassUID", ""))[:64],
+            sop_instance=str(command.get("AffectedSOPInstanceUID", ""))[:65],
+            transfer_syntax="" if context is None else str(context.transfer_syntax[0]),
+            calling_ae=self.assoc.requestor.ae_title.strip(),
+        )

@@ -1,0 +1,216 @@
+"""A server of associations that no peer can hold up: that of pynetdicom, with bounds on what it reads.
+
+Connections are counted before a thread is given to one, TLS handshakes do not hold up the others, no PDU is
+larger than may be, every read and write has a timeout, and what an association leaves is cleared up.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from socketserver import BaseServer
+from threading import Lock, Thread
+from time import monotonic, sleep
+from typing import Any
+
+from pynetdicom import evt
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.association import Association
+from pynetdicom.events import Event, EventHandlerType
+from pynetdicom.presentation import PresentationContext
+from pynetdicom.transport import ThreadedAssociationServer
+
+from mediakit.errors import UsageError
+
+MAXIMUM_PDU_BYTES = 1 << 18  # what peers are told; larger ones bring nothing
+_MOST_PDU_BYTES = 16 << 20  # what is read; a request for an association may be larger than data
+_TURN_S = 0.2
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
+_END_S = 10.0  # for the threads of an aborted association
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Where and as whom to listen, and for how many at once. Port 0 takes a free one."""
+
+    ae_title: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    requires_called_ae: bool = False
+    most_associations: int = 10
+    network_timeout_s: float = 60.0
+    association_timeout_s: float = 30.0
+
+
+class Server:
+    """Listens in threads of its own from `start` to `stop`."""
+
+    def __init__(
+        self,
+        listening: Listening,
+        handlers: Sequence[EventHandlerType],
+        contexts: Sequence[PresentationContext],
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._listening = listening
+        self._handlers = [*handlers, (evt.EVT_CONN_OPEN, self._opened)]
+        self._contexts = list(contexts)
+        self._ssl_context = ssl_context
+        self._lock = Lock()
+        self._open: list[tuple[Association, socket.socket]] = []
+        self._thread: Thread | None = None
+        self._server: _BoundedServer | None = None
+        self.opened: Callable[[Association], None] = _nothing  # a connection was made
+        self.ended: Callable[[Association], None] = _nothing  # its association is over, whatever it was
+
+    def start(self) -> tuple[str, int]:
+        """Listen; return the address. Raises UsageError when that is not possible."""
+        listening = self._listening
+        entity = ApplicationEntity(ae_title=listening.ae_title)
+        entity.require_called_aet = listening.requires_called_ae
+        entity.maximum_associations = listening.most_associations
+        entity.maximum_pdu_size = MAXIMUM_PDU_BYTES
+        entity.network_timeout = listening.network_timeout_s
+        entity.dimse_timeout = listening.network_timeout_s
+        entity.acse_timeout = listening.association_timeout_s
+        try:
+            server = _BoundedServer(
+                entity,
+                (listening.host, listening.port),
+                listening.ae_title,
+                self._contexts,
+                evt_handlers=self._handlers,
+            )
+        except OSError as exc:
+            where = f"{listening.host}:{listening.port}"
+            why = exc.strerror or str(exc) or type(exc).__name__
+            raise UsageError("cannot listen there", where=where, why=why) from exc
+        server.tls = self._ssl_context
+        server.most_connections = 2 * listening.most_associations + 10
+        server.each_turn = self._clear_up
+        self._server = server
+        self._thread = Thread(target=server.serve_forever, args=(_TURN_S,), name="mediakit-scp", daemon=True)
+        self._thread.start()
+        host, port = server.server_address[:2]
+        return str(host), int(port)
+
+    def stop(self, grace_s: float) -> None:
+        """Take no more connections, let open associations go on for a while, abort the rest."""
+        if self._server is None or self._thread is None:
+            return
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self._wait(monotonic() + grace_s)
+        for association, _ in self._still_open():
+            association.abort()
+        self._wait(monotonic() + _END_S)
+        self._server = None
+
+    def _wait(self, until: float) -> None:
+        self._clear_up()
+        while self._still_open() and monotonic() < until:
+            sleep(0.02)
+            self._clear_up()
+
+    def _still_open(self) -> list[tuple[Association, socket.socket]]:
+        with self._lock:
+            return list(self._open)
+
+    def _opened(self, event: Event) -> None:
+        association = event.assoc
+        held = association.dul.socket
+        if held is None or held.socket is None:
+            return
+        plain = held.socket
+        with suppress(OSError):
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        held.recv = _Reader(plain)  # type: ignore[method-assign]  # the library's own has no bound
+        self.opened(association)
+        with self._lock:
+            self._open.append((association, plain))
+
+    def _clear_up(self) -> None:
+        """Close what associations have left, and tell that they are over."""
+        with self._lock:
+            over = [one for one in self._open if one[0].ident is not None and not one[0].is_alive()]
+            self._open = [one for one in self._open if one not in over]
+        for association, plain in over:
+            association.dul.kill_dul()
+            with suppress(OSError):
+                plain.close()
+            self.ended(association)
+
+
+def _nothing(_association: Association) -> None:
+    pass
+
+
+class _Reader:
+    """Reads whole PDUs from a socket; one that is larger than may be counts as a closed connection."""
+
+    def __init__(self, plain: socket.socket) -> None:
+        self._plain = plain
+
+    def __call__(self, nr_bytes: int) -> bytearray:
+        if nr_bytes > _MOST_PDU_BYTES:
+            return bytearray()
+        read = bytearray()
+        while len(read) < nr_bytes:
+            part = self._plain.recv(min(nr_bytes - len(read), 1 << 18))
+            if not part:
+                break
+            read += part
+        if _QUICKACK is not None:
+            with suppress(OSError):  # a sender that holds back small packets waits for this
+                self._plain.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        return read
+
+
+class _BoundedServer(ThreadedAssociationServer):
+    """pynetdicom's server with the bounds that the module tells of."""
+
+    daemon_threads = True
+    request_queue_size = 32
+    tls: ssl.SSLContext | None = None
+    most_connections = 30
+    each_turn: Callable[[], None] = staticmethod(lambda: None)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take a connection; its TLS handshake is left to the thread that it gets."""
+        if self.socket is None:
+            raise OSError("the server is closed")
+        plain, address = self.socket.accept()
+        plain.settimeout(self.ae.network_timeout)
+        if self.tls is not None:
+            try:
+                plain = self.tls.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+            except OSError:
+                plain.close()
+                raise
+        return plain, address
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - given by the library
+        """Return False when there are too many connections already."""
+        return len(self.active_associations) < self.most_connections
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Make an association of a connection, in a thread of its own."""
+        if isinstance(request, ssl.SSLSocket):
+            request.do_handshake()
+        super().finish_request(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a connection that came to nothing."""
+
+    def service_actions(self) -> None:
+        """Clear up, some times a second."""
+        super().service_actions()
+        self.each_turn()
+
+    def shutdown(self) -> None:
+        """End `serve_forever`."""
+        BaseServer.shutdown(self)

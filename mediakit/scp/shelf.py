@@ -1,0 +1,236 @@
+"""Where received instances lie: FOLDER/study/series/instance.dcm, each whole or not at all.
+
+An instance is written to a hidden part file in the folder, synced, and given its name; a name is never given
+twice. A killed run leaves part files only, which the next start takes away. What is in a data set is judged
+in `intake`; here are files. Names are made of UIDs that are digits and dots, so none leads out of the folder.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
+
+from mediakit.dicom.data_set import data_set_place
+from mediakit.errors import SourceError, UsageError, mapped
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_PART = re.compile(r"\.mediakit-[0-9a-f]{16}\.part")
+_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """An instance in a part file that has been judged: what it is, and where its data set begins."""
+
+    sop_class: str
+    sop_instance: str
+    transfer_syntax: str
+    study: str = ""
+    series: str = ""
+    data_set_at: int
+
+
+class Settled(StrEnum):
+    """What became of a part file."""
+
+    STORED = "stored"  # it has its name now
+    SAME = "same"  # the same bytes lie there already, once
+    CONFLICT = "conflict"  # other bytes have the UID: they stay, and these are not taken
+
+
+@dataclass(slots=True)
+class Part:
+    """A hidden file that grows. Whoever has it calls `Shelf.settle` or `discard`."""
+
+    path: Path
+    stream: BinaryIO = field(repr=False)
+
+    def discard(self) -> None:
+        """Close the file and take it away. Does no harm when that has happened already."""
+        with suppress(OSError):
+            self.stream.close()
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+
+class Shelf:
+    """A folder of received instances, held by one process. For several threads."""
+
+    def __init__(self, folder: Path) -> None:
+        """Know what lies in the folder. Use `shelf`, which makes it and holds it."""
+        self.folder = folder
+        self._lock = Lock()
+        self._places = dict(_named(folder))
+
+    def part(self) -> Part:
+        """Return a new empty part file. Raises OSError."""
+        path = self.folder / f".mediakit-{secrets.token_hex(8)}.part"
+        return Part(path, path.open("x+b", buffering=_CHUNK_BYTES))
+
+    def settle(self, part: Part, arrived: Arrived) -> tuple[Settled, Path]:
+        """Give a part file the name that it must have, or discard it; return its place, or that of the first.
+
+        When this returns, the bytes and the name are on the disk. Raises OSError: the part file is still
+        there then.
+        """
+        part.stream.flush()
+        os.fsync(part.stream.fileno())
+        target = self.folder / _folder_name(arrived.study) / _folder_name(arrived.series)
+        target /= f"{arrived.sop_instance}.dcm"
+        with self._lock:
+            known = self.find(arrived.sop_instance)
+            if known is None:
+                _give_name(part, target, self.folder)
+                self._places[arrived.sop_instance] = target
+        if known is None:
+            return Settled.STORED, target
+        is_same = _is_same(part, known, arrived)
+        part.discard()
+        return (Settled.SAME if is_same else Settled.CONFLICT), known
+
+    def find(self, sop_instance: str) -> Path | None:
+        """Return where an instance lies; None when it does not, or no longer."""
+        place = self._places.get(sop_instance)
+        return place if place is not None and place.is_file() else None
+
+
+@contextmanager
+def shelf(folder: Path) -> Iterator[Shelf]:
+    """Give a folder to receive into; make it when it is not there, take what a killed run left away.
+
+    Raises UsageError when it cannot be used, or another process receives into it.
+    """
+    what = "nothing can be received into the folder"
+    with ExitStack() as stack:
+        with mapped({OSError: UsageError}, what, str(folder)):
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_held(folder))
+            _sweep(folder)
+            ready = Shelf(folder)
+        yield ready
+
+
+def is_name(uid: str) -> bool:
+    """Return True for a UID that may be the name of a file: at most 64 digits and dots, no empty component.
+
+    Leading zeros are not allowed by PS3.5 9.1, are met all the same, and do no harm here.
+    """
+    return len(uid) <= 64 and _UID.fullmatch(uid) is not None
+
+
+def _folder_name(uid: str) -> str:
+    """Return the name of the folder of a study or series; a UID that is none is told apart by a hash."""
+    if is_name(uid):
+        return uid
+    return f"odd-{hashlib.sha256(uid.encode('utf-8', 'replace')).hexdigest()[:16]}" if uid else "none"
+
+
+def _named(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield every instance that lies in a folder, by the names that are given here."""
+    for study in _folders(folder):
+        for series in _folders(study):
+            for entry in os.scandir(series):
+                uid = entry.name.removesuffix(".dcm")
+                if uid != entry.name and is_name(uid) and entry.is_file(follow_symlinks=False):
+                    yield uid, Path(entry.path)
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    for entry in os.scandir(folder):
+        if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
+            yield Path(entry.path)
+
+
+def _sweep(folder: Path) -> None:
+    for entry in os.scandir(folder):
+        if _PART.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            Path(entry.path).unlink()
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Keep other processes from receiving into a folder, where the system can lock one."""
+    if fcntl is None:
+        yield
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            hint = "stop the other one, or name another folder"
+            raise UsageError(
+                "another process receives into the folder", where=str(folder), hint=hint
+            ) from exc
+        except OSError as exc:
+            if exc.errno not in {errno.ENOTSUP, errno.ENOLCK, errno.EINVAL}:  # some network file systems
+                raise
+        yield
+    finally:
+        os.close(fd)
+
+
+def _give_name(part: Part, target: Path, root: Path) -> None:
+    """Rename a synced part file, and make the new names durable. Never replaces a file."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part.stream.close()
+    try:
+        os.link(part.path, target)
+    except FileExistsError:
+        raise
+    except OSError:  # FAT and some shares have no links
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        part.path.rename(target)
+    else:
+        part.path.unlink()
+    for folder in (target.parent, target.parent.parent, root):
+        _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    if os.name == "nt":
+        return  # Windows opens no folder as a file
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    except OSError as exc:
+        if exc.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems
+            raise
+    finally:
+        os.close(fd)
+
+
+def _is_same(part: Part, known: Path, arrived: Arrived) -> bool:
+    """Return True when a file holds the same data set in the same encoding, whatever its head says."""
+    with known.open("rb") as there:
+        size = os.fstat(there.fileno()).st_size
+        uids = (arrived.sop_class, arrived.sop_instance)
+        try:
+            place = data_set_place(there, size, uids, arrived.transfer_syntax)
+        except SourceError:
+            return False
+        arrived_bytes = part.stream.seek(0, os.SEEK_END) - arrived.data_set_at
+        there.seek(0)
+        if there.read(place.at) != place.head or size - place.at != arrived_bytes:
+            return False  # another transfer syntax, or other bytes
+        part.stream.seek(arrived.data_set_at)
+        while chunk := part.stream.read(_CHUNK_BYTES):
+            if there.read(len(chunk)) != chunk:
+                return False
+    return True

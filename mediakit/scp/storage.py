@@ -1,0 +1,180 @@
+"""The embedded Storage SCP: Storage, Verification and Storage Commitment over a folder (PS3.4 A, B, J).
+
+It takes every storage class, private and unknown ones too, in the transfer syntax that a peer proposes first,
+and writes data sets as they come. What lies where is the business of `shelf`, what is taken that of `intake`.
+Loaded on use: pynetdicom takes long to import.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections import Counter
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from pynetdicom import evt
+from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.events import Event, EventHandlerType
+from pynetdicom.pdu_primitives import SOPClassCommonExtendedNegotiation
+from pynetdicom.presentation import PresentationContext, build_context
+
+from mediakit.dicom.header import Scanner
+from mediakit.dicom.response import status_of
+from mediakit.scp.contexts import VERIFICATION, Proposed, accepted, first_known, is_storage
+from mediakit.scp.events import AssociationEnded, Ending, Received, Reception, ScpListener
+from mediakit.scp.intake import CANNOT_UNDERSTAND, DOES_NOT_MATCH, Claim, Spool, Verdict, put_away
+from mediakit.scp.receiver import Receiver
+from mediakit.scp.server import Listening, Server
+from mediakit.scp.shelf import Shelf
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_SYNTAXES = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
+_STORAGE_SERVICE = "1.2.840.10008.4.2"  # PS3.4 B, as a Service Class UID
+_MOST_CONTEXTS = 128
+
+
+@dataclass(slots=True)
+class _Visit:
+    """What is known of one association."""
+
+    receiver: Receiver
+    scanner: Scanner = field(default_factory=Scanner)
+    counts: Counter[Reception] = field(default_factory=Counter)
+
+
+class StorageScp:
+    """Receives into a shelf, from `start` to `stop`. Tells from the threads of its associations.
+
+    Usage: `with StorageScp(shelf, listening, tell) as scp: print(scp.address)`.
+    """
+
+    def __init__(
+        self, shelf: Shelf, listening: Listening, tell: ScpListener, ssl_context: ssl.SSLContext | None = None
+    ) -> None:
+        self.address = ("", 0)
+        self.grace_s = 5.0
+        self._shelf = shelf
+        self._tell = tell
+        self._visits: dict[Association, _Visit] = {}
+        handlers: list[EventHandlerType] = [
+            (evt.EVT_REQUESTED, self._requested),
+            (evt.EVT_SOP_COMMON, self._services),
+            (evt.EVT_C_STORE, self._store),
+        ]
+        contexts = [build_context(VERIFICATION, _SYNTAXES)]
+        self._server = Server(listening, handlers, contexts, ssl_context)
+        self._server.opened = self._opened
+        self._server.ended = self._ended
+
+    def start(self) -> None:
+        """Listen from now on; `address` is where. Raises UsageError when that is not possible."""
+        self.address = self._server.start()
+
+    def stop(self) -> None:
+        """Take no more associations; those that are open may go on for `grace_s` seconds."""
+        self._server.stop(self.grace_s)
+
+    def __enter__(self) -> StorageScp:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _opened(self, association: Association) -> None:
+        receiver = Receiver(association, self._shelf)
+        association.dimse = receiver
+        self._visits[association] = _Visit(receiver)
+
+    def _ended(self, association: Association) -> None:
+        visit = self._visits.pop(association, None)
+        if visit is None:
+            return
+        visit.receiver.discard()
+        ending = Ending.RELEASED if association.is_released else Ending.ABORTED
+        if association.is_rejected:
+            ending = Ending.REJECTED
+        requestor = association.requestor
+        self._tell(
+            AssociationEnded(
+                calling_ae=requestor.ae_title.strip(),
+                host=str(requestor.address or ""),
+                ending=ending,
+                counts=dict(visit.counts),
+            )
+        )
+
+    def _requested(self, event: Event) -> None:
+        """Accept the storage that is proposed, each context in the transfer syntax that stands first."""
+        proposed = []
+        for context in _proposed(event.assoc):
+            sop_class = str(context.abstract_syntax)
+            syntaxes = tuple(str(syntax) for syntax in context.transfer_syntax)
+            first = first_known(syntaxes)
+            if first is not None and is_storage(sop_class):
+                context.transfer_syntax = [first]
+                syntaxes = (first,)
+            proposed.append(Proposed(sop_class, syntaxes))
+        storage = [build_context(each, list(syntaxes)) for each, syntaxes in accepted(proposed).items()]
+        acceptor = event.assoc.acceptor
+        acceptor.supported_contexts = [*acceptor.supported_contexts, *storage]
+
+    def _services(self, event: Event) -> dict[str, SOPClassCommonExtendedNegotiation]:
+        """Say that what is accepted as storage is served as such, also what the library does not know."""
+        services = {}
+        for context in _proposed(event.assoc):
+            sop_class = str(context.abstract_syntax)
+            if is_storage(sop_class):
+                item = SOPClassCommonExtendedNegotiation()
+                item.sop_class_uid = sop_class
+                item.service_class_uid = _STORAGE_SERVICE
+                services[sop_class] = item
+        return services
+
+    def _store(self, event: Event) -> Dataset:
+        visit = self._visits[event.assoc]
+        request = event.request
+        if not isinstance(request, C_STORE):  # never: the event is that of C-STORE
+            return status_of(CANNOT_UNDERSTAND)
+        claim = Claim(
+            sop_class=str(request.AffectedSOPClassUID or "")[:64],
+            sop_instance=str(request.AffectedSOPInstanceUID or "")[:65],
+            transfer_syntax=str(event.context.transfer_syntax),
+            calling_ae=event.assoc.requestor.ae_title.strip(),
+        )
+        verdict = self._verdict(visit, request.DataSet, claim, str(event.context.abstract_syntax))
+        visit.counts[verdict.reception] += 1
+        self._tell(
+            Received(
+                sop_class=claim.sop_class,
+                sop_instance=claim.sop_instance,
+                calling_ae=claim.calling_ae,
+                reception=verdict.reception,
+                status=verdict.status,
+                path=verdict.path,
+                words=verdict.words,
+            )
+        )
+        return status_of(verdict.status, verdict.words)
+
+    def _verdict(self, visit: _Visit, spool: object, claim: Claim, agreed_class: str) -> Verdict:
+        if not isinstance(spool, Spool):
+            words = "there is no data set"
+            return Verdict(status=CANNOT_UNDERSTAND, reception=Reception.REFUSED, words=words)
+        if claim.sop_class != agreed_class:
+            spool.discard()
+            words = "the SOP Class is not that of the presentation context"
+            return Verdict(status=DOES_NOT_MATCH, reception=Reception.REFUSED, words=words)
+        return put_away(spool, claim, self._shelf, visit.scanner)
+
+
+def _proposed(association: Association) -> list[PresentationContext]:
+    request = association.requestor.primitive
+    contexts = [] if request is None else request.presentation_context_definition_list
+    return list(contexts)[:_MOST_CONTEXTS]
