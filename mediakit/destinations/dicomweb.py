@@ -1,0 +1,152 @@
+"""A DICOMweb server as a destination: STOW-RS, one instance per request, each with its own answer.
+
+Instances go out as stored, in a stream. See `stow` for what answers mean and `bounded_http` for what is kept
+from a server.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Final
+
+from mediakit.destinations.address import DicomwebAddress
+from mediakit.destinations.base import Context, Lost, Payload, Unreachable
+from mediakit.destinations.bounded_http import HttpClient, Reply, Server
+from mediakit.destinations.options import Options
+from mediakit.destinations.peer import Tls
+from mediakit.destinations.stow import ACCEPT, JSON, answer_of, body, content_type, status_words
+from mediakit.destinations.tls import client_context
+from mediakit.destinations.web_headers import secret_headers
+from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
+
+# A search for a study that nobody has: it tells whether we may come in, and brings no patient here.
+_PROBE: Final = "/studies?StudyInstanceUID=2.25.0&limit=1"
+_LOGIN: Final = frozenset({401, 407})
+_PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_NO_OPTIONS: Final = Options()
+
+
+class DicomwebDestination:
+    """A STOW-RS service. Its name is the address; no token or header is in it."""
+
+    def __init__(self, address: DicomwebAddress, options: Options = _NO_OPTIONS) -> None:
+        self._address = address
+        self._options = options
+
+    @property
+    def name(self) -> str:
+        """Return "dicomweb+https://host/path"."""
+        return str(self._address)
+
+    @property
+    def most_contexts(self) -> int | None:
+        """Return None: nothing is negotiated."""
+        return None
+
+    def connect(self, contexts: Sequence[Context]) -> DicomwebSession:  # noqa: ARG002 - it takes any
+        """Return a session with a server that answers and lets us in. Raises Unreachable and UsageError."""
+        client = open_client(self._address, self._options)
+        try:
+            _check(_asked(client, _PROBE), self.name)
+        except BaseException:
+            client.close()
+            raise
+        return DicomwebSession(client, self.name)
+
+    def verify(self) -> str:
+        """Search for a study that nobody has, else ask for the options of the service; say what came.
+
+        Raises Unreachable and UsageError.
+        """
+        with closing(open_client(self._address, self._options)) as client:
+            reply = _asked(client, _PROBE)
+            _check(reply, self.name)
+            if reply.status == 204 or (reply.status == 200 and reply.media_type in JSON):
+                return f"answers to a search (HTTP {reply.status})"
+            if reply.status != 200 and _asked(client, "/studies", "OPTIONS").status in {200, 204}:
+                return f"is there, and answers to no search ({status_words(reply.status)})"
+            raise Unreachable(
+                "no DICOMweb service",
+                where=self.name,
+                why=status_words(reply.status) if reply.status != 200 else "the answer is a page, no data",
+                hint="the address is the base URL, the one that `/studies` is put behind",
+            )
+
+
+class DicomwebSession:
+    """A connection to a STOW-RS service. For one thread."""
+
+    def __init__(self, client: HttpClient, name: str) -> None:
+        self._client: HttpClient | None = client
+        self._name = name
+
+    def takes(self, sop_class: str) -> frozenset[str] | None:  # noqa: ARG002 - see below
+        """Return None: what it takes shows in its answers only."""
+        return None
+
+    def send(self, item: Outgoing, payload: Payload) -> Answer:
+        """Store one instance; see `Session`. After a refused login the session is over."""
+        if self._client is None:
+            raise Lost("the session with the server is over", where=self._name)
+        boundary = secrets.token_hex(16)
+        size, chunks = body(payload, boundary)
+        try:
+            reply = self._client.post("/studies", content_type(boundary), chunks, size, ACCEPT)
+        except Unreachable as exc:  # it was there when the session began
+            raise Lost("the server is gone", where=exc.where, why=str(exc.why or exc.what)) from exc
+        answer = answer_of(reply.status, reply.media_type, reply.body, item.sop_instance)
+        if answer is None:
+            why = f"{status_words(reply.status)}, and no answer of STOW-RS on the instance"
+            raise Lost("whether the server stored it is not known", where=self._name, why=why)
+        if reply.status in _LOGIN:
+            self.close()  # the next session reads the token anew
+        if reply.location and answer.kind is StatusClass.ERROR:
+            return replace(answer, words=f"{answer.words}, to {reply.location}")
+        return answer
+
+    def close(self) -> None:
+        """Close the connection."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
+def open_client(address: DicomwebAddress, options: Options) -> HttpClient:
+    """Return a client for a server; nothing is sent yet. Raises UsageError for files that are of no use."""
+    return HttpClient(
+        Server(
+            url=address.url,
+            headers=secret_headers(options),
+            tls=client_context(options.tls or Tls()) if address.is_tls else None,
+            timeouts=options.timeouts,
+        )
+    )
+
+
+def _asked(client: HttpClient, path: str, method: str = "GET") -> Reply:
+    try:
+        return client.get(path, method=method)
+    except Lost as exc:
+        raise Unreachable(
+            "the server does not answer", where=exc.where, why=exc.why or exc.what, is_passing=True
+        ) from exc
+
+
+def _check(reply: Reply, name: str) -> None:
+    """Raise Unreachable when the answer to a first question says that no other will be taken."""
+    if reply.status in _LOGIN:
+        hint = "set token-file, token-variable or header-file, or renew what stands there"
+        raise Unreachable("no entry without a login", where=name, why=status_words(reply.status), hint=hint)
+    if 300 <= reply.status < 400:
+        place = f", to {reply.location}" if reply.location else ""
+        hint = "it is not followed: what is secret would go there; give the address that it leads to"
+        raise Unreachable(
+            "the server sends us elsewhere", where=name, why=f"HTTP {reply.status}{place}", hint=hint
+        )
+    if reply.status in _PASSING:
+        raise Unreachable(
+            "the server takes nothing now", where=name, why=status_words(reply.status), is_passing=True
+        )

@@ -1,0 +1,72 @@
+"""QIDO-RS: which instances of a series a server has, as proof of what was stored (PS3.18 10.6)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+from mediakit.destinations.address import DicomwebAddress
+from mediakit.destinations.base import Lost
+from mediakit.destinations.dicomweb import open_client
+from mediakit.destinations.options import Options
+from mediakit.destinations.stow import JSON, status_words
+
+_SOP_INSTANCE: Final = "00080018"
+_PAGE: Final = 500  # asked for; a server may give fewer
+_MOST_FOUND: Final = 200_000  # instances of one series
+_MOST_BYTES: Final = 64 << 20  # of one page: some servers give all at once
+_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
+_NO_OPTIONS: Final = Options()
+
+
+class DicomwebQuery:
+    """Asks a server what it has. For one thread; close it at the end."""
+
+    def __init__(self, address: DicomwebAddress, options: Options = _NO_OPTIONS) -> None:
+        """Raise UsageError when a file of the options is of no use; nothing is sent yet."""
+        self._client = open_client(address, options)
+        self._name = str(address)
+
+    def find_instances(self, study: str, series: str) -> frozenset[str]:
+        """Return the SOP Instance UIDs that the server has in a series; none for what is not a UID.
+
+        Raises Unreachable, and Lost when the answer is none of QIDO-RS or does not end.
+        """
+        if not all(_UID.fullmatch(uid) and len(uid) <= 64 for uid in (study, series)):
+            return frozenset()
+        path = f"/studies/{study}/series/{series}/instances?includefield={_SOP_INSTANCE}&limit={_PAGE}"
+        found: set[str] = set()
+        while len(found) < _MOST_FOUND:
+            before = len(found)
+            found.update(self._page(f"{path}&offset={before}"))
+            if len(found) == before:  # the end, or a server that gives the same page again
+                return frozenset(found)
+        raise Lost("the answer does not end", where=self._name)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _page(self, path: str) -> list[str]:
+        reply = self._client.get(path, most_bytes=_MOST_BYTES)
+        if reply.status in {204, 404}:  # nothing matches; some servers say so by 404
+            return []
+        if reply.status != 200 or reply.media_type not in JSON or reply.body is None:
+            raise Lost("no answer of QIDO-RS", where=self._name, why=status_words(reply.status))
+        try:
+            rows = msgspec.json.decode(reply.body)
+        except (ValueError, RecursionError) as exc:
+            raise Lost("no answer of QIDO-RS", where=self._name, why="it is not JSON") from exc
+        if not isinstance(rows, list):
+            raise Lost("no answer of QIDO-RS", where=self._name, why="it is no list")
+        return [uid for uid in map(_uid, rows) if uid]
+
+
+def _uid(row: Any) -> str:
+    attribute = row.get(_SOP_INSTANCE) if isinstance(row, dict) else None
+    values = attribute.get("Value") if isinstance(attribute, dict) else None
+    if not isinstance(values, list) or not values or not isinstance(values[0], str):
+        return ""
+    return values[0].strip(" \0")
