@@ -6,16 +6,14 @@ Patients are counted, not named: such a file is sent around.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
-from html import escape
 
 from mediakit import __version__
 from mediakit.fileset.inspection import counts_of
 from mediakit.findings import Finding, Severity
 from mediakit.outcome import Outcome, State
-from mediakit.report.html_style import STYLE
+from mediakit.report.html_page import as_text, html_page, last_name, prose, upper
 from mediakit.report.kinds import KINDS
 from mediakit.report.text import many, shown_name, size_text
 from mediakit.report.validation import by_rule
@@ -24,7 +22,6 @@ from mediakit.rules.validation import Validation, Verdict
 _PLACES_SHOWN = 10
 _PLACES_LISTED = 200
 _MODALITIES = 12
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 _WORDS = {Severity.ERROR: "fault", Severity.WARNING: "warning", Severity.NOTE: "note"}
 _STATES = {
     State.VALID: "sound",
@@ -37,35 +34,19 @@ _STATES = {
 def validation_html(validation: Validation, made_at: str = "") -> str:
     """Return the page. `made_at` is the time to print on it, as text."""
     title = f"{_headline(validation)}: {_name(validation)}"
-    parts = [
-        "<!doctype html>",
-        '<html lang="en">',
-        "<head>",
-        '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{_text(title)}</title>",
-        f"<style>{STYLE}</style>",
-        "</head>",
-        "<body>",
-        "<main>",
-        f"<h1>Validation of {_text(_name(validation))}</h1>",
+    body = (
+        f"<h1>Validation of {as_text(_name(validation))}</h1>",
         *_verdicts(validation),
         *_next_step(validation),
         *_contents(validation),
         *_findings(validation),
         *_files(validation),
-        "</main>",
-        *_footer(validation, made_at),
-        "</body>",
-        "</html>",
-    ]
-    return "\n".join(parts) + "\n"
+    )
+    return html_page(title, body, _footer(validation, made_at))
 
 
 def _name(validation: Validation) -> str:
-    source = str(validation.result.figures.get("source", "")).rstrip("/\\")
-    return source.replace("\\", "/").rpartition("/")[2] or source
+    return last_name(str(validation.result.figures.get("source", "")))
 
 
 def _headline(validation: Validation) -> str:
@@ -77,8 +58,8 @@ def _verdicts(validation: Validation) -> Iterator[str]:
         kind = "good" if verdict.holds else "bad"
         sign = "\u2714" if verdict.holds else "\u2716"
         yield f'<div class="verdict {kind}">'
-        yield f"<strong>{sign} This medium {_text(verdict.sentence)}.</strong>"
-        yield f"<p>{_text(_counts(verdict))}</p>"
+        yield f"<strong>{sign} This medium {as_text(verdict.sentence)}.</strong>"
+        yield f"<p>{as_text(_counts(verdict))}</p>"
         yield "</div>"
 
 
@@ -106,7 +87,7 @@ def _next_step(validation: Validation) -> Iterator[str]:
         step = "It can be imported."
     else:
         step = "All images can be read. If your system refuses them, `mediakit repair` writes a sound copy."
-    yield f'<p class="next"><b>What to do:</b> {_prose(step)}</p>'
+    yield f'<p class="next"><b>What to do:</b> {prose(step)}</p>'
 
 
 def _contents(validation: Validation) -> Iterator[str]:
@@ -141,7 +122,7 @@ def _contents(validation: Validation) -> Iterator[str]:
         rows.append(("Also on it", beside))
     yield "<h2>What is on it</h2>"
     yield "<dl>"
-    yield from (f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in rows if value)
+    yield from (f"<dt>{as_text(name)}</dt><dd>{as_text(value)}</dd>" for name, value in rows if value)
     yield "</dl>"
 
 
@@ -169,10 +150,10 @@ def _group(group: list[Finding]) -> Iterator[str]:
     count = f" ({len(group):,} times)" if len(group) > 1 else ""
     yield '<section class="rule">'
     yield f'<span class="mark {severity.value}">{_WORDS[severity]}</span>'
-    yield f"<h3>{_text(_upper(text))}{count}</h3>"
+    yield f"<h3>{as_text(upper(text))}{count}</h3>"
     if rule.hint:
-        yield f'<p class="hint">{_prose(_upper(rule.hint))}.</p>'
-    yield f'<p class="clause"><span class="id">{_text(rule.id)}</span>, {_text(group[0].ref)}</p>'
+        yield f'<p class="hint">{prose(upper(rule.hint))}.</p>'
+    yield f'<p class="clause"><span class="id">{as_text(rule.id)}</span>, {as_text(group[0].ref)}</p>'
     places = [_place(finding, with_text=not is_same) for finding in group[:_PLACES_LISTED]]
     places = [place for place in places if place]
     if places:
@@ -197,7 +178,7 @@ def _place(finding: Finding, *, with_text: bool) -> str:
     text = finding.text if with_text else ""
     if not where and not text:
         return ""
-    return f"<li>{_text(': '.join(part for part in (where, text) if part))}</li>"
+    return f"<li>{as_text(': '.join(part for part in (where, text) if part))}</li>"
 
 
 def _files(validation: Validation) -> Iterator[str]:
@@ -209,7 +190,7 @@ def _files(validation: Validation) -> Iterator[str]:
     yield '<th scope="col" class="number">Number</th></tr></thead>'
     yield "<tbody>"
     for state, count in sorted(states.items(), key=lambda item: -item[1]):
-        yield f'<tr><td>{_text(_STATES.get(state, state.value))}</td><td class="number">{count:,}</td></tr>'
+        yield f'<tr><td>{as_text(_STATES.get(state, state.value))}</td><td class="number">{count:,}</td></tr>'
     yield "</tbody></table>"
 
 
@@ -220,24 +201,8 @@ def _footer(validation: Validation, made_at: str) -> Iterator[str]:
         how += f" ({figures['profile_source']})"
     if validation.profile_id and not validation.is_chosen:
         how += ", the best fitting profile, as none was named"
-    yield "<footer>"
-    yield f"<p>{_text(how)}; rule sets {_text(str(figures.get('rules', '')))}.</p>"
+    yield f"<p>{as_text(how)}; rule sets {as_text(str(figures.get('rules', '')))}.</p>"
     if validation.unconfirmed:
-        yield f"<p>Unconfirmed in this profile: {_text('; '.join(validation.unconfirmed))}.</p>"
+        yield f"<p>Unconfirmed in this profile: {as_text('; '.join(validation.unconfirmed))}.</p>"
     when = f", {made_at}" if made_at else ""
-    yield f"<p>mediakit {_text(__version__)}{_text(when)}. Nothing on the medium was run or changed.</p>"
-    yield "</footer>"
-
-
-def _upper(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _prose(text: str) -> str:
-    """Return a sentence of ours; what stands between backticks is a command."""
-    return re.sub(r"`([^`]*)`", r"<code>\1</code>", _text(text))
-
-
-def _text(text: str) -> str:
-    """Return text that is only text in HTML: what cannot be printed, or turns its direction, as an escape."""
-    return escape(shown_name(text))
+    yield f"<p>mediakit {as_text(__version__)}{as_text(when)}. Nothing on the medium was run or changed.</p>"
