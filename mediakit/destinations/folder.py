@@ -147,6 +147,9 @@ class FolderSession:
                 with suppress(OSError):
                     place.close()
 
+    def abort(self) -> None:
+        """Do nothing: what is written to a folder ends by itself."""
+
     def _put(self, names: tuple[str, str, str], payload: Payload) -> Answer:
         *folders, name = names
         with _ours():

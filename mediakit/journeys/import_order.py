@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from mediakit.findings import Severity
 from mediakit.journeys.stock import Scope
+from mediakit.transfer.people import Expectation
 
 
 class Verify(StrEnum):
@@ -44,18 +45,23 @@ class Patience:
 class ImportOrder:
     """What to import and how.
 
-    `jobs` associations work side by side. `may_convert`: an instance that the peer takes in no transfer
+    So many `associations` work side by side. `may_convert`: an instance that the peer takes in no transfer
     syntax it is stored in may be converted without loss. `rate` limits all of them together, in
-    bytes per second (0: no limit). `ask_first`: instances that a query finds at the destination are not sent.
+    bytes per second (0: no limit). `ask_first`: instances that a query finds at the destination are
+    not sent. `resume` goes on with an earlier import of the same instances, `job` with that one; `retry` also
+    tries again what the destination did not take. `expectation` says who should be on the medium.
     """
 
     scope: Scope = Scope.UNION
-    jobs: int = 1
+    associations: int = 1
     may_convert: bool = True
     verify: Verify = Verify.NONE
     depth: Depth = Depth.SEND
     resume: bool = False
+    job: str = ""
+    retry: bool = False
     rate: int = 0
     ask_first: bool = False
+    expectation: Expectation = field(default_factory=Expectation)
     fail_on: Severity = Severity.ERROR
     patience: Patience = field(default_factory=Patience)

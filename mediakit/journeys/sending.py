@@ -74,6 +74,7 @@ class Sent:
     stopped: str = ""
     because: dict[str, Finding] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    count: int = 0
     bytes_sent: int = 0
 
 
@@ -121,7 +122,7 @@ class Sender:
         contexts = tuple(Context(each.sop_class, (each.transfer_syntax,)) for each in batch.proposals)
         workers = [
             threading.Thread(target=self._work, args=(queue, contexts), name=f"mediakit-send-{number}")
-            for number in range(min(self._order.jobs, len(batch.items)))
+            for number in range(min(self._order.associations, len(batch.items)))
         ]
         try:
             for worker in workers:
@@ -243,6 +244,7 @@ class Sender:
             self.sent.because.pop(key, None)
             if finding is not None:
                 self.sent.because[key] = finding.moved(item.path)
+            self.sent.count += 1
             self.sent.bytes_sent += loaded.payload.data_set_bytes
             self._tell(Advanced(item.size))
 

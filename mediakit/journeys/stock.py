@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from mediakit.dicom.data_set import data_set_place
@@ -26,6 +26,7 @@ from mediakit.journeys.scan import DIRECTORY, SAME_BYTES, finding_on_failure
 from mediakit.journeys.survey import survey
 from mediakit.outcome import State
 from mediakit.transfer.outgoing import Outgoing
+from mediakit.transfer.people import Identities, Identity
 from mediakit.transfer.row import Row, key_of
 from mediakit.transfer.states import TransferState
 
@@ -90,10 +91,11 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """The patient and the study that an instance belongs to."""
+    """The patient and the study of an instance; `identity` is what its file says, if it has one."""
 
     patient: PatientFact = field(repr=False)
     study: StudyFact = field(repr=False)
+    identity: Identity | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -147,6 +149,7 @@ class _Stocktaking:
         self.because: dict[str, Finding] = {}
         self._absent: list[tuple[Member, InstanceFact]] = []
         self._facts: dict[str, tuple[Member, InstanceFact]] = {}
+        self._identities = Identities()
 
     def whole(self) -> None:
         """Sort every file, then what only the directory knows."""
@@ -189,7 +192,7 @@ class _Stocktaking:
                 study=instance.study,
                 series=instance.series,
             ),
-            member,
+            replace(member, identity=self._identities.of(instance)),
         )
 
     def _row(
@@ -208,7 +211,8 @@ class _Stocktaking:
         except (SourceError, OSError) as exc:
             self._conflict(files, finding_on_failure(exc))
             return
-        named = [each for each in files if self._facts[each[0].path][1].seen is Seen.BOTH]
+        linked = self.seen.linked_paths()
+        named = [each for each in files if each[0].path in linked]
         if len(set(digests.values())) == 1:
             self._instance(*(named or files)[0])
             kept = (named or files)[0][0].path

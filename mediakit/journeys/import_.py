@@ -1,0 +1,343 @@
+"""Import: medium -> stock -> identity guard -> ledger -> send -> proof -> one true state for every instance.
+
+Whatever ends it, the ledger has what is true of every instance, and `resume` goes on from there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from mediakit.destinations.base import Destination
+from mediakit.dicom.instance import shown
+from mediakit.events import FileSettled, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.findings import Finding, Report, Rule, Severity, Where
+from mediakit.formats.registry import open_tree
+from mediakit.journeys.import_order import Depth, ImportOrder, Verify
+from mediakit.journeys.loading import Loader
+from mediakit.journeys.rehearsing import rehearse
+from mediakit.journeys.sending import Sender, Sent
+from mediakit.journeys.sources import named
+from mediakit.journeys.stock import Stock, take_stock
+from mediakit.ledger.jobs import Jobs
+from mediakit.ledger.ledger import Ledger
+from mediakit.ledger.values import JobFacts
+from mediakit.outcome import Fate, Outcome, Result, State, outcome_of_import
+from mediakit.transfer.imported import ContextLine, Imported
+from mediakit.transfer.negotiate import batches
+from mediakit.transfer.outgoing import Outgoing
+from mediakit.transfer.people import Counted, GuardVerdict, Identity, guard
+from mediakit.transfer.proof import Denied, NoAnswer, Proof, Proven
+from mediakit.transfer.row import Row
+from mediakit.transfer.states import TRANSITIONS, Happening, TransferState
+
+STOPPED = Rule(
+    id="MK-IMP-020",
+    severity=Severity.ERROR,
+    title="the import ended before everything was sent: {why}",
+    ref="PS3.8 7.1",
+    hint="when the destination is well again, the same command with `--resume` goes on",
+)
+UNPROVEN = Rule(
+    id="MK-IMP-021",
+    severity=Severity.ERROR,
+    title="the destination answered that it is stored, and the proof does not say so: {why}",
+    ref="PS3.4 J.3",
+    hint="do not give the medium away; look at the destination, then `mediakit job retry`",
+)
+UNFINISHED = Rule(
+    id="MK-IMP-022",
+    severity=Severity.NOTE,
+    title="an import of these instances to this destination was begun before: job {job}",
+    ref="PS3.4 B",
+    hint="`--resume` goes on with it and sends nothing twice",
+)
+
+#: Asks the destination which instances it has.
+Prover = Callable[[Sequence[Outgoing]], Proof]
+
+_T = TransferState
+_TO_SEND = frozenset({_T.PLANNED, _T.UNCERTAIN, _T.REFUSED})
+_TO_PROVE = frozenset({_T.STORED, _T.STORED_WITH_WARNING, _T.ALREADY_THERE, _T.UNCONFIRMED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where to, and how to ask it for a proof. `written` is what the user wrote for it, kept for a retry."""
+
+    destination: Destination
+    prover: Prover | None = None
+    written: str = ""
+
+
+def import_medium(
+    source: Path, target: Target, jobs: Jobs, order: ImportOrder, tell: Listener = silence
+) -> Imported:
+    """Bring the instances of a medium to a destination.
+
+    Returns one state for every instance and one fate for every other file, also when the destination cannot
+    be reached or a signal ends it (outcome `INTERRUPTED`). Raises SourceError when the medium cannot be
+    opened, UsageError when a job cannot be begun or resumed.
+    """
+    tree = named(open_tree(source))
+    try:
+        stock = take_stock(tree, str(source), order.scope, tell)
+    finally:
+        tree.close()
+    run = _Run(source, target, jobs, order, stock, tell)
+    return run.whole()
+
+
+class _Run:
+    """One import under way."""
+
+    def __init__(
+        self,
+        source: Path,
+        target: Target,
+        jobs: Jobs,
+        order: ImportOrder,
+        stock: Stock,
+        tell: Listener,
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.jobs = jobs
+        self.order = order
+        self.stock = stock
+        self.tell = tell
+        self.sent = Sent()
+        self.because: dict[str, Finding] = dict(stock.because)
+        self.figures: dict[str, str | int | float] = {
+            **stock.figures,
+            "destination": target.destination.name,
+            "instances": len(stock.rows),
+        }
+
+    def whole(self) -> Imported:
+        """Go from the stock to the result."""
+        verdict = self._guard()
+        if verdict.is_refused:
+            return self._withheld(verdict)
+        if self.order.depth is not Depth.SEND:
+            return self._rehearsed()
+        with self._job() as ledger:
+            self.figures["job"] = ledger.job_id
+            self._prepare(ledger)
+            try:
+                self._send(ledger)
+                self._prove(ledger)
+                outcome = None
+            except KeyboardInterrupt:
+                outcome = Outcome.INTERRUPTED
+            imported = self._imported(ledger, outcome)
+            ledger.end(imported.result.outcome.word)
+        return imported
+
+    def _guard(self) -> GuardVerdict:
+        """Judge whose instances these are; leave out those of patients that were not chosen."""
+        planned = {row.key: row for row in self.stock.rows if row.state is _T.PLANNED}
+        owners = {key: identity for key in planned if (identity := self._owner(key)) is not None}
+        verdict = guard(tuple(Counter(owners.values()).items()), self.order.expectation)
+        self.stock.book.findings += [
+            finding.moved(finding.where.path or self.stock.source) for finding in verdict.findings
+        ]
+        if not verdict.is_refused:
+            others = {key for key, identity in owners.items() if identity not in verdict.wanted}
+            self.stock.rows = tuple(
+                replace(row, state=_T.EXCLUDED) if row.key in others else row for row in self.stock.rows
+            )
+        return verdict
+
+    def _owner(self, key: str) -> Identity | None:
+        """Return whom an instance belongs to; None for what belongs to no patient (a hanging protocol)."""
+        member = self.stock.members[key]
+        is_nobodys = not member.study.uid and member.identity == Identity()
+        return None if is_nobodys else member.identity
+
+    def _withheld(self, verdict: GuardVerdict) -> Imported:
+        """Send nothing: the identity guard says no."""
+        fates = tuple(
+            replace(fate, state=State.WITHHELD) if fate.state is State.PLANNED else fate
+            for fate in self._fates(self.stock.rows, rehearsal=True)
+        )
+        return self._result(self.stock.rows, fates, None, "", (), verdict.identities)
+
+    def _job(self) -> Ledger:
+        """Return the ledger of this import: a new one, or that of an earlier import of the same instances."""
+        name = self.target.destination.name
+        keys = [row.key for row in self.stock.rows]
+        found = self.order.job or self.jobs.match(name, keys)
+        if found and (self.order.resume or self.order.job):
+            return self.jobs.resume(found)
+        if found:
+            self.stock.book.findings.append(UNFINISHED.at(Where(path=self.stock.source), job=found))
+        facts = JobFacts(
+            source=str(self.source.absolute()),
+            destination=name,
+            options={
+                "destination": self.target.written or name,
+                "scope": self.order.scope.value,
+                "verify": self.order.verify.value,
+            },
+        )
+        return self.jobs.start(facts)
+
+    def _prepare(self, ledger: Ledger) -> None:
+        """Write down what is to be done, and open again what a new copy or a new try can change."""
+        ledger.add(self.stock.rows, self.stock.source)
+        readable = {row.key for row in self.stock.rows if row.state is _T.PLANNED}
+        again = {_T.UNREADABLE, _T.MISSING, _T.NOT_NEGOTIATED, _T.CONFLICT, _T.EXCLUDED}
+        if self.order.retry:
+            again |= {_T.FAILED, _T.UNCONFIRMED}
+        keys = [row.key for row in ledger.rows(again) if row.key in readable]
+        ledger.happen_all(keys, Happening.AGAIN)
+
+    def _to_send(self, ledger: Ledger) -> Iterator[Outgoing]:
+        """Yield what is to be sent and lies on this medium, as it lies there."""
+        here = {row.key: row.item for row in self.stock.rows if row.state is _T.PLANNED}
+        for row in ledger.rows(_TO_SEND):
+            if row.key in here:
+                yield here[row.key]
+
+    def _send(self, ledger: Ledger) -> None:
+        if self.order.ask_first and self.target.prover is not None:
+            self._ask_first(ledger, self.target.prover)
+        items = list(self._to_send(ledger))
+        destination = self.target.destination
+        planned = batches(items, destination.most_contexts, may_convert=self.order.may_convert)
+        loader = partial(Loader, self.source, None, may_convert=self.order.may_convert)
+        sender = Sender(destination, ledger, self.order, loader, self.tell)
+        self.sent = sender.sent
+        self.tell(PhaseStarted("send", total=sum(item.size for item in items), unit="bytes"))
+        start = time.monotonic()
+        try:
+            sender.send(planned)
+        finally:
+            self._note_speed(time.monotonic() - start)
+            self.tell(PhaseEnded("send"))
+
+    def _note_speed(self, seconds: float) -> None:
+        self.because |= self.sent.because
+        count = self.sent.count
+        self.figures |= {
+            "sent": count,
+            "sent_bytes": self.sent.bytes_sent,
+            "send_seconds": round(seconds, 3),
+            "objects_per_s": round(count / seconds, 1) if seconds else 0.0,
+            "megabytes_per_s": round(self.sent.bytes_sent / seconds / 1e6, 1) if seconds else 0.0,
+        }
+
+    def _ask_first(self, ledger: Ledger, prover: Prover) -> None:
+        """Do not send what the destination has."""
+        items = {item.sop_instance: item for item in self._to_send(ledger)}
+        proof = prover(tuple(items.values()))
+        there = [uid for uid in items if isinstance(proof.answers.get(uid), Proven)]
+        ledger.happen_all(there, Happening.FOUND_THERE, rule="")
+
+    def _prove(self, ledger: Ledger) -> None:
+        """Ask for the proof that was ordered, and write down what it says of each instance."""
+        if self.order.verify is Verify.NONE or self.target.prover is None:
+            return
+        rows = [row for row in ledger.rows(_TO_PROVE) if row.item.sop_instance]
+        if not rows:
+            return
+        self.tell(PhaseStarted("prove", total=len(rows)))
+        proof = self.target.prover(tuple(row.item for row in rows))
+        proven = [row.key for row in rows if isinstance(proof.answers.get(row.item.sop_instance), Proven)]
+        ledger.happen_all(proven, Happening.PROVEN)
+        held = set(proven)
+        for row in rows:
+            if row.key not in held:
+                self._deny(ledger, row, proof)
+        self.figures["proof"] = f"{self.order.verify.value}: {len(proven)} of {len(rows)} confirmed"
+        self.tell(PhaseEnded("prove"))
+
+    def _deny(self, ledger: Ledger, row: Row, proof: Proof) -> None:
+        answer = proof.answers.get(row.item.sop_instance)
+        why = answer.reason if isinstance(answer, Denied | NoAnswer) else "no answer came"
+        if Happening.DENIED in TRANSITIONS[row.state]:
+            ledger.happen(row.key, Happening.DENIED, words=why, rule=UNPROVEN.id)
+        self.because[row.key] = UNPROVEN.at(Where(path=row.item.path), why=why)
+
+    def _rehearsed(self) -> Imported:
+        told = rehearse(self.stock.rows, self.target.destination, self.order)
+        self.because |= told.because
+        self.sent.stopped = told.stopped
+        fates = tuple(self._fates(told.rows, rehearsal=True))
+        return self._result(
+            told.rows, fates, Outcome.NO_ASSOCIATION if told.stopped else None, "", told.lines
+        )
+
+    def _imported(self, ledger: Ledger, outcome: Outcome | None) -> Imported:
+        rows = tuple(ledger.rows())
+        fates = tuple(self._fates(rows, rehearsal=False))
+        return self._result(rows, fates, outcome, ledger.job_id, ())
+
+    def _fates(self, rows: Sequence[Row], *, rehearsal: bool) -> Iterator[Fate]:
+        """Yield one fate for every file, and for every instance that has none."""
+        settled = {fate.source for fate in self.stock.book.fates()}
+        for row in rows:
+            place = self._place(row)
+            if place in settled:
+                continue
+            settled.add(place)
+            state = row.state.fate
+            if rehearsal and row.state is _T.PLANNED:
+                state = State.PLANNED
+            because = self.because.get(row.key)
+            yield Fate(
+                source=place,
+                state=state,
+                because=None if because is None or state.is_good else because.moved(place),
+                sop_instance=row.item.sop_instance,
+            )
+        yield from self.stock.book.fates()
+
+    def _place(self, row: Row) -> str:
+        return shown(self.stock.source, row.item.path or row.key)
+
+    def _result(
+        self,
+        rows: Sequence[Row],
+        fates: tuple[Fate, ...],
+        outcome: Outcome | None,
+        job: str,
+        lines: Sequence[ContextLine],
+        identities: Sequence[Counted] = (),
+    ) -> Imported:
+        findings = [*self.stock.book.findings]
+        place = {row.key: self._place(row) for row in rows}
+        findings += [finding.moved(place[key]) for key, finding in self.because.items() if key in place]
+        findings += [
+            finding.moved(shown(self.stock.source, finding.where.path)) for finding in self.sent.findings
+        ]
+        if self.sent.stopped:
+            findings.append(STOPPED.at(Where(path=self.target.destination.name), why=self.sent.stopped))
+        report = Report.of(self.stock.source, findings)
+        for finding in report.findings:
+            self.tell(FoundSomething(finding))
+        for fate in fates:
+            self.tell(FileSettled(fate))
+        result = Result(
+            journey="import",
+            fates=fates,
+            report=report,
+            outcome=outcome_of_import(fates, report, self.order.fail_on) if outcome is None else outcome,
+            figures=self.figures,
+        )
+        return Imported(
+            result=result,
+            job=job,
+            source=self.stock.source,
+            destination=self.target.destination.name,
+            rows=tuple(rows),
+            contexts=tuple(lines),
+            identities=tuple(identities),
+            is_rehearsal=self.order.depth is not Depth.SEND,
+            verified=self.order.verify.value if self.order.verify is not Verify.NONE else "",
+        )
