@@ -11,7 +11,6 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -449,24 +448,52 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return source
 
 
+# Runs mediakit, and stops it where it opens the third source file after the target has been begun.
+_STOPPING = """
+import os, pathlib, runpy, signal, sys
+
+names, place = set(os.listdir(sys.argv[1])), pathlib.Path(sys.argv[2])
+sys.argv[:] = ["mediakit", *sys.argv[3:]]
+opened = 0
+
+def stop(event, arguments):
+    global opened
+    if event == "open" and os.path.basename(str(arguments[0])) in names and any(place.glob(".*.part")):
+        opened += 1
+        if opened == 3:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+sys.addaudithook(stop)
+runpy.run_module("mediakit", run_name="__main__")
+"""
+
+
 class TestInterruption:
     """A real process is stopped while it writes."""
 
     @staticmethod
     def begun(big: Path, out: Path, temporary: Path, *options: str) -> subprocess.Popen[bytes]:
-        """Start a burn and return when it writes: something hidden stands beside the target."""
+        """Start a burn and return when it has stopped in the middle of writing; `strike` lets it go on."""
         temporary.mkdir()
+        burn = ["burn", str(big), *CD, "-o", str(out), "--capacity", "4GB", "--json", *options]
         child = subprocess.Popen(
-            command("burn", big, *CD, "-o", out, "--capacity", "4GB", "--json", *options),
+            [sys.executable, "-c", _STOPPING, str(big), str(out.parent), *burn],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "TMPDIR": str(temporary)},
         )
-        for _ in range(3000):
-            if child.poll() is not None or any(out.parent.glob(".*.part")):
-                break
-            time.sleep(0.01)
+        _, status = os.waitpid(child.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), "the burn ended before it could be stopped"
+        assert [path.name for path in out.parent.glob(".*.part")] != []
         return child
+
+    @staticmethod
+    def strike(child: subprocess.Popen[bytes], number: signal.Signals) -> Said:
+        """Send a signal to a burn that has been stopped, let it go on, and return what it left."""
+        child.send_signal(number)
+        child.send_signal(signal.SIGCONT)
+        out, err = child.communicate(timeout=60)
+        return Said(child.returncode, out.decode(), err.decode())
 
     @pytest.mark.parametrize("name", ["out.iso", "out"])
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -475,10 +502,7 @@ class TestInterruption:
     ) -> None:
         place = tmp_path / "place"
         place.mkdir()
-        child = self.begun(big, place / name, tmp_path / "tmp")
-        child.send_signal(number)
-        out, err = child.communicate(timeout=60)
-        said = Said(child.returncode, out.decode(), err.decode())
+        said = self.strike(self.begun(big, place / name, tmp_path / "tmp"), number)
         assert said.code == 130, said
         assert said.document["outcome"] == "interrupted"
         assert left_in(place) == []
@@ -488,9 +512,7 @@ class TestInterruption:
         place = tmp_path / "place"
         place.mkdir()
         child = self.begun(big, place / "out.iso", tmp_path / "tmp")
-        child.kill()
-        child.communicate(timeout=60)
-        assert child.returncode == -signal.SIGKILL
+        assert self.strike(child, signal.SIGKILL).code == -signal.SIGKILL
         left = left_in(place)
         assert "out.iso" not in left
         assert all(one.startswith(".mediakit-") and one.endswith(".part") for one in left)
@@ -501,10 +523,8 @@ class TestInterruption:
         place = tmp_path / "place"
         place.mkdir()
         (place / "out.iso").write_bytes(b"the old one")
-        child = self.begun(big, place / "out.iso", tmp_path / "tmp", "--force")
-        child.send_signal(signal.SIGTERM)
-        child.communicate(timeout=60)
-        assert child.returncode == 130
+        said = self.strike(self.begun(big, place / "out.iso", tmp_path / "tmp", "--force"), signal.SIGTERM)
+        assert said.code == 130
         assert left_in(place) == ["out.iso"]
         assert (place / "out.iso").read_bytes() == b"the old one"
 
