@@ -48,6 +48,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("journeys.diff",), ("diff",)),
     (("journeys.extract",), ("extract",)),
     (("transfer.people",), ("import",)),
+    (("journeys.stock", "journeys.loading", "journeys.sending", "journeys.import_"), ("import",)),
 )
 
 # The checks that `inspect` uses as well.
@@ -67,6 +68,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "HYG": "Programs, litter and encryption",
         "ICN": "Icon images",
         "IDN": "Whose instances they are",
+        "IMP": "Import to a destination",
         "KEY": "Keys of the directory records that are written",
         "MED": "Medium and file system",
         "MET": "File meta information",
