@@ -44,6 +44,7 @@ class Link:
         self._where = where
         self._timeouts = timeouts
         self._told: deque[Indication] = deque()
+        self._has_hung_up = False
 
     @property
     def is_open(self) -> bool:
@@ -80,7 +81,13 @@ class Link:
                 is_passing=said.result == words.TRANSIENT,
             )
         hint = "is this a DICOM port, and is TLS wanted there?" if isinstance(indication, Broken) else ""
-        return Unreachable("no association", where=self._where, why=_why(indication), hint=hint)
+        return Unreachable(
+            "no association",
+            where=self._where,
+            why=_why(indication),
+            hint=hint,
+            is_passing=self._has_hung_up,
+        )
 
     def send_command(self, context_id: int, command: bytes) -> None:
         """Send a message without a data set. Raises Lost."""
@@ -176,6 +183,7 @@ class Link:
                 raise Lost("the peer does not answer", where=self._where, why=f"waited {patience_s:g} s")
 
     def _take(self, data: bytes) -> None:
+        self._has_hung_up = not data
         self._told += self._association.receive(data) if data else self._association.closed()
 
     def _ended(self, indication: Indication) -> Lost:

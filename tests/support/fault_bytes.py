@@ -1,0 +1,134 @@
+"""The bytes of PS3.8 and PS3.7 as the faulty SCP reads and writes them: `struct` alone, nothing of ours."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator
+
+from tests.support.fault_script import AtInstance
+
+GARBAGE = b"HTTP/1.1 400 Bad Request\r\nServer: not DICOM\r\n\r\n"
+HUGE = struct.pack(">BxI", 4, 0xFFFFFFFF) + bytes(64)
+
+
+class Incoming:
+    """A message while it arrives."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin the next one."""
+        self.command = b""
+        self.values: dict[int, bytes] = {}
+        self.digest = hashlib.sha256()
+        self.size = 0
+        self.context_id = 0
+        self.number = -1
+        self.status = 0
+        self.fault: AtInstance | None = None
+
+    @property
+    def field(self) -> int:
+        return int.from_bytes(self.values[0x0100], "little")
+
+    @property
+    def message_id(self) -> int:
+        return int.from_bytes(self.values[0x0110], "little")
+
+    @property
+    def uid(self) -> str:
+        return self.values.get(0x1000, b"").rstrip(b"\0").decode()
+
+    @property
+    def sop_class(self) -> str:
+        return self.values[0x0002].rstrip(b"\0").decode()
+
+
+def answers(message: Incoming, comment: str) -> Iterator[bytes]:
+    """Yield what is sent when a message is whole, right or wrong."""
+    fault = message.fault
+    good = data_pdu(message.context_id, 3, response(message, 0x8001, message.status, comment))
+    release = struct.pack(">BxI4x", 5, 4)
+    wrong = {
+        AtInstance.CLOSE_BEFORE_ANSWER: b"",
+        AtInstance.HALF_ANSWER: good[: len(good) // 2],
+        AtInstance.ABORT: abort(0, 0),
+        AtInstance.GARBAGE: GARBAGE,
+        AtInstance.HUGE_PDU: HUGE,
+        AtInstance.RELEASE: release,
+        AtInstance.RELEASE_AFTER: good + release,
+        AtInstance.WRONG_CONTEXT: data_pdu(255, 3, response(message, 0x8001, message.status)),
+        AtInstance.OTHER_COMMAND: data_pdu(message.context_id, 3, response(message, 0x8030, 0)),
+    }
+    if fault is AtInstance.WRONG_MESSAGE_ID:
+        message.values[0x0110] = struct.pack("<H", message.message_id ^ 0x0F00)
+        yield data_pdu(message.context_id, 3, response(message, 0x8001, message.status))
+    elif fault is AtInstance.REQUEST:
+        yield data_pdu(message.context_id, 3, message.command)
+    else:
+        yield wrong.get(fault, good) if fault is not None else good
+
+
+def is_stored(status: int) -> bool:
+    """Return True for success and warnings."""
+    return status in {0x0000, 0x0001, 0x0107, 0x0116} or status >> 12 == 0xB
+
+
+def items(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield type and value of the items of an A-ASSOCIATE PDU."""
+    while body:
+        kind, length = struct.unpack_from(">BxH", body)
+        yield kind, body[4 : 4 + length]
+        body = body[4 + length :]
+
+
+def item_of(kind: int, value: bytes) -> bytes:
+    """Return an item."""
+    return struct.pack(">BxH", kind, len(value)) + value
+
+
+def pdvs(body: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield context, control header and data of each fragment."""
+    while body:
+        length, context_id, control = struct.unpack_from(">IBB", body)
+        yield context_id, control, body[6 : 4 + length]
+        body = body[4 + length :]
+
+
+def data_pdu(context_id: int, control: int, data: bytes) -> bytes:
+    """Return a P-DATA-TF PDU with one fragment."""
+    return struct.pack(">BxIIBB", 4, len(data) + 6, len(data) + 2, context_id, control) + data
+
+
+def abort(source: int, reason: int) -> bytes:
+    """Return an A-ABORT PDU."""
+    return struct.pack(">BxIxxBB", 7, 4, source, reason)
+
+
+def command_values(command: bytes) -> dict[int, bytes]:
+    """Return the values of a command set by element number."""
+    values = {}
+    while command:
+        _, element, length = struct.unpack_from("<HHI", command)
+        values[element] = command[8 : 8 + length]
+        command = command[8 + length :]
+    return values
+
+
+def response(message: Incoming, kind: int, status: int, comment: str = "") -> bytes:
+    """Return the command set of a response."""
+    parts = [
+        (0x0002, message.values[0x0002]),
+        (0x0100, struct.pack("<H", kind)),
+        (0x0120, struct.pack("<H", message.message_id)),
+        (0x0800, struct.pack("<H", 0x0101)),
+        (0x0900, struct.pack("<H", status)),
+    ]
+    if comment:
+        parts.append((0x0902, comment.encode().ljust(len(comment) + len(comment) % 2)))
+    if 0x1000 in message.values:
+        parts.append((0x1000, message.values[0x1000]))
+    body = b"".join(struct.pack("<HHI", 0, element, len(value)) + value for element, value in parts)
+    return struct.pack("<HHII", 0, 0, 4, len(body)) + body
