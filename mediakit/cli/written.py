@@ -14,7 +14,7 @@ def check_report(report: Path, out: Path | None = None) -> None:
     if out is not None and (
         report.absolute() == out.absolute() or out.absolute() in report.absolute().parents
     ):
-        raise UsageError("the report would lie on the target", where=str(report))
+        raise UsageError("the report would lie on the medium", where=str(report))
     if report.is_dir() or not report.absolute().parent.is_dir():
         raise UsageError("the report cannot be written there", where=str(report), hint="name a file")
 

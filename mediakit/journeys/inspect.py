@@ -41,14 +41,9 @@ _LOSSES = frozenset(
         decode_tree.TOO_DEEP,
     )
 )
-_BROKEN = frozenset(
-    rule.id
-    for rule in (
-        consistency.MISSING_FILE,
-        consistency.ALL_MISSING,
-        consistency.DAMAGED,
-        consistency.NOT_DICOM,
-    )
+#: Files that the directory names are not there, or are something else. Damaged ones are told of as such.
+_MISSING = frozenset(
+    rule.id for rule in (consistency.MISSING_FILE, consistency.ALL_MISSING, consistency.NOT_DICOM)
 )
 
 
@@ -96,7 +91,7 @@ def _losses(seen: Survey, contents: Contents) -> Iterator[Finding]:
         if not finding.where.path or finding.where.path in damaged:
             yield finding
     yield from (finding for finding in check_decoding(seen, None) if finding.rule.id in _LOSSES)
-    yield from (finding for finding in check_files(seen, None) if finding.rule.id in _BROKEN)
+    yield from (finding for finding in check_files(seen, None) if finding.rule.id in _MISSING)
 
 
 def _outcome(counts: Counts, contents: Contents, report: Report) -> Outcome:
