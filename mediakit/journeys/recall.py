@@ -1,0 +1,152 @@
+"""What an import told when it ended, kept in its ledger, so that its report can be made again at any time.
+
+The rows are there anyhow; kept are the figures, the findings, and those fates that the rows do not give.
+Neither changed values nor identities are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from mediakit.dicom.instance import shown
+from mediakit.errors import SourceError
+from mediakit.findings import Detail, Finding, Report, Rule, Severity, Where
+from mediakit.journeys.rulebook import rulebook
+from mediakit.ledger.jobs import JobView
+from mediakit.ledger.ledger import Ledger
+from mediakit.outcome import Fate, Outcome, Result, State
+from mediakit.transfer.imported import Imported
+from mediakit.transfer.row import Row
+
+_NAME: Final = "imported"
+
+
+class _Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    rule: str
+    path: str = ""
+    record: int | None = None
+    tag: int | None = None
+    detail: list[tuple[str, Detail]] = []
+
+
+class _Fate(msgspec.Struct, frozen=True, omit_defaults=True):
+    source: str
+    state: State
+    because: _Finding | None = None
+    became: str = ""
+    sop_instance: str = ""
+    sha256: str = ""
+
+
+class _Kept(msgspec.Struct, frozen=True, kw_only=True):
+    source: str
+    subject: str
+    verified: str
+    figures: dict[str, str | int | float]
+    findings: list[_Finding]
+    fates: list[_Fate]
+
+
+def keep_imported(ledger: Ledger, imported: Imported) -> None:
+    """Write down in the ledger what the rows do not tell, and how the import ended."""
+    result = imported.result
+    given = frozenset(_fates(imported.source, imported.rows))
+    kept = _Kept(
+        source=imported.source,
+        subject=result.report.subject,
+        verified=imported.verified,
+        figures=dict(result.figures),
+        findings=[_of_finding(finding) for finding in result.report.findings],
+        fates=[_of_fate(fate) for fate in result.fates if fate not in given],
+    )
+    ledger.keep(_NAME, json.dumps(msgspec.to_builtins(kept)))  # which has a place for lone surrogates
+    ledger.end(result.outcome.word)
+
+
+def recalled(view: JobView) -> Imported:
+    """Return what an import told when it ended; of one that is unfinished, what its ledger has.
+
+    Raises SourceError when the ledger is damaged.
+    """
+    rows = tuple(view.rows())
+    text = view.kept(_NAME)
+    if not view.summary.outcome or text is None:
+        return _unfinished(view, rows)
+    try:
+        kept = msgspec.convert(json.loads(text), _Kept)
+        outcome = Outcome[view.summary.outcome.upper().replace("-", "_")]
+    except (msgspec.MsgspecError, KeyError, ValueError) as exc:
+        raise SourceError("the ledger is damaged", where=view.job_id, why=str(exc)) from exc
+    rules = {rule.id: rule for rule in rulebook()}
+    told = [_fate(each, rules) for each in kept.fates]
+    known = {fate.source for fate in told}
+    given = [fate for fate in _fates(kept.source, rows) if fate.source not in known]
+    report = Report(subject=kept.subject, findings=tuple(_finding(each, rules) for each in kept.findings))
+    result = Result(
+        journey="import",
+        fates=(*given, *told),
+        report=report,
+        outcome=outcome,
+        figures=kept.figures,
+    )
+    return Imported(
+        result=result,
+        job=view.job_id,
+        source=kept.source,
+        destination=view.facts.destination,
+        rows=rows,
+        verified=kept.verified,
+    )
+
+
+def _unfinished(view: JobView, rows: tuple[Row, ...]) -> Imported:
+    source = view.facts.source
+    fates = tuple(_fates(source, rows))
+    return Imported(
+        result=Result(
+            journey="import", fates=fates, report=Report(subject=source), outcome=Outcome.INTERRUPTED
+        ),
+        job=view.job_id,
+        source=source,
+        destination=view.facts.destination,
+        rows=rows,
+    )
+
+
+def _fates(source: str, rows: Iterable[Row]) -> Iterator[Fate]:
+    for row in rows:
+        place = shown(source, row.item.path or row.key)
+        yield Fate(source=place, state=row.state.fate, sop_instance=row.item.sop_instance)
+
+
+def _of_finding(finding: Finding) -> _Finding:
+    where = finding.where
+    return _Finding(finding.rule.id, where.path, where.record, where.tag, list(finding.detail))
+
+
+def _of_fate(fate: Fate) -> _Fate:
+    because = None if fate.because is None else _of_finding(fate.because)
+    return _Fate(fate.source, fate.state, because, fate.became, fate.sop_instance, fate.sha256)
+
+
+def _finding(kept: _Finding, rules: Mapping[str, Rule]) -> Finding:
+    detail = tuple((name, value) for name, value in kept.detail)
+    rule = rules.get(kept.rule)
+    if rule is None:  # another version found it
+        rule = Rule(id=kept.rule, severity=Severity.WARNING, title="not known to this mediakit", ref="")
+    return Finding(rule=rule, where=Where(path=kept.path, record=kept.record, tag=kept.tag), detail=detail)
+
+
+def _fate(kept: _Fate, rules: Mapping[str, Rule]) -> Fate:
+    return Fate(
+        source=kept.source,
+        state=kept.state,
+        because=None if kept.because is None else _finding(kept.because, rules),
+        became=kept.became,
+        sop_instance=kept.sop_instance,
+        sha256=kept.sha256,
+    )

@@ -1,0 +1,256 @@
+"""An import as text for a terminal, and as one JSON document (schema "mediakit/import/1")."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+import msgspec
+
+from mediakit.dicom.uids import class_name, syntax_name
+from mediakit.findings import tag_text
+from mediakit.outcome import Outcome, State
+from mediakit.report.import_places import Ended, ended, needing_attention, other_files, status_text
+from mediakit.report.json import FateDoc, FindingDoc, fate_doc, finding_doc
+from mediakit.report.text import many, shown_name, size_text
+from mediakit.transfer.imported import Change, ContextLine, Imported
+
+_LISTED: Final = 40  # lines on instances that need attention; the JSON report has them all
+_FEW: Final = 3  # of each state at least
+
+
+class InstanceDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one instance.
+
+    `status` is the last answer as number, `status_text` as its documents write it (0xA900; 409 for
+    DICOMweb). `sent_as` is the transfer syntax that went out, "" when nothing did.
+    """
+
+    sop_instance_uid: str
+    sop_class_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    path: str
+    size_bytes: int
+    transfer_syntax_uid: str
+    state: str
+    sent_as: str
+    status: int
+    status_text: str
+    words: str
+    because: str
+    attempts: int
+    changed_at: str
+
+
+class ContextDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """What the destination would do with one SOP Class; `accepted` is "" when it was not asked."""
+
+    sop_class_uid: str
+    transfer_syntax_uids: list[str]
+    count: int
+    accepted: str
+    why: str
+
+
+class ChangeDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """One attribute that went out with another value. These are patient data."""
+
+    sop_instance_uid: str
+    tag: str
+    name: str
+    before: str
+    after: str
+
+
+class ImportDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole import. `files` has every file that holds no instance of it."""
+
+    source: str
+    destination: str
+    job: str
+    is_rehearsal: bool
+    verified: str
+    outcome: str
+    exit_code: int
+    counts: dict[str, int]
+    figures: dict[str, str | int | float]
+    findings: list[FindingDoc]
+    instances: list[InstanceDoc]
+    files: list[FateDoc]
+    contexts: list[ContextDoc]
+    changes: list[ChangeDoc]
+    schema: Literal["mediakit/import/1"] = "mediakit/import/1"
+
+
+def import_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the document."""
+    return msgspec.json.schema(ImportDoc)
+
+
+def imported_doc(imported: Imported) -> ImportDoc:
+    """Return an import as the value that is written as JSON."""
+    result = imported.result
+    return ImportDoc(
+        source=imported.source,
+        destination=imported.destination,
+        job=imported.job,
+        is_rehearsal=imported.is_rehearsal,
+        verified=imported.verified,
+        outcome=result.outcome.word,
+        exit_code=int(result.outcome),
+        counts=dict(_counts(imported)),
+        figures=dict(result.figures),
+        findings=[finding_doc(finding) for finding in result.report.findings],
+        instances=[_instance_doc(each, imported.destination) for each in ended(imported)],
+        files=[fate_doc(fate) for fate in other_files(imported)],
+        contexts=[_context_doc(line) for line in imported.contexts],
+        changes=[_change_doc(change) for change in imported.changes],
+    )
+
+
+def imported_text(imported: Imported, *, everything: bool = False) -> str:
+    """Return what became of the medium, for a terminal: counts, what needs attention, how to go on."""
+    lines = [shown_name(f"{imported.source} -> {imported.destination}")]
+    lines += [f"  {state:<20} {count:,}" for state, count in _counts(imported).items()]
+    lines += _speed(imported)
+    lines += context_lines(imported)
+    lines += attention_lines(imported, everything=everything)
+    if imported.changes:
+        instances = len({change.key for change in imported.changes})
+        changes = many(len(imported.changes), "value", "values")
+        lines.append(f"  changed              {changes} in {many(instances, 'instance', 'instances')}")
+    lines += _how_to_go_on(imported)
+    outcome = imported.result.outcome
+    lines.append(f"outcome: {outcome.word} (exit code {int(outcome)})")
+    return "\n".join(lines) + "\n"
+
+
+def attention_lines(imported: Imported, *, everything: bool = False) -> Iterator[str]:
+    """Yield what needs attention: place, UID, status, why, and once for each cause what to do."""
+    groups = [(state, group) for state, group in needing_attention(imported) if _is_told(imported, state)]
+    if not groups:
+        return
+    left = _LISTED
+    yield "needs attention:"
+    for place, (state, group) in enumerate(groups, start=1):
+        share = max(_FEW, left - _FEW * (len(groups) - place))
+        listed = group if everything else group[:share]
+        left -= len(listed)
+        yield from (attention_line(each, imported.destination) for each in listed)
+        if len(listed) < len(group):
+            where = f"`mediakit job show {imported.job} -v`" if imported.job else "`--report FILE.json`"
+            yield f"  {state.value:<20} ... and {len(group) - len(listed):,} more ({where} has all)"
+        for step in dict.fromkeys(each.to_do(imported.job) for each in group):
+            if step:
+                yield f"    hint: {shown_name(step)}"
+
+
+def attention_line(each: Ended, destination: str) -> str:
+    """Return one instance on one line."""
+    row = each.row
+    status = status_text(row.code, destination)
+    parts = [
+        f"  {each.state.value:<20} {shown_name(row.item.path or row.key)}",
+        shown_name(row.item.sop_instance),
+        f"status {status}" if status else "",
+        shown_name(each.why),
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def context_lines(imported: Imported) -> Iterator[str]:
+    """Yield what a rehearsal learnt: one line for each SOP Class and transfer syntax."""
+    if not imported.contexts:
+        return
+    yield "would be proposed:" if all(not line.accepted for line in imported.contexts) else "would go:"
+    for line in imported.contexts:
+        syntaxes = ", ".join(syntax_name(uid) for uid in line.transfer_syntaxes)
+        accepted = f"  {line.accepted}" if line.accepted else ""
+        why = f": {line.why}" if line.why else ""
+        yield shown_name(f"  {line.count:>6,}  {class_name(line.sop_class)}, {syntaxes}{accepted}{why}")
+
+
+def _is_told(imported: Imported, state: State) -> bool:
+    """Return False where the whole says it already: nothing is sent in a rehearsal, or by the guard."""
+    return not (imported.is_rehearsal and state is State.UNSENT) and state is not State.WITHHELD
+
+
+def _counts(imported: Imported) -> dict[str, int]:
+    counted = Counter(each.state for each in ended(imported))
+    counted.update(fate.state for fate in other_files(imported))
+    return {state.value: counted[state] for state in State if counted[state]}
+
+
+def _speed(imported: Imported) -> Iterator[str]:
+    figures = imported.result.figures
+    if figures.get("sent"):
+        size = size_text(int(figures.get("sent_bytes", 0)))
+        pace = f"{figures.get('objects_per_s', 0)} objects/s, {figures.get('megabytes_per_s', 0)} MB/s"
+        yield f"  sent                 {size}, {pace}"
+    if proof := figures.get("proof"):
+        yield shown_name(f"  proof                {proof}")
+
+
+def _how_to_go_on(imported: Imported) -> Iterator[str]:
+    if imported.is_rehearsal:
+        yield "nothing was sent: this was a rehearsal"
+        return
+    outcome = imported.result.outcome
+    if outcome is Outcome.IDENTITY and not imported.job:
+        yield "nothing was sent"
+        yield from (f"  {shown_name(line)}" for line in _identities(imported))
+        return
+    if imported.job:
+        on = "" if outcome is Outcome.GOOD else "; `mediakit import SRC DEST --resume` goes on with it"
+        yield f"job {imported.job}{on}"
+
+
+def _identities(imported: Imported) -> Iterator[str]:
+    for identity, count in imported.identities[:_LISTED]:
+        parts = (identity.patient_id, identity.issuer, identity.name, identity.birth_date, identity.sex)
+        yield f"{count:>6,}  {', '.join(part for part in parts if part) or 'no identity'}"
+    if len(imported.identities) > _LISTED:
+        yield f"... and {len(imported.identities) - _LISTED:,} more"
+
+
+def _instance_doc(each: Ended, destination: str) -> InstanceDoc:
+    row, because = each.row, each.fate.because
+    return InstanceDoc(
+        sop_instance_uid=row.item.sop_instance,
+        sop_class_uid=row.item.sop_class,
+        study_instance_uid=row.item.study,
+        series_instance_uid=row.item.series,
+        path=row.item.path,
+        size_bytes=row.item.size,
+        transfer_syntax_uid=row.item.transfer_syntax,
+        state=each.state.value,
+        sent_as=row.sent_as,
+        status=row.code,
+        status_text=status_text(row.code, destination),
+        words=row.words,
+        because=row.rule if because is None else because.rule.id,
+        attempts=row.attempts,
+        changed_at=row.changed_at,
+    )
+
+
+def _context_doc(line: ContextLine) -> ContextDoc:
+    return ContextDoc(
+        sop_class_uid=line.sop_class,
+        transfer_syntax_uids=list(line.transfer_syntaxes),
+        count=line.count,
+        accepted=line.accepted,
+        why=line.why,
+    )
+
+
+def _change_doc(change: Change) -> ChangeDoc:
+    return ChangeDoc(
+        sop_instance_uid=change.key,
+        tag=tag_text(change.tag),
+        name=change.name,
+        before=change.before,
+        after=change.after,
+    )

@@ -1,0 +1,273 @@
+"""An import as one HTML file that needs nothing else: what arrived, what did not, why, and what to do.
+
+For the clerk who has the medium in hand. Patients are not named, unless values were changed: then the list of
+changes is patient data, and the page says so.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from mediakit import __version__
+from mediakit.dicom.uids import class_name, syntax_name
+from mediakit.findings import Severity, tag_text
+from mediakit.outcome import Outcome, State
+from mediakit.report.html_page import as_text, html_page, last_name, prose, upper
+from mediakit.report.import_places import (
+    Ended,
+    ended,
+    findings_besides,
+    needing_attention,
+    other_files,
+    status_text,
+)
+from mediakit.report.text import many, shown_name, size_text
+from mediakit.transfer.imported import Imported
+
+_SHOWN: Final = 10
+_LISTED: Final = 500
+_CHANGES: Final = 2_000
+_ARRIVED: Final = frozenset(
+    {State.STORED, State.STORED_WITH_WARNING, State.COMMITTED, State.ALREADY_THERE, State.UNCONFIRMED}
+)
+_WORDS: Final = {
+    State.STORED: "stored",
+    State.STORED_WITH_WARNING: "stored, with a warning of the destination",
+    State.COMMITTED: "stored, and the destination confirmed it",
+    State.ALREADY_THERE: "were there before",
+    State.UNCONFIRMED: "stored by its word, and the destination does not confirm it",
+    State.UNCERTAIN: "sent, and no answer came",
+    State.UNSENT: "not sent yet",
+    State.PLANNED: "would be sent",
+    State.REFUSED: "refused: the destination has no room for it now",
+    State.FAILED: "not taken by the destination",
+    State.NOT_NEGOTIATED: "of a kind that the destination does not take",
+    State.UNREADABLE: "cannot be read from the medium",
+    State.MISSING: "missing on the medium",
+    State.CONFLICT: "with the same UID as another, different one",
+    State.WITHHELD: "held back: it is not clear whose they are",
+    State.EXCLUDED: "not asked for",
+    State.NOT_DICOM: "not DICOM (viewer, read-me and the like)",
+    State.DUPLICATE: "a second copy of the same",
+}
+
+
+def imported_html(imported: Imported, made_at: str = "") -> str:
+    """Return the page. `made_at` is the time to print on it, as text."""
+    page = _Page(imported)
+    headline, is_good = page.headline()
+    sign, kind = ("\u2714", "good") if is_good else ("\u2716", "bad")
+    body = (
+        f"<h1>Import of {as_text(last_name(imported.source))}</h1>",
+        f'<div class="verdict {kind}"><strong>{sign} {as_text(headline)}.</strong>',
+        f"<p>{as_text(page.proof())}</p></div>",
+        f'<p class="next"><b>What to do:</b> {prose(page.next_step())}</p>',
+        *page.facts(),
+        *page.counts(),
+        *page.studies(),
+        *page.attention(),
+        *page.findings(),
+        *page.contexts(),
+        *page.changes(),
+    )
+    return html_page(f"{headline}: {last_name(imported.source)}", body, _footer(made_at))
+
+
+class _Page:
+    """The parts of the page, from the top down."""
+
+    def __init__(self, imported: Imported) -> None:
+        self.imported = imported
+        self.all = [each for each in ended(imported) if each.state is not State.EXCLUDED]
+        self.arrived = [each for each in self.all if each.state in _ARRIVED]
+
+    def headline(self) -> tuple[str, bool]:
+        """Return the verdict as a sentence, and whether it is good."""
+        everything, gone = len(self.all), len(self.all) - len(self.arrived)
+        outcome = self.imported.result.outcome
+        if self.imported.is_rehearsal:
+            sendable = sum(each.state is State.PLANNED for each in self.all)
+            some = f"{sendable:,} of {many(everything, 'image', 'images')}"
+            return f"This was a rehearsal: {some} would be sent", sendable == everything
+        if outcome is Outcome.IDENTITY and not self.arrived:
+            return "Nothing was imported: it is not clear whose images these are", False
+        if not everything:
+            return "There is no image to import", outcome is Outcome.GOOD
+        if gone:
+            verb = "is" if gone == 1 else "are"
+            return f"{gone:,} of {many(everything, 'image', 'images')} {verb} not at the destination", False
+        return f"All {many(everything, 'image', 'images')} are at the destination", outcome is Outcome.GOOD
+
+    def proof(self) -> str:
+        """Return how it is known that they are there."""
+        states = Counter(each.state for each in self.all)
+        if self.imported.is_rehearsal or not self.arrived:
+            return "Nothing was stored."
+        if not self.imported.verified:
+            return "The destination answered so for each of them; no further proof was asked for."
+        way = "storage commitment" if self.imported.verified == "commit" else "a query"
+        confirmed = f"{states[State.COMMITTED]:,} of {len(self.arrived):,}"
+        return f"Proof of storage by {way}: the destination confirmed {confirmed}."
+
+    def next_step(self) -> str:
+        """Return what to do, as a sentence of ours with commands between backticks."""
+        states = {each.state for each in self.all}
+        if self.imported.result.outcome is Outcome.IDENTITY and not self.arrived:
+            return "Find out whose images these are, and import them for that patient."
+        if State.UNCONFIRMED in states:
+            return "Keep the medium until somebody has looked for these images at the destination."
+        if states & {State.UNREADABLE, State.MISSING}:
+            return "Keep the medium. Ask the sender for another copy, and import it too: it fills the gaps."
+        if self.imported.is_rehearsal:
+            return "If this is what you want, import it."
+        if states - _ARRIVED:
+            return "Keep the medium. See below what stands in the way, and then import it again."
+        return "Nothing. The medium can be given back."
+
+    def facts(self) -> Iterator[str]:
+        """Yield from where to where, and how fast."""
+        figures = self.imported.result.figures
+        rows = [("Medium", self.imported.source), ("Destination", self.imported.destination)]
+        if self.imported.job:
+            rows.append(("Job", self.imported.job))
+        if figures.get("sent"):
+            pace = f"{figures.get('objects_per_s', 0)} a second"
+            rows.append(("Sent", f"{size_text(int(figures.get('sent_bytes', 0)))}, {pace}"))
+        yield "<dl>"
+        yield from (f"<dt>{as_text(name)}</dt><dd>{as_text(value)}</dd>" for name, value in rows)
+        yield "</dl>"
+
+    def counts(self) -> Iterator[str]:
+        """Yield what became of all files."""
+        counted = Counter(each.state for each in ended(self.imported))
+        others = Counter(fate.state for fate in other_files(self.imported))
+        yield "<h2>What became of it</h2>"
+        yield '<table><thead><tr><th scope="col">Images and documents</th>'
+        yield '<th scope="col" class="number">Number</th></tr></thead><tbody>'
+        yield from (
+            _count(_WORDS.get(state, state.value), counted[state]) for state in State if counted[state]
+        )
+        yield "</tbody></table>"
+        if others:
+            words = {**_WORDS, State.EXCLUDED: "directories of the medium (DICOMDIR), which stay there"}
+            beside = [
+                f"{others[state]:,} {words.get(state, state.value)}" for state in State if others[state]
+            ]
+            yield f"<p>Other files: {as_text('; '.join(beside))}.</p>"
+
+    def studies(self) -> Iterator[str]:
+        """Yield one line for each study, without a name."""
+        totals = Counter(each.row.item.study for each in self.all)
+        arrived = Counter(each.row.item.study for each in self.arrived)
+        if not totals:
+            return
+        yield "<h2>Studies</h2>"
+        yield '<table><thead><tr><th scope="col">Study Instance UID</th><th scope="col" class="number">'
+        yield 'Images</th><th scope="col" class="number">Arrived</th></tr></thead><tbody>'
+        for study, total in sorted(totals.items(), key=lambda item: arrived[item[0]] - item[1])[:_LISTED]:
+            mark = "" if arrived[study] == total else " \u2716"
+            yield f"<tr><td>{as_text(study or 'not known')}</td>"
+            yield f'<td class="number">{total:,}</td><td class="number">{arrived[study]:,}{mark}</td></tr>'
+        yield "</tbody></table>"
+        if len(totals) > _LISTED:
+            yield f"<p>{len(totals) - _LISTED:,} more are in the JSON report.</p>"
+
+    def attention(self) -> Iterator[str]:
+        """Yield what did not arrive or is in doubt, and what to do about it."""
+        groups = [
+            (state, group)
+            for state, group in needing_attention(self.imported)
+            if not (self.imported.is_rehearsal and state is State.UNSENT)
+        ]
+        if not groups:
+            return
+        yield "<h2>What needs attention</h2>"
+        for state, group in groups:
+            yield from self._group(state, group)
+
+    def _group(self, state: State, group: list[Ended]) -> Iterator[str]:
+        kind = Severity.WARNING if state is State.STORED_WITH_WARNING else Severity.ERROR
+        yield '<section class="rule">'
+        yield f'<span class="mark {kind.value}">{as_text(state.value)}</span>'
+        yield f"<h3>{as_text(many(len(group), 'image', 'images'))}: {as_text(_WORDS[state])}</h3>"
+        for step in dict.fromkeys(each.to_do(self.imported.job) for each in group):
+            if step:
+                yield f'<p class="hint">{prose(upper(step))}.</p>'
+        places = [_place(each, self.imported.destination) for each in group[:_LISTED]]
+        yield f'<ul class="places">{"".join(places[:_SHOWN])}</ul>'
+        if len(places) > _SHOWN:
+            yield f"<details><summary>{len(places) - _SHOWN:,} more</summary>"
+            yield f'<ul class="places">{"".join(places[_SHOWN:])}</ul></details>'
+        if len(group) > _LISTED:
+            yield f"<p>{len(group) - _LISTED:,} more are in the JSON report.</p>"
+        yield "</section>"
+
+    def findings(self) -> Iterator[str]:
+        """Yield what was found that is not about one instance."""
+        found = [each for each in findings_besides(self.imported) if each.severity is not Severity.NOTE]
+        if not found:
+            return
+        yield "<h2>What was found</h2>"
+        for finding in found[:_LISTED]:
+            yield '<section class="rule">'
+            yield f'<span class="mark {finding.severity.value}">{finding.severity.value}</span>'
+            yield f"<h3>{as_text(upper(finding.text))}</h3>"
+            if finding.rule.hint:
+                yield f'<p class="hint">{prose(upper(finding.rule.hint))}.</p>'
+            yield f'<p class="clause"><span class="id">{as_text(finding.rule.id)}</span>, '
+            yield f"{as_text(finding.ref)}</p></section>"
+
+    def contexts(self) -> Iterator[str]:
+        """Yield what the destination takes, as a rehearsal has learnt it."""
+        if not self.imported.contexts:
+            return
+        yield "<h2>What would be proposed</h2>"
+        yield '<table><thead><tr><th scope="col">Kind</th><th scope="col">Stored as</th>'
+        yield '<th scope="col">Would go</th><th scope="col" class="number">Number</th></tr></thead><tbody>'
+        for line in self.imported.contexts:
+            syntaxes = ", ".join(syntax_name(uid) for uid in line.transfer_syntaxes)
+            answer = ": ".join(part for part in (line.accepted, line.why) if part) or "not asked"
+            yield f"<tr><td>{as_text(class_name(line.sop_class))}</td><td>{as_text(syntaxes)}</td>"
+            yield f'<td>{as_text(answer)}</td><td class="number">{line.count:,}</td></tr>'
+        yield "</tbody></table>"
+
+    def changes(self) -> Iterator[str]:
+        """Yield every value that went out changed: patient data."""
+        changes = self.imported.changes
+        if not changes:
+            return
+        yield "<h2>What was changed</h2>"
+        yield "<p>This list holds patient data. The old values are kept in the images as well.</p>"
+        yield '<table><thead><tr><th scope="col">Attribute</th><th scope="col">Before</th>'
+        yield '<th scope="col">After</th><th scope="col" class="number">Images</th></tr></thead><tbody>'
+        counted = Counter((change.tag, change.name, change.before, change.after) for change in changes)
+        for (tag, name, before, after), count in sorted(counted.items())[:_CHANGES]:
+            yield f'<tr><td>{as_text(name)} <span class="id">{tag_text(tag)}</span></td>'
+            yield f"<td>{as_text(before) or '<i>empty</i>'}</td><td>{as_text(after) or '<i>empty</i>'}</td>"
+            yield f'<td class="number">{count:,}</td></tr>'
+        yield "</tbody></table>"
+        if len(counted) > _CHANGES:
+            yield f"<p>{len(counted) - _CHANGES:,} more are in the JSON report.</p>"
+
+
+def _count(words: str, count: int) -> str:
+    return f'<tr><td>{as_text(words)}</td><td class="number">{count:,}</td></tr>'
+
+
+def _place(each: Ended, destination: str) -> str:
+    row = each.row
+    status = status_text(row.code, destination)
+    parts = [
+        shown_name(row.item.path or row.key),
+        shown_name(each.why),
+        f"status {status}" if status else "",
+        shown_name(row.item.sop_instance),
+    ]
+    return f"<li>{as_text(' · '.join(part for part in parts if part))}</li>"
+
+
+def _footer(made_at: str) -> Iterator[str]:
+    when = f", {made_at}" if made_at else ""
+    yield f"<p>mediakit {as_text(__version__)}{as_text(when)}. Nothing on the medium was run or changed.</p>"
