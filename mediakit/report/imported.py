@@ -103,7 +103,7 @@ def imported_doc(imported: Imported) -> ImportDoc:
         counts=dict(_counts(imported)),
         figures=dict(result.figures),
         findings=[finding_doc(finding) for finding in result.report.findings],
-        instances=[_instance_doc(each, imported.destination) for each in ended(imported)],
+        instances=[instance_doc(each, imported.destination) for each in ended(imported)],
         files=[fate_doc(fate) for fate in other_files(imported)],
         contexts=[_context_doc(line) for line in imported.contexts],
         changes=[_change_doc(change) for change in imported.changes],
@@ -215,7 +215,8 @@ def _identities(imported: Imported) -> Iterator[str]:
         yield f"... and {len(imported.identities) - _LISTED:,} more"
 
 
-def _instance_doc(each: Ended, destination: str) -> InstanceDoc:
+def instance_doc(each: Ended, destination: str) -> InstanceDoc:
+    """Return one instance as the JSON documents show it."""
     row, because = each.row, each.fate.because
     return InstanceDoc(
         sop_instance_uid=row.item.sop_instance,

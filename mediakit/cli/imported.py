@@ -1,0 +1,58 @@
+"""What `import` and `job` print and write of an import that has ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mediakit.cli.written import check_report, now, write_report
+from mediakit.errors import UsageError, mapped
+from mediakit.findings import Severity
+
+if TYPE_CHECKING:  # the reports are loaded when they are made
+    from mediakit.transfer.imported import Imported
+
+
+def check_reports(reports: Sequence[Path], source: Path | None = None) -> None:
+    """Raise UsageError before a long run whose report would be lost."""
+    from mediakit.report.import_forms import import_form_of
+
+    for path in reports:
+        import_form_of(path.name)
+        with mapped({OSError: UsageError}, "the report cannot be written there", str(path)):
+            check_report(path, source if source is not None and source.is_dir() else None)
+
+
+def print_imported(
+    imported: Imported, reports: Sequence[Path], *, as_json: bool, quiet: bool, verbose: int
+) -> None:
+    """Write the reports; print the result on standard output, what was found besides on standard error.
+
+    Raises UsageError when a report cannot be written.
+    """
+    _write(imported, reports)
+    if as_json:
+        from mediakit.report.imported import imported_doc
+        from mediakit.report.json import to_json
+
+        sys.stdout.write(to_json(imported_doc(imported)))
+        return
+    from mediakit.report.import_places import report_besides
+    from mediakit.report.imported import imported_text
+    from mediakit.report.text import findings_text
+
+    least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
+    for line in findings_text(report_besides(imported), least=least):
+        print(line, file=sys.stderr)
+    if not quiet:
+        sys.stdout.write(imported_text(imported, everything=verbose > 0))
+
+
+def _write(imported: Imported, reports: Sequence[Path]) -> None:
+    from mediakit.report.import_forms import import_form_of
+
+    for path in reports:
+        made_at = f"{now():%Y-%m-%d %H:%M} UTC"
+        write_report(path, import_form_of(path.name, made_at)(imported))

@@ -1,0 +1,137 @@
+"""`mediakit job list | show | report | retry | remove`: imports that were begun, and how they ended."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediakit.cli.guard import guarded
+from mediakit.cli.imported import check_reports, print_imported
+from mediakit.cli.options import Quiet, ShowProgress, Verbose
+from mediakit.cli.progress import Progress, listener
+from mediakit.cli.state import StateFolder, jobs_of
+from mediakit.errors import UsageError
+
+if TYPE_CHECKING:  # what a command needs is loaded when it runs
+    from mediakit.transfer.imported import Imported
+
+app = typer.Typer(help="Look at imports and go on with them.", no_args_is_help=True, rich_markup_mode=None)
+
+_Job = Annotated[str, typer.Argument(metavar="JOB", help="The id of a job, or its beginning.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_Reports = Annotated[
+    list[Path] | None, typer.Option("--report", metavar="FILE", help="Write a report: FILE.html or .json.")
+]
+
+
+@app.command("list")
+def list_(state: StateFolder = None, as_json: _Json = False) -> None:
+    """List all jobs, the newest first: when, from where to where, and how they stand."""
+    with guarded("job list", as_json=as_json):
+        from mediakit.report.jobs import jobs_doc, jobs_text
+
+        summaries = jobs_of(state).summaries()
+        _print(jobs_doc(summaries) if as_json else jobs_text(summaries), as_json=as_json)
+
+
+@app.command("show")
+def show(
+    job: _Job,
+    instance: Annotated[
+        str, typer.Option(metavar="UID", help="Show what happened to one instance (a UID, or path:PATH).")
+    ] = "",
+    state: StateFolder = None,
+    as_json: _Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Show how a job stands and what needs attention; with -v every instance."""
+    with guarded("job show", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.recall import recalled
+        from mediakit.report.jobs import history_text, job_doc, job_text
+
+        jobs = jobs_of(state)
+        view = jobs.read(jobs.find(job))
+        history = view.history(instance) if instance else ()
+        if instance and not history:
+            raise UsageError("the job has no such instance", where=instance, hint="`-v` lists all of them")
+        everything = verbose > 0
+        if as_json:
+            _print(job_doc(view.summary, recalled(view), history, everything=everything), as_json=True)
+        elif instance:
+            _print(history_text(instance, history, view.facts.destination), as_json=False)
+        else:
+            _print(job_text(view.summary, recalled(view), everything=everything), as_json=False)
+
+
+@app.command("report")
+def report(
+    job: _Job,
+    reports: _Reports = None,
+    state: StateFolder = None,
+    as_json: _Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Make the report on an import again, as it ended or as it stands now."""
+    with guarded("job report", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.recall import recalled
+
+        check_reports(reports or ())
+        jobs = jobs_of(state)
+        _end(recalled(jobs.read(jobs.find(job))), reports, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+@app.command("retry")
+def retry(
+    job: _Job,
+    source: Annotated[
+        Path | None, typer.Option(metavar="SRC", help="Where the medium is now, or another copy of it.")
+    ] = None,
+    reports: _Reports = None,
+    state: StateFolder = None,
+    as_json: _Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Try again what was refused, failed, not taken, not readable or not confirmed."""
+    with guarded("job retry", as_json=as_json, verbose=verbose):
+        check_reports(reports or (), source)
+        jobs = jobs_of(state)
+        job_id = jobs.find(job)
+        retry_job = import_module("mediakit.journeys.import_").retry_job
+        with listener(progress, quiet=quiet or as_json) as tell:
+            imported = retry_job(jobs, job_id, tell, source=source)
+        _end(imported, reports, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+@app.command("remove")
+def remove(job: _Job, state: StateFolder = None, as_json: _Json = False) -> None:
+    """Delete the ledger of a job: what became of its instances is not known any more."""
+    with guarded("job remove", as_json=as_json):
+        jobs = jobs_of(state)
+        job_id = jobs.find(job)
+        jobs.remove(job_id)
+        if as_json:
+            document = {"job": job_id, "outcome": "good", "exit_code": 0, "schema": "mediakit/job-removed/1"}
+            _print(document, as_json=True)
+        else:
+            _print(f"removed job {job_id}\n", as_json=False)
+
+
+def _end(imported: Imported, reports: list[Path] | None, *, as_json: bool, quiet: bool, verbose: int) -> None:
+    print_imported(imported, reports or (), as_json=as_json, quiet=quiet, verbose=verbose)
+    raise typer.Exit(int(imported.result.outcome))
+
+
+def _print(output: object, *, as_json: bool) -> None:
+    if as_json:
+        from mediakit.report.json import to_json
+
+        sys.stdout.write(to_json(output))
+    else:
+        sys.stdout.write(str(output))
