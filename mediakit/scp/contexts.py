@@ -10,7 +10,6 @@ from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY
 from mediakit.dicom.uids import STORAGE, SYNTAXES
 
 VERIFICATION = "1.2.840.10008.1.1"
-STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
 
 _STANDARD = "1.2.840.10008."
 _STORAGE_ARC = "1.2.840.10008.5.1.4.1.1."

@@ -61,7 +61,7 @@ class Spool(BytesIO):
     Written by one thread and discarded by another.
     """
 
-    def __init__(self, shelf: Shelf, claim: Callable[[], Claim | None]) -> None:
+    def __init__(self, shelf: Shelf | None, claim: Callable[[], Claim | None]) -> None:
         super().__init__()
         self._shelf = shelf
         self._claim = claim
@@ -105,7 +105,7 @@ class Spool(BytesIO):
             self.part.stream.write(fragment)
 
     def _begin(self, claim: Claim | None) -> None:
-        if claim is None:
+        if claim is None or self._shelf is None:
             return
         head = head_for(claim)
         self.part = self._shelf.part()

@@ -7,6 +7,8 @@ association breaks. This is the third; it uses the public attributes of the libr
 from __future__ import annotations
 
 import struct
+from threading import Lock
+from typing import TYPE_CHECKING
 
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
@@ -16,6 +18,9 @@ from pynetdicom.pdu_primitives import P_DATA
 from mediakit.scp.intake import Claim, Spool
 from mediakit.scp.shelf import Shelf
 
+if TYPE_CHECKING:
+    from pynetdicom.dimse_primitives import DimsePrimitiveType
+
 _MOST_COMMAND_BYTES = 1 << 20
 _MOST_WAITING = 16  # messages; more than one comes only from a peer that does not wait for answers
 _INVALID_PDU = "Evt19"  # PS3.8 9.2.1: unrecognized or invalid PDU received; ends the association
@@ -24,11 +29,12 @@ _BROKEN_MESSAGE = (*_BROKEN, OSError, TypeError, ValueError)  # what reading a h
 
 
 class Receiver(DIMSEServiceProvider):
-    """Puts together the messages of one association."""
+    """Puts together the messages of one association. Without a shelf all of them stay in memory."""
 
-    def __init__(self, association: Association, shelf: Shelf) -> None:
+    def __init__(self, association: Association, shelf: Shelf | None) -> None:
         super().__init__(association)
         self._shelf = shelf
+        self._sending = Lock()
         self._spools: list[Spool] = []
 
     def receive_primitive(self, primitive: P_DATA) -> None:
@@ -44,6 +50,11 @@ class Receiver(DIMSEServiceProvider):
         is_too_much = message.encoded_command_set.tell() > _MOST_COMMAND_BYTES
         if is_too_much or self.msg_queue.qsize() > _MOST_WAITING:
             self._break_off()
+
+    def send_msg(self, primitive: DimsePrimitiveType, context_id: int) -> None:
+        """Send a message whole, whichever thread sends another one at the same time."""
+        with self._sending:
+            super().send_msg(primitive, context_id)
 
     def discard(self) -> None:
         """Take away what came of messages that nobody will answer."""

@@ -24,6 +24,8 @@ from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import ThreadedAssociationServer
 
 from mediakit.errors import UsageError
+from mediakit.scp.receiver import Receiver
+from mediakit.scp.shelf import Shelf
 
 MAXIMUM_PDU_BYTES = 1 << 18  # what peers are told; larger ones bring nothing
 _MOST_PDU_BYTES = 16 << 20  # what is read; a request for an association may be larger than data
@@ -54,7 +56,10 @@ class Server:
         handlers: Sequence[EventHandlerType],
         contexts: Sequence[PresentationContext],
         ssl_context: ssl.SSLContext | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
+        """`shelf` is where C-STORE requests go."""
+        self._shelf = shelf
         self._listening = listening
         self._handlers = [*handlers, (evt.EVT_CONN_OPEN, self._opened)]
         self._contexts = list(contexts)
@@ -129,6 +134,7 @@ class Server:
         with suppress(OSError):
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         held.recv = _Reader(plain)  # type: ignore[method-assign]  # the library's own has no bound
+        association.dimse = Receiver(association, self._shelf)
         self.opened(association)
         with self._lock:
             self._open.append((association, plain))
@@ -142,6 +148,8 @@ class Server:
             association.dul.kill_dul()
             with suppress(OSError):
                 plain.close()
+            if isinstance(association.dimse, Receiver):
+                association.dimse.discard()
             self.ended(association)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -20,12 +21,14 @@ from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.pdu_primitives import SOPClassCommonExtendedNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 
+from mediakit.dicom.commitment import STORAGE_COMMITMENT
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.response import status_of
+from mediakit.scp.caller import Caller
 from mediakit.scp.contexts import VERIFICATION, Proposed, accepted, first_known, is_storage
+from mediakit.scp.desk import CommitmentDesk
 from mediakit.scp.events import AssociationEnded, Ending, Received, Reception, ScpListener
 from mediakit.scp.intake import CANNOT_UNDERSTAND, DOES_NOT_MATCH, Claim, Spool, Verdict, put_away
-from mediakit.scp.receiver import Receiver
 from mediakit.scp.server import Listening, Server
 from mediakit.scp.shelf import Shelf
 
@@ -41,7 +44,6 @@ _MOST_CONTEXTS = 128
 class _Visit:
     """What is known of one association."""
 
-    receiver: Receiver
     scanner: Scanner = field(default_factory=Scanner)
     counts: Counter[Reception] = field(default_factory=Counter)
 
@@ -53,30 +55,41 @@ class StorageScp:
     """
 
     def __init__(
-        self, shelf: Shelf, listening: Listening, tell: ScpListener, ssl_context: ssl.SSLContext | None = None
+        self,
+        shelf: Shelf,
+        listening: Listening,
+        tell: ScpListener,
+        ssl_context: ssl.SSLContext | None = None,
+        callers: Mapping[str, Caller] | None = None,
     ) -> None:
+        """`callers` tells by AE title where a peer listens for the report of storage commitment."""
         self.address = ("", 0)
         self.grace_s = 5.0
         self._shelf = shelf
         self._tell = tell
         self._visits: dict[Association, _Visit] = {}
+        self._desk = CommitmentDesk(shelf, callers or {}, listening.ae_title, tell)
         handlers: list[EventHandlerType] = [
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_SOP_COMMON, self._services),
             (evt.EVT_C_STORE, self._store),
+            (evt.EVT_N_ACTION, self._desk.asked),
+            (evt.EVT_DIMSE_SENT, self._desk.responded),
         ]
-        contexts = [build_context(VERIFICATION, _SYNTAXES)]
-        self._server = Server(listening, handlers, contexts, ssl_context)
+        contexts = [build_context(each, _SYNTAXES) for each in (VERIFICATION, STORAGE_COMMITMENT)]
+        self._server = Server(listening, handlers, contexts, ssl_context, shelf)
         self._server.opened = self._opened
         self._server.ended = self._ended
 
     def start(self) -> None:
         """Listen from now on; `address` is where. Raises UsageError when that is not possible."""
         self.address = self._server.start()
+        self._desk.start()
 
     def stop(self) -> None:
         """Take no more associations; those that are open may go on for `grace_s` seconds."""
         self._server.stop(self.grace_s)
+        self._desk.stop(self.grace_s)
 
     def __enter__(self) -> StorageScp:
         self.start()
@@ -88,15 +101,13 @@ class StorageScp:
         self.stop()
 
     def _opened(self, association: Association) -> None:
-        receiver = Receiver(association, self._shelf)
-        association.dimse = receiver
-        self._visits[association] = _Visit(receiver)
+        self._visits[association] = _Visit()
 
     def _ended(self, association: Association) -> None:
         visit = self._visits.pop(association, None)
         if visit is None:
             return
-        visit.receiver.discard()
+        self._desk.left(association)
         ending = Ending.RELEASED if association.is_released else Ending.ABORTED
         if association.is_rejected:
             ending = Ending.REJECTED

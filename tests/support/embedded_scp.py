@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance
+from mediakit.scp.caller import Caller
 from mediakit.scp.events import AssociationEnded, Received, ScpEvent
 from mediakit.scp.server import Listening
 from mediakit.scp.shelf import shelf
@@ -72,9 +73,10 @@ def embedded_scp(
     *,
     listening: Callable[[], Listening] = lambda: Listening(ae_title="MEDIAKIT"),
     ssl_context: ssl.SSLContext | None = None,
+    callers: Mapping[str, Caller] | None = None,
 ) -> Iterator[Running]:
     """Run one until the block ends."""
     running = Running(folder)
-    with shelf(folder) as place, StorageScp(place, listening(), running.hear, ssl_context) as scp:
+    with shelf(folder) as place, StorageScp(place, listening(), running.hear, ssl_context, callers) as scp:
         running.address = scp.address
         yield running

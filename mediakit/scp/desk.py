@@ -1,0 +1,191 @@
+"""The desk of Storage Commitment: requests are taken, answered from what lies on the shelf, and reported.
+
+An instance is committed when a file of that SOP Class and Instance UID lies there and its header can be read.
+The report goes to where the peer listens, when that is known; else back on the association of the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from queue import Empty, SimpleQueue
+from threading import Event as Flag
+from threading import Lock, Thread
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import N_ACTION, N_EVENT_REPORT
+from pynetdicom.dsutils import encode
+from pynetdicom.events import Event
+
+from mediakit.dicom.commitment import (
+    CLASS_INSTANCE_CONFLICT,
+    NO_SUCH_INSTANCE,
+    PROCESSING_FAILURE,
+    REQUEST_ACTION,
+    STORAGE_COMMITMENT,
+    WELL_KNOWN_INSTANCE,
+    CommitmentReport,
+    CommitmentRequest,
+    Reference,
+    read_request,
+    report_set,
+)
+from mediakit.dicom.header import Scanner
+from mediakit.dicom.identifier import Unintelligible
+from mediakit.dicom.instance import Instance
+from mediakit.dicom.response import status_of
+from mediakit.scp.caller import Caller, deliver
+from mediakit.scp.events import CommitmentAnswered, ScpListener
+from mediakit.scp.shelf import Shelf
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_MOST_WAITING = 1000  # requests
+_ATTEMPTS = 3
+_PAUSE_S = 2.0
+_TURN_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    association: Association
+    calling_ae: str
+    request: CommitmentRequest
+
+
+class CommitmentDesk:
+    """Answers requests one after the other, in a thread of its own from `start` to `stop`."""
+
+    def __init__(self, shelf: Shelf, callers: Mapping[str, Caller], ae_title: str, tell: ScpListener) -> None:
+        self._shelf = shelf
+        self._callers = callers
+        self._ae_title = ae_title
+        self._tell = tell
+        self._scanner = Scanner()
+        self._lock = Lock()
+        self._taken: dict[Association, list[_Job]] = {}  # the response to these has not gone out yet
+        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._stop = Flag()
+        self._until = 0.0
+        self._thread = Thread(target=self._work, name="mediakit-commitment", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self, grace_s: float) -> None:
+        """Answer what still waits, for so many seconds, then end."""
+        self._until = monotonic() + grace_s
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def asked(self, event: Event) -> tuple[Dataset, None]:
+        """Take an N-ACTION request; return the status of its response."""
+        request = event.request
+        if not isinstance(request, N_ACTION) or request.ActionTypeID != REQUEST_ACTION:
+            return status_of(0x0123, "no such action"), None
+        if request.RequestedSOPInstanceUID != WELL_KNOWN_INSTANCE:
+            return status_of(NO_SUCH_INSTANCE, "no such instance"), None
+        try:
+            wanted = read_request(event.action_information)
+        except (Unintelligible, AttributeError, OSError, TypeError, ValueError):
+            return status_of(0x0115, "the request cannot be read"), None
+        if self._jobs.qsize() > _MOST_WAITING:
+            return status_of(0x0213, "too many requests are waiting"), None
+        job = _Job(association=event.assoc, calling_ae=event.assoc.requestor.ae_title.strip(), request=wanted)
+        with self._lock:
+            self._taken.setdefault(event.assoc, []).append(job)
+        return status_of(0x0000), None
+
+    def responded(self, event: Event) -> None:
+        """Begin with what was taken on an association, now that a response goes out on it."""
+        with self._lock:
+            jobs = self._taken.pop(event.assoc, [])
+        for job in jobs:
+            self._jobs.put(job)
+
+    def left(self, association: Association) -> None:
+        """Forget an association that is over."""
+        with self._lock:
+            self._taken.pop(association, None)
+
+    def _work(self) -> None:
+        while not self._stop.is_set() or monotonic() < self._until:
+            try:
+                job = self._jobs.get(timeout=_TURN_S)
+            except Empty:
+                if self._stop.is_set():
+                    return
+                continue
+            report = self._report(job.request)
+            self._tell(
+                CommitmentAnswered(
+                    calling_ae=job.calling_ae,
+                    committed=len(report.committed),
+                    failed=len(report.failed),
+                    delivered=self._deliver(job, report),
+                )
+            )
+
+    def _report(self, request: CommitmentRequest) -> CommitmentReport:
+        committed, failed = [], []
+        for reference in request.references:
+            reason = self._reason(reference)
+            if reason:
+                failed.append((reference, reason))
+            else:
+                committed.append(reference)
+        return CommitmentReport(
+            transaction=request.transaction, committed=tuple(committed), failed=tuple(failed)
+        )
+
+    def _reason(self, reference: Reference) -> int:
+        """Return why an instance is not committed, 0 when it is."""
+        place = self._shelf.find(reference.sop_instance)
+        if place is None:
+            return NO_SUCH_INSTANCE
+        try:
+            with place.open("rb") as stream:
+                found = self._scanner.read(stream, place.stat().st_size, "", "")
+        except OSError:
+            return PROCESSING_FAILURE
+        if not isinstance(found, Instance) or found.sop_instance != reference.sop_instance:
+            return PROCESSING_FAILURE
+        return 0 if found.sop_class == reference.sop_class else CLASS_INSTANCE_CONFLICT
+
+    def _deliver(self, job: _Job, report: CommitmentReport) -> bool:
+        caller = self._callers.get(job.calling_ae)
+        if caller is None:
+            return _answer_back(job.association, report)
+        for attempt in range(_ATTEMPTS):
+            if attempt and self._stop.wait(_PAUSE_S):
+                return False
+            if deliver(caller, job.calling_ae, self._ae_title, report):
+                return True
+        return False
+
+
+def _answer_back(association: Association, report: CommitmentReport) -> bool:
+    """Send a report on the association of the request; the response to it is not waited for."""
+    context = next(
+        (one for one in association.accepted_contexts if one.abstract_syntax == STORAGE_COMMITMENT), None
+    )
+    if context is None or context.context_id is None or not association.is_established:
+        return False
+    syntax = context.transfer_syntax[0]
+    encoded = encode(report_set(report), syntax.is_implicit_VR, syntax.is_little_endian)
+    if encoded is None:
+        return False
+    message = N_EVENT_REPORT()
+    message.MessageID = 1
+    message.AffectedSOPClassUID = STORAGE_COMMITMENT
+    message.AffectedSOPInstanceUID = WELL_KNOWN_INSTANCE
+    message.EventTypeID = report.event_type
+    message.EventInformation = BytesIO(encoded)
+    association.dimse.send_msg(message, context.context_id)
+    return association.is_established
