@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mediakit.destinations.address import Address
 from mediakit.destinations.peer import DEFAULT_CALLING_AE, Timeouts, Tls
 
 
@@ -26,3 +27,19 @@ class Options:
     header_file: Path | None = None
     commit_port: int | None = None
     commit_host: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A destination as a configuration holds it. `name` is "" for an address given as such.
+
+    `origin` is the file that it stands in, or "".
+    """
+
+    name: str
+    address: Address
+    options: Options
+    origin: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.address})" if self.name else str(self.address)

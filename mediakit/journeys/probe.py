@@ -1,0 +1,58 @@
+"""Ask a peer which Storage SOP Classes it takes, and in which transfer syntaxes. Nothing is stored.
+
+First every class with all the syntaxes in one context, so that the peer takes one or none; then, for what it
+takes, each syntax in a context of its own. Over as many associations as that needs, one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mediakit.destinations.base import Context, Destination
+from mediakit.destinations.dimse import DimseSession
+from mediakit.dicom.uids import STORAGE
+from mediakit.transfer.probed import SYNTAXES, Probe, Taken
+
+
+def probe(destination: Destination, sop_classes: Sequence[str] = tuple(STORAGE)) -> Probe:
+    """Return what a destination takes of these SOP Classes. Raises Unreachable."""
+    most = destination.most_contexts
+    if most is None:
+        return Probe(name=destination.name, classes=None)
+    asked = [Context(uid, SYNTAXES) for uid in sop_classes]
+    first = [_asked(destination, asked[start : start + most]) for start in range(0, len(asked), most)]
+    answers = {uid: answer for part in first for uid, answer in part.items()}
+    each = [
+        Context(uid, (syntax,)) for uid, answer in answers.items() if answer.syntaxes for syntax in SYNTAXES
+    ]
+    second = [_asked(destination, each[start : start + most]) for start in range(0, len(each), most)]
+    found: dict[str, set[str]] = {uid: set(answer.syntaxes) for uid, answer in answers.items()}
+    for part in second:
+        for uid, answer in part.items():
+            found[uid].update(answer.syntaxes)
+    classes = tuple(
+        Taken(
+            sop_class=uid,
+            syntaxes=tuple(syntax for syntax in SYNTAXES if syntax in found[uid]),
+            why=answer.why,
+        )
+        for uid, answer in answers.items()
+    )
+    return Probe(name=destination.name, classes=classes, associations=len(first) + len(second))
+
+
+def _asked(destination: Destination, contexts: Sequence[Context]) -> dict[str, Taken]:
+    """Open one association with these contexts; return what came of each SOP Class."""
+    session = destination.connect(contexts)
+    try:
+        reasons = {}
+        if isinstance(session, DimseSession):
+            reasons = {context.sop_class: str(chosen) for context, chosen in session.accepted}
+        answers = {}
+        for uid in {context.sop_class: None for context in contexts}:
+            syntaxes = tuple(session.takes(uid) or ())
+            why = "" if syntaxes else reasons.get(uid, "")
+            answers[uid] = Taken(sop_class=uid, syntaxes=syntaxes, why=why)
+        return answers
+    finally:
+        session.close()

@@ -1,0 +1,164 @@
+"""Destinations and what they take, as text and as documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mediakit.destinations.address import DicomAddress
+from mediakit.destinations.options import Named
+from mediakit.destinations.peer import Timeouts
+from mediakit.dicom.uids import class_name, syntax_name
+from mediakit.report.text import shown_name
+from mediakit.transfer.probed import SYNTAXES, Probe, Taken
+
+# Headings of the columns, in the order of SYNTAXES.
+_SHORT = dict(
+    zip(
+        SYNTAXES,
+        "ILE ELE DEF EBE RLE JPB JPE JPL JL1 JLS JLN J2K J2L HTJ MP2 MP4 HEV".split(),  # noqa: SIM905 - reads as the heading
+        strict=True,
+    )
+)
+
+
+def list_text(destinations: Sequence[Named], own_file: str) -> str:
+    """Return one line per destination: name, address, what is set beside it, file."""
+    if not destinations:
+        return f"no destinations; `mediakit dest add NAME URL` keeps one in {shown_name(own_file)}\n"
+    names = max(len(one.name) for one in destinations)
+    places = max(len(str(one.address)) for one in destinations)
+    return "".join(
+        f"{one.name:<{names}}  {shown_name(str(one.address)):<{places}}  {shown_name(_beside(one))}".rstrip()
+        + "\n"
+        for one in destinations
+    )
+
+
+def list_doc(destinations: Sequence[Named]) -> dict[str, Any]:
+    """Return every destination with its options. Of secrets only the place is known."""
+    return {
+        "schema": "mediakit/destinations/1",
+        "destinations": [
+            {
+                "name": one.name,
+                "url": str(one.address),
+                "file": one.origin,
+                "options": dict(_options(one)),
+            }
+            for one in destinations
+        ],
+    }
+
+
+def echo_text(one: Named, said: str) -> str:
+    """Return what a destination said of itself."""
+    return f"{shown_name(str(one))}: {shown_name(said)}\n"
+
+
+def echo_doc(one: Named, said: str) -> dict[str, Any]:
+    """Return what a destination said of itself."""
+    return {
+        "schema": "mediakit/echo/1",
+        "exit_code": 0,
+        "destination": one.name,
+        "url": str(one.address),
+        "said": said,
+    }
+
+
+def probe_text(found: Probe) -> str:
+    """Return a table: a line for each SOP Class that is taken, a column for each transfer syntax."""
+    name = shown_name(found.name)
+    if found.classes is None:
+        return f"{name}: nothing is negotiated; what it takes shows when an instance is sent\n"
+    taken = [one for one in found.classes if one.syntaxes]
+    count = f"{len(taken)} of {len(found.classes)} Storage SOP Classes"
+    lines = [f"{name} takes {count}", f"asked in {found.associations} associations"]
+    if taken:
+        lines += ["", *_table(taken), "", *(f"{_SHORT[uid]}  {syntax_name(uid)}" for uid in SYNTAXES)]
+    lines += _not_taken([one for one in found.classes if not one.syntaxes])
+    return "\n".join([*lines, ""])
+
+
+def probe_doc(found: Probe) -> dict[str, Any]:
+    """Return what a destination takes; `classes` is null when it does not negotiate."""
+    classes = None
+    if found.classes is not None:
+        classes = [
+            {
+                "sop_class_uid": one.sop_class,
+                "name": class_name(one.sop_class),
+                "transfer_syntaxes": list(one.syntaxes),
+                "why": one.why,
+            }
+            for one in found.classes
+        ]
+    return {
+        "schema": "mediakit/probe/1",
+        "exit_code": 0,
+        "destination": found.name,
+        "associations": found.associations,
+        "asked": list(SYNTAXES),
+        "classes": classes,
+    }
+
+
+def _table(taken: Sequence[Taken]) -> Iterator[str]:
+    names = {one.sop_class: class_name(one.sop_class) for one in taken}
+    width = max(map(len, names.values()))
+    yield f"{'':<{width}}  {' '.join(_SHORT.values())}"
+    for one in taken:
+        marks = " ".join("x  " if uid in one.syntaxes else ".  " for uid in SYNTAXES)
+        yield f"{names[one.sop_class]:<{width}}  {marks}".rstrip()
+
+
+def _not_taken(refused: Sequence[Taken]) -> Iterator[str]:
+    for why in dict.fromkeys(one.why for one in refused):
+        yield ""
+        yield f"not taken: {why}" if why else "not taken:"
+        yield from (f"  {class_name(one.sop_class)}" for one in refused if one.why == why)
+
+
+def _beside(one: Named) -> str:
+    return ", ".join(f"{key} {value}" for key, value in _options(one))
+
+
+def _options(one: Named) -> Iterator[tuple[str, str | int | float | bool]]:
+    """Yield what is said of a destination beside its address, by the keys of the configuration."""
+    options = one.options
+    if isinstance(one.address, DicomAddress):
+        yield "calling-ae", options.calling_ae
+    if options.tls is not None:
+        for key, path in (
+            ("ca-file", options.tls.ca_file),
+            ("certificate", options.tls.certificate),
+            ("key", options.tls.key),
+        ):
+            if path is not None:
+                yield key, str(path)
+        if not options.tls.check_host_name:
+            yield "check-host-name", False
+    usual = Timeouts()
+    for key, value, default in (
+        ("connect-timeout", options.timeouts.connect_s, usual.connect_s),
+        ("association-timeout", options.timeouts.association_s, usual.association_s),
+        ("answer-timeout", options.timeouts.answer_s, usual.answer_s),
+    ):
+        if value != default:
+            yield key, value
+    yield from _secrets(one)
+    if options.commit_port is not None:
+        yield "commit-port", options.commit_port
+    if options.commit_host:
+        yield "commit-host", options.commit_host
+
+
+def _secrets(one: Named) -> Iterator[tuple[str, str]]:
+    options = one.options
+    if options.token_file is not None:
+        yield "token-file", str(options.token_file)
+    if options.token_variable:
+        yield "token-variable", options.token_variable
+    if options.header_file is not None:
+        yield "header-file", str(options.header_file)
