@@ -31,6 +31,7 @@ class IsoVolume:
     has_joliet: bool = False
     has_rock_ridge: bool = False
     has_udf: bool = False  # a UDF bridge lies beside it
+    udf_revision: str = ""  # of the bridge, as in `UdfVolume`
     is_truncated: bool = False  # the volume says that it is larger than the image
     unversioned: tuple[str, ...] = ()
     undotted: tuple[str, ...] = ()
@@ -99,12 +100,17 @@ class ZipVolume:
 Volume = IsoVolume | UdfVolume | FatVolume | ZipVolume
 
 
+def udf_name(revision: str) -> str:
+    """Return a revision of UDF as PS3.12 names it: "UDF 2.6" for "2.60"."""
+    return f"UDF {revision.removesuffix('0')}".rstrip()
+
+
 def file_system(volume: Volume | None) -> str:
     """Return the file system as PS3.12 names it: "ISO 9660 Level 1", "UDF 2.6", "FAT16", "ZIP", or ""."""
     if isinstance(volume, IsoVolume):
         return f"ISO 9660 Level {volume.level}" if volume.level else "ISO 9660"
     if isinstance(volume, UdfVolume):
-        return f"UDF {volume.revision.removesuffix('0')}"
+        return udf_name(volume.revision)
     if isinstance(volume, FatVolume):
         return volume.kind
     return "ZIP" if isinstance(volume, ZipVolume) else ""

@@ -29,6 +29,8 @@ def _volume_parts(volume: Volume | None) -> Iterator[str]:
         yield from _iso_parts(volume)
     elif isinstance(volume, UdfVolume):
         yield f"UDF {volume.revision}".strip() + (" with ISO 9660 bridge" if volume.has_iso else "")
+        if volume.block_size != 2048:
+            yield f"blocks of {volume.block_size} bytes"
         if volume.has_virtual or volume.has_sparing:
             yield "written in packets"
     elif isinstance(volume, FatVolume):
@@ -50,7 +52,7 @@ def _iso_parts(volume: IsoVolume) -> Iterator[str]:
     if volume.has_rock_ridge:
         yield "Rock Ridge"
     if volume.has_udf:
-        yield "UDF bridge"
+        yield " ".join(filter(None, ("UDF", volume.udf_revision, "bridge")))
     if volume.sessions > 1:
         yield f"{volume.sessions} sessions"
 

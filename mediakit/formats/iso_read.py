@@ -30,6 +30,7 @@ from mediakit.formats.iso_records import (
     read_session,
     records,
 )
+from mediakit.formats.udf_volume import revision_beside
 from mediakit.formats.window import Extent, Image, holds, stream_of
 from mediakit.volume import MAX_EXAMPLES, IsoVolume
 
@@ -180,6 +181,7 @@ class _Index:
             has_joliet=session.joliet is not None or primary.is_joliet,
             has_rock_ridge=self._reader is not None,
             has_udf=session.has_udf,
+            udf_revision=revision_beside(self._image) if session.has_udf else "",
             is_truncated=(primary.blocks - primary.first_block) * primary.block_size > self._image.size,
             unversioned=tuple(found.unversioned),
             undotted=tuple(found.undotted),

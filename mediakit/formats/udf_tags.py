@@ -11,14 +11,20 @@ from enum import IntEnum
 
 BLOCK = 2048
 SHORT_AD, LONG_AD, EMBEDDED = 0, 1, 3
-DIRECTORY, FILE, LINK, METADATA_FILE, METADATA_MIRROR = 4, 5, 12, 250, 251
+DIRECTORY, FILE, LINK = 4, 5, 12
+VIRTUAL_TABLE, METADATA_FILE, METADATA_MIRROR = 248, 250, 251
 MAX_EXTENT_BYTES = 0x3FFFF800  # the largest multiple of a block in 30 bits
 IS_HIDDEN, IS_DIRECTORY, IS_DELETED, IS_PARENT = 1, 2, 4, 8
+
+
+class Damaged(Exception):  # noqa: N818 - never leaves the readers of UDF
+    """A structure cannot be followed; the text says why."""
 
 
 class Tag(IntEnum):
     """Identifiers of descriptors."""
 
+    SPARING = 0
     PRIMARY_VOLUME = 1
     ANCHOR = 2
     IMPLEMENTATION_USE = 4
