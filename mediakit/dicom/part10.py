@@ -68,8 +68,58 @@ class Unreadable(Exception):  # noqa: N818 - an answer about the bytes, caught b
     """The bytes are not a whole DICOM file."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A whole file in memory, its elements not looked at yet.
+
+    `head` is everything of the `whole` in front of the data set, `body` the data set, inflated. `encoding` is
+    what its first element shows. `declared` as in `DicomFile`.
+    """
+
+    whole: memoryview = field(repr=False)
+    head: memoryview = field(repr=False)
+    meta: tuple[Element, ...] = field(repr=False)
+    body: memoryview = field(repr=False)
+    declared: str
+    encoding: Encoding
+
+    @property
+    def is_deflated(self) -> bool:
+        """Return True when the data set was one deflate stream in the file."""
+        known = SYNTAXES.get(self.declared)
+        return known is not None and known.kind is SyntaxKind.DEFLATED
+
+    def syntax(self, *, has_fragments: bool) -> str:
+        """Return the transfer syntax that the data set is really encoded in. Raises `Unreadable`."""
+        known = SYNTAXES.get(self.declared)
+        syntax = _SYNTAX_OF[self.encoding]
+        if known is not None and (
+            _encoding_of(self.declared) is self.encoding or (has_fragments and known.is_encapsulated)
+        ):
+            syntax = self.declared
+        if has_fragments and not SYNTAXES[syntax].is_encapsulated:
+            raise Unreadable("its pixel data are encapsulated, and its transfer syntax does not say how")
+        return syntax
+
+
 def read(stream: BinaryIO) -> DicomFile:
     """Return the file behind `stream`, read from its start. Raises `Unreadable` and the stream's OSError."""
+    opened = open_whole(stream)
+    try:
+        elements = recode(opened.body, opened.encoding)
+    except Unwalkable as exc:
+        raise Unreadable(str(exc)) from exc
+    return DicomFile(
+        syntax=opened.syntax(has_fragments=any(each.is_encapsulated for each in elements)),
+        declared=opened.declared,
+        meta=opened.meta,
+        elements=elements,
+        preamble_used=bytes(opened.head[128:132]) == b"DICM" and any(opened.head[:128]),
+    )
+
+
+def open_whole(stream: BinaryIO) -> Opened:
+    """Return the head and the data set of a file. Raises `Unreadable` and the stream's OSError."""
     stream.seek(0)
     whole = memoryview(stream.read(MAX_BYTES + 1))
     if len(whole) > MAX_BYTES:
@@ -77,10 +127,18 @@ def read(stream: BinaryIO) -> DicomFile:
     at = 132 if bytes(whole[128:132]) == b"DICM" else 0
     try:
         meta, start = _meta(whole, at)
-        declared = _meta_text(meta, 0x00020010)
-        return _body(whole[start:], declared, meta, preamble_used=at > 0 and any(whole[:128]))
     except Unwalkable as exc:
         raise Unreadable(str(exc)) from exc
+    declared = _meta_text(meta, 0x00020010)
+    known = SYNTAXES.get(declared)
+    if declared and known is None:
+        raise Unreadable("its transfer syntax is not a known one")
+    body = whole[start:]
+    if known is not None and known.kind is SyntaxKind.DEFLATED:
+        body = memoryview(_inflated(body))
+    encoding = _seen_encoding(body)
+    head = whole[:start]
+    return Opened(whole=whole, head=head, meta=meta, body=body, declared=declared, encoding=encoding)
 
 
 def _meta(whole: memoryview, at: int) -> tuple[tuple[Element, ...], int]:
@@ -100,25 +158,6 @@ def _meta(whole: memoryview, at: int) -> tuple[tuple[Element, ...], int]:
 def _meta_text(meta: Iterable[Element], tag: int) -> str:
     value = next((bytes(e.value) for e in meta if e.tag == tag), b"")
     return value.decode("latin-1").strip(" \0")
-
-
-def _body(body: memoryview, declared: str, meta: tuple[Element, ...], *, preamble_used: bool) -> DicomFile:
-    known = SYNTAXES.get(declared)
-    if declared and known is None:
-        raise Unreadable("its transfer syntax is not a known one")
-    if known is not None and known.kind is SyntaxKind.DEFLATED:
-        body = memoryview(_inflated(body))
-    encoding = _seen_encoding(body)
-    elements = recode(body, encoding)
-    syntax = _SYNTAX_OF[encoding]
-    fragments = any(e.is_encapsulated for e in elements)
-    if known is not None and (_encoding_of(declared) is encoding or (fragments and known.is_encapsulated)):
-        syntax = declared
-    if fragments and not SYNTAXES[syntax].is_encapsulated:
-        raise Unreadable("its pixel data are encapsulated, and its transfer syntax does not say how")
-    return DicomFile(
-        syntax=syntax, declared=declared, meta=meta, elements=elements, preamble_used=preamble_used
-    )
 
 
 _SYNTAX_OF: Mapping[Encoding, str] = {

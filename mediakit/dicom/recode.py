@@ -83,7 +83,7 @@ def recode(view: memoryview, encoding: Encoding) -> tuple[Element, ...]:
     """
     if encoding is Encoding.EXPLICIT_LITTLE:
         return tuple(_carried(view))
-    words = _Vrs(view) if encoding is Encoding.IMPLICIT_LITTLE else None
+    words = Vrs(view) if encoding is Encoding.IMPLICIT_LITTLE else None
     walker = Walker(view, encoding, words.vr) if words else Walker(view, encoding)
     return tuple(_rewritten(view, iter(walker), words))
 
@@ -110,7 +110,7 @@ def _carried(view: memoryview) -> Iterator[Element]:
             yield Element(opened.tag, opened.vr, value, undefined=opened.end < 0)
 
 
-def _rewritten(view: memoryview, tokens: Iterable[Token], words: _Vrs | None) -> Iterator[Element]:
+def _rewritten(view: memoryview, tokens: Iterable[Token], words: Vrs | None) -> Iterator[Element]:
     """Yield the elements of Implicit VR or Big Endian, encoded anew."""
     writer = _Writer(view)
     for token in tokens:
@@ -199,7 +199,7 @@ def _fitting_vr(vr: str, length: int) -> str:
     return "UN" if length > 0xFFFE and vr not in LONG_VRS else vr
 
 
-class _Vrs:
+class Vrs:
     """Gives the VR of implicit elements: the dictionary, private creators, and what it leaves open."""
 
     def __init__(self, view: memoryview) -> None:

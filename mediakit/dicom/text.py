@@ -25,6 +25,11 @@ def needs_charset(raw: bytes) -> bool:
     return not raw.isascii() or _ESCAPE_BYTE in raw
 
 
+def is_default(charset: bytes) -> bool:
+    """Return True when a Specific Character Set allows the default repertoire alone: bytes up to 127."""
+    return charset.strip(b" \0").decode("latin-1") in _DEFAULTS
+
+
 def decode(raw: bytes, charset: bytes, vr: str) -> str:
     """Return a value as text without the padding at its end.
 

@@ -1,0 +1,117 @@
+"""All text of a data set in UTF-8, that of nested items too. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from struct import pack_into
+
+from mediakit.dicom import text
+from mediakit.dicom.edit import encoded
+from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET
+from mediakit.dicom.recode import Vrs
+from mediakit.dicom.walk import Encoding, Step, Token, Walker
+
+UTF_8 = "ISO_IR 192"
+_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+
+
+class Unconvertible(Exception):  # noqa: N818 - an answer about the bytes, caught by `coerce`
+    """Text that cannot be turned into UTF-8 without a doubt: the tag of the element, and why."""
+
+    def __init__(self, tag: int, why: str) -> None:
+        super().__init__(why)
+        self.tag = tag
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class InUtf8:
+    """A data set in UTF-8. `unknown` counts elements of VR UN that may hold text: they are as they were."""
+
+    body: bytes = field(repr=False)
+    unknown: int
+
+
+def in_utf_8(body: memoryview, encoding: Encoding) -> InUtf8:
+    """Return a data set with all text in UTF-8 and its Specific Character Set; other bytes stay the same.
+
+    One without Specific Character Set gets none: whoever exchanges elements adds it. Raises Unconvertible,
+    and `Unwalkable` when the bytes are not a data set.
+    """
+    writer = _Writer(body)
+    for token in _tokens(body, encoding):
+        writer.take(token)
+    return InUtf8(bytes(writer.out) + bytes(body[writer.end :]), writer.unknown)
+
+
+def _tokens(body: memoryview, encoding: Encoding) -> Iterator[Token]:
+    if encoding is not Encoding.IMPLICIT_LITTLE:
+        yield from Walker(body, encoding)
+        return
+    words = Vrs(body)
+    for token in Walker(body, encoding, words.vr):
+        words.met(token)
+        yield token
+
+
+class _Writer:
+    """Writes what it takes; the lengths of items and sequences are set when they close."""
+
+    def __init__(self, view: memoryview) -> None:
+        self.out = bytearray()
+        self.end = 0
+        self.unknown = 0
+        self._view = view
+        self._marks: list[tuple[int, str]] = []  # where an open content starts (-1: undefined), byte order
+        self._charsets = [b""]
+
+    def take(self, token: Token) -> None:
+        self.end = token.next
+        if token.step in {Step.SEQUENCE, Step.ITEM}:
+            self._open(token)
+        elif token.step in {Step.SEQUENCE_CLOSED, Step.ITEM_CLOSED}:
+            self._close(token)
+        elif token.step is Step.ELEMENT:
+            self.out += self._element(token)
+        else:
+            self.out += self._view[token.at : token.next]
+
+    def _open(self, token: Token) -> None:
+        self.out += self._view[token.at : token.start]
+        order = ">" if token.encoding is Encoding.EXPLICIT_BIG else "<"
+        self._marks.append((-1 if token.end < 0 else len(self.out), order))
+        if token.step is Step.ITEM:
+            self._charsets.append(self._charsets[-1])
+
+    def _close(self, token: Token) -> None:
+        start, order = self._marks.pop()
+        if start >= 0:
+            pack_into(f"{order}L", self.out, start - 4, len(self.out) - start)
+        self.out += self._view[token.at : token.next]
+        if token.step is Step.ITEM_CLOSED:
+            self._charsets.pop()
+
+    def _element(self, token: Token) -> bytes | memoryview:
+        raw = bytes(self._view[token.start : token.end]) if token.vr in _TEXT or token.vr == "UN" else b""
+        if token.tag == SPECIFIC_CHARACTER_SET:
+            self._charsets[-1] = bytes(self._view[token.start : token.end]).strip(b" \0")
+            return encoded(token.tag, "CS", UTF_8.encode("ascii"), token.encoding)
+        if not text.needs_charset(raw):
+            return self._view[token.at : token.next]
+        if token.vr == "UN":
+            self.unknown += 1
+            return self._view[token.at : token.next]
+        return self._text(token, raw)
+
+    def _text(self, token: Token, raw: bytes) -> bytes:
+        charset = self._charsets[-1]
+        if text.is_default(charset):
+            raise Unconvertible(token.tag, "it has text outside ASCII and names no character set")
+        words = text.decode(raw, charset, token.vr)
+        if not text.is_complete(words):
+            raise Unconvertible(token.tag, "it holds bytes that are not of its character set")
+        try:
+            return encoded(token.tag, token.vr, text.encode(words, UTF_8), token.encoding)
+        except ValueError as exc:
+            raise Unconvertible(token.tag, "it becomes too long") from exc
