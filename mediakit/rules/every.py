@@ -20,6 +20,7 @@ from mediakit.rules import (
     instances,
     key_values,
     medium,
+    medium_fat,
     meta,
     names,
     pdi,
@@ -32,6 +33,7 @@ from mediakit.rules.check import Check, RuleSet
 CHECKS: Final[tuple[Check, ...]] = (
     *instances.CHECKS,
     *medium.CHECKS,
+    *medium_fat.CHECKS,
     *directory.CHECKS,
     *directory_keys.CHECKS,
     *key_values.CHECKS,

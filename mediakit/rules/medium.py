@@ -1,6 +1,7 @@
 """The medium: file system, volume and its oddities, by the annex of PS3.12 that the profile's medium has.
 
-A folder has no file system to judge; what was burnt on the disc it came from cannot be told.
+A folder has no file system to judge; what was burnt on the disc it came from cannot be told. What there is to
+FAT alone is in `medium_fat`.
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from mediakit.fileset.survey import Survey
+from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Medium, Profile, Sessions
 from mediakit.rules.check import Check
-from mediakit.volume import FatVolume, IsoVolume, UdfVolume, ZipVolume, file_system
+from mediakit.volume import IsoVolume, UdfVolume, Volume, ZipVolume, file_system, udf_name
 
 NO_FILE_SYSTEM = Rule(
     id="MK-MED-001",
@@ -147,19 +148,12 @@ BRIDGE = Rule(
     ref="PS3.12",
     hint="a reader may take the one for the other and see other files",
 )
-NOT_FIRST = Rule(
-    id="MK-MED-031",
+HIDDEN_DICOM = Rule(
+    id="MK-MED-026",
     severity=Severity.ERROR,
-    title="the File-set is in partition {number}, not in the first",
+    title="DICOM files are marked as hidden ({example}), which {medium} never has",
     ref="PS3.12",
-    hint="readers look in the first partition only",
-)
-PARTITIONED = Rule(
-    id="MK-MED-032",
-    severity=Severity.ERROR,
-    title="the medium is partitioned, and {medium} is not",
-    ref="PS3.12",
-    hint="readers of such media do not look for a partition table",
+    hint="people who copy the medium by hand leave images behind",
 )
 ODD_ZIP_METHOD = Rule(
     id="MK-MED-041",
@@ -193,7 +187,7 @@ ZIP_ROOTED = Rule(
 _CD_I = "CD-RTOS CD-BRIDGE"
 _METHODS = frozenset({"stored", "deflated"})
 _WITHOUT_VAT = frozenset({"dvd-ram", "bd"})
-_UNPARTITIONED = frozenset({"mod-130-4.1", "mod-90-2.3"})
+_DICOM = frozenset({FileKind.INSTANCE, FileKind.DICOMDIR})
 _MAY_HAVE_SESSIONS = frozenset(
     {Sessions.FINALIZE_OR_MULTISESSION, Sessions.FINALIZE_OR_MULTISESSION_OR_PACKET, Sessions.REWRITABLE}
 )
@@ -212,10 +206,12 @@ def check_file_system(survey: Survey, profile: Profile | None) -> Iterator[Findi
     if profile is None:
         return
     medium = profile.medium
-    found = file_system(volume)
-    if medium.file_systems and found not in medium.file_systems:
+    found = _file_systems(volume)
+    if medium.file_systems and not set(found) & set(medium.file_systems):
         allowed = " or ".join(medium.file_systems)
-        yield OTHER_FILE_SYSTEM.at(found=found, medium=medium.title, allowed=allowed, ref=medium.annex)
+        yield OTHER_FILE_SYSTEM.at(
+            found=" and ".join(found), medium=medium.title, allowed=allowed, ref=medium.annex
+        )
     capacity = max(medium.capacities.values(), default=0)
     if capacity and survey.size_bytes > capacity:
         yield TOO_LARGE.at(size=survey.size_bytes, medium=medium.title, capacity=capacity, ref=medium.annex)
@@ -228,17 +224,19 @@ def check_iso(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
     volume = survey.volume
     if not isinstance(volume, IsoVolume) or profile is None:
         return
-    ref = profile.medium.annex
-    yield from _iso_label(survey, volume, profile.medium)
-    if profile.medium.id == "cd-r":
+    medium, ref = profile.medium, profile.medium.annex
+    yield from _iso_label(survey, volume, medium)
+    if medium.id == "cd-r":
         yield from _only_on_cd(volume, ref)
+    if medium.id == "bd" and volume.has_udf:
+        yield BRIDGE.at(other="an ISO 9660 volume", medium=medium.title, ref=ref)
     for rule, paths in (
         (NO_VERSION, volume.unversioned),
         (NO_DOT, volume.undotted),
         (HIDDEN, volume.hidden),
     ):
         if paths:
-            yield _example(rule, paths, ref)
+            yield example_of(rule, paths, ref)
     if volume.sessions > 1 and profile.sessions not in _MAY_HAVE_SESSIONS:
         yield SESSIONS.at(count=volume.sessions, profile=profile.id, ref=profile.source)
     others = [
@@ -267,27 +265,10 @@ def check_udf(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
                 yield UDF_PARTITION.at(what=what, medium=medium.title, ref=ref)
     if medium.id == "bd" and volume.has_iso:
         yield BRIDGE.at(other="an ISO 9660 volume", medium=medium.title, ref=ref)
-    for rule, paths in (
-        (UDF_TYPES, volume.odd_types),
-        (HIDDEN, volume.hidden),
-        (UDF_CLOSED, volume.closed_to_others),
-    ):
+    for rule, paths in ((UDF_TYPES, volume.odd_types), (UDF_CLOSED, volume.closed_to_others)):
         if paths:
-            yield _example(rule, paths, ref)
-
-
-def check_fat(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
-    """Report what PS3.12 Annexes A, R, S, T and U do not allow of a FAT volume."""
-    volume = survey.volume
-    if not isinstance(volume, FatVolume) or profile is None:
-        return
-    medium, ref = profile.medium, profile.medium.annex
-    if volume.partition and medium.id in _UNPARTITIONED:
-        yield PARTITIONED.at(medium=medium.title, ref=ref)
-    elif volume.partition > 1:
-        yield NOT_FIRST.at(number=volume.partition, ref=ref)
-    if volume.hidden:
-        yield _example(HIDDEN, volume.hidden, ref)
+            yield example_of(rule, paths, ref)
+    yield from _hidden(survey, volume, medium)
 
 
 def check_zip(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
@@ -304,7 +285,7 @@ def check_zip(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
         (ZIP_ROOTED, volume.rooted),
     ):
         if paths:
-            yield _example(rule, paths, rule.ref)
+            yield example_of(rule, paths, rule.ref)
 
 
 def _only_on_cd(volume: IsoVolume, ref: str) -> Iterator[Finding]:
@@ -313,7 +294,27 @@ def _only_on_cd(volume: IsoVolume, ref: str) -> Iterator[Finding]:
         yield SYSTEM_ID.at(found=ascii(volume.system_id)[1:-1])
     for rule, paths in ((FILE_FLAGS, volume.flagged), (EXTENDED_ATTRIBUTES, volume.attributed)):
         if paths:
-            yield _example(rule, paths, ref)
+            yield example_of(rule, paths, ref)
+
+
+def _file_systems(volume: Volume) -> tuple[str, ...]:
+    """Return what PS3.12 calls the file systems of a volume: a bridge disc has two."""
+    if isinstance(volume, IsoVolume) and volume.has_udf:
+        return file_system(volume), udf_name(volume.udf_revision)
+    return (file_system(volume) or "unknown",)
+
+
+def _hidden(survey: Survey, volume: UdfVolume, medium: Medium) -> Iterator[Finding]:
+    """Report hidden files of a UDF volume: DICOM files are never hidden where it is the file system."""
+    if not volume.hidden:
+        return
+    dicom = {file.path for file in survey.files if file.kind in _DICOM}
+    paths = tuple(path for path in volume.hidden if path in dicom)
+    if paths and file_system(volume) in medium.file_systems:
+        shown = ascii(paths[0])[1:-1]
+        yield HIDDEN_DICOM.at(Where(path=paths[0]), example=shown, medium=medium.title, ref=medium.annex)
+    else:
+        yield example_of(HIDDEN, paths or volume.hidden, medium.annex)
 
 
 def _iso_label(survey: Survey, volume: IsoVolume, medium: Medium) -> Iterator[Finding]:
@@ -328,7 +329,8 @@ def _iso_label(survey: Survey, volume: IsoVolume, medium: Medium) -> Iterator[Fi
         yield OTHER_LABEL.at(label=label, file_set_id=file_set_id)
 
 
-def _example(rule: Rule, paths: tuple[str, ...], ref: str) -> Finding:
+def example_of(rule: Rule, paths: tuple[str, ...], ref: str) -> Finding:
+    """Return a finding on the first of some paths."""
     return rule.at(Where(path=paths[0]), example=ascii(paths[0])[1:-1], ref=ref)
 
 
@@ -346,9 +348,9 @@ CHECKS: Final = (
             HIDDEN,
             SESSIONS,
             MORE_NAMES,
+            BRIDGE,
         ),
     ),
-    Check(check_udf, (UDF_LEVEL, UDF_PARTITION, BRIDGE, UDF_TYPES, HIDDEN, UDF_CLOSED)),
-    Check(check_fat, (PARTITIONED, NOT_FIRST, HIDDEN)),
+    Check(check_udf, (UDF_LEVEL, UDF_PARTITION, BRIDGE, UDF_TYPES, HIDDEN, HIDDEN_DICOM, UDF_CLOSED)),
     Check(check_zip, (ODD_ZIP_METHOD, ZIP_ENCRYPTED, ZIP_DOUBLED, ZIP_ROOTED)),
 )

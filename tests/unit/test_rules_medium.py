@@ -11,7 +11,7 @@ from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.registry import open_tree
 from mediakit.journeys.survey import survey as survey_medium
 from mediakit.profile.load import load_profile
-from mediakit.rules import medium
+from mediakit.rules import medium, medium_fat
 from mediakit.volume import FatVolume, IsoVolume, UdfVolume, Volume, ZipVolume
 from tests.support.instances import make_instance
 from tests.support.studies import CT_1, burnt_to
@@ -25,6 +25,8 @@ ISO = IsoVolume(volume_id="TEST")  # the File-set ID of `medium_of`
 UDF = UdfVolume(revision="1.50", interchange_level=2, maximum_level=2)
 BD_UDF = replace(UDF, revision="2.60")
 FAT = FatVolume(kind="FAT16", partition=1, partitions=1)
+MOD41_FAT = FatVolume(kind="FAT16", sectors_per_cluster=64)
+MOD23_FAT = FatVolume(kind="FAT16", sector_bytes=2048, sectors_per_cluster=32)
 FORMATS = {IsoVolume: "iso9660", UdfVolume: "udf", FatVolume: "fat", ZipVolume: "zip"}
 EXAMPLES = ("DICOM/IM\x1b2", "DICOM/IM3")
 
@@ -32,7 +34,8 @@ EXAMPLES = ("DICOM/IM\x1b2", "DICOM/IM3")
 def found(volume: Volume, profile: str = "", *, size_bytes: int = 1_000_000) -> list[Finding]:
     """Return what is found on a medium with such a volume, judged by a profile when one is named."""
     survey = medium_of(A_CT, volume=volume, format=FORMATS[type(volume)], size_bytes=size_bytes)
-    return found_by(medium.CHECKS, survey, load_profile(profile) if profile else None)
+    checks = (*medium.CHECKS, *medium_fat.CHECKS)
+    return found_by(checks, survey, load_profile(profile) if profile else None)
 
 
 def one_of(rule: Rule, findings: list[Finding]) -> Mapping[str, str | int]:
@@ -79,7 +82,7 @@ def test_of_a_folder_it_is_only_said_that_it_has_no_file_system(format_: str) ->
         (FAT, MMC),
         (FAT, USB),
         (replace(FAT, kind="FAT32"), USB),
-        (FatVolume(kind="FAT12"), MOD41),
+        (replace(MOD41_FAT, kind="FAT12"), MOD41),
         (ZipVolume(), ZIP),
     ],
 )
@@ -100,7 +103,7 @@ def test_the_file_systems_of_a_medium_are_right(volume: Volume, profile: str) ->
         (replace(FAT, kind="FAT12"), USB, "FAT12", "FAT16 or FAT32"),
         (replace(FAT, kind="FAT32"), SD, "FAT32", "FAT16"),
         (replace(FAT, kind="FAT32"), MMC, "FAT32", "FAT16"),
-        (FatVolume(kind="FAT32"), MOD23, "FAT32", "FAT12 or FAT16"),
+        (replace(MOD23_FAT, kind="FAT32"), MOD23, "FAT32", "FAT12 or FAT16"),
         (ZipVolume(), USB, "ZIP", "FAT16 or FAT32"),
     ],
 )
@@ -260,7 +263,6 @@ def test_a_bridge_is_an_error_on_bd_alone() -> None:
     [
         ("odd_types", medium.UDF_TYPES, Severity.ERROR),
         ("closed_to_others", medium.UDF_CLOSED, Severity.ERROR),
-        ("hidden", medium.HIDDEN, Severity.WARNING),
     ],
 )
 def test_odd_files_of_a_udf_volume_are_one_finding_at_the_first(
@@ -269,6 +271,36 @@ def test_odd_files_of_a_udf_volume_are_one_finding_at_the_first(
     (finding,) = found(replace(UDF, **{field: EXAMPLES}), DVD_RAM)  # type: ignore[arg-type]  # paths
     assert (finding.rule, finding.severity, finding.where.path) == (rule, severity, EXAMPLES[0])
     assert (dict(finding.detail)["example"], finding.ref) == ("DICOM/IM\\x1b2", "PS3.12 Annex J")
+
+
+@pytest.mark.parametrize(("volume", "profile"), [(UDF, DVD_RAM), (UDF, DVD), (BD_UDF, BD)])
+def test_hidden_dicom_files_of_a_udf_volume_are_an_error_and_other_files_a_warning(
+    volume: UdfVolume, profile: str
+) -> None:
+    path = medium_of(A_CT).files[1].path
+    (finding,) = found(replace(volume, hidden=("NOTES.TXT", path, "DICOMDIR")), profile)
+    assert (finding.rule, finding.severity, finding.where.path) == (
+        medium.HIDDEN_DICOM,
+        Severity.ERROR,
+        path,
+    )
+    assert finding.ref == load_profile(profile).medium.annex
+    (finding,) = found(replace(volume, hidden=("NOTES.TXT",)), profile)
+    assert (finding.rule, finding.where.path) == (medium.HIDDEN, "NOTES.TXT")
+
+
+def test_where_udf_is_wrong_altogether_hidden_files_are_but_a_warning() -> None:
+    assert ids(found(replace(UDF, hidden=("DICOMDIR",)), CD)) == ["MK-MED-002", "MK-MED-011"]
+
+
+def test_a_bridge_disc_has_both_file_systems_and_bd_must_not_have_the_one() -> None:
+    bridge = replace(ISO, has_udf=True, udf_revision="1.50")
+    assert found(bridge, DVD) == []
+    assert found(bridge, DVD_RAM) == []
+    assert ids(found(replace(bridge, udf_revision="2.60"), BD)) == ["MK-MED-025"]
+    detail = dict(found(replace(bridge, udf_revision="1.02"), DVD_RAM)[0].detail)
+    assert (detail["found"], detail["allowed"]) == ("ISO 9660 Level 1 and UDF 1.02", "UDF 1.5")
+    assert ids(found(bridge, BD)) == ["MK-MED-002", "MK-MED-025"]
 
 
 # --- FAT -------------------------------------------------------------------------------------------------
@@ -281,17 +313,34 @@ def test_a_stick_has_one_partition_or_none(partition: int) -> None:
 
 def test_a_file_set_in_the_second_partition_is_an_error() -> None:
     (finding,) = found(replace(FAT, partition=2, partitions=2), USB)
-    assert (finding.rule, finding.severity) == (medium.NOT_FIRST, Severity.ERROR)
+    assert (finding.rule, finding.severity) == (medium_fat.NOT_FIRST, Severity.ERROR)
     assert dict(finding.detail) == {"number": 2, "ref": "PS3.12 Annex R"}
 
 
-@pytest.mark.parametrize("profile", [MOD41, MOD23])
-def test_a_magneto_optical_disk_has_no_partition(profile: str) -> None:
-    assert found(FatVolume(partition=0), profile) == []
+@pytest.mark.parametrize(("volume", "profile"), [(MOD41_FAT, MOD41), (MOD23_FAT, MOD23)])
+def test_a_magneto_optical_disk_has_no_partition(volume: FatVolume, profile: str) -> None:
+    assert found(volume, profile) == []
     for partition in (1, 2):
-        (finding,) = found(FatVolume(partition=partition), profile)
-        assert (finding.rule, finding.severity) == (medium.PARTITIONED, Severity.ERROR)
+        (finding,) = found(replace(volume, partition=partition), profile)
+        assert (finding.rule, finding.severity) == (medium_fat.PARTITIONED, Severity.ERROR)
         assert finding.ref == load_profile(profile).medium.annex
+
+
+@pytest.mark.parametrize(
+    ("profile", "sector_bytes", "right", "wrong"),
+    [(MOD41, 512, (64, 128), (1, 32)), (MOD23, 2048, (8, 16, 32, 64), (4, 128))],
+)
+def test_a_magneto_optical_disk_has_sectors_and_clusters_of_its_own(
+    profile: str, sector_bytes: int, right: tuple[int, ...], wrong: tuple[int, ...]
+) -> None:
+    for sectors in right:
+        assert found(FatVolume(sector_bytes=sector_bytes, sectors_per_cluster=sectors), profile) == []
+    other = 2560 - sector_bytes
+    for size, sectors in (*((sector_bytes, number) for number in wrong), (other, right[0])):
+        volume = FatVolume(sector_bytes=size, sectors_per_cluster=sectors)
+        detail = one_of(medium_fat.CLUSTERS, found(volume, profile))
+        assert (detail["sectors"], detail["sector_bytes"]) == (sectors, size)
+        assert found(replace(volume, partition=1), USB) == []
 
 
 def test_hidden_files_of_a_stick_are_a_warning() -> None:
