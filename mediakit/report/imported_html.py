@@ -98,7 +98,8 @@ class _Page:
         if gone:
             verb = "is" if gone == 1 else "are"
             return f"{gone:,} of {many(everything, 'image', 'images')} {verb} not at the destination", False
-        return f"All {many(everything, 'image', 'images')} are at the destination", outcome is Outcome.GOOD
+        whole = "The one image is" if everything == 1 else f"All {everything:,} images are"
+        return f"{whole} at the destination", outcome is Outcome.GOOD
 
     def proof(self) -> str:
         """Return how it is known that they are there."""
