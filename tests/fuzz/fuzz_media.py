@@ -5,13 +5,16 @@
 
 The invariant, for every target: on any bytes the code returns, or raises SourceError when a medium is opened,
 or SourceError or OSError when a file of it is read, within bounded time and memory. Targets: decode, header,
-iso9660, udf, fat, zip, medium. Seeds are files or folders of files; options are those of libFuzzer. It is no
-test: it has no end of its own.
+iso9660, udf, udf-sound (the checksums of UDF are made right again, else nothing deep is reached), fat, zip,
+medium. Seeds are files or folders of files; options are those of libFuzzer. It is no test: it has no end of
+its own.
 """
 
 from __future__ import annotations
 
+import binascii
 import io
+import struct
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -27,6 +30,7 @@ with atheris.instrument_imports(include=["mediakit"]):
     from mediakit.fileset.decode import decode
     from mediakit.formats.base import NodeKind, Tree
     from mediakit.formats.registry import TREES, open_tree
+    from mediakit.formats.udf_tags import Tag
     from mediakit.journeys.survey import survey
     from mediakit.profile.load import load_profile
     from mediakit.rules.check import RuleSet
@@ -68,6 +72,21 @@ def _tree(kind: str) -> Callable[[bytes], None]:
     return run
 
 
+def _udf_sound(content: bytes) -> None:
+    held = bytearray(content)
+    starts = {struct.pack("<H", tag) for tag in Tag if tag}
+    at = 0
+    while at + 16 <= len(held):
+        size = struct.unpack_from("<H", held, at + 10)[0]
+        if held[at : at + 2] not in starts or held[at + 2] not in {2, 3} or at + 16 + size > len(held):
+            at += 4
+            continue
+        struct.pack_into("<H", held, at + 8, binascii.crc_hqx(bytes(held[at + 16 : at + 16 + size]), 0))
+        held[at + 4] = (sum(held[at : at + 16]) - held[at + 4]) & 0xFF
+        at += 16 + size + -size % 4
+    _tree("udf")(bytes(held))
+
+
 def _read(tree: Tree) -> None:
     sum(1 for _ in tree.folders())
     for number, node in enumerate(tree.walk()):
@@ -100,6 +119,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "decode": _decode,
     "header": _header,
     **{kind: _tree(kind) for kind in ("iso9660", "udf", "fat", "zip") if kind in TREES},
+    "udf-sound": _udf_sound,
     "medium": _medium,
 }
 
