@@ -7,7 +7,7 @@ instance that cannot be read to its end is never completed at the peer: the asso
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from mediakit.destinations.base import Context, Lost, Payload, Unreachable
@@ -33,6 +33,7 @@ from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
 MOST_CONTEXTS: Final = 128  # their IDs are the odd numbers below 256, PS3.8 9.3.2.2
 OUR_LONGEST_PDU: Final = 1 << 20
 _IMPLICIT_LITTLE: Final = "1.2.840.10008.1.2"
+_DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _LAST_MESSAGE_ID: Final = 0xFFFF
 _UID: Final = re.compile(r"[0-9.]{1,64}", re.ASCII)
 _STORED: Final = frozenset({StatusKind.SUCCESS, StatusKind.WARNING})
@@ -119,17 +120,12 @@ class DimseSession:
         """Send a C-STORE-RQ and return the C-STORE-RSP."""
         is_begun = False
         try:
-            left = payload.data_set_bytes
-            chunks = payload.data_set()
-            chunk = next(
-                chunks, b""
-            )  # before anything is sent: a file that cannot be read at all costs nothing
-            is_begun = True
-            left -= len(chunk)
-            self._link.send_first(context_id, command, chunk, is_last=not left)
-            for chunk in chunks:
-                left -= len(chunk)
-                self._link.send_more(context_id, chunk, is_last=not left)
+            for chunk, is_last in _chunks(payload):
+                if is_begun:
+                    self._link.send_more(context_id, chunk, is_last=is_last)
+                else:  # what cannot be read at all has cost nothing so far
+                    is_begun = True
+                    self._link.send_first(context_id, command, chunk, is_last=is_last)
             self._check_early(message_id)
             return self._response(STORE_RSP, message_id)
         except Lost:
@@ -181,6 +177,29 @@ class DimseSession:
         if response.message_id != message_id:
             raise self._link.protest("it answered to another message")
         return response
+
+
+def _chunks(payload: Payload) -> Iterator[tuple[bytes, bool]]:
+    """Yield the data set in chunks of even length, and whether each is the last: some peers abort at an odd.
+
+    A deflated data set of odd length gets the byte that makes it even, as it should have on the medium
+    (PS3.5 A.5); any other data set stays as it is.
+    """
+    left, odd = payload.data_set_bytes, b""
+    pad = b"\0" if left % 2 and payload.transfer_syntax == _DEFLATED else b""
+    if not left:
+        yield b"", True
+    for read in payload.data_set():
+        left -= len(read)
+        chunk = odd + read if odd else read
+        if not left:
+            yield chunk + pad if pad else chunk, True
+        elif len(chunk) % 2:  # the stream gave less than it was asked for
+            odd = chunk[-1:]
+            yield chunk[:-1], False
+        else:
+            odd = b""
+            yield chunk, False
 
 
 def _request(peer: Peer, contexts: Sequence[Context]) -> AssociateRQ:
