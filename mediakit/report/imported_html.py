@@ -29,9 +29,8 @@ from mediakit.transfer.imported import Imported
 _SHOWN: Final = 10
 _LISTED: Final = 500
 _CHANGES: Final = 2_000
-_ARRIVED: Final = frozenset(
-    {State.STORED, State.STORED_WITH_WARNING, State.COMMITTED, State.ALREADY_THERE, State.UNCONFIRMED}
-)
+_ARRIVED: Final = frozenset({State.STORED, State.STORED_WITH_WARNING, State.COMMITTED, State.ALREADY_THERE})
+_DOUBTFUL: Final = frozenset({State.UNCONFIRMED, State.UNCERTAIN})
 _WORDS: Final = {
     State.STORED: "stored",
     State.STORED_WITH_WARNING: "stored, with a warning of the destination",
@@ -96,20 +95,24 @@ class _Page:
         if not everything:
             return "There is no image to import", outcome is Outcome.GOOD
         if gone:
-            verb = "is" if gone == 1 else "are"
-            return f"{gone:,} of {many(everything, 'image', 'images')} {verb} not at the destination", False
+            doubt = "known to be " if any(each.state in _DOUBTFUL for each in self.all) else ""
+            some = f"{gone:,} of {many(everything, 'image', 'images')} {'is' if gone == 1 else 'are'}"
+            return f"{some} not {doubt}at the destination", False
         whole = "The one image is" if everything == 1 else f"All {everything:,} images are"
-        return f"{whole} at the destination", outcome is Outcome.GOOD
+        if outcome is Outcome.INTERRUPTED:
+            return f"{whole} at the destination, and the import was interrupted", False
+        return f"{whole} at the destination", True
 
     def proof(self) -> str:
         """Return how it is known that they are there."""
         states = Counter(each.state for each in self.all)
-        if self.imported.is_rehearsal or not self.arrived:
+        asked = len(self.arrived) + states[State.UNCONFIRMED]
+        if self.imported.is_rehearsal or not asked:
             return "Nothing was stored."
         if not self.imported.verified:
-            return "The destination answered so for each of them; no further proof was asked for."
+            return f"The destination answered that it has {asked:,}; no further proof was asked for."
         way = "storage commitment" if self.imported.verified == "commit" else "a query"
-        confirmed = f"{states[State.COMMITTED]:,} of {len(self.arrived):,}"
+        confirmed = f"{states[State.COMMITTED]:,} of {asked:,}"
         return f"Proof of storage by {way}: the destination confirmed {confirmed}."
 
     def next_step(self) -> str:
@@ -123,7 +126,7 @@ class _Page:
             return "Keep the medium. Ask the sender for another copy, and import it too: it fills the gaps."
         if self.imported.is_rehearsal:
             return "If this is what you want, import it."
-        if states - _ARRIVED:
+        if states - _ARRIVED or self.imported.result.outcome is Outcome.INTERRUPTED:
             return "Keep the medium. See below what stands in the way, and then import it again."
         return "Nothing. The medium can be given back."
 
@@ -152,7 +155,7 @@ class _Page:
         )
         yield "</tbody></table>"
         if others:
-            words = {**_WORDS, State.EXCLUDED: "directories of the medium (DICOMDIR), which stay there"}
+            words = {**_WORDS, State.EXCLUDED: "directory of the medium (DICOMDIR), which is never sent"}
             beside = [
                 f"{others[state]:,} {words.get(state, state.value)}" for state in State if others[state]
             ]

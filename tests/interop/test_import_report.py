@@ -32,7 +32,7 @@ def test_a_good_import_is_said_to_have_arrived(tmp_path: Path) -> None:
 
 def test_a_troubled_import_says_what_did_not_arrive_why_and_what_to_do(tmp_path: Path) -> None:
     shown = words(chromium(page_of(troubled(), tmp_path), tmp_path / "profile", "--dump-dom"))
-    assert "are not at the destination." in shown
+    assert "10 of 12 images are not known to be at the destination." in shown
     assert "1 image: not taken by the destination" in shown
     assert "sector 16 cannot be read" in shown
     assert "Clean the disc." in shown

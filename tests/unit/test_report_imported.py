@@ -201,9 +201,19 @@ def test_a_good_page_says_so(changes: dict[str, Any], sentence: str, step: str) 
 )
 def test_a_page_says_what_to_do(state: TransferState, step: str) -> None:
     rows = [row(0, state=TransferState.STORED), row(1, state=state)]
-    page = imported_html(imported(rows, outcome=Outcome.INTEGRITY))
+    page = imported_html(imported(rows, outcome=Outcome.PARTLY_STORED))
     assert step in page
+    doubt = "known to be " if state is TransferState.UNCONFIRMED else ""
+    assert f"1 of 2 images is not {doubt}at the destination" in page
     assert "verdict bad" in page
+
+
+def test_an_import_that_was_interrupted_at_its_end_is_not_called_good() -> None:
+    told = good()
+    page = imported_html(replace(told, result=replace(told.result, outcome=Outcome.INTERRUPTED)))
+    assert "All 2 images are at the destination, and the import was interrupted" in page
+    assert "verdict bad" in page
+    assert "given back" not in page
 
 
 def test_the_studies_are_counted_without_names_the_worst_first() -> None:
