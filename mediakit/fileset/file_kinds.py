@@ -67,7 +67,7 @@ _INSIDE: tuple[tuple[int, bytes, OtherKind], ...] = (
 )
 _ZIP = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ASN1_SEQUENCE = 0x30
+_ASN1_SEQUENCE = b"\x30"
 # CMS content types under 1.2.840.113549.1: enveloped data, encrypted data, authenticated enveloped data
 _ENVELOPES = (
     b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03",
@@ -119,6 +119,15 @@ def kind_of(path: str, head: bytes, size: int) -> OtherKind:
     return found or by_name or OtherKind.UNKNOWN
 
 
+def is_enveloped(head: bytes) -> bool:
+    """Return True for CMS enveloped data, the form of a Secure DICOM File (PS3.15 D.1)."""
+    return _begins_as_cms(head, _ENVELOPES[:1])
+
+
+def _begins_as_cms(head: bytes, types: tuple[bytes, ...]) -> bool:
+    return head[:1] == _ASN1_SEQUENCE and any(oid in head[:32] for oid in types)
+
+
 def _by_signature(head: bytes, by_name: OtherKind | None) -> OtherKind | None:
     for start, kind in _BY_FIRST.get(head[0], ()):
         if head.startswith(start):
@@ -130,8 +139,7 @@ def _by_signature(head: bytes, by_name: OtherKind | None) -> OtherKind | None:
             return kind
     if head.startswith(b"MZ") and not _is_text(head):
         return OtherKind.EXECUTABLE
-    is_envelope = head[0] == _ASN1_SEQUENCE and any(oid in head[:32] for oid in _ENVELOPES)
-    return OtherKind.ENCRYPTED if is_envelope else None
+    return OtherKind.ENCRYPTED if _begins_as_cms(head, _ENVELOPES) else None
 
 
 def _of_container(head: bytes, by_name: OtherKind | None) -> OtherKind:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from mediakit.fileset.file_kinds import OtherKind, kind_of
+from mediakit.fileset.file_kinds import OtherKind, is_enveloped, kind_of
 from mediakit.fileset.survey import TEXT_BYTES, FileFact, FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Profile, Security
@@ -56,6 +56,13 @@ NOT_SECURE = Rule(
     title="{profile} asks for Secure DICOM Files, but {count} files are plain, the first is {example}",
     ref="PS3.15 D.1",
     hint="patient data lie open on the medium",
+)
+SECURE = Rule(
+    id="MK-HYG-007",
+    severity=Severity.ERROR,
+    title="{count} files of the File-set are Secure DICOM Files, the first is {example}; {profile} has none",
+    ref="PS3.11",
+    hint="a reader of this profile cannot open them: judge by a secure profile, or ask for a plain medium",
 )
 
 _LITTER = re.compile(
@@ -107,13 +114,34 @@ def check_autorun(survey: Survey, _profile: Profile | None) -> Iterator[Finding]
 
 
 def check_security(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
-    """Report plain instances and directories on a medium that a secure profile was named for."""
-    if profile is None or profile.security is not Security.MEDIA:
+    """Report plain files of the File-set under a secure profile, and Secure DICOM Files under a plain one."""
+    if profile is None:
+        return
+    if profile.security is Security.NONE:
+        yield from _secure(survey, profile)
+    if profile.security is not Security.MEDIA:
         return
     plain = [file.path for file in survey.files if file.kind in _PLAIN]
     if plain:
         yield NOT_SECURE.at(
             Where(path=plain[0]), profile=profile.id, count=len(plain), example=_shown(plain[0])
+        )
+
+
+def _secure(survey: Survey, profile: Profile) -> Iterator[Finding]:
+    """Report Secure DICOM Files: what is enveloped and is, or is in, the directory of the File-set.
+
+    Other enveloped files may be there as any other file may: whether DICOM is in them cannot be told.
+    """
+    meant = {link.file.path for link in survey.links if link.file is not None} | {"DICOMDIR"}
+    secure = [file.path for file in survey.files if file.path in meant and is_enveloped(file.head)]
+    if secure:
+        yield SECURE.at(
+            Where(path=secure[0]),
+            count=len(secure),
+            example=_shown(secure[0]),
+            profile=profile.id,
+            ref=profile.source,
         )
 
 
@@ -134,5 +162,5 @@ def _shown(text: str) -> str:
 CHECKS: Final = (
     Check(check_other_files, (PROGRAMS, ARCHIVES, LITTER, ENCRYPTED)),
     Check(check_autorun, (AUTORUN,)),
-    Check(check_security, (NOT_SECURE,)),
+    Check(check_security, (NOT_SECURE, SECURE)),
 )

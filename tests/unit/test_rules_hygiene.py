@@ -139,6 +139,33 @@ def test_secure_files_and_files_that_are_not_dicom_may_be_under_a_secure_profile
     assert ids(found_by(hygiene.CHECKS, medium, secure)) == ["MK-HYG-004", "MK-HYG-004"]
 
 
+def test_secure_files_of_the_file_set_are_an_error_under_a_plain_profile() -> None:
+    plain = medium_of(A_CT, make_instance("1.2.3.4.2", number=2))
+    first = plain.files[1].path
+    secured = tuple(
+        other_file(file.path, head=ENVELOPED) if file.path == first else file for file in plain.files
+    )
+    medium = survey_of(*secured[1:], directory=plain.directory)
+    (warning, finding) = found_by(hygiene.CHECKS, medium, load_profile("STD-GEN-CD"))
+    assert (warning.rule, finding.rule) == (hygiene.ENCRYPTED, hygiene.SECURE)
+    assert (finding.severity, finding.where.path, finding.ref) == (Severity.ERROR, first, "PS3.11 Annex D")
+    assert dict(finding.detail)["count"] == 1
+    assert ids(found_by(hygiene.CHECKS, medium)) == ["MK-HYG-004"]
+
+
+def test_a_secure_directory_is_an_error_under_a_plain_profile() -> None:
+    medium = survey_of(other_file("DICOMDIR", head=ENVELOPED))
+    assert ids(found_by(hygiene.CHECKS, medium, load_profile("STD-GEN-CD"))) == ["MK-HYG-004", "MK-HYG-007"]
+    assert ids(found_by(hygiene.CHECKS, medium, load_profile("STD-GEN-SEC-ZIP-MAIL"))) == ["MK-HYG-004"]
+
+
+@pytest.mark.parametrize("head", [ENVELOPED, ENCRYPTED_ZIP])
+def test_encrypted_files_that_are_not_of_the_file_set_are_no_error(head: bytes) -> None:
+    medium = medium_of(A_CT)
+    medium = replace(medium, files=(*medium.files, other_file("REPORT.P7M", head=head)))
+    assert ids(found_by(hygiene.CHECKS, medium, load_profile("STD-GEN-CD"))) == ["MK-HYG-004"]
+
+
 @pytest.mark.parametrize("profile", ["STD-GEN-CD", "STD-GEN-SEC-ZIP-MAIL"])
 def test_plain_files_are_right_where_no_secure_files_are_asked_for(profile: str) -> None:
     assert found_by(hygiene.CHECKS, medium_of(A_CT), load_profile(profile)) == []
