@@ -17,7 +17,7 @@ from mediakit.dicom.instance import shown
 from mediakit.events import FileSettled, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.import_order import Depth, ImportOrder, Verify
+from mediakit.journeys.import_order import Depth, ImportOrder
 from mediakit.journeys.loading import Loader
 from mediakit.journeys.rehearsing import rehearse
 from mediakit.journeys.sending import Sender, Sent
@@ -31,7 +31,7 @@ from mediakit.transfer.imported import ContextLine, Imported
 from mediakit.transfer.negotiate import batches
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.people import Counted, GuardVerdict, Identity, guard
-from mediakit.transfer.proof import Denied, NoAnswer, Proof, Proven
+from mediakit.transfer.proof import Denied, NoAnswer, Proof, Proven, Verify
 from mediakit.transfer.row import Row
 from mediakit.transfer.states import TRANSITIONS, Happening, TransferState
 
@@ -281,11 +281,14 @@ class _Run:
     def _fates(self, rows: Sequence[Row], *, rehearsal: bool) -> Iterator[Fate]:
         """Yield one fate for every file, and for every instance that has none."""
         settled = {fate.source for fate in self.stock.book.fates()}
+        told: set[str] = set()
         for row in rows:
             place = self._place(row)
-            if place in settled:
-                continue
-            settled.add(place)
+            if place in settled and row.state is _T.CONFLICT:
+                continue  # the book has it, with all files of this UID
+            if place in settled or place in told:  # the directory gives one File ID to several instances
+                place = f"{place} ({row.key})"
+            told.add(place)
             state = row.state.fate
             if rehearsal and row.state is _T.PLANNED:
                 state = State.PLANNED

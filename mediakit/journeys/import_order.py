@@ -8,14 +8,7 @@ from enum import StrEnum
 from mediakit.findings import Severity
 from mediakit.journeys.stock import Scope
 from mediakit.transfer.people import Expectation
-
-
-class Verify(StrEnum):
-    """How storage is proven when everything was sent."""
-
-    NONE = "none"  # the answers of the peer are believed
-    COMMIT = "commit"  # Storage Commitment Push Model
-    QUERY = "query"  # C-FIND, or QIDO-RS
+from mediakit.transfer.proof import Verify
 
 
 class Depth(StrEnum):

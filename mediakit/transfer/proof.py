@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verify(StrEnum):
+    """How storage is proven when everything was sent."""
+
+    NONE = "none"  # the answers of the peer are believed
+    COMMIT = "commit"  # Storage Commitment Push Model
+    QUERY = "query"  # C-FIND, or QIDO-RS
 
 
 @dataclass(frozen=True, slots=True)

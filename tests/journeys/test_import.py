@@ -16,14 +16,14 @@ from mediakit.dicom.uids import STORAGE
 from mediakit.errors import SourceError
 from mediakit.events import Event, PhaseStarted
 from mediakit.journeys.import_ import Prover, Target, import_medium
-from mediakit.journeys.import_order import Depth, ImportOrder, Patience, Verify
+from mediakit.journeys.import_order import Depth, ImportOrder, Patience
 from mediakit.journeys.stock import Scope
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.people import Expectation, Mixed
-from mediakit.transfer.proof import Denied, NoAnswer, Proof, Proven
+from mediakit.transfer.proof import Denied, NoAnswer, Proof, Proven, Verify
 from mediakit.transfer.states import TransferState
 from tests.support.dicom_bytes import element, part10
 from tests.support.scripted import BAD, FULL, LOSE, SUCCESS, WARNING, ScriptedDestination
@@ -171,7 +171,47 @@ def test_a_file_that_the_directory_does_not_name_is_taken_unless_it_is_not_wante
     assert "MK-IMP-003" in rules(imported)
     only = run(medium, ScriptedDestination(), jobs, scope=Scope.DIRECTORY)
     assert states(only)["EXTRA"] is State.EXCLUDED
+    assert "MK-IMP-004" in rules(only)
     assert only.result.outcome is Outcome.GOOD
+
+
+def test_a_medium_without_a_directory_is_scanned_and_said_to_be_one(ct: Path, jobs: Jobs) -> None:
+    imported = run(ct, ScriptedDestination(), jobs)
+    assert "MK-IMP-006" in rules(imported)
+    assert imported.result.outcome is Outcome.GOOD
+
+
+def test_a_sound_medium_gives_no_finding(tmp_path: Path, jobs: Jobs, ct: Path) -> None:
+    burnt_to(tmp_path / "medium.iso", ct)
+    assert rules(run(tmp_path / "medium.iso", ScriptedDestination(), jobs)) == {"MK-SRC-104"}
+
+
+def test_a_directory_that_contradicts_its_files_is_told_and_the_files_are_believed(
+    tmp_path: Path, jobs: Jobs
+) -> None:
+    medium = tmp_path / "medium"
+    burnt_to(medium, folder_of(tmp_path / "two", {"A": CT_1, "B": CT_2}))
+    first = next(path for path in sorted(medium.rglob("*")) if path.is_file() and path.name != "DICOMDIR")
+    first.write_bytes(CT_3.read_bytes())
+    destination = ScriptedDestination()
+    imported = run(medium, destination, jobs)
+    assert "MK-IMP-007" in rules(imported)
+    assert uid_of(CT_3) in destination.uids()
+    assert State.MISSING in states(imported).values()  # what stood there by the directory is nowhere
+
+
+def test_another_instance_of_the_same_uid_at_the_destination_is_never_replaced(
+    tmp_path: Path, jobs: Jobs
+) -> None:
+    out = FolderDestination(tmp_path / "out")
+    run(folder_of(tmp_path / "one", {"A": CT_1}), out, jobs)
+    other = bytearray(CT_1.read_bytes())
+    other[-1] ^= 1
+    before = data_sets(tmp_path / "out")
+    imported = run(folder_of(tmp_path / "other", {"A": bytes(other)}), out, jobs)
+    assert states(imported) == {"A": State.CONFLICT}
+    assert "MK-IMP-015" in rules(imported)
+    assert data_sets(tmp_path / "out") == before
 
 
 def test_the_same_instance_twice_goes_once(tmp_path: Path, jobs: Jobs) -> None:
@@ -403,6 +443,48 @@ def test_a_signal_ends_the_import_with_a_job_that_can_be_resumed(ct: Path, jobs:
     resumed = import_medium(ct, target, jobs, ImportOrder(resume=True, verify=Verify.QUERY))
     assert {row.state for row in resumed.rows} == {TransferState.COMMITTED}
     assert resumed.job == imported.job
+
+
+def test_a_medium_with_several_patients_is_refused_and_nothing_is_sent(jobs: Jobs) -> None:
+    destination = ScriptedDestination()
+    imported = run(SAMPLES, destination, jobs, expectation=Expectation())
+    assert imported.result.outcome is Outcome.IDENTITY
+    assert not destination.connections and not jobs.summaries()
+    assert imported.result.counts()[State.WITHHELD] == 40
+    assert {"MK-IDN-003"} <= rules(imported)
+    assert len({identity.patient_id for identity, _ in imported.identities}) == 3
+
+
+def test_one_patient_can_be_chosen_and_the_others_are_left_out(jobs: Jobs) -> None:
+    refused = run(SAMPLES, ScriptedDestination(), jobs, expectation=Expectation())
+    chosen = refused.identities[0][0].patient_id
+    destination = ScriptedDestination()
+    imported = run(SAMPLES, destination, jobs, expectation=Expectation(patient=chosen))
+    assert imported.result.outcome is Outcome.GOOD
+    counts = imported.result.counts()
+    assert counts[State.STORED] == len(destination.received) > 0
+    assert counts[State.STORED] + counts[State.EXCLUDED] == 40
+
+
+@pytest.mark.parametrize(
+    "expectation",
+    [
+        Expectation(patient_id="SOMEBODY-ELSE"),
+        Expectation(name="Otherwise^Anna"),
+        Expectation(birth_date="19010101"),
+    ],
+)
+def test_another_patient_than_expected_is_refused(ct: Path, jobs: Jobs, expectation: Expectation) -> None:
+    destination = ScriptedDestination()
+    imported = run(ct, destination, jobs, expectation=expectation)
+    assert imported.result.outcome is Outcome.IDENTITY
+    assert not destination.received
+
+
+def test_no_name_of_a_patient_is_in_the_findings_of_a_refusal(jobs: Jobs) -> None:
+    imported = run(SAMPLES, ScriptedDestination(), jobs, expectation=Expectation())
+    said = "\n".join(finding.text for finding in imported.result.report.findings)
+    assert not any(name in said for name in ("Beispiel", "Jörg", "Hanako", "Ελένη"))
 
 
 def test_a_rehearsal_speaks_to_nobody_and_begins_no_job(ct: Path, jobs: Jobs) -> None:
