@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from mediakit.report.imported import import_schema
 from mediakit.report.inspection_doc import inspection_schema
+from mediakit.report.jobs import job_schema, jobs_schema
 from mediakit.report.json import error_schema, json_schema
 from mediakit.report.validation import validation_schema
 
@@ -23,12 +25,14 @@ be added within a version; none changes its meaning.
 | `mediakit/report/1` | `burn`, `repair`, `extract`, `diff` |
 | `mediakit/validation/1` | `validate` |
 | `mediakit/inspection/1` | `inspect` |
+| `mediakit/import/1` | `import`, `job report`, `job retry` |
+| `mediakit/jobs/1`, `mediakit/job/1` | `job list`, `job show` |
 | `mediakit/error/1` | any command that could not go on at all |
 
 - `outcome` and `exit_code` say the same as the exit code of the process (see README).
 - `findings` has what is true of the data: rule id, severity, sentence, clause, place, and what to do.
 - A path whose name is not UTF-8 has its odd bytes written as backslash escapes.
-- Patients are named by `inspect` alone.
+- Patients are named by `inspect` alone, and in `changes` of an import that was told to change their names.
 - `explain` and `profiles` print documents of their own (`mediakit/rules/1`, `mediakit/profiles/1`, ...).
 
 This page is made by `make docs` from the code.
@@ -57,6 +61,25 @@ for the missing `file_id` is where the directory says that it should be. `others
 instance, by `kind`: `dicomdir`, `executable`, `autorun`, `web`, `text`, `document`, `archive`, `encrypted`,
 `damaged`, `unknown`. `findings` has what is damaged or missing.
 """
+_IMPORT = """
+## The import
+
+`instances` has every instance that the medium holds or should hold, in physical order: its `state`, the
+`status` that the destination answered last (PS3.7 C; of HTTP for DICOMweb, 0 for none), its `words`, the
+transfer syntax it was `sent_as`, and how many `attempts` were made. `files` has every other file. `contexts`
+is what a rehearsal learnt from the destination. `changes` are the values that went out changed: patient data.
+"""
+_JOBS = """
+## The jobs
+
+`ended_with` is the outcome of the import, "" while it is unfinished; `problem` says why a ledger cannot be
+read.
+"""
+_JOB = """
+## One job
+
+`instances` are those that need attention, with `-v` all; `history` is that of `--instance UID`.
+"""
 _ERROR = """
 ## The error
 
@@ -76,6 +99,9 @@ def _parts() -> Iterator[str]:
         (_REPORT, json_schema()),
         (_VALIDATION, validation_schema()),
         (_INSPECTION, inspection_schema()),
+        (_IMPORT, import_schema()),
+        (_JOBS, jobs_schema()),
+        (_JOB, job_schema()),
         (_ERROR, error_schema()),
     ):
         yield text
