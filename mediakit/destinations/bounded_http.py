@@ -213,9 +213,7 @@ def _host(location: str) -> str:
 
 
 def _unreachable(exc: Exception, where: str) -> Unreachable:
-    cause = exc.__cause__
-    while cause is not None and not isinstance(cause, OSError):
-        cause = cause.__cause__
+    cause = exc.args[0] if exc.args else None  # httpcore keeps it there, and hides it as a cause
     if isinstance(cause, ssl.SSLError):
         return refused_handshake(cause, where)
     why = (cause.strerror if isinstance(cause, OSError) else "") or _why(exc)
