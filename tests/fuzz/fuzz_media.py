@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import binascii
 import io
+import re
 import struct
 import sys
 import tempfile
@@ -43,6 +44,7 @@ _PLACE = Path(tempfile.mkdtemp(prefix="mediakit-fuzz-")) / "image"
 _READ_BYTES = 1 << 20
 _FILES = 200
 _PROFILE = load_profile("STD-GEN-CD")
+_TAGS = re.compile(b"|".join(re.escape(struct.pack("<H", tag)) + b"[\2\3]\0" for tag in Tag))
 
 
 def _decode(content: bytes) -> None:
@@ -74,16 +76,16 @@ def _tree(kind: str) -> Callable[[bytes], None]:
 
 def _udf_sound(content: bytes) -> None:
     held = bytearray(content)
-    starts = {struct.pack("<H", tag) for tag in Tag if tag}
-    at = 0
-    while at + 16 <= len(held):
-        size = struct.unpack_from("<H", held, at + 10)[0]
-        if held[at : at + 2] not in starts or held[at + 2] not in {2, 3} or at + 16 + size > len(held):
-            at += 4
+    end = 0
+    for start in _TAGS.finditer(content):
+        at = start.start()
+        if at < end or at % 4 or at + 16 > len(held):
             continue
-        struct.pack_into("<H", held, at + 8, binascii.crc_hqx(bytes(held[at + 16 : at + 16 + size]), 0))
-        held[at + 4] = (sum(held[at : at + 16]) - held[at + 4]) & 0xFF
-        at += 16 + size + -size % 4
+        size = struct.unpack_from("<H", held, at + 10)[0]
+        end = at + 16 + size
+        if end <= len(held):
+            struct.pack_into("<H", held, at + 8, binascii.crc_hqx(bytes(held[at + 16 : end]), 0))
+            held[at + 4] = (sum(held[at : at + 16]) - held[at + 4]) & 0xFF
     _tree("udf")(bytes(held))
 
 
