@@ -18,6 +18,7 @@ from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from mediakit.destinations.base import Context, Unreachable
 from mediakit.destinations.peer import Peer
+from mediakit.destinations.tls import client_context, refused_handshake
 
 # The data sets hold names of patients: they must not reach a log that an application may have set up.
 pynetdicom_config.LOG_REQUEST_IDENTIFIERS = False
@@ -32,7 +33,7 @@ def association(
 ) -> Iterator[Association]:
     """Open an association on which at least one of these contexts is accepted, and end it in order.
 
-    Raises Unreachable when there is none.
+    Raises Unreachable when there is none, UsageError when the files for TLS are of no use.
     """
     entity = _Entity(ae_title=peer.calling_ae)
     entity.connection_timeout = peer.timeouts.connect_s
@@ -50,7 +51,7 @@ def association(
 
 
 def _associated(entity: ApplicationEntity, peer: Peer, handlers: Sequence[EventHandlerType]) -> Association:
-    tls_args = None if peer.tls is None else (_tls_context(peer), peer.host)
+    tls_args = None if peer.tls is None else (client_context(peer.tls), peer.host)
     try:
         link = entity.associate(
             peer.host, peer.port, ae_title=peer.called_ae, tls_args=tls_args, evt_handlers=list(handlers)
@@ -74,8 +75,12 @@ def _explained(link: Association, peer: Peer) -> Unreachable:
         )
     if link.rejected_contexts:
         return no_context(peer)
-    why = _why_no_connection(peer) or "it ended the association at once, or did not answer in time"
-    return Unreachable("no association with the peer", where=str(peer), why=why, is_passing=True)
+    return _connection_failure(peer) or Unreachable(
+        "no association with the peer",
+        where=str(peer),
+        why="it ended the association at once, or did not answer in time",
+        is_passing=True,
+    )
 
 
 def no_context(peer: Peer) -> Unreachable:
@@ -88,17 +93,20 @@ def no_context(peer: Peer) -> Unreachable:
     )
 
 
-def _why_no_connection(peer: Peer) -> str:
-    """Return why a connection fails, "" when it does not: pynetdicom does not tell."""
+def _connection_failure(peer: Peer) -> Unreachable | None:
+    """Try again to learn why a connection fails, which pynetdicom does not tell; None when it does not."""
     try:
-        with socket.create_connection((peer.host, peer.port), timeout=peer.timeouts.connect_s) as plain:
-            if peer.tls is not None:
-                _tls_context(peer).wrap_socket(plain, server_hostname=peer.host).close()
-    except ssl.SSLCertVerificationError as exc:
-        return f"its certificate is not trusted ({exc.verify_message})"
+        plain = socket.create_connection((peer.host, peer.port), timeout=peer.timeouts.connect_s)
     except OSError as exc:
-        return exc.strerror or str(exc) or type(exc).__name__
-    return ""
+        why = exc.strerror or str(exc) or type(exc).__name__
+        return Unreachable("no connection to the peer", where=str(peer), why=why, is_passing=True)
+    with plain:
+        try:
+            if peer.tls is not None:
+                client_context(peer.tls).wrap_socket(plain, server_hostname=peer.host).close()
+        except OSError as exc:
+            return refused_handshake(exc, str(peer))
+    return None
 
 
 def _end(link: Association) -> None:
@@ -107,10 +115,6 @@ def _end(link: Association) -> None:
         link.abort()
     if link.is_alive():
         link.join(timeout=_END_S)
-
-
-def _tls_context(peer: Peer) -> ssl.SSLContext:
-    raise Unreachable("no TLS for this service yet", where=str(peer))
 
 
 class _Socket(AssociationSocket):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ def find_scp(
     models: Sequence[str] = tuple(FindModel),
     syntaxes: Sequence[str] = SYNTAXES,
     answer_s: float = 10,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[Asked]:
     """Run an SCP on a free port of this host; `answers` gives status and identifier for a request."""
     asked = Asked()
@@ -48,7 +50,9 @@ def find_scp(
     entity = AE(ae_title="FINDSCP")
     for model in models:
         entity.add_supported_context(model, list(syntaxes))
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, handle)])
+    server = entity.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, handle)], ssl_context=tls
+    )
     assert server is not None
     try:
         timeouts = Timeouts(connect_s=5, association_s=5, answer_s=answer_s)

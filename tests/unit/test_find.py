@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from pydicom import Dataset
@@ -10,8 +11,10 @@ from pydicom.dataelem import DataElement
 
 from mediakit.destinations.base import Unreachable
 from mediakit.destinations.find import FindFailed, FindModel, Limits, find
-from mediakit.destinations.peer import Peer, Timeouts
-from tests.support.find_scp import find_scp
+from mediakit.destinations.peer import Peer, Timeouts, Tls
+from mediakit.destinations.tls import server_context
+from tests.support.certificates import Certificates, make_certificates
+from tests.support.find_scp import Asked, find_scp
 
 LEVEL, CHARSET, NAME, PATIENT_ID = 0x00080052, 0x00080005, 0x00100010, 0x00100020
 STEPS, STATION, INSTANCES = 0x00400100, 0x00400001, 0x00201208
@@ -194,3 +197,44 @@ def test_a_value_that_breaks_its_vr_is_given_as_it_is() -> None:
     with find_scp(lambda _: [(PENDING, match)], syntaxes=["1.2.840.10008.1.2"]) as scp:
         (found,) = find(scp.address, FindModel.PATIENT_ROOT, {LEVEL: "PATIENT"})
     assert found[0x00100030] == "31.12.1999"
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def over_tls(asked: Asked, tls: Tls) -> Peer:
+    return replace(asked.address, tls=tls)
+
+
+def test_a_query_goes_over_tls_with_a_certificate_of_ours(certificates: Certificates) -> None:
+    context = server_context(certificates.server, certificates.server_key, certificates.authority)
+    tls = Tls(ca_file=certificates.authority, certificate=certificates.client, key=certificates.client_key)
+    with find_scp(lambda _: [(PENDING, answer(PatientID="1"))], tls=context) as scp:
+        assert find(over_tls(scp, tls), FindModel.STUDY_ROOT, {LEVEL: "STUDY"}) == ({PATIENT_ID: "1"},)
+
+
+def test_a_peer_whose_certificate_is_not_trusted_is_not_asked(certificates: Certificates) -> None:
+    context = server_context(certificates.elsewhere, certificates.elsewhere_key)
+    with find_scp(lambda _: [], tls=context) as scp, pytest.raises(Unreachable, match="not trusted"):
+        find(over_tls(scp, Tls(ca_file=certificates.authority)), FindModel.STUDY_ROOT, {LEVEL: "STUDY"})
+    assert scp.identifiers == []
+
+
+def test_a_peer_that_does_not_speak_tls_is_told_apart(certificates: Certificates) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer_in_plain() -> None:
+            for _ in range(2):  # the association, and the look for what is wrong with it
+                link = server.accept()[0]
+                with link:
+                    link.sendall(b"plain text\r\n" * 10)
+
+        thread = threading.Thread(target=answer_in_plain)
+        thread.start()
+        tls = Tls(ca_file=certificates.authority)
+        peer = Peer(called_ae="X", host="127.0.0.1", port=server.getsockname()[1], tls=tls)
+        with pytest.raises(Unreachable, match="TLS"):
+            find(peer, FindModel.STUDY_ROOT, {LEVEL: "STUDY"})
+        thread.join(10)
