@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from mediakit.dicom.implicit import implicit_chunks
 from mediakit.dicom.recode import Buffer, Element, element, recode
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
 from mediakit.dicom.walk import Encoding, Step, Unwalkable, Walker
@@ -200,16 +201,19 @@ def _inflated(body: memoryview) -> bytes:
 def write(elements: Iterable[Element], syntax: str, source_meta: Iterable[Element]) -> bytes:
     """Return a whole Part 10 file: empty preamble, file meta information of ours, the elements.
 
-    SOP Class and Instance UID of the meta information are those of the data set; where it has none
-    (no composite object), those of the source.
+    The data set is in Implicit VR Little Endian when `syntax` says so, else in Explicit VR Little Endian. SOP
+    Class and Instance UID of the meta information are those of the data set; where it has none (no composite
+    object), those of the source. Raises `Unwalkable` when a sequence cannot be written in Implicit VR.
     """
     body = tuple(elements)
     chunks: list[Buffer] = [bytes(128), b"DICM"]
     meta = _new_meta(body, syntax, tuple(source_meta))
     length = sum(len(chunk) for each in meta for chunk in each.chunks())
     group_length = Element(0x00020000, "UL", length.to_bytes(4, "little"))
-    for each in (group_length, *meta, *body):
+    for each in (group_length, *meta):
         chunks += each.chunks()
+    for each in body:
+        chunks += implicit_chunks(each) if syntax == IMPLICIT_LITTLE else each.chunks()
     return b"".join(chunks)
 
 

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from mediakit.dicom import part10
 from mediakit.dicom.lossy import SOP_INSTANCE
-from mediakit.dicom.part10 import EXPLICIT_LITTLE, DicomFile
+from mediakit.dicom.part10 import EXPLICIT_LITTLE, IMPLICIT_LITTLE, DicomFile
 from mediakit.dicom.recode import Element, is_group_length
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
-from mediakit.dicom.walk import PIXEL_DATA
+from mediakit.dicom.walk import PIXEL_DATA, Unwalkable
 from mediakit.findings import Finding, Rule, Severity, Where
 
 if TYPE_CHECKING:
     from mediakit.dicom.conversion import Change
 
 _ICON = 0x00880200
+_NATIVE = frozenset({EXPLICIT_LITTLE, IMPLICIT_LITTLE})
 _NESTED_FRAGMENTS = (b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff", b"\xe0\x7f\x10\0OW\0\0\xff\xff\xff\xff")
 
 
@@ -70,7 +71,7 @@ def transcode(stream: BinaryIO, to: str, loss: Loss = Loss.LOSSLESS) -> Transcod
     try:
         file = part10.read(stream)
         return _written(file, to, _without_nested(file, to, _changed(file, to, loss)))
-    except part10.Unreadable as exc:
+    except (part10.Unreadable, Unwalkable) as exc:
         return NotConvertible(finding=UNREADABLE.at(why=str(exc)))
     except Refused as exc:
         return NotConvertible(finding=exc.finding)
@@ -105,16 +106,16 @@ def _changed(file: DicomFile, to: str, loss: Loss) -> Change:
     """Return what the new transfer syntax makes of the pixel data. Raises `Refused`."""
     from mediakit.dicom import conversion, encoders  # noqa: PLC0415
 
-    if to not in encoders.LOSSLESS_TARGETS | encoders.LOSSY_TARGETS | {EXPLICIT_LITTLE}:
+    if to not in encoders.LOSSLESS_TARGETS | encoders.LOSSY_TARGETS | _NATIVE:
         raise conversion.Refused(NO_ENCODER.at(new=syntax_name(to)))
     pixels = file.first(PIXEL_DATA)
     by_reference = SYNTAXES[file.syntax].kind is SyntaxKind.OTHER
-    if by_reference or (pixels is None and to not in {file.syntax, EXPLICIT_LITTLE}):
+    if by_reference or (pixels is None and to not in {file.syntax} | _NATIVE):
         raise conversion.Refused(NO_PIXELS.at(new=syntax_name(to)))
     encapsulated = pixels is not None and pixels.is_encapsulated
     if pixels is None or (encapsulated and file.syntax == to):
         return conversion.carry(file)
-    if to == EXPLICIT_LITTLE:
+    if to in _NATIVE:
         return conversion.decode(file) if encapsulated else conversion.carry(file)
     if to in encoders.LOSSLESS_TARGETS:
         return conversion.encode(file, to)
