@@ -76,6 +76,12 @@ def place_of(imported: Imported, row: Row) -> str:
     return shown(imported.source, row.item.path or row.key)
 
 
+def _places(imported: Imported, row: Row) -> tuple[str, str]:
+    """Return under which names the fate of a row may stand: with its key when others share its place."""
+    place = place_of(imported, row)
+    return place, f"{place} ({row.key})"
+
+
 def ended(imported: Imported) -> tuple[Ended, ...]:
     """Return every instance with its fate, in physical order."""
     fates = {fate.source: fate for fate in imported.result.fates}
@@ -83,17 +89,17 @@ def ended(imported: Imported) -> tuple[Ended, ...]:
 
 
 def _ended(imported: Imported, row: Row, fates: Mapping[str, Fate]) -> Ended:
-    place = place_of(imported, row)
-    known = fates.get(place)
     uid = row.item.sop_instance
-    if known is not None and known.sop_instance in ("", uid):
-        return Ended(row, known)
-    return Ended(row, Fate(source=place, state=row.state.fate, sop_instance=uid))
+    for place in _places(imported, row):
+        known = fates.get(place)
+        if known is not None and known.sop_instance in ("", uid):
+            return Ended(row, known)
+    return Ended(row, Fate(source=place_of(imported, row), state=row.state.fate, sop_instance=uid))
 
 
 def other_files(imported: Imported) -> Iterator[Fate]:
     """Yield the fates of the files that hold no instance of the import."""
-    places = {place_of(imported, row) for row in imported.rows}
+    places = {place for row in imported.rows for place in _places(imported, row)}
     return (fate for fate in imported.result.fates if fate.source not in places)
 
 

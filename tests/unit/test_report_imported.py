@@ -177,6 +177,15 @@ def test_an_instance_without_a_fate_of_its_own_has_the_one_of_its_row() -> None:
     assert [each.state for each in ended(told)] == [State.STORED, State.FAILED]
 
 
+def test_instances_that_share_a_place_keep_their_fates_apart() -> None:
+    told = imported([row(1, "A", TransferState.STORED), row(2, "A", TransferState.PLANNED)])
+    fates = (told.result.fates[0], replace(told.result.fates[1], source=f"{SOURCE}/A ({uid(2)})"))
+    told = replace(told, result=replace(told.result, fates=fates))
+    assert [each.fate for each in ended(told)] == list(fates)
+    assert document(told)["files"] == []
+    assert document(told)["counts"] == {"stored": 1, "unsent": 1}
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence", "step"),
     [
