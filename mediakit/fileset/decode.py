@@ -97,9 +97,9 @@ CONSISTENCY_FLAG = Rule(
 )
 ILLEGAL_FILE_SET_ID = Rule(
     id="MK-DIR-034",
-    severity=Severity.WARNING,
+    severity=Severity.ERROR,
     title="the File-set ID {value} is not 0 to 16 characters of A-Z 0-9 _",
-    ref="PS3.3 F.3.2.1",
+    ref="PS3.10 8.5",
     hint="it names the medium, no patient; systems that sort media by it may refuse it",
 )
 
