@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -229,3 +231,46 @@ def _failing(number: int) -> object:
         raise OSError(number, os.strerror(number))
 
     return fail
+
+
+_SLOW_RUN = """
+import sys, time
+from pathlib import Path
+from mediakit.destinations.base import Payload
+from mediakit.destinations.folder import FolderDestination
+from mediakit.transfer.outgoing import Outgoing
+
+class Slow:
+    given = 0
+    def seek(self, offset):
+        return offset
+    def read(self, size):
+        if self.given > 400_000:
+            print("half", flush=True)
+            time.sleep(60)
+        size = min(size, 65536)
+        self.given += size
+        return bytes(size)
+
+payload = Payload(
+    head=b"DICM", stream=Slow(), data_set_at=0, data_set_bytes=10_000_000, transfer_syntax="1.2.840.10008.1.2"
+)
+item = Outgoing(
+    sop_class="1.2", sop_instance="1.2.3", transfer_syntax="1.2", path="A", size=9, study="1", series="2"
+)
+FolderDestination(Path(sys.argv[1])).connect(()).send(item, payload)
+"""
+
+
+def test_a_killed_run_leaves_nothing_that_looks_like_an_instance(root: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", _SLOW_RUN, str(root)], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"half\n"
+        child.kill()
+    (left,) = _files(root)
+    assert left.name.startswith(".mediakit-")
+    assert left.name.endswith(".part")
+    with closing(FolderDestination(root).connect(())) as session:
+        one = ready(CT_1, study="1", series="2", sop_instance="1.2.3")
+        assert _sent(session, one) == Answer(kind=StatusClass.SUCCESS)
+    assert root.joinpath("1", "2", "1.2.3.dcm").read_bytes() == one.content
