@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +10,10 @@ import typer
 
 from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
-from mediakit.cli.options import Quiet, ShowProgress, Verbose
+from mediakit.cli.options import Config, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
+from mediakit.cli.target import target_of
 from mediakit.errors import UsageError
 
 if TYPE_CHECKING:  # what a command needs is loaded when it runs
@@ -91,8 +91,12 @@ def retry(
     source: Annotated[
         Path | None, typer.Option(metavar="SRC", help="Where the medium is now, or another copy of it.")
     ] = None,
+    associations: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, max=32, help="Associations side by side.")
+    ] = 1,
     reports: _Reports = None,
     state: StateFolder = None,
+    config: Config = None,
     as_json: _Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -101,11 +105,22 @@ def retry(
     """Try again what was refused, failed, not taken, not readable or not confirmed."""
     with guarded("job retry", as_json=as_json, verbose=verbose):
         check_reports(reports or (), source)
+        from mediakit.journeys.import_ import retry_job
+        from mediakit.journeys.import_order import ImportOrder
+        from mediakit.journeys.stock import Scope
+        from mediakit.transfer.proof import Verify
+
         jobs = jobs_of(state)
         job_id = jobs.find(job)
-        retry_job = import_module("mediakit.journeys.import_").retry_job
+        facts = jobs.read(job_id).facts
+        said = facts.options
+        verify = Verify(said.get("verify", Verify.NONE))
+        order = ImportOrder(
+            scope=Scope(said.get("scope", Scope.UNION)), verify=verify, associations=associations
+        )
+        target = target_of(said.get("destination", facts.destination), config, verify)
         with listener(progress, quiet=quiet or as_json) as tell:
-            imported = retry_job(jobs, job_id, tell, source=source)
+            imported = retry_job(source or Path(facts.source), target, jobs, job_id, order, tell)
         _end(imported, reports, as_json=as_json, quiet=quiet, verbose=verbose)
 
 

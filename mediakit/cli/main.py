@@ -9,7 +9,20 @@ from typing import Annotated, Any
 import typer
 
 from mediakit import __version__
-from mediakit.cli import burn, dest, diff, explain, extract, inspect, job, profiles, repair, validate
+from mediakit.cli import (
+    burn,
+    dest,
+    diff,
+    explain,
+    extract,
+    import_,
+    inspect,
+    job,
+    profiles,
+    repair,
+    serve,
+    validate,
+)
 
 # A scan keeps hundreds of thousands of values that form no circles. Looking for some every 700 allocations,
 # as Python does, takes a sixth of its time.
@@ -29,9 +42,11 @@ app.command("validate")(validate.validate)
 app.command("extract")(extract.extract)
 app.command("diff")(diff.diff)
 app.command("repair")(repair.repair)
+app.command("import")(import_.import_)
 app.command("explain")(explain.explain)
 app.add_typer(dest.app, name="dest")
 app.add_typer(job.app, name="job")
+app.add_typer(serve.app, name="serve")
 app.add_typer(profiles.app, name="profiles")
 
 

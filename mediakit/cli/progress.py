@@ -23,6 +23,8 @@ _TITLES = {
     "write": "writing",
     "proof": "reading back",
     "compare": "comparing",
+    "send": "sending",
+    "prove": "asking for the proof",
 }
 
 

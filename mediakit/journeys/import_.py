@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,8 @@ from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.formats.registry import open_tree
 from mediakit.journeys.import_order import Depth, ImportOrder
 from mediakit.journeys.loading import Loader
+from mediakit.journeys.proving import Prover
+from mediakit.journeys.recall import keep_imported
 from mediakit.journeys.rehearsing import rehearse
 from mediakit.journeys.sending import Sender, Sent
 from mediakit.journeys.sources import named
@@ -57,8 +59,13 @@ UNFINISHED = Rule(
     hint="`--resume` goes on with it and sends nothing twice",
 )
 
-#: Asks the destination which instances it has.
-Prover = Callable[[Sequence[Outgoing]], Proof]
+OF_ANOTHER_JOB = Rule(
+    id="MK-IMP-023",
+    severity=Severity.NOTE,
+    title="is no part of this job",
+    ref="PS3.4 B",
+    hint="`mediakit import` brings it, as a job of its own",
+)
 
 _T = TransferState
 _TO_SEND = frozenset({_T.PLANNED, _T.UNCERTAIN, _T.REFUSED})
@@ -67,10 +74,14 @@ _TO_PROVE = frozenset({_T.STORED, _T.STORED_WITH_WARNING, _T.ALREADY_THERE, _T.U
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where to, and how to ask it for a proof. `written` is what the user wrote for it, kept for a retry."""
+    """Where to, and how to ask it for the proof that was ordered, and what it has.
+
+    `written` is what the user wrote for it, kept for a retry.
+    """
 
     destination: Destination
-    prover: Prover | None = None
+    verify: Prover | None = None
+    query: Prover | None = None
     written: str = ""
 
 
@@ -90,6 +101,16 @@ def import_medium(
         tree.close()
     run = _Run(source, target, jobs, order, stock, tell)
     return run.whole()
+
+
+def retry_job(
+    source: Path, target: Target, jobs: Jobs, job: str, order: ImportOrder, tell: Listener = silence
+) -> Imported:
+    """Try again what a job did not bring to the destination, from its medium or another copy of it.
+
+    Raises as `import_medium` does.
+    """
+    return import_medium(source, target, jobs, replace(order, job=job, retry=True), tell)
 
 
 class _Run:
@@ -120,9 +141,10 @@ class _Run:
 
     def whole(self) -> Imported:
         """Go from the stock to the result."""
-        verdict = self._guard()
-        if verdict.is_refused:
-            return self._withheld(verdict)
+        if not self.order.retry:  # a job was guarded when it was begun
+            verdict = self._guard()
+            if verdict.is_refused:
+                return self._withheld(verdict)
         if self.order.depth is not Depth.SEND:
             return self._rehearsed()
         with self._job() as ledger:
@@ -135,7 +157,7 @@ class _Run:
             except KeyboardInterrupt:
                 outcome = Outcome.INTERRUPTED
             imported = self._imported(ledger, outcome)
-            ledger.end(imported.result.outcome.word)
+            keep_imported(ledger, imported)
         return imported
 
     def _guard(self) -> GuardVerdict:
@@ -189,13 +211,28 @@ class _Run:
 
     def _prepare(self, ledger: Ledger) -> None:
         """Write down what is to be done, and open again what a new copy or a new try can change."""
+        if self.order.retry:
+            self._keep_to_job(ledger)
         ledger.add(self.stock.rows, self.stock.source)
         readable = {row.key for row in self.stock.rows if row.state is _T.PLANNED}
-        again = {_T.UNREADABLE, _T.MISSING, _T.NOT_NEGOTIATED, _T.CONFLICT, _T.EXCLUDED}
-        if self.order.retry:
-            again |= {_T.FAILED, _T.UNCONFIRMED}
+        again = {_T.UNREADABLE, _T.MISSING, _T.NOT_NEGOTIATED, _T.CONFLICT}
+        again |= {_T.FAILED, _T.UNCONFIRMED} if self.order.retry else {_T.EXCLUDED}
         keys = [row.key for row in ledger.rows(again) if row.key in readable]
         ledger.happen_all(keys, Happening.AGAIN)
+
+    def _keep_to_job(self, ledger: Ledger) -> None:
+        """Leave out what is no part of the job: another copy of the medium may hold more."""
+        known = {row.key: row for row in ledger.rows()}
+        paths = {row.item.path for row in known.values() if not row.item.sop_instance}
+        kept: list[Row] = []
+        for row in self.stock.rows:
+            if row.key in known or row.item.path in paths:
+                kept.append(row)
+            else:
+                place = self._place(row)
+                self.stock.book.enter(place)
+                self.stock.book.settle(place, State.EXCLUDED, OF_ANOTHER_JOB.at())
+        self.stock.rows = tuple(kept)
 
     def _to_send(self, ledger: Ledger) -> Iterator[Outgoing]:
         """Yield what is to be sent and lies on this medium, as it lies there."""
@@ -205,8 +242,8 @@ class _Run:
                 yield here[row.key]
 
     def _send(self, ledger: Ledger) -> None:
-        if self.order.ask_first and self.target.prover is not None:
-            self._ask_first(ledger, self.target.prover)
+        if self.order.ask_first and self.target.query is not None:
+            self._ask_first(ledger, self.target.query)
         items = list(self._to_send(ledger))
         destination = self.target.destination
         planned = batches(items, destination.most_contexts, may_convert=self.order.may_convert)
@@ -241,13 +278,13 @@ class _Run:
 
     def _prove(self, ledger: Ledger) -> None:
         """Ask for the proof that was ordered, and write down what it says of each instance."""
-        if self.order.verify is Verify.NONE or self.target.prover is None:
+        if self.order.verify is Verify.NONE or self.target.verify is None:
             return
         rows = [row for row in ledger.rows(_TO_PROVE) if row.item.sop_instance]
         if not rows:
             return
         self.tell(PhaseStarted("prove", total=len(rows)))
-        proof = self.target.prover(tuple(row.item for row in rows))
+        proof = self.target.verify(tuple(row.item for row in rows))
         proven = [row.key for row in rows if isinstance(proof.answers.get(row.item.sop_instance), Proven)]
         ledger.happen_all(proven, Happening.PROVEN)
         held = set(proven)

@@ -15,8 +15,9 @@ from mediakit.destinations.folder import FolderDestination
 from mediakit.dicom.uids import STORAGE
 from mediakit.errors import SourceError
 from mediakit.events import Event, PhaseStarted
-from mediakit.journeys.import_ import Prover, Target, import_medium
+from mediakit.journeys.import_ import Target, import_medium
 from mediakit.journeys.import_order import Depth, ImportOrder, Patience
+from mediakit.journeys.proving import Prover
 from mediakit.journeys.stock import Scope
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
@@ -27,7 +28,7 @@ from mediakit.transfer.proof import Denied, NoAnswer, Proof, Proven, Verify
 from mediakit.transfer.states import TransferState
 from tests.support.dicom_bytes import element, part10
 from tests.support.scripted import BAD, FULL, LOSE, SUCCESS, WARNING, ScriptedDestination
-from tests.support.studies import CT_1, CT_2, CT_3, NOTES, SAMPLES, burnt_to, folder_of
+from tests.support.studies import CR, CT_1, CT_2, CT_3, NOTES, SAMPLES, burnt_to, folder_of
 
 ALL = Expectation(mixed=Mixed.ALLOW)
 IMPLICIT = "1.2.840.10008.1.2"
@@ -56,7 +57,7 @@ def run(
     **changes: object,
 ) -> Imported:
     order = ImportOrder(**{"patience": QUICK, "expectation": ALL, **changes})  # type: ignore[arg-type]  # each test passes its fields
-    return import_medium(source, Target(destination=destination, prover=prover), jobs, order)
+    return import_medium(source, Target(destination=destination, verify=prover, query=prover), jobs, order)
 
 
 def states(imported: Imported) -> dict[str, State]:
@@ -385,6 +386,17 @@ def test_a_retry_tries_again_what_was_not_taken(ct: Path, jobs: Jobs) -> None:
     assert len(mended.received) == 3
 
 
+def test_a_retry_from_a_larger_medium_keeps_to_its_job(tmp_path: Path, ct: Path, jobs: Jobs) -> None:
+    first = run(ct, ScriptedDestination(script=lambda _item, _tries: FULL), jobs)
+    more = folder_of(tmp_path / "more", {"A/IM1": CT_1, "A/IM2": CT_2, "A/IM3": CT_3, "CR": CR})
+    destination = ScriptedDestination()
+    imported = run(more, destination, jobs, job=first.job, retry=True, expectation=Expectation())
+    assert imported.result.outcome is Outcome.GOOD
+    assert states(imported)["CR"] is State.EXCLUDED
+    assert "MK-IMP-023" in rules(imported)
+    assert len(destination.received) == 3
+
+
 def test_a_proof_confirms_what_was_stored(ct: Path, jobs: Jobs) -> None:
     def prover(items: Sequence[Outgoing]) -> Proof:
         return Proof(kind="query", answers={item.sop_instance: Proven() for item in items})
@@ -436,7 +448,7 @@ def test_a_signal_ends_the_import_with_a_job_that_can_be_resumed(ct: Path, jobs:
         return Proof(kind="query", answers={item.sop_instance: Proven() for item in items})
 
     order = ImportOrder(patience=QUICK, verify=Verify.QUERY)
-    target = Target(destination=ScriptedDestination(), prover=prover)
+    target = Target(destination=ScriptedDestination(), verify=prover, query=prover)
     imported = import_medium(ct, target, jobs, order, interrupt)
     assert imported.result.outcome is Outcome.INTERRUPTED
     assert {row.state for row in imported.rows} == {TransferState.STORED}

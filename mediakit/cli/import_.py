@@ -1,0 +1,135 @@
+"""`mediakit import`: parse, run the journey, print."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediakit.cli.guard import guarded
+from mediakit.cli.imported import check_reports, print_imported
+from mediakit.cli.options import Config, FailOn, Json, Medium, Quiet, ShowProgress, Verbose
+from mediakit.cli.progress import Progress, listener
+from mediakit.cli.state import StateFolder, jobs_of
+from mediakit.cli.target import target_of
+from mediakit.errors import UsageError
+from mediakit.findings import Severity
+from mediakit.profile.policy import Convert
+from mediakit.transfer.proof import Verify
+
+if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
+    from mediakit.journeys.stock import Scope
+
+_RATE = re.compile(r"([0-9]{1,9})\s*(k|m|g)?b?(?:/s)?", re.IGNORECASE | re.ASCII)
+_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
+
+
+def import_(
+    src: Medium,
+    dest: Annotated[
+        str,
+        typer.Argument(
+            metavar="DEST", help="AET@host:port, dicom+tls://..., dicomweb+https://..., dir:PATH, or a name."
+        ),
+    ],
+    only_directory: Annotated[
+        bool, typer.Option("--only-directory", help="Only what the DICOMDIR names.")
+    ] = False,
+    ignore_directory: Annotated[
+        bool, typer.Option("--ignore-directory", help="Only what lies there, whatever the DICOMDIR says.")
+    ] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=32, help="Associations side by side.")] = 1,
+    convert: Annotated[
+        Convert, typer.Option(help="none, or lossless: only what the peer does not take as stored.")
+    ] = Convert.LOSSLESS,
+    verify: Annotated[
+        Verify, typer.Option(help="Proof of storage: commit (Storage Commitment), query (C-FIND, QIDO).")
+    ] = Verify.NONE,
+    ask_first: Annotated[
+        bool, typer.Option("--ask-first", help="Query first; do not send what is there already.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an earlier import of these instances.")
+    ] = False,
+    patient: Annotated[str, typer.Option(help="Only this Patient ID; others are left out.")] = "",
+    all_patients: Annotated[
+        bool, typer.Option("--all-patients", help="Take a medium with several patients.")
+    ] = False,
+    expect_id: Annotated[str, typer.Option(help="Refuse any other Patient ID.")] = "",
+    expect_name: Annotated[str, typer.Option(help="Refuse any other name.")] = "",
+    expect_birth_date: Annotated[str, typer.Option(help="Refuse any other birth date (YYYYMMDD).")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Read and plan; send nothing.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="With --dry-run: ask the peer what it would take.")
+    ] = False,
+    limit_rate: Annotated[str, typer.Option(help="Most bytes a second, for example 10MB.")] = "",
+    report: Annotated[list[Path] | None, typer.Option(help="Write a report: FILE.html or FILE.json.")] = None,
+    state: StateFolder = None,
+    config: Config = None,
+    fail_on: FailOn = Severity.ERROR,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Bring the instances of a medium to a destination, and say what became of each.
+
+    Exit code 0 only when every instance of the medium is there. What was done is kept in a job: `--resume`
+    goes on after anything, `mediakit job` shows it.
+    """
+    with guarded("import", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.import_ import import_medium
+        from mediakit.journeys.import_order import Depth, ImportOrder
+        from mediakit.transfer.people import Expectation, Mixed
+
+        if probe and not dry_run:
+            raise UsageError("`--probe` goes with `--dry-run`")
+        if convert is Convert.ANY:
+            raise UsageError("an import never compresses with loss", hint="`--convert lossless` or `none`")
+        check_reports(report or (), src)
+        order = ImportOrder(
+            scope=scope_of(only_directory=only_directory, ignore_directory=ignore_directory),
+            associations=jobs,
+            may_convert=convert is Convert.LOSSLESS,
+            verify=verify,
+            depth=(Depth.PROBE if probe else Depth.PLAN) if dry_run else Depth.SEND,
+            resume=resume,
+            rate=rate_of(limit_rate),
+            ask_first=ask_first,
+            expectation=Expectation(
+                patient_id=expect_id,
+                name=expect_name,
+                birth_date=expect_birth_date,
+                patient=patient,
+                mixed=Mixed.ALLOW if all_patients else Mixed.REFUSE,
+            ),
+            fail_on=fail_on,
+        )
+        target = target_of(dest, config, verify, ask_first=ask_first)
+        with listener(progress, quiet=quiet or as_json) as tell:
+            imported = import_medium(src, target, jobs_of(state), order, tell)
+        print_imported(imported, report or (), as_json=as_json, quiet=quiet, verbose=verbose)
+        raise typer.Exit(int(imported.result.outcome))
+
+
+def rate_of(text: str) -> int:
+    """Return bytes per second: "10MB" is 10,000,000; "" is no limit (0). Raises UsageError."""
+    if not text:
+        return 0
+    found = _RATE.fullmatch(text.strip())
+    if found is None or not int(found[1]):
+        raise UsageError("not a rate", where=text, hint="for example `--limit-rate 10MB` for 10 MB a second")
+    return int(found[1]) * _UNITS[(found[2] or "").lower()]
+
+
+def scope_of(*, only_directory: bool, ignore_directory: bool) -> Scope:
+    """Return which instances are wanted. Raises UsageError when the options exclude each other."""
+    from mediakit.journeys.stock import Scope
+
+    if only_directory and ignore_directory:
+        raise UsageError("`--only-directory` and `--ignore-directory` exclude each other")
+    if only_directory:
+        return Scope.DIRECTORY
+    return Scope.FILES if ignore_directory else Scope.UNION

@@ -1,0 +1,31 @@
+"""From DEST on the command line to the target of an import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mediakit.errors import UsageError
+from mediakit.transfer.proof import Verify
+
+if TYPE_CHECKING:  # destinations are loaded when a command speaks to one
+    from mediakit.journeys.import_ import Target
+
+
+def target_of(dest: str, config: Path | None, verify: Verify, *, ask_first: bool = False) -> Target:
+    """Return where an import goes, and how it proves. Raises UsageError."""
+    from mediakit.cli.named import destination_named
+    from mediakit.destinations.registry import destination_of
+    from mediakit.journeys.import_ import Target
+    from mediakit.journeys.proving import provers_of
+
+    named = destination_named(dest, config)
+    provers = provers_of(named.address, named.options, verify)
+    if ask_first and provers.query is None:
+        raise UsageError("a folder cannot be queried", hint="leave `--ask-first` out: it never stores twice")
+    return Target(
+        destination=destination_of(named.address, named.options),
+        verify=provers.verify,
+        query=provers.query,
+        written=dest,
+    )
