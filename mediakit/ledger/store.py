@@ -114,6 +114,8 @@ def door(path: Path) -> Iterator[None]:
     """Turn what SQLite and wrong values raise into ours: SourceError when the ledger is damaged."""
     try:
         yield
+    except sqlite3.ProgrammingError:
+        raise  # a fault of ours: a ledger was used after it was closed
     except sqlite3.DatabaseError as exc:
         raise _meant(exc, path) from exc
     except (ValueError, TypeError, OverflowError, sqlite3.Error) as exc:
@@ -124,7 +126,7 @@ def _meant(exc: sqlite3.DatabaseError, path: Path) -> MediakitError:
     primary = getattr(exc, "sqlite_errorcode", 0) & 0xFF
     if primary in _FULL:
         return UsageError(
-            "the ledger cannot be written",
+            "the ledger cannot be opened or written",
             where=str(path),
             why=str(exc),
             hint="make room there, or name another folder with `--state`",

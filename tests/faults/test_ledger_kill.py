@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections import defaultdict
@@ -18,17 +19,20 @@ KILLS = 30
 INSTANCES = 40
 
 
-def _killed_after(folder: Path, job_id: str, seed: int, lines: int) -> list[list[str]]:
-    """Let a process write until it has said so many lines, kill it, and return all that it said."""
+def _killed_after(
+    folder: Path, job_id: str, seed: int, lines: int, how: int = signal.SIGKILL
+) -> list[list[str]]:
+    """Let a process write until it has said so many lines, end it, and return all that it said."""
     with subprocess.Popen(
         [sys.executable, ledgers.__file__, "write", str(folder), job_id, str(seed)],
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     ) as process:
         assert process.stdout is not None
         said = [process.stdout.readline() for _ in range(lines)]
-        process.kill()
+        process.send_signal(how)
         said += process.stdout.readlines()
     return [line.split() for line in said if line.endswith("\n")]
 
@@ -59,3 +63,16 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_done(tmp_path: Path) -> Non
         assert all(view.history(key)[-1].now == one.state.value for key, one in rows.items())
     with jobs.resume(job_id) as resumed:
         resumed.check()
+
+
+def test_ctrl_c_at_any_moment_leaves_a_ledger_that_goes_on(tmp_path: Path) -> None:
+    with started(tmp_path, INSTANCES) as ledger:
+        job_id = ledger.job_id
+    jobs, choose = Jobs(tmp_path), random.Random(7)  # noqa: S311 - not a secret
+    for turn in range(5):
+        said = _killed_after(tmp_path, job_id, turn, choose.randrange(50, 900), signal.SIGINT)
+        done = sum(word == "done" for word, *_ in said)
+        assert done > 0
+        with jobs.resume(job_id) as resumed:  # nobody holds it
+            resumed.check()
+            assert all(resumed.history(one.key)[-1].now == one.state.value for one in resumed.rows())

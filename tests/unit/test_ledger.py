@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mediakit.errors import SourceError
+from mediakit.errors import UsageError
 from mediakit.ledger.jobs import Jobs
 from mediakit.ledger.ledger import Ledger
 from mediakit.transfer.outgoing import Outgoing
@@ -216,7 +217,7 @@ def test_small_facts_are_kept_by_name(ledger: Ledger) -> None:
 def test_a_closed_ledger_is_closed_for_good(ledger: Ledger) -> None:
     ledger.close()
     ledger.close()
-    with pytest.raises(SourceError):
+    with pytest.raises(sqlite3.ProgrammingError):
         ledger.row(uid(0))
 
 
@@ -229,3 +230,18 @@ def test_an_item_with_texts_of_any_kind_is_kept(ledger: Ledger) -> None:
     assert known is not None
     assert (known.item, known.state, known.rule) == (odd, TransferState.CONFLICT, "MK-X-1")
     assert datetime.fromisoformat(ledger.history("\u00fc")[0].at).tzinfo == UTC
+
+
+def test_a_full_disk_is_said_and_leaves_what_was_there(ledger: Ledger) -> None:
+    pages = ledger._base.execute("PRAGMA page_count").fetchone()[0]
+    ledger._base.execute(f"PRAGMA max_page_count={pages + 4}")
+    with pytest.raises(UsageError, match="cannot be opened or written"):
+        ledger.add([row(number) for number in range(10, 500)], SOURCE)
+    with pytest.raises(UsageError):
+        for _ in range(100):
+            ledger.happen(uid(0), Happening.SEND)
+            ledger.happen(uid(0), Happening.LOST)
+    assert [one.key for one in ledger.rows()] == [uid(0), uid(1), uid(2)]
+    known = ledger.row(uid(0))
+    assert known is not None
+    assert ledger.history(uid(0))[-1].now == known.state.value
