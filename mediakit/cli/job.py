@@ -14,7 +14,7 @@ from mediakit.cli.options import Config, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import target_of
-from mediakit.errors import UsageError
+from mediakit.errors import SourceError, UsageError, mapped
 
 if TYPE_CHECKING:  # what a command needs is loaded when it runs
     from mediakit.transfer.imported import Imported
@@ -114,10 +114,10 @@ def retry(
         job_id = jobs.find(job)
         facts = jobs.read(job_id).facts
         said = facts.options
-        verify = Verify(said.get("verify", Verify.NONE))
-        order = ImportOrder(
-            scope=Scope(said.get("scope", Scope.UNION)), verify=verify, associations=associations
-        )
+        with mapped({ValueError: SourceError}, "the ledger does not say how to go on", job_id):
+            verify = Verify(said.get("verify", Verify.NONE))
+            scope = Scope(said.get("scope", Scope.UNION))
+        order = ImportOrder(scope=scope, verify=verify, associations=associations)
         target = target_of(said.get("destination", facts.destination), config, verify)
         with listener(progress, quiet=quiet or as_json) as tell:
             imported = retry_job(source or Path(facts.source), target, jobs, job_id, order, tell)

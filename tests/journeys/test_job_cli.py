@@ -24,6 +24,7 @@ from mediakit.transfer.states import Happening
 from tests.support.cli import mediakit, process
 from tests.support.imports import imported
 from tests.support.ledgers import EXPLICIT_LE, PEER, SOURCE, facts, row, uid
+from tests.support.studies import CT_1, CT_2, folder_of
 
 
 @pytest.fixture(name="state")
@@ -162,6 +163,15 @@ def test_an_unknown_job_is_a_usage_error(command: str, state: Path, job: str) ->
     assert said.document["error"] == "there is no such job"
 
 
+def test_a_job_of_which_it_is_not_known_how_to_go_on_is_not_tried_again(state: Path) -> None:
+    odd = replace(facts(), options={"verify": "by telepathy"})
+    with Jobs(state / "jobs").start(odd) as ledger:
+        pass
+    said = mediakit("job", "retry", ledger.job_id, "--state", state, "--json")
+    assert said.code == 3
+    assert "how to go on" in said.document["error"]
+
+
 def test_a_removed_job_is_gone(state: Path, job: str) -> None:
     assert mediakit("job", "remove", job[:-1], "--state", state, "--json").document["job"] == job
     assert mediakit("job", "list", "--state", state).out == "there are no jobs\n"
@@ -182,3 +192,24 @@ def test_the_state_folder_is_taken_from_the_option_the_environment_or_the_home(t
             places[ledger.job_id] = environment
         assert ledger.job_id in process("job", "list", cwd=tmp_path, **environment).out
     assert jobs_of(tmp_path / "named").summaries()[0].job_id == next(iter(places))
+
+
+def test_an_import_is_kept_shown_reported_and_tried_again_with_another_copy(
+    state: Path, tmp_path: Path
+) -> None:
+    whole = folder_of(tmp_path / "whole", {"A/IM1": CT_1, "A/IM2": CT_2})
+    broken = folder_of(tmp_path / "broken", {"A/IM1": CT_1, "A/IM2": CT_2})
+    (broken / "A/IM2").write_bytes((broken / "A/IM2").read_bytes()[:900])
+    first = mediakit("import", broken, f"dir:{tmp_path / 'out'}", "--state", state, "--json")
+    assert first.code == 6
+    job = first.document["job"]
+    assert mediakit("job", "report", job, "--state", state, "--json").document == first.document
+    shown = mediakit("job", "show", job, "--state", state)
+    assert "unreadable           A/IM2" in shown.out
+    assert mediakit("job", "retry", job, "--state", state, "-q").code == 6
+    again = mediakit("job", "retry", job, "--source", whole, "--state", state, "--json")
+    assert again.code == 0, again.err
+    assert again.document["counts"] == {"stored": 2}
+    history = mediakit("job", "show", job, "--instance", "path:A/IM2", "--state", state).out
+    assert "superseded" in history
+    assert mediakit("job", "list", "--state", state).out.splitlines()[0].endswith("good")
