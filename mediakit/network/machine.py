@@ -7,12 +7,12 @@ only an acceptor can reach (Sta2, Sta3, Sta10, Sta12). What an action does is in
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
 
-class State(Enum):
+class State(StrEnum):
     """Where an association stands."""
 
     STA1 = "idle"
@@ -26,7 +26,7 @@ class State(Enum):
     STA13 = "waiting for the end of the connection"
 
 
-class Event(Enum):
+class Event(StrEnum):
     """What can happen to an association."""
 
     EVT1 = "an association is wanted"
@@ -47,7 +47,7 @@ class Event(Enum):
     EVT19 = "something arrived that is no PDU"
 
 
-class Action(Enum):
+class Action(StrEnum):
     """What is to be done."""
 
     AE1 = "open the connection"

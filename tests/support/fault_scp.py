@@ -184,7 +184,9 @@ class FaultScp:
 
     def _talk(self, link: _Connection) -> str:
         at = self.script.at_connection
-        if at is AtConnection.CLOSE:
+        if at in {AtConnection.CLOSE, AtConnection.SILENT}:
+            if at is AtConnection.SILENT:
+                self._stall()
             return "by-us"
         kind, body = link.read_pdu()
         if kind != 1:

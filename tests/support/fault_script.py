@@ -13,6 +13,7 @@ class AtConnection(Enum):
     NOTHING = auto()
     NOT_LISTENING = auto()  # the port is closed
     CLOSE = auto()  # the connection ends before anything is read
+    SILENT = auto()  # nothing is read, nothing is said
     STALL = auto()  # the request for an association is read and never answered
     ABORT = auto()
     GARBAGE = auto()

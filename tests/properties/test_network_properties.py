@@ -1,0 +1,187 @@
+"""The upper layer: what is written is read again; any bytes give an answer, wherever they are cut."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mediakit.network.associate import (
+    AssociateAC,
+    AssociateRQ,
+    ContextResult,
+    ProposedContext,
+    UserInformation,
+)
+from mediakit.network.association import Association, Broken, Indication
+from mediakit.network.machine import State
+from mediakit.network.malformed import Malformed
+from mediakit.network.message import Response, decode_response, store_request
+from mediakit.network.pdu import (
+    PDU,
+    PDV,
+    Abort,
+    AssociateRJ,
+    PDataTF,
+    PduReader,
+    ReleaseRP,
+    ReleaseRQ,
+    encode,
+)
+from tests.unit.test_network_association import REQUEST, acceptance, answer, response
+
+LONGEST = 1 << 16
+byte = st.integers(0, 255)
+uid = st.text("0123456789.", min_size=1, max_size=64)
+title = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=16)
+user = st.builds(
+    UserInformation,
+    longest_pdu=st.integers(0, 0xFFFFFFFF),
+    implementation_class=uid,
+    implementation_version=title,
+)
+proposed = st.builds(
+    ProposedContext,
+    id=byte,
+    abstract_syntax=uid,
+    transfer_syntaxes=st.lists(uid, max_size=5).map(tuple),
+)
+result = st.builds(ContextResult, id=byte, result=byte, transfer_syntax=st.just("") | uid)
+pdv = st.builds(PDV, byte, st.booleans(), st.booleans(), st.binary(max_size=60))
+pdus: st.SearchStrategy[PDU] = st.one_of(
+    st.builds(
+        AssociateRQ,
+        called_ae=title,
+        calling_ae=title,
+        contexts=st.lists(proposed, max_size=9).map(tuple),
+        user=user,
+    ),
+    st.builds(
+        AssociateAC,
+        called_ae=title,
+        calling_ae=title,
+        contexts=st.lists(result, max_size=9).map(tuple),
+        user=user,
+    ),
+    st.builds(AssociateRJ, result=byte, source=byte, reason=byte),
+    st.builds(PDataTF, st.lists(pdv, min_size=1, max_size=5).map(tuple)),
+    st.just(ReleaseRQ()),
+    st.just(ReleaseRP()),
+    st.builds(Abort, source=byte, reason=byte),
+)
+
+
+def pieces(data: bytes, cuts: Sequence[int]) -> list[bytes]:
+    ends = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    return [data[start:end] for start, end in itertools.pairwise(ends)]
+
+
+def read_all(parts: Sequence[bytes]) -> tuple[list[PDU], str]:
+    reader, found = PduReader(LONGEST), []
+    try:
+        for part in parts:
+            reader.feed(part)
+            while (pdu := reader.next()) is not None:
+                found.append(pdu)
+    except Malformed as exc:
+        return found, str(exc)
+    return found, ""
+
+
+@given(st.lists(pdus, max_size=4), st.lists(st.integers(0, 10_000), max_size=8))
+def test_what_is_written_is_read_again_wherever_it_is_cut(some: list[PDU], cuts: list[int]) -> None:
+    data = b"".join(map(encode, some))
+    assert read_all(pieces(data, cuts)) == (some, "")
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
+def test_any_bytes_are_pdus_or_malformed_wherever_they_are_cut(data: bytes, cuts: list[int]) -> None:
+    assert read_all(pieces(data, cuts)) == read_all([data])
+
+
+@given(pdus, st.data())
+def test_a_pdu_with_a_wrong_byte_is_a_pdu_or_malformed(pdu: PDU, data: st.DataObject) -> None:
+    raw = bytearray(encode(pdu))
+    for _ in range(data.draw(st.integers(1, 3))):
+        raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(byte)
+    read_all([bytes(raw)])
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_response_or_malformed(data: bytes) -> None:
+    try:
+        got = decode_response(data)
+    except Malformed:
+        return
+    assert isinstance(got, Response)
+
+
+@given(st.data())
+def test_a_response_with_a_wrong_byte_is_a_response_or_malformed(data: st.DataObject) -> None:
+    raw = bytearray(response(0xA700))
+    raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(byte)
+    try:
+        decode_response(bytes(raw))
+    except Malformed:
+        return
+
+
+@given(st.text(max_size=70))
+def test_a_uid_is_written_as_it_is_or_not_at_all(text: str) -> None:
+    try:
+        command = store_request(1, "1.2", text)
+    except ValueError:
+        return
+    assert command.rstrip(b"\0").endswith(text.encode("ascii"))
+
+
+def told_by(parts: Sequence[bytes]) -> tuple[list[Indication], list[bytes], State]:
+    association = Association(REQUEST)
+    association.connected()
+    association.to_send()
+    told = [indication for part in parts for indication in association.receive(part)]
+    return told, association.to_send(), association.state
+
+
+streams = st.one_of(
+    st.lists(pdus | st.builds(answer, byte), max_size=5).map(
+        lambda some: encode(acceptance()) + b"".join(map(encode, some))
+    ),
+    st.lists(pdus, max_size=3).map(lambda some: b"".join(map(encode, some))),
+    st.binary(max_size=100).map(lambda data: encode(acceptance()) + encode(answer()) + data),
+    st.binary(max_size=200),
+)
+
+
+@settings(max_examples=300)
+@given(streams, st.lists(st.integers(0, 10_000), max_size=8))
+def test_an_association_tells_the_same_wherever_its_stream_is_cut(stream: bytes, cuts: list[int]) -> None:
+    whole = told_by([stream])
+    assert told_by(pieces(stream, cuts)) == whole
+    told, out, state = whole
+    assert sum(isinstance(indication, Broken) for indication in told) <= 1
+    assert all(data[0] == 7 for data in out)
+    assert state in set(State)
+
+
+@given(st.binary(max_size=3000), st.integers(32, 200), st.lists(st.integers(0, 3000), max_size=5))
+def test_a_data_set_comes_out_of_its_fragments_as_it_went_in(
+    content: bytes, longest_pdu: int, cuts: list[int]
+) -> None:
+    association = Association(REQUEST)
+    association.connected()
+    association.receive(encode(acceptance(longest_pdu)))
+    parts = pieces(content, cuts)
+    sent = b""
+    for index, part in enumerate(parts):
+        sent += b"".join(association.data(1, part, is_last=index == len(parts) - 1))
+    reader = PduReader(longest_pdu)
+    reader.feed(sent)
+    values: list[PDV] = []
+    while (pdu := reader.next()) is not None:
+        assert isinstance(pdu, PDataTF)
+        values += pdu.values
+    assert b"".join(value.data for value in values) == content
+    assert [value.is_last for value in values] == [False] * (len(values) - 1) + [True]
