@@ -47,7 +47,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("journeys.prepare", "journeys.proof"), _WRITING),
     (("journeys.diff",), ("diff",)),
     (("journeys.extract",), ("extract",)),
-    (("dicom.coerce", "transfer.people"), ("import",)),
+    (("dicom.coerce", "transfer.coercion", "transfer.people"), ("import",)),
     (("journeys.stock", "journeys.loading", "journeys.sending", "journeys.import_"), ("import",)),
 )
 

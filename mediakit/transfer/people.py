@@ -144,7 +144,7 @@ def guard(identities: Sequence[Counted], expectation: Expectation) -> GuardVerdi
     wanted = [each for each in identities if _is_chosen(each[0], expectation)]
     others = [each for each in identities if not _is_chosen(each[0], expectation)]
     if identities and not wanted:
-        findings.append(NOT_THERE.at(patient=_shown(expectation.patient), ids=_ids(identities)))
+        findings.append(NOT_THERE.at(patient=shown_id(expectation.patient), ids=_ids(identities)))
     elif others:
         people = len({identity.patient_id for identity, _ in others})
         findings.append(LEFT_OUT.at(count=_sum(others), people=people, ids=_ids(others)))
@@ -167,12 +167,12 @@ def _sum(identities: Iterable[Counted]) -> int:
 
 
 def _ids(identities: Iterable[Counted]) -> str:
-    ids = sorted({_shown(identity.patient_id) for identity, _ in identities})
+    ids = sorted({shown_id(identity.patient_id) for identity, _ in identities})
     told = ", ".join(f"`{each}`" if each else "(none)" for each in ids[:_TOLD_IDS])
     return told if len(ids) <= _TOLD_IDS else f"{told} and {len(ids) - _TOLD_IDS} more"
 
 
-def _shown(patient_id: str) -> str:
+def shown_id(patient_id: str) -> str:
     """Return a Patient ID for a message: of one line, and not longer than one may be."""
     cut = patient_id if len(patient_id) <= _LONGEST_ID else f"{patient_id[:_LONGEST_ID]}..."
     return "".join(char if char.isprintable() else "\ufffd" for char in cut)
@@ -222,7 +222,7 @@ def _mixed(identities: Sequence[Counted], mixed: Mixed) -> Iterator[Finding]:
             issuers.setdefault(identity.patient_id, set()).add(identity.issuer)
     for patient_id, names in issuers.items():
         if len(names) > 1:
-            yield TWO_ISSUERS.at(patient_id=_shown(patient_id), count=len(names))
+            yield TWO_ISSUERS.at(patient_id=shown_id(patient_id), count=len(names))
 
 
 TWO_PEOPLE = Rule(
@@ -249,10 +249,10 @@ def _two_people(identities: Iterable[Counted]) -> Iterator[Finding]:
     for patient_id, carriers in by_id.items():
         different, similar = _differences(carriers)
         if different:
-            yield TWO_PEOPLE.at(patient_id=_shown(patient_id), what=" and ".join(sorted(different)))
+            yield TWO_PEOPLE.at(patient_id=shown_id(patient_id), what=" and ".join(sorted(different)))
         if similar - different:
             yield OTHER_SPELLING.at(
-                patient_id=_shown(patient_id), what=" and ".join(sorted(similar - different))
+                patient_id=shown_id(patient_id), what=" and ".join(sorted(similar - different))
             )
 
 
@@ -330,7 +330,7 @@ def _unexpected(identities: Sequence[Counted], expectation: Expectation) -> Iter
     """Report once for each Patient ID and kind what is not as expected."""
     expected = expectation.patient_id.strip()
     if expected and any(identity.patient_id != expected for identity, _ in identities):
-        yield OTHER_ID.at(expected=_shown(expected), ids=_ids(identities))
+        yield OTHER_ID.at(expected=shown_id(expected), ids=_ids(identities))
     seen: set[tuple[Rule, str]] = set()
     for identity, _ in identities:
         for finding in _unlike(identity, expectation):
@@ -340,7 +340,7 @@ def _unexpected(identities: Sequence[Counted], expectation: Expectation) -> Iter
 
 
 def _unlike(identity: Identity, expectation: Expectation) -> Iterator[Finding]:
-    patient_id = _shown(identity.patient_id)
+    patient_id = shown_id(identity.patient_id)
     if expectation.name:
         likeness = same_name(identity.name, expectation.name)
         if likeness is not Likeness.SAME:
