@@ -50,7 +50,7 @@ _Changes = Mapping[int, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoercionPlan:
-    """What becomes of each subject. `findings` tell whom a person must decide on: nothing is done to those."""
+    """What becomes of each subject. `findings` tell on whom a person must decide: those stay as they are."""
 
     changes: Mapping[Subject, _Changes] = field(default_factory=dict, repr=False)
     findings: tuple[Finding, ...] = ()
@@ -64,9 +64,7 @@ class CoercionPlan:
         changes = self.changes.get(subject)
         if changes is None:
             return subject.identity
-        new = {
-            each.name: changes[_NAMES[each.name]] for each in fields(Identity) if _NAMES[each.name] in changes
-        }
+        new = {name: changes[tag] for name, tag in _NAMES.items() if tag in changes}
         if "patient_id" in new and new["patient_id"] != subject.identity.patient_id:
             new.setdefault("issuer", "")
         return replace(subject.identity, **new)
