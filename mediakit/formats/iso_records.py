@@ -159,8 +159,14 @@ def records(image: Readable, volume: Descriptor, notes: list[str]) -> Iterator[I
     """
     seen = {volume.root.block}
     todo = [(volume.root, 0)]
+    left_bytes = image.size  # of all folders: more would overlap, and could be without number
     while todo:
         folder, depth = todo.pop()
+        left_bytes -= folder.size
+        if left_bytes < 0:
+            notes.append(f"folder {folder.path!a} shares its place with others and was not entered")
+            left_bytes += folder.size
+            continue
         for record in _folder(image, volume, folder, notes):
             yield record
             if record.is_self or not record.is_directory:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import binascii
 import io
-import re
 import struct
 import sys
 import tempfile
@@ -31,7 +30,7 @@ with atheris.instrument_imports(include=["mediakit"]):
     from mediakit.fileset.decode import decode
     from mediakit.formats.base import NodeKind, Tree
     from mediakit.formats.registry import TREES, open_tree
-    from mediakit.formats.udf_tags import Tag
+    from mediakit.formats.udf_tags import BLOCK, Tag
     from mediakit.journeys.survey import survey
     from mediakit.profile.load import load_profile
     from mediakit.rules.check import RuleSet
@@ -44,7 +43,7 @@ _PLACE = Path(tempfile.mkdtemp(prefix="mediakit-fuzz-")) / "image"
 _READ_BYTES = 1 << 20
 _FILES = 200
 _PROFILE = load_profile("STD-GEN-CD")
-_TAGS = re.compile(b"|".join(re.escape(struct.pack("<H", tag)) + b"[\2\3]\0" for tag in Tag))
+_TAGS = frozenset(Tag)
 
 
 def _decode(content: bytes) -> None:
@@ -76,16 +75,18 @@ def _tree(kind: str) -> Callable[[bytes], None]:
 
 def _udf_sound(content: bytes) -> None:
     held = bytearray(content)
-    end = 0
-    for start in _TAGS.finditer(content):
-        at = start.start()
-        if at < end or at % 4 or at + 16 > len(held):
-            continue
-        size = struct.unpack_from("<H", held, at + 10)[0]
-        end = at + 16 + size
-        if end <= len(held):
+    for block in range(0, len(held), BLOCK):
+        at = block
+        while at + 16 <= len(held) and held[at + 2] in {2, 3}:
+            tag, size = struct.unpack_from("<H8xH", held, at)
+            end = at + 16 + size
+            if tag not in _TAGS or end > len(held):
+                break
             struct.pack_into("<H", held, at + 8, binascii.crc_hqx(bytes(held[at + 16 : end]), 0))
             held[at + 4] = (sum(held[at : at + 16]) - held[at + 4]) & 0xFF
+            if tag != Tag.FILE_IDENTIFIER:  # these follow one another without gaps
+                break
+            at = end + -end % 4
     _tree("udf")(bytes(held))
 
 

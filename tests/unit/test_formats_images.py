@@ -110,6 +110,22 @@ def test_a_folder_that_contains_itself_is_entered_once(tmp_path: Path) -> None:
     tree.close()
 
 
+def test_folders_that_overlap_are_not_read_for_more_than_the_image_holds(tmp_path: Path) -> None:
+    write("iso9660", [entry(f"D{number}/F", 1) for number in range(40)], tmp_path / "out")
+    held = bytearray((tmp_path / "out").read_bytes())
+    volume = read_volume(Memory(bytes(held)))
+    assert volume is not None
+    found = [record for record in records(Memory(bytes(held)), volume, []) if record.path[:1] == "D"]
+    folders = [record for record in found if record.is_directory and not record.is_self]
+    for record in folders:
+        struct.pack_into("<I", held, record.at + 10, len(held) - record.block * SECTOR)
+    (tmp_path / "greedy").write_bytes(held)
+    tree = IsoTree(tmp_path / "greedy")
+    assert len([note for note in tree.facts.notes if "shares its place" in note]) > 30
+    assert len(list(tree.walk())) <= 40
+    tree.close()
+
+
 def test_a_file_that_points_outside_the_image_is_unreadable(tmp_path: Path) -> None:
     write("iso9660", [entry("A", 5000), entry("B", 5000)], tmp_path / "out")
     held = (tmp_path / "out").read_bytes()
