@@ -10,6 +10,7 @@ from mediakit.report.imported import import_schema
 from mediakit.report.inspection_doc import inspection_schema
 from mediakit.report.jobs import job_schema, jobs_schema
 from mediakit.report.json import error_schema, json_schema
+from mediakit.report.reception import reception_schema
 from mediakit.report.validation import validation_schema
 
 PAGE = Path(__file__).parent / "json.md"
@@ -27,6 +28,7 @@ be added within a version; none changes its meaning.
 | `mediakit/inspection/1` | `inspect` |
 | `mediakit/import/1` | `import`, `job report`, `job retry` |
 | `mediakit/jobs/1`, `mediakit/job/1` | `job list`, `job show` |
+| `mediakit/reception/1` | `serve scp` |
 | `mediakit/error/1` | any command that could not go on at all |
 
 - `outcome` and `exit_code` say the same as the exit code of the process (see README).
@@ -80,6 +82,14 @@ _JOB = """
 
 `instances` are those that need attention, with `-v` all; `history` is that of `--instance UID`.
 """
+_RECEPTION = """
+## The reception
+
+Printed when the server has ended. `received` has every C-STORE request that was answered: who sent it, its
+`state` (`stored`; `already-there` with the same bytes; `conflict` with another instance of its UID; `refused`),
+the `status` that the sender was given (PS3.4 B.2.3), and the `path` below the folder. `burn` is the report of
+the burn that followed, if one did.
+"""
 _ERROR = """
 ## The error
 
@@ -102,6 +112,7 @@ def _parts() -> Iterator[str]:
         (_IMPORT, import_schema()),
         (_JOBS, jobs_schema()),
         (_JOB, job_schema()),
+        (_RECEPTION, reception_schema()),
         (_ERROR, error_schema()),
     ):
         yield text

@@ -47,6 +47,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("journeys.prepare", "journeys.proof"), _WRITING),
     (("journeys.diff",), ("diff",)),
     (("journeys.extract",), ("extract",)),
+    (("scp.served",), ("serve scp",)),
     (("dicom.coerce", "transfer.coercion", "transfer.people"), ("import",)),
     (("journeys.stock", "journeys.loading", "journeys.sending", "journeys.import_"), ("import",)),
 )
@@ -76,6 +77,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "PDI": "IHE Portable Data for Imaging",
         "PRF": "The proof of a written image",
         "PRO": "Instances against an application profile",
+        "SCP": "Receiving from the network",
         "SRC": "Reading files",
         "VAL": "The validation as a whole",
     }

@@ -71,6 +71,7 @@ class CommitmentDesk:
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
         self._stop = Flag()
         self._until = 0.0
+        self._is_working = False
         self._thread = Thread(target=self._work, name="mediakit-commitment", daemon=True)
 
     def start(self) -> None:
@@ -83,6 +84,11 @@ class CommitmentDesk:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    @property
+    def is_busy(self) -> bool:
+        """Return True while requests wait or are worked on."""
+        return self._is_working or not self._jobs.empty() or bool(self._taken)
 
     def asked(self, event: Event) -> tuple[Dataset, None]:
         """Take an N-ACTION request; return the status of its response."""
@@ -122,15 +128,20 @@ class CommitmentDesk:
                 if self._stop.is_set():
                     return
                 continue
-            report = self._report(job.request)
-            self._tell(
-                CommitmentAnswered(
-                    calling_ae=job.calling_ae,
-                    committed=len(report.committed),
-                    failed=len(report.failed),
-                    delivered=self._deliver(job, report),
-                )
+            self._is_working = True
+            self._answer(job)
+            self._is_working = False
+
+    def _answer(self, job: _Job) -> None:
+        report = self._report(job.request)
+        self._tell(
+            CommitmentAnswered(
+                calling_ae=job.calling_ae,
+                committed=len(report.committed),
+                failed=len(report.failed),
+                delivered=self._deliver(job, report),
             )
+        )
 
     def _report(self, request: CommitmentRequest) -> CommitmentReport:
         committed, failed = [], []

@@ -115,6 +115,11 @@ class Server:
         self._wait(monotonic() + _END_S)
         self._server = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Return True while there are associations, or what is left of them has not been cleared up."""
+        return bool(self._still_open())
+
     def _wait(self, until: float) -> None:
         self._clear_up()
         while self._still_open() and monotonic() < until:

@@ -91,6 +91,11 @@ class StorageScp:
         self._server.stop(self.grace_s)
         self._desk.stop(self.grace_s)
 
+    @property
+    def is_busy(self) -> bool:
+        """Return True while there are associations or requests for storage commitment."""
+        return self._server.is_busy or self._desk.is_busy
+
     def __enter__(self) -> StorageScp:
         self.start()
         return self
@@ -111,11 +116,10 @@ class StorageScp:
         ending = Ending.RELEASED if association.is_released else Ending.ABORTED
         if association.is_rejected:
             ending = Ending.REJECTED
-        requestor = association.requestor
         self._tell(
             AssociationEnded(
-                calling_ae=requestor.ae_title.strip(),
-                host=str(requestor.address or ""),
+                calling_ae=_sender(association),
+                host=str(association.requestor.address or ""),
                 ending=ending,
                 counts=dict(visit.counts),
             )
@@ -157,7 +161,7 @@ class StorageScp:
             sop_class=str(request.AffectedSOPClassUID or "")[:64],
             sop_instance=str(request.AffectedSOPInstanceUID or "")[:65],
             transfer_syntax=str(event.context.transfer_syntax),
-            calling_ae=event.assoc.requestor.ae_title.strip(),
+            calling_ae=_sender(event.assoc),
         )
         verdict = self._verdict(visit, request.DataSet, claim, str(event.context.abstract_syntax))
         visit.counts[verdict.reception] += 1
@@ -183,6 +187,12 @@ class StorageScp:
             words = "the SOP Class is not that of the presentation context"
             return Verdict(status=DOES_NOT_MATCH, reception=Reception.REFUSED, words=words)
         return put_away(spool, claim, self._shelf, visit.scanner)
+
+
+def _sender(association: Association) -> str:
+    """Return the calling AE title, in characters that can be shown."""
+    title = association.requestor.ae_title.strip()
+    return "".join(one if one.isascii() and one.isprintable() else "?" for one in title)
 
 
 def _proposed(association: Association) -> list[PresentationContext]:

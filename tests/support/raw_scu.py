@@ -81,7 +81,11 @@ class RawScu:
         return status
 
     def send_pdu(self, kind: int, body: bytes) -> None:
-        self.socket.sendall(pack(">BBI", kind, 0, len(body)) + body)
+        """Send a PDU. Raises Ended when the peer takes no more."""
+        try:
+            self.socket.sendall(pack(">BBI", kind, 0, len(body)) + body)
+        except ConnectionError as exc:
+            raise Ended("reset") from exc
 
     def read_pdu(self) -> tuple[int, bytes]:
         """Return the next PDU. Raises Ended."""

@@ -1,0 +1,194 @@
+"""`mediakit serve`: parse, listen until it ends, print."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediakit.cli.burnt import print_burnt
+from mediakit.cli.config import profile_paths
+from mediakit.cli.guard import guarded
+from mediakit.cli.options import Config, Json, Profiles, Quiet, ShowProgress, Verbose
+from mediakit.cli.progress import Progress, listener
+from mediakit.cli.written import now
+from mediakit.errors import UsageError
+
+if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
+    import ssl
+
+    from mediakit.journeys.burn import BurnOrder, Burnt
+    from mediakit.journeys.receive import ReceiveEvent
+    from mediakit.scp.caller import Caller
+    from mediakit.scp.served import Served
+
+app = typer.Typer(name="serve", help="Listen on the network.", no_args_is_help=True)
+
+
+@app.callback()
+def _serve() -> None:
+    """Listen on the network."""
+
+
+@app.command("scp")
+def scp(
+    folder: Annotated[Path, typer.Option("--dir", help="Folder to receive into; made when it is missing.")],
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)
+    ] = 11112,
+    aet: Annotated[str, typer.Option(help="Our AE title.")] = "MEDIAKIT",
+    bind: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for every one that this computer has.")
+    ] = "127.0.0.1",
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(help="AET@host:port: where a peer listens for reports of storage commitment."),
+    ] = None,
+    require_called_aet: Annotated[
+        bool, typer.Option("--require-called-ae", help="Reject who calls another AE title.")
+    ] = False,
+    max_associations: Annotated[int, typer.Option(help="Associations at once.", min=1, max=200)] = 10,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Serve TLS with this certificate (PEM, may hold the key).")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The key of the certificate.")] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option(help="Let in only clients with a certificate of these authorities.")
+    ] = None,
+    then_burn: Annotated[
+        str, typer.Option(metavar="PROFILE", help="When it ends: burn what lies in the folder.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="With --then-burn: OUT.iso, OUT.zip, or a new folder.")
+    ] = None,
+    idle: Annotated[
+        float | None,
+        typer.Option(help="End when something came and nobody was connected for so many seconds.", min=0),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End after the first sender: --idle 0.")] = False,
+    profiles: Profiles = None,
+    config: Config = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Receive instances into a folder: a Storage SCP, with Verification and Storage Commitment.
+
+    Data sets are written as they come, each once. Ctrl-C ends it in order.
+    """
+    with guarded("serve scp", as_json=as_json, verbose=verbose):
+        warnings.simplefilter("ignore")  # of libraries: they may hold what a peer sent
+        from mediakit.destinations.address import check_ae_title
+        from mediakit.journeys.receive import ReceiveOrder, receive
+        from mediakit.scp.server import Listening
+
+        order = ReceiveOrder(
+            folder=folder,
+            listening=Listening(
+                ae_title=check_ae_title(aet),
+                host=bind,
+                port=port,
+                requires_called_ae=require_called_aet,
+                most_associations=max_associations,
+            ),
+            ssl_context=_server_tls(tls_cert, tls_key, tls_ca),
+            callers=dict(_caller(each, tls_ca) for each in peer or ()),
+            idle_s=0.0 if once and idle is None else idle,
+            burn=_burn_order(then_burn, out, profiles or [], config),
+            keeps_all=as_json,
+        )
+        with listener(progress, quiet=quiet or as_json) as tell:
+            served, burnt = receive(order, _printer(as_json=as_json, quiet=quiet, verbose=verbose), tell)
+        _print_served(served, burnt, as_json=as_json, quiet=quiet, verbose=verbose)
+        raise typer.Exit(int(served.outcome))
+
+
+def _server_tls(cert: Path | None, key: Path | None, ca: Path | None) -> ssl.SSLContext | None:
+    if cert is None:
+        if key is not None or ca is not None:
+            raise UsageError("`--tls-key` and `--tls-ca` need `--tls-cert`")
+        return None
+    from mediakit.destinations.tls import server_context
+
+    return server_context(cert, key, ca)
+
+
+def _caller(text: str, ca: Path | None) -> tuple[str, Caller]:
+    from mediakit.destinations.address import DicomAddress, parse_address
+    from mediakit.destinations.peer import Tls
+    from mediakit.destinations.tls import client_context
+    from mediakit.scp.caller import Caller
+
+    address = parse_address(text)
+    if not isinstance(address, DicomAddress):
+        raise UsageError("`--peer` takes AET@host:port", where=text)
+    context = client_context(Tls(ca_file=ca)) if address.is_tls else None
+    return address.called_ae, Caller(host=address.host, port=address.port, ssl_context=context)
+
+
+def _burn_order(
+    profile: str, out: Path | None, profiles: list[Path], config: Path | None
+) -> BurnOrder | None:
+    if not profile and out is None:
+        return None
+    if not profile or out is None:
+        raise UsageError("`--then-burn PROFILE` and `-o OUT` go together")
+    from mediakit.journeys.burn import BurnOrder
+    from mediakit.profile.load import load_profile
+
+    return BurnOrder(profile=load_profile(profile, profile_paths(profiles, config)), out=out, when=now())
+
+
+def _printer(*, as_json: bool, quiet: bool, verbose: int) -> Callable[[ReceiveEvent], None]:
+    """Return what prints a line for an event: on standard output, with `--json` on standard error."""
+    stream = sys.stderr if as_json else sys.stdout
+
+    def hear(event: ReceiveEvent) -> None:
+        line = _line(event, verbose=verbose)
+        if line and not quiet:
+            from mediakit.report.text import shown_name
+
+            print(shown_name(line), file=stream, flush=True)
+
+    return hear
+
+
+def _line(event: ReceiveEvent, *, verbose: int) -> str:
+    from mediakit.journeys.receive import Ending, Listens
+    from mediakit.report.reception import association_text, commitment_text
+    from mediakit.scp.events import AssociationEnded, CommitmentAnswered
+
+    if isinstance(event, Listens):
+        return f"listening on {event.host}:{event.port} as {event.ae_title}"
+    if isinstance(event, Ending):
+        return "ending"
+    if isinstance(event, AssociationEnded):
+        return association_text(event) if event.calling_ae else ""
+    if isinstance(event, CommitmentAnswered):
+        return commitment_text(event)
+    if not verbose:
+        return ""
+    became = event.path or event.words
+    return f"  {event.reception.value:<14} {event.sop_instance}  {became}"
+
+
+def _print_served(served: Served, burnt: Burnt | None, *, as_json: bool, quiet: bool, verbose: int) -> None:
+    from mediakit.report.reception import reception_doc, served_text
+    from mediakit.report.text import findings_text
+
+    if as_json:
+        from mediakit.report.json import to_json
+
+        sys.stdout.write(to_json(reception_doc(served)))
+        return
+    for line in findings_text(served.report):
+        print(line, file=sys.stderr)
+    if not quiet:
+        sys.stdout.write(served_text(served))
+    if burnt is not None:
+        print_burnt(burnt, None, as_json=False, quiet=quiet, verbose=verbose)

@@ -1,0 +1,62 @@
+"""What a Storage SCP says of itself when it has ended."""
+
+from __future__ import annotations
+
+from mediakit.scp.events import AssociationEnded, CommitmentAnswered, Ending, Received, Reception
+from mediakit.scp.served import _MOST_KINDS, Tally
+
+
+def refused(sender: str, status: int, words: str = "no room for the instance") -> Received:
+    return Received(
+        sop_class="1.2",
+        sop_instance="1.2.3",
+        calling_ae=sender,
+        reception=Reception.REFUSED,
+        status=status,
+        words=words,
+    )
+
+
+def test_instances_of_one_sender_and_reason_are_one_finding() -> None:
+    tally = Tally()
+    for _ in range(3):
+        tally.hear(refused("CT1", 0xA700))
+    tally.hear(refused("CT1", 0xC000, "the data set is not whole"))
+    found = {finding.rule.id: finding.text for finding in tally.findings()}
+    assert found == {
+        "MK-SCP-001": "3 instance(s) from CT1 could not be written: no room for the instance",
+        "MK-SCP-003": "1 instance(s) from CT1 were refused: the data set is not whole",
+    }
+    assert tally.counts == {Reception.REFUSED: 4}
+    assert tally.received == []
+
+
+def test_an_instance_with_the_uid_of_another_one_is_told() -> None:
+    tally = Tally(keeps_all=True)
+    event = Received(
+        sop_class="1.2", sop_instance="1.2.3", calling_ae="CT1", reception=Reception.CONFLICT, status=0x0111
+    )
+    tally.hear(event)
+    assert [finding.rule.id for finding in tally.findings()] == ["MK-SCP-002"]
+    assert tally.received == [event]
+
+
+def test_a_report_of_commitment_that_was_not_taken_is_told_and_one_that_was_is_not() -> None:
+    tally = Tally()
+    for delivered in (True, False):
+        tally.hear(CommitmentAnswered(calling_ae="CT1", committed=1, failed=0, delivered=delivered))
+    assert [finding.rule.id for finding in tally.findings()] == ["MK-SCP-004"]
+
+
+def test_connections_without_an_association_are_not_counted() -> None:
+    tally = Tally()
+    for sender in ("CT1", ""):
+        tally.hear(AssociationEnded(calling_ae=sender, host="::1", ending=Ending.ABORTED, counts={}))
+    assert tally.associations == 1
+
+
+def test_many_senders_do_not_make_many_findings() -> None:
+    tally = Tally()
+    for number in range(3 * _MOST_KINDS):
+        tally.hear(refused(f"S{number}", 0xC000))
+    assert len(tally.findings()) <= _MOST_KINDS + 1
