@@ -74,7 +74,7 @@ def test_the_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
     lines = re.findall(r"^\$ (mediakit [^#\n]*)(.*)$", README, flags=re.MULTILINE)
     assert len(lines) > 7
     for words, comment in lines:
-        said = process(*words.split()[1:], cwd=tmp_path)
+        said = process(*words.split()[1:], cwd=tmp_path, MEDIAKIT_STATE=str(tmp_path / "state"))
         promised = re.search(r"exit code (\d+)", comment)
         assert said.code == (int(promised[1]) if promised else 0), f"{words}: {said.err}"
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -82,6 +82,9 @@ def test_the_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
         "study.iso",
         "study.json",
         "study.html",
+        "state",
+        "received",
+        "import.html",
     }
 
 
