@@ -86,7 +86,7 @@ _RECEPTION = """
 ## The reception
 
 Printed when the server has ended. `received` has every C-STORE request that was answered: who sent it, its
-`state` (`stored`; `already-there` with the same bytes; `conflict` with another instance of its UID; `refused`),
+`state` (`stored`; `already-there`: the same bytes; `conflict`: another instance of its UID; `refused`),
 the `status` that the sender was given (PS3.4 B.2.3), and the `path` below the folder. `burn` is the report of
 the burn that followed, if one did.
 """
