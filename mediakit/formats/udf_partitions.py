@@ -8,9 +8,10 @@ sparable ones, whose sparing table says which packets were moved. Source: OSTA U
 from __future__ import annotations
 
 import struct
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from mediakit.formats.udf_entries import Blocks, FileEntry, Space
 from mediakit.formats.udf_tags import VIRTUAL_TABLE, Damaged, Tag, tag_of
@@ -35,23 +36,31 @@ _NEVER = 0xFFFFFFF0  # and above: entries that are free or defective
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """A partition in pieces: a physical one has one, that of metadata those of its file."""
+    """A partition in pieces: a physical one has one, that of metadata those of its file.
+
+    `ends` are the bytes of the partition at which the pieces end: there may be very many.
+    """
 
     pieces: tuple[Extent, ...]
+    ends: tuple[int, ...]
     block_size: int
+
+    @classmethod
+    def of(cls, pieces: tuple[Extent, ...], block_size: int) -> Pieces:
+        """Return a partition of these pieces."""
+        return cls(pieces, tuple(accumulate(length for _, length in pieces)), block_size)
 
     def extents(self, block: int, size: int) -> Iterator[Extent]:
         """Yield where `size` bytes from this block on lie. Raises Damaged."""
         at = block * self.block_size
-        for start, length in self.pieces:
-            if at >= length:
-                at -= length
-                continue
-            taken = min(size, length - at)
+        for number in range(bisect_right(self.ends, at), len(self.pieces)):
+            start, length = self.pieces[number]
+            inside = at - (self.ends[number] - length)
+            taken = min(size, length - inside)
             if taken:
-                yield start + at, taken
+                yield start + inside, taken
             size -= taken
-            at = 0
+            at += taken
             if not size:
                 return
         if size:
@@ -134,7 +143,7 @@ def _physical(volume: Descriptors, entry: bytes, at: int) -> Pieces:
     number = struct.unpack_from("<H", entry, at)[0]
     if number not in volume.partitions:
         raise Damaged(f"there is no partition {number}")
-    return Pieces((volume.partitions[number].extent,), volume.block_size)
+    return Pieces.of((volume.partitions[number].extent,), volume.block_size)
 
 
 def _odd(blocks: Blocks, volume: Descriptors, name: bytes, entry: bytes) -> Space:
@@ -151,7 +160,7 @@ def _metadata(blocks: Blocks, physical: Pieces, entry: bytes) -> Pieces:
         except (Damaged, struct.error):
             continue
         if found.extents:
-            return Pieces(found.extents, blocks.block_size)
+            return Pieces.of(found.extents, blocks.block_size)
     raise Damaged("neither the metadata file nor its mirror can be read")
 
 

@@ -135,8 +135,18 @@ def test_a_disc_without_its_virtual_allocation_table_is_refused_by_reason(
         open_tree(tmp_path / "cut")
 
 
+def test_blocks_of_a_partition_in_pieces_are_found_across_them() -> None:
+    space = Pieces.of(((100, 2 * BLOCK), (9000, 0), (50_000, BLOCK), (70_000, 3 * BLOCK)), BLOCK)
+    assert list(space.extents(1, BLOCK)) == [(100 + BLOCK, BLOCK)]
+    assert list(space.extents(1, 3 * BLOCK)) == [(100 + BLOCK, BLOCK), (50_000, BLOCK), (70_000, BLOCK)]
+    assert list(space.extents(4, 100)) == [(70_000 + BLOCK, 100)]
+    for block, size in ((6, 1), (5, BLOCK + 1), (1 << 31, 1)):
+        with pytest.raises(Damaged):
+            list(space.extents(block, size))
+
+
 def test_a_virtual_block_outside_its_table_or_deleted_is_damage() -> None:
-    below = Pieces(((0, 10 * BLOCK),), BLOCK)
+    below = Pieces.of(((0, 10 * BLOCK),), BLOCK)
     space = Virtual(below, struct.pack("<III", 7, 0xFFFFFFFF, 12), BLOCK)
     assert list(space.extents(0, 100)) == [(7 * BLOCK, 100)]
     for block in (1, 2, 3, 0x3FFFFFFF):
@@ -145,7 +155,7 @@ def test_a_virtual_block_outside_its_table_or_deleted_is_damage() -> None:
 
 
 def test_extents_of_a_sparable_partition_end_where_packets_were_moved() -> None:
-    below = Pieces(((100 * BLOCK, 96 * BLOCK),), BLOCK)
+    below = Pieces.of(((100 * BLOCK, 96 * BLOCK),), BLOCK)
     space = Sparable(below, {32: 1000}, (32,), 32, BLOCK)
     assert list(space.extents(30, 40 * BLOCK - 1)) == [
         (130 * BLOCK, 2 * BLOCK),
