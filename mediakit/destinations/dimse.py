@@ -128,7 +128,9 @@ class DimseSession:
                     self._link.send_first(context_id, command, chunk, is_last=is_last)
             self._check_early(message_id)
             return self._response(STORE_RSP, message_id)
-        except Lost:
+        except Lost as lost:
+            if payload.data_set_bytes % 2:
+                lost.hint = "its data set has an odd length, which many peers do not take (PS3.5 7.1.1)"
             early = self._link.early_response()
             self._link.abort()
             if early is not None and _refuses(early, message_id):
@@ -217,6 +219,10 @@ def _request(peer: Peer, contexts: Sequence[Context]) -> AssociateRQ:
         for context_id, context in zip(_ids(), contexts, strict=False)
         if _can_be_proposed(context)
     )
+    if not proposed:  # an association has a context; what became of ours is known without the peer
+        proposed = (
+            ProposedContext(id=1, abstract_syntax=VERIFICATION, transfer_syntaxes=(_IMPLICIT_LITTLE,)),
+        )
     user = UserInformation(
         longest_pdu=OUR_LONGEST_PDU,
         implementation_class=IMPLEMENTATION_CLASS_UID,

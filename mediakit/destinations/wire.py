@@ -150,8 +150,9 @@ class Wire:
 
     def _read(self) -> bytes:
         data = self._sock.recv(_RECEIVE_BYTES)
-        if _QUICKACK is not None and data:
-            self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        if _QUICKACK is not None:
+            with contextlib.suppress(OSError):  # not every system that has the name can do it
+                self._sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         return data
 
     def _has_more(self) -> bool:

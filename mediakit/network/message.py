@@ -15,9 +15,7 @@ from mediakit.network.malformed import Malformed
 STORE_RQ, STORE_RSP, ECHO_RQ, ECHO_RSP = 0x0001, 0x8001, 0x0030, 0x8030
 VERIFICATION: Final = "1.2.840.10008.1.1"
 LONGEST_COMMAND: Final = 1 << 16  # bytes; a real one has about 200
-LONGEST_UID: Final = (
-    1 << 10
-)  # characters that are written; longer than the standard allows, as found on media
+LONGEST_UID: Final = 64  # characters, PS3.5 9.1; peers abort the association for one that is longer
 
 _LENGTH, _SOP_CLASS, _FIELD, _MESSAGE_ID, _RESPONDS_TO = 0x0000, 0x0002, 0x0100, 0x0110, 0x0120
 _PRIORITY, _DATA_SET_TYPE, _STATUS, _OFFENDING, _COMMENT = 0x0700, 0x0800, 0x0900, 0x0901, 0x0902
@@ -91,7 +89,7 @@ def _number(element: int, value: int) -> bytes:
 def _uid(element: int, uid: str) -> bytes:
     raw = uid.encode("ascii", "backslashreplace")
     if not 0 < len(raw) <= LONGEST_UID or not raw.replace(b".", b"").isalnum():
-        raise ValueError("what should be a UID is none")
+        raise ValueError("a UID has 1 to 64 characters, digits and periods")
     raw += b"\0" * (len(raw) % 2)
     return _HEADER.pack(0, element, len(raw)) + raw
 

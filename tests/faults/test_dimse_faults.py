@@ -200,6 +200,56 @@ def test_of_each_context_it_is_known_what_became_of_it() -> None:
     assert sorted(scp.proposed[0]) == [1, 3, 5, 7]
 
 
+def test_contexts_of_which_none_can_be_proposed_leave_nothing_that_can_be_sent() -> None:
+    with FaultScp() as scp:
+        open_session = DimseDestination(peer(scp)).connect(
+            [Context("not a UID", (EXPLICIT,)), Context(CT, ())]
+        )
+        open_session.close()
+    assert [chosen for _, chosen in open_session.accepted] == [RejectReason.NO_UID] * 2
+    assert open_session.takes("not a UID") == frozenset()
+
+
+def test_a_stream_that_gives_less_than_asked_for_makes_no_odd_fragment() -> None:
+    class Dripping(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(min(777, size or 0))
+
+    short = Payload(
+        head=b"",
+        stream=Dripping(SMALL),
+        data_set_at=1,
+        data_set_bytes=len(SMALL) - 1,
+        transfer_syntax=EXPLICIT,
+    )
+    with FaultScp() as scp:
+        open_session = session(scp)
+        assert open_session.send(outgoing(), short).kind is StatusClass.SUCCESS
+        open_session.close()
+    assert scp.received[0].sha256 == hashlib.sha256(SMALL[1:]).hexdigest()
+    assert scp.odd_fragments == 1  # the last, as the data set is odd
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 9999])
+def test_a_deflated_data_set_is_made_even(size: int) -> None:
+    deflated = "1.2.840.10008.1.2.1.99"
+    content = SMALL[:size]
+    with FaultScp() as scp:
+        open_session = DimseDestination(peer(scp)).connect([Context(CT, (deflated,))])
+        open_session.send(outgoing(), payload(content, deflated))
+        open_session.close()
+    assert scp.received[0].sha256 == hashlib.sha256(content + b"\0" * (size % 2)).hexdigest()
+
+
+def test_a_lost_instance_of_odd_length_says_so() -> None:
+    with FaultScp(Script(faults={0: AtInstance.ABORT})) as scp:
+        open_session = session(scp)
+        with pytest.raises(Lost) as caught:
+            open_session.send(outgoing(), payload(SMALL[1:]))
+        open_session.close()
+    assert "odd length" in caught.value.hint
+
+
 def test_an_association_has_128_contexts_and_not_more() -> None:
     contexts = [Context(f"1.2.3.{number}", (EXPLICIT,)) for number in range(128)]
     with FaultScp() as scp:

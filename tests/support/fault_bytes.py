@@ -3,13 +3,46 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from tests.support.fault_script import AtInstance
 
 GARBAGE = b"HTTP/1.1 400 Bad Request\r\nServer: not DICOM\r\n\r\n"
 HUGE = struct.pack(">BxI", 4, 0xFFFFFFFF) + bytes(64)
+
+
+class End(Exception):  # noqa: N818
+    """The connection is to be closed now."""
+
+
+@dataclass
+class Connection:
+    """A connection with somebody, and what was agreed on."""
+
+    sock: socket.socket
+    number: int
+    contexts: dict[int, tuple[str, str]] = field(default_factory=dict)
+    longest_pdu: int = 0
+
+    def read(self, size: int) -> bytes:
+        parts = b""
+        while len(parts) < size:
+            part = self.sock.recv(min(size - len(parts), 1 << 16))
+            if not part:
+                raise End
+            parts += part
+        return parts
+
+    def read_pdu(self) -> tuple[int, bytes]:
+        kind, length = struct.unpack(">BxI", self.read(6))
+        return kind, self.read(length)
+
+    def drip(self, data: bytes) -> None:
+        for at in range(len(data)):
+            self.sock.sendall(data[at : at + 1])
 
 
 class Incoming:

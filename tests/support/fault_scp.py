@@ -12,12 +12,14 @@ import socket
 import ssl
 import struct
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 
 from tests.support.fault_bytes import (
     GARBAGE,
     HUGE,
+    Connection,
+    End,
     Incoming,
     abort,
     answers,
@@ -48,35 +50,6 @@ class Received:
     association: int
 
 
-class _End(Exception):  # noqa: N818
-    """The connection is to be closed now."""
-
-
-@dataclass
-class _Connection:
-    sock: socket.socket
-    number: int
-    contexts: dict[int, tuple[str, str]] = field(default_factory=dict)
-    longest_pdu: int = 0
-
-    def read(self, size: int) -> bytes:
-        parts = b""
-        while len(parts) < size:
-            part = self.sock.recv(min(size - len(parts), 1 << 16))
-            if not part:
-                raise _End
-            parts += part
-        return parts
-
-    def read_pdu(self) -> tuple[int, bytes]:
-        kind, length = struct.unpack(">BxI", self.read(6))
-        return kind, self.read(length)
-
-    def drip(self, data: bytes) -> None:
-        for at in range(len(data)):
-            self.sock.sendall(data[at : at + 1])
-
-
 class FaultScp:
     """The server. `ended` tells how each association ended: "release", "abort", "closed" or "by-us"."""
 
@@ -87,6 +60,7 @@ class FaultScp:
         self.proposed: list[dict[int, tuple[str, tuple[str, ...]]]] = []
         self.called: list[tuple[str, str]] = []
         self.echoes = 0
+        self.odd_fragments = 0
         self.longest_seen = 0  # the longest P-DATA-TF behind its header, in bytes
         self.port = 0
         self._tls = tls
@@ -166,8 +140,8 @@ class FaultScp:
             if self._tls is not None:
                 sock = self._tls.wrap_socket(sock, server_side=True)
                 self._open.append(sock)
-            how = self._talk(_Connection(sock, number))
-        except _End:
+            how = self._talk(Connection(sock, number))
+        except End:
             how = "closed"
         except OSError:
             how = "closed"
@@ -182,7 +156,7 @@ class FaultScp:
 
     # Associations.
 
-    def _talk(self, link: _Connection) -> str:
+    def _talk(self, link: Connection) -> str:
         at = self.script.at_connection
         if at in {AtConnection.CLOSE, AtConnection.SILENT}:
             if at is AtConnection.SILENT:
@@ -206,7 +180,7 @@ class FaultScp:
             link.sock.sendall(answer)
         return self._converse(link)
 
-    def _wrong_answer(self, link: _Connection, at: AtConnection) -> str:
+    def _wrong_answer(self, link: Connection, at: AtConnection) -> str:
         if at is AtConnection.STALL:
             self._stall()
             return "by-us"
@@ -217,12 +191,12 @@ class FaultScp:
             self._stall_until_closed(link)
         return "by-us"
 
-    def _stall_until_closed(self, link: _Connection) -> None:
+    def _stall_until_closed(self, link: Connection) -> None:
         with contextlib.suppress(OSError):
             while link.sock.recv(4096):
                 pass
 
-    def _associate(self, link: _Connection, body: bytes) -> bytes:
+    def _associate(self, link: Connection, body: bytes) -> bytes:
         called, calling = body[4:20].decode().strip(), body[20:36].decode().strip()
         contexts: dict[int, tuple[str, tuple[str, ...]]] = {}
         for item, value in items(body[68:]):
@@ -243,7 +217,7 @@ class FaultScp:
         return self._acceptance(link, body[4:36], contexts)
 
     def _acceptance(
-        self, link: _Connection, titles: bytes, contexts: dict[int, tuple[str, tuple[str, ...]]]
+        self, link: Connection, titles: bytes, contexts: dict[int, tuple[str, tuple[str, ...]]]
     ) -> bytes:
         parts = [struct.pack(">Hxx", 1), titles, bytes(32), item_of(0x10, b"1.2.840.10008.3.1.1.1")]
         for context_id, (abstract, syntaxes) in contexts.items():
@@ -265,7 +239,7 @@ class FaultScp:
                 return 0, syntax
         return 4, syntaxes[0]
 
-    def _converse(self, link: _Connection) -> str:
+    def _converse(self, link: Connection) -> str:
         message = Incoming()
         while True:
             kind, body = self._next_pdu(link, message)
@@ -282,13 +256,13 @@ class FaultScp:
                 if how:
                     return how
 
-    def _next_pdu(self, link: _Connection, message: Incoming) -> tuple[int, bytes]:
+    def _next_pdu(self, link: Connection, message: Incoming) -> tuple[int, bytes]:
         if message.fault is AtInstance.CLOSE_IN_PDU and message.command:
             link.read(20)
-            raise _End
+            raise End
         return link.read_pdu()
 
-    def _release(self, link: _Connection) -> str:
+    def _release(self, link: Connection) -> str:
         if self.script.stalls_on_release:
             self._stall()
             return "by-us"
@@ -302,7 +276,7 @@ class FaultScp:
     # Messages.
 
     def _fragment(
-        self, link: _Connection, message: Incoming, context_id: int, fragment: tuple[int, bytes]
+        self, link: Connection, message: Incoming, context_id: int, fragment: tuple[int, bytes]
     ) -> str:
         control, data = fragment
         message.context_id = context_id
@@ -310,12 +284,13 @@ class FaultScp:
             message.command += data
             return self._command(link, message) if control & 2 else ""
         message.digest.update(data)
+        self.odd_fragments += len(data) % 2
         message.size += len(data)
         if message.fault in _IN_DATA and not control & 2:
             return self._end_in_data(link, message)
         return self._complete(link, message) if control & 2 else ""
 
-    def _command(self, link: _Connection, message: Incoming) -> str:
+    def _command(self, link: Connection, message: Incoming) -> str:
         message.values = command_values(message.command)
         if message.field == 0x0030:
             self.echoes += 1
@@ -328,7 +303,7 @@ class FaultScp:
         message.status = self.script.status_of(message.number, message.uid)
         return self._after_command(link, message)
 
-    def _after_command(self, link: _Connection, message: Incoming) -> str:
+    def _after_command(self, link: Connection, message: Incoming) -> str:
         if message.fault is AtInstance.DEAF:
             self._stall()
             return "by-us"
@@ -343,14 +318,14 @@ class FaultScp:
             return "" if message.fault is AtInstance.EARLY else "by-us"
         return ""
 
-    def _end_in_data(self, link: _Connection, message: Incoming) -> str:
+    def _end_in_data(self, link: Connection, message: Incoming) -> str:
         if message.fault is AtInstance.ABORT_IN_DATA:
             link.sock.sendall(abort(0, 0))
         elif message.fault is AtInstance.RESET_IN_DATA:
             link.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return "by-us"
 
-    def _complete(self, link: _Connection, message: Incoming) -> str:
+    def _complete(self, link: Connection, message: Incoming) -> str:
         is_silent = message.fault in _NO_ANSWER
         one = Received(
             uid=message.uid,
@@ -370,7 +345,7 @@ class FaultScp:
         message.clear()
         return how
 
-    def _answer(self, link: _Connection, message: Incoming) -> str:
+    def _answer(self, link: Connection, message: Incoming) -> str:
         fault, send = message.fault, link.sock.sendall
         if fault is AtInstance.EARLY:
             return ""
