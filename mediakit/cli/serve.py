@@ -97,7 +97,7 @@ def scp(
                 most_associations=max_associations,
             ),
             ssl_context=_server_tls(tls_cert, tls_key, tls_ca),
-            callers=dict(_caller(each, tls_ca) for each in peer or ()),
+            callers=dict(_caller(each, (tls_cert, tls_key, tls_ca)) for each in peer or ()),
             idle_s=0.0 if once and idle is None else idle,
             burn=_burn_order(then_burn, out, profiles or [], config),
             keeps_all=as_json,
@@ -118,7 +118,7 @@ def _server_tls(cert: Path | None, key: Path | None, ca: Path | None) -> ssl.SSL
     return server_context(cert, key, ca)
 
 
-def _caller(text: str, ca: Path | None) -> tuple[str, Caller]:
+def _caller(text: str, tls: tuple[Path | None, Path | None, Path | None]) -> tuple[str, Caller]:
     from mediakit.destinations.address import DicomAddress, parse_address
     from mediakit.destinations.peer import Tls
     from mediakit.destinations.tls import client_context
@@ -127,7 +127,9 @@ def _caller(text: str, ca: Path | None) -> tuple[str, Caller]:
     address = parse_address(text)
     if not isinstance(address, DicomAddress):
         raise UsageError("`--peer` takes AET@host:port", where=text)
-    context = client_context(Tls(ca_file=ca)) if address.is_tls else None
+    certificate, key, ca = tls
+    settings = Tls(ca_file=ca, certificate=certificate, key=key)
+    context = client_context(settings) if address.is_tls else None
     return address.called_ae, Caller(host=address.host, port=address.port, ssl_context=context)
 
 

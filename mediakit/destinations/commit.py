@@ -125,12 +125,18 @@ class StorageCommitment:
         if self._server is not None:
             self._heard.wait(self._options.wait_s)
         answers = refused | self._heard.answers()
-        default = NoAnswer(words) if words else NoAnswer()
+        default = NoAnswer(words or self._silence())
         return Proof(
             kind="commit",
             answers={each.sop_instance: answers.get(each.sop_instance, default) for each in wanted},
             words=words,
         )
+
+    def _silence(self) -> str:
+        """Return what to say of a peer that took the request and did not report."""
+        if self._server is not None:
+            return f"no report came within {self._options.wait_s:g} s"
+        return "no report came on the association; a peer that opens its own to report needs a `commit-port`"
 
     def _request_all(self, link: Association, wanted: Sequence[Reference]) -> dict[str, ProofAnswer]:
         """Send the requests; return the answers of those that the peer does not take."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -13,7 +14,8 @@ import pytest
 from pynetdicom import AE, evt
 
 from mediakit.destinations.commit import CommitOptions, StorageCommitment, prove_by_commit
-from mediakit.destinations.peer import Peer, Timeouts
+from mediakit.destinations.peer import Peer, Timeouts, Tls
+from mediakit.destinations.tls import client_context, server_context
 from mediakit.dicom.commitment import (
     STORAGE_COMMITMENT,
     CommitmentReport,
@@ -26,6 +28,7 @@ from mediakit.scp.caller import Caller, deliver
 from mediakit.scp.events import CommitmentAnswered
 from mediakit.transfer.proof import Denied, NoAnswer, ProofAnswer, Proven
 from tests.interop.test_scp_peers import small
+from tests.support.certificates import make_certificates
 from tests.support.dicom_bytes import CT, EXPLICIT, RAW
 from tests.support.embedded_scp import embedded_scp
 from tests.support.network_peers import free_port, orthanc
@@ -81,11 +84,29 @@ def test_our_scp_commits_to_what_lies_in_its_folder(tmp_path: Path, listens: boo
     assert [(one.committed, one.failed, one.delivered) for one in answered] == [(2, 2, True), (0, 2, True)]
 
 
+def test_requests_and_reports_go_over_tls_when_both_sides_ask_for_it(tmp_path: Path) -> None:
+    made = make_certificates(tmp_path)
+    port = free_port()
+    both = Tls(ca_file=made.authority, certificate=made.server, key=made.server_key)
+    callers = {"PROVER": Caller(host="127.0.0.1", port=port, ssl_context=client_context(both))}
+    serving = server_context(made.server, made.server_key, made.authority)
+    with embedded_scp(tmp_path / "in", callers=callers, ssl_context=serving) as scp:
+        peer = peer_at(scp.address[1])
+        asked = options(port, hold_s=0.0, ssl_context=serving)
+        proof = prove_by_commit(replace(peer, tls=both), [(RAW, "1.2.3")], asked)
+        plain = prove_by_commit(peer, [(RAW, "1.2.3")], options(None))
+    assert proof.answers == {"1.2.3": Denied("it has no such instance")}
+    assert isinstance(plain.answers["1.2.3"], NoAnswer)
+
+
 def test_a_report_that_cannot_be_delivered_is_told(tmp_path: Path) -> None:
     callers = {"PROVER": Caller(host="127.0.0.1", port=free_port())}  # nobody listens there
     with embedded_scp(tmp_path, callers=callers) as scp:
         proof = prove_by_commit(peer_at(scp.address[1]), [(RAW, "1.2.3")], options(None, wait_s=0.2))
-        assert proof.answers == {"1.2.3": NoAnswer()}
+        reason = (
+            "no report came on the association; a peer that opens its own to report needs a `commit-port`"
+        )
+        assert proof.answers == {"1.2.3": NoAnswer(reason)}
         with scp.changed:
             told = scp.changed.wait_for(
                 lambda: [event for event in scp.told if isinstance(event, CommitmentAnswered)], timeout=30
@@ -187,7 +208,7 @@ def test_the_first_report_of_a_transaction_counts_and_a_denial_outweighs() -> No
 
 def test_a_peer_that_never_reports_gives_no_answer_in_time() -> None:
     answers = scripted(lambda _: (), "1.2.1", wait_s=0.3, hold_s=0.1)
-    assert answers == {"1.2.1": NoAnswer()}
+    assert answers == {"1.2.1": NoAnswer("no report came within 0.3 s")}
 
 
 def test_a_peer_that_refuses_the_request_denies_all_of_it() -> None:

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from mediakit.report.reception import reception_schema
+from tests.support.certificates import make_certificates
 from tests.support.cli import mediakit
 from tests.support.dicom_bytes import EXPLICIT, RAW, element
 from tests.support.peers import need, run
@@ -154,31 +155,19 @@ def test_no_room_is_told_to_the_sender_and_by_the_exit_code(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["1.2.4.dcm"]
 
 
-def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """Make a certificate for 127.0.0.1 that signs itself, and its key."""
-    need("openssl")
-    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
-    done = run(
-        *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"),
-        *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)),
-    )
-    assert done.returncode == 0, done.stderr
-    return cert, key
-
-
 def test_tls_is_served_and_asks_for_a_certificate(tmp_path: Path) -> None:
     need("storescu")
-    cert, key = certificate(tmp_path, "server")
-    client_cert, client_key = certificate(tmp_path, "client")
-    tls = ("--tls-cert", cert, "--tls-key", key, "--tls-ca", client_cert)
+    made = make_certificates(tmp_path)
+    tls = ("--tls-cert", made.server, "--tls-key", made.server_key, "--tls-ca", made.authority)
+    shown = ("--enable-tls", str(made.client_key), str(made.client))
     image = str(sorted(CT_FOLDER.iterdir())[0])
     with serving(tmp_path / "in", *tls) as server:
         silent = socket.create_connection(server.address)  # says nothing, and holds up nobody
         to = ("127.0.0.1", str(server.port), image)
-        trusted = ("--add-cert-file", str(cert))
+        trusted = ("--add-cert-file", str(made.authority))
         anonymous = run("storescu", "-R", "--anonymous-tls", *trusted, *to)
         plain = run("storescu", "-R", *to)
-        known = run("storescu", "-R", "--enable-tls", str(client_key), str(client_cert), *trusted, *to)
+        known = run("storescu", "-R", *shown, *trusted, *to)
         said = server.finish(signal.SIGTERM)
         silent.close()
     assert anonymous.returncode != 0
