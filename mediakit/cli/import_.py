@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,13 +15,14 @@ from mediakit.cli.options import Config, FailOn, Json, Medium, Quiet, ShowProgre
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import target_of
-from mediakit.errors import UsageError
+from mediakit.errors import UsageError, mapped
 from mediakit.findings import Severity
 from mediakit.profile.policy import Convert
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
     from mediakit.journeys.stock import Scope
+    from mediakit.transfer.mapping import MapRow
 
 _RATE = re.compile(r"([0-9]{1,9})\s*(k|m|g)?b?(?:/s)?", re.IGNORECASE | re.ASCII)
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
@@ -60,6 +62,9 @@ def import_(
     expect_id: Annotated[str, typer.Option(help="Refuse any other Patient ID.")] = "",
     expect_name: Annotated[str, typer.Option(help="Refuse any other name.")] = "",
     expect_birth_date: Annotated[str, typer.Option(help="Refuse any other birth date (YYYYMMDD).")] = "",
+    map_: Annotated[
+        Path | None, typer.Option("--map", help="CSV file of local values in place of foreign ones.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Read and plan; send nothing.")] = False,
     probe: Annotated[
         bool, typer.Option("--probe", help="With --dry-run: ask the peer what it would take.")
@@ -107,11 +112,22 @@ def import_(
             ),
             fail_on=fail_on,
         )
+        if map_ is not None:
+            order = replace(order, mapping=map_rows(map_))
         target = target_of(dest, config, verify, ask_first=ask_first)
         with listener(progress, quiet=quiet or as_json) as tell:
             imported = import_medium(src, target, jobs_of(state), order, tell)
         print_imported(imported, report or (), as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(imported.result.outcome))
+
+
+def map_rows(path: Path) -> tuple[MapRow, ...]:
+    """Return the rows of a map. Raises UsageError."""
+    from mediakit.transfer.mapping import MAX_BYTES, parse_map
+
+    with mapped({OSError: UsageError}, "the map cannot be read", str(path)), path.open("rb") as stream:
+        raw = stream.read(MAX_BYTES + 1)
+    return parse_map(raw, str(path))
 
 
 def rate_of(text: str) -> int:

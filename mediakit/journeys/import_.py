@@ -6,7 +6,6 @@ Whatever ends it, the ledger has what is true of every instance, and `resume` go
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,11 +13,13 @@ from pathlib import Path
 
 from mediakit.destinations.base import Destination
 from mediakit.dicom.instance import shown
+from mediakit.errors import UsageError
 from mediakit.events import FileSettled, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.formats.registry import open_tree
 from mediakit.journeys.import_order import Depth, ImportOrder
 from mediakit.journeys.loading import Loader
+from mediakit.journeys.owners import NOBODY, Coercer, owners_of
 from mediakit.journeys.proving import Prover
 from mediakit.journeys.recall import keep_imported
 from mediakit.journeys.rehearsing import rehearse
@@ -32,7 +33,6 @@ from mediakit.outcome import Fate, Outcome, Result, State, outcome_of_import
 from mediakit.transfer.imported import ContextLine, Imported
 from mediakit.transfer.negotiate import batches
 from mediakit.transfer.outgoing import Outgoing
-from mediakit.transfer.people import Counted, GuardVerdict, Identity, guard
 from mediakit.transfer.proof import Denied, NoAnswer, Proof, Proven, Verify
 from mediakit.transfer.row import Row
 from mediakit.transfer.states import TRANSITIONS, Happening, TransferState
@@ -132,6 +132,8 @@ class _Run:
         self.stock = stock
         self.tell = tell
         self.sent = Sent()
+        self.owners = NOBODY
+        self.coercer = Coercer(NOBODY, order)
         self.because: dict[str, Finding] = dict(stock.because)
         self.figures: dict[str, str | int | float] = {
             **stock.figures,
@@ -142,9 +144,9 @@ class _Run:
     def whole(self) -> Imported:
         """Go from the stock to the result."""
         if not self.order.retry:  # a job was guarded when it was begun
-            verdict = self._guard()
-            if verdict.is_refused:
-                return self._withheld(verdict)
+            self._guard()
+            if self.owners.is_refused:
+                return self._withheld()
         if self.order.depth is not Depth.SEND:
             return self._rehearsed()
         with self._job() as ledger:
@@ -160,34 +162,26 @@ class _Run:
             keep_imported(ledger, imported)
         return imported
 
-    def _guard(self) -> GuardVerdict:
+    def _guard(self) -> None:
         """Judge whose instances these are; leave out those of patients that were not chosen."""
-        planned = {row.key: row for row in self.stock.rows if row.state is _T.PLANNED}
-        owners = {key: identity for key in planned if (identity := self._owner(key)) is not None}
-        verdict = guard(tuple(Counter(owners.values()).items()), self.order.expectation)
+        self.owners = owners_of(self.stock, self.order)
         self.stock.book.findings += [
-            finding.moved(finding.where.path or self.stock.source) for finding in verdict.findings
+            finding.moved(finding.where.path or self.stock.source) for finding in self.owners.findings
         ]
-        if not verdict.is_refused:
-            others = {key for key, identity in owners.items() if identity not in verdict.wanted}
+        self.coercer = Coercer(self.owners, self.order)
+        if not self.owners.is_refused:
             self.stock.rows = tuple(
-                replace(row, state=_T.EXCLUDED) if row.key in others else row for row in self.stock.rows
+                replace(row, state=_T.EXCLUDED) if row.key in self.owners.left_out else row
+                for row in self.stock.rows
             )
-        return verdict
 
-    def _owner(self, key: str) -> Identity | None:
-        """Return whom an instance belongs to; None for what belongs to no patient (a hanging protocol)."""
-        member = self.stock.members[key]
-        is_nobodys = not member.study.uid and member.identity == Identity()
-        return None if is_nobodys else member.identity
-
-    def _withheld(self, verdict: GuardVerdict) -> Imported:
+    def _withheld(self) -> Imported:
         """Send nothing: the identity guard says no."""
         fates = tuple(
             replace(fate, state=State.WITHHELD) if fate.state is State.PLANNED else fate
             for fate in self._fates(self.stock.rows, rehearsal=True)
         )
-        return self._result(self.stock.rows, fates, None, "", (), verdict.identities)
+        return self._result(self.stock.rows, fates, None, "", ())
 
     def _job(self) -> Ledger:
         """Return the ledger of this import: a new one, or that of an earlier import of the same instances."""
@@ -195,7 +189,18 @@ class _Run:
         keys = [row.key for row in self.stock.rows]
         found = self.order.job or self.jobs.match(name, keys)
         if found and (self.order.resume or self.order.job):
-            return self.jobs.resume(found)
+            ledger = self.jobs.resume(found)
+            if (ledger.facts.options.get("map") == "yes") != bool(self.order.mapping):
+                ledger.close()
+                raise UsageError(
+                    "some instances would get local values and others not",
+                    where=found,
+                    why="the job was begun with a map"
+                    if not self.order.mapping
+                    else "it was begun without a map",
+                    hint="`mediakit import SRC DEST --resume` with the same `--map` goes on with it",
+                )
+            return ledger
         if found:
             self.stock.book.findings.append(UNFINISHED.at(Where(path=self.stock.source), job=found))
         facts = JobFacts(
@@ -205,6 +210,7 @@ class _Run:
                 "destination": self.target.written or name,
                 "scope": self.order.scope.value,
                 "verify": self.order.verify.value,
+                "map": "yes" if self.order.mapping else "no",
             },
         )
         return self.jobs.start(facts)
@@ -247,7 +253,8 @@ class _Run:
         items = list(self._to_send(ledger))
         destination = self.target.destination
         planned = batches(items, destination.most_contexts, may_convert=self.order.may_convert)
-        loader = partial(Loader, self.source, None, may_convert=self.order.may_convert)
+        change = self.coercer if self.coercer.is_needed else None
+        loader = partial(Loader, self.source, change, may_convert=self.order.may_convert)
         sender = Sender(destination, ledger, self.order, loader, self.tell)
         self.sent = sender.sent
         self.tell(PhaseStarted("send", total=sum(item.size for item in items), unit="bytes"))
@@ -304,6 +311,7 @@ class _Run:
     def _rehearsed(self) -> Imported:
         told = rehearse(self.stock.rows, self.target.destination, self.order)
         self.because |= told.because
+        self.coercer.rehearse()
         self.sent.stopped = told.stopped
         fates = tuple(self._fates(told.rows, rehearsal=True))
         return self._result(
@@ -348,7 +356,6 @@ class _Run:
         outcome: Outcome | None,
         job: str,
         lines: Sequence[ContextLine],
-        identities: Sequence[Counted] = (),
     ) -> Imported:
         findings = [*self.stock.book.findings]
         place = {row.key: self._place(row) for row in rows}
@@ -377,7 +384,8 @@ class _Run:
             destination=self.target.destination.name,
             rows=tuple(rows),
             contexts=tuple(lines),
-            identities=tuple(identities),
+            identities=self.owners.identities if self.owners.is_refused else (),
+            changes=tuple(self.coercer.changes),
             is_rehearsal=self.order.depth is not Depth.SEND,
             verified=self.order.verify.value if self.order.verify is not Verify.NONE else "",
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.findings import Severity
 from mediakit.journeys.stock import Scope
+from mediakit.transfer.mapping import MapRow
 from mediakit.transfer.people import Expectation
 from mediakit.transfer.proof import Verify
 
@@ -43,6 +45,8 @@ class ImportOrder:
     bytes per second (0: no limit). `ask_first`: instances that a query finds at the destination are
     not sent. `resume` goes on with an earlier import of the same instances, `job` with that one; `retry` also
     tries again what the destination did not take. `expectation` says who should be on the medium.
+    `mapping` gives local values in place of foreign ones, `note` says in each instance who did so (None:
+    made now).
     """
 
     scope: Scope = Scope.UNION
@@ -56,5 +60,7 @@ class ImportOrder:
     rate: int = 0
     ask_first: bool = False
     expectation: Expectation = field(default_factory=Expectation)
+    mapping: tuple[MapRow, ...] = ()
+    note: CoercionNote | None = None
     fail_on: Severity = Severity.ERROR
     patience: Patience = field(default_factory=Patience)

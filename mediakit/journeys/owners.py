@@ -1,0 +1,168 @@
+"""Whose instances an import brings: the identity guard, and local values in place of foreign ones.
+
+The guard judges identities as they will be at the destination: after the map that people approved.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import BinaryIO
+
+from mediakit.dicom.coerce import Coerced, coerce
+from mediakit.dicom.dictionary import tag_name
+from mediakit.dicom.original_attributes import CoercionNote
+from mediakit.findings import Finding, Severity
+from mediakit.journeys.import_order import ImportOrder
+from mediakit.journeys.loading import Changed, Held
+from mediakit.journeys.stock import Member, Stock
+from mediakit.transfer.coercion import CoercionPlan, plan_coercion
+from mediakit.transfer.imported import Change
+from mediakit.transfer.mapping import Subject
+from mediakit.transfer.outgoing import Outgoing
+from mediakit.transfer.people import (
+    LEFT_OUT,
+    NOT_THERE,
+    Counted,
+    Expectation,
+    GuardVerdict,
+    Identity,
+    Mixed,
+    guard,
+)
+from mediakit.transfer.row import key_of
+from mediakit.transfer.states import Happening, TransferState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owners:
+    """Whose the instances are. `plan` has the new values; when it `is_refused`, nothing may be sent.
+
+    `left_out` are the keys of instances of patients that were not chosen. `identities` hold names, for a
+    terminal.
+    """
+
+    plan: CoercionPlan
+    subjects: Mapping[str, Subject] = field(repr=False)
+    left_out: frozenset[str]
+    identities: tuple[Counted, ...] = field(repr=False)
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_refused(self) -> bool:
+        """Return True when nothing may be imported."""
+        return any(finding.severity is Severity.ERROR for finding in self.findings)
+
+
+#: When nobody was asked: every instance stays as it is.
+NOBODY = Owners(plan=CoercionPlan(), subjects={}, left_out=frozenset(), identities=(), findings=())
+
+
+def owners_of(stock: Stock, order: ImportOrder) -> Owners:
+    """Judge whose instances a medium holds, and what the map makes of them."""
+    planned = [row.key for row in stock.rows if row.state is TransferState.PLANNED]
+    subjects = {key: subject for key in planned if (subject := _subject(stock.members[key])) is not None}
+    if order.mapping:
+        return _mapped(subjects, order)
+    verdict = guard(_counted(subject.identity for subject in subjects.values()), order.expectation)
+    return _owners(subjects, verdict, CoercionPlan(), verdict)
+
+
+def _mapped(subjects: Mapping[str, Subject], order: ImportOrder) -> Owners:
+    """Choose by what stands on the medium, judge by what the map makes of it."""
+    expected = order.expectation
+    choice = guard(
+        _counted(subject.identity for subject in subjects.values()),
+        Expectation(patient=expected.patient, mixed=Mixed.ALLOW),
+    )
+    wanted = [subject for subject in subjects.values() if subject.identity in choice.wanted]
+    plan = plan_coercion(wanted, order.mapping)
+    verdict = guard(
+        _counted(plan.identity_after(subject) for subject in wanted), replace(expected, patient="")
+    )
+    told = tuple(finding for finding in choice.findings if finding.rule in {NOT_THERE, LEFT_OUT})
+    return _owners(subjects, choice, plan, replace(verdict, findings=(*told, *verdict.findings)))
+
+
+def _owners(
+    subjects: Mapping[str, Subject], choice: GuardVerdict, plan: CoercionPlan, verdict: GuardVerdict
+) -> Owners:
+    wanted = {key: subject for key, subject in subjects.items() if subject.identity in choice.wanted}
+    return Owners(
+        plan=plan,
+        subjects=wanted,
+        left_out=frozenset(subjects.keys() - wanted.keys()),
+        identities=verdict.identities,
+        findings=(*plan.findings, *verdict.findings),
+    )
+
+
+def _counted(identities: Iterable[Identity]) -> tuple[Counted, ...]:
+    return tuple(Counter(identities).items())
+
+
+def _subject(member: Member) -> Subject | None:
+    """Return whom an instance belongs to; None for what belongs to no patient (a hanging protocol)."""
+    identity = member.identity
+    if identity is None or (not member.study.uid and identity == Identity()):
+        return None
+    return Subject(identity=identity, study_uid=member.study.uid, accession=member.study.accession)
+
+
+class Coercer:
+    """Exchanges the values of instances on their way, and keeps what was changed. For several threads."""
+
+    def __init__(self, owners: Owners, order: ImportOrder) -> None:
+        self._owners = owners
+        self._note = order.note or CoercionNote(system="MEDIAKIT", at=datetime.now(UTC))
+        self._lock = threading.Lock()
+        self.changes: list[Change] = []
+
+    @property
+    def is_needed(self) -> bool:
+        """Return True when some instance gets new values."""
+        return bool(self._owners.plan.changes)
+
+    def rehearse(self) -> None:
+        """Note what would be changed, once for each patient and study; `key` is the first instance."""
+        first: dict[Subject, str] = {}
+        for key, subject in self._owners.subjects.items():
+            first.setdefault(subject, key)
+        for subject, key in first.items():
+            changes = self._owners.plan.changes_for(subject) or {}
+            known = subject.identity
+            before = {
+                0x00100010: known.name,
+                0x00100020: known.patient_id,
+                0x00100021: known.issuer,
+                0x00100030: known.birth_date,
+                0x00100040: known.sex,
+                0x00080050: subject.accession,
+            }
+            self.changes += [
+                Change(key=key, tag=tag, name=tag_name(tag), before=before.get(tag, ""), after=after)
+                for tag, after in changes.items()
+                if before.get(tag, "") != after
+            ]
+
+    def __call__(self, item: Outgoing, stream: BinaryIO) -> Changed | Held | None:
+        """Return the instance with its new values, why it cannot get them, or None when it stays as it is."""
+        key = key_of(item.sop_instance, item.path)
+        subject = self._owners.subjects.get(key)
+        changes = None if subject is None else self._owners.plan.changes_for(subject)
+        if not changes:
+            return None
+        coerced = coerce(stream, changes, self._note)
+        if not isinstance(coerced, Coerced):
+            return Held(Happening.ERROR, coerced.finding)
+        if not coerced.changed:
+            return None
+        with self._lock:
+            self.changes += [
+                Change(key=key, tag=each.tag, name=tag_name(each.tag), before=each.before, after=each.after)
+                for each in coerced.changed
+            ]
+        return Changed(coerced.data, coerced.transfer_syntax, coerced.findings)
