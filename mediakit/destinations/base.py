@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
@@ -64,6 +64,14 @@ class Lost(DestinationError):  # noqa: N818 - as above
     """The connection ended while an instance was under way: whether it was stored is not known."""
 
 
+#: What is done while an answer is waited for.
+Meanwhile = Callable[[], object]
+
+
+def nothing() -> None:
+    """Do nothing meanwhile."""
+
+
 class Session(Protocol):
     """An open connection to a destination. For one thread."""
 
@@ -71,9 +79,11 @@ class Session(Protocol):
         """Return the transfer syntaxes that the peer takes for a SOP Class; None when it takes any."""
         ...
 
-    def send(self, item: Outgoing, payload: Payload) -> Answer:
+    def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:
         """Send one instance and return the answer.
 
+        `meanwhile` is called at most once, when all has gone out and the answer is waited for: work for the
+        next instance costs no time there.
         Raises Lost when the connection ends, OSError or SourceError when the payload cannot be read: then the
         peer has not got the instance, and the session may be over (the next `send` raises Lost).
         """

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from mediakit.destinations.address import DicomwebAddress
-from mediakit.destinations.base import Context, Lost, Payload, Unreachable
+from mediakit.destinations.base import Context, Lost, Meanwhile, Payload, Unreachable, nothing
 from mediakit.destinations.bounded_http import HttpClient, Reply, Server
 from mediakit.destinations.options import Options
 from mediakit.destinations.peer import Tls
@@ -87,7 +87,7 @@ class DicomwebSession:
         """Return None: what it takes shows in its answers only."""
         return None
 
-    def send(self, item: Outgoing, payload: Payload) -> Answer:
+    def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:  # noqa: ARG002
         """Store one instance; see `Session`. After a refused login the session is over."""
         if self._client is None:
             raise Lost("the session with the server is over", where=self._name)
@@ -112,6 +112,10 @@ class DicomwebSession:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self.close()
 
 
 def open_client(address: DicomwebAddress, options: Options) -> HttpClient:

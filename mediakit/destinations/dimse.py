@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from mediakit.destinations.base import Context, Lost, Payload, Unreachable
+from mediakit.destinations.base import Context, Lost, Meanwhile, Payload, Unreachable, nothing
 from mediakit.destinations.link import Link
 from mediakit.destinations.peer import Peer
 from mediakit.destinations.wire import dial
@@ -98,8 +98,8 @@ class DimseSession:
         """Return the transfer syntaxes that the peer takes for a SOP Class."""
         return self._takes.get(sop_class, frozenset())
 
-    def send(self, item: Outgoing, payload: Payload) -> Answer:
-        """Send one instance by C-STORE and return the answer.
+    def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:
+        """Send one instance by C-STORE and return the answer; see `Session` for `meanwhile`.
 
         Raises Lost when the association ends before the answer, OSError or SourceError when the payload
         cannot be read: then the peer has not got the instance. ValueError when the peer did not accept the
@@ -114,9 +114,11 @@ class DimseSession:
             command = store_request(message_id, item.sop_class, item.sop_instance)
         except ValueError as exc:
             raise SourceError("its SOP Instance UID cannot be sent", where=item.path, why=str(exc)) from exc
-        return _answer(self._exchange(message_id, context_id, command, payload))
+        return _answer(self._exchange(message_id, context_id, command, payload, meanwhile))
 
-    def _exchange(self, message_id: int, context_id: int, command: bytes, payload: Payload) -> Response:
+    def _exchange(
+        self, message_id: int, context_id: int, command: bytes, payload: Payload, meanwhile: Meanwhile
+    ) -> Response:
         """Send a C-STORE-RQ and return the C-STORE-RSP."""
         is_begun = False
         try:
@@ -126,6 +128,7 @@ class DimseSession:
                 else:  # what cannot be read at all has cost nothing so far
                     is_begun = True
                     self._link.send_first(context_id, command, chunk, is_last=is_last)
+            meanwhile()
             self._check_early(message_id)
             return self._response(STORE_RSP, message_id)
         except Lost as lost:
@@ -163,6 +166,10 @@ class DimseSession:
     def close(self) -> None:
         """End the association in order, within a few seconds; never raises."""
         self._link.release()
+
+    def abort(self) -> None:
+        """Cut the connection, from any thread: what waits on it raises Lost. Never raises."""
+        self._link.cut()
 
     def _must_be_open(self) -> None:
         if not self._link.is_open:

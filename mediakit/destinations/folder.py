@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mediakit.destinations.base import CHUNK_BYTES, Context, Lost, Payload, Unreachable
+from mediakit.destinations.base import CHUNK_BYTES, Context, Lost, Meanwhile, Payload, Unreachable, nothing
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
 
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
@@ -122,7 +122,7 @@ class FolderSession:
         """Return None: any transfer syntax."""
         return None
 
-    def send(self, item: Outgoing, payload: Payload) -> Answer:
+    def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:  # noqa: ARG002
         """Write one file; see `Session`. A file that is there is compared with it, byte for byte."""
         if self._root is None:
             raise Lost("the folder is closed")

@@ -152,6 +152,10 @@ class Link:
         finally:
             self.abort()
 
+    def cut(self) -> None:
+        """Cut the connection from another thread: whoever waits on it finds it closed. Never raises."""
+        self._wire.cut()
+
     def abort(self) -> None:
         """End at once: say so where the peer can understand it, and close the connection. Never raises."""
         try:

@@ -145,6 +145,11 @@ class Wire:
         with contextlib.suppress(OSError):
             self._sock.close()
 
+    def cut(self) -> None:
+        """End both directions, from any thread; the socket stays to be closed by its own. Never raises."""
+        with contextlib.suppress(OSError, ValueError):
+            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # not that of TLS, which is for one thread
+
     def _write(self, buffers: Sequence[Buffer]) -> int:
         return self._sock.sendmsg(buffers)
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from mediakit.destinations.base import Context, Lost, Payload, Unreachable
+from mediakit.destinations.base import Context, Lost, Meanwhile, Payload, Unreachable, nothing
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
 
 SUCCESS = Answer(kind=StatusClass.SUCCESS)
@@ -62,7 +62,7 @@ class ScriptedSession:
             if self._owner.takes_syntax(sop_class, syntax)
         )
 
-    def send(self, item: Outgoing, payload: Payload) -> Answer:
+    def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:
         if not self.is_open:
             raise Lost("the session is over", why="closed")
         assert payload.transfer_syntax in self.takes(item.sop_class)
@@ -74,6 +74,7 @@ class ScriptedSession:
         with owner._lock:
             tries = owner.uids().count(item.sop_instance)
             owner.received.append((item.sop_instance, payload.transfer_syntax, digest.hexdigest()))
+        meanwhile()
         answer = owner.script(item, tries)
         if isinstance(answer, str):
             self.is_open = False
