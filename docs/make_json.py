@@ -11,6 +11,7 @@ from mediakit.report.inspection_doc import inspection_schema
 from mediakit.report.jobs import job_schema, jobs_schema
 from mediakit.report.json import error_schema, json_schema
 from mediakit.report.reception import reception_schema
+from mediakit.report.reconciled import reconciliation_schema
 from mediakit.report.validation import validation_schema
 
 PAGE = Path(__file__).parent / "json.md"
@@ -28,13 +29,14 @@ be added within a version; none changes its meaning.
 | `mediakit/inspection/1` | `inspect` |
 | `mediakit/import/1` | `import`, `job report`, `job retry` |
 | `mediakit/jobs/1`, `mediakit/job/1` | `job list`, `job show` |
+| `mediakit/reconciliation/1` | `reconcile` |
 | `mediakit/reception/1` | `serve scp` |
 | `mediakit/error/1` | any command that could not go on at all |
 
 - `outcome` and `exit_code` say the same as the exit code of the process (see README).
 - `findings` has what is true of the data: rule id, severity, sentence, clause, place, and what to do.
 - A path whose name is not UTF-8 has its odd bytes written as backslash escapes.
-- Patients are named by `inspect` alone, and in `changes` of an import that was told to change their names.
+- Patients are named by `inspect` and `reconcile`, and in `changes` of an import that changes their names.
 - `explain` and `profiles` print documents of their own (`mediakit/rules/1`, `mediakit/profiles/1`, ...).
 
 This page is made by `make docs` from the code.
@@ -82,6 +84,13 @@ _JOB = """
 
 `instances` are those that need attention, with `-v` all; `history` is that of `--instance UID`.
 """
+_RECONCILIATION = """
+## The reconciliation
+
+`rows` are those of the review file, which `map` names, by its columns. `counts` tells for how many patients
+(with `--match worklist`: studies) there is one good candidate (`matched`), several as good as each other
+(`several`), a `weak` one, or `none`.
+"""
 _RECEPTION = """
 ## The reception
 
@@ -112,6 +121,7 @@ def _parts() -> Iterator[str]:
         (_IMPORT, import_schema()),
         (_JOBS, jobs_schema()),
         (_JOB, job_schema()),
+        (_RECONCILIATION, reconciliation_schema()),
         (_RECEPTION, reception_schema()),
         (_ERROR, error_schema()),
     ):

@@ -19,6 +19,7 @@ from mediakit.cli import (
     inspect,
     job,
     profiles,
+    reconcile,
     repair,
     serve,
     validate,
@@ -43,6 +44,7 @@ app.command("extract")(extract.extract)
 app.command("diff")(diff.diff)
 app.command("repair")(repair.repair)
 app.command("import")(import_.import_)
+app.command("reconcile")(reconcile.reconcile)
 app.command("explain")(explain.explain)
 app.add_typer(dest.app, name="dest")
 app.add_typer(job.app, name="job")

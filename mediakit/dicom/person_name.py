@@ -27,6 +27,7 @@ class Likeness(StrEnum):
 GROUPS = 3  # alphabetic, ideographic, phonetic
 _LONGEST = 256  # characters of a group that are looked at: 64 are legal
 _MAX_WORDS = 12
+_MOST_FIRST_WORDS = 3
 _TITLES = frozenset(
     {"dr", "med", "prof", "professor", "doktor", "dott", "dra", "phd", "md", "mr", "mrs", "ms", "miss"}
     | {"mister", "sir", "madam", "mme", "mlle", "herr", "frau", "sig", "sra", "esq"}
@@ -76,6 +77,27 @@ def same_name(one: str, other: str) -> Likeness:
     if len(seen) == 1:
         return seen.pop()
     return Likeness.SIMILAR  # the groups do not agree with each other
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """Return how a name may begin where it is looked for: the first word of the family name, spelled anew.
+
+    Each writing (alphabetic, ideographic, phonetic) gives its own, as it is and in capital letters; one
+    without components gives its first words, since any may be the family name. Patterns are left out.
+    """
+    found: dict[str, None] = {}
+    for group in name.split("=")[:GROUPS]:
+        family, *others = group.strip(" ^\0")[:_LONGEST].split("^")
+        words = [word for word in map(_literal, _BREAKS.split(family)) if word]
+        for word in words[:1] if others else words[:_MOST_FIRST_WORDS]:
+            folded = unicodedata.normalize("NFC", word).casefold()
+            found |= dict.fromkeys((word, word.upper(), *(each.upper() for each in _pair(folded))))
+    return tuple(word for word in found if word)
+
+
+def _literal(word: str) -> str:
+    """Return a word without what a query takes for a pattern, and without what no name holds."""
+    return "".join(char for char in word if char.isprintable() and char not in "*?\\")
 
 
 @dataclass(frozen=True, slots=True)

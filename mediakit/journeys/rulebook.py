@@ -49,7 +49,8 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("journeys.extract",), ("extract",)),
     (("scp.served",), ("serve scp",)),
     (("dicom.coerce", "transfer.coercion", "transfer.people"), ("import",)),
-    (("journeys.stock", "journeys.loading", "journeys.sending", "journeys.import_"), ("import",)),
+    (("journeys.reconcile",), ("reconcile",)),
+    (("journeys.stock", "journeys.loading", "journeys.carrying", "journeys.import_"), ("import",)),
 )
 
 # The checks that `inspect` uses as well.

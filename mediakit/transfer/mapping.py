@@ -11,12 +11,14 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mediakit.dicom.instance import Instance
 from mediakit.dicom.limits import why_unfit
 from mediakit.dicom.person_name import Likeness, same_name
 from mediakit.errors import UsageError
-from mediakit.transfer.people import Identity, plain_date
+from mediakit.transfer.people import Identities, Identity, plain_date
 
 MAX_BYTES = 16 << 20
+_ACCESSION = 0x00080050
 _MOST_FAULTS = 40
 
 _FROM = ("from_patient_id", "from_issuer", "from_name", "from_birth_date", "from_study_uid", "from_accession")
@@ -41,6 +43,21 @@ class Subject:
     identity: Identity
     study_uid: str = ""
     accession: str = field(default="", repr=False)
+
+
+class Subjects:
+    """Gives the subject of instances; equal raw values are decoded once."""
+
+    def __init__(self) -> None:
+        self._identities = Identities()
+
+    def of(self, instance: Instance) -> Subject:
+        """Return what rows are compared with."""
+        return Subject(
+            identity=self._identities.of(instance),
+            study_uid=instance.study,
+            accession=instance.header.text(_ACCESSION),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,99 @@
+"""`mediakit reconcile`: parse, run the journey, write the map, print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediakit.cli.guard import guarded
+from mediakit.cli.options import Config, Json, Medium, Quiet, ShowProgress, Verbose
+from mediakit.cli.progress import Progress, listener
+from mediakit.cli.written import check_report
+from mediakit.errors import UsageError
+from mediakit.findings import Severity
+from mediakit.transfer.reconciled import Reconciled
+
+if TYPE_CHECKING:  # destinations and the journey are loaded when the command runs
+    from mediakit.destinations.peer import Peer
+
+
+def reconcile(
+    src: Medium,
+    dest: Annotated[str, typer.Argument(metavar="DEST", help="Who is asked: AET@host:port, or a name.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The review file to write (CSV).")],
+    match: Annotated[
+        str, typer.Option(help="query: patients that DEST knows; worklist: orders of its worklist.")
+    ] = "query",
+    approve_above: Annotated[
+        int | None,
+        typer.Option(min=0, max=100, help="Approve matches whose confidence is higher; without: none."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the review file.")] = False,
+    config: Config = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Find local patients for those on a medium, and write a map for a person to review.
+
+    Nothing is sent but queries. Exit code 0 when there is one good candidate for each patient, 7 when not.
+    `mediakit import --map` applies the rows that are approved.
+    """
+    with guarded("reconcile", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.reconcile import Match, ReconcileOrder
+        from mediakit.journeys.reconcile import reconcile as run_reconcile
+
+        if match not in set(Match):
+            raise UsageError(f"there is no match by {match!a}", hint=f"there are {', '.join(Match)}")
+        check_report(out, src if src.is_dir() else None)
+        if out.exists() and not force:
+            raise UsageError("there is a file already", where=str(out), hint="`--force` replaces it")
+        order = ReconcileOrder(match=Match(match), approve_above=approve_above)
+        peer = _peer(dest, config)
+        with listener(progress, quiet=quiet or as_json) as tell:
+            reconciled = run_reconcile(src, peer, order, tell)
+        _write(out, reconciled, force=force)
+        _print(reconciled, out, as_json=as_json, quiet=quiet, verbose=verbose)
+        raise typer.Exit(int(reconciled.outcome))
+
+
+def _peer(dest: str, config: Path | None) -> Peer:
+    from mediakit.cli.named import destination_named
+    from mediakit.destinations.address import DicomAddress
+    from mediakit.destinations.registry import peer_of
+
+    named = destination_named(dest, config)
+    if not isinstance(named.address, DicomAddress):
+        hint = "name one as AET@host:port, or dicom+tls://AET@host:port"
+        raise UsageError("only an SCP of the DICOM network can be asked", where=str(named.address), hint=hint)
+    return peer_of(named.address, named.options)
+
+
+def _write(out: Path, reconciled: Reconciled, *, force: bool) -> None:
+    """Write the map for spreadsheets, which take a file for UTF-8 by its byte order mark alone."""
+    from mediakit.formats.atomic import new_file, write_all
+    from mediakit.transfer.mapping import format_map
+
+    with new_file(out, overwrite=force) as fd:
+        write_all(fd, format_map(reconciled.rows).encode("utf-8-sig"))
+
+
+def _print(reconciled: Reconciled, out: Path, *, as_json: bool, quiet: bool, verbose: int) -> None:
+    if as_json:
+        from mediakit.report.json import to_json
+        from mediakit.report.reconciled import reconciliation_doc
+
+        sys.stdout.write(to_json(reconciliation_doc(reconciled, str(out))))
+        return
+    from mediakit.report.reconciled import reconciliation_text
+    from mediakit.report.text import findings_text
+
+    least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
+    for line in findings_text(reconciled.report, least=least):
+        print(line, file=sys.stderr)
+    if not quiet:
+        sys.stdout.write(reconciliation_text(reconciled, str(out)))

@@ -1,0 +1,168 @@
+"""Reconciliation: medium -> identities -> questions to a peer -> candidates -> rows for a person to review.
+
+Nothing is decided here and nothing is sent but queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from mediakit.destinations.association import association
+from mediakit.destinations.find import FindModel, Limits, contexts_of, find_on
+from mediakit.destinations.peer import Peer
+from mediakit.dicom.header import Scanner
+from mediakit.dicom.identifier import Value, Values
+from mediakit.dicom.instance import Instance
+from mediakit.errors import SourceError
+from mediakit.events import Advanced, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.findings import Finding, Report, Rule, Severity
+from mediakit.formats.registry import open_tree
+from mediakit.journeys.survey import survey
+from mediakit.outcome import Outcome
+from mediakit.transfer.mapping import Subject, Subjects
+from mediakit.transfer.matching import (
+    MATCH,
+    Candidate,
+    Ranking,
+    Wanted,
+    candidates_of,
+    match_words,
+    patient_requests,
+    rank,
+    rows_of,
+    worklist_requests,
+)
+from mediakit.transfer.people import shown_id
+from mediakit.transfer.reconciled import Reconciled
+
+NOBODY = Rule(
+    id="MK-IDN-040",
+    severity=Severity.WARNING,
+    title="Patient ID `{patient_id}`: the peer knows nobody like this",
+    ref="IHE RAD TF-2 4.61",
+    hint="fill in `to_patient_id` by hand, or have the patient registered first",
+)
+WEAK = Rule(
+    id="MK-IDN-041",
+    severity=Severity.WARNING,
+    title="Patient ID `{patient_id}`: the best candidate has a confidence of {confidence} only, of {least}",
+    ref="IHE RAD TF-2 4.61",
+    hint="look at the row before you approve it",
+)
+SEVERAL = Rule(
+    id="MK-IDN-042",
+    severity=Severity.WARNING,
+    title="Patient ID `{patient_id}`: {count} candidates are as good as each other",
+    ref="IHE RAD TF-2 4.61",
+    hint="approve one of the rows and leave the others",
+)
+
+_LIMITS = Limits(matches=5_000, total_bytes=32 << 20, total_s=120.0)
+_STUDY_DATE, _MODALITY = 0x00080020, 0x00080060
+
+
+class Match(StrEnum):
+    """Who is asked: the patients that an archive or register knows, or the orders of a worklist."""
+
+    QUERY = "query"
+    WORKLIST = "worklist"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileOrder:
+    """How to reconcile. `approve_above`: matches with a higher confidence need no person (None: all do)."""
+
+    match: Match = Match.QUERY
+    approve_above: int | None = None
+
+
+def reconcile(source: Path, peer: Peer, order: ReconcileOrder, tell: Listener = silence) -> Reconciled:
+    """Ask a peer for each identity of a medium whom it may mean.
+
+    The outcome is good when there is one good candidate for each. Raises SourceError when the medium cannot
+    be opened or holds no instance, Unreachable and FindFailed when the peer does not answer.
+    """
+    tree = open_tree(source)
+    try:
+        seen = survey(tree, str(source), Scanner(), tell)
+    finally:
+        tree.close()
+    wanted = _wanted((instance for _, instance in seen.instances()), order.match)
+    if not wanted:
+        raise SourceError("there is no instance on the medium", where=str(source))
+    rankings = _rankings(wanted, peer, order.match, tell)
+    findings = [finding for ranking in rankings for finding in _doubts(ranking)]
+    for finding in findings:
+        tell(FoundSomething(finding))
+    rows = (row for ranking in rankings for row in rows_of(ranking, order.match.value, order.approve_above))
+    is_clear = all(ranking.is_match for ranking in rankings)
+    return Reconciled(
+        source=str(source),
+        peer=str(peer),
+        rows=tuple(rows),
+        counts=match_words(rankings),
+        report=Report.of(str(source), findings),
+        outcome=Outcome.GOOD if is_clear else Outcome.IDENTITY,
+    )
+
+
+@dataclass(slots=True)
+class _Collected:
+    study_date: str = ""
+    modalities: set[str] = field(default_factory=set)
+
+
+def _wanted(instances: Iterable[Instance], match: Match) -> tuple[Wanted, ...]:
+    """Return who is to be looked for: each identity, and for a worklist each study of it."""
+    found: dict[Subject, _Collected] = {}
+    subjects = Subjects()
+    for instance in instances:
+        subject = subjects.of(instance)
+        whom = subject if match is Match.WORKLIST else Subject(identity=subject.identity)
+        collected = found.setdefault(whom, _Collected())
+        collected.study_date = collected.study_date or instance.header.text(_STUDY_DATE)
+        collected.modalities.add(instance.header.text(_MODALITY))
+    return tuple(
+        Wanted(subject=subject, study_date=each.study_date, modalities=frozenset(each.modalities - {""}))
+        for subject, each in found.items()
+    )
+
+
+def _rankings(wanted: Sequence[Wanted], peer: Peer, match: Match, tell: Listener) -> tuple[Ranking, ...]:
+    model = FindModel.PATIENT_ROOT if match is Match.QUERY else FindModel.WORKLIST
+    asked: dict[str, tuple[Candidate, ...]] = {}
+    rankings: list[Ranking] = []
+    tell(PhaseStarted("query", len(wanted)))
+    with association(peer, contexts_of(model)) as link:
+
+        def ask(keys: Values) -> tuple[Candidate, ...]:
+            known = repr(sorted(keys.items()))
+            if known not in asked:
+                asked[known] = tuple(candidates_of(find_on(link, peer, model, keys, _LIMITS)))
+            return asked[known]
+
+        for each in wanted:
+            candidates = [found for keys in _requests(each, match) for found in ask(keys)]
+            rankings.append(rank(each, candidates))
+            tell(Advanced())
+    tell(PhaseEnded("query"))
+    return tuple(rankings)
+
+
+def _requests(wanted: Wanted, match: Match) -> Iterator[dict[int, Value]]:
+    if match is Match.QUERY:
+        return patient_requests(wanted.subject.identity)
+    return worklist_requests(wanted.subject)
+
+
+def _doubts(ranking: Ranking) -> Iterator[Finding]:
+    patient_id = shown_id(ranking.wanted.subject.identity.patient_id)
+    if not ranking.scored:
+        yield NOBODY.at(patient_id=patient_id)
+    elif ranking.is_ambiguous:
+        yield SEVERAL.at(patient_id=patient_id, count=len(ranking.scored))
+    elif not ranking.is_match:
+        yield WEAK.at(patient_id=patient_id, confidence=ranking.scored[0].confidence, least=MATCH)

@@ -1,0 +1,67 @@
+"""A reconciliation as text for a terminal, and as a JSON document, "mediakit/reconciliation/1"."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from mediakit.report.json import FindingDoc, finding_doc
+from mediakit.report.text import many, shown_name
+from mediakit.transfer.mapping import COLUMNS
+from mediakit.transfer.reconciled import Reconciled
+
+_WORDS = {
+    "matched": "one good candidate",
+    "several": "several candidates, as good as each other",
+    "weak": "a weak candidate only",
+    "none": "nobody like this at the peer",
+}
+
+
+class ReconciliationDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found out. `map` is the review file, `rows` are its rows by the names of its columns."""
+
+    source: str
+    peer: str
+    map: str
+    outcome: str
+    exit_code: int
+    counts: dict[str, int]
+    findings: list[FindingDoc]
+    rows: list[dict[str, str | int | bool | None]]
+    schema: Literal["mediakit/reconciliation/1"] = "mediakit/reconciliation/1"
+
+
+def reconciliation_doc(reconciled: Reconciled, path: str) -> ReconciliationDoc:
+    """Return a reconciliation as the value that is written as JSON; `path` is the review file."""
+    return ReconciliationDoc(
+        source=reconciled.source,
+        peer=reconciled.peer,
+        map=path,
+        outcome=reconciled.outcome.word,
+        exit_code=int(reconciled.outcome),
+        counts=dict(reconciled.counts),
+        findings=[finding_doc(finding) for finding in reconciled.report.findings],
+        rows=[{name: getattr(row, name) for name in COLUMNS} for row in reconciled.rows],
+    )
+
+
+def reconciliation_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the document."""
+    return msgspec.json.schema(ReconciliationDoc)
+
+
+def reconciliation_text(reconciled: Reconciled, path: str) -> str:
+    """Return what was found out, without names: those are in the review file at `path`."""
+    approved = sum(row.approved for row in reconciled.rows)
+    lines = [
+        f"reconcile {shown_name(reconciled.source)} with {reconciled.peer}: {reconciled.outcome.word}",
+        *(f"  {count:>5}  {_WORDS[word]}" for word, count in reconciled.counts.items() if count),
+        f"  {shown_name(path)}: {many(len(reconciled.rows), 'row', 'rows')}, {approved} approved",
+    ]
+    if approved < len(reconciled.rows):
+        lines.append(
+            "  look at the rows, write yes into `approved` where they are right, then import with `--map`"
+        )
+    return "\n".join(lines) + "\n"

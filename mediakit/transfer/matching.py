@@ -1,0 +1,277 @@
+"""Whom of the local system does an identity of a medium mean? Candidates, scored, with words why. Pure.
+
+A score is a help for a person: nothing is decided here. What contradicts weighs more than what agrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mediakit.dicom.identifier import Value, Values
+from mediakit.dicom.limits import why_unfit
+from mediakit.dicom.person_name import Likeness, same_name, spellings
+from mediakit.transfer.mapping import MapRow, Subject
+from mediakit.transfer.people import Identity, plain_date
+
+#: From here on a candidate counts as found, when no other comes near.
+MATCH = 80
+#: Candidates below are not worth a look.
+LEAST = 40
+#: Candidates within so much of the best are as good as it.
+MARGIN = 5
+_MOST_CANDIDATES = 10  # of one subject, in the review file
+
+_PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
+_BIRTH_DATE, _SEX, _ACCESSION = 0x00100030, 0x00100040, 0x00080050
+_STUDY_UID, _STEPS, _MODALITY, _START_DATE = 0x0020000D, 0x00400100, 0x00080060, 0x00400002
+_LEVEL = 0x00080052
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A subject that is looked for, and what a worklist may know of its study."""
+
+    subject: Subject
+    study_date: str = ""
+    modalities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A person whom the local system knows; from a worklist also an order for them."""
+
+    identity: Identity
+    accession: str = field(default="", repr=False)
+    study_uid: str = ""
+    date: str = ""
+    modalities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A candidate and how sure it is, 0 to 100, with the reasons in words, which hold no value."""
+
+    candidate: Candidate
+    confidence: int
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """The candidates for one subject, best first."""
+
+    wanted: Wanted
+    scored: tuple[Scored, ...]
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Return True when another candidate is as good as the best one."""
+        return len(self.scored) > 1 and self.scored[0].confidence - self.scored[1].confidence <= MARGIN
+
+    @property
+    def is_match(self) -> bool:
+        """Return True when there is one good candidate, and no other comes near."""
+        return bool(self.scored) and self.scored[0].confidence >= MATCH and not self.is_ambiguous
+
+
+def rank(wanted: Wanted, candidates: Iterable[Candidate]) -> Ranking:
+    """Score candidates against a subject; those below `LEAST` are left out."""
+    scored = (score(wanted, candidate) for candidate in dict.fromkeys(candidates))
+    good = [each for each in scored if each.confidence >= LEAST]
+    good.sort(
+        key=lambda each: (-each.confidence, each.candidate.identity.patient_id, each.candidate.accession)
+    )
+    return Ranking(wanted=wanted, scored=tuple(good[:_MOST_CANDIDATES]))
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Collects points and the most that is possible after a contradiction."""
+
+    points: int = 0
+    most: int = 100
+    why: list[str] = field(default_factory=list)
+
+    def add(self, points: int, why: str) -> None:
+        self.points += points
+        self.why.append(why)
+
+    def contradict(self, most: int, why: str) -> None:
+        self.most = min(self.most, most)
+        self.why.append(why)
+
+
+_NAME_POINTS: Mapping[Likeness, tuple[int, str]] = {
+    Likeness.SAME: (40, "same name"),
+    Likeness.SIMILAR: (22, "similar name"),
+}
+
+
+def score(wanted: Wanted, candidate: Candidate) -> Scored:
+    """Return how sure it is that a candidate is the subject."""
+    tally = _Tally()
+    _score_person(wanted.subject.identity, candidate.identity, tally)
+    _score_order(wanted, candidate, tally)
+    return Scored(candidate=candidate, confidence=max(0, min(tally.points, tally.most)), why=tuple(tally.why))
+
+
+def _score_person(there: Identity, here: Identity, tally: _Tally) -> None:
+    likeness = same_name(there.name, here.name)
+    if likeness in _NAME_POINTS:
+        tally.add(*_NAME_POINTS[likeness])
+    elif likeness is Likeness.DIFFERENT:
+        tally.contradict(25, "other name")
+    ours, theirs = plain_date(here.birth_date), plain_date(there.birth_date)
+    if ours and theirs:
+        if ours == theirs:
+            tally.add(35, "same birth date")
+        else:
+            tally.contradict(30, "other birth date")
+    if here.sex == there.sex and here.sex:
+        tally.add(5, "same sex")
+    elif {here.sex, there.sex} == {"M", "F"}:
+        tally.contradict(60, "other sex")
+    _score_id(there, here, tally)
+
+
+def _score_id(there: Identity, here: Identity, tally: _Tally) -> None:
+    if not there.patient_id or there.patient_id != here.patient_id:
+        return
+    if there.issuer and there.issuer == here.issuer:
+        tally.add(45, "same Patient ID and issuer")
+    elif there.issuer and here.issuer:
+        tally.why.append("same Patient ID of another issuer")
+    else:
+        tally.add(20, "same Patient ID")
+
+
+def _score_order(wanted: Wanted, candidate: Candidate, tally: _Tally) -> None:
+    subject = wanted.subject
+    if subject.study_uid and subject.study_uid == candidate.study_uid:
+        tally.add(40, "same Study Instance UID")
+    if subject.accession and subject.accession == candidate.accession:
+        tally.add(30, "same Accession Number")
+    if wanted.modalities & candidate.modalities:
+        tally.add(3, "same modality")
+    if wanted.study_date and plain_date(wanted.study_date) == plain_date(candidate.date):
+        tally.add(5, "same date")
+
+
+def rows_of(ranking: Ranking, source: str, approve_above: int | None = None) -> Iterator[MapRow]:
+    """Yield a row for each candidate, for a person to look at; one without target when there is none.
+
+    Approved is the best one alone, when it is a match with a confidence above `approve_above`.
+    """
+    subject = ranking.wanted.subject
+    common = {
+        "from_patient_id": subject.identity.patient_id,
+        "from_issuer": subject.identity.issuer,
+        "from_name": subject.identity.name,
+        "from_birth_date": subject.identity.birth_date,
+        "from_study_uid": subject.study_uid,
+        "from_accession": subject.accession,
+    }
+    if not ranking.scored:
+        yield MapRow(**common, source=f"{source}: nobody found")  # type: ignore[arg-type]
+    for place, each in enumerate(ranking.scored):
+        here = each.candidate.identity
+        is_sure = place == 0 and ranking.is_match and approve_above is not None
+        yield MapRow(
+            **common,  # type: ignore[arg-type]
+            to_patient_id=here.patient_id,
+            to_issuer=here.issuer,
+            to_name=here.name,
+            to_birth_date=here.birth_date,
+            to_sex=here.sex,
+            to_accession=each.candidate.accession,
+            confidence=each.confidence,
+            source=f"{source}: {', '.join(each.why)}",
+            approved=is_sure and each.confidence > (approve_above or 0),
+        )
+
+
+def candidates_of(answers: Iterable[Values]) -> Iterator[Candidate]:
+    """Yield what a peer answered to a query for patients or for its worklist.
+
+    Left out are answers without Patient ID, and with values that cannot stand in their attribute.
+    """
+    for answer in answers:
+        identity = Identity(
+            patient_id=_text(answer, _PATIENT_ID),
+            issuer=_fit("LO", _text(answer, _ISSUER)),
+            name=_fit("PN", _text(answer, _PATIENT_NAME)),
+            birth_date=_fit("DA", plain_date(_text(answer, _BIRTH_DATE))),
+            sex=_fit("CS", _text(answer, _SEX)),
+        )
+        if not identity.patient_id or why_unfit("LO", identity.patient_id):
+            continue
+        steps = answer.get(_STEPS, ())
+        step: Values = steps[0] if steps and not isinstance(steps, str) else {}
+        yield Candidate(
+            identity=identity,
+            accession=_fit("SH", _text(answer, _ACCESSION)),
+            study_uid=_text(answer, _STUDY_UID),
+            date=_text(step, _START_DATE),
+            modalities=frozenset({_text(step, _MODALITY)} - {""}),
+        )
+
+
+def _text(values: Values, tag: int) -> str:
+    value = values.get(tag, "")
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _fit(vr: str, value: str) -> str:
+    return "" if why_unfit(vr, value) else value
+
+
+def patient_requests(identity: Identity) -> Iterator[dict[int, Value]]:
+    """Yield the queries at PATIENT level that may find a person: by ID, by birth date, else by name."""
+    for matching in _person_matchings(identity, by_birth_date=True):
+        asked: dict[int, Value] = dict.fromkeys((_PATIENT_NAME, _PATIENT_ID, _ISSUER, _BIRTH_DATE, _SEX), "")
+        yield {**asked, _LEVEL: "PATIENT", **matching}
+
+
+def worklist_requests(subject: Subject) -> Iterator[dict[int, Value]]:
+    """Yield the queries of a worklist that may find an order: by Accession Number, ID and name."""
+    step: dict[int, Value] = {_MODALITY: "", _START_DATE: ""}
+    tags = (_PATIENT_NAME, _PATIENT_ID, _ISSUER, _BIRTH_DATE, _SEX, _ACCESSION, _STUDY_UID)
+    asked: dict[int, Value] = {**dict.fromkeys(tags, ""), _STEPS: (step,)}
+    accession = _literal(subject.accession)
+    if accession:
+        yield {**asked, _ACCESSION: accession}
+    for matching in _person_matchings(subject.identity, by_birth_date=False):
+        yield {**asked, **matching}
+
+
+def _person_matchings(identity: Identity, *, by_birth_date: bool) -> Iterator[dict[int, str]]:
+    patient_id = _literal(identity.patient_id)
+    if patient_id:
+        yield {_PATIENT_ID: patient_id}
+    birth_date = plain_date(identity.birth_date)
+    if by_birth_date and birth_date and not why_unfit("DA", birth_date):
+        yield {_BIRTH_DATE: birth_date}
+        return
+    for family in spellings(identity.name):
+        yield {_PATIENT_NAME: f"{family}*"}
+
+
+def _literal(value: str) -> str:
+    """Return a value that a query takes for itself; "" when it would be a pattern or a list."""
+    return "" if any(char in value for char in "*?\\") or not value.isprintable() else value
+
+
+def match_words(rankings: Sequence[Ranking]) -> Mapping[str, int]:
+    """Count how many subjects have a match, several good candidates, a weak one, or none."""
+    words = [
+        "none"
+        if not each.scored
+        else "several"
+        if each.is_ambiguous
+        else "matched"
+        if each.is_match
+        else "weak"
+        for each in rankings
+    ]
+    return {word: words.count(word) for word in ("matched", "several", "weak", "none")}

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset
+
+from mediakit.destinations.find import FindModel
+from mediakit.transfer.mapping import parse_map
+from tests.support.cli import mediakit
+from tests.support.find_scp import Answers, Asked, find_scp
+from tests.support.people import Person, medium_of
+
+ANNA = Person(patient_id="007", name="Müller^Anna", birth_date="19610430", sex="F", accession="F1")
+PETER = Person(patient_id="008", name="Smith^Peter", birth_date="19700101", sex="M", study="1.2.3.2")
+PENDING = 0xFF00
+
+
+def known(patient_id: str, name: str, birth_date: str, sex: str) -> Dataset:
+    dataset = Dataset()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.PatientID, dataset.PatientName = patient_id, name
+    dataset.PatientBirthDate, dataset.PatientSex = birth_date, sex
+    return dataset
+
+
+LOCAL = [
+    known("L-1", "MUELLER^ANNA", "19610430", "F"),
+    known("L-2", "Jones^Mary", "19610430", "F"),
+    known("L-3", "Smith^Peter", "19700101", "M"),
+]
+
+
+def register(people: list[Dataset]) -> object:
+    """Answer as an archive does: by Patient ID and birth date; what is empty matches all."""
+
+    def answers(asked: Dataset) -> Answers:
+        return [
+            (PENDING, each)
+            for each in people
+            if asked.PatientID in ("", each.PatientID)
+            and asked.PatientBirthDate in ("", None, each.PatientBirthDate)
+        ]
+
+    return answers
+
+
+def dest(asked: Asked) -> str:
+    return f"{asked.address.called_ae}@127.0.0.1:{asked.address.port}"
+
+
+def test_everybody_on_a_medium_is_found_and_waits_for_approval(tmp_path: Path) -> None:
+    medium = medium_of(tmp_path / "cd", [ANNA, PETER])
+    out = tmp_path / "map.csv"
+    with find_scp(register(LOCAL)) as scp:  # type: ignore[arg-type]
+        said = mediakit("reconcile", medium, dest(scp), "-o", out)
+    assert said.code == 0, said.err
+    assert "2  one good candidate" in said.out
+    rows = parse_map(out.read_bytes(), "map.csv")
+    assert [(row.from_patient_id, row.to_patient_id, row.approved) for row in rows] == [
+        ("007", "L-1", False),
+        ("008", "L-3", False),
+    ]
+    assert rows[0].to_name == "MUELLER^ANNA"
+    assert out.read_bytes().startswith(b"\xef\xbb\xbf")
+    assert not any(name in said.out + said.err for name in ("ller", "MUELLER", "Smith"))
+
+
+def test_sure_matches_are_approved_when_that_is_asked_for(tmp_path: Path) -> None:
+    medium = medium_of(tmp_path / "cd", [ANNA, PETER])
+    local = [known("L-1", "Müller^Anna", "19610430", "F"), known("L-3", "Smith^Pete", "19700101", "M")]
+    out = tmp_path / "map.csv"
+    with find_scp(register(local)) as scp:  # type: ignore[arg-type]
+        said = mediakit("reconcile", medium, dest(scp), "-o", out, "--approve-above", "75")
+    assert said.code == 7
+    assert [row.approved for row in parse_map(out.read_bytes(), "map.csv")] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("local", "rule"),
+    [
+        ([], "MK-IDN-040"),
+        ([known("L-1", "Müller^Anne", "19610430", "")], "MK-IDN-041"),
+        (
+            [known("L-1", "Müller^Anna", "19610430", "F"), known("L-9", "Mueller^Anna", "19610430", "F")],
+            "MK-IDN-042",
+        ),
+    ],
+)
+def test_who_is_not_clear_is_told_and_needs_a_person(tmp_path: Path, local: list[Dataset], rule: str) -> None:
+    medium = medium_of(tmp_path / "cd", [ANNA])
+    with find_scp(register(local)) as scp:  # type: ignore[arg-type]
+        said = mediakit("reconcile", medium, dest(scp), "-o", tmp_path / "map.csv", "--json")
+    document = said.document
+    assert said.code == 7
+    assert document["schema"] == "mediakit/reconciliation/1"
+    assert document["outcome"] == "identity"
+    assert [finding["rule"] for finding in document["findings"]] == [rule]
+    assert len(document["rows"]) == max(1, len(local))
+    assert not any(row["approved"] for row in document["rows"])
+
+
+def test_a_worklist_gives_the_accession_number_of_the_order(tmp_path: Path) -> None:
+    order = known("L-1", "Müller^Anna", "19610430", "F")
+    order.AccessionNumber = "ORDER-5"
+    step = Dataset()
+    step.Modality, step.ScheduledProcedureStepStartDate = "CT", "20260131"
+    order.ScheduledProcedureStepSequence = [step]
+    medium = medium_of(tmp_path / "cd", [ANNA])
+    out = tmp_path / "map.csv"
+    with find_scp(lambda _: [(PENDING, order)], models=[FindModel.WORKLIST]) as scp:
+        said = mediakit("reconcile", medium, dest(scp), "-o", out, "--match", "worklist")
+    assert said.code == 0, said.err
+    (row,) = parse_map(out.read_bytes(), "map.csv")
+    assert (row.from_study_uid, row.from_accession) == ("1.2.3.1", "F1")
+    assert (row.to_patient_id, row.to_accession) == ("L-1", "ORDER-5")
+    assert "same modality" in row.source
+
+
+def test_a_peer_without_the_service_is_told(tmp_path: Path) -> None:
+    medium = medium_of(tmp_path / "cd", [ANNA])
+    with find_scp(lambda _: [], models=[FindModel.STUDY_ROOT]) as scp:
+        said = mediakit("reconcile", medium, dest(scp), "-o", tmp_path / "map.csv")
+    assert said.code == 5
+    assert "presentation context" in said.err
+    assert not (tmp_path / "map.csv").exists()
+
+
+def test_a_review_file_is_not_lost(tmp_path: Path) -> None:
+    medium = medium_of(tmp_path / "cd", [ANNA])
+    out = tmp_path / "map.csv"
+    out.write_text("precious")
+    assert mediakit("reconcile", medium, "X@127.0.0.1:1", "-o", out).code == 2
+    assert out.read_text() == "precious"
+    with find_scp(register(LOCAL)) as scp:  # type: ignore[arg-type]
+        assert mediakit("reconcile", medium, dest(scp), "-o", out, "--force").code == 0
+    assert "007" in out.read_text("utf-8-sig")
+
+
+def test_calls_that_make_no_sense_are_refused(tmp_path: Path) -> None:
+    medium = medium_of(tmp_path / "cd", [ANNA])
+    out = tmp_path / "map.csv"
+    assert mediakit("reconcile", medium, "X@127.0.0.1:1", "-o", out, "--match", "guess").code == 2
+    assert mediakit("reconcile", medium, f"dir:{tmp_path}", "-o", out).code == 2
+    assert mediakit("reconcile", medium, "X@127.0.0.1:1", "-o", medium / "map.csv").code == 2
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "x.txt").write_text("x")
+    assert mediakit("reconcile", tmp_path / "empty", "X@127.0.0.1:1", "-o", out).code == 3
