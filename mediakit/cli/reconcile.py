@@ -14,10 +14,10 @@ from mediakit.cli.progress import Progress, listener
 from mediakit.cli.written import check_report
 from mediakit.errors import UsageError
 from mediakit.findings import Severity
-from mediakit.transfer.reconciled import Reconciled
 
 if TYPE_CHECKING:  # destinations and the journey are loaded when the command runs
     from mediakit.destinations.peer import Peer
+    from mediakit.transfer.reconciled import Reconciled
 
 
 def reconcile(
