@@ -6,7 +6,7 @@ Nothing is decided here and nothing is sent but queries.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def reconcile(source: Path, peer: Peer, order: ReconcileOrder, tell: Listener = 
     return Reconciled(
         source=str(source),
         peer=str(peer),
-        rows=tuple(rows),
+        rows=tuple(replace(row, line=line) for line, row in enumerate(rows, start=2)),  # 1 is the head
         counts=match_words(rankings),
         report=Report.of(str(source), findings),
         outcome=Outcome.GOOD if is_clear else Outcome.IDENTITY,

@@ -6,7 +6,10 @@ import pytest
 from pydicom import Dataset
 
 from mediakit.destinations.find import FindModel
-from mediakit.transfer.mapping import parse_map
+from mediakit.journeys.reconcile import ReconcileOrder, reconcile
+from mediakit.transfer.coercion import plan_coercion
+from mediakit.transfer.mapping import Subject, parse_map
+from mediakit.transfer.people import Identity
 from tests.support.cli import mediakit
 from tests.support.find_scp import Answers, Asked, find_scp
 from tests.support.people import Person, medium_of
@@ -57,6 +60,7 @@ def test_everybody_on_a_medium_is_found_and_waits_for_approval(tmp_path: Path) -
     assert said.code == 0, said.err
     assert "2  one good candidate" in said.out
     rows = parse_map(out.read_bytes(), "map.csv")
+    assert [row.line for row in rows] == [2, 3]
     assert [(row.from_patient_id, row.to_patient_id, row.approved) for row in rows] == [
         ("007", "L-1", False),
         ("008", "L-3", False),
@@ -146,3 +150,26 @@ def test_calls_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "x.txt").write_text("x")
     assert mediakit("reconcile", tmp_path / "empty", "X@127.0.0.1:1", "-o", out).code == 3
+
+
+def test_what_was_found_can_be_planned_without_the_file_between(tmp_path: Path) -> None:
+    medium = medium_of(tmp_path / "cd", [ANNA, PETER])
+    with find_scp(register(LOCAL[:1])) as scp:  # type: ignore[arg-type]
+        found = reconcile(medium, scp.address, ReconcileOrder(approve_above=75))
+    subjects = [Subject(identity=identity_of(person), study_uid=person.study) for person in (ANNA, PETER)]
+    plan = plan_coercion(subjects, found.rows)
+    assert plan.changes_for(subjects[0]) == {
+        0x00100010: "MUELLER^ANNA",
+        0x00100020: "L-1",
+        0x00100030: "19610430",
+        0x00100040: "F",
+    }
+    assert plan.changes_for(subjects[1]) is None
+    assert [finding.rule.id for finding in plan.findings] == ["MK-IDN-030"]
+    assert "line 3" in plan.findings[0].text
+
+
+def identity_of(person: Person) -> Identity:
+    return Identity(
+        patient_id=person.patient_id, name=person.name, birth_date=person.birth_date, sex=person.sex
+    )
