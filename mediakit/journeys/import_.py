@@ -17,13 +17,14 @@ from mediakit.errors import UsageError
 from mediakit.events import FileSettled, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.formats.registry import open_tree
+from mediakit.journeys.carrying import Log
 from mediakit.journeys.import_order import Depth, ImportOrder
 from mediakit.journeys.loading import Loader
 from mediakit.journeys.owners import NOBODY, Coercer, owners_of
 from mediakit.journeys.proving import Prover
 from mediakit.journeys.recall import keep_imported
 from mediakit.journeys.rehearsing import rehearse
-from mediakit.journeys.sending import Sender, Sent
+from mediakit.journeys.sending import Sender
 from mediakit.journeys.sources import named
 from mediakit.journeys.stock import Stock, take_stock
 from mediakit.ledger.jobs import Jobs
@@ -131,7 +132,8 @@ class _Run:
         self.order = order
         self.stock = stock
         self.tell = tell
-        self.sent = Sent()
+        self.log = Log(tell)
+        self.stopped = ""
         self.owners = NOBODY
         self.coercer = Coercer(NOBODY, order)
         self.because: dict[str, Finding] = dict(stock.because)
@@ -256,24 +258,26 @@ class _Run:
         change = self.coercer if self.coercer.is_needed else None
         loader = partial(Loader, self.source, change, may_convert=self.order.may_convert)
         sender = Sender(destination, ledger, self.order, loader, self.tell)
-        self.sent = sender.sent
+        self.log = sender.log
+        went = [row.key for row in ledger.rows({_T.UNCERTAIN, _T.REFUSED})]
         self.tell(PhaseStarted("send", total=sum(item.size for item in items), unit="bytes"))
         start = time.monotonic()
         try:
-            sender.send(planned)
+            sender.send(planned, went)
         finally:
+            self.stopped = sender.stopped
             self._note_speed(time.monotonic() - start)
             self.tell(PhaseEnded("send"))
 
     def _note_speed(self, seconds: float) -> None:
-        self.because |= self.sent.because
-        count = self.sent.count
+        self.because |= self.log.because
+        count = self.log.count
         self.figures |= {
             "sent": count,
-            "sent_bytes": self.sent.bytes_sent,
+            "sent_bytes": self.log.bytes_sent,
             "send_seconds": round(seconds, 3),
             "objects_per_s": round(count / seconds, 1) if seconds else 0.0,
-            "megabytes_per_s": round(self.sent.bytes_sent / seconds / 1e6, 1) if seconds else 0.0,
+            "megabytes_per_s": round(self.log.bytes_sent / seconds / 1e6, 1) if seconds else 0.0,
         }
 
     def _ask_first(self, ledger: Ledger, prover: Prover) -> None:
@@ -312,7 +316,7 @@ class _Run:
         told = rehearse(self.stock.rows, self.target.destination, self.order)
         self.because |= told.because
         self.coercer.rehearse()
-        self.sent.stopped = told.stopped
+        self.stopped = told.stopped
         fates = tuple(self._fates(told.rows, rehearsal=True))
         return self._result(
             told.rows, fates, Outcome.NO_ASSOCIATION if told.stopped else None, "", told.lines
@@ -361,10 +365,10 @@ class _Run:
         place = {row.key: self._place(row) for row in rows}
         findings += [finding.moved(place[key]) for key, finding in self.because.items() if key in place]
         findings += [
-            finding.moved(shown(self.stock.source, finding.where.path)) for finding in self.sent.findings
+            finding.moved(shown(self.stock.source, finding.where.path)) for finding in self.log.findings
         ]
-        if self.sent.stopped:
-            findings.append(STOPPED.at(Where(path=self.target.destination.name), why=self.sent.stopped))
+        if self.stopped:
+            findings.append(STOPPED.at(Where(path=self.target.destination.name), why=self.stopped))
         report = Report.of(self.stock.source, findings)
         for finding in report.findings:
             self.tell(FoundSomething(finding))

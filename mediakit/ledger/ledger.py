@@ -18,7 +18,7 @@ from typing import Final, Self
 from mediakit.ledger import reading
 from mediakit.ledger.lock import Lock
 from mediakit.ledger.store import bounded, check_soundness, door, stored
-from mediakit.ledger.values import HistoryLine, JobFacts
+from mediakit.ledger.values import Happened, HistoryLine, JobFacts
 from mediakit.transfer.row import Row, key_of
 from mediakit.transfer.states import Happening, TransferState, after
 
@@ -112,12 +112,19 @@ class Ledger:
         rule: str = "",
     ) -> None:
         """Write down that the same happened to many instances: to all or to none. Raises as `happen`."""
+        self.happen_each(
+            Happened(key=key, happening=happening, sent_as=sent_as, code=code, words=words, rule=rule)
+            for key in keys
+        )
+
+    def happen_each(self, changes: Iterable[Happened]) -> None:
+        """Write down what happened, in this order: all of it or nothing. Raises as `happen`."""
         at = self._now()
-        said = (sent_as, code, bounded(words), rule)
-        every = list(keys)
+        every = list(changes)
         with self._change():
-            for key in every:
-                self._happen(key, happening, at, said)
+            for each in every:
+                said = (each.sent_as, each.code, bounded(each.words), each.rule)
+                self._happen(each.key, each.happening, at, said)
 
     def check(self) -> None:
         """Read all of the ledger before it is relied on. Raises SourceError when it is damaged."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from mediakit.transfer.states import TransferState
+from mediakit.transfer.states import Happening, TransferState
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -51,6 +51,18 @@ class HistoryLine:
     happening: str
     was: str
     now: str
+    sent_as: str = ""
+    code: int = 0
+    words: str = field(default="", repr=False)
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """Something that happened to an instance, to be written down; see `Ledger.happen`."""
+
+    key: str
+    happening: Happening
     sent_as: str = ""
     code: int = 0
     words: str = field(default="", repr=False)

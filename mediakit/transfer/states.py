@@ -62,6 +62,7 @@ class Happening(StrEnum):
     UNEQUAL = "unequal"  # other bytes under the same UID
     AGAIN = "again"  # the user asks for another try, or another copy of the medium has it
     SKIP = "skip"  # it is not asked for
+    HELD_BACK = "held-back"  # it was about to go out, and no byte of it did
 
 
 class ForbiddenTransition(Exception):  # noqa: N818 - a fault of ours, never of the medium or the peer
@@ -78,6 +79,7 @@ _ANSWERS: Final = {
     _H.UNEQUAL: _T.CONFLICT,
     _H.FOUND_THERE: _T.ALREADY_THERE,
     _H.CANNOT_READ: _T.UNREADABLE,  # it broke while it was read for sending
+    _H.HELD_BACK: _T.PLANNED,
 }
 _RETRY: Final = {
     _H.SEND: _T.SENDING,

@@ -1,0 +1,247 @@
+"""Carrying instances over one session, one after the other, with every step in the ledger.
+
+While the answer to one instance is waited for, the next one is read and made ready, and what is known by then
+is written down: so the ledger is at most one answer behind, and what it does not know yet is *sending*, which
+a later look at it takes for uncertain. No byte of an instance goes out before the ledger says that it does.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from mediakit.destinations.base import Lost, Session
+from mediakit.errors import SourceError
+from mediakit.events import Advanced, Listener
+from mediakit.findings import Finding, Rule, Severity
+from mediakit.journeys.loading import Held, Loaded, Loader
+from mediakit.journeys.rate import Rate
+from mediakit.journeys.scan import finding_on_failure
+from mediakit.journeys.waiting import Waiting
+from mediakit.ledger.ledger import Ledger
+from mediakit.ledger.values import Happened
+from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
+from mediakit.transfer.row import key_of
+from mediakit.transfer.states import Happening
+
+REFUSED = Rule(
+    id="MK-IMP-011",
+    severity=Severity.ERROR,
+    title="the destination refused it for want of resources, also later: status {code}{words}",
+    ref="PS3.4 B.2.3",
+    hint="look for room and limits at the destination, then `mediakit job retry`",
+)
+FAILED = Rule(
+    id="MK-IMP-012",
+    severity=Severity.ERROR,
+    title="the destination does not take it: status {code}{words}",
+    ref="PS3.4 B.2.3",
+    hint="the log of the destination tells why; then `mediakit job retry`",
+)
+WARNED = Rule(
+    id="MK-IMP-013",
+    severity=Severity.WARNING,
+    title="the destination stored it with a warning: status {code}{words}",
+    ref="PS3.4 B.2.3",
+    hint="it may have changed values: compare what it shows with the medium",
+)
+NO_ANSWER = Rule(
+    id="MK-IMP-014",
+    severity=Severity.ERROR,
+    title="it was sent and the connection ended before an answer came, {tries} times: {why}",
+    ref="PS3.8 7.3",
+    hint="`--resume` sends it again; when it ends so each time, look into the log of the destination",
+)
+OTHER_THERE = Rule(
+    id="MK-IMP-015",
+    severity=Severity.ERROR,
+    title="the destination has another instance with this SOP Instance UID, and keeps that",
+    ref="PS3.5 9",
+    hint="find out which of the two is right before one is replaced",
+)
+
+_FINDINGS = {StatusClass.REFUSED: REFUSED, StatusClass.ERROR: FAILED, StatusClass.WARNING: WARNED}
+
+
+class Log:
+    """What sending came to so far, for all threads.
+
+    `because` has the finding that decided on an instance, `findings` all others, both with its path on the
+    medium; `went` are the keys of instances that may have gone out before, in this run or an earlier one.
+    """
+
+    def __init__(self, tell: Listener) -> None:
+        self._tell = tell
+        self._lock = threading.Lock()
+        self.because: dict[str, Finding] = {}
+        self.findings: list[Finding] = []
+        self.went: set[str] = set()
+        self.count = 0
+        self.bytes_sent = 0
+
+    def answered(self, ready: Ready, finding: Finding | None) -> None:
+        """Note an answer, and the finding that it gives."""
+        path = ready.item.path
+        with self._lock:
+            self.findings += [each.moved(path) for each in ready.loaded.findings]
+            self.because.pop(ready.key, None)
+            if finding is not None:
+                self.because[ready.key] = finding.moved(path)
+            self.count += 1
+            self.bytes_sent += ready.loaded.payload.data_set_bytes
+            self._tell(Advanced(ready.item.size))
+
+    def held(self, key: str, item: Outgoing, finding: Finding) -> None:
+        """Note an instance that cannot go out."""
+        with self._lock:
+            self.because[key] = finding.moved(item.path)
+            self._tell(Advanced(item.size))
+
+    def lost(self, key: str, item: Outgoing, finding: Finding) -> None:
+        """Note an instance that went out without an answer."""
+        with self._lock:
+            self.because[key] = finding.moved(item.path)
+
+
+@dataclass(slots=True)
+class Ready:
+    """An instance ready to go out; `is_noted` when the ledger says already that it does."""
+
+    key: str
+    item: Outgoing
+    loaded: Loaded = field(repr=False)
+    is_noted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What the carriers of one import share."""
+
+    ledger: Ledger
+    log: Log
+    rate: Rate
+    stop: threading.Event
+    tries: int
+    refusals: int
+
+
+class Carrier:
+    """Carries instances over one session. For one thread."""
+
+    def __init__(self, session: Session, waiting: Waiting, loader: Loader, desk: Desk) -> None:
+        self._session = session
+        self._waiting = waiting
+        self._loader = loader
+        self._desk = desk
+        self._unwritten: list[Happened] = []
+        self._fault: Exception | None = None
+        self._following: Ready | None = None
+
+    def run(self) -> None:
+        """Carry until nothing waits, or it is of no use to go on. Raises Lost when the session ends."""
+        try:
+            self._following = self._made_ready()
+            while (ready := self._following) is not None and not self._is_over():
+                self._following = None
+                self._carry(ready)
+                if self._following is None:
+                    self._following = self._made_ready()
+        finally:
+            self._hold_back()
+            self._write_down()
+
+    def _is_over(self) -> bool:
+        return self._desk.stop.is_set() or self._waiting.is_over(self._desk.refusals)
+
+    def _carry(self, ready: Ready) -> None:
+        """Bring one instance to the destination. Raises Lost."""
+        if not ready.is_noted:
+            self._note_send(ready)
+            self._write_down()
+        self._desk.log.went.add(ready.key)
+        try:
+            payload = self._desk.rate.limited(ready.loaded.payload)
+            answer = self._session.send(ready.item, payload, self._meanwhile)
+        except Lost as exc:
+            self._lost(ready, exc)
+            raise
+        except (OSError, SourceError) as exc:  # it broke while it was read; the peer has not got it
+            self._held(ready.key, ready.item, Held(Happening.CANNOT_READ, finding_on_failure(exc)))
+            raise Lost("the association was ended", why="an instance could not be read to its end") from exc
+        self._answered(ready, answer)
+        if self._fault is not None:
+            raise self._fault
+
+    def _meanwhile(self) -> None:
+        """Make the next instance ready, and write down what is known. A fault here is not the session's."""
+        try:
+            following = self._made_ready()
+            if following is not None and following.key not in self._desk.log.went:
+                self._note_send(following)
+            self._following = following
+            self._write_down()
+        except Exception as exc:  # noqa: BLE001 - raised by `_carry` when the answer is there
+            self._fault = exc
+
+    def _made_ready(self) -> Ready | None:
+        """Return the next instance that can go out; what cannot is noted."""
+        while not self._is_over() and (item := self._waiting.take()) is not None:
+            key = key_of(item.sop_instance, item.path)
+            loaded = self._loader.load(item, self._session.takes(item.sop_class))
+            if isinstance(loaded, Loaded):
+                return Ready(key, item, loaded)
+            self._held(key, item, loaded)
+        return None
+
+    def _note_send(self, ready: Ready) -> None:
+        self._unwritten.append(Happened(key=ready.key, happening=Happening.SEND))
+        ready.is_noted = True
+
+    def _held(self, key: str, item: Outgoing, held: Held) -> None:
+        self._unwritten.append(Happened(key=key, happening=held.happening, rule=held.finding.rule.id))
+        self._desk.log.held(key, item, held.finding)
+
+    def _answered(self, ready: Ready, answer: Answer) -> None:
+        finding = _finding_on(answer)
+        self._unwritten.append(
+            Happened(
+                key=ready.key,
+                happening=answer.happening,
+                sent_as=ready.loaded.payload.transfer_syntax,
+                code=answer.code,
+                words=answer.words,
+                rule="" if finding is None else finding.rule.id,
+            )
+        )
+        self._waiting.note_answer(ready.item, is_refusal=answer.kind is StatusClass.REFUSED)
+        self._desk.log.answered(ready, finding)
+
+    def _lost(self, ready: Ready, exc: Lost) -> None:
+        tries = self._waiting.put_back(ready.item, self._desk.tries)
+        finding = NO_ANSWER.at(tries=tries, why=exc.why or exc.what)
+        self._unwritten.append(Happened(key=ready.key, happening=Happening.LOST, rule=NO_ANSWER.id))
+        self._desk.log.lost(ready.key, ready.item, finding)
+
+    def _hold_back(self) -> None:
+        """Put back what was made ready and did not go out."""
+        ready, self._following = self._following, None
+        if ready is None:
+            return
+        if ready.is_noted:
+            self._unwritten.append(Happened(key=ready.key, happening=Happening.HELD_BACK))
+        self._waiting.hold_back(ready.item)
+
+    def _write_down(self) -> None:
+        changes, self._unwritten = self._unwritten, []
+        if changes:
+            self._desk.ledger.happen_each(changes)
+
+
+def _finding_on(answer: Answer) -> Finding | None:
+    if answer.is_unequal:
+        return OTHER_THERE.at()
+    rule = _FINDINGS.get(answer.kind)
+    if rule is None:
+        return None
+    words = f" ({answer.words})" if answer.words else ""
+    return rule.at(code=f"{answer.code:04X}", words=words)

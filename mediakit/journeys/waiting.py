@@ -1,0 +1,81 @@
+"""The instances that wait to be sent in one round, for all threads of it, and how the round goes."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from mediakit.transfer.outgoing import Outgoing
+
+
+class Waiting:
+    """The instances of a round that nobody has taken yet, and how it goes. For several threads."""
+
+    def __init__(self, items: Iterable[Outgoing]) -> None:
+        self._lock = threading.Lock()
+        self._waiting = deque(items)
+        self._tries: dict[str, int] = {}
+        self._losses = 0
+        self._refusals = 0
+        self.refused: list[Outgoing] = []
+        self.fault: Exception | None = None
+        self.why = ""
+
+    def take(self) -> Outgoing | None:
+        """Return the next instance, None when there is none."""
+        with self._lock:
+            return self._waiting.popleft() if self._waiting else None
+
+    def put_back(self, item: Outgoing, most: int) -> int:
+        """Put an instance that went out back in front, unless it was tried so often; return how often."""
+        with self._lock:
+            self._tries[item.path] = tries = self._tries.get(item.path, 0) + 1
+            if tries < most:
+                self._waiting.appendleft(item)
+            return tries
+
+    def hold_back(self, item: Outgoing) -> None:
+        """Put an instance that did not go out back in front."""
+        with self._lock:
+            self._waiting.appendleft(item)
+
+    def note_answer(self, item: Outgoing, *, is_refusal: bool) -> None:
+        """Note that the peer answered."""
+        with self._lock:
+            self._losses = 0
+            self._refusals = self._refusals + 1 if is_refusal else 0
+            if is_refusal:
+                self.refused.append(item)
+
+    def note_loss(self, why: str) -> int:
+        """Note that a session was lost; return how many were since the last answer."""
+        with self._lock:
+            self._losses += 1
+            self.why = why
+            return self._losses
+
+    def pause(self, waits: Sequence[float]) -> float:
+        """Return how long to wait before the next session, in seconds: longer the more were lost in a row."""
+        with self._lock:
+            return waits[min(self._losses, len(waits)) - 1] if self._losses and waits else 0.0
+
+    def is_over(self, refusals: int) -> bool:
+        """Return True when it is of no use to go on with this round."""
+        with self._lock:
+            return self._refusals >= refusals or self.fault is not None
+
+    def is_left(self) -> bool:
+        """Return True when instances are waiting."""
+        with self._lock:
+            return bool(self._waiting)
+
+    def rest(self) -> tuple[Outgoing, ...]:
+        """Return the instances that nobody took."""
+        with self._lock:
+            return tuple(self._waiting)
+
+    def fail(self, exc: Exception) -> None:
+        """Note that a thread cannot go on."""
+        with self._lock:
+            self.fault = self.fault or exc
