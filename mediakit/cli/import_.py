@@ -14,13 +14,15 @@ from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.options import Config, FailOn, Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
-from mediakit.cli.target import target_of
-from mediakit.errors import UsageError, mapped
+from mediakit.cli.target import peer_named, target_of
+from mediakit.errors import IdentityError, UsageError, mapped
 from mediakit.findings import Severity
 from mediakit.profile.policy import Convert
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
+    from mediakit.destinations.peer import Peer
+    from mediakit.events import Listener
     from mediakit.journeys.stock import Scope
     from mediakit.transfer.mapping import MapRow
 
@@ -65,6 +67,13 @@ def import_(
     map_: Annotated[
         Path | None, typer.Option("--map", help="CSV file of local values in place of foreign ones.")
     ] = None,
+    match: Annotated[
+        str, typer.Option(help="Ask for local values: worklist, or query (patients). Sure matches only.")
+    ] = "",
+    match_dest: Annotated[str, typer.Option(help="Whom to ask for them, when it is not DEST.")] = "",
+    approve_above: Annotated[
+        int, typer.Option(min=0, max=100, help="Confidence that a match must exceed to be sure.")
+    ] = 90,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Read and plan; send nothing.")] = False,
     probe: Annotated[
         bool, typer.Option("--probe", help="With --dry-run: ask the peer what it would take.")
@@ -93,6 +102,8 @@ def import_(
             raise UsageError("`--probe` goes with `--dry-run`")
         if convert is Convert.ANY:
             raise UsageError("an import never compresses with loss", hint="`--convert lossless` or `none`")
+        if map_ is not None and match:
+            raise UsageError("`--map` and `--match` exclude each other", hint="`reconcile` makes a map")
         check_reports(report or (), src)
         order = ImportOrder(
             scope=scope_of(only_directory=only_directory, ignore_directory=ignore_directory),
@@ -114,6 +125,10 @@ def import_(
         )
         if map_ is not None:
             order = replace(order, mapping=map_rows(map_))
+        elif match:
+            with listener(progress, quiet=quiet or as_json) as tell:
+                rows = matched_rows(src, peer_named(match_dest or dest, config), match, approve_above, tell)
+            order = replace(order, mapping=rows)
         target = target_of(dest, config, verify, ask_first=ask_first)
         with listener(progress, quiet=quiet or as_json) as tell:
             imported = import_medium(src, target, jobs_of(state), order, tell)
@@ -128,6 +143,23 @@ def map_rows(path: Path) -> tuple[MapRow, ...]:
     with mapped({OSError: UsageError}, "the map cannot be read", str(path)), path.open("rb") as stream:
         raw = stream.read(MAX_BYTES + 1)
     return parse_map(raw, str(path))
+
+
+def matched_rows(src: Path, peer: Peer, match: str, approve_above: int, tell: Listener) -> tuple[MapRow, ...]:
+    """Return a map of what a peer knows of the patients of a medium; what is not sure is not approved.
+
+    Raises IdentityError when nobody is known to the peer.
+    """
+    from mediakit.journeys.reconcile import Match, ReconcileOrder, reconcile
+
+    if match not in set(Match):
+        raise UsageError(f"there is no match by {match!a}", hint=f"there are {', '.join(Match)}")
+    order = ReconcileOrder(match=Match(match), approve_above=approve_above)
+    rows = reconcile(src, peer, order, tell).rows
+    if not rows:
+        hint = "`mediakit reconcile` writes a map that can be filled in by hand"
+        raise IdentityError("the peer knows no patient of this medium", where=str(peer), hint=hint)
+    return rows
 
 
 def rate_of(text: str) -> int:

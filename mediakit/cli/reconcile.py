@@ -11,12 +11,12 @@ import typer
 from mediakit.cli.guard import guarded
 from mediakit.cli.options import Config, Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
+from mediakit.cli.target import peer_named
 from mediakit.cli.written import check_report
 from mediakit.errors import UsageError
 from mediakit.findings import Severity
 
 if TYPE_CHECKING:  # destinations and the journey are loaded when the command runs
-    from mediakit.destinations.peer import Peer
     from mediakit.transfer.reconciled import Reconciled
 
 
@@ -53,24 +53,12 @@ def reconcile(
         if out.exists() and not force:
             raise UsageError("there is a file already", where=str(out), hint="`--force` replaces it")
         order = ReconcileOrder(match=Match(match), approve_above=approve_above)
-        peer = _peer(dest, config)
+        peer = peer_named(dest, config)
         with listener(progress, quiet=quiet or as_json) as tell:
             reconciled = run_reconcile(src, peer, order, tell)
         _write(out, reconciled, force=force)
         _print(reconciled, out, as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(reconciled.outcome))
-
-
-def _peer(dest: str, config: Path | None) -> Peer:
-    from mediakit.cli.named import destination_named
-    from mediakit.destinations.address import DicomAddress
-    from mediakit.destinations.registry import peer_of
-
-    named = destination_named(dest, config)
-    if not isinstance(named.address, DicomAddress):
-        hint = "name one as AET@host:port, or dicom+tls://AET@host:port"
-        raise UsageError("only an SCP of the DICOM network can be asked", where=str(named.address), hint=hint)
-    return peer_of(named.address, named.options)
 
 
 def _write(out: Path, reconciled: Reconciled, *, force: bool) -> None:

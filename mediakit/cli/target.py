@@ -9,7 +9,21 @@ from mediakit.errors import UsageError
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # destinations are loaded when a command speaks to one
+    from mediakit.destinations.peer import Peer
     from mediakit.journeys.import_ import Target
+
+
+def peer_named(dest: str, config: Path | None) -> Peer:
+    """Return the remote SCP that is meant by DEST. Raises UsageError for any other destination."""
+    from mediakit.cli.named import destination_named
+    from mediakit.destinations.address import DicomAddress
+    from mediakit.destinations.registry import peer_of
+
+    named = destination_named(dest, config)
+    if not isinstance(named.address, DicomAddress):
+        hint = "name one as AET@host:port, or dicom+tls://AET@host:port"
+        raise UsageError("only an SCP of the DICOM network can be asked", where=str(named.address), hint=hint)
+    return peer_of(named.address, named.options)
 
 
 def target_of(dest: str, config: Path | None, verify: Verify, *, ask_first: bool = False) -> Target:

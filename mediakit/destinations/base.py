@@ -10,6 +10,7 @@ from mediakit.errors import DestinationError
 from mediakit.transfer.outgoing import Answer, Outgoing
 
 CHUNK_BYTES = 1 << 20
+Chunk = bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Payload:
 
     `head` is the preamble and the file meta information that belong in front of the data set when a file is
     wanted (as stored, or made where the file had none). The data set are the `data_set_bytes` from
-    `data_set_at` of `stream` on, as stored.
+    `data_set_at` of `stream` on, as stored. `held` is the whole file where it is in memory; its bytes are
+    valid until the next but one instance is loaded.
     """
 
     head: bytes = field(repr=False)
@@ -37,9 +39,15 @@ class Payload:
     data_set_at: int
     data_set_bytes: int
     transfer_syntax: str
+    held: memoryview | None = field(default=None, repr=False)
 
-    def data_set(self) -> Iterator[bytes]:
+    def data_set(self) -> Iterator[Chunk]:
         """Yield the data set in chunks. Raises OSError or SourceError when it cannot be read to its end."""
+        if self.held is not None:
+            end = self.data_set_at + self.data_set_bytes
+            for start in range(self.data_set_at, end, CHUNK_BYTES):
+                yield self.held[start : min(start + CHUNK_BYTES, end)]
+            return
         self.stream.seek(self.data_set_at)
         left = self.data_set_bytes
         while left:

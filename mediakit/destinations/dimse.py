@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from mediakit.destinations.base import Context, Lost, Meanwhile, Payload, Unreachable, nothing
+from mediakit.destinations.base import Chunk, Context, Lost, Meanwhile, Payload, Unreachable, nothing
 from mediakit.destinations.link import Link
 from mediakit.destinations.peer import Peer
 from mediakit.destinations.wire import dial
@@ -188,7 +188,7 @@ class DimseSession:
         return response
 
 
-def _chunks(payload: Payload) -> Iterator[tuple[bytes, bool]]:
+def _chunks(payload: Payload) -> Iterator[tuple[Chunk, bool]]:
     """Yield the data set in chunks of even length, and whether each is the last: some peers abort at an odd.
 
     A deflated data set of odd length gets the byte that makes it even, as it should have on the medium
@@ -202,9 +202,9 @@ def _chunks(payload: Payload) -> Iterator[tuple[bytes, bool]]:
         left -= len(read)
         chunk = odd + read if odd else read
         if not left:
-            yield chunk + pad if pad else chunk, True
+            yield bytes(chunk) + pad if pad else chunk, True
         elif len(chunk) % 2:  # the stream gave less than it was asked for
-            odd = chunk[-1:]
+            odd = bytes(chunk[-1:])
             yield chunk[:-1], False
         else:
             odd = b""

@@ -19,7 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mediakit.destinations.base import CHUNK_BYTES, Context, Lost, Meanwhile, Payload, Unreachable, nothing
+from mediakit.destinations.base import (
+    CHUNK_BYTES,
+    Chunk,
+    Context,
+    Lost,
+    Meanwhile,
+    Payload,
+    Unreachable,
+    nothing,
+)
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
 
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
@@ -273,13 +282,13 @@ def _write(place: _Place, part: str, payload: Payload) -> None:
         os.close(fd)
 
 
-def _write_all(fd: int, chunk: bytes) -> None:
+def _write_all(fd: int, chunk: Chunk) -> None:
     done = os.write(fd, chunk)
     while done < len(chunk):
         done += os.write(fd, memoryview(chunk)[done:])
 
 
-def _content(payload: Payload) -> Iterator[bytes]:
+def _content(payload: Payload) -> Iterator[Chunk]:
     yield payload.head
     yield from payload.data_set()
 

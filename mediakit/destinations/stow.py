@@ -140,5 +140,5 @@ def _code(item: object, tag: str) -> int | None:
 
 def _chunks(head: bytes, payload: Payload, tail: bytes) -> Iterator[bytes]:
     yield head
-    yield from payload.data_set()
+    yield from map(bytes, payload.data_set())
     yield tail

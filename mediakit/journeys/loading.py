@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from mediakit.destinations.base import Payload
-from mediakit.dicom.data_set import data_set_place
+from mediakit.dicom.data_set import FIRST_READ, data_set_place
 from mediakit.dicom.transcode import NotConvertible, transcode
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.errors import SourceError
@@ -75,6 +75,7 @@ class Loader:
         self._tree = named(open_tree(source))
         self._change = change
         self._may_convert = may_convert
+        self._buffers = [bytearray(), bytearray()]
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +96,7 @@ class Loader:
             return Held(Happening.CANNOT_READ, finding_on_failure(exc))
 
     def _load(self, item: Outgoing, takes: frozenset[str] | None) -> Loaded | Held:
-        stream = self._stream(item)
+        stream, held = self._opened(item)
         changed = None if self._change is None else self._change(item, stream)
         if isinstance(changed, Held):
             return changed
@@ -105,12 +106,12 @@ class Loader:
             finding = NO_CONTEXT.at(sop_class=class_name(item.sop_class), syntax=syntax_name(syntax))
             return Held(Happening.NO_CONTEXT, finding)
         if changed is not None:
-            stream = io.BytesIO(changed.data)
+            stream, held = io.BytesIO(changed.data), None
         findings = () if changed is None else changed.findings
         if way.way is Way.CONVERTED:
             return self._converted(item, stream, way, findings)
         size = item.size if changed is None else len(changed.data)
-        return Loaded(_payload(item, stream, size, syntax), findings)
+        return Loaded(_payload(item, stream, size, syntax, held), findings)
 
     def _converted(
         self, item: Outgoing, stream: BinaryIO, way: Route, findings: tuple[Finding, ...]
@@ -121,24 +122,67 @@ class Loader:
         payload = _payload(item, io.BytesIO(done.data), len(done.data), way.transfer_syntax)
         return Loaded(payload, (*findings, *done.findings))
 
-    def _stream(self, item: Outgoing) -> BinaryIO:
+    def _opened(self, item: Outgoing) -> tuple[BinaryIO, memoryview | None]:
+        """Return a file as a stream, and its bytes when it is held whole."""
         node = Node(item.path, item.size)
         if item.size <= HELD_BYTES:
-            return io.BytesIO(tried(lambda: self._whole(node)))
-        return io.BufferedReader(Persistent(tried(lambda: self._tree.open(node))), 1 << 16)
+            held = tried(lambda: self._whole(node))
+            return io.BufferedReader(_HeldFile(held), FIRST_READ), held
+        return io.BufferedReader(Persistent(tried(lambda: self._tree.open(node))), 1 << 16), None
 
-    def _whole(self, node: Node) -> bytes:
+    def _whole(self, node: Node) -> memoryview:
+        """Read a file into one of two buffers, in turn: the other may hold what is still going out."""
+        self._buffers.reverse()
+        if len(self._buffers[0]) < node.size:
+            self._buffers[0] = bytearray(node.size)
+        held = memoryview(self._buffers[0])[: node.size]
+        at = 0
         with self._tree.open(node) as stream:
-            data = stream.read(node.size)
-            while len(data) < node.size:
-                more = stream.read(node.size - len(data))
-                if not more:
+            while at < node.size:
+                got = stream.readinto(held[at:])  # type: ignore[attr-defined]  # every stream of a tree has it
+                if not got:
                     raise SourceError("the file ends early", where=ascii(node.path))
-                data += more
-        return data
+                at += got
+        return held
 
 
-def _payload(item: Outgoing, stream: BinaryIO, size: int, syntax: str) -> Payload:
+class _HeldFile(io.RawIOBase):
+    """A file in memory, as a stream, without a copy."""
+
+    def __init__(self, held: memoryview) -> None:
+        super().__init__()
+        self.held = held
+        self._at = 0
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self.held)}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._at
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # bytes-like in typeshed
+        """Fill the buffer from the position."""
+        part = self.held[self._at : self._at + len(buffer)]
+        buffer[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+
+def _payload(
+    item: Outgoing, stream: BinaryIO, size: int, syntax: str, held: memoryview | None = None
+) -> Payload:
     place = data_set_place(stream, size, (item.sop_class, item.sop_instance), syntax)
     return Payload(
         head=place.head,
@@ -146,4 +190,5 @@ def _payload(item: Outgoing, stream: BinaryIO, size: int, syntax: str) -> Payloa
         data_set_at=place.at,
         data_set_bytes=size - place.at,
         transfer_syntax=syntax,
+        held=held,
     )

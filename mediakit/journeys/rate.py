@@ -26,7 +26,8 @@ class Rate:
         """Return the payload so that reading it keeps to the rate; the same when there is no limit."""
         if not self._bytes_per_s:
             return payload
-        return replace(payload, stream=io.BufferedReader(_Limited(payload.stream, self), _STEP_BYTES))
+        stream = io.BufferedReader(_Limited(payload.stream, self), _STEP_BYTES)
+        return replace(payload, stream=stream, held=None)
 
     def spend(self, count: int) -> None:
         """Wait until so many bytes may go."""
