@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Any
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
+from pynetdicom.dul import DULServiceProvider
 from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import ThreadedAssociationServer
@@ -73,6 +75,8 @@ class Server:
 
     def start(self) -> tuple[str, int]:
         """Listen; return the address. Raises UsageError when that is not possible."""
+        if not isinstance(threading.excepthook, _Hook):
+            threading.excepthook = _Hook(threading.excepthook)
         listening = self._listening
         entity = ApplicationEntity(ae_title=listening.ae_title)
         entity.require_called_aet = listening.requires_called_ae
@@ -160,6 +164,17 @@ class Server:
 
 def _nothing(_association: Association) -> None:
     pass
+
+
+class _Hook:
+    """Hears of threads that end with an error: those of associations, for what a peer sent, say nothing."""
+
+    def __init__(self, before: Callable[[threading.ExceptHookArgs], Any]) -> None:
+        self._before = before
+
+    def __call__(self, args: threading.ExceptHookArgs, /) -> None:
+        if not isinstance(args.thread, Association | DULServiceProvider):
+            self._before(args)
 
 
 class _Reader:

@@ -226,3 +226,19 @@ def test_an_ae_title_with_control_characters_does_not_reach_the_terminal(tmp_pat
         said = server.finish(signal.SIGTERM)
     assert "\x1b" not in said.out + said.err
     assert said.code == 0
+
+
+def test_what_a_hostile_peer_sends_leaves_no_traceback(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        scu = RawScu(server.address, CONTEXTS)
+        for kind in (5, 5, 4, 1):  # released twice, and more
+            scu.socket.sendall(bytes((kind, 0, 0, 0, 0, 4)) + bytes(4))
+        with pytest.raises(Ended):
+            for _ in range(9):
+                scu.read_pdu()
+        scu.socket.close()
+        with RawScu(server.address, CONTEXTS) as scu:
+            assert scu.store(RAW, "1.2.3", small("1.2.3")) == 0
+        said = server.finish(signal.SIGTERM)
+    assert said.err == ""
+    assert said.code == 0

@@ -1,0 +1,78 @@
+"""The folder of received instances: names, doubles, what is left of a killed run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediakit.errors import UsageError
+from mediakit.scp.intake import Claim, head_for
+from mediakit.scp.shelf import Arrived, Settled, Shelf, _folder_name, is_name, shelf
+from tests.support.dicom_bytes import EXPLICIT, IMPLICIT, RAW
+
+
+def put(
+    place: Shelf, uid: str, body: bytes, study: str = "1.2", syntax: str = EXPLICIT
+) -> tuple[Settled, Path]:
+    """Put an instance away as a receiver does."""
+    head = head_for(
+        Claim(sop_class=RAW, sop_instance=uid, transfer_syntax=syntax, calling_ae="A" * (len(body) % 16 + 1))
+    )
+    part = place.part()
+    part.stream.write(head + body)
+    arrived = Arrived(
+        sop_class=RAW,
+        sop_instance=uid,
+        transfer_syntax=syntax,
+        study=study,
+        series="1.3",
+        data_set_at=len(head),
+    )
+    return place.settle(part, arrived)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_an_instance_is_found_by_its_uid_wherever_its_study_is(tmp_path: Path) -> None:
+    with shelf(tmp_path) as place:
+        assert put(place, "1.2.3", b"\x08\0body")[0] is Settled.STORED
+        assert put(place, "1.2.3", b"\x08\0body", study="9.9")[0] is Settled.SAME
+        assert put(place, "1.2.3", b"\x08\0BODY")[0] is Settled.CONFLICT
+        assert put(place, "1.2.3", b"\x08\0body", syntax=IMPLICIT)[0] is Settled.CONFLICT
+    assert files(tmp_path) == ["1.2/1.3/1.2.3.dcm"]
+    with shelf(tmp_path) as place:
+        assert place.find("1.2.3") == tmp_path / "1.2/1.3/1.2.3.dcm"
+        (tmp_path / "1.2/1.3/1.2.3.dcm").unlink()
+        assert place.find("1.2.3") is None
+        assert put(place, "1.2.3", b"\x08\0BODY")[0] is Settled.STORED
+
+
+def test_a_file_that_somebody_else_put_there_is_not_replaced(tmp_path: Path) -> None:
+    with shelf(tmp_path) as place:
+        (tmp_path / "1.2/1.3").mkdir(parents=True)
+        (tmp_path / "1.2/1.3/1.2.3.dcm").symlink_to(tmp_path / "nowhere")
+        with pytest.raises(FileExistsError):
+            put(place, "1.2.3", b"\x08\0body")
+    assert (tmp_path / "1.2/1.3/1.2.3.dcm").is_symlink()
+
+
+def test_a_folder_that_is_a_file_is_a_wrong_call(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UsageError, match="nothing can be received"), shelf(tmp_path / "file"):
+        pass
+
+
+@given(st.text(max_size=80))
+def test_no_uid_names_anything_but_one_entry_of_a_folder(uid: str) -> None:
+    name = _folder_name(uid)
+    assert name == Path(name).name
+    assert name not in {"", ".", ".."}
+    assert not name.startswith(".")
+    assert len(name.encode()) <= 64
+    if is_name(uid):
+        assert name == uid
