@@ -217,10 +217,13 @@ class Carrier:
         self._desk.log.answered(ready, finding)
 
     def _lost(self, ready: Ready, exc: Lost) -> None:
-        tries = self._waiting.put_back(ready.item, self._desk.tries)
+        tries = self._waiting.count_try(ready.item)
         finding = NO_ANSWER.at(tries=tries, why=exc.why or exc.what)
         self._unwritten.append(Happened(key=ready.key, happening=Happening.LOST, rule=NO_ANSWER.id))
         self._desk.log.lost(ready.key, ready.item, finding)
+        self._write_down()  # before another thread can take it
+        if tries < self._desk.tries:
+            self._waiting.put_back(ready.item)
 
     def _hold_back(self) -> None:
         """Put back what was made ready and did not go out."""
@@ -229,7 +232,8 @@ class Carrier:
             return
         if ready.is_noted:
             self._unwritten.append(Happened(key=ready.key, happening=Happening.HELD_BACK))
-        self._waiting.hold_back(ready.item)
+            self._write_down()  # before another thread can take it
+        self._waiting.put_back(ready.item)
 
     def _write_down(self) -> None:
         changes, self._unwritten = self._unwritten, []

@@ -27,16 +27,14 @@ class Waiting:
         with self._lock:
             return self._waiting.popleft() if self._waiting else None
 
-    def put_back(self, item: Outgoing, most: int) -> int:
-        """Put an instance that went out back in front, unless it was tried so often; return how often."""
+    def count_try(self, item: Outgoing) -> int:
+        """Note that an instance went out without an answer; return how often it did."""
         with self._lock:
             self._tries[item.path] = tries = self._tries.get(item.path, 0) + 1
-            if tries < most:
-                self._waiting.appendleft(item)
             return tries
 
-    def hold_back(self, item: Outgoing) -> None:
-        """Put an instance that did not go out back in front."""
+    def put_back(self, item: Outgoing) -> None:
+        """Put an instance back in front."""
         with self._lock:
             self._waiting.appendleft(item)
 
