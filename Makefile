@@ -41,7 +41,10 @@ demo: setup
 	$(BIN)/mediakit burn samples/studies -p STD-GEN-CD -o demo-out/study.iso --report demo-out/study.json
 	$(BIN)/mediakit validate demo-out/study.iso -p STD-GEN-CD --report demo-out/study.html
 	$(BIN)/mediakit inspect demo-out/study.iso
-	@echo "the image is demo-out/study.iso, the manifest demo-out/study.json, the validation demo-out/study.html"
+	$(BIN)/python samples/demo_import.py demo-out/study.iso demo-out/pacs --verify commit --all-patients \
+		--state demo-out/jobs --report demo-out/import.html
+	@echo "the image is demo-out/study.iso, the manifest demo-out/study.json, the validation demo-out/study.html,"
+	@echo "the import report demo-out/import.html, and what was imported is in demo-out/pacs"
 
 docs: setup
 	$(BIN)/python docs/make_json.py
@@ -49,3 +52,4 @@ docs: setup
 
 bench: setup
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/network.py
