@@ -17,14 +17,22 @@ if TYPE_CHECKING:
     from mediakit.journeys.diff import diff
     from mediakit.journeys.extract import ExtractOrder, Only, extract
     from mediakit.journeys.fit import Fitted, fit_sources
+    from mediakit.journeys.import_ import import_medium
+    from mediakit.journeys.import_order import ImportDepth, ImportOrder
+    from mediakit.journeys.import_target import Target, target_at
     from mediakit.journeys.inspect import inspect
     from mediakit.journeys.repair import RepairOrder, repair
+    from mediakit.journeys.stock import Scope
     from mediakit.journeys.validate import ValidateOrder, validate
+    from mediakit.ledger.jobs import Jobs
     from mediakit.outcome import Fate, Outcome, Result, State
     from mediakit.profile.load import load_catalogue, load_profile
     from mediakit.profile.policy import Convert
     from mediakit.rules.check import RuleSet
     from mediakit.rules.validation import Validation, Verdict
+    from mediakit.transfer.imported import Imported
+    from mediakit.transfer.people import Expectation
+    from mediakit.transfer.proof import Verify
 
 __version__ = "0.1.0"
 
@@ -33,10 +41,15 @@ __all__ = [
     "Burnt",
     "Convert",
     "Depth",
+    "Expectation",
     "ExtractOrder",
     "Fate",
     "Fitted",
+    "ImportDepth",
+    "ImportOrder",
+    "Imported",
     "Inspection",
+    "Jobs",
     "MediakitError",
     "OnReject",
     "Only",
@@ -44,20 +57,25 @@ __all__ = [
     "RepairOrder",
     "Result",
     "RuleSet",
+    "Scope",
     "Severity",
     "State",
     "Supply",
+    "Target",
     "ValidateOrder",
     "Validation",
     "Verdict",
+    "Verify",
     "burn",
     "diff",
     "extract",
     "fit_sources",
+    "import_medium",
     "inspect",
     "load_catalogue",
     "load_profile",
     "repair",
+    "target_at",
     "validate",
 ]
 
@@ -66,10 +84,15 @@ _HOMES = {
     "Burnt": "journeys.burn",
     "Convert": "profile.policy",
     "Depth": "journeys.burn",
+    "Expectation": "transfer.people",
     "ExtractOrder": "journeys.extract",
     "Fate": "outcome",
     "Fitted": "journeys.fit",
+    "ImportDepth": "journeys.import_order",
+    "ImportOrder": "journeys.import_order",
+    "Imported": "transfer.imported",
     "Inspection": "fileset.inspection",
+    "Jobs": "ledger.jobs",
     "MediakitError": "errors",
     "OnReject": "fileset.policy",
     "Only": "journeys.extract",
@@ -77,20 +100,25 @@ _HOMES = {
     "RepairOrder": "journeys.repair",
     "Result": "outcome",
     "RuleSet": "rules.check",
+    "Scope": "journeys.stock",
     "Severity": "findings",
     "State": "outcome",
     "Supply": "fileset.policy",
+    "Target": "journeys.import_target",
     "ValidateOrder": "journeys.validate",
     "Validation": "rules.validation",
     "Verdict": "rules.validation",
+    "Verify": "transfer.proof",
     "burn": "journeys.burn",
     "diff": "journeys.diff",
     "extract": "journeys.extract",
     "fit_sources": "journeys.fit",
+    "import_medium": "journeys.import_",
     "inspect": "journeys.inspect",
     "load_catalogue": "profile.load",
     "load_profile": "profile.load",
     "repair": "journeys.repair",
+    "target_at": "journeys.import_target",
     "validate": "journeys.validate",
 }
 

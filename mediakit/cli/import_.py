@@ -95,7 +95,7 @@ def import_(
     """
     with guarded("import", as_json=as_json, verbose=verbose):
         from mediakit.journeys.import_ import import_medium
-        from mediakit.journeys.import_order import Depth, ImportOrder
+        from mediakit.journeys.import_order import ImportDepth, ImportOrder
         from mediakit.transfer.people import Expectation, Mixed
 
         if probe and not dry_run:
@@ -110,7 +110,7 @@ def import_(
             associations=jobs,
             may_convert=convert is Convert.LOSSLESS,
             verify=verify,
-            depth=(Depth.PROBE if probe else Depth.PLAN) if dry_run else Depth.SEND,
+            depth=(ImportDepth.PROBE if probe else ImportDepth.PLAN) if dry_run else ImportDepth.SEND,
             resume=resume,
             rate=rate_of(limit_rate),
             ask_first=ask_first,

@@ -10,7 +10,7 @@ from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # destinations are loaded when a command speaks to one
     from mediakit.destinations.peer import Peer
-    from mediakit.journeys.import_ import Target
+    from mediakit.journeys.import_target import Target
 
 
 def peer_named(dest: str, config: Path | None) -> Peer:
@@ -29,17 +29,10 @@ def peer_named(dest: str, config: Path | None) -> Peer:
 def target_of(dest: str, config: Path | None, verify: Verify, *, ask_first: bool = False) -> Target:
     """Return where an import goes, and how it proves. Raises UsageError."""
     from mediakit.cli.named import destination_named
-    from mediakit.destinations.registry import destination_of
-    from mediakit.journeys.import_ import Target
-    from mediakit.journeys.proving import provers_of
+    from mediakit.journeys.import_target import target_at
 
     named = destination_named(dest, config)
-    provers = provers_of(named.address, named.options, verify)
-    if ask_first and provers.query is None:
+    target = target_at(named.address, named.options, verify, dest)
+    if ask_first and target.query is None:
         raise UsageError("a folder cannot be queried", hint="leave `--ask-first` out: it never stores twice")
-    return Target(
-        destination=destination_of(named.address, named.options),
-        verify=provers.verify,
-        query=provers.query,
-        written=dest,
-    )
+    return target

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from mediakit.destinations.base import Destination
 from mediakit.dicom.instance import shown
 from mediakit.errors import UsageError
 from mediakit.events import FileSettled, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.formats.registry import open_tree
 from mediakit.journeys.carrying import Log
-from mediakit.journeys.import_order import Depth, ImportOrder
+from mediakit.journeys.import_order import ImportDepth, ImportOrder
+from mediakit.journeys.import_target import Target
 from mediakit.journeys.loading import Loader
 from mediakit.journeys.owners import NOBODY, Coercer, owners_of
 from mediakit.journeys.proving import Prover
@@ -71,19 +71,6 @@ OF_ANOTHER_JOB = Rule(
 _T = TransferState
 _TO_SEND = frozenset({_T.PLANNED, _T.UNCERTAIN, _T.REFUSED})
 _TO_PROVE = frozenset({_T.STORED, _T.STORED_WITH_WARNING, _T.ALREADY_THERE, _T.UNCONFIRMED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Where to, and how to ask it for the proof that was ordered, and what it has.
-
-    `written` is what the user wrote for it, kept for a retry.
-    """
-
-    destination: Destination
-    verify: Prover | None = None
-    query: Prover | None = None
-    written: str = ""
 
 
 def import_medium(
@@ -149,7 +136,7 @@ class _Run:
             self._guard()
             if self.owners.is_refused:
                 return self._withheld()
-        if self.order.depth is not Depth.SEND:
+        if self.order.depth is not ImportDepth.SEND:
             return self._rehearsed()
         with self._job() as ledger:
             self.figures["job"] = ledger.job_id
@@ -390,6 +377,6 @@ class _Run:
             contexts=tuple(lines),
             identities=self.owners.identities if self.owners.is_refused else (),
             changes=tuple(self.coercer.changes),
-            is_rehearsal=self.order.depth is not Depth.SEND,
+            is_rehearsal=self.order.depth is not ImportDepth.SEND,
             verified=self.order.verify.value if self.order.verify is not Verify.NONE else "",
         )

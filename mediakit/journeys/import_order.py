@@ -13,7 +13,7 @@ from mediakit.transfer.people import Expectation
 from mediakit.transfer.proof import Verify
 
 
-class Depth(StrEnum):
+class ImportDepth(StrEnum):
     """How far an import goes."""
 
     PLAN = "plan"  # read and plan, speak to nobody
@@ -53,7 +53,7 @@ class ImportOrder:
     associations: int = 1
     may_convert: bool = True
     verify: Verify = Verify.NONE
-    depth: Depth = Depth.SEND
+    depth: ImportDepth = ImportDepth.SEND
     resume: bool = False
     job: str = ""
     retry: bool = False

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from mediakit.destinations.base import Context, Destination, Unreachable
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.findings import Finding
-from mediakit.journeys.import_order import Depth, ImportOrder
+from mediakit.journeys.import_order import ImportDepth, ImportOrder
 from mediakit.journeys.loading import NO_CONTEXT
 from mediakit.transfer.imported import ContextLine
 from mediakit.transfer.negotiate import Batch, Way, batches, route
@@ -36,7 +36,7 @@ def rehearse(rows: Sequence[Row], destination: Destination, order: ImportOrder) 
     told = Rehearsed(list(rows))
     refused: dict[str, Finding] = {}
     for batch in batches(items, destination.most_contexts, may_convert=order.may_convert):
-        if order.depth is Depth.PLAN:
+        if order.depth is ImportDepth.PLAN:
             told.lines += _planned(batch)
             continue
         try:

@@ -15,8 +15,9 @@ from mediakit.destinations.folder import FolderDestination
 from mediakit.dicom.uids import STORAGE
 from mediakit.errors import SourceError
 from mediakit.events import Event, PhaseStarted
-from mediakit.journeys.import_ import Target, import_medium
-from mediakit.journeys.import_order import Depth, ImportOrder, Patience
+from mediakit.journeys.import_ import import_medium
+from mediakit.journeys.import_order import ImportDepth, ImportOrder, Patience
+from mediakit.journeys.import_target import Target
 from mediakit.journeys.proving import Prover
 from mediakit.journeys.stock import Scope
 from mediakit.ledger.jobs import Jobs
@@ -501,7 +502,7 @@ def test_no_name_of_a_patient_is_in_the_findings_of_a_refusal(jobs: Jobs) -> Non
 
 def test_a_rehearsal_speaks_to_nobody_and_begins_no_job(ct: Path, jobs: Jobs) -> None:
     destination = ScriptedDestination()
-    imported = run(ct, destination, jobs, depth=Depth.PLAN)
+    imported = run(ct, destination, jobs, depth=ImportDepth.PLAN)
     assert imported.is_rehearsal
     assert imported.result.outcome is Outcome.GOOD
     assert not destination.connections and not jobs.summaries()
@@ -510,14 +511,14 @@ def test_a_rehearsal_speaks_to_nobody_and_begins_no_job(ct: Path, jobs: Jobs) ->
 
 def test_a_probe_tells_what_would_go_and_how_and_sends_nothing(ct: Path, jobs: Jobs) -> None:
     destination = ScriptedDestination(takes_syntax=lambda _class, syntax: syntax == IMPLICIT)
-    imported = run(ct, destination, jobs, depth=Depth.PROBE)
+    imported = run(ct, destination, jobs, depth=ImportDepth.PROBE)
     assert [line.accepted for line in imported.contexts] == [
         "would be converted to Implicit VR Little Endian"
     ]
     assert not destination.received
-    refusing = run(ct, ScriptedDestination(takes_syntax=lambda *_: False), jobs, depth=Depth.PROBE)
+    refusing = run(ct, ScriptedDestination(takes_syntax=lambda *_: False), jobs, depth=ImportDepth.PROBE)
     assert refusing.result.outcome is Outcome.PARTLY_STORED
-    silent = run(ct, ScriptedDestination(unreachable=[Unreachable("x")]), jobs, depth=Depth.PROBE)
+    silent = run(ct, ScriptedDestination(unreachable=[Unreachable("x")]), jobs, depth=ImportDepth.PROBE)
     assert silent.result.outcome is Outcome.NO_ASSOCIATION
 
 

@@ -11,8 +11,9 @@ import pytest
 from mediakit.destinations.folder import FolderDestination
 from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.errors import UsageError
-from mediakit.journeys.import_ import Target, import_medium
-from mediakit.journeys.import_order import Depth, ImportOrder, Patience
+from mediakit.journeys.import_ import import_medium
+from mediakit.journeys.import_order import ImportDepth, ImportOrder, Patience
+from mediakit.journeys.import_target import Target
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from mediakit.transfer.imported import Imported
@@ -95,7 +96,7 @@ def test_the_report_has_every_value_before_and_after(tmp_path: Path, jobs: Jobs,
 def test_a_rehearsal_shows_what_would_be_changed(jobs: Jobs, two: Path) -> None:
     foreign = patient_of(CT_1)
     target = Target(destination=ScriptedDestination())
-    imported = import_medium(two, target, jobs, order(f"{foreign},LOCAL-7,,,yes\n", depth=Depth.PLAN))
+    imported = import_medium(two, target, jobs, order(f"{foreign},LOCAL-7,,,yes\n", depth=ImportDepth.PLAN))
     assert [(each.name, each.before, each.after) for each in imported.changes] == [
         ("Patient ID", foreign, "LOCAL-7")
     ]
