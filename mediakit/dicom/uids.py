@@ -218,6 +218,7 @@ _SYNTAX_TABLE: tuple[tuple[str, str, SyntaxKind, str], ...] = (
     ("1.2.840.10008.1.2.4.204", "JPIP HTJ2K Referenced", SyntaxKind.OTHER, ""),
     ("1.2.840.10008.1.2.4.205", "JPIP HTJ2K Referenced Deflate", SyntaxKind.OTHER, ""),
     ("1.2.840.10008.1.2.5", "RLE Lossless", SyntaxKind.IMAGE, "DE"),
+    ("1.2.840.10008.1.2.8.1", "Deflated Image Frame Compression", SyntaxKind.IMAGE, ""),
     ("1.2.840.10008.1.2.6.1", "RFC 2557 MIME encapsulation", SyntaxKind.OTHER, ""),
     ("1.2.840.10008.1.2.6.2", "XML Encoding", SyntaxKind.OTHER, ""),
     ("1.2.840.10008.1.2.7.1", "SMPTE ST 2110-20 Uncompressed Progressive Active Video", SyntaxKind.OTHER, ""),
