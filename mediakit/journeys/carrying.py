@@ -125,6 +125,10 @@ class Desk:
     refusals: int
 
 
+class Unread(Exception):  # noqa: N818 - reads as a sentence where it is raised
+    """An instance broke while it went out, and the session with it: that says nothing of the peer."""
+
+
 class Carrier:
     """Carries instances over one session. For one thread."""
 
@@ -138,7 +142,10 @@ class Carrier:
         self._following: Ready | None = None
 
     def run(self) -> None:
-        """Carry until nothing waits, or it is of no use to go on. Raises Lost when the session ends."""
+        """Carry until nothing waits, or it is of no use to go on.
+
+        Raises Lost when the peer ends the session, Unread when what is on the medium did.
+        """
         try:
             self._following = self._made_ready()
             while (ready := self._following) is not None and not self._is_over():
@@ -154,7 +161,7 @@ class Carrier:
         return self._desk.stop.is_set() or self._waiting.is_over(self._desk.refusals)
 
     def _carry(self, ready: Ready) -> None:
-        """Bring one instance to the destination. Raises Lost."""
+        """Bring one instance to the destination. Raises Lost, Unread."""
         if not ready.is_noted:
             self._note_send(ready)
             self._write_down()
@@ -167,7 +174,7 @@ class Carrier:
             raise
         except (OSError, SourceError) as exc:  # it broke while it was read; the peer has not got it
             self._held(ready.key, ready.item, Held(Happening.CANNOT_READ, finding_on_failure(exc)))
-            raise Lost("the association was ended", why="an instance could not be read to its end") from exc
+            raise Unread from exc
         self._answered(ready, answer)
         if self._fault is not None:
             raise self._fault
@@ -223,7 +230,7 @@ class Carrier:
         self._desk.log.lost(ready.key, ready.item, finding)
         self._write_down()  # before another thread can take it
         if tries < self._desk.tries:
-            self._waiting.put_back(ready.item)
+            self._waiting.keep(ready.item)
 
     def _hold_back(self) -> None:
         """Put back what was made ready and did not go out."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from mediakit.destinations.base import Context, Destination, Lost, Session, Unreachable
 from mediakit.events import Listener
-from mediakit.journeys.carrying import Carrier, Desk, Log
+from mediakit.journeys.carrying import Carrier, Desk, Log, Unread
 from mediakit.journeys.import_order import ImportOrder
 from mediakit.journeys.loading import Loader
 from mediakit.journeys.rate import Rate
@@ -118,6 +118,8 @@ class Sender:
                     pass
         except Exception as exc:  # noqa: BLE001 - the thread that waits raises it
             waiting.fail(exc)
+        finally:
+            waiting.leave()
 
     def _on_session(self, waiting: Waiting, contexts: Sequence[Context], loader: Loader) -> bool:
         """Carry over one session; return True when another one is worth while."""
@@ -128,6 +130,8 @@ class Sender:
             return False
         try:
             Carrier(session, waiting, loader, self._desk).run()
+        except Unread:
+            return True
         except Lost as exc:
             return waiting.note_loss(str(exc.why or exc.what)) <= len(self._patience.connections) + 1
         finally:

@@ -15,6 +15,7 @@ class Waiting:
     def __init__(self, items: Iterable[Outgoing]) -> None:
         self._lock = threading.Lock()
         self._waiting = deque(items)
+        self._own: dict[int, Outgoing] = {}
         self._tries: dict[str, int] = {}
         self._losses = 0
         self._refusals = 0
@@ -23,8 +24,11 @@ class Waiting:
         self.why = ""
 
     def take(self) -> Outgoing | None:
-        """Return the next instance, None when there is none."""
+        """Return the next instance, None when there is none: first what this thread keeps."""
         with self._lock:
+            own = self._own.pop(threading.get_ident(), None)
+            if own is not None:
+                return own
             return self._waiting.popleft() if self._waiting else None
 
     def count_try(self, item: Outgoing) -> int:
@@ -32,6 +36,21 @@ class Waiting:
         with self._lock:
             self._tries[item.path] = tries = self._tries.get(item.path, 0) + 1
             return tries
+
+    def keep(self, item: Outgoing) -> None:
+        """Keep an instance for the next session of this thread.
+
+        That one is new; those of other threads may be over as well, which they learn only when they send.
+        """
+        with self._lock:
+            self._own[threading.get_ident()] = item
+
+    def leave(self) -> None:
+        """Give the others what this thread keeps: it ends."""
+        with self._lock:
+            own = self._own.pop(threading.get_ident(), None)
+            if own is not None:
+                self._waiting.appendleft(own)
 
     def put_back(self, item: Outgoing) -> None:
         """Put an instance back in front."""
@@ -64,9 +83,9 @@ class Waiting:
             return self._refusals >= refusals or self.fault is not None
 
     def is_left(self) -> bool:
-        """Return True when instances are waiting."""
+        """Return True when instances are waiting that this thread can take."""
         with self._lock:
-            return bool(self._waiting)
+            return bool(self._waiting) or threading.get_ident() in self._own
 
     def rest(self) -> tuple[Outgoing, ...]:
         """Return the instances that nobody took."""

@@ -14,6 +14,7 @@ import struct
 import threading
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Self
 
 from tests.support.fault_bytes import (
     GARBAGE,
@@ -72,7 +73,7 @@ class FaultScp:
         self._open: list[socket.socket] = []
         self._listener = socket.socket()
 
-    def __enter__(self) -> FaultScp:
+    def __enter__(self) -> Self:
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
