@@ -15,7 +15,6 @@ import msgspec
 from mediakit.dicom.instance import shown
 from mediakit.errors import SourceError
 from mediakit.findings import Detail, Finding, Report, Rule, Severity, Where
-from mediakit.journeys.rulebook import rulebook
 from mediakit.ledger.jobs import JobView
 from mediakit.ledger.ledger import Ledger
 from mediakit.outcome import Fate, Outcome, Result, State
@@ -72,6 +71,8 @@ def recalled(view: JobView) -> Imported:
 
     Raises SourceError when the ledger is damaged.
     """
+    from mediakit.journeys.rulebook import rulebook  # noqa: PLC0415 - loads every module that has rules
+
     rows = tuple(view.rows())
     text = view.kept(_NAME)
     if not view.summary.outcome or text is None:
