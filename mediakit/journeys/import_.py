@@ -69,7 +69,7 @@ OF_ANOTHER_JOB = Rule(
 )
 
 _T = TransferState
-_TO_SEND = frozenset({_T.PLANNED, _T.UNCERTAIN, _T.REFUSED})
+_TO_SEND = (frozenset({_T.PLANNED, _T.REFUSED}), frozenset({_T.UNCERTAIN}))
 _TO_PROVE = frozenset({_T.STORED, _T.STORED_WITH_WARNING, _T.ALREADY_THERE, _T.UNCONFIRMED})
 
 
@@ -230,11 +230,13 @@ class _Run:
         self.stock.rows = tuple(kept)
 
     def _to_send(self, ledger: Ledger) -> Iterator[Outgoing]:
-        """Yield what is to be sent and lies on this medium, as it lies there."""
+        """Yield what is to be sent and lies on this medium, as it lies there.
+
+        At last those that got no answer: such an instance may end every association, and hold up the rest.
+        """
         here = {row.key: row.item for row in self.stock.rows if row.state is _T.PLANNED}
-        for row in ledger.rows(_TO_SEND):
-            if row.key in here:
-                yield here[row.key]
+        for states in _TO_SEND:
+            yield from (here[row.key] for row in ledger.rows(states) if row.key in here)
 
     def _send(self, ledger: Ledger) -> None:
         if self.order.ask_first and self.target.query is not None:
