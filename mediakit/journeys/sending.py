@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from mediakit.destinations.base import Context, Destination, Lost, Session, Unreachable
 from mediakit.events import Listener
@@ -78,7 +79,7 @@ class Sender:
         waiting = Waiting(batch.items)
         contexts = tuple(Context(each.sop_class, (each.transfer_syntax,)) for each in batch.proposals)
         workers = [
-            threading.Thread(target=self._work, args=(waiting, contexts), name=f"mediakit-send-{number}")
+            _Worker(partial(self._work, waiting, contexts), f"mediakit-send-{number}")
             for number in range(min(self._associations, len(batch.items)))
         ]
         try:
@@ -94,21 +95,19 @@ class Sender:
             self.stopped = waiting.why or "the destination cannot be reached"
         return waiting.refused, waiting.rest()
 
-    def _end(self, workers: Sequence[threading.Thread]) -> None:
+    def _end(self, workers: Sequence[_Worker]) -> None:
         """Let what is under way end, but not for ever."""
         self._stop.set()
         try:
             for worker in workers:
-                if worker.ident is not None:
-                    worker.join(self._patience.grace_s)
+                worker.wait(self._patience.grace_s)
         finally:
             with self._lock:
                 sessions = tuple(self._sessions)
             for session in sessions:
                 session.abort()
             for worker in workers:
-                if worker.is_alive():
-                    worker.join(self._patience.grace_s)
+                worker.wait(self._patience.grace_s)
 
     def _work(self, waiting: Waiting, contexts: Sequence[Context]) -> None:
         """Carry over one session after the other until nothing waits any more."""
@@ -158,7 +157,30 @@ class Sender:
         return None
 
 
-def _wait(workers: Sequence[threading.Thread]) -> None:
+class _Worker(threading.Thread):
+    """A thread whose end can also be waited for after a signal.
+
+    When KeyboardInterrupt is raised in `Thread.join`, CPython (3.11 at least) takes the thread for ended.
+    """
+
+    def __init__(self, act: Callable[[], None], name: str) -> None:
+        super().__init__(name=name)
+        self._act = act
+        self._has_ended = threading.Event()
+
+    def run(self) -> None:
+        """Act."""
+        try:
+            self._act()
+        finally:
+            self._has_ended.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most so long; return True when it has ended, or never began."""
+        return self.ident is None or self._has_ended.wait(seconds)
+
+
+def _wait(workers: Sequence[_Worker]) -> None:
     for worker in workers:
-        while worker.is_alive():
-            worker.join(0.2)  # in short waits, so that a signal is heard on every system
+        while not worker.wait(0.2):
+            pass  # in short waits, so that a signal is heard on every system
