@@ -2,8 +2,8 @@
 
 Prints whole-process figures (interpreter start, reading of headers and the ledger included) and, for
 mediakit, those of the sending alone. Servers: `storescp --ignore` (DCMTK) and Orthanc, on the loopback
-interface. Clients: `mediakit import`, `storescu` with TCP_NODELAY=1, and `storescu` as it comes (few
-objects: it waits 44 ms and more for each).
+interface. Clients: `mediakit import`, and `storescu`: cured of its waits (TCP_NODELAY=1 on both sides), and
+as it comes (few objects: it waits 44 ms and more for each).
 """
 
 from __future__ import annotations
@@ -110,7 +110,15 @@ def _server(words: Sequence[str], port: int, cwd: Path, **environment: str) -> I
 
 
 @contextmanager
-def _storescp(work: Path) -> Iterator[int]:
+def _cured_storescp(work: Path) -> Iterator[int]:
+    port = _free_port()
+    words = ("storescp", "--ignore", "--fork", "-aet", "STORESCP", str(port))
+    with _server(words, port, work, TCP_NODELAY="1"):
+        yield port
+
+
+@contextmanager
+def _stock_storescp(work: Path) -> Iterator[int]:
     port = _free_port()
     with _server(("storescp", "--ignore", "--fork", "-aet", "STORESCP", str(port)), port, work):
         yield port
@@ -130,26 +138,32 @@ def _orthanc(work: Path) -> Iterator[int]:
         yield port
 
 
-def _clients(source: Path, files: Sequence[Path], port: int, work: Path, jobs: int) -> list[Client]:
+_SERVERS = {"storescp, cured": _cured_storescp, "storescp, as it comes": _stock_storescp, "orthanc": _orthanc}
+
+
+def _clients(
+    source: Path, files: Sequence[Path], port: int, work: Path, server: str, jobs: int
+) -> list[Client]:
+    """Return the clients for one server; the first is what the others are compared with."""
     size = sum(path.stat().st_size for path in files)
-    few = work / "few"
-    shutil.rmtree(few, ignore_errors=True)
-    few.mkdir()
-    for number, path in enumerate(files[:_FEW]):
-        shutil.copyfile(path, few / f"IM{number}")
-    few_size = sum(path.stat().st_size for path in files[:_FEW])
     scu = ("storescu", "-aec", "STORESCP", "+sd", "+r", "127.0.0.1", str(port))
     ours = (*_MEDIAKIT, "import", str(source), f"STORESCP@127.0.0.1:{port}", "--json", "--all-patients")
-    clients = [
-        Client("storescu, TCP_NODELAY=1", (*scu, str(source)), len(files), size, {"TCP_NODELAY": "1"}),
-        Client("mediakit import", ours, len(files), size),
-        Client(f"storescu as it comes ({_FEW} objects)", (*scu, str(few)), _FEW, few_size),
-    ]
+    clients = [Client("mediakit import", ours, len(files), size)]
     if jobs > 1:
-        clients.insert(
-            2, Client(f"mediakit import --jobs {jobs}", (*ours, "--jobs", str(jobs)), len(files), size)
+        clients.append(
+            Client(f"mediakit import --jobs {jobs}", (*ours, "--jobs", str(jobs)), len(files), size)
         )
-    return clients
+    if server == "storescp, as it comes":
+        few = work / "few"
+        shutil.rmtree(few, ignore_errors=True)
+        few.mkdir()
+        for number, path in enumerate(files[:_FEW]):
+            shutil.copyfile(path, few / f"IM{number}")
+        few_size = sum(path.stat().st_size for path in files[:_FEW])
+        peer = Client(f"storescu ({_FEW} objects)", (*scu, str(few)), _FEW, few_size)
+    else:
+        peer = Client("storescu", (*scu, str(source)), len(files), size, {"TCP_NODELAY": "1"})
+    return [peer, *clients]
 
 
 def main() -> None:
@@ -157,7 +171,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path(__file__).parent / "work")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--small", type=int, default=5000)
     parser.add_argument("--server", choices=("storescp", "orthanc"), default=None)
     given = parser.parse_args()
@@ -173,19 +187,23 @@ def main() -> None:
         if not source.exists():
             make(source, shape)
         files = sorted(path for path in source.rglob("*") if path.is_file())
-        for name, server in (("storescp", _storescp), ("orthanc", _orthanc)):
-            if given.server in {None, name}:
+        for name, server in _SERVERS.items():
+            if given.server in {None, name.split(",")[0]}:
                 with server(work) as port:
-                    clients = _clients(source, files, port, work, given.jobs)
-                    for round_number in range(given.rounds + 1):
-                        for client in clients:
-                            client.run(work / "state")
-                        if round_number == 0:  # a warm-up
-                            for client in clients:
-                                client.walls.clear()
-                                client.sending.clear()
+                    clients = _clients(source, files, port, work, name, given.jobs)
+                    _rounds(clients, given.rounds, work / "state")
                     for client in clients:
                         print(client.row(f"{len(files)} objects, {name}", clients[0]), flush=True)
+
+
+def _rounds(clients: Sequence[Client], rounds: int, state: Path) -> None:
+    """Run all clients in turn, round by round, after a warm-up."""
+    for number in range(rounds + 1):
+        for client in clients:
+            client.run(state)
+            if number == 0:
+                client.walls.clear()
+                client.sending.clear()
 
 
 if __name__ == "__main__":
