@@ -44,12 +44,13 @@ class Client:
     def run(self, state: Path) -> None:
         """Run once and keep the wall seconds; the exit code must be 0."""
         shutil.rmtree(state, ignore_errors=True)
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         start = time.perf_counter()
         process = subprocess.Popen(
             self.words,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **self.environment, "MEDIAKIT_STATE": str(state)},
+            env={**environment, **self.environment, "MEDIAKIT_STATE": str(state)},
         )
         assert process.stdout is not None  # noqa: S101 - for the type checker
         out = process.stdout.read()
