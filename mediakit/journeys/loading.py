@@ -6,6 +6,7 @@ For one thread: a `Loader` has the medium open for itself.
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import BinaryIO, Self
 
 from mediakit.destinations.base import Payload
 from mediakit.dicom.data_set import FIRST_READ, data_set_place
+from mediakit.dicom.header import Scanner
+from mediakit.dicom.instance import Instance
 from mediakit.dicom.transcode import NotConvertible, transcode
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.errors import SourceError
@@ -27,6 +30,7 @@ from mediakit.transfer.negotiate import Route, Way, route
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.states import Happening
 
+_CHANGED = "the file is not what it was"
 HELD_BYTES = 32 << 20  # a file up to this size is read whole before its first byte goes out
 
 NO_CONTEXT = Rule(
@@ -97,6 +101,7 @@ class Loader:
 
     def _load(self, item: Outgoing, takes: frozenset[str] | None) -> Loaded | Held:
         stream, held = self._opened(item)
+        _check_same(item, stream)
         changed = None if self._change is None else self._change(item, stream)
         if isinstance(changed, Held):
             return changed
@@ -128,7 +133,17 @@ class Loader:
         if item.size <= HELD_BYTES:
             held = tried(lambda: self._whole(node))
             return io.BufferedReader(_HeldFile(held), FIRST_READ), held
-        return io.BufferedReader(Persistent(tried(lambda: self._tree.open(node))), 1 << 16), None
+        return io.BufferedReader(Persistent(tried(lambda: self._file(node))), 1 << 16), None
+
+    def _file(self, node: Node) -> BinaryIO:
+        """Open a file of the medium, which in a folder can have changed since it was scanned."""
+        stream = self._tree.open(node)
+        if isinstance(stream, io.FileIO) and os.fstat(stream.fileno()).st_size != node.size:
+            stream.close()
+            raise SourceError(
+                _CHANGED, where=ascii(node.path), why="its size has changed since it was scanned"
+            )
+        return stream
 
     def _whole(self, node: Node) -> memoryview:
         """Read a file into one of two buffers, in turn: the other may hold what is still going out."""
@@ -137,7 +152,7 @@ class Loader:
             self._buffers[0] = bytearray(node.size)
         held = memoryview(self._buffers[0])[: node.size]
         at = 0
-        with self._tree.open(node) as stream:
+        with self._file(node) as stream:
             while at < node.size:
                 got = stream.readinto(held[at:])  # type: ignore[attr-defined]  # every stream of a tree has it
                 if not got:
@@ -178,6 +193,30 @@ class _HeldFile(io.RawIOBase):
         buffer[: len(part)] = part
         self._at += len(part)
         return len(part)
+
+
+def _check_same(item: Outgoing, stream: BinaryIO) -> None:
+    """Raise SourceError when another instance lies there than when the medium was scanned.
+
+    It may be another patient's, and would go out under this UID.
+    """
+    stream.seek(0)
+    uid = item.sop_instance.encode("latin-1")
+    if _sop_instance(stream.read(FIRST_READ)) == uid:
+        return
+    found = Scanner().read(stream, item.size, "", item.path)  # big endian, deflated, or otherwise uncommon
+    if not isinstance(found, Instance) or found.sop_instance != item.sop_instance:
+        raise SourceError(_CHANGED, where=ascii(item.path), why="it is another one than was scanned")
+
+
+def _sop_instance(head: bytes) -> bytes:
+    """Return SOP Instance UID (0008,0018) where the common encodings have it, else b""."""
+    at = head.find(b"\x08\x00\x18\x00")
+    if at < 0:
+        return b""
+    is_explicit = head[at + 4 : at + 6] == b"UI"
+    length = int.from_bytes(head[at + 6 : at + 8] if is_explicit else head[at + 4 : at + 8], "little")
+    return head[at + 8 : at + 8 + length].strip(b" \0")
 
 
 def _payload(

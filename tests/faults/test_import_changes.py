@@ -1,0 +1,228 @@
+"""A folder that changes between the scan and the sending, and directories that are broken or strange."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from mediakit.destinations.dimse import DimseDestination
+from mediakit.errors import SourceError
+from mediakit.events import Event, PhaseStarted
+from mediakit.journeys import loading
+from mediakit.journeys.import_ import import_medium
+from mediakit.journeys.import_order import ImportOrder
+from mediakit.journeys.import_target import Target
+from mediakit.ledger.jobs import Jobs
+from mediakit.outcome import Outcome, State
+from mediakit.transfer.imported import Imported
+from tests.support.dicom_bytes import CT, part10
+from tests.support.importing import (
+    ALL_PATIENTS,
+    QUICK,
+    WatchedScp,
+    check_ledger,
+    data_set,
+    digests,
+    folder_of_small,
+    import_into,
+    peer_of,
+    small,
+    states_in,
+    states_of,
+    uid,
+)
+from tests.support.studies import DICOMDIR_TESTS, burnt_to, when
+
+COUNT = 4
+SENT = digests(COUNT)
+LAST = "IM0003"
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Jobs:
+    return Jobs(tmp_path / "jobs")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return folder_of_small(tmp_path / "m", COUNT)
+
+
+def import_while(scp: WatchedScp, folder: Path, jobs: Jobs, act: Callable[[], object]) -> Imported:
+    """Import, and act when everything is scanned and nothing is sent."""
+
+    def is_about_to_send(event: Event) -> bool:
+        return isinstance(event, PhaseStarted) and event.phase == "send"
+
+    order = ImportOrder(patience=QUICK, expectation=ALL_PATIENTS)
+    target = Target(destination=DimseDestination(peer_of(scp)))
+    return import_medium(folder, target, jobs, order, when(is_about_to_send, act))
+
+
+def _gone(path: Path) -> None:
+    path.unlink()
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-500])
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _grown(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + bytes(100))
+
+
+def _other(path: Path) -> None:
+    path.write_bytes(small(7))
+    assert path.stat().st_size == len(small(3))
+
+
+def _other_behind_the_same_head(path: Path) -> None:
+    path.write_bytes(part10(data_set(7), CT, uid(3)))
+
+
+def _noise(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def _link(path: Path) -> None:
+    path.rename(path.parent.parent / "moved")
+    path.symlink_to(path.parent.parent / "moved")
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _closed(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("held_bytes", [loading.HELD_BYTES, 0], ids=["small", "large"])
+@pytest.mark.parametrize(
+    "change",
+    [_gone, _cut, _empty, _grown, _other, _other_behind_the_same_head, _noise, _link, _folder, _closed],
+)
+def test_a_file_that_is_not_any_more_what_was_scanned_is_not_sent(
+    change: Callable[[Path], None], held_bytes: int, folder: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "HELD_BYTES", held_bytes)
+    with WatchedScp() as scp:
+        imported = import_while(scp, folder, jobs, lambda: change(folder / LAST))
+    assert {one.uid: one.sha256 for one in scp.received} == {
+        key: digest for key, digest in SENT.items() if key != uid(3)
+    }
+    assert states_of(imported)[uid(3)] is State.UNREADABLE
+    assert imported.result.outcome is Outcome.PARTLY_STORED
+    (fate,) = (fate for fate in imported.result.fates if fate.state is State.UNREADABLE)
+    assert fate.source.endswith(LAST) and fate.because is not None
+    check_ledger(imported, jobs)
+
+
+def test_a_medium_that_is_taken_out_leaves_a_job_that_goes_on(
+    folder: Path, tmp_path: Path, jobs: Jobs
+) -> None:
+    with WatchedScp() as scp:
+        with pytest.raises(SourceError):
+            import_while(scp, folder, jobs, lambda: folder.rename(tmp_path / "away"))
+        (summary,) = jobs.summaries()
+        assert set(states_in(jobs, summary.job_id)) == SENT.keys()
+        (tmp_path / "away").rename(folder)
+        imported = import_into(scp, folder, jobs, resume=True)
+    assert imported.job == summary.job_id
+    assert imported.result.outcome is Outcome.GOOD
+    assert sorted(scp.acknowledged) == sorted(SENT)
+
+
+INSTANCES = sorted(
+    path
+    for path in DICOMDIR_TESTS.rglob("*")
+    if path.is_file() and not path.name.startswith(("DICOMDIR", "README"))
+)
+UIDS = {str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID) for path in INSTANCES}
+DIRECTORIES = sorted(path.name for path in DICOMDIR_TESTS.iterdir() if path.name.startswith("DICOMDIR"))
+
+
+def medium_with(root: Path, directory: bytes) -> Path:
+    """Make a medium of pydicom's instances with this DICOMDIR."""
+    shutil.copytree(DICOMDIR_TESTS, root, ignore=shutil.ignore_patterns("DICOMDIR*", "README*"))
+    (root / "DICOMDIR").write_bytes(directory)
+    return root
+
+
+@pytest.mark.parametrize("name", DIRECTORIES)
+def test_all_instances_are_imported_whatever_the_directory(name: str, tmp_path: Path, jobs: Jobs) -> None:
+    medium = medium_with(tmp_path / "m", (DICOMDIR_TESTS / name).read_bytes())
+    with WatchedScp() as scp:
+        imported = import_into(scp, medium, jobs)
+    assert set(scp.acknowledged) == UIDS
+    assert len(scp.received) == len(UIDS)
+    check_ledger(imported, jobs)
+
+
+def _offsets_away(content: bytes) -> bytes:
+    """Let the root entity point behind the end of the file."""
+    at = content.index(b"\x04\x00\x00\x12UL\x04\x00") + 8
+    return content[:at] + (len(content) * 2).to_bytes(4, "little") + content[at + 4 :]
+
+
+def _in_a_ring(content: bytes) -> bytes:
+    """Let the first record follow itself."""
+    root = content.index(b"\x04\x00\x00\x12UL\x04\x00") + 8
+    following = content.index(b"\x04\x00\x00\x14UL\x04\x00") + 8
+    return content[:following] + content[root : root + 4] + content[following + 4 :]
+
+
+def _noisy(content: bytes) -> bytes:
+    return content[:600] + bytes(byte ^ 0x5A for byte in content[600:])
+
+
+def _empty_file(_: bytes) -> bytes:
+    return b""
+
+
+def _half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def _text(_: bytes) -> bytes:
+    return b"no directory\n" * 1000
+
+
+@pytest.mark.parametrize("spoil", [_offsets_away, _in_a_ring, _noisy, _empty_file, _half, _text])
+def test_all_instances_are_imported_although_the_directory_is_spoilt(
+    spoil: Callable[[bytes], bytes], tmp_path: Path, jobs: Jobs
+) -> None:
+    medium = medium_with(tmp_path / "m", spoil((DICOMDIR_TESTS / "DICOMDIR").read_bytes()))
+    with WatchedScp() as scp:
+        imported = import_into(scp, medium, jobs)
+    assert set(scp.acknowledged) == UIDS
+    assert len(scp.received) == len(UIDS)
+    assert imported.result.counts()[State.STORED] == len(UIDS)
+    check_ledger(imported, jobs)
+
+
+def test_a_directory_with_wrong_file_ids_still_gives_each_instance_one_fate(
+    tmp_path: Path, jobs: Jobs, folder: Path
+) -> None:
+    medium = tmp_path / "disc"
+    burnt_to(medium, folder)
+    files = sorted(path for path in medium.rglob("*") if path.is_file() and path.name != "DICOMDIR")
+    files[0].rename(files[0].with_name("MOVED"))
+    first, last = files[1].read_bytes(), files[-1].read_bytes()
+    files[1].write_bytes(last)
+    files[-1].write_bytes(first)
+    with WatchedScp() as scp:
+        imported = import_into(scp, medium, jobs)
+    assert {one.uid: one.sha256 for one in scp.received} == SENT
+    assert set(states_of(imported).values()) == {State.STORED}
+    assert imported.result.outcome is Outcome.GOOD
