@@ -1,13 +1,16 @@
 """Carrying instances over one session, one after the other, with every step in the ledger.
 
-While the answer to one instance is waited for, the next one is read and made ready, and what is known by then
-is written down: so the ledger is at most one answer behind, and what it does not know yet is *sending*, which
-a later look at it takes for uncertain. No byte of an instance goes out before the ledger says that it does.
+While the answer to one instance is waited for, the next one is read and made ready. No byte of an instance
+goes out before the ledger says that it does. Answers are written down together, within `WRITE_EVERY_S` and at
+most `MOST_AHEAD` of them, as are the instances that go out next: what the ledger does not know yet is
+*sending* there, which a later look at it takes for uncertain. With a peer that takes its time, that is one.
 """
 
 from __future__ import annotations
 
 import threading
+import time
+from collections import deque
 from dataclasses import dataclass, field
 
 from mediakit.destinations.base import Lost, Session
@@ -60,6 +63,8 @@ OTHER_THERE = Rule(
     hint="find out which of the two is right before one is replaced",
 )
 
+WRITE_EVERY_S = 0.05
+MOST_AHEAD = 16
 _FINDINGS = {StatusClass.REFUSED: REFUSED, StatusClass.ERROR: FAILED, StatusClass.WARNING: WARNED}
 
 
@@ -103,14 +108,13 @@ class Log:
             self.because[key] = finding.moved(item.path)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Ready:
-    """An instance ready to go out; `is_noted` when the ledger says already that it does."""
+    """An instance ready to go out."""
 
     key: str
     item: Outgoing
     loaded: Loaded = field(repr=False)
-    is_noted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +142,12 @@ class Carrier:
         self._loader = loader
         self._desk = desk
         self._unwritten: list[Happened] = []
+        self._has_to_write = False
+        self._written_at = 0.0
+        self._claimed: deque[Outgoing] = deque()  # taken, and not made ready yet
+        self._noted: set[str] = set()  # keys that go out by the ledger
+        self._ahead = 1
+        self._claimed_at = 0.0
         self._fault: Exception | None = None
         self._following: Ready | None = None
 
@@ -155,16 +165,17 @@ class Carrier:
                     self._following = self._made_ready()
         finally:
             self._hold_back()
-            self._write_down()
 
     def _is_over(self) -> bool:
         return self._desk.stop.is_set() or self._waiting.is_over(self._desk.refusals)
 
     def _carry(self, ready: Ready) -> None:
         """Bring one instance to the destination. Raises Lost, Unread."""
-        if not ready.is_noted:
-            self._note_send(ready)
+        if ready.key not in self._noted:
+            self._note_send(ready.key)
+        if self._has_to_write:
             self._write_down()
+        self._noted.discard(ready.key)
         self._desk.log.went.add(ready.key)
         try:
             payload = self._desk.rate.limited(ready.loaded.payload)
@@ -182,17 +193,15 @@ class Carrier:
     def _meanwhile(self) -> None:
         """Make the next instance ready, and write down what is known. A fault here is not the session's."""
         try:
-            following = self._made_ready()
-            if following is not None and following.key not in self._desk.log.went:
-                self._note_send(following)
-            self._following = following
-            self._write_down()
+            self._following = self._made_ready()
+            if self._has_to_write or time.monotonic() - self._written_at > WRITE_EVERY_S:
+                self._write_down()
         except Exception as exc:  # noqa: BLE001 - raised by `_carry` when the answer is there
             self._fault = exc
 
     def _made_ready(self) -> Ready | None:
         """Return the next instance that can go out; what cannot is noted."""
-        while not self._is_over() and (item := self._waiting.take()) is not None:
+        while not self._is_over() and (item := self._take()) is not None:
             key = key_of(item.sop_instance, item.path)
             loaded = self._loader.load(item, self._session.takes(item.sop_class))
             if isinstance(loaded, Loaded):
@@ -200,11 +209,27 @@ class Carrier:
             self._held(key, item, loaded)
         return None
 
-    def _note_send(self, ready: Ready) -> None:
-        self._unwritten.append(Happened(key=ready.key, happening=Happening.SEND))
-        ready.is_noted = True
+    def _take(self) -> Outgoing | None:
+        """Take the next instance; note some of those behind it as going out when it goes quickly."""
+        if not self._claimed:
+            now = time.monotonic()
+            is_quick = now - self._claimed_at < WRITE_EVERY_S
+            self._ahead = min(2 * self._ahead, MOST_AHEAD) if is_quick else 1
+            self._claimed_at = now
+            self._claimed.extend(self._waiting.take(self._ahead))
+            for item in self._claimed:
+                key = key_of(item.sop_instance, item.path)
+                if key not in self._desk.log.went:  # of the others the ledger keeps what is known of them
+                    self._note_send(key)
+        return self._claimed.popleft() if self._claimed else None
+
+    def _note_send(self, key: str) -> None:
+        self._unwritten.append(Happened(key=key, happening=Happening.SEND))
+        self._noted.add(key)
+        self._has_to_write = True
 
     def _held(self, key: str, item: Outgoing, held: Held) -> None:
+        self._noted.discard(key)
         self._unwritten.append(Happened(key=key, happening=held.happening, rule=held.finding.rule.id))
         self._desk.log.held(key, item, held.finding)
 
@@ -233,17 +258,20 @@ class Carrier:
             self._waiting.keep(ready.item)
 
     def _hold_back(self) -> None:
-        """Put back what was made ready and did not go out."""
-        ready, self._following = self._following, None
-        if ready is None:
-            return
-        if ready.is_noted:
-            self._unwritten.append(Happened(key=ready.key, happening=Happening.HELD_BACK))
-            self._write_down()  # before another thread can take it
-        self._waiting.put_back(ready.item)
+        """Write down what is known, and put back what was taken and did not go out."""
+        if self._following is not None:
+            self._claimed.appendleft(self._following.item)
+            self._following = None
+        self._unwritten += [Happened(key=key, happening=Happening.HELD_BACK) for key in self._noted]
+        self._noted.clear()
+        self._write_down()  # before another thread can take them
+        while self._claimed:
+            self._waiting.put_back(self._claimed.pop())
 
     def _write_down(self) -> None:
         changes, self._unwritten = self._unwritten, []
+        self._has_to_write = False
+        self._written_at = time.monotonic()
         if changes:
             self._desk.ledger.happen_each(changes)
 

@@ -23,13 +23,13 @@ class Waiting:
         self.fault: Exception | None = None
         self.why = ""
 
-    def take(self) -> Outgoing | None:
-        """Return the next instance, None when there is none: first what this thread keeps."""
+    def take(self, most: int) -> list[Outgoing]:
+        """Return the next instances, at most so many: first what this thread keeps, and that alone."""
         with self._lock:
             own = self._own.pop(threading.get_ident(), None)
             if own is not None:
-                return own
-            return self._waiting.popleft() if self._waiting else None
+                return [own]
+            return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
 
     def count_try(self, item: Outgoing) -> int:
         """Note that an instance went out without an answer; return how often it did."""

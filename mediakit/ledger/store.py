@@ -67,7 +67,7 @@ BEGIN
     UPDATE instance SET
         state = new.now,
         changed_at = new.at,
-        attempts = attempts + (new.happening = 'send'),
+        attempts = attempts + (new.happening = 'send') - (new.happening = 'held-back'),
         sent_as = CASE WHEN new.sent_as <> '' THEN new.sent_as
                        WHEN new.happening = 'again' THEN '' ELSE sent_as END,
         (code, words, rule) = (

@@ -79,6 +79,7 @@ _ANSWERS: Final = {
     _H.UNEQUAL: _T.CONFLICT,
     _H.FOUND_THERE: _T.ALREADY_THERE,
     _H.CANNOT_READ: _T.UNREADABLE,  # it broke while it was read for sending
+    _H.NO_CONTEXT: _T.NOT_NEGOTIATED,  # it was noted before it was looked at
     _H.HELD_BACK: _T.PLANNED,
 }
 _RETRY: Final = {

@@ -111,11 +111,12 @@ def test_what_cannot_happen_leaves_no_trace(ledger: Ledger) -> None:
 
 def test_the_same_happens_to_all_or_to_none(ledger: Ledger) -> None:
     ledger.happen(uid(2), Happening.SEND)
+    ledger.happen(uid(2), Happening.SUCCESS)
     with pytest.raises(ForbiddenTransition):
         ledger.happen_all([uid(0), uid(1), uid(2)], Happening.NO_CONTEXT)
-    assert ledger.counts() == {TransferState.PLANNED: 2, TransferState.SENDING: 1}
+    assert ledger.counts() == {TransferState.PLANNED: 2, TransferState.STORED: 1}
     ledger.happen_all([uid(0), uid(1)], Happening.NO_CONTEXT, words="no context")
-    assert ledger.counts() == {TransferState.SENDING: 1, TransferState.NOT_NEGOTIATED: 2}
+    assert ledger.counts() == {TransferState.STORED: 1, TransferState.NOT_NEGOTIATED: 2}
 
 
 def test_rows_come_in_the_order_of_the_medium_that_was_added_last(ledger: Ledger) -> None:
