@@ -14,7 +14,6 @@ from mediakit.destinations.peer import Peer, Timeouts
 from mediakit.journeys.import_ import import_medium
 from mediakit.journeys.import_order import ImportOrder, Patience
 from mediakit.journeys.import_target import Target
-from mediakit.journeys.import_target import Target
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from mediakit.transfer.imported import Imported

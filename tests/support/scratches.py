@@ -1,4 +1,4 @@
-"""A scratched disc: reads of some bytes of an image fail, below all code of ours, where the system is asked."""
+"""A scratched disc: reads of some bytes of an image fail, below our code, where the system is asked."""
 
 from __future__ import annotations
 
