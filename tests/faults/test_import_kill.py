@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from mediakit.journeys.carrying import MOST_AHEAD
 from mediakit.ledger.jobs import Jobs
 from mediakit.transfer.states import Happening, TransferState
 from tests.support.cli import command, process
@@ -153,7 +154,7 @@ def killed_until_it_is_done(state: Path, medium: Path, choose: random.Random, ho
             assert code in {0, -signal.SIGKILL}
             kills += code == -signal.SIGKILL
             check_what_is_known(jobs, scp)
-        check_the_set(jobs, scp, most_doubles=2 * associations * kills)
+        check_the_set(jobs, scp, most_doubles=(MOST_AHEAD + 1) * associations * kills)
     return kills
 
 
