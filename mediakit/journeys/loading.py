@@ -204,6 +204,7 @@ def _check_same(item: Outgoing, stream: BinaryIO) -> None:
     uid = item.sop_instance.encode("latin-1")
     if _sop_instance(stream.read(FIRST_READ)) == uid:
         return
+    stream.seek(0)
     found = Scanner().read(stream, item.size, "", item.path)  # big endian, deflated, or otherwise uncommon
     if not isinstance(found, Instance) or found.sop_instance != item.sop_instance:
         raise SourceError(_CHANGED, where=ascii(item.path), why="it is another one than was scanned")

@@ -35,7 +35,7 @@ from tests.support.importing import (
     states_of,
     uid,
 )
-from tests.support.studies import DICOMDIR_TESTS, burnt_to, when
+from tests.support.studies import DICOMDIR_TESTS, PYDICOM_FILES, burnt_to, folder_of, when
 
 COUNT = 4
 SENT = digests(COUNT)
@@ -126,6 +126,23 @@ def test_a_file_that_is_not_any_more_what_was_scanned_is_not_sent(
     (fate,) = (fate for fate in imported.result.fates if fate.state is State.UNREADABLE)
     assert fate.source.endswith(LAST) and fate.because is not None
     check_ledger(imported, jobs)
+
+
+@pytest.mark.parametrize("held_bytes", [loading.HELD_BYTES, 0], ids=["small", "large"])
+@pytest.mark.parametrize(
+    "name",
+    ["MR_small.dcm", "MR_small_bigendian.dcm", "MR_small_implicit.dcm", "priv_SQ.dcm", "rtdose_rle.dcm"]
+    + ["no_meta_group_length.dcm", "SC_rgb_small_odd_big_endian.dcm", "693_J2KI.dcm"],
+)
+def test_a_file_in_any_encoding_is_known_again(
+    name: str, held_bytes: int, tmp_path: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "HELD_BYTES", held_bytes)
+    medium = folder_of(tmp_path / "m", {name: PYDICOM_FILES / name})
+    with WatchedScp() as scp:
+        imported = import_into(scp, medium, jobs)
+    assert imported.result.outcome is Outcome.GOOD
+    assert len(scp.acknowledged) == 1
 
 
 def test_a_medium_that_is_taken_out_leaves_a_job_that_goes_on(
