@@ -140,7 +140,12 @@ class Sender:
         return True
 
     def _connected(self, waiting: Waiting, contexts: Sequence[Context]) -> Session | None:
-        waits = (waiting.pause(self._patience.connections), *self._patience.connections)
+        """Return a new session; None when there is none to be had.
+
+        A peer that never answered yet is tried once more only: its address may be wrong.
+        """
+        patience = self._patience.connections if self.log.count else self._patience.connections[:1]
+        waits = (waiting.pause(self._patience.connections), *patience)
         for number, wait_s in enumerate(waits):
             if self._stop.wait(wait_s):
                 return None
