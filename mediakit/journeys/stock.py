@@ -79,6 +79,20 @@ CONTRADICTION = Rule(
     ref="PS3.3 F.3.2.2",
     hint="`mediakit validate` tells in what they differ",
 )
+ARCHIVES = Rule(
+    id="MK-IMP-008",
+    severity=Severity.WARNING,
+    title="{count} archives or images of media lie on it, the first is {path}; they were not opened",
+    ref="PS3.10 8.6",
+    hint="they may hold instances: `mediakit inspect` looks into one, `mediakit import` brings what is in it",
+)
+DAMAGED_DIRECTORY = Rule(
+    id="MK-IMP-009",
+    severity=Severity.WARNING,
+    title="the directory is damaged ({why}): whether all instances are there cannot be told",
+    ref="PS3.10 8.6",
+    hint="compare the number of images with the letter or the sender's word",
+)
 
 
 class Scope(StrEnum):
@@ -264,10 +278,8 @@ class _Stocktaking:
             if fact.path:
                 state, finding = TransferState.UNREADABLE, _why_unreadable(findings.get(path))
             else:
-                state, finding = (
-                    TransferState.MISSING,
-                    MISSING.at(what=path or fact.sop_instance or "an instance"),
-                )
+                state = TransferState.MISSING
+                finding = MISSING.at(what=path or fact.sop_instance or "an instance")
             self._row(item, member, state, key)
             self.because[key] = finding.moved(self._place(path) if path else self.seen.subject)
 
@@ -275,15 +287,23 @@ class _Stocktaking:
         """Give a fate to every file that holds no instance and is no row."""
         in_rows = {row.item.path for row in self.rows.values()}
         findings = {file.path: file.finding for file in self.seen.files}
+        directory = "" if self.seen.dicomdir is None else self.seen.dicomdir.path
         for other in self.contents.others:
             if other.path in in_rows:
                 continue
             if other.kind is OtherKind.DICOMDIR:
                 self._settle(other.path, State.EXCLUDED, DIRECTORY.at())
+            elif other.path == directory:  # also when it is broken it is nothing that could be sent
+                why = _why_damaged(findings.get(other.path))
+                self._settle(other.path, State.EXCLUDED, DAMAGED_DIRECTORY.at(why=why))
             elif other.kind in {OtherKind.DAMAGED, OtherKind.ENCRYPTED}:
                 self._unreadable(other.path, other.size, _why_unreadable(findings.get(other.path)))
             else:
                 self._settle(other.path, State.NOT_DICOM, None)
+        archives = [other.path for other in self.contents.others if other.kind is OtherKind.ARCHIVE]
+        if archives:
+            where = Where(path=self.seen.subject)
+            self.book.findings.append(ARCHIVES.at(where, count=len(archives), path=_safe(archives[0])))
 
     def _unreadable(self, path: str, size: int, finding: Finding) -> None:
         """Add a row for a file that may be an instance: a second copy of the medium may have it whole."""
@@ -354,7 +374,11 @@ def _file_ids(seen: Survey) -> dict[str, str]:
 
 
 def _why_unreadable(finding: Finding | None) -> Finding:
-    return UNREADABLE.at(why="it is damaged or cut off" if finding is None else finding.text)
+    return UNREADABLE.at(why=_why_damaged(finding))
+
+
+def _why_damaged(finding: Finding | None) -> str:
+    return "it is damaged or cut off" if finding is None else finding.text
 
 
 def _contradicted(seen: Survey) -> Iterator[str]:

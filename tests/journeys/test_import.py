@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +17,7 @@ from mediakit.destinations.folder import FolderDestination
 from mediakit.dicom.uids import STORAGE
 from mediakit.errors import SourceError
 from mediakit.events import Event, PhaseStarted
+from mediakit.findings import Severity
 from mediakit.journeys.import_ import import_medium
 from mediakit.journeys.import_order import ImportDepth, ImportOrder, Patience
 from mediakit.journeys.import_target import Target
@@ -137,6 +140,37 @@ def test_files_that_are_no_instances_are_named_and_left(tmp_path: Path, jobs: Jo
     imported = run(source, ScriptedDestination(), jobs)
     assert states(imported) == {"IM1": State.STORED, "notes.txt": State.NOT_DICOM, "broken": State.UNREADABLE}
     assert imported.result.outcome is Outcome.PARTLY_STORED
+
+
+def test_an_archive_on_a_medium_is_named_because_images_may_lie_in_it(tmp_path: Path, jobs: Jobs) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(CT_2, "IM2")
+    source = folder_of(tmp_path / "m", {"IM1": CT_1, "MORE.ZIP": packed.getvalue(), "B/X.ISO": b"\0" * 999})
+    imported = run(source, ScriptedDestination(), jobs)
+    assert states(imported) == {"IM1": State.STORED, "MORE.ZIP": State.NOT_DICOM, "X.ISO": State.NOT_DICOM}
+    assert ["2 archives" in f.text for f in imported.result.report.findings if f.rule.id == "MK-IMP-008"] == [
+        True
+    ]
+    assert imported.result.outcome is Outcome.GOOD
+    assert (
+        run(source, ScriptedDestination(), jobs, fail_on=Severity.WARNING).result.outcome is Outcome.FINDINGS
+    )
+
+
+@pytest.mark.parametrize("kept", [1500, 500, 200])
+def test_a_directory_that_is_cut_off_is_no_instance_that_did_not_arrive(
+    tmp_path: Path, jobs: Jobs, ct: Path, kept: int
+) -> None:
+    medium = tmp_path / "medium"
+    burnt_to(medium, ct)
+    directory = medium / "DICOMDIR"
+    directory.write_bytes(directory.read_bytes()[:kept])
+    imported = run(medium, ScriptedDestination(), jobs)
+    assert states(imported)["DICOMDIR"] is State.EXCLUDED
+    assert len(imported.rows) == 3
+    assert imported.result.outcome is Outcome.GOOD
+    assert "MK-IMP-009" in rules(imported)
 
 
 def test_a_medium_without_instances_is_said_to_be_none(tmp_path: Path, jobs: Jobs) -> None:
