@@ -59,13 +59,24 @@ class Payload:
 
 
 class Unreachable(DestinationError):  # noqa: N818 - reads as a sentence where it is raised
-    """No connection or association: nothing was sent. `is_passing`: another try may succeed soon."""
+    """No connection or association: nothing was sent.
+
+    `is_passing`: another try may succeed soon. `is_busy`: the peer itself says so.
+    """
 
     def __init__(
-        self, what: str, *, where: str = "", why: str = "", hint: str = "", is_passing: bool = False
+        self,
+        what: str,
+        *,
+        where: str = "",
+        why: str = "",
+        hint: str = "",
+        is_passing: bool = False,
+        is_busy: bool = False,
     ) -> None:
         super().__init__(what, where=where, why=why, hint=hint)
-        self.is_passing = is_passing
+        self.is_passing = is_passing or is_busy
+        self.is_busy = is_busy
 
 
 class Lost(DestinationError):  # noqa: N818 - as above

@@ -78,7 +78,7 @@ class Link:
                 where=self._where,
                 why=words.rejection(said.result, said.source, said.reason),
                 hint="does the peer know our AE title, is its own spelled right, may this machine connect?",
-                is_passing=said.result == words.TRANSIENT,
+                is_busy=said.result == words.TRANSIENT,
             )
         hint = "is this a DICOM port, and is TLS wanted there?" if isinstance(indication, Broken) else ""
         return Unreachable(

@@ -142,19 +142,21 @@ class Sender:
     def _connected(self, waiting: Waiting, contexts: Sequence[Context]) -> Session | None:
         """Return a new session; None when there is none to be had.
 
-        A peer that never answered yet is tried once more only: its address may be wrong.
+        A peer that has never answered is tried once more only: its address may be wrong.
         """
-        patience = self._patience.connections if self.log.count else self._patience.connections[:1]
-        waits = (waiting.pause(self._patience.connections), *patience)
-        for number, wait_s in enumerate(waits):
+        waits = self._patience.connections
+        wait_s = waiting.pause(waits)
+        for number in range(len(waits) + 1):
             if self._stop.wait(wait_s):
                 return None
             try:
                 session = self._destination.connect(contexts)
             except Unreachable as exc:
                 waiting.why = str(exc)
-                if not exc.is_passing or number == len(waits) - 1:
+                most = len(waits) if exc.is_busy or self.log.count else min(len(waits), 1)
+                if not exc.is_passing or number >= most:
                     return None
+                wait_s = waits[number]
                 continue
             with self._lock:
                 self._sessions.add(session)

@@ -55,10 +55,10 @@ def one_bad(state: State, number: int = 2) -> dict[str, State]:
 @pytest.mark.parametrize(
     ("at", "tries"),
     [
-        (AtConnection.CLOSE, 4),
-        (AtConnection.HALF_ANSWER, 4),
-        (AtConnection.STALL, 4),
-        (AtConnection.SILENT, 4),
+        (AtConnection.CLOSE, 2),
+        (AtConnection.HALF_ANSWER, 2),
+        (AtConnection.STALL, 2),
+        (AtConnection.SILENT, 2),
         (AtConnection.ABORT, 1),
         (AtConnection.GARBAGE, 1),
         (AtConnection.HUGE_PDU, 1),
