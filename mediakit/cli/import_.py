@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
     from mediakit.transfer.mapping import MapRow
 
 _RATE = re.compile(r"([0-9]{1,9})\s*(k|m|g)?b?(?:/s)?", re.IGNORECASE | re.ASCII)
+_DATE = re.compile(r"([0-9]{4})([-.]?)([0-9]{2})\2([0-9]{2})", re.ASCII)
 _UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
 
 
@@ -57,13 +60,15 @@ def import_(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an earlier import of these instances.")
     ] = False,
-    patient: Annotated[str, typer.Option(help="Only this Patient ID; others are left out.")] = "",
+    patient: Annotated[str | None, typer.Option(help="Only this Patient ID; others are left out.")] = None,
     all_patients: Annotated[
         bool, typer.Option("--all-patients", help="Take a medium with several patients.")
     ] = False,
-    expect_id: Annotated[str, typer.Option(help="Refuse any other Patient ID.")] = "",
-    expect_name: Annotated[str, typer.Option(help="Refuse any other name.")] = "",
-    expect_birth_date: Annotated[str, typer.Option(help="Refuse any other birth date (YYYYMMDD).")] = "",
+    expect_id: Annotated[str | None, typer.Option(help="Refuse any other Patient ID.")] = None,
+    expect_name: Annotated[str | None, typer.Option(help="Refuse any other name.")] = None,
+    expect_birth_date: Annotated[
+        str | None, typer.Option(help="Refuse any other birth date (YYYYMMDD).")
+    ] = None,
     map_: Annotated[
         Path | None, typer.Option("--map", help="CSV file of local values in place of foreign ones.")
     ] = None,
@@ -115,10 +120,10 @@ def import_(
             rate=rate_of(limit_rate),
             ask_first=ask_first,
             expectation=Expectation(
-                patient_id=expect_id,
-                name=expect_name,
-                birth_date=expect_birth_date,
-                patient=patient,
+                patient_id=given("--expect-id", expect_id),
+                name=given("--expect-name", expect_name),
+                birth_date=date_of("--expect-birth-date", expect_birth_date),
+                patient=given("--patient", patient),
                 mixed=Mixed.ALLOW if all_patients else Mixed.REFUSE,
             ),
             fail_on=fail_on,
@@ -134,6 +139,28 @@ def import_(
             imported = import_medium(src, target, jobs_of(state), order, tell)
         print_imported(imported, report or (), as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(imported.result.outcome))
+
+
+def given(option: str, value: str | None) -> str:
+    """Return the value of an option, "" when it is not given.
+
+    Raises UsageError when it is given and empty: a guard must not be off because a variable of a script is.
+    """
+    if value is not None and not value.strip():
+        raise UsageError(f"`{option}` is empty", hint="leave the option out when nothing is expected")
+    return value or ""
+
+
+def date_of(option: str, value: str | None) -> str:
+    """Return the value of an option that is a date, "" when it is not given. Raises UsageError."""
+    text = given(option, value)
+    if text and (found := _DATE.fullmatch(text.strip())) is not None:
+        with suppress(ValueError):
+            date(int(found[1]), int(found[3]), int(found[4]))
+            return text
+    if text:
+        raise UsageError(f"`{option}` is no date", hint="as DICOM has it: YYYYMMDD, for example 19610430")
+    return ""
 
 
 def map_rows(path: Path) -> tuple[MapRow, ...]:

@@ -105,6 +105,16 @@ def test_what_is_no_medium_is_exit_code_3(tmp_path: Path) -> None:
         ("dir:out", "--match", "query"),
         ("PACS@127.0.0.1:1", "--map", "m.csv", "--match", "query"),
         ("dir:out", "--report", "report.txt"),
+        (
+            "dir:out",
+            "--patient",
+            "",
+        ),  # as a script gives it whose variable is not set: the guard would be off
+        ("dir:out", "--expect-id", " "),
+        ("dir:out", "--expect-name", ""),
+        ("dir:out", "--expect-birth-date", ""),
+        ("dir:out", "--expect-birth-date", "12.4.1958"),
+        ("dir:out", "--expect-birth-date", "19581304"),
     ],
 )
 def test_a_wrong_call_is_exit_code_2_with_one_document(options: tuple[str, ...], two: Path) -> None:
