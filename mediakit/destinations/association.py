@@ -9,22 +9,28 @@ import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
+from time import monotonic, sleep
 
 from pynetdicom import _config as pynetdicom_config
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
-from pynetdicom.events import EventHandlerType
+from pynetdicom.events import EVT_CONN_OPEN, Event, EventHandlerType
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from mediakit.destinations.base import Context, Unreachable
 from mediakit.destinations.peer import Peer
 from mediakit.destinations.tls import client_context, refused_handshake
+from mediakit.scp.bounds import MAXIMUM_PDU_BYTES, bind
+from mediakit.scp.receiver import MOST_WAITING, Receiver
 
 # The data sets hold names of patients: they must not reach a log that an application may have set up.
 pynetdicom_config.LOG_REQUEST_IDENTIFIERS = False
 pynetdicom_config.LOG_RESPONSE_IDENTIFIERS = False
 
 _END_S = 10.0  # for the threads of pynetdicom to end, once the socket is closed
+_MOST_ANSWER_BYTES = 4 << 20  # of one message: a report on 1000 instances has some 200 kB
+_TURN_S = 0.002
 
 
 @contextmanager
@@ -37,6 +43,7 @@ def association(
     """
     entity = _Entity(ae_title=peer.calling_ae)
     entity.connection_timeout = peer.timeouts.connect_s
+    entity.maximum_pdu_size = MAXIMUM_PDU_BYTES
     entity.acse_timeout = peer.timeouts.association_s
     entity.dimse_timeout = peer.timeouts.answer_s
     entity.network_timeout = peer.timeouts.answer_s
@@ -52,9 +59,10 @@ def association(
 
 def _associated(entity: ApplicationEntity, peer: Peer, handlers: Sequence[EventHandlerType]) -> Association:
     tls_args = None if peer.tls is None else (client_context(peer.tls), peer.host)
+    heard = [*handlers, (EVT_CONN_OPEN, partial(_opened, patience_s=peer.timeouts.answer_s))]
     try:
         link = entity.associate(
-            peer.host, peer.port, ae_title=peer.called_ae, tls_args=tls_args, evt_handlers=list(handlers)
+            peer.host, peer.port, ae_title=peer.called_ae, tls_args=tls_args, evt_handlers=heard
         )
     except OSError as exc:
         why = exc.strerror or type(exc).__name__
@@ -63,6 +71,12 @@ def _associated(entity: ApplicationEntity, peer: Peer, handlers: Sequence[EventH
         return link
     _end(link)
     raise _explained(link, peer)
+
+
+def _opened(event: Event, *, patience_s: float) -> None:
+    """Put bounds on what will be read."""
+    answers = _Answers(event.assoc, None, _MOST_ANSWER_BYTES)
+    answers.plain = bind(event.assoc, answers, patience_s)
 
 
 def _explained(link: Association, peer: Peer) -> Unreachable:
@@ -115,6 +129,34 @@ def _end(link: Association) -> None:
         link.abort()
     if link.is_alive():
         link.join(timeout=_END_S)
+    plain = link.dimse.plain if isinstance(link.dimse, _Answers) else None
+    if plain is None:
+        return
+    link.dul.kill_dul()
+    with suppress(OSError):
+        plain.shutdown(socket.SHUT_RDWR)
+    link.dul.join(timeout=_END_S)
+    plain.close()
+
+
+class _Answers(Receiver):
+    """Puts answers together, no faster than they are taken: a peer may give any number of matches.
+
+    `plain` is the socket of the association.
+    """
+
+    plain: socket.socket | None = None
+
+    def _has_room(self) -> bool:
+        """Wait for room, and let the peer wait with it. False when nobody takes anything any more."""
+        until = monotonic() + (self.assoc.network_timeout or 0.0)
+        while self.msg_queue.qsize() > MOST_WAITING:
+            if not self.dul.to_provider_queue.empty():
+                return True  # what we want to say goes first: it may be that we have heard enough
+            if monotonic() > until:
+                return False
+            sleep(_TURN_S)
+        return True
 
 
 class _Socket(AssociationSocket):

@@ -61,8 +61,15 @@ class Spool(BytesIO):
     Written by one thread and discarded by another.
     """
 
-    def __init__(self, shelf: Shelf | None, claim: Callable[[], Claim | None]) -> None:
+    def __init__(
+        self,
+        shelf: Shelf | None,
+        claim: Callable[[], Claim | None],
+        most_bytes: int = MOST_MESSAGE_BYTES,
+    ) -> None:
+        """`most_bytes` bounds what stays in memory."""
         super().__init__()
+        self._most_bytes = most_bytes
         self._shelf = shelf
         self._claim = claim
         self._lock = Lock()
@@ -74,7 +81,10 @@ class Spool(BytesIO):
         self.failure: OSError | None = None
 
     def write(self, fragment: bytes, /) -> int:  # type: ignore[override]  # only bytes come here
-        """Take a fragment. Never raises: a failure is kept, and what follows it is dropped."""
+        """Take a fragment. A failure of the file is kept, and what follows it is dropped.
+
+        Raises ValueError when more is to stay in memory than may be.
+        """
         with self._lock:
             self._size += len(fragment)
             try:
@@ -96,13 +106,14 @@ class Spool(BytesIO):
         if not self._is_begun:
             self._is_begun = True
             self._begin(self._claim())
-        bound = MOST_MESSAGE_BYTES if self.part is None else MOST_DATA_SET_BYTES
-        if self._size > bound:
-            raise OSError(errno.EFBIG, "the data set is larger than is taken")
         if self.part is None:
+            if self._size > self._most_bytes:
+                raise ValueError("the message is larger than is taken")
             super().write(fragment)
-        else:
-            self.part.stream.write(fragment)
+            return
+        if self._size > MOST_DATA_SET_BYTES:
+            raise OSError(errno.EFBIG, "the data set is larger than is taken")
+        self.part.stream.write(fragment)
 
     def _begin(self, claim: Claim | None) -> None:
         if claim is None or self._shelf is None:

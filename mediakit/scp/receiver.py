@@ -15,14 +15,14 @@ from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
 from pynetdicom.pdu_primitives import P_DATA
 
-from mediakit.scp.intake import Claim, Spool
+from mediakit.scp.intake import MOST_MESSAGE_BYTES, Claim, Spool
 from mediakit.scp.shelf import Shelf
 
 if TYPE_CHECKING:
     from pynetdicom.dimse_primitives import DimsePrimitiveType
 
 _MOST_COMMAND_BYTES = 1 << 20
-_MOST_WAITING = 16  # messages; more than one comes only from a peer that does not wait for answers
+MOST_WAITING = 16  # messages; more than one comes only from a peer that does not wait for answers
 _INVALID_PDU = "Evt19"  # PS3.8 9.2.1: unrecognized or invalid PDU received; ends the association
 _BROKEN = (ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, struct.error)
 _BROKEN_MESSAGE = (*_BROKEN, OSError, TypeError, ValueError)  # what reading a hostile command can raise
@@ -31,9 +31,13 @@ _BROKEN_MESSAGE = (*_BROKEN, OSError, TypeError, ValueError)  # what reading a h
 class Receiver(DIMSEServiceProvider):
     """Puts together the messages of one association. Without a shelf all of them stay in memory."""
 
-    def __init__(self, association: Association, shelf: Shelf | None) -> None:
+    def __init__(
+        self, association: Association, shelf: Shelf | None, most_bytes: int = MOST_MESSAGE_BYTES
+    ) -> None:
+        """`most_bytes` bounds the data set of a message that stays in memory."""
         super().__init__(association)
         self._shelf = shelf
+        self._most_bytes = most_bytes
         self._sending = Lock()
         self._spools: list[Spool] = []
 
@@ -48,8 +52,12 @@ class Receiver(DIMSEServiceProvider):
             self._break_off()
             return
         is_too_much = message.encoded_command_set.tell() > _MOST_COMMAND_BYTES
-        if is_too_much or self.msg_queue.qsize() > _MOST_WAITING:
+        if is_too_much or not self._has_room():
             self._break_off()
+
+    def _has_room(self) -> bool:
+        """Return False when too many messages wait to be looked at."""
+        return self.msg_queue.qsize() <= MOST_WAITING
 
     def send_msg(self, primitive: DimsePrimitiveType, context_id: int) -> None:
         """Send a message whole, whichever thread sends another one at the same time."""
@@ -63,7 +71,7 @@ class Receiver(DIMSEServiceProvider):
 
     def _new_message(self) -> DIMSEMessage:
         message = DIMSEMessage()
-        spool = Spool(self._shelf, self._claim)
+        spool = Spool(self._shelf, self._claim, self._most_bytes)
         message.data_set = spool
         self._spools = [one for one in self._spools if one.part is not None] + [spool]
         return message

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,19 +19,16 @@ from typing import Any
 from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
-from pynetdicom.dul import DULServiceProvider
 from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import ThreadedAssociationServer
 
 from mediakit.errors import UsageError
+from mediakit.scp.bounds import MAXIMUM_PDU_BYTES, bind
 from mediakit.scp.receiver import Receiver
 from mediakit.scp.shelf import Shelf
 
-MAXIMUM_PDU_BYTES = 1 << 18  # what peers are told; larger ones bring nothing
-_MOST_PDU_BYTES = 16 << 20  # what is read; a request for an association may be larger than data
 _TURN_S = 0.2
-_QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
 _END_S = 10.0  # for the threads of an aborted association
 
 
@@ -75,8 +71,6 @@ class Server:
 
     def start(self) -> tuple[str, int]:
         """Listen; return the address. Raises UsageError when that is not possible."""
-        if not isinstance(threading.excepthook, _Hook):
-            threading.excepthook = _Hook(threading.excepthook)
         listening = self._listening
         entity = ApplicationEntity(ae_title=listening.ae_title)
         entity.require_called_aet = listening.requires_called_ae
@@ -136,14 +130,10 @@ class Server:
 
     def _opened(self, event: Event) -> None:
         association = event.assoc
-        held = association.dul.socket
-        if held is None or held.socket is None:
+        receiver = Receiver(association, self._shelf)
+        plain = bind(association, receiver, self._listening.network_timeout_s)
+        if plain is None:
             return
-        plain = held.socket
-        with suppress(OSError):
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        held.recv = _Reader(plain)  # type: ignore[method-assign]  # the library's own has no bound
-        association.dimse = Receiver(association, self._shelf)
         self.opened(association)
         with self._lock:
             self._open.append((association, plain))
@@ -164,38 +154,6 @@ class Server:
 
 def _nothing(_association: Association) -> None:
     pass
-
-
-class _Hook:
-    """Hears of threads that end with an error: those of associations, for what a peer sent, say nothing."""
-
-    def __init__(self, before: Callable[[threading.ExceptHookArgs], Any]) -> None:
-        self._before = before
-
-    def __call__(self, args: threading.ExceptHookArgs, /) -> None:
-        if not isinstance(args.thread, Association | DULServiceProvider):
-            self._before(args)
-
-
-class _Reader:
-    """Reads whole PDUs from a socket; one that is larger than may be counts as a closed connection."""
-
-    def __init__(self, plain: socket.socket) -> None:
-        self._plain = plain
-
-    def __call__(self, nr_bytes: int) -> bytearray:
-        if nr_bytes > _MOST_PDU_BYTES:
-            return bytearray()
-        read = bytearray()
-        while len(read) < nr_bytes:
-            part = self._plain.recv(min(nr_bytes - len(read), 1 << 18))
-            if not part:
-                break
-            read += part
-        if _QUICKACK is not None:
-            with suppress(OSError):  # a sender that holds back small packets waits for this
-                self._plain.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-        return read
 
 
 class _BoundedServer(ThreadedAssociationServer):

@@ -1,0 +1,90 @@
+"""Bounds on what pynetdicom reads from a connection, whichever side has opened it.
+
+A PDU is never larger than may be, and comes whole within a time. What an association puts together is bounded
+by its `Receiver`. Its threads end without a word on standard error, whatever a peer sends.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+from pynetdicom.association import Association
+from pynetdicom.dul import DULServiceProvider
+
+from mediakit.scp.receiver import Receiver
+
+MAXIMUM_PDU_BYTES = 1 << 18  # what peers are told; larger ones bring nothing
+_MOST_PDU_BYTES = 1 << 20  # what is read: 128 presentation contexts with all their syntaxes are a third of it
+_PART_BYTES = 1 << 18
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
+
+
+def bind(association: Association, receiver: Receiver, patience_s: float) -> socket.socket | None:
+    """Put bounds on what is read from a connection that has just opened; return its socket, if it has one.
+
+    `patience_s` is how long one PDU may take, and any single send.
+    """
+    if not isinstance(threading.excepthook, _Hook):
+        threading.excepthook = _Hook(threading.excepthook)
+    held = association.dul.socket
+    if held is None or held.socket is None:
+        return None
+    plain = held.socket
+    plain.settimeout(patience_s)
+    with suppress(OSError):
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    held.recv = Reader(plain, patience_s)  # type: ignore[method-assign]  # the library's own has no bound
+    association.dimse = receiver
+    return plain
+
+
+class Reader:
+    """Reads whole PDUs from a socket; one that is larger than may be counts as a closed connection."""
+
+    def __init__(self, plain: socket.socket, patience_s: float) -> None:
+        self._plain = plain
+        self._patience_s = patience_s
+
+    def __call__(self, nr_bytes: int) -> bytearray:
+        """Return that many bytes, or fewer when the connection ends. Raises OSError when they are late."""
+        if nr_bytes > _MOST_PDU_BYTES:
+            return bytearray()
+        try:
+            read = self._read(nr_bytes)
+        finally:
+            with suppress(OSError):
+                self._plain.settimeout(self._patience_s)
+        if _QUICKACK is not None:
+            with suppress(OSError):  # a sender that holds back small packets waits for this
+                self._plain.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+        return read
+
+    def _read(self, nr_bytes: int) -> bytearray:
+        until = monotonic() + self._patience_s
+        read = bytearray()
+        while len(read) < nr_bytes:
+            left = until - monotonic()
+            if left <= 0:
+                raise TimeoutError("the peer takes too long over a PDU")
+            self._plain.settimeout(left)
+            part = self._plain.recv(min(nr_bytes - len(read), _PART_BYTES))
+            if not part:
+                break
+            read += part
+        return read
+
+
+class _Hook:
+    """Hears of threads that end with an error: those of associations, for what a peer sent, say nothing."""
+
+    def __init__(self, before: Callable[[threading.ExceptHookArgs], Any]) -> None:
+        self._before = before
+
+    def __call__(self, args: threading.ExceptHookArgs, /) -> None:
+        if not isinstance(args.thread, Association | DULServiceProvider):
+            self._before(args)

@@ -1,0 +1,46 @@
+"""Senders that hold our SCP up: a PDU that drips, and one that is larger than any."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from struct import pack
+
+import pytest
+
+from mediakit.scp.server import Listening
+from tests.support.dicom_bytes import EXPLICIT, RAW
+from tests.support.embedded_scp import embedded_scp
+from tests.support.raw_scu import Ended, RawScu
+
+DRIPS = 2000  # at 20 ms each
+
+
+def impatient() -> Listening:
+    return Listening(ae_title="MEDIAKIT", network_timeout_s=0.5)
+
+
+def test_a_pdu_that_drips_ends_the_association_though_no_byte_is_late(tmp_path: Path) -> None:
+    turn = threading.Event()
+    with embedded_scp(tmp_path, listening=impatient) as scp:
+        scu = RawScu(scp.address, [(RAW, [EXPLICIT])])
+        scu.socket.sendall(pack(">BBI", 4, 0, 100_000))
+        dripped = 0
+        try:
+            for _ in range(DRIPS):
+                scu.socket.sendall(b"\0")
+                dripped += 1
+                turn.wait(0.02)
+        except ConnectionError:
+            pass
+        finally:
+            scu.socket.close()
+        scp.wait_for_end()
+    assert dripped < DRIPS
+
+
+def test_a_pdu_of_more_than_a_megabyte_ends_the_association(tmp_path: Path) -> None:
+    with embedded_scp(tmp_path) as scp, RawScu(scp.address, [(RAW, [EXPLICIT])]) as scu:
+        scu.socket.sendall(pack(">BBI", 4, 0, 1 << 21))
+        with pytest.raises(Ended):
+            scu.read_pdu()
