@@ -17,7 +17,8 @@ from mediakit.report.text import many, shown_name, size_text
 from mediakit.transfer.imported import Change, ContextLine, Imported
 
 _LISTED: Final = 40  # lines on instances that need attention; the JSON report has them all
-_FEW: Final = 3  # of each state at least
+_FEW: Final = 3  # of each state at least; enough of what was not sent: that has one reason
+_THERE: Final = frozenset({State.STORED, State.STORED_WITH_WARNING, State.COMMITTED, State.UNCONFIRMED})
 
 
 class InstanceDoc(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +116,7 @@ def imported_text(imported: Imported, *, everything: bool = False) -> str:
     lines = [shown_name(f"{imported.source} -> {imported.destination}")]
     lines += [f"  {state:<20} {count:,}" for state, count in _counts(imported).items()]
     lines += _speed(imported)
+    lines += _converted(imported)
     lines += context_lines(imported)
     lines += attention_lines(imported, everything=everything)
     if imported.changes:
@@ -135,7 +137,7 @@ def attention_lines(imported: Imported, *, everything: bool = False) -> Iterator
     left = _LISTED
     yield "needs attention:"
     for place, (state, group) in enumerate(groups, start=1):
-        share = max(_FEW, left - _FEW * (len(groups) - place))
+        share = _FEW if state is State.UNSENT else max(_FEW, left - _FEW * (len(groups) - place))
         listed = group if everything else group[:share]
         left -= len(listed)
         yield from (attention_line(each, imported.destination) for each in listed)
@@ -191,6 +193,18 @@ def _speed(imported: Imported) -> Iterator[str]:
         yield f"  sent                 {size}, {pace}"
     if proof := figures.get("proof"):
         yield shown_name(f"  proof                {proof}")
+
+
+def _converted(imported: Imported) -> Iterator[str]:
+    """Yield how many instances are there in another transfer syntax than on the medium."""
+    converted = Counter(
+        row.sent_as
+        for row in imported.rows
+        if row.state.fate in _THERE and row.sent_as not in ("", row.item.transfer_syntax)
+    )
+    for syntax, count in sorted(converted.items()):
+        instances = many(count, "instance is", "instances are")
+        yield shown_name(f"  converted            {instances} there as {syntax_name(syntax)}, without loss")
 
 
 def _how_to_go_on(imported: Imported) -> Iterator[str]:

@@ -24,6 +24,8 @@ from mediakit.transfer.states import TransferState
 from tests.support.imports import ATTENTION, JOB, good, imported, troubled
 from tests.support.ledgers import CT, EXPLICIT_LE, PEER, SOURCE, row, uid
 
+IMPLICIT_LE = "1.2.840.10008.1.2"
+
 
 def document(told: Imported) -> dict[str, Any]:
     made: dict[str, Any] = json.loads(to_json(imported_doc(told)))
@@ -41,6 +43,26 @@ def test_a_good_import_is_told_in_a_few_lines() -> None:
         f"job {JOB}",
         "outcome: good (exit code 0)",
     ]
+
+
+def test_instances_that_went_in_another_transfer_syntax_are_counted() -> None:
+    rows = [
+        replace(row(1), state=TransferState.STORED, sent_as=IMPLICIT_LE),
+        replace(row(2), state=TransferState.STORED, sent_as=IMPLICIT_LE),
+        replace(row(3), state=TransferState.STORED, sent_as=EXPLICIT_LE),
+        replace(row(4), state=TransferState.FAILED, sent_as=IMPLICIT_LE),
+    ]
+    lines = imported_text(imported(rows)).splitlines()
+    assert "  converted            2 instances are there as Implicit VR Little Endian, without loss" in lines
+    assert "converted" not in imported_text(good())
+
+
+def test_of_what_was_not_sent_for_one_reason_a_few_lines_are_enough() -> None:
+    lines = imported_text(imported([row(number) for number in range(30)])).splitlines()
+    assert (
+        len([line for line in lines if line.startswith("  unsent ")]) == 1 + 3 + 1
+    )  # the count, a few, the rest
+    assert any(line.startswith("  unsent               ... and 27 more") for line in lines)
 
 
 def test_every_state_that_needs_attention_is_named_with_place_uid_status_words_and_what_to_do() -> None:
