@@ -30,15 +30,24 @@ def print_imported(
 ) -> None:
     """Write the reports; print the result on standard output, what was found besides on standard error.
 
-    Raises UsageError when a report cannot be written.
+    Raises UsageError when a report cannot be written: with the exit code of the import when that is not 0.
     """
-    _write(imported, reports)
+    try:
+        _write(imported, reports)
+    except UsageError as exc:
+        if not as_json:  # the one document is that on the error
+            _print_text(imported, quiet=quiet, verbose=verbose)
+        raise _without_report(imported, exc) from exc
     if as_json:
         from mediakit.report.imported import imported_doc
         from mediakit.report.json import to_json
 
         sys.stdout.write(to_json(imported_doc(imported)))
         return
+    _print_text(imported, quiet=quiet, verbose=verbose)
+
+
+def _print_text(imported: Imported, *, quiet: bool, verbose: int) -> None:
     from mediakit.report.import_places import report_besides
     from mediakit.report.imported import imported_text
     from mediakit.report.text import findings_text
@@ -48,6 +57,19 @@ def print_imported(
         print(line, file=sys.stderr)
     if not quiet:
         sys.stdout.write(imported_text(imported, everything=verbose > 0))
+
+
+def _without_report(imported: Imported, exc: UsageError) -> UsageError:
+    outcome = imported.result.outcome
+    again = f"`mediakit job report {imported.job} --report FILE` makes it again"
+    error = UsageError(
+        exc.what,
+        where=exc.where,
+        why=exc.why,
+        hint=f"the import itself ended, {outcome.word}; {again}" if imported.job else exc.hint,
+    )
+    error.exit_code = int(outcome) or error.exit_code
+    return error
 
 
 def _write(imported: Imported, reports: Sequence[Path]) -> None:

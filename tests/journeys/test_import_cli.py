@@ -13,7 +13,7 @@ from mediakit.cli.import_ import rate_of
 from mediakit.destinations.base import Payload
 from mediakit.errors import UsageError
 from mediakit.journeys.rate import Rate
-from tests.support.cli import mediakit, process
+from tests.support.cli import Said, mediakit, process
 from tests.support.studies import CT_1, CT_2, NAMES, NOTES, SAMPLES, burnt_to, folder_of
 
 
@@ -121,6 +121,26 @@ def test_a_wrong_call_is_exit_code_2_with_one_document(options: tuple[str, ...],
     said = mediakit("import", two, *options, "--json")
     assert said.code == 2
     assert json.loads(said.out)["schema"] == "mediakit/error/1"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(("dest", "code"), [("dir:out", 2), ("PACS@127.0.0.1:1", 5)])
+def test_a_report_that_cannot_be_written_hides_nothing_of_the_import(
+    dest: str, code: int, two: Path, tmp_path: Path
+) -> None:
+    def import_it(*options: str) -> Said:
+        (tmp_path / ".r.html.part").symlink_to("/dev/full")
+        said = process("import", two, dest, "--report", tmp_path / "r.html", *options, cwd=tmp_path)
+        assert said.code == code
+        return said
+
+    said = import_it()
+    assert said.out.splitlines()[-1].startswith("outcome: ")
+    job = said.out[said.out.index("\njob ") + 5 :][:15]
+    assert f"`mediakit job report {job} --report FILE`" in said.err
+    document = import_it("--json").document
+    assert document["exit_code"] == code
+    assert "`mediakit job report 20" in document["hint"]
 
 
 def test_a_rehearsal_prints_what_would_go(medium: Path, tmp_path: Path) -> None:
