@@ -5,15 +5,11 @@ We are the SCP of the service and the requestor of the association, which role s
 
 from __future__ import annotations
 
-import socket
 import ssl
-from contextlib import suppress
 from dataclasses import dataclass
 
-from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.presentation import build_context, build_role
-from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from mediakit.dicom.commitment import (
     STORAGE_COMMITMENT,
@@ -21,10 +17,10 @@ from mediakit.dicom.commitment import (
     CommitmentReport,
     report_set,
 )
+from mediakit.scp.requestor import Requestor, end
 
 _SYNTAXES = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
 _TIMEOUT_S = 30.0
-_END_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +34,7 @@ class Caller:
 
 def deliver(caller: Caller, called_ae: str, calling_ae: str, report: CommitmentReport) -> bool:
     """Open an association, send a report, and return True when the peer answered that it has it."""
-    entity = _Entity(ae_title=calling_ae)
-    entity.connection_timeout = entity.acse_timeout = _TIMEOUT_S
-    entity.dimse_timeout = entity.network_timeout = _TIMEOUT_S
+    entity = Requestor(calling_ae, connect_s=_TIMEOUT_S, association_s=_TIMEOUT_S, answer_s=_TIMEOUT_S)
     tls_args = None if caller.ssl_context is None else (caller.ssl_context, caller.host)
     try:
         link = entity.associate(
@@ -58,8 +52,7 @@ def deliver(caller: Caller, called_ae: str, calling_ae: str, report: CommitmentR
     finally:
         if link.is_established:
             link.release()
-        if link.is_alive():
-            link.join(_END_S)
+        end(link)
 
 
 def _send(link: Association, report: CommitmentReport) -> bool:
@@ -69,24 +62,3 @@ def _send(link: Association, report: CommitmentReport) -> bool:
         report_set(report), report.event_type, STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE
     )
     return "Status" in status and status.Status == 0
-
-
-class _Socket(AssociationSocket):
-    """A socket that is closed also when it cannot be shut down."""
-
-    def _shutdown_socket(self) -> None:
-        if self.socket is not None:
-            with suppress(OSError):
-                self.socket.shutdown(socket.SHUT_RDWR)
-            self.socket.close()
-
-
-class _Entity(ApplicationEntity):
-    """An application entity that makes such sockets."""
-
-    def _create_socket(
-        self, assoc: Association, address: AddressInformation, tls_args: tuple[ssl.SSLContext, str] | None
-    ) -> AssociationSocket:
-        made = _Socket(assoc, address=address)
-        made.tls_args = tls_args
-        return made
