@@ -78,6 +78,12 @@ class Unreachable(DestinationError):  # noqa: N818 - reads as a sentence where i
         self.is_passing = is_passing or is_busy
         self.is_busy = is_busy
 
+    @property
+    def reason(self) -> str:
+        """Return what, why, and what to look at, without the place: for a finding that has it."""
+        said = f"{self.what}: {self.why}" if self.why else self.what
+        return f"{said} ({self.hint})" if self.hint else said
+
 
 class Lost(DestinationError):  # noqa: N818 - as above
     """The connection ended while an instance was under way: whether it was stored is not known."""

@@ -44,7 +44,7 @@ def rehearse(rows: Sequence[Row], destination: Destination, order: ImportOrder) 
                 [Context(each.sop_class, (each.transfer_syntax,)) for each in batch.proposals]
             )
         except Unreachable as exc:
-            told.stopped = str(exc)
+            told.stopped = exc.reason
             told.lines += _planned(batch)
             continue
         try:

@@ -152,7 +152,7 @@ class Sender:
             try:
                 session = self._destination.connect(contexts)
             except Unreachable as exc:
-                waiting.why = str(exc)
+                waiting.why = exc.reason
                 most = len(waits) if exc.is_busy or self.log.count else min(len(waits), 1)
                 if not exc.is_passing or number >= most:
                     return None

@@ -80,6 +80,16 @@ def test_nobody_there_is_exit_code_5_and_one_document(two: Path) -> None:
     assert said.document["outcome"] == "no-association"
 
 
+@pytest.mark.parametrize("options", [(), ("-n", "--probe")])
+def test_what_to_look_at_when_nobody_is_there_is_said_and_the_place_once(
+    options: tuple[str, ...], two: Path
+) -> None:
+    said = process("import", two, "PACS@127.0.0.1:1", *options)
+    (line,) = [line for line in said.err.splitlines() if "MK-IMP-020" in line]
+    assert "connection refused (is the server running, and is the port right?)" in line
+    assert line.count("PACS@127.0.0.1:1") == 1
+
+
 def test_what_is_no_medium_is_exit_code_3(tmp_path: Path) -> None:
     empty = folder_of(tmp_path / "empty", {"notes.txt": NOTES})
     assert mediakit("import", empty, f"dir:{tmp_path / 'out'}").code == 3
