@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -126,7 +127,7 @@ def _block(summary: JobSummary) -> Iterator[str]:
     facts = summary.facts
     yield f"{summary.job_id}  {_moment(facts.created_at)}  {_standing(summary)}"
     yield shown_name(f"  {facts.source} -> {facts.destination}")
-    counts = ", ".join(f"{count:,} {state}" for state, count in _counts(summary.counts).items())
+    counts = ", ".join(f"{count:,} {word}" for word, count in _words(summary).items())
     yield f"  {counts or 'no instances'}"
 
 
@@ -142,6 +143,15 @@ def _moment(text: str) -> str:
 
 def _counts(counts: Mapping[TransferState, int]) -> dict[str, int]:
     return {state.value: count for state, count in counts.items()}
+
+
+def _words(summary: JobSummary) -> dict[str, int]:
+    """Return the counts by the words of the reports; what is on its way is *sending* while the job runs."""
+    words: Counter[str] = Counter()
+    for state, count in summary.counts.items():
+        is_on_its_way = state is TransferState.SENDING and summary.is_running
+        words[state.value if is_on_its_way else state.fate.value] += count
+    return dict(words)
 
 
 def _history_line(line: HistoryLine, destination: str) -> str:

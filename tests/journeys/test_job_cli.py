@@ -65,6 +65,19 @@ def test_jobs_are_listed_with_what_became_of_them(state: Path, job: str) -> None
     assert document["jobs"][0]["counts"] == {"stored": 1, "failed": 1}
 
 
+def test_a_job_that_was_killed_is_told_in_the_words_of_the_reports(state: Path) -> None:
+    jobs = Jobs(state / "jobs")
+    with jobs.start(facts()) as ledger:
+        ledger.add([row(1), row(2), row(3)], SOURCE)
+        ledger.happen(uid(1), Happening.SEND, sent_as=EXPLICIT_LE)
+        running = mediakit("job", "list", "--state", state).out
+    assert "1 sending" in running
+    assert "2 unsent" in running
+    out = mediakit("job", "list", "--state", state).out
+    assert "1 uncertain" in out
+    assert "2 unsent" in out
+
+
 def test_without_jobs_the_list_says_so(state: Path) -> None:
     assert mediakit("job", "list", "--state", state).out == "there are no jobs\n"
     assert mediakit("job", "list", "--state", state, "--json").document["jobs"] == []
