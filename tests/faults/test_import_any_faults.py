@@ -13,7 +13,6 @@ from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from tests.support.fault_script import AtInstance, Script
 from tests.support.importing import (
-    HASTY,
     WatchedScp,
     check_truth,
     digests,
@@ -63,7 +62,7 @@ def test_whatever_the_peer_does_every_state_is_true_and_a_resume_brings_the_rest
     script = Script(faults=faults, statuses=statuses, longest_pdu=TINY_PDUS, dies_after=dies_after)
     with tempfile.TemporaryDirectory() as folder, WatchedScp(script) as scp:
         jobs = Jobs(Path(folder) / "jobs")
-        first = import_into(scp, medium, jobs, HASTY, associations=associations)
+        first = import_into(scp, medium, jobs, associations=associations)
         check_truth(first, scp, jobs, digests(COUNT))
         assert len(scp.acknowledged) == len(set(scp.acknowledged))
         states = states_of(first)
@@ -71,7 +70,7 @@ def test_whatever_the_peer_does_every_state_is_true_and_a_resume_brings_the_rest
             return
         scp.script = Script()
         before = len(scp.received)
-        second = import_into(scp, medium, jobs, HASTY, associations=associations, resume=True)
+        second = import_into(scp, medium, jobs, associations=associations, resume=True)
         assert second.job == first.job
         wanted = {State.UNCERTAIN, State.REFUSED, State.UNSENT}
         left = sorted(uid_ for uid_, state in states.items() if state in wanted)

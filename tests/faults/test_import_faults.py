@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from mediakit.destinations.peer import Timeouts
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from tests.support.fault_script import AtConnection, AtInstance, Script
 from tests.support.importing import (
     HASTY,
+    PATIENT,
     QUICK,
     WatchedScp,
     check_ledger,
@@ -244,13 +246,18 @@ TROUBLES = [
 TINY_PDUS = 1024  # so that an instance takes several
 
 
+def patience_with(fault: AtInstance) -> Timeouts:
+    """Wait for an answer as long as it takes, unless none will come."""
+    return HASTY if fault in {AtInstance.STALL, AtInstance.DEAF} else PATIENT
+
+
 @associations
 @pytest.mark.parametrize("fault", TROUBLES)
 def test_what_ends_a_connection_once_is_overcome(
     fault: AtInstance, associations: int, medium: Path, jobs: Jobs
 ) -> None:
     with WatchedScp(Script(faults={2: fault}, longest_pdu=TINY_PDUS)) as scp:
-        imported = import_into(scp, medium, jobs, HASTY, associations=associations)
+        imported = import_into(scp, medium, jobs, patience_with(fault), associations=associations)
     assert imported.result.outcome is Outcome.GOOD
     assert len(scp.begun) == COUNT + 1
     assert sorted(scp.acknowledged) == sorted(SENT)
@@ -263,7 +270,7 @@ def test_an_instance_that_ends_every_connection_is_in_doubt_and_the_others_are_s
     fault: AtInstance, associations: int, medium: Path, jobs: Jobs
 ) -> None:
     with WatchedScp(Script(longest_pdu=TINY_PDUS), {uid(2): fault}) as scp:
-        imported = import_into(scp, medium, jobs, HASTY, associations=associations)
+        imported = import_into(scp, medium, jobs, patience_with(fault), associations=associations)
     assert states_of(imported) == one_bad(State.UNCERTAIN)
     assert imported.result.outcome is Outcome.PARTLY_STORED
     assert scp.begun.count(uid(2)) == QUICK.tries

@@ -26,7 +26,7 @@ from tests.support.fault_script import AtInstance, Script
 
 QUICK = Patience(refusals=(0.0, 0.0), connections=(0.0, 0.0, 0.0), grace_s=5.0)
 PATIENT = Timeouts(connect_s=10, association_s=20, answer_s=20)
-HASTY = Timeouts(connect_s=5, association_s=0.4, answer_s=0.4)
+HASTY = Timeouts(connect_s=5, association_s=0.6, answer_s=0.6)  # for a peer that will not answer
 ALL_PATIENTS = Expectation(mixed=Mixed.ALLOW)
 _ROOT = "1.2.826.0.1.3680043.10.1"
 
