@@ -2,32 +2,40 @@
 
 What the instances say is the truth: the old directory gives only its File-set ID. So a repair mends whatever
 is wrong with directory, names and layout, and with the file meta information when the policy lets files be
-rewritten; an instance that is itself broken is left out and named.
+rewritten; an instance that is itself broken is left out and named, as is what the old directory names and no
+file holds: the new directory knows nothing of it any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from mediakit.dicom.header import Scanner
 from mediakit.errors import SourceError
 from mediakit.events import Listener, silence
+from mediakit.fileset.contents import contents_of
 from mediakit.fileset.file_id import is_file_set_id
+from mediakit.fileset.inspection import counts_of
 from mediakit.fileset.policy import OnReject
-from mediakit.findings import Severity
+from mediakit.fileset.survey import Survey
+from mediakit.findings import Finding, Report, Severity
 from mediakit.formats.registry import open_tree
 from mediakit.journeys.burn import BurnOrder, Burnt, Depth, burn
 from mediakit.journeys.survey import survey
+from mediakit.outcome import Outcome, Result, outcome_of
 from mediakit.profile.choose import candidates_for, choose
 from mediakit.profile.judge import judged_tags
 from mediakit.profile.model import Profile
 from mediakit.profile.policy import Convert
+from mediakit.rules import consistency
+from mediakit.rules.consistency import check_files
 from mediakit.volume import file_system
 
 _DEFAULT_ID = "DICOM"
+_LOST = (consistency.MISSING_FILE, consistency.ALL_MISSING, consistency.NOT_DICOM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +56,11 @@ class RepairOrder:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the old medium tells that the new one keeps."""
+    """What the old medium tells: what the new one keeps, and what the new one cannot have."""
 
     file_set_id: str
-    profile: Profile | None = field(default=None)
+    profile: Profile | None
+    lost: tuple[Finding, ...]
 
 
 def repair(source: Path, order: RepairOrder, tell: Listener = silence) -> Burnt:
@@ -79,8 +88,21 @@ def repair(source: Path, order: RepairOrder, tell: Listener = silence) -> Burnt:
         ),
         tell,
     )
-    figures = {"source": str(source), **burnt.result.figures}
-    return replace(burnt, result=replace(burnt.result, journey="repair", figures=figures))
+    return replace(burnt, result=_told(source, burnt.result, known.lost, order.fail_on))
+
+
+def _told(source: Path, result: Result, lost: tuple[Finding, ...], fail_on: Severity) -> Result:
+    """Return the result of the burn as that of the repair: it is not good when instances are lost."""
+    report = Report.of(result.report.subject, (*result.report.findings, *lost))
+    return replace(
+        result,
+        journey="repair",
+        figures={"source": str(source), **result.figures},
+        report=report,
+        outcome=outcome_of(result.fates, report, fail_on)
+        if result.outcome is Outcome.GOOD
+        else result.outcome,
+    )
 
 
 def _look(source: Path, order: RepairOrder, tell: Listener) -> _Known:
@@ -94,9 +116,15 @@ def _look(source: Path, order: RepairOrder, tell: Listener) -> _Known:
         tree.close()
     old = "" if seen.directory is None else seen.directory.file_set_id
     file_set_id = old if old and is_file_set_id(old) else _DEFAULT_ID
-    if order.profile is not None:
-        return _Known(file_set_id, order.profile)
-    return _Known(file_set_id, choose([instance for _, instance in seen.instances()], candidates).profile)
+    profile = order.profile or choose([instance for _, instance in seen.instances()], candidates).profile
+    return _Known(file_set_id, profile, tuple(_lost(seen)))
+
+
+def _lost(seen: Survey) -> Iterator[Finding]:
+    """Yield what the directory names and no file of the medium holds; damaged files have a fate."""
+    counts = counts_of(contents_of(seen).patients)
+    if counts.missing or counts.unreadable:
+        yield from (finding for finding in check_files(seen, None) if finding.rule in _LOST)
 
 
 def _file_system_for(out: Path, old: str) -> str:

@@ -78,6 +78,27 @@ def test_a_truncated_image_is_left_out_and_named_and_the_rest_is_sound(disc: Pat
     assert_sound(tmp_path / "new.iso", "STD-GEN-CD")
 
 
+def test_what_the_old_directory_names_and_the_medium_does_not_hold_is_named(
+    disc: Path, tmp_path: Path
+) -> None:
+    gone, replaced = images(disc)[0], images(disc)[5]
+    gone.unlink()
+    replaced.write_bytes(b"no image any more" * 100)
+    burnt = repaired(disc, tmp_path / "new.iso")
+    assert burnt.result.outcome is Outcome.FINDINGS
+    told = [finding.text for finding in burnt.result.report.findings]
+    assert any(gone.relative_to(disc).as_posix() in text for text in told)
+    assert any(replaced.relative_to(disc).as_posix() in text for text in told)
+    assert_sound(tmp_path / "new.iso", "STD-GEN-CD")
+
+
+def test_an_image_that_lies_under_another_name_is_not_called_lost(disc: Path, tmp_path: Path) -> None:
+    images(disc)[0].rename(disc / "ELSEWHER")
+    burnt = repaired(disc, tmp_path / "new.iso")
+    assert burnt.result.outcome is Outcome.GOOD
+    assert burnt.result.counts()[State.WRITTEN] == 40
+
+
 def test_nothing_is_written_for_a_broken_image_when_that_is_asked_for(disc: Path, tmp_path: Path) -> None:
     broken = images(disc)[0]
     broken.write_bytes(broken.read_bytes()[:-100])
