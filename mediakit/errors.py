@@ -30,8 +30,12 @@ class MediakitError(Exception):
         self.findings = findings
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text}: {self.why}" if self.why else text
+        return f"{self.where}: {self.reason}" if self.where else self.reason
+
+    @property
+    def reason(self) -> str:
+        """Return what and why, for a place where it is known of what this is said."""
+        return f"{self.what}: {self.why}" if self.why else self.what
 
 
 class UsageError(MediakitError):

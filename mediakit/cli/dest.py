@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mediakit.cli.guard import guarded
-from mediakit.cli.options import Config, Json
+from mediakit.cli.options import CommitPort, Config, Json
 
 app = typer.Typer(
     help="Name destinations, and ask whether and what they take.", no_args_is_help=True, rich_markup_mode=None
@@ -40,14 +40,13 @@ def add(
     connect_timeout: _Seconds = None,
     association_timeout: _Seconds = None,
     answer_timeout: _Seconds = None,
+    proof_timeout: _Seconds = None,
     token_file: Annotated[Path | None, typer.Option(help="DICOMweb: file with a bearer token.")] = None,
     token_variable: Annotated[
         str | None, typer.Option(help="DICOMweb: environment variable with a bearer token.")
     ] = None,
     header_file: Annotated[Path | None, typer.Option(help='DICOMweb: file of lines "Name: value".')] = None,
-    commit_port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Our port for reports of Storage Commitment.")
-    ] = None,
+    commit_port: CommitPort = None,
     commit_host: Annotated[str | None, typer.Option(help="The address that this port is bound to.")] = None,
     config: Config = None,
     as_json: Json = False,
@@ -62,7 +61,12 @@ def add(
         address = parse_address(url)
         if isinstance(address, FolderAddress):
             address = FolderAddress(path=address.path.absolute())
-        timeouts = TimeoutRow(connect=connect_timeout, association=association_timeout, answer=answer_timeout)
+        timeouts = TimeoutRow(
+            connect=connect_timeout,
+            association=association_timeout,
+            answer=answer_timeout,
+            proof=proof_timeout,
+        )
         row = DestinationRow(
             url=str(address),
             calling_ae=calling_ae,

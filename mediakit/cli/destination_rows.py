@@ -31,6 +31,7 @@ class TimeoutRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     connect: _Seconds | None = None
     association: _Seconds | None = None
     answer: _Seconds | None = None
+    proof: _Seconds | None = None
 
 
 class DestinationRow(

@@ -13,7 +13,7 @@ import typer
 
 from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
-from mediakit.cli.options import Config, FailOn, Json, Medium, Quiet, ShowProgress, Verbose
+from mediakit.cli.options import CommitPort, Config, FailOn, Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import peer_named, target_of
@@ -54,6 +54,7 @@ def import_(
     verify: Annotated[
         Verify, typer.Option(help="Proof of storage: commit (Storage Commitment), query (C-FIND, QIDO).")
     ] = Verify.NONE,
+    commit_port: CommitPort = None,
     ask_first: Annotated[
         bool, typer.Option("--ask-first", help="Query first; do not send what is there already.")
     ] = False,
@@ -134,7 +135,7 @@ def import_(
             with listener(progress, quiet=quiet or as_json) as tell:
                 rows = matched_rows(src, peer_named(match_dest or dest, config), match, approve_above, tell)
             order = replace(order, mapping=rows)
-        target = target_of(dest, config, verify, ask_first=ask_first)
+        target = target_of(dest, config, verify, ask_first=ask_first, commit_port=commit_port)
         with listener(progress, quiet=quiet or as_json) as tell:
             imported = import_medium(src, target, jobs_of(state), order, tell)
         print_imported(imported, report or (), as_json=as_json, quiet=quiet, verbose=verbose)

@@ -10,7 +10,7 @@ import typer
 
 from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
-from mediakit.cli.options import Config, Quiet, ShowProgress, Verbose
+from mediakit.cli.options import CommitPort, Config, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import target_of
@@ -94,6 +94,7 @@ def retry(
     associations: Annotated[
         int, typer.Option("--jobs", "-j", min=1, max=32, help="Associations side by side.")
     ] = 1,
+    commit_port: CommitPort = None,
     reports: _Reports = None,
     state: StateFolder = None,
     config: Config = None,
@@ -118,7 +119,8 @@ def retry(
             verify = Verify(said.get("verify", Verify.NONE))
             scope = Scope(said.get("scope", Scope.UNION))
         order = ImportOrder(scope=scope, verify=verify, associations=associations)
-        target = target_of(said.get("destination", facts.destination), config, verify)
+        dest = said.get("destination", facts.destination)
+        target = target_of(dest, config, verify, commit_port=commit_port)
         with listener(progress, quiet=quiet or as_json) as tell:
             imported = retry_job(source or Path(facts.source), target, jobs, job_id, order, tell)
         _end(imported, reports, as_json=as_json, quiet=quiet, verbose=verbose)

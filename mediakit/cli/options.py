@@ -22,3 +22,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Print everything.")]
 ShowProgress = Annotated[Progress, typer.Option("--progress", help="Show progress on standard error.")]
+CommitPort = Annotated[
+    int | None,
+    typer.Option(
+        "--commit-port", metavar="PORT", min=1, max=65535, help="Our port for reports of Storage Commitment."
+    ),
+]

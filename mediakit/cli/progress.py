@@ -24,6 +24,7 @@ _TITLES = {
     "proof": "reading back",
     "compare": "comparing",
     "send": "sending",
+    "ask": "asking what is there",
     "prove": "asking for the proof",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,13 +27,28 @@ def peer_named(dest: str, config: Path | None) -> Peer:
     return peer_of(named.address, named.options)
 
 
-def target_of(dest: str, config: Path | None, verify: Verify, *, ask_first: bool = False) -> Target:
-    """Return where an import goes, and how it proves. Raises UsageError."""
+def target_of(
+    dest: str,
+    config: Path | None,
+    verify: Verify,
+    *,
+    ask_first: bool = False,
+    commit_port: int | None = None,
+) -> Target:
+    """Return where an import goes, and how it proves; `commit_port` outweighs that of the configuration.
+
+    Raises UsageError.
+    """
     from mediakit.cli.named import destination_named
     from mediakit.journeys.import_target import target_at
 
     named = destination_named(dest, config)
-    target = target_at(named.address, named.options, verify, dest)
+    options = named.options
+    if commit_port is not None:
+        if verify is not Verify.COMMIT:
+            raise UsageError("`--commit-port` goes with `--verify commit`")
+        options = replace(options, commit_port=commit_port)
+    target = target_at(named.address, options, verify, dest)
     if ask_first and target.query is None:
         raise UsageError("a folder cannot be queried", hint="leave `--ask-first` out: it never stores twice")
     return target

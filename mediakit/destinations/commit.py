@@ -24,7 +24,7 @@ from pynetdicom.presentation import build_context
 
 from mediakit.destinations.association import association
 from mediakit.destinations.base import Context, Unreachable
-from mediakit.destinations.peer import Peer
+from mediakit.destinations.peer import Peer, Timeouts
 from mediakit.dicom.commitment import (
     REQUEST_ACTION,
     STORAGE_COMMITMENT,
@@ -38,6 +38,7 @@ from mediakit.dicom.commitment import (
 )
 from mediakit.dicom.identifier import Unintelligible
 from mediakit.dicom.response import status_of
+from mediakit.events import Advanced, Listener, silence
 from mediakit.scp.server import Listening, Server
 from mediakit.transfer.proof import Denied, NoAnswer, Proof, ProofAnswer, Proven
 
@@ -60,33 +61,38 @@ class CommitOptions:
     `listen_port` is where the peer opens its association to report (it has to be told there as the port of
     our AE title); None when it reports on the association of the request. `wait_s` is how long reports are
     waited for after the last request; the association of the request is held open for `hold_s` of it.
-    `most_references` bounds one request: some peers take no more, none needs more.
+    `most_references` bounds one request: some peers take no more, none needs more. With `ssl_context` reports
+    come over TLS.
     """
 
     listen_host: str = "0.0.0.0"  # noqa: S104 - the peer is another host
     listen_port: int | None = None
-    wait_s: float = 120.0
+    wait_s: float = Timeouts().proof_s
     hold_s: float = 10.0
     most_references: int = 1000
     ssl_context: ssl.SSLContext | None = None
     new_uid: Callable[[], str] = _new_uid
 
 
-def prove_by_commit(peer: Peer, items: Sequence[tuple[str, str]], options: CommitOptions) -> Proof:
+def prove_by_commit(
+    peer: Peer, items: Sequence[tuple[str, str]], options: CommitOptions, tell: Listener = silence
+) -> Proof:
     """Ask a peer to commit to instances, by (SOP Class, SOP Instance) UIDs, and return what it says of each.
 
-    A peer that is not there or does not offer the service gives no answers, with `words` that say why. Raises
-    UsageError when the port to listen on cannot be had.
+    A peer that is not there, does not offer the service or does not report gives no answers, with `words`
+    that say why. Raises UsageError when the port to listen on cannot be had.
     """
-    with StorageCommitment(peer, options) as commitment:
+    with StorageCommitment(peer, options, tell) as commitment:
         return commitment.ask([Reference(*item) for item in items])
 
 
 class StorageCommitment:
     """Storage commitment as an SCU, with the SCP that hears the reports. Listens inside `with`."""
 
-    def __init__(self, peer: Peer, options: CommitOptions) -> None:
+    def __init__(self, peer: Peer, options: CommitOptions, tell: Listener = silence) -> None:
         self.address = ("", 0)
+        self._tell = tell
+        self._told = 0
         self._peer = peer
         self._options = options
         self._heard = _Heard()
@@ -121,11 +127,13 @@ class StorageCommitment:
                 refused = self._request_all(link, wanted)
                 self._hold(link)
         except Unreachable as exc:
-            words = str(exc)
+            words = exc.reason
         if self._server is not None:
-            self._heard.wait(self._options.wait_s)
+            self._wait(monotonic() + self._options.wait_s)
         answers = refused | self._heard.answers()
-        default = NoAnswer(words or self._silence())
+        if not words and any(each.sop_instance not in answers for each in wanted):
+            words = self._silence()
+        default = NoAnswer(words)
         return Proof(
             kind="commit",
             answers={each.sop_instance: answers.get(each.sop_instance, default) for each in wanted},
@@ -135,8 +143,25 @@ class StorageCommitment:
     def _silence(self) -> str:
         """Return what to say of a peer that took the request and did not report."""
         if self._server is not None:
-            return f"no report came within {self._options.wait_s:g} s"
-        return "no report came on the association; a peer that opens its own to report needs a `commit-port`"
+            return (
+                f"no report came to port {self.address[1]} within {self._options.wait_s:g} s; "
+                f"the peer has to know this port, our host and our AE title, {self._peer.calling_ae}"
+            )
+        return (
+            "no report came on the association of the request; for reports on one that the peer opens itself "
+            "give our port (`--commit-port`, or `commit-port` of the destination)"
+        )
+
+    def _wait(self, until: float) -> bool:
+        """Wait for a report on every transaction, and tell what comes; return whether all are there."""
+        while True:
+            is_all = self._heard.wait(min(_TURN_S, max(0.0, until - monotonic())))
+            count = len(self._heard.answers())
+            if count > self._told:
+                self._tell(Advanced(count - self._told))
+                self._told = count
+            if is_all or monotonic() >= until:
+                return is_all
 
     def _request_all(self, link: Association, wanted: Sequence[Reference]) -> dict[str, ProofAnswer]:
         """Send the requests; return the answers of those that the peer does not take."""
@@ -167,11 +192,11 @@ class StorageCommitment:
     def _hold(self, link: Association) -> None:
         """Keep the association open for reports that come on it."""
         options = self._options
-        until = monotonic() + (
-            options.wait_s if self._server is None else min(options.hold_s, options.wait_s)
-        )
+        hold_s = options.wait_s if self._server is None else min(options.hold_s, options.wait_s)
+        link.network_timeout = hold_s + self._peer.timeouts.answer_s  # nothing is said meanwhile
+        until = monotonic() + hold_s
         while link.is_established and monotonic() < until:
-            if self._heard.wait(min(_TURN_S, max(0.0, until - monotonic()))):
+            if self._wait(min(until, monotonic() + _TURN_S)):
                 return
 
     def _reported(self, event: Event) -> tuple[Dataset, None]:

@@ -27,12 +27,14 @@ class Tls:
 class Timeouts:
     """How long to wait, in seconds: for the connection, for the answer to an association, to an operation.
 
-    `answer_s` also bounds every single send and receive while an instance is under way.
+    `answer_s` also bounds every single send and receive while an instance is under way. `proof_s` is for the
+    reports of Storage Commitment, which a peer may take its time over.
     """
 
     connect_s: float = 10.0
     association_s: float = 30.0
     answer_s: float = 120.0
+    proof_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

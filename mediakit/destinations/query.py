@@ -16,6 +16,7 @@ from mediakit.destinations.base import Unreachable
 from mediakit.destinations.find import FindFailed, FindModel, contexts_of, find_on
 from mediakit.destinations.peer import Peer
 from mediakit.errors import DestinationError
+from mediakit.events import Advanced, Listener, silence
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.proof import Denied, NoAnswer, Proof, ProofAnswer, Proven
 
@@ -36,10 +37,10 @@ CountInstances = Callable[[str, str], int | None]
 _LOSSES = 3  # associations that may be lost before the rest is given up
 
 
-def prove_by_query(peer: Peer, items: Sequence[Outgoing]) -> Proof:
+def prove_by_query(peer: Peer, items: Sequence[Outgoing], tell: Listener = silence) -> Proof:
     """Ask a peer by C-FIND, Study Root, which of these instances it has. Never raises for a peer."""
     with SeriesQuery(peer) as query:
-        return proof_of(query.find_instances, items, query.count_instances)
+        return proof_of(query.find_instances, items, query.count_instances, tell)
 
 
 def found(peer: Peer, series: Sequence[tuple[str, str]]) -> Mapping[str, frozenset[str]]:
@@ -52,7 +53,10 @@ def found(peer: Peer, series: Sequence[tuple[str, str]]) -> Mapping[str, frozens
 
 
 def proof_of(
-    find_instances: FindInstances, items: Sequence[Outgoing], count_instances: CountInstances | None = None
+    find_instances: FindInstances,
+    items: Sequence[Outgoing],
+    count_instances: CountInstances | None = None,
+    tell: Listener = silence,
 ) -> Proof:
     """Return the proof that answers by series give for single instances.
 
@@ -69,10 +73,11 @@ def proof_of(
             try:
                 answers |= _answers(find_instances(study, series), group)
             except FindFailed as exc:
-                answers |= _by_number(count_instances, (study, series), group, str(exc))
+                answers |= _by_number(count_instances, (study, series), group, exc.reason)
             except DestinationError as exc:
-                words = str(exc)
+                words = exc.reason
                 answers |= dict.fromkeys(group, NoAnswer(words))
+        tell(Advanced(len(group)))
     return Proof(kind="query", answers=answers, words=words)
 
 

@@ -17,6 +17,7 @@ from mediakit.events import FileSettled, FoundSomething, Listener, PhaseEnded, P
 from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.formats.registry import open_tree
 from mediakit.journeys.carrying import Log
+from mediakit.journeys.confirming import Confirmed, confirm, leave_what_is_there
 from mediakit.journeys.import_order import ImportDepth, ImportOrder
 from mediakit.journeys.import_target import Target
 from mediakit.journeys.loading import Loader
@@ -34,9 +35,9 @@ from mediakit.outcome import Fate, Outcome, Result, State, outcome_of_import
 from mediakit.transfer.imported import ContextLine, Imported
 from mediakit.transfer.negotiate import batches
 from mediakit.transfer.outgoing import Outgoing
-from mediakit.transfer.proof import Denied, NoAnswer, Proof, Proven, Verify
+from mediakit.transfer.proof import Verify
 from mediakit.transfer.row import Row
-from mediakit.transfer.states import TRANSITIONS, Happening, TransferState
+from mediakit.transfer.states import Happening, TransferState
 
 STOPPED = Rule(
     id="MK-IMP-020",
@@ -44,13 +45,6 @@ STOPPED = Rule(
     title="the import ended before everything was sent: {why}",
     ref="PS3.8 7.1",
     hint="when the destination is well again, the same command with `--resume` goes on",
-)
-UNPROVEN = Rule(
-    id="MK-IMP-021",
-    severity=Severity.ERROR,
-    title="the destination answered that it is stored, and the proof does not say so: {why}",
-    ref="PS3.4 J.3",
-    hint="do not give the medium away; look at the destination, then `mediakit job retry`",
 )
 UNFINISHED = Rule(
     id="MK-IMP-022",
@@ -70,7 +64,6 @@ OF_ANOTHER_JOB = Rule(
 
 _T = TransferState
 _TO_SEND = (frozenset({_T.PLANNED, _T.REFUSED}), frozenset({_T.UNCERTAIN}))
-_TO_PROVE = frozenset({_T.STORED, _T.STORED_WITH_WARNING, _T.ALREADY_THERE, _T.UNCONFIRMED})
 
 
 def import_medium(
@@ -271,35 +264,21 @@ class _Run:
 
     def _ask_first(self, ledger: Ledger, prover: Prover) -> None:
         """Do not send what the destination has."""
-        items = {item.sop_instance: item for item in self._to_send(ledger)}
-        proof = prover(tuple(items.values()))
-        there = [uid for uid in items if isinstance(proof.answers.get(uid), Proven)]
-        ledger.happen_all(there, Happening.FOUND_THERE, rule="")
+        self._note(leave_what_is_there(ledger, prover, tuple(self._to_send(ledger)), self.tell))
 
     def _prove(self, ledger: Ledger) -> None:
-        """Ask for the proof that was ordered, and write down what it says of each instance."""
+        """Ask for the proof that was ordered."""
         if self.order.verify is Verify.NONE or self.target.verify is None:
             return
-        rows = [row for row in ledger.rows(_TO_PROVE) if row.item.sop_instance]
-        if not rows:
-            return
-        self.tell(PhaseStarted("prove", total=len(rows)))
-        proof = self.target.verify(tuple(row.item for row in rows))
-        proven = [row.key for row in rows if isinstance(proof.answers.get(row.item.sop_instance), Proven)]
-        ledger.happen_all(proven, Happening.PROVEN)
-        held = set(proven)
-        for row in rows:
-            if row.key not in held:
-                self._deny(ledger, row, proof)
-        self.figures["proof"] = f"{self.order.verify.value}: {len(proven)} of {len(rows)} confirmed"
-        self.tell(PhaseEnded("prove"))
+        proof = confirm(ledger, self.target.verify, self.tell)
+        self._note(proof)
+        if proof.asked:
+            self.figures["proof"] = f"{self.order.verify.value}: {proof.confirmed} of {proof.asked} confirmed"
 
-    def _deny(self, ledger: Ledger, row: Row, proof: Proof) -> None:
-        answer = proof.answers.get(row.item.sop_instance)
-        why = answer.reason if isinstance(answer, Denied | NoAnswer) else "no answer came"
-        if Happening.DENIED in TRANSITIONS[row.state]:
-            ledger.happen(row.key, Happening.DENIED, words=why, rule=UNPROVEN.id)
-        self.because[row.key] = UNPROVEN.at(Where(path=row.item.path), why=why)
+    def _note(self, confirmed: Confirmed) -> None:
+        self.because |= confirmed.because
+        place = self.target.destination.name
+        self.stock.book.findings += [finding.moved(place) for finding in confirmed.findings]
 
     def _rehearsed(self) -> Imported:
         told = rehearse(self.stock.rows, self.target.destination, self.order)

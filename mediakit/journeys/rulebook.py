@@ -51,6 +51,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("dicom.coerce", "transfer.coercion", "transfer.people"), ("import",)),
     (("journeys.reconcile",), ("reconcile",)),
     (("journeys.stock", "journeys.loading", "journeys.carrying", "journeys.import_"), ("import",)),
+    (("journeys.confirming",), ("import",)),
 )
 
 # The checks that `inspect` uses as well.

@@ -144,6 +144,7 @@ def _options(one: Named) -> Iterator[tuple[str, str | int | float | bool]]:
         ("connect-timeout", options.timeouts.connect_s, usual.connect_s),
         ("association-timeout", options.timeouts.association_s, usual.association_s),
         ("answer-timeout", options.timeouts.answer_s, usual.answer_s),
+        ("proof-timeout", options.timeouts.proof_s, usual.proof_s),
     ):
         if value != default:
             yield key, value

@@ -24,6 +24,7 @@ from mediakit.dicom.commitment import (
     read_request,
 )
 from mediakit.errors import UsageError
+from mediakit.events import Advanced, Event
 from mediakit.scp.caller import Caller, deliver
 from mediakit.scp.events import CommitmentAnswered
 from mediakit.transfer.proof import Denied, NoAnswer, ProofAnswer, Proven
@@ -103,10 +104,8 @@ def test_a_report_that_cannot_be_delivered_is_told(tmp_path: Path) -> None:
     callers = {"PROVER": Caller(host="127.0.0.1", port=free_port())}  # nobody listens there
     with embedded_scp(tmp_path, callers=callers) as scp:
         proof = prove_by_commit(peer_at(scp.address[1]), [(RAW, "1.2.3")], options(None, wait_s=0.2))
-        reason = (
-            "no report came on the association; a peer that opens its own to report needs a `commit-port`"
-        )
-        assert proof.answers == {"1.2.3": NoAnswer(reason)}
+        assert "no report came on the association" in proof.words and "`commit-port`" in proof.words
+        assert proof.answers == {"1.2.3": NoAnswer(proof.words)}
         with scp.changed:
             told = scp.changed.wait_for(
                 lambda: [event for event in scp.told if isinstance(event, CommitmentAnswered)], timeout=30
@@ -207,8 +206,27 @@ def test_the_first_report_of_a_transaction_counts_and_a_denial_outweighs() -> No
 
 
 def test_a_peer_that_never_reports_gives_no_answer_in_time() -> None:
-    answers = scripted(lambda _: (), "1.2.1", wait_s=0.3, hold_s=0.1)
-    assert answers == {"1.2.1": NoAnswer("no report came within 0.3 s")}
+    answer = scripted(lambda _: (), "1.2.1", wait_s=0.3, hold_s=0.1)["1.2.1"]
+    assert isinstance(answer, NoAnswer)
+    assert "within 0.3 s" in answer.reason
+
+
+def test_what_comes_is_told_while_the_rest_is_waited_for() -> None:
+    told: list[Event] = []
+    port = free_port()
+
+    def script(request: CommitmentRequest) -> Sequence[CommitmentReport]:
+        if len(request.references) == 1:
+            return ()
+        return (CommitmentReport(transaction=request.transaction, committed=request.references),)
+
+    items = [(RAW, f"1.2.{number}") for number in range(3)]
+    asked = options(port, most_references=2, wait_s=1.0, hold_s=0.0)
+    with scripted_peer(script, ("127.0.0.1", port)) as at:
+        proof = prove_by_commit(peer_at(at, "SCRIPTED"), items, asked, told.append)
+    assert sum(event.amount for event in told if isinstance(event, Advanced)) == 2
+    assert isinstance(proof.answers["1.2.2"], NoAnswer)
+    assert proof.words == proof.answers["1.2.2"].reason
 
 
 def test_a_peer_that_refuses_the_request_denies_all_of_it() -> None:

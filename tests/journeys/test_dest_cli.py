@@ -50,6 +50,7 @@ def test_every_option_is_kept(tmp_path: Path) -> None:
         *("dest", "add", "tls", "dicom+tls://PACS@host", "--calling-ae", "US", "--ca-file", "ca.pem"),
         *("--certificate", "own.pem", "--key", "own.key", "--no-check-host-name"),
         *("--connect-timeout", "1", "--association-timeout", "2.5", "--answer-timeout", "600"),
+        *("--proof-timeout", "3600"),
         *("--commit-port", "11113", "--commit-host", "127.0.0.1"),
     )
     assert said.code == 0, said.err
@@ -61,12 +62,13 @@ def test_every_option_is_kept(tmp_path: Path) -> None:
             key=tmp_path / "own.key",
             check_host_name=False,
         ),
-        timeouts=Timeouts(connect_s=1, association_s=2.5, answer_s=600),
+        timeouts=Timeouts(connect_s=1, association_s=2.5, answer_s=600, proof_s=3600),
         commit_port=11113,
         commit_host="127.0.0.1",
     )
     (listed,) = mediakit_document("dest", "list")["destinations"]
     assert listed["options"]["answer-timeout"] == 600
+    assert listed["options"]["proof-timeout"] == 3600
     assert listed["options"]["check-host-name"] is False
 
 
@@ -215,7 +217,7 @@ _SECONDS = st.one_of(st.none(), st.floats(0.001, 86400))
             calling_ae=st.none() | _TEXT,
             ca_file=st.none() | _TEXT,
             check_host_name=st.none() | st.booleans(),
-            timeouts=st.none() | st.builds(TimeoutRow, connect=_SECONDS, answer=_SECONDS),
+            timeouts=st.none() | st.builds(TimeoutRow, connect=_SECONDS, answer=_SECONDS, proof=_SECONDS),
             commit_port=st.none() | st.integers(1, 65535),
         ),
         max_size=3,

@@ -15,8 +15,8 @@ import pytest
 from mediakit.destinations.base import Destination, Unreachable
 from mediakit.destinations.folder import FolderDestination
 from mediakit.dicom.uids import STORAGE
-from mediakit.errors import SourceError
-from mediakit.events import Event, PhaseStarted
+from mediakit.errors import SourceError, UsageError
+from mediakit.events import Event, Listener, PhaseStarted
 from mediakit.findings import Severity
 from mediakit.journeys.import_ import import_medium
 from mediakit.journeys.import_order import ImportDepth, ImportOrder, Patience
@@ -347,7 +347,7 @@ def test_a_destination_that_cannot_be_reached_leaves_everything_unsent(ct: Path,
 
 
 def test_a_passing_trouble_is_waited_for(ct: Path, jobs: Jobs) -> None:
-    busy = Unreachable("too many associations", is_passing=True)
+    busy = Unreachable("too many associations", is_busy=True)
     imported = run(ct, ScriptedDestination(unreachable=[busy, busy]), jobs)
     assert imported.result.outcome is Outcome.GOOD
 
@@ -433,7 +433,7 @@ def test_a_retry_from_a_larger_medium_keeps_to_its_job(tmp_path: Path, ct: Path,
 
 
 def test_a_proof_confirms_what_was_stored(ct: Path, jobs: Jobs) -> None:
-    def prover(items: Sequence[Outgoing]) -> Proof:
+    def prover(items: Sequence[Outgoing], _tell: Listener) -> Proof:
         return Proof(kind="query", answers={item.sop_instance: Proven() for item in items})
 
     imported = run(ct, ScriptedDestination(), jobs, prover, verify=Verify.QUERY)
@@ -442,7 +442,7 @@ def test_a_proof_confirms_what_was_stored(ct: Path, jobs: Jobs) -> None:
 
 
 def test_a_proof_that_denies_what_was_answered_is_a_matter_of_integrity(ct: Path, jobs: Jobs) -> None:
-    def prover(items: Sequence[Outgoing]) -> Proof:
+    def prover(items: Sequence[Outgoing], _tell: Listener) -> Proof:
         first, second, third = (item.sop_instance for item in items)
         return Proof(
             kind="commit",
@@ -458,10 +458,32 @@ def test_a_proof_that_denies_what_was_answered_is_a_matter_of_integrity(ct: Path
     assert "MK-IMP-021" in rules(imported)
 
 
+def test_a_destination_that_cannot_be_asked_leaves_what_it_stored_unconfirmed(ct: Path, jobs: Jobs) -> None:
+    def prover(items: Sequence[Outgoing], _tell: Listener) -> Proof:
+        raise UsageError("cannot listen there", where="0.0.0.0:104")
+
+    imported = run(ct, ScriptedDestination(), jobs, prover, verify=Verify.COMMIT)
+    assert {row.state for row in imported.rows} == {TransferState.UNCONFIRMED}
+    assert imported.result.outcome is Outcome.INTEGRITY
+    assert "MK-IMP-024" in rules(imported)
+    assert {row.words for row in imported.rows} == {"0.0.0.0:104: cannot listen there"}
+
+
+def test_a_destination_that_cannot_be_asked_first_gets_everything(ct: Path, jobs: Jobs) -> None:
+    def prover(items: Sequence[Outgoing], _tell: Listener) -> Proof:
+        return Proof(kind="query", answers={}, words="the peer does not offer the service")
+
+    destination = ScriptedDestination()
+    imported = run(ct, destination, jobs, prover, ask_first=True)
+    assert len(destination.received) == 3
+    assert "MK-IMP-024" in rules(imported)
+    assert imported.result.outcome is Outcome.GOOD
+
+
 def test_what_a_query_finds_at_the_destination_is_not_sent(ct: Path, jobs: Jobs) -> None:
     there = uid_of(CT_1)
 
-    def prover(items: Sequence[Outgoing]) -> Proof:
+    def prover(items: Sequence[Outgoing], _tell: Listener) -> Proof:
         return Proof(kind="query", answers={there: Proven()})
 
     destination = ScriptedDestination()
@@ -478,7 +500,7 @@ def test_a_signal_ends_the_import_with_a_job_that_can_be_resumed(ct: Path, jobs:
         if isinstance(event, PhaseStarted) and event.phase == "prove":
             raise KeyboardInterrupt
 
-    def prover(items: Sequence[Outgoing]) -> Proof:
+    def prover(items: Sequence[Outgoing], _tell: Listener) -> Proof:
         sent.extend(item.sop_instance for item in items)
         return Proof(kind="query", answers={item.sop_instance: Proven() for item in items})
 
