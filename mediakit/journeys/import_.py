@@ -33,6 +33,7 @@ from mediakit.ledger.ledger import Ledger
 from mediakit.ledger.values import JobFacts
 from mediakit.outcome import Fate, Outcome, Result, State, outcome_of_import
 from mediakit.transfer.imported import ContextLine, Imported
+from mediakit.transfer.mapping import digest_of
 from mediakit.transfer.negotiate import batches
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.proof import Verify
@@ -172,15 +173,13 @@ class _Run:
         found = self.order.job or self.jobs.match(name, keys)
         if found and (self.order.resume or self.order.job):
             ledger = self.jobs.resume(found)
-            if (ledger.facts.options.get("map") == "yes") != bool(self.order.mapping):
+            if ledger.facts.options.get("map", "") != digest_of(self.order.mapping):
                 ledger.close()
                 raise UsageError(
-                    "some instances would get local values and others not",
+                    "instances of one job would get different local values",
                     where=found,
-                    why="the job was begun with a map"
-                    if not self.order.mapping
-                    else "it was begun without a map",
-                    hint="`mediakit import SRC DEST --resume` with the same `--map` goes on with it",
+                    why="what its map approved is not what is approved now",
+                    hint="go on with the same `--map`, or begin a new import without `--resume`",
                 )
             return ledger
         if found:
@@ -192,7 +191,7 @@ class _Run:
                 "destination": self.target.written or name,
                 "scope": self.order.scope.value,
                 "verify": self.order.verify.value,
-                "map": "yes" if self.order.mapping else "no",
+                "map": digest_of(self.order.mapping),
             },
         )
         return self.jobs.start(facts)

@@ -7,6 +7,7 @@ agreed (`approved`). Cells that a spreadsheet would take for a formula stand beh
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -149,6 +150,14 @@ def parse_map(raw: bytes, where: str) -> tuple[MapRow, ...]:
 
 
 _HINT = f"columns are {', '.join(COLUMNS)}; `mediakit reconcile` writes such a file"
+
+
+def digest_of(rows: Iterable[MapRow]) -> str:
+    """Return a digest (SHA-256, hex) of what a map approves, in any order; "" when it approves nothing."""
+    approved = sorted(repr((row.match, sorted(row.changes.items()))) for row in rows if row.approved)
+    return (
+        hashlib.sha256("\n".join(approved).encode("utf-8", "surrogatepass")).hexdigest() if approved else ""
+    )
 
 
 class _Reader:

@@ -159,6 +159,9 @@ def test_a_job_is_not_gone_on_with_under_other_identities(jobs: Jobs, two: Path)
         import_medium(two, full, jobs, ImportOrder(resume=True, patience=QUICK))
     with pytest.raises(UsageError, match="local values"):
         import_medium(two, full, jobs, ImportOrder(job=begun.job, retry=True, patience=QUICK))
+    with pytest.raises(UsageError, match="local values"):
+        other = order(f"{patient_of(CT_1)},LOCAL-8,,,yes\n", resume=True)
+        import_medium(two, full, jobs, other)
     whole = Target(destination=ScriptedDestination())
     again = order(f"{patient_of(CT_1)},LOCAL-7,,,yes\n", resume=True)
     assert import_medium(two, whole, jobs, again).result.outcome is Outcome.GOOD
