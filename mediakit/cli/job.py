@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediakit.cli.guard import guarded
+from mediakit.cli.import_ import rate_of
 from mediakit.cli.imported import check_reports, print_imported
-from mediakit.cli.options import CommitPort, Config, Quiet, ShowProgress, Verbose
+from mediakit.cli.options import CommitPort, Config, FailOn, LimitRate, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import target_of
 from mediakit.errors import SourceError, UsageError, mapped
+from mediakit.findings import Severity
 
 if TYPE_CHECKING:  # what a command needs is loaded when it runs
     from mediakit.transfer.imported import Imported
@@ -94,7 +96,9 @@ def retry(
     associations: Annotated[
         int, typer.Option("--jobs", "-j", min=1, max=32, help="Associations side by side.")
     ] = 1,
+    limit_rate: LimitRate = "",
     commit_port: CommitPort = None,
+    fail_on: FailOn = Severity.ERROR,
     reports: _Reports = None,
     state: StateFolder = None,
     config: Config = None,
@@ -118,7 +122,13 @@ def retry(
         with mapped({ValueError: SourceError}, "the ledger does not say how to go on", job_id):
             verify = Verify(said.get("verify", Verify.NONE))
             scope = Scope(said.get("scope", Scope.UNION))
-        order = ImportOrder(scope=scope, verify=verify, associations=associations)
+        order = ImportOrder(
+            scope=scope,
+            verify=verify,
+            associations=associations,
+            rate=rate_of(limit_rate),
+            fail_on=fail_on,
+        )
         dest = said.get("destination", facts.destination)
         target = target_of(dest, config, verify, commit_port=commit_port)
         with listener(progress, quiet=quiet or as_json) as tell:

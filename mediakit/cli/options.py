@@ -22,6 +22,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Print everything.")]
 ShowProgress = Annotated[Progress, typer.Option("--progress", help="Show progress on standard error.")]
+LimitRate = Annotated[str, typer.Option("--limit-rate", help="Most bytes a second, for example 10MB.")]
 CommitPort = Annotated[
     int | None,
     typer.Option(

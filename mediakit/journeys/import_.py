@@ -47,12 +47,12 @@ STOPPED = Rule(
     ref="PS3.8 7.1",
     hint="when the destination is well again, the same command with `--resume` goes on",
 )
-UNFINISHED = Rule(
+BEFORE = Rule(
     id="MK-IMP-022",
-    severity=Severity.NOTE,
-    title="an import of these instances to this destination was begun before: job {job}",
+    severity=Severity.WARNING,
+    title="there was an import of these instances to this destination before: job {job} ({outcome})",
     ref="PS3.4 B",
-    hint="`--resume` goes on with it and sends nothing twice",
+    hint="`--resume` goes on with it, and sends nothing again that is stored",
 )
 
 OF_ANOTHER_JOB = Rule(
@@ -183,7 +183,10 @@ class _Run:
                 )
             return ledger
         if found:
-            self.stock.book.findings.append(UNFINISHED.at(Where(path=self.stock.source), job=found))
+            outcome = self.jobs.read(found).summary.outcome or "unfinished"
+            self.stock.book.findings.append(
+                BEFORE.at(Where(path=self.stock.source), job=found, outcome=outcome)
+            )
         facts = JobFacts(
             source=str(self.source.absolute()),
             destination=name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -141,10 +141,6 @@ def _moment(text: str) -> str:
     return f"{text[:16].replace('T', ' ')} UTC" if text else ""
 
 
-def _counts(counts: Mapping[TransferState, int]) -> dict[str, int]:
-    return {state.value: count for state, count in counts.items()}
-
-
 def _words(summary: JobSummary) -> dict[str, int]:
     """Return the counts by the words of the reports; what is on its way is *sending* while the job runs."""
     words: Counter[str] = Counter()
@@ -180,7 +176,7 @@ def _job_doc(summary: JobSummary) -> JobDoc:
         changed_at=summary.changed_at,
         is_running=summary.is_running,
         ended_with=summary.outcome,
-        counts=_counts(summary.counts),
+        counts=_words(summary),
         problem=summary.problem,
     )
 
