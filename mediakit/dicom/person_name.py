@@ -82,8 +82,9 @@ def same_name(one: str, other: str) -> Likeness:
 def spellings(name: str) -> tuple[str, ...]:
     """Return how a name may begin where it is looked for: the first word of the family name, spelled anew.
 
-    Each writing (alphabetic, ideographic, phonetic) gives its own, as it is and in capital letters; one
-    without components gives its first words, since any may be the family name. Patterns are left out.
+    Each writing (alphabetic, ideographic, phonetic) gives its own, as it is, in capital letters and with one
+    capital letter, since many archives compare letter by letter; `ue` also as `ü`. A writing without
+    components gives its first words, since any may be the family name. Patterns are left out.
     """
     found: dict[str, None] = {}
     for group in name.split("=")[:GROUPS]:
@@ -91,7 +92,9 @@ def spellings(name: str) -> tuple[str, ...]:
         words = [word for word in map(_literal, _BREAKS.split(family)) if word]
         for word in words[:1] if others else words[:_MOST_FIRST_WORDS]:
             folded = unicodedata.normalize("NFC", word).casefold()
-            found |= dict.fromkeys((word, word.upper(), *(each.upper() for each in _pair(folded))))
+            found |= dict.fromkeys((word, word.upper()))
+            for spelling in (*_pair(folded), _with_umlauts(folded)):
+                found |= dict.fromkeys((spelling.upper(), spelling.capitalize()))
     return tuple(word for word in found if word)
 
 
@@ -143,6 +146,13 @@ def _words(component: str) -> list[str]:
 def _pair(word: str) -> tuple[str, str]:
     """Return the two spellings of a word: umlauts as plain letters, and spelled out."""
     return _bare(word), _bare(word.translate(_SPELLED_OUT))
+
+
+def _with_umlauts(word: str) -> str:
+    """Return a word as it may have been before its umlauts were spelled out."""
+    for spelled_out, umlaut in (("ae", "ä"), ("oe", "ö"), ("ue", "ü")):
+        word = word.replace(spelled_out, umlaut)
+    return word
 
 
 def _bare(word: str) -> str:
