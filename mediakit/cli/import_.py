@@ -183,7 +183,7 @@ def matched_rows(src: Path, peer: Peer, match: str, approve_above: int, tell: Li
     if match not in set(Match):
         raise UsageError(f"there is no match by {match!a}", hint=f"there are {', '.join(Match)}")
     order = ReconcileOrder(match=Match(match), approve_above=approve_above)
-    rows = reconcile(src, peer, order, tell).rows
+    rows = tuple(replace(row, line=0) for row in reconcile(src, peer, order, tell).rows)  # of no file
     if not rows:
         hint = "`mediakit reconcile` writes a map that can be filled in by hand"
         raise IdentityError("the peer knows no patient of this medium", where=str(peer), hint=hint)

@@ -37,6 +37,14 @@ UNUSED = Rule(
     ref="IHE RAD TF-2 4.61",
     hint="compare every character of the match; a spreadsheet may have taken leading zeros away",
 )
+NOT_SURE = Rule(
+    id="MK-IDN-034",
+    severity=Severity.ERROR,
+    title="Patient ID `{patient_id}`: it is not sure who is meant ({found})",
+    ref="IHE RAD TF-2 4.61",
+    hint="`mediakit reconcile` writes what is found into a map for a person to approve, `--map` applies it; "
+    "`--approve-above` says how sure a match without a person has to be",
+)
 
 _NAMES: Mapping[str, int] = {
     "patient_id": 0x00100020,
@@ -119,8 +127,19 @@ def _chosen(candidates: Sequence[MapRow]) -> MapRow | Rule:
 def _finding(rule: Rule, patient_id: str, candidates: Sequence[MapRow]) -> Finding:
     told = shown_id(patient_id)
     lines = sorted(row.line for row in candidates)
+    if rule is NOT_APPROVED and not lines[0]:
+        return NOT_SURE.at(patient_id=told, found=_found(candidates))
     if rule is NOT_APPROVED:
         return rule.at(patient_id=told, line=lines[0])
     if rule is AMBIGUOUS:
         return rule.at(patient_id=told, lines=", ".join(str(line) for line in lines))
     return rule.at(patient_id=told)
+
+
+def _found(candidates: Sequence[MapRow]) -> str:
+    """Return how many persons a match found, and how sure the best of them is."""
+    confidences = [row.confidence or 0 for row in candidates if row.to_patient_id]
+    if not confidences:
+        return "nobody was found"
+    count = len(confidences)
+    return f"{count} candidate{'s' if count > 1 else ''}, the best with a confidence of {max(confidences)}"

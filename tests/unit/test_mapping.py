@@ -120,6 +120,24 @@ def test_a_row_that_nobody_approved_is_not_applied(approved: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ([], "nobody was found"),
+        ([70], "1 candidate, the best with a confidence of 70"),
+        ([60, 80, 80], "3 candidates, the best with a confidence of 80"),
+    ],
+)
+def test_rows_of_no_file_tell_how_sure_they_are(found: list[int], words: str) -> None:
+    rows = [
+        MapRow(from_patient_id="007", to_patient_id=f"L-{place}", confidence=confidence)
+        for place, confidence in enumerate(found)
+    ] or [MapRow(from_patient_id="007")]
+    (finding,) = plan_coercion([STUDY], rows).findings
+    assert finding.rule.id == "MK-IDN-034"
+    assert words in finding.text
+
+
+@pytest.mark.parametrize(
     "row",
     [
         "7,,L-1,,yes",  # a spreadsheet took the zeros
