@@ -1,1 +1,1 @@
-"""What listens: the embedded Storage SCP, and the one that hears of Storage Commitment."""
+"""Associations by pynetdicom, with bounds: the embedded Storage SCP, and what asks and hears by DIMSE."""
