@@ -209,6 +209,9 @@ class _Run:
         again |= {_T.FAILED, _T.UNCONFIRMED} if self.order.retry else {_T.EXCLUDED}
         keys = [row.key for row in ledger.rows(again) if row.key in readable]
         ledger.happen_all(keys, Happening.AGAIN)
+        left_out = {row.key for row in self.stock.rows if row.state is _T.EXCLUDED}
+        keys = [row.key for row in ledger.rows({_T.PLANNED}) if row.key in left_out]
+        ledger.happen_all(keys, Happening.SKIP)
 
     def _keep_to_job(self, ledger: Ledger) -> None:
         """Leave out what is no part of the job: another copy of the medium may hold more."""

@@ -535,6 +535,20 @@ def test_one_patient_can_be_chosen_and_the_others_are_left_out(jobs: Jobs) -> No
     assert counts[State.STORED] + counts[State.EXCLUDED] == 40
 
 
+def test_a_resume_for_another_patient_leaves_out_those_of_the_first(jobs: Jobs) -> None:
+    refused = run(SAMPLES, ScriptedDestination(), jobs, expectation=Expectation())
+    one, other = (refused.identities[number][0].patient_id for number in (0, 1))
+    nobody = ScriptedDestination(unreachable=[Unreachable("nobody answers")])
+    first = run(SAMPLES, nobody, jobs, expectation=Expectation(patient=one))
+    destination = ScriptedDestination()
+    second = run(SAMPLES, destination, jobs, resume=True, expectation=Expectation(patient=other))
+    assert second.job == first.job
+    assert second.result.outcome is Outcome.GOOD
+    counts = second.result.counts()
+    assert counts[State.STORED] == len(destination.received)
+    assert counts[State.STORED] + counts[State.EXCLUDED] == 40
+
+
 @pytest.mark.parametrize(
     "expectation",
     [
