@@ -30,21 +30,21 @@ from mediakit.transfer.states import Happening
 REFUSED = Rule(
     id="MK-IMP-011",
     severity=Severity.ERROR,
-    title="the destination refused it for want of resources, also later: status {code}{words}",
+    title="the destination refused it for want of resources, also later: {answer}",
     ref="PS3.4 B.2.3",
     hint="look for room and limits at the destination, then `mediakit job retry`",
 )
 FAILED = Rule(
     id="MK-IMP-012",
     severity=Severity.ERROR,
-    title="the destination does not take it: status {code}{words}",
+    title="the destination does not take it: {answer}",
     ref="PS3.4 B.2.3",
     hint="the log of the destination tells why; then `mediakit job retry`",
 )
 WARNED = Rule(
     id="MK-IMP-013",
     severity=Severity.WARNING,
-    title="the destination stored it with a warning: status {code}{words}",
+    title="the destination stored it with a warning: {answer}",
     ref="PS3.4 B.2.3",
     hint="it may have changed values: compare what it shows with the medium",
 )
@@ -121,6 +121,7 @@ class Ready:
 class Desk:
     """What the carriers of one import share."""
 
+    destination: str
     ledger: Ledger
     log: Log
     rate: Rate
@@ -234,7 +235,7 @@ class Carrier:
         self._desk.log.held(key, item, held.finding)
 
     def _answered(self, ready: Ready, answer: Answer) -> None:
-        finding = _finding_on(answer)
+        finding = _finding_on(answer, self._desk.destination)
         self._unwritten.append(
             Happened(
                 key=ready.key,
@@ -276,11 +277,10 @@ class Carrier:
             self._desk.ledger.happen_each(changes)
 
 
-def _finding_on(answer: Answer) -> Finding | None:
+def _finding_on(answer: Answer, destination: str) -> Finding | None:
     if answer.is_unequal:
         return OTHER_THERE.at()
     rule = _FINDINGS.get(answer.kind)
     if rule is None:
         return None
-    words = f" ({answer.words})" if answer.words else ""
-    return rule.at(code=f"{answer.code:04X}", words=words)
+    return rule.at(answer=answer.told(destination))

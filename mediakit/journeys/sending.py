@@ -44,6 +44,7 @@ class Sender:
         self.stopped = ""
         self.log = Log(tell)
         self._desk = Desk(
+            destination=destination.name,
             ledger=ledger,
             log=self.log,
             rate=Rate(order.rate, self._stop),

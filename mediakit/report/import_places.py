@@ -122,10 +122,3 @@ def findings_besides(imported: Imported) -> tuple[Finding, ...]:
 def report_besides(imported: Imported) -> Report:
     """Return the report without the findings that are told with the instances."""
     return Report(subject=imported.result.report.subject, findings=findings_besides(imported))
-
-
-def status_text(code: int, destination: str) -> str:
-    """Return a status as its documents write it: 0xA900 (PS3.7 C), or 409 of HTTP; "" for none."""
-    if not code:
-        return ""
-    return str(code) if "://" in destination else f"0x{code:04X}"

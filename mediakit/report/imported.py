@@ -11,10 +11,11 @@ import msgspec
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.findings import tag_text
 from mediakit.outcome import Outcome, State
-from mediakit.report.import_places import Ended, ended, needing_attention, other_files, status_text
+from mediakit.report.import_places import Ended, ended, needing_attention, other_files
 from mediakit.report.json import FateDoc, FindingDoc, fate_doc, finding_doc
 from mediakit.report.text import many, shown_name, size_text
 from mediakit.transfer.imported import Change, ContextLine, Imported
+from mediakit.transfer.outgoing import status_text
 
 _LISTED: Final = 40  # lines on instances that need attention; the JSON report has them all
 _FEW: Final = 3  # of each state at least; enough of what was not sent: that has one reason

@@ -21,10 +21,10 @@ from mediakit.report.import_places import (
     findings_besides,
     needing_attention,
     other_files,
-    status_text,
 )
 from mediakit.report.text import many, shown_name, size_text
 from mediakit.transfer.imported import Imported
+from mediakit.transfer.outgoing import status_text
 
 _SHOWN: Final = 10
 _LISTED: Final = 500

@@ -9,10 +9,11 @@ from typing import Any, Literal
 import msgspec
 
 from mediakit.ledger.values import HistoryLine, JobSummary
-from mediakit.report.import_places import ended, needing_attention, status_text
+from mediakit.report.import_places import ended, needing_attention
 from mediakit.report.imported import InstanceDoc, attention_line, attention_lines, instance_doc
 from mediakit.report.text import shown_name
 from mediakit.transfer.imported import Imported
+from mediakit.transfer.outgoing import status_text
 from mediakit.transfer.states import TransferState
 
 

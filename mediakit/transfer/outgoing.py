@@ -1,4 +1,4 @@
-"""One instance on its way, as values; and what a destination answers to it. No bytes, no open file."""
+"""One instance on its way, as values; what a destination answers to it, and how that is told. No bytes."""
 
 from __future__ import annotations
 
@@ -68,3 +68,17 @@ class Answer:
         if self.is_unequal:
             return Happening.UNEQUAL
         return Happening.FOUND_THERE if self.is_there else self.kind.happening
+
+    def told(self, destination: str) -> str:
+        """Return status and words for a person; `destination` is its name."""
+        status = status_text(self.code, destination)
+        if not status:
+            return self.words or "it does not say why"
+        return f"status {status} ({self.words})" if self.words else f"status {status}"
+
+
+def status_text(code: int, destination: str) -> str:
+    """Return a status as its documents write it: 0xA900 (PS3.7 C), or 409 of HTTP; "" for none."""
+    if not code:
+        return ""
+    return str(code) if "://" in destination else f"0x{code:04X}"

@@ -26,7 +26,7 @@ from mediakit.journeys.stock import Scope
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from mediakit.transfer.imported import Imported
-from mediakit.transfer.outgoing import Outgoing
+from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
 from mediakit.transfer.people import Expectation, Mixed
 from mediakit.transfer.proof import Denied, NoAnswer, Proof, Proven, Verify
 from mediakit.transfer.states import TransferState
@@ -287,6 +287,32 @@ def test_a_destination_that_refuses_everything_is_no_success(ct: Path, jobs: Job
     assert set(states(imported).values()) == {State.REFUSED}
     assert imported.result.outcome is Outcome.PARTLY_STORED
     assert "MK-IMP-011" in rules(imported)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "said"),
+    [
+        ("SCRIPT@127.0.0.1:1", FULL, "also later: status 0xA700 (out of resources)"),
+        ("SCRIPT@127.0.0.1:1", BAD, "take it: status 0xC000 (cannot understand)"),
+        ("SCRIPT@127.0.0.1:1", WARNING, "with a warning: status 0xB000 (coercion)"),
+        (
+            "dicomweb+http://127.0.0.1:1",
+            Answer(kind=StatusClass.ERROR, code=413, words="too large"),
+            "take it: status 413 (too large)",
+        ),
+        (
+            "dir:/in",
+            Answer(kind=StatusClass.REFUSED, words="there is no room"),
+            "also later: there is no room",
+        ),
+    ],
+)
+def test_a_finding_says_an_answer_in_the_words_of_its_kind_of_destination(
+    name: str, answer: Answer, said: str, ct: Path, jobs: Jobs
+) -> None:
+    destination = ScriptedDestination(script=lambda _item, _tries: answer, name=name)
+    texts = {finding.text for finding in run(ct, destination, jobs).result.report.findings}
+    assert len([text for text in texts if text.endswith(said)]) == 1
 
 
 def test_a_refusal_is_tried_again_and_an_error_is_not(ct: Path, jobs: Jobs) -> None:

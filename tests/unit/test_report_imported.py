@@ -13,11 +13,12 @@ import pytest
 from mediakit.errors import UsageError
 from mediakit.outcome import Fate, Outcome, State
 from mediakit.report.import_forms import import_form_of
-from mediakit.report.import_places import TO_DO, ended, findings_besides, status_text
+from mediakit.report.import_places import TO_DO, ended, findings_besides
 from mediakit.report.imported import import_schema, imported_doc, imported_text
 from mediakit.report.imported_html import imported_html
 from mediakit.report.json import to_json
 from mediakit.transfer.imported import Change, ContextLine, Imported
+from mediakit.transfer.outgoing import Answer, StatusClass, status_text
 from mediakit.transfer.people import Identity
 from mediakit.transfer.row import Row
 from mediakit.transfer.states import TransferState
@@ -116,6 +117,14 @@ def test_a_status_is_written_as_its_documents_write_it() -> None:
     assert status_text(0, PEER) == ""
     assert status_text(0x0110, PEER) == "0x0110"
     assert status_text(409, "dicomweb+https://host/studies") == "409"
+
+
+def test_an_answer_is_told_with_its_status_where_the_destination_has_one() -> None:
+    refused = Answer(kind=StatusClass.REFUSED, code=0xA700, words="out of resources")
+    assert refused.told(PEER) == "status 0xA700 (out of resources)"
+    assert Answer(kind=StatusClass.ERROR, code=404).told("dicomweb+http://host") == "status 404"
+    assert Answer(kind=StatusClass.REFUSED, words="there is no room").told("dir:/in") == "there is no room"
+    assert Answer(kind=StatusClass.REFUSED).told("dir:/in") == "it does not say why"
 
 
 def test_a_rehearsal_says_what_would_go_and_that_nothing_was_sent() -> None:
