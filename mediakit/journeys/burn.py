@@ -121,8 +121,12 @@ def burn(sources: Sequence[Path], order: BurnOrder, tell: Listener = silence) ->
 
 def _check_target(order: BurnOrder, sources: Sequence[Path]) -> None:
     out = order.out
-    if os.path.realpath(out) in {os.path.realpath(path) for path in (*sources, *order.add)}:
-        raise UsageError("the target is a source", where=str(out), hint="name another file or folder")
+    for path in (*sources, *order.add):
+        if os.path.realpath(out) == os.path.realpath(path):
+            raise UsageError("the target is a source", where=str(out), hint="name another file or folder")
+        if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
+            hint = "name a file or folder outside of it"
+            raise UsageError("the target lies in the source", where=str(out), hint=hint)
     if not out.absolute().parent.is_dir():
         raise UsageError("the folder of the target does not exist", where=str(out))
     if out.is_dir() and any(out.iterdir()):

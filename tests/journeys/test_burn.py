@@ -506,6 +506,19 @@ class TestTargets:
         assert burnt.result.outcome is Outcome.GOOD
         assert "MK-FST-103" in burnt.result.report.by_rule()
 
+    @pytest.mark.parametrize("name", ["x.iso", "sub/x.iso", "new"])
+    def test_it_is_not_written_into_its_own_source(self, name: str, tmp_path: Path) -> None:
+        source = folder_of(tmp_path / "in", {"A": CT_1, "sub/B": CT_2})
+        with pytest.raises(UsageError, match="lies in the source"):
+            burnt_to(source / name, source)
+        with pytest.raises(UsageError, match="lies in the source"):
+            burnt_to(source / name, CT_3, add=(source,))
+        assert left_in(source) == ["A", "sub"]
+
+    def test_it_may_stand_beside_its_source_under_a_name_that_begins_alike(self, tmp_path: Path) -> None:
+        source = folder_of(tmp_path / "in", {"A": CT_1})
+        assert burnt_to(tmp_path / "in.iso", source).result.outcome is Outcome.GOOD
+
 
 class TestTheSameInputGivesTheSameBytes:
     @pytest.mark.parametrize(
