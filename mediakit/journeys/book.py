@@ -62,6 +62,11 @@ class Book:
         """Return the fates given so far, in the order the files were met."""
         return tuple(fate for fate in self._fates.values() if fate is not None)
 
+    def state_of(self, place: str) -> State | None:
+        """Return the state of a file; None when it has no fate yet, or was never met."""
+        fate = self._fates.get(place)
+        return None if fate is None else fate.state
+
     def states(self) -> frozenset[State]:
         """Return the states met so far."""
         return frozenset(fate.state for fate in self.settled())

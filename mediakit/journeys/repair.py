@@ -23,6 +23,7 @@ from mediakit.fileset.policy import OnReject
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Report, Severity
 from mediakit.formats.registry import open_tree
+from mediakit.journeys.absent import ABSENT
 from mediakit.journeys.burn import BurnOrder, Burnt, Depth, burn
 from mediakit.journeys.survey import survey
 from mediakit.outcome import Outcome, Result, outcome_of
@@ -93,7 +94,13 @@ def repair(source: Path, order: RepairOrder, tell: Listener = silence) -> Burnt:
 
 def _told(source: Path, result: Result, lost: tuple[Finding, ...], fail_on: Severity) -> Result:
     """Return the result of the burn as that of the repair: it is not good when instances are lost."""
-    report = Report.of(result.report.subject, (*result.report.findings, *lost))
+    records = {finding.where.record for finding in lost}  # None when it is one finding for all of them
+    besides = (
+        finding
+        for finding in result.report.findings
+        if finding.rule is not ABSENT or not records & {None, finding.where.record}
+    )
+    report = Report.of(result.report.subject, (*besides, *lost))
     return replace(
         result,
         journey="repair",

@@ -34,6 +34,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
         _READING,
     ),
     (("dicom.window", "journeys.scan"), _READING),
+    (("journeys.absent",), _WRITING),
     (("dicom.conversion", "dicom.transcode"), _WRITING),
     (
         ("profile.file_rules", "profile.image_rules", "profile.item_rules", "profile.judge"),

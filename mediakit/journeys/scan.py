@@ -10,6 +10,7 @@ from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node, NodeKind, Tree
+from mediakit.journeys.absent import DirectoryFile, absent
 from mediakit.journeys.book import Book
 from mediakit.journeys.digest import sha256_of
 from mediakit.journeys.sources import Sources
@@ -62,9 +63,11 @@ OTHER_BYTES = Rule(
 def scan(sources: Sources, scanner: Scanner, book: Book, tell: Listener = silence) -> list[Instance]:
     """Read the header of every file in the sources, settle duplicates, return the instances that go on.
 
-    Every file met is entered in the book; those that do not go on are settled. Loads no pixel data.
+    Every file met is entered in the book; those that do not go on are settled. What a directory of the
+    sources names and none of them holds is a finding there. Loads no pixel data.
     """
     instances: list[Instance] = []
+    directories: list[DirectoryFile] = []
     tell(PhaseStarted("scan"))
     for source, tree, node in sources.walk():
         place = shown(source, node.path)
@@ -72,11 +75,15 @@ def scan(sources: Sources, scanner: Scanner, book: Book, tell: Listener = silenc
             continue  # sources lie inside one another, or the file is added as other content
         if node.kind is NodeKind.FILE:
             instance = _scan_file(tree, node, scanner, source, book)
-            if instance is not None:
+            if instance is not None and instance.sop_class == MEDIA_STORAGE_DIRECTORY:
+                book.settle(place, State.EXCLUDED, DIRECTORY.at())
+                directories.append(DirectoryFile(source, tree, node))
+            elif instance is not None:
                 instances.append(instance)
         else:
             book.settle(place, State.UNREADABLE, finding_on_closed(node))
         tell(Advanced())
+    book.findings += absent(directories, instances, book)
     instances = _without_duplicates(instances, sources, book)
     tell(PhaseEnded("scan"))
     return instances
@@ -106,9 +113,6 @@ def _scan_file(tree: Tree, node: Node, scanner: Scanner, source: str, book: Book
         return None
     if not isinstance(result, Instance):
         book.settle(shown(source, node.path), result.state, result.finding)
-        return None
-    if result.sop_class == MEDIA_STORAGE_DIRECTORY:
-        book.settle(shown(source, node.path), State.EXCLUDED, DIRECTORY.at())
         return None
     return result
 

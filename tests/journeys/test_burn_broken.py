@@ -1,0 +1,127 @@
+"""A burn from a broken medium says what it cannot have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mediakit.errors import SourceError
+from mediakit.findings import Finding, Severity
+from mediakit.formats.base import Node
+from mediakit.formats.folder import FolderTree
+from mediakit.journeys.burn import Burnt
+from mediakit.outcome import Outcome, State
+from tests.support.cli import mediakit
+from tests.support.studies import CT_1, CT_2, CT_3, burnt_to, files_in, folder_of
+
+
+@pytest.fixture(name="disc")
+def _disc(tmp_path: Path) -> Path:
+    """Return the content of a sound disc with three images, to be broken by the test."""
+    burnt_to(tmp_path / "disc", folder_of(tmp_path / "in", {"A": CT_1, "B": CT_2, "C": CT_3}))
+    return tmp_path / "disc"
+
+
+def images(disc: Path) -> list[Path]:
+    return [path for path in files_in(disc) if path.name != "DICOMDIR"]
+
+
+def absent(burnt: Burnt) -> list[Finding]:
+    return [finding for finding in burnt.result.report.findings if finding.rule.id == "MK-SRC-107"]
+
+
+def test_a_sound_disc_lacks_nothing(disc: Path, tmp_path: Path) -> None:
+    burnt = burnt_to(tmp_path / "new.iso", disc)
+    assert absent(burnt) == []
+    assert burnt.result.outcome is Outcome.GOOD
+
+
+def test_what_the_directory_names_and_no_file_holds_is_a_warning_with_its_name(
+    disc: Path, tmp_path: Path
+) -> None:
+    gone, replaced = images(disc)[:2]
+    gone.unlink()
+    replaced.write_bytes(b"no image any more" * 100)
+    burnt = burnt_to(tmp_path / "new.iso", disc)
+    assert burnt.result.outcome is Outcome.GOOD
+    told = absent(burnt)
+    assert len(told) == 2
+    for path in (gone, replaced):
+        assert any(path.relative_to(disc).as_posix() in finding.text for finding in told)
+    assert {finding.where.path for finding in told} == {f"{disc}/DICOMDIR"}
+    failing = burnt_to(tmp_path / "other.iso", disc, fail_on=Severity.WARNING)
+    assert failing.result.outcome is Outcome.FINDINGS
+
+
+def test_the_command_says_it(disc: Path, tmp_path: Path) -> None:
+    gone = images(disc)[0]
+    gone.unlink()
+    said = mediakit("burn", disc, "-p", "STD-GEN-CD", "-o", tmp_path / "new.iso")
+    assert said.code == 0
+    assert gone.relative_to(disc).as_posix() in said.err
+
+
+def test_an_image_under_another_name_or_in_another_source_is_not_absent(disc: Path, tmp_path: Path) -> None:
+    first, second = images(disc)[:2]
+    first.rename(disc / "ELSEWHER")
+    second.rename(tmp_path / "OTHER")
+    assert absent(burnt_to(tmp_path / "new.iso", disc, tmp_path / "OTHER")) == []
+
+
+def test_another_image_in_place_of_the_one_that_is_named_is_told(disc: Path, tmp_path: Path) -> None:
+    first, second = images(disc)[:2]
+    first.write_bytes(second.read_bytes())
+    (told,) = absent(burnt_to(tmp_path / "new.iso", disc))
+    assert first.relative_to(disc).as_posix() in told.text
+
+
+def test_a_damaged_file_has_a_fate_and_is_not_told_twice(disc: Path, tmp_path: Path) -> None:
+    damaged = images(disc)[0]
+    damaged.write_bytes(damaged.read_bytes()[:1000])
+    burnt = burnt_to(tmp_path / "new.iso", disc)
+    assert burnt.result.counts()[State.UNREADABLE] == 1
+    assert absent(burnt) == []
+
+
+def test_a_disc_that_was_copied_into_a_folder_is_looked_through_from_its_directory(
+    disc: Path, tmp_path: Path
+) -> None:
+    gone = images(disc)[0]
+    gone.unlink()
+    (tmp_path / "all").mkdir()
+    disc.rename(tmp_path / "all" / "cd1")
+    (told,) = absent(burnt_to(tmp_path / "new.iso", tmp_path / "all"))
+    assert told.where.path.endswith("all/cd1/DICOMDIR")
+
+
+def test_a_directory_that_breaks_while_it_is_read_is_told(
+    disc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = FolderTree.open
+    times = iter(range(99))
+
+    def broken(tree: FolderTree, node: Node) -> object:
+        if node.path == "DICOMDIR" and next(times):  # the scan reads its head, and then a sector goes bad
+            raise SourceError("cannot be read", where=node.path, why="Input/output error")
+        return opened(tree, node)
+
+    monkeypatch.setattr(FolderTree, "open", broken)
+    report = burnt_to(tmp_path / "new.iso", disc).result.report
+    assert [f.text for f in report.findings if f.rule.id == "MK-SRC-108" and "Input/output" in f.text]
+
+
+def test_without_a_directory_no_folder_is_walked_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walked: list[str] = []
+    walk = FolderTree.walk
+
+    def counted(tree: FolderTree) -> object:
+        walked.append("once")
+        return walk(tree)
+
+    monkeypatch.setattr(FolderTree, "walk", counted)
+    source = folder_of(tmp_path / "in", {"A": CT_1})
+    burnt_to(tmp_path / "new.iso", source)
+    assert walked == ["once"]
