@@ -24,6 +24,8 @@ _HEADER: Final = Struct(">BxI")
 _FOUR: Final = Struct("4B")
 _PDV: Final = Struct(">IBB")
 _FRAGMENT: Final = Struct(">BxIIBB")
+_HTTP: Final = b"HTTP/"
+_TLS_RECORDS, _TLS_VERSION = (0x15, 0x16), b"\x03"  # alert and handshake; RFC 8446 5.1
 _IS_COMMAND, _IS_LAST = 1, 2  # bits of the message control header, PS3.8 E.2
 
 
@@ -123,9 +125,9 @@ class PduReader:
         After Malformed there is no way to find the next PDU: the stream is of no more use.
         """
         held = self._held
+        if held and held[0] not in _DECODERS:
+            raise _foreign(held)
         if len(held) < HEADER_BYTES:
-            if held and held[0] not in _DECODERS:
-                raise Malformed(f"there is no PDU of type {held[0]}", AbortReason.UNRECOGNIZED_PDU)
             return None
         kind, length = _HEADER.unpack_from(held)
         self._check(kind, length)
@@ -137,12 +139,20 @@ class PduReader:
         return _DECODERS[kind](body)
 
     def _check(self, kind: int, length: int) -> None:
-        if kind not in _DECODERS:
-            raise Malformed(f"there is no PDU of type {kind}", AbortReason.UNRECOGNIZED_PDU)
         if length > self._longest:
             raise Malformed(f"a PDU of {length} bytes is longer than agreed")
         if kind in _FIXED and length != 4:
             raise Malformed(f"a PDU of type {kind} has {length} bytes in place of 4")
+
+
+def _foreign(start: bytearray) -> Malformed:
+    """Return what is wrong with bytes that begin no PDU, by the name of the protocol where it shows."""
+    why = f"there is no PDU of type {start[0]}"
+    if len(start) > 1 and _HTTP.startswith(start[: len(_HTTP)]):
+        why = "an HTTP server answers there, no DICOM"
+    elif start[0] in _TLS_RECORDS and start[1:2] == _TLS_VERSION:
+        why = "TLS answers there, no plain DICOM"
+    return Malformed(why, AbortReason.UNRECOGNIZED_PDU)
 
 
 def _decode_data(body: bytes) -> PDataTF:
