@@ -72,12 +72,15 @@ class FolderDestination:
             raise self._unreachable(exc) from exc
 
     def verify(self) -> str:
-        """Write a file and take it away again; say so. A folder that is missing is not made.
+        """Write a file and take it away again; say so. A folder that is missing does not stay.
 
         Raises Unreachable.
         """
         try:
             if not os.path.lexists(self._path) and self._path.parent.is_dir():
+                self._path.mkdir()  # what nothing else tells for certain
+                with suppress(OSError):  # somebody else may use it already
+                    self._path.rmdir()
                 return "does not exist yet and will be made"
             probe = self._path / f".mediakit-{secrets.token_hex(4)}.part"
             fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE_FLAGS, 0o600)

@@ -212,6 +212,14 @@ def test_a_folder_that_cannot_be_used_is_unreachable(tmp_path: Path) -> None:
             FolderDestination(path).verify()
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder where nobody can write")
+def test_a_folder_that_cannot_be_made_is_unreachable() -> None:
+    for path in (Path("/proc/mediakit"), Path("/proc/self/mediakit")):
+        with pytest.raises(Unreachable, match="cannot be used") as caught:
+            FolderDestination(path).verify()
+        assert caught.value.hint
+
+
 def test_verify_leaves_nothing(tmp_path: Path) -> None:
     assert FolderDestination(tmp_path / "new").verify() == "does not exist yet and will be made"
     assert list(tmp_path.iterdir()) == []
