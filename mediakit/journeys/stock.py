@@ -5,25 +5,22 @@ Instances are the union of the directory and of the files. Nothing is sent or wr
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance, shown
-from mediakit.errors import SourceError
 from mediakit.events import Listener, silence
 from mediakit.fileset.contents import Contents, InstanceFact, PatientFact, Seen, StudyFact, contents_of
 from mediakit.fileset.file_kinds import OtherKind
 from mediakit.fileset.survey import FileFact, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.formats.base import Node, Tree
+from mediakit.formats.base import Tree
 from mediakit.journeys.book import Book
-from mediakit.journeys.persistent import tried
-from mediakit.journeys.scan import DIRECTORY, SAME_BYTES, finding_on_failure
+from mediakit.journeys.scan import SAME_BYTES
 from mediakit.journeys.survey import survey
+from mediakit.journeys.twins import Twin, find_twins, sort_out
 from mediakit.outcome import State
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.people import Identities, Identity
@@ -92,6 +89,20 @@ DAMAGED_DIRECTORY = Rule(
     title="the directory is damaged ({why}): whether all instances are there cannot be told",
     ref="PS3.10 8.6",
     hint="compare the number of images with the letter or the sender's word",
+)
+DIRECTORY = Rule(
+    id="MK-IMP-030",
+    severity=Severity.NOTE,
+    title="the directory of a medium is not sent: it is no instance that a destination could store",
+    ref="PS3.10 8.6",
+    hint="nothing needs to be done: the instances that it names are sent",
+)
+TWIN_UNREADABLE = Rule(
+    id="MK-IMP-032",
+    severity=Severity.ERROR,
+    title="cannot be read to its end ({why}); {other}, which has the same SOP Instance UID, is taken",
+    ref="PS3.10 7",
+    hint="whether both are the same cannot be told: `--resume` with another copy of the medium compares them",
 )
 
 
@@ -172,7 +183,7 @@ class _Stocktaking:
                 self._absent.append((member, fact))
             else:
                 self._facts[fact.path] = (member, fact)
-        twins = _twins(self.seen)
+        twins = find_twins(self.seen)
         for file, instance in self.seen.instances():
             if instance.sop_instance not in twins:
                 self._instance(file, instance)
@@ -217,44 +228,35 @@ class _Stocktaking:
         self.members[key] = member
         return key
 
-    def _settle_twins(self, uid: str, files: Sequence[tuple[FileFact, Instance]]) -> None:
-        """Take one of several files with one UID when their data sets are the same, else the one named."""
-        first = files[0][0].path
-        try:
-            digests = {file.path: self._digest(file, instance) for file, instance in files}
-        except (SourceError, OSError) as exc:
-            self._conflict(files, finding_on_failure(exc))
-            return
-        linked = self.seen.linked_paths()
-        named = [each for each in files if each[0].path in linked]
-        if len(set(digests.values())) == 1:
-            self._instance(*(named or files)[0])
-            kept = (named or files)[0][0].path
-            for file, _ in files:
-                if file.path != kept:
-                    self._settle(file.path, State.DUPLICATE, SAME_BYTES.at(first=self._place(kept)), uid)
-            return
-        kept = named[0][0].path if len(named) == 1 else ""
-        if kept:
-            self._instance(*named[0])
-        others = [each for each in files if each[0].path != kept]
-        self._conflict(others, CONFLICT.at(uid=uid, other=self._place(kept or first)), has_row=bool(kept))
+    def _settle_twins(self, uid: str, files: Sequence[Twin]) -> None:
+        """Take one of several files with one UID when it can be told which is right; name all others."""
+        twins = sort_out(self.tree, files, self.seen.linked_paths())
+        kept = "" if twins.kept is None else self._place(twins.kept[0].path)
+        if twins.kept is not None:
+            self._instance(*twins.kept)
+        is_taken = uid in self.rows
+        for file, _ in twins.same:
+            self._settle(file.path, State.DUPLICATE, SAME_BYTES.at(first=kept), uid)
+        for (file, instance), why in twins.unread:
+            finding = TWIN_UNREADABLE.at(why=why.text, other=kept) if is_taken else _why_unreadable(why)
+            if twins.others or uid in self.rows:
+                self._settle(file.path, State.UNREADABLE, finding, uid)
+            else:
+                self._stand_for(file, instance, TransferState.UNREADABLE, finding)
+        for file, instance in twins.others:
+            other = next(other for other, _ in reversed(twins.others) if kept or other is not file)
+            finding = CONFLICT.at(uid=uid, other=kept or self._place(other.path))
+            self._settle(file.path, State.CONFLICT, finding, uid)
+            if uid not in self.rows:
+                self._stand_for(file, instance, TransferState.CONFLICT, finding)
 
-    def _conflict(
-        self, files: Sequence[tuple[FileFact, Instance]], finding: Finding, *, has_row: bool = False
-    ) -> None:
-        """Settle all as being in conflict; the first stands for them in the ledger unless one was taken."""
-        for number, (file, instance) in enumerate(files):
-            self._settle(file.path, State.CONFLICT, finding, instance.sop_instance)
-            if number == 0 and not has_row:
-                self._instance(file, instance)
-                key = key_of(instance.sop_instance, file.path)
-                if key in self.rows:
-                    self.rows[key] = Row(key=key, item=self.rows[key].item, state=TransferState.CONFLICT)
-                    self.because[key] = finding
-
-    def _digest(self, file: FileFact, instance: Instance) -> str:
-        return tried(lambda: _data_set_digest(self.tree, file, instance))
+    def _stand_for(self, file: FileFact, instance: Instance, state: TransferState, finding: Finding) -> None:
+        """Let one file stand for an instance that cannot be sent in the ledger, unless it is not wanted."""
+        self._instance(file, instance)
+        key = key_of(instance.sop_instance, file.path)
+        if key in self.rows:
+            self.rows[key] = replace(self.rows[key], state=state)
+            self.because[key] = finding
 
     def _settle(self, path: str, state: State, finding: Finding | None, uid: str = "") -> None:
         place = self._place(path)
@@ -287,7 +289,7 @@ class _Stocktaking:
         """Give a fate to every file that holds no instance and is no row."""
         in_rows = {row.item.path for row in self.rows.values()}
         findings = {file.path: file.finding for file in self.seen.files}
-        directory = "" if self.seen.dicomdir is None else self.seen.dicomdir.path
+        directory = None if self.seen.dicomdir is None else self.seen.dicomdir.path
         for other in self.contents.others:
             if other.path in in_rows:
                 continue
@@ -314,7 +316,7 @@ class _Stocktaking:
 
     def _compare(self) -> None:
         """Report once each in what directory and files differ."""
-        if self.scope is Scope.FILES:
+        if self.scope is Scope.FILES or self.seen.format == "file":
             return
         where = Where(path="" if self.seen.dicomdir is None else self._place(self.seen.dicomdir.path))
         if self.seen.decoded is None:
@@ -337,30 +339,6 @@ def _members(contents: Contents) -> Iterator[tuple[Member, InstanceFact]]:
             for series in study.series:
                 for fact in series.instances:
                     yield member, fact
-
-
-def _twins(seen: Survey) -> dict[str, list[tuple[FileFact, Instance]]]:
-    """Return the files of every SOP Instance UID that more than one file has."""
-    first: dict[str, tuple[FileFact, Instance]] = {}
-    twins: dict[str, list[tuple[FileFact, Instance]]] = {}
-    for each in seen.instances():
-        uid = each[1].sop_instance
-        if uid in first:
-            twins.setdefault(uid, [first[uid]]).append(each)
-        else:
-            first[uid] = each
-    return twins
-
-
-def _data_set_digest(tree: Tree, file: FileFact, instance: Instance) -> str:
-    with tree.open(Node(file.path, file.size)) as stream:
-        uids = (instance.sop_class, instance.sop_instance)
-        place = data_set_place(stream, file.size, uids, instance.transfer_syntax)
-        stream.seek(place.at)
-        digest = hashlib.sha256(instance.transfer_syntax.encode("latin-1"))
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _file_ids(seen: Survey) -> dict[str, str]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY
 from mediakit.errors import SourceError
+from mediakit.formats.base import Entry
 from mediakit.journeys import loading
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.transfer.imported import Imported
+from mediakit.transfer.states import TransferState
 from tests.support.importing import (
     WatchedScp,
     check_ledger,
@@ -23,6 +28,7 @@ from tests.support.importing import (
     states_of,
     uid,
 )
+from tests.support.media import write
 from tests.support.scratches import SECTOR, Scratches
 from tests.support.studies import burnt_to
 from tests.support.zoo import CAGES
@@ -256,3 +262,78 @@ def test_an_archive_that_was_cut_off_cannot_be_opened(folder: Path, tmp_path: Pa
     archive.write_bytes(archive.read_bytes()[:-1000])
     with WatchedScp() as scp, pytest.raises(SourceError):
         import_into(scp, archive, jobs)
+
+
+def twins_on_a_disc(target: Path, *contents: bytes) -> Path:
+    """Make a disc without a directory of some files; preambles differ, so that each can be scratched."""
+    entries = []
+    for number, content in enumerate(contents):
+        whole = bytes([number + 1]) * 128 + content[128:]
+        entries.append(Entry(f"IM{number}", len(whole), partial(io.BytesIO, whole)))
+    write("iso9660", entries, target)
+    return target
+
+
+def scratched(monkeypatch: pytest.MonkeyPatch, image: Path, *numbers: int) -> None:
+    """Make a sector in the pixels of these files bad."""
+    scratches = Scratches(monkeypatch, image)
+    for number in numbers:
+        at = image.read_bytes().index(bytes([number + 1]) * 128)
+        scratches.scratch(at + 40_000)
+
+
+def fates(imported: Imported) -> dict[str, tuple[State, str]]:
+    """Return state and rule of each file by its name."""
+    return {
+        fate.source.rpartition("/")[2]: (fate.state, "" if fate.because is None else fate.because.rule.id)
+        for fate in imported.result.fates
+    }
+
+
+def test_of_two_copies_the_one_that_can_be_read_goes(
+    tmp_path: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disc = twins_on_a_disc(tmp_path / "disc.iso", small(0, PIXELS), small(0, PIXELS))
+    scratched(monkeypatch, disc, 0)
+    with WatchedScp() as scp:
+        imported = import_into(scp, disc, jobs)
+    assert fates(imported) == {
+        "IM0": (State.UNREADABLE, "MK-IMP-032"),
+        "IM1": (State.STORED, ""),
+    }
+    assert got(scp) == {uid(0): SENT[uid(0)]}
+    assert imported.result.outcome is Outcome.PARTLY_STORED
+    assert {row.key: row.state for row in jobs.read(imported.job).rows()} == {uid(0): TransferState.STORED}
+
+
+def test_of_copies_that_can_be_read_and_differ_none_goes(
+    tmp_path: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = bytearray(small(0, PIXELS))
+    other[-1] ^= 1
+    disc = twins_on_a_disc(tmp_path / "disc.iso", small(0, PIXELS), small(0, PIXELS), bytes(other))
+    scratched(monkeypatch, disc, 0)
+    with WatchedScp() as scp:
+        imported = import_into(scp, disc, jobs)
+    assert fates(imported) == {
+        "IM0": (State.UNREADABLE, "MK-IMP-002"),
+        "IM1": (State.CONFLICT, "MK-IMP-005"),
+        "IM2": (State.CONFLICT, "MK-IMP-005"),
+    }
+    assert not scp.received
+
+
+def test_copies_that_cannot_be_read_are_unreadable_and_a_second_disc_fills_the_gap(
+    tmp_path: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disc = twins_on_a_disc(tmp_path / "disc.iso", small(0, PIXELS), small(0, PIXELS))
+    copy = twins_on_a_disc(tmp_path / "copy.iso", small(0, PIXELS), small(0, PIXELS))
+    scratched(monkeypatch, disc, 0, 1)
+    with WatchedScp() as scp:
+        imported = import_into(scp, disc, jobs)
+        assert {state for state, _ in fates(imported).values()} == {State.UNREADABLE}
+        assert not scp.received
+        again = import_into(scp, copy, jobs, resume=True)
+    assert again.job == imported.job
+    assert again.result.outcome is Outcome.GOOD
+    assert got(scp) == {uid(0): SENT[uid(0)]}

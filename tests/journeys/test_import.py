@@ -219,7 +219,7 @@ def test_a_medium_without_a_directory_is_scanned_and_said_to_be_one(ct: Path, jo
 
 def test_a_sound_medium_gives_no_finding(tmp_path: Path, jobs: Jobs, ct: Path) -> None:
     burnt_to(tmp_path / "medium.iso", ct)
-    assert rules(run(tmp_path / "medium.iso", ScriptedDestination(), jobs)) == {"MK-SRC-104"}
+    assert rules(run(tmp_path / "medium.iso", ScriptedDestination(), jobs)) == {"MK-IMP-030"}
 
 
 def test_a_directory_that_contradicts_its_files_is_told_and_the_files_are_believed(
