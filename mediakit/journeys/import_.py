@@ -132,6 +132,8 @@ class _Run:
                 return self._withheld()
         if self.order.depth is not ImportDepth.SEND:
             return self._rehearsed()
+        if not self.stock.rows and not self.order.job:  # nothing that a job could go on with
+            return self._result((), tuple(self.stock.book.fates()), None, "", ())
         with self._job() as ledger:
             self.figures["job"] = ledger.job_id
             self._prepare(ledger)
@@ -324,7 +326,7 @@ class _Run:
         yield from self.stock.book.fates()
 
     def _place(self, row: Row) -> str:
-        return shown(self.stock.source, row.item.path or row.key)
+        return shown(self.stock.source, row.place)
 
     def _result(
         self,

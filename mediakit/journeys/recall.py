@@ -120,7 +120,7 @@ def _unfinished(view: JobView, rows: tuple[Row, ...]) -> Imported:
 
 def _fates(source: str, rows: Iterable[Row]) -> Iterator[Fate]:
     for row in rows:
-        place = shown(source, row.item.path or row.key)
+        place = shown(source, row.place)
         yield Fate(source=place, state=row.state.fate, sop_instance=row.item.sop_instance)
 
 

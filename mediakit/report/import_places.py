@@ -73,7 +73,7 @@ class Ended:
 
 def place_of(imported: Imported, row: Row) -> str:
     """Return where an instance lies, as the fates and findings have it."""
-    return shown(imported.source, row.item.path or row.key)
+    return shown(imported.source, row.place)
 
 
 def _places(imported: Imported, row: Row) -> tuple[str, str]:

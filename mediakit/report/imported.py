@@ -155,7 +155,7 @@ def attention_line(each: Ended, destination: str) -> str:
     row = each.row
     status = status_text(row.code, destination)
     parts = [
-        f"  {each.state.value:<20} {shown_name(row.item.path or row.key)}",
+        f"  {each.state.value:<20} {shown_name(row.place or each.fate.source)}",
         shown_name(row.item.sop_instance),
         f"status {status}" if status else "",
         shown_name(each.why),

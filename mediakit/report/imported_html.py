@@ -264,7 +264,7 @@ def _place(each: Ended, destination: str) -> str:
     row = each.row
     status = status_text(row.code, destination)
     parts = [
-        shown_name(row.item.path or row.key),
+        shown_name(row.place or each.fate.source),
         shown_name(each.why),
         f"status {status}" if status else "",
         shown_name(row.item.sop_instance),

@@ -30,3 +30,11 @@ class Row:
     rule: str = ""
     attempts: int = 0
     changed_at: str = ""
+
+    @property
+    def place(self) -> str:
+        """Return its path on the medium, "" for a single file, which is the medium itself.
+
+        What is missing and has no path in the directory either is known by its key.
+        """
+        return self.key if self.state is TransferState.MISSING and not self.item.path else self.item.path
