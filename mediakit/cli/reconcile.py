@@ -49,6 +49,11 @@ def reconcile(
 
         if match not in set(Match):
             raise UsageError(f"there is no match by {match!a}", hint=f"there are {', '.join(Match)}")
+        if str(out) == "-":
+            hint = (
+                "name a file, for example `-o map.csv`: it has names of patients, and is made for you alone"
+            )
+            raise UsageError("the map is not written on standard output", hint=hint)
         check_report(out, src if src.is_dir() else None)
         if out.exists() and not force:
             raise UsageError("there is a file already", where=str(out), hint="`--force` replaces it")
@@ -62,11 +67,14 @@ def reconcile(
 
 
 def _write(out: Path, reconciled: Reconciled, *, force: bool) -> None:
-    """Write the map for spreadsheets, which take a file for UTF-8 by its byte order mark alone."""
+    """Write the map for spreadsheets, which take a file for UTF-8 by its byte order mark alone.
+
+    It has names of patients: nobody else may read it.
+    """
     from mediakit.formats.atomic import new_file, write_all
     from mediakit.transfer.mapping import format_map
 
-    with new_file(out, overwrite=force) as fd:
+    with new_file(out, overwrite=force, mode=0o600) as fd:
         write_all(fd, format_map(reconciled.rows).encode("utf-8-sig"))
 
 

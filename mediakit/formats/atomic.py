@@ -55,9 +55,10 @@ def write_all(fd: int, view: memoryview | bytes) -> None:
 
 
 @contextmanager
-def new_file(target: Path, *, overwrite: bool) -> Iterator[int]:
+def new_file(target: Path, *, overwrite: bool, mode: int = 0o666) -> Iterator[int]:
     """Give a descriptor to write to; when the block ends well, the file stands at `target`, synced.
 
+    `mode` are the permissions, of which the umask takes away; those of a file that is replaced are not kept.
     Whatever ends the block otherwise (KeyboardInterrupt too), no trace is left. Raises UsageError when the
     target exists and `overwrite` is off, or cannot be replaced.
     """
@@ -66,7 +67,7 @@ def new_file(target: Path, *, overwrite: bool) -> Iterator[int]:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     try:  # from before the file is there: a signal may come in the middle of `open`
         try:
-            fd = os.open(part, flags, 0o666)
+            fd = os.open(part, flags, mode)
         except OSError as exc:
             raise _cannot_start(exc, target) from exc
         try:

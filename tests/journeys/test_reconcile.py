@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -139,6 +141,32 @@ def test_a_review_file_is_not_lost(tmp_path: Path) -> None:
     with find_scp(register(LOCAL)) as scp:  # type: ignore[arg-type]
         assert mediakit("reconcile", medium, dest(scp), "-o", out, "--force").code == 0
     assert "007" in out.read_text("utf-8-sig")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_a_review_file_is_for_its_owner_alone_because_it_has_names(tmp_path: Path) -> None:
+    medium = medium_of(tmp_path / "cd", [ANNA])
+    out = tmp_path / "map.csv"
+    before = os.umask(0o022)
+    try:
+        with find_scp(register(LOCAL)) as scp:  # type: ignore[arg-type]
+            for more in ([], ["--force"]):
+                assert mediakit("reconcile", medium, dest(scp), "-o", out, *more).code == 0
+                assert stat.S_IMODE(out.stat().st_mode) == 0o600
+                out.chmod(0o644)
+    finally:
+        os.umask(before)
+
+
+def test_a_review_file_is_not_written_on_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    medium = medium_of(tmp_path / "cd", [ANNA])
+    monkeypatch.chdir(tmp_path)
+    said = mediakit("reconcile", medium, "X@127.0.0.1:1", "-o", "-")
+    assert said.code == 2
+    assert "hint: name a file" in said.err
+    assert not (tmp_path / "-").exists()
 
 
 def test_calls_that_make_no_sense_are_refused(tmp_path: Path) -> None:
