@@ -110,7 +110,8 @@ class Session(Protocol):
         `meanwhile` is called at most once, when all has gone out and the answer is waited for: work for the
         next instance costs no time there.
         Raises Lost when the connection ends, OSError or SourceError when the payload cannot be read: then the
-        peer has not got the instance, and the session may be over (the next `send` raises Lost).
+        peer has not got the instance, and the session may be over (the next `send` raises Lost). Unreachable
+        when it shows only now that nobody is there who stores.
         """
         ...
 

@@ -17,7 +17,15 @@ from mediakit.destinations.base import Context, Lost, Meanwhile, Payload, Unreac
 from mediakit.destinations.bounded_http import HttpClient, Reply, Server
 from mediakit.destinations.options import Options
 from mediakit.destinations.peer import Tls
-from mediakit.destinations.stow import ACCEPT, JSON, answer_of, body, content_type, status_words
+from mediakit.destinations.stow import (
+    ACCEPT,
+    JSON,
+    answer_of,
+    body,
+    content_type,
+    denies_service,
+    status_words,
+)
 from mediakit.destinations.tls import client_context
 from mediakit.destinations.web_headers import secret_headers
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
@@ -27,6 +35,7 @@ _PROBE: Final = "/studies?StudyInstanceUID=2.25.0&limit=1"
 _LOGIN: Final = frozenset({401, 407})
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _NO_OPTIONS: Final = Options()
+_BASE_URL: Final = "the address is the base URL, the one that `/studies` is put behind"
 
 
 class DicomwebDestination:
@@ -72,7 +81,7 @@ class DicomwebDestination:
                 "no DICOMweb service",
                 where=self.name,
                 why=status_words(reply.status) if reply.status != 200 else "the answer is a page, no data",
-                hint="the address is the base URL, the one that `/studies` is put behind",
+                hint=_BASE_URL,
             )
 
 
@@ -82,13 +91,17 @@ class DicomwebSession:
     def __init__(self, client: HttpClient, name: str) -> None:
         self._client: HttpClient | None = client
         self._name = name
+        self._has_answered = False  # as a service does that stores
 
     def takes(self, sop_class: str) -> frozenset[str] | None:  # noqa: ARG002 - see below
         """Return None: what it takes shows in its answers only."""
         return None
 
     def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:  # noqa: ARG002
-        """Store one instance; see `Session`. After a refused login the session is over."""
+        """Store one instance; see `Session`. After a refused login the session is over.
+
+        That nothing is found at the address is an answer to the instance only where others had theirs.
+        """
         if self._client is None:
             raise Lost("the session with the server is over", where=self._name)
         boundary = secrets.token_hex(16)
@@ -97,10 +110,15 @@ class DicomwebSession:
             reply = self._client.post("/studies", content_type(boundary), chunks, size, ACCEPT)
         except Unreachable as exc:  # it was there when the session began
             raise Lost("the server is gone", where=exc.where, why=str(exc.why or exc.what)) from exc
-        answer = answer_of(reply.status, reply.media_type, reply.body, item.sop_instance)
+        said = (reply.status, reply.media_type, reply.body, item.sop_instance)
+        if not self._has_answered and denies_service(*said):
+            why = status_words(reply.status)
+            raise Unreachable("no DICOMweb service", where=self._name, why=why, hint=_BASE_URL)
+        answer = answer_of(*said)
         if answer is None:
             why = f"{status_words(reply.status)}, and no answer of STOW-RS on the instance"
             raise Lost("whether the server stored it is not known", where=self._name, why=why)
+        self._has_answered = True
         if reply.status in _LOGIN:
             self.close()  # the next session reads the token anew
         if reply.location and answer.kind is StatusClass.ERROR:

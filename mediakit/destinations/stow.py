@@ -20,6 +20,8 @@ _MOST_ITEMS: Final = 10_000
 _BUSY: Final = frozenset({408, 425, 429, 503, 507})
 # Somebody on the way gave up: what became of the instance is not known.
 _UNKNOWN: Final = frozenset({502, 504})
+# What stands where somebody expects a service and there is none.
+_NO_SERVICE: Final = frozenset({404, 405, 410, 501})
 _WORDS: Final = {
     400: "the server does not understand the request",
     401: "the server asks for a login, or the token is no longer valid",
@@ -69,6 +71,11 @@ def answer_of(status: int, media_type: str, content: bytes | None, sop_instance:
         return None
     kind = StatusClass.REFUSED if status in _BUSY or status in {401, 407} else StatusClass.ERROR
     return Answer(kind=kind, code=status, words=status_words(status))
+
+
+def denies_service(status: int, media_type: str, content: bytes | None, sop_instance: str) -> bool:
+    """Return True when a response may mean that there is no STOW-RS, and says nothing of the instance."""
+    return status in _NO_SERVICE and _said_of(sop_instance, media_type, content) is None
 
 
 def status_words(status: int) -> str:

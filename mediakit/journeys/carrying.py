@@ -13,7 +13,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from mediakit.destinations.base import Lost, Session
+from mediakit.destinations.base import Lost, Session, Unreachable
 from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener
 from mediakit.findings import Finding, Rule, Severity
@@ -51,7 +51,7 @@ WARNED = Rule(
 NO_ANSWER = Rule(
     id="MK-IMP-014",
     severity=Severity.ERROR,
-    title="it was sent and the connection ended before an answer came, {tries} times: {why}",
+    title="it was sent and the connection ended before an answer came, {times}: {why}",
     ref="PS3.8 7.3",
     hint="`--resume` sends it again; when it ends so each time, look into the log of the destination",
 )
@@ -150,12 +150,14 @@ class Carrier:
         self._ahead = 1
         self._claimed_at = 0.0
         self._fault: Exception | None = None
+        self._has_brought = False  # this session, an answer
         self._following: Ready | None = None
 
     def run(self) -> None:
         """Carry until nothing waits, or it is of no use to go on.
 
-        Raises Lost when the peer ends the session, Unread when what is on the medium did.
+        Raises Lost when the peer ends the session, Unread when what is on the medium did, Unreachable when
+        it shows that nobody is there who stores.
         """
         try:
             self._following = self._made_ready()
@@ -171,18 +173,22 @@ class Carrier:
         return self._desk.stop.is_set() or self._waiting.is_over(self._desk.refusals)
 
     def _carry(self, ready: Ready) -> None:
-        """Bring one instance to the destination. Raises Lost, Unread."""
+        """Bring one instance to the destination. Raises as `run` does."""
         if ready.key not in self._noted:
             self._note_send(ready.key)
         if self._has_to_write:
             self._write_down()
         self._noted.discard(ready.key)
+        went_before = ready.key in self._desk.log.went
         self._desk.log.went.add(ready.key)
         try:
             payload = self._desk.rate.limited(ready.loaded.payload)
             answer = self._session.send(ready.item, payload, self._meanwhile)
         except Lost as exc:
             self._lost(ready, exc)
+            raise
+        except Unreachable:
+            self._turned_away(ready, went_before=went_before)
             raise
         except (OSError, SourceError) as exc:  # it broke while it was read; the peer has not got it
             self._held(ready.key, ready.item, Held(Happening.CANNOT_READ, finding_on_failure(exc)))
@@ -246,17 +252,32 @@ class Carrier:
                 rule="" if finding is None else finding.rule.id,
             )
         )
+        self._has_brought = True
         self._waiting.note_answer(ready.item, is_refusal=answer.kind is StatusClass.REFUSED)
         self._desk.log.answered(ready, finding)
 
     def _lost(self, ready: Ready, exc: Lost) -> None:
         tries = self._waiting.count_try(ready.item)
-        finding = NO_ANSWER.at(tries=tries, why=exc.why or exc.what)
+        finding = NO_ANSWER.at(times=_times(tries), why=exc.why or exc.what)
         self._unwritten.append(Happened(key=ready.key, happening=Happening.LOST, rule=NO_ANSWER.id))
         self._desk.log.lost(ready.key, ready.item, finding)
         self._write_down()  # before another thread can take it
-        if tries < self._desk.tries:
+        if not self._has_brought:
+            self._waiting.note_vain(tries)
+        if tries >= self._desk.tries:
+            return
+        if self._has_brought:  # it may be innocent: it goes first on the next session
             self._waiting.keep(ready.item)
+        else:
+            self._waiting.put_last(ready.item)
+
+    def _turned_away(self, ready: Ready, *, went_before: bool) -> None:
+        """Put back an instance that this session has not brought; an earlier one may have."""
+        happening = Happening.LOST if went_before else Happening.HELD_BACK
+        self._unwritten.append(Happened(key=ready.key, happening=happening))
+        if not went_before:
+            self._desk.log.went.discard(ready.key)
+        self._claimed.appendleft(ready.item)
 
     def _hold_back(self) -> None:
         """Write down what is known, and put back what was taken and did not go out."""
@@ -275,6 +296,10 @@ class Carrier:
         self._written_at = time.monotonic()
         if changes:
             self._desk.ledger.happen_each(changes)
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _finding_on(answer: Answer, destination: str) -> Finding | None:

@@ -133,7 +133,11 @@ class Sender:
         except Unread:
             return True
         except Lost as exc:
-            return waiting.note_loss(str(exc.why or exc.what)) <= len(self._patience.connections) + 1
+            waiting.why = str(exc.why or exc.what)
+            return waiting.vain <= self._patience.vain_in_a_row
+        except Unreachable as exc:
+            waiting.why = exc.reason
+            return False
         finally:
             with self._lock:
                 self._sessions.discard(session)

@@ -15,21 +15,27 @@ class Waiting:
     def __init__(self, items: Iterable[Outgoing]) -> None:
         self._lock = threading.Lock()
         self._waiting = deque(items)
+        self._again: deque[Outgoing] = deque()
         self._own: dict[int, Outgoing] = {}
         self._tries: dict[str, int] = {}
-        self._losses = 0
+        self._has_answered = False
         self._refusals = 0
+        self.vain = 0  # connections in a row that brought nothing
         self.refused: list[Outgoing] = []
         self.fault: Exception | None = None
         self.why = ""
 
     def take(self, most: int) -> list[Outgoing]:
-        """Return the next instances, at most so many: first what this thread keeps, and that alone."""
+        """Return the next instances, at most so many: first what this thread keeps, and that alone.
+
+        What was put last comes when nothing else is left.
+        """
         with self._lock:
             own = self._own.pop(threading.get_ident(), None)
             if own is not None:
                 return [own]
-            return [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
+            queue = self._waiting or self._again
+            return [queue.popleft() for _ in range(min(most, len(queue)))]
 
     def count_try(self, item: Outgoing) -> int:
         """Note that an instance went out without an answer; return how often it did."""
@@ -44,6 +50,16 @@ class Waiting:
         """
         with self._lock:
             self._own[threading.get_ident()] = item
+
+    def put_last(self, item: Outgoing) -> None:
+        """Put an instance behind all others, and what is of its SOP Class behind the rest.
+
+        A connection ended when nothing else was on it. Where a peer breaks over one, it often does so over
+        all of the class.
+        """
+        with self._lock:
+            self._again.append(item)
+            self._waiting = deque(sorted(self._waiting, key=lambda each: each.sop_class == item.sop_class))
 
     def leave(self) -> None:
         """Give the others what this thread keeps: it ends."""
@@ -60,22 +76,25 @@ class Waiting:
     def note_answer(self, item: Outgoing, *, is_refusal: bool) -> None:
         """Note that the peer answered."""
         with self._lock:
-            self._losses = 0
+            self._has_answered = True
+            self.vain = 0
             self._refusals = self._refusals + 1 if is_refusal else 0
             if is_refusal:
                 self.refused.append(item)
 
-    def note_loss(self, why: str) -> int:
-        """Note that a session was lost; return how many were since the last answer."""
+    def note_vain(self, tries: int) -> None:
+        """Note that a session brought nothing: it ended with an instance that was tried so often.
+
+        That a second try fails says nothing of a peer that answered others.
+        """
         with self._lock:
-            self._losses += 1
-            self.why = why
-            return self._losses
+            if tries == 1 or not self._has_answered:
+                self.vain += 1
 
     def pause(self, waits: Sequence[float]) -> float:
-        """Return how long to wait before the next session, in seconds: longer the more were lost in a row."""
+        """Return how long to wait before the next session, in seconds: longer the more were in vain."""
         with self._lock:
-            return waits[min(self._losses, len(waits)) - 1] if self._losses and waits else 0.0
+            return waits[min(self.vain, len(waits)) - 1] if self.vain and waits else 0.0
 
     def is_over(self, refusals: int) -> bool:
         """Return True when it is of no use to go on with this round."""
@@ -85,12 +104,12 @@ class Waiting:
     def is_left(self) -> bool:
         """Return True when instances are waiting that this thread can take."""
         with self._lock:
-            return bool(self._waiting) or threading.get_ident() in self._own
+            return bool(self._waiting or self._again) or threading.get_ident() in self._own
 
     def rest(self) -> tuple[Outgoing, ...]:
         """Return the instances that nobody took."""
         with self._lock:
-            return tuple(self._waiting)
+            return (*self._waiting, *self._again)
 
     def fail(self, exc: Exception) -> None:
         """Note that a thread cannot go on."""

@@ -62,7 +62,7 @@ class Happening(StrEnum):
     UNEQUAL = "unequal"  # other bytes under the same UID
     AGAIN = "again"  # the user asks for another try, or another copy of the medium has it
     SKIP = "skip"  # it is not asked for
-    HELD_BACK = "held-back"  # it was about to go out, and no byte of it did
+    HELD_BACK = "held-back"  # it was about to go out, and did not, or nobody was there to take it
 
 
 class ForbiddenTransition(Exception):  # noqa: N818 - a fault of ours, never of the medium or the peer

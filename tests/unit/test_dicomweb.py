@@ -22,6 +22,7 @@ from mediakit.transfer.outgoing import Answer, StatusClass
 from tests.support.fault_http import (
     Fault,
     FaultServer,
+    Handler,
     drips,
     drops_before_answer,
     drops_in_answer,
@@ -90,7 +91,7 @@ def test_an_instance_goes_as_stored_in_one_request(server: FaultServer) -> None:
         (replies(400), StatusClass.ERROR, "HTTP 400"),
         (replies(401), StatusClass.REFUSED, "login"),
         (replies(403), StatusClass.ERROR, "not allowed"),
-        (replies(404), StatusClass.ERROR, "no STOW-RS"),
+        (replies(404, stow_response(UID, failure=0x0122)), StatusClass.ERROR, "0122H"),
         (replies(413), StatusClass.ERROR, "larger"),
         (replies(415), StatusClass.ERROR, "transfer syntax"),
         (replies(429), StatusClass.REFUSED, "too many"),
@@ -107,6 +108,29 @@ def test_each_answer_has_its_class(server: FaultServer, fault: Fault, kind: Stat
     assert answer.kind is kind
     assert words in answer.words
     assert "s3cret" not in answer.words
+
+
+@pytest.mark.parametrize("status", [404, 405, 410, 501])
+def test_a_server_that_knows_no_service_from_the_start_is_no_destination(
+    server: FaultServer, status: int
+) -> None:
+    server.faults = [replies(status, b"<html>", "text/html")]
+    with pytest.raises(Unreachable, match="no DICOMweb service") as caught:
+        _sent(server)
+    assert "base URL" in caught.value.hint
+    assert not caught.value.is_passing
+
+
+@pytest.mark.parametrize("status", [404, 405, 410, 501])
+def test_where_others_are_stored_an_instance_that_finds_no_service_is_answered(
+    server: FaultServer, status: int
+) -> None:
+    server.faults = [Handler.store, replies(status)]
+    with closing(_destination(server).connect(())) as session:
+        assert session.send(ONE.item, ONE.payload()).kind is StatusClass.SUCCESS
+        answer = session.send(ONE.item, ONE.payload())
+    assert (answer.kind, answer.code) == (StatusClass.ERROR, status)
+    assert "STOW-RS" in answer.words
 
 
 @pytest.mark.parametrize(
