@@ -32,8 +32,6 @@ def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterato
         error.exit_code = int(Outcome.INTERRUPTED)
         _say(command, error, as_json=as_json, verbose=0)
         raise typer.Exit(int(Outcome.INTERRUPTED)) from exc
-    except BrokenPipeError as exc:
-        raise typer.Exit(int(Outcome.FAULT)) from exc
     except (typer.Exit, typer.Abort):
         raise
     except Exception as exc:

@@ -24,6 +24,7 @@ from mediakit.cli import (
     serve,
     validate,
 )
+from mediakit.cli.streams import let_readers_leave
 
 # A scan keeps hundreds of thousands of values that form no circles. Looking for some every 700 allocations,
 # as Python does, takes a sixth of its time.
@@ -74,6 +75,7 @@ def _main(
 def run() -> None:
     """Run the command line and end the process with its exit code."""
     gc.set_threshold(_ALLOCATIONS)
+    let_readers_leave()
     try:
         code = app(standalone_mode=False)
     except _CallError as exc:
