@@ -94,7 +94,7 @@ _EXTENSIONS = _table(
     (OtherKind.WEB, "woff woff2 ttf eot swf map"),
     (OtherKind.TEXT, "txt md log ini inf cfg conf csv tsv xml xsd dtd properties nfo"),
     (OtherKind.DOCUMENT, "pdf doc docx docm rtf odt xls xlsx xlsm ods ppt pptx odp chm ps eps hlp"),
-    (OtherKind.ARCHIVE, "zip 7z rar tar gz tgz bz2 xz zst cab iso dmg img"),
+    (OtherKind.ARCHIVE, "zip 7z rar tar gz tgz bz2 xz zst cab iso udf dmg img"),
     (OtherKind.ENCRYPTED, "p7m p7e pgp gpg age enc tc hc sdc"),
 )
 #: What a text may be by its extension; all else that reads as text is text.

@@ -18,6 +18,7 @@ from mediakit.journeys.survey import survey
 from mediakit.outcome import Outcome
 from mediakit.rules import consistency
 from mediakit.rules.consistency import check_files
+from mediakit.rules.hygiene import check_only_archives
 from mediakit.rules.instances import check_decoding, check_reading
 
 #: Parts of a directory are lost, or had to be guessed. What only offends against its form is for `validate`.
@@ -58,7 +59,7 @@ def inspect(source: Path, tell: Listener = silence) -> Inspection:
     finally:
         tree.close()
     contents = contents_of(seen)
-    report = Report.of(seen.subject, _losses(seen, contents))
+    report = Report.of(seen.subject, (*_losses(seen, contents), *check_only_archives(seen, None)))
     for finding in report.findings:
         tell(FoundSomething(finding))
     counts = counts_of(contents.patients)

@@ -19,6 +19,7 @@ from mediakit.findings import Rule
 from mediakit.rules.check import RuleSet
 from mediakit.rules.consistency import check_files
 from mediakit.rules.every import CHECKS
+from mediakit.rules.hygiene import check_only_archives
 from mediakit.rules.instances import check_decoding, check_reading
 
 _READING: Final = ("burn", "inspect", "validate", "extract", "diff", "repair", "profiles fit")
@@ -56,7 +57,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
 )
 
 # The checks that `inspect` uses as well.
-_INSPECTED: Final = (check_decoding, check_files, check_reading)
+_INSPECTED: Final = (check_decoding, check_files, check_only_archives, check_reading)
 
 #: The letters in the middle of an id, and what its rules are about.
 GROUPS: Final[Mapping[str, str]] = MappingProxyType(

@@ -16,7 +16,7 @@ KINDS: Final[Mapping[OtherKind, str]] = MappingProxyType(
         OtherKind.WEB: "web pages and pictures",
         OtherKind.TEXT: "texts",
         OtherKind.DOCUMENT: "documents",
-        OtherKind.ARCHIVE: "archives",
+        OtherKind.ARCHIVE: "archives (not opened)",
         OtherKind.ENCRYPTED: "encrypted files",
         OtherKind.DAMAGED: "damaged files",
         OtherKind.UNKNOWN: "other files",

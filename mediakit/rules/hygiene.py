@@ -64,6 +64,13 @@ SECURE = Rule(
     ref="PS3.11",
     hint="a reader of this profile cannot open them: judge by a secure profile, or ask for a plain medium",
 )
+ONLY_ARCHIVES = Rule(
+    id="MK-HYG-008",
+    severity=Severity.WARNING,
+    title="no instance but {count} archives or images of media: {example} is the first; they were not opened",
+    ref="PS3.10 8.1",
+    hint="give mediakit such a file by itself; `mediakit extract` takes it out of an archive first",
+)
 
 _LITTER = re.compile(
     r"(?:^|/)(?:\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini|\.Trashes|\.Spotlight-V100|\.fseventsd|"
@@ -89,15 +96,29 @@ def check_other_files(survey: Survey, _profile: Profile | None) -> Iterator[Find
             litter.append(file.path)
         else:
             by_kind.setdefault(kind, []).append(file.path)
+    archives = by_kind.get(OtherKind.ARCHIVE, []) if _has_instance(survey) else []
     for rule, paths in (
         (PROGRAMS, by_kind.get(OtherKind.EXECUTABLE, [])),
-        (ARCHIVES, by_kind.get(OtherKind.ARCHIVE, [])),
+        (ARCHIVES, archives),
         (LITTER, litter),
     ):
         if paths:
             yield rule.at(Where(path=paths[0]), count=len(paths), example=_shown(paths[0]))
     for path in by_kind.get(OtherKind.ENCRYPTED, []):
         yield ENCRYPTED.at(Where(path=path))
+
+
+def check_only_archives(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+    """Report archives and images where nothing else holds an instance: what was meant may be in them."""
+    if _has_instance(survey):
+        return
+    paths = [
+        file.path
+        for file in survey.files
+        if file.kind is FileKind.OTHER and kind_of(file.path, file.head, file.size) is OtherKind.ARCHIVE
+    ]
+    if paths:
+        yield ONLY_ARCHIVES.at(Where(path=paths[0]), count=len(paths), example=_shown(paths[0]))
 
 
 def check_autorun(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
@@ -145,6 +166,10 @@ def _secure(survey: Survey, profile: Profile) -> Iterator[Finding]:
         )
 
 
+def _has_instance(survey: Survey) -> bool:
+    return next(survey.instances(), None) is not None
+
+
 def _is_program(file: FileFact, kind: OtherKind) -> bool:
     """Return True for a program, wherever it hides; what macOS keeps beside one (`._NAME`) is none."""
     return kind is OtherKind.EXECUTABLE and not file.path.rpartition("/")[2].startswith("._")
@@ -161,6 +186,7 @@ def _shown(text: str) -> str:
 
 CHECKS: Final = (
     Check(check_other_files, (PROGRAMS, ARCHIVES, LITTER, ENCRYPTED)),
+    Check(check_only_archives, (ONLY_ARCHIVES,)),
     Check(check_autorun, (AUTORUN,)),
     Check(check_security, (NOT_SECURE, SECURE)),
 )

@@ -225,3 +225,28 @@ class TestHostileNames:
         found = document(tmp_path / "evil.zip")
         assert found["counts"]["instances"] == 2
         assert sorted(path.name for path in tmp_path.iterdir()) == ["evil.zip"]
+
+
+@pytest.mark.parametrize("command", ["inspect", "validate"])
+@pytest.mark.parametrize("where", ["folder", "a.zip"])
+def test_an_image_in_a_folder_or_an_archive_is_said_not_to_have_been_opened(
+    where: str, command: str, tmp_path: Path
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    burnt_to(source / "CD.ISO", CT_1)
+    if where == "a.zip":
+        source = tmp_path / where
+        with zipfile.ZipFile(source, "w") as archive:
+            archive.write(tmp_path / "in" / "CD.ISO", "CD.ISO")
+    said = mediakit(command, source)
+    assert said.code == 3
+    assert "MK-HYG-008" in said.err and "CD.ISO" in said.err and "`mediakit extract`" in said.err
+
+
+def test_an_archive_beside_images_is_listed_as_not_opened(disc: Path) -> None:
+    (disc / "VIEWER.ZIP").write_bytes(b"PK\x03\x04" + bytes(60))
+    said = mediakit("inspect", disc)
+    assert said.code == 0
+    assert "archives (not opened)" in said.out
+    assert said.err == ""

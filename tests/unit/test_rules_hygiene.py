@@ -62,6 +62,14 @@ def test_archives_are_counted_in_one_note() -> None:
     assert (finding.where.path, dict(finding.detail)) == ("OLD.ZIP", {"count": 2, "example": "OLD.ZIP"})
 
 
+def test_archives_on_a_medium_without_an_instance_are_a_warning() -> None:
+    files = (other_file("READ.TXT", head=b"see inside"), other_file("CD.ISO", head=bytes(512)))
+    (finding,) = found_by(hygiene.CHECKS, survey_of(*files))
+    assert (finding.rule, finding.severity) == (hygiene.ONLY_ARCHIVES, Severity.WARNING)
+    assert dict(finding.detail) == {"count": 1, "example": "CD.ISO"}
+    assert found_by(hygiene.CHECKS, survey_of(files[0])) == []
+
+
 @pytest.mark.parametrize(
     "path",
     [
