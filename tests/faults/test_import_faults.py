@@ -5,6 +5,7 @@ Each test ends with `check_truth`: result, ledger and what the SCP really receiv
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.support.importing import (
     HASTY,
     PATIENT,
     QUICK,
+    Watch,
     WatchedScp,
     check_ledger,
     check_truth,
@@ -222,6 +224,20 @@ def test_an_scp_that_dies_leaves_the_rest_unsent(associations: int, medium: Path
     assert imported.result.outcome is Outcome.PARTLY_STORED
     assert counts[State.STORED] + counts[State.UNCERTAIN] + counts[State.UNSENT] == COUNT
     assert counts[State.STORED] >= 3 - associations
+    check_truth(imported, scp, jobs, SENT)
+
+
+def test_an_answer_that_an_scp_could_not_send_before_it_died_is_in_doubt(medium: Path, jobs: Jobs) -> None:
+    first = threading.Lock()  # held by the association that answers too late
+
+    def hold(_: int) -> None:
+        if first.acquire(blocking=False):
+            scp.wait_for_death()
+
+    with WatchedScp(Script(dies_after=3), watch=Watch(before_answer=hold)) as scp:
+        imported = import_into(scp, medium, jobs, associations=2)
+    assert imported.result.counts()[State.UNCERTAIN] >= 1
+    assert len(scp.acknowledged) == 3
     check_truth(imported, scp, jobs, SENT)
 
 

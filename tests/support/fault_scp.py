@@ -52,12 +52,16 @@ class Received:
 
 
 class FaultScp:
-    """The server. `ended` tells how each association ended: "release", "abort", "closed" or "by-us"."""
+    """The server. `ended` tells how each association ended: "release", "abort", "closed" or "by-us".
+
+    `cut` are the associations that were open when it died by its script.
+    """
 
     def __init__(self, script: Script | None = None, tls: ssl.SSLContext | None = None) -> None:
         self.script = script or Script()
         self.received: list[Received] = []
         self.ended: list[str] = []
+        self.cut: frozenset[int] = frozenset()
         self.proposed: list[dict[int, tuple[str, tuple[str, ...]]]] = []
         self.called: list[tuple[str, str]] = []
         self.echoes = 0
@@ -65,10 +69,12 @@ class FaultScp:
         self.longest_seen = 0  # the longest P-DATA-TF behind its header, in bytes
         self.port = 0
         self._tls = tls
+        self._alive: set[int] = set()
         self._begun = 0
         self._rejected = 0
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self._dead = threading.Event()
         self._threads: list[threading.Thread] = []
         self._open: list[socket.socket] = []
         self._listener = socket.socket()
@@ -107,8 +113,13 @@ class FaultScp:
 
     def die(self) -> None:
         """Listen no more, and end all connections."""
+        is_first = not self._over.is_set()
         self._over.set()
-        self._end([self._listener, *self._open])
+        self._end([self._listener])
+        if is_first:
+            self.cut = frozenset(self._alive)
+        self._end(self._open)
+        self._dead.set()
 
     def _end(self, sockets: list[socket.socket]) -> None:
         for sock in sockets:
@@ -135,6 +146,7 @@ class FaultScp:
 
     def _serve(self, sock: socket.socket, number: int) -> None:
         how = "closed"
+        self._alive.add(number)
         try:
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -149,6 +161,7 @@ class FaultScp:
         finally:
             with self._lock:
                 self.ended.append(how)
+                self._alive.discard(number)
             with contextlib.suppress(OSError):
                 sock.close()
 
