@@ -21,6 +21,8 @@ from mediakit.scp.receiver import Receiver
 MAXIMUM_PDU_BYTES = 1 << 18  # what peers are told; larger ones bring nothing
 _MOST_PDU_BYTES = 1 << 20  # what is read: 128 presentation contexts with all their syntaxes are a third of it
 _PART_BYTES = 1 << 18
+_MOST_LEFT_BYTES = 1 << 20  # read behind the end, so that the peer hears of it and is not just cut off
+_ENDED = "Sta13"  # PS3.8 9.2.1: no association any more, the connection is to be closed
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 
@@ -38,21 +40,30 @@ def bind(association: Association, receiver: Receiver, patience_s: float) -> soc
     plain.settimeout(patience_s)
     with suppress(OSError):
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    held.recv = Reader(plain, patience_s)  # type: ignore[method-assign]  # the library's own has no bound
+    machine = association.dul.state_machine
+    held.recv = Reader(plain, patience_s, lambda: machine.current_state == _ENDED)  # type: ignore[method-assign]  # the library's own has no bound
     association.dimse = receiver
     return plain
 
 
 class Reader:
-    """Reads whole PDUs from a socket; one that is larger than may be counts as a closed connection."""
+    """Reads whole PDUs from a socket; one that is larger than may be counts as a closed connection.
 
-    def __init__(self, plain: socket.socket, patience_s: float) -> None:
+    So does what comes without end when the association `has_ended`: the library would read and drop it for
+    as long as its timer runs.
+    """
+
+    def __init__(self, plain: socket.socket, patience_s: float, has_ended: Callable[[], bool]) -> None:
         self._plain = plain
         self._patience_s = patience_s
+        self._has_ended = has_ended
+        self._left = _MOST_LEFT_BYTES
 
     def __call__(self, nr_bytes: int) -> bytearray:
         """Return that many bytes, or fewer when the connection ends. Raises OSError when they are late."""
-        if nr_bytes > _MOST_PDU_BYTES:
+        if self._has_ended():
+            self._left -= nr_bytes
+        if nr_bytes > _MOST_PDU_BYTES or self._left < 0:
             return bytearray()
         try:
             read = self._read(nr_bytes)
