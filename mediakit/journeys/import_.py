@@ -47,6 +47,13 @@ STOPPED = Rule(
     ref="PS3.8 7.1",
     hint="when the destination is well again, the same command with `--resume` goes on",
 )
+GONE = Rule(
+    id="MK-IMP-031",
+    severity=Severity.ERROR,
+    title="the medium went away before everything was sent: {why}",
+    ref="PS3.10 8.6",
+    hint="put it in again; the same command with `--resume` goes on",
+)
 BEFORE = Rule(
     id="MK-IMP-022",
     severity=Severity.WARNING,
@@ -115,6 +122,7 @@ class _Run:
         self.tell = tell
         self.log = Log(tell)
         self.stopped = ""
+        self.gone = ""
         self.owners = NOBODY
         self.coercer = Coercer(NOBODY, order)
         self.because: dict[str, Finding] = dict(stock.because)
@@ -254,7 +262,7 @@ class _Run:
         try:
             sender.send(planned, went)
         finally:
-            self.stopped = sender.stopped
+            self.stopped, self.gone = sender.stopped, sender.gone
             self._note_speed(time.monotonic() - start)
             self.tell(PhaseEnded("send"))
 
@@ -344,6 +352,8 @@ class _Run:
         ]
         if self.stopped:
             findings.append(STOPPED.at(Where(path=self.target.destination.name), why=self.stopped))
+        if self.gone:
+            findings.append(GONE.at(Where(path=self.stock.source), why=self.gone))
         report = Report.of(self.stock.source, findings)
         for finding in report.findings:
             self.tell(FoundSomething(finding))
@@ -353,7 +363,7 @@ class _Run:
             journey="import",
             fates=fates,
             report=report,
-            outcome=outcome_of_import(fates, report, self.order.fail_on) if outcome is None else outcome,
+            outcome=self._outcome(fates, report) if outcome is None else outcome,
             figures=self.figures,
         )
         return Imported(
@@ -368,3 +378,9 @@ class _Run:
             is_rehearsal=self.order.depth is not ImportDepth.SEND,
             verified=self.order.verify.value if self.order.verify is not Verify.NONE else "",
         )
+
+    def _outcome(self, fates: Sequence[Fate], report: Report) -> Outcome:
+        outcome = outcome_of_import(fates, report, self.order.fail_on)
+        if self.gone and outcome is Outcome.NO_ASSOCIATION:  # nothing went, and not for want of a destination
+            return Outcome.PARTLY_STORED
+        return outcome

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from mediakit.destinations.base import Context, Destination, Lost, Session, Unreachable
+from mediakit.errors import SourceError
 from mediakit.events import Listener
 from mediakit.journeys.carrying import Carrier, Desk, Log, Unread
 from mediakit.journeys.import_order import ImportOrder
@@ -24,7 +25,11 @@ from mediakit.transfer.outgoing import Outgoing
 
 
 class Sender:
-    """Sends batches to one destination. `stopped` says why it ended before all was tried, else ""."""
+    """Sends batches to one destination.
+
+    `stopped` and `gone` say why it ended before all was tried, else "": because of the destination, or
+    because the medium could not be opened any more.
+    """
 
     def __init__(
         self,
@@ -42,6 +47,7 @@ class Sender:
         self._stop = threading.Event()
         self._sessions: set[Session] = set()
         self.stopped = ""
+        self.gone = ""
         self.log = Log(tell)
         self._desk = Desk(
             destination=destination.name,
@@ -67,12 +73,12 @@ class Sender:
                 self._stop.wait(wait_s)
                 refused, rest = self._round(replace(batch, items=tuple(left)))
                 left = (*refused, *rest)
-                if self.stopped or not left:
+                if self.stopped or self.gone or not left:
                     break
             else:
                 if rest:
                     self.stopped = "it refuses one instance after the other for want of resources"
-            if self.stopped:
+            if self.stopped or self.gone:
                 break
 
     def _round(self, batch: Batch) -> tuple[Sequence[Outgoing], Sequence[Outgoing]]:
@@ -92,7 +98,9 @@ class Sender:
             raise
         if waiting.fault is not None:
             raise waiting.fault
-        if waiting.is_left() and not waiting.refused:
+        if waiting.gone and waiting.is_left():
+            self.gone = waiting.gone
+        elif waiting.is_left() and not waiting.refused:
             self.stopped = waiting.why or "the destination cannot be reached"
         return waiting.refused, waiting.rest()
 
@@ -113,13 +121,24 @@ class Sender:
     def _work(self, waiting: Waiting, contexts: Sequence[Context]) -> None:
         """Carry over one session after the other until nothing waits any more."""
         try:
-            with self._loader() as loader:
+            loader = self._opened(waiting)
+            if loader is None:
+                return
+            with loader:
                 while self._on_session(waiting, contexts, loader):
                     pass
         except Exception as exc:  # noqa: BLE001 - the thread that waits raises it
             waiting.fail(exc)
         finally:
             waiting.leave()
+
+    def _opened(self, waiting: Waiting) -> Loader | None:
+        """Return the medium, opened for this thread; None when it cannot be opened any more."""
+        try:
+            return self._loader()
+        except SourceError as exc:
+            waiting.gone = exc.reason
+            return None
 
     def _on_session(self, waiting: Waiting, contexts: Sequence[Context], loader: Loader) -> bool:
         """Carry over one session; return True when another one is worth while."""

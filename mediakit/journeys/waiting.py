@@ -24,6 +24,7 @@ class Waiting:
         self.refused: list[Outgoing] = []
         self.fault: Exception | None = None
         self.why = ""
+        self.gone = ""  # why the medium could not be opened any more
 
     def take(self, most: int) -> list[Outgoing]:
         """Return the next instances, at most so many: first what this thread keeps, and that alone.

@@ -10,7 +10,6 @@ import pydicom
 import pytest
 
 from mediakit.destinations.dimse import DimseDestination
-from mediakit.errors import SourceError
 from mediakit.events import Event, PhaseStarted
 from mediakit.journeys import loading
 from mediakit.journeys.import_ import import_medium
@@ -19,10 +18,12 @@ from mediakit.journeys.import_target import Target
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from mediakit.transfer.imported import Imported
+from mediakit.transfer.outgoing import Outgoing
 from tests.support.dicom_bytes import CT, part10
 from tests.support.importing import (
     ALL_PATIENTS,
     QUICK,
+    Watch,
     WatchedScp,
     check_ledger,
     data_set,
@@ -31,10 +32,10 @@ from tests.support.importing import (
     import_into,
     peer_of,
     small,
-    states_in,
     states_of,
     uid,
 )
+from tests.support.scripted import FULL, SUCCESS, ScriptedDestination
 from tests.support.studies import DICOMDIR_TESTS, PYDICOM_FILES, burnt_to, folder_of, when
 
 COUNT = 4
@@ -52,13 +53,15 @@ def folder(tmp_path: Path) -> Path:
     return folder_of_small(tmp_path / "m", COUNT)
 
 
-def import_while(scp: WatchedScp, folder: Path, jobs: Jobs, act: Callable[[], object]) -> Imported:
+def import_while(
+    scp: WatchedScp, folder: Path, jobs: Jobs, act: Callable[[], object], associations: int = 1
+) -> Imported:
     """Import, and act when everything is scanned and nothing is sent."""
 
     def is_about_to_send(event: Event) -> bool:
         return isinstance(event, PhaseStarted) and event.phase == "send"
 
-    order = ImportOrder(patience=QUICK, expectation=ALL_PATIENTS)
+    order = ImportOrder(patience=QUICK, expectation=ALL_PATIENTS, associations=associations)
     target = Target(destination=DimseDestination(peer_of(scp)))
     return import_medium(folder, target, jobs, order, when(is_about_to_send, act))
 
@@ -152,19 +155,71 @@ def test_a_file_in_any_encoding_is_known_again(
     assert len(scp.acknowledged) == 1
 
 
-def test_a_medium_that_is_taken_out_leaves_a_job_that_goes_on(
+def by_rule(imported: Imported) -> set[str]:
+    return set(imported.result.report.by_rule())
+
+
+def check_resumed(scp: WatchedScp, folder: Path, away: Path, imported: Imported, jobs: Jobs) -> None:
+    """Put the medium back, and go on."""
+    check_ledger(imported, jobs)
+    away.rename(folder)
+    again = import_into(scp, folder, jobs, resume=True)
+    assert again.job == imported.job
+    assert again.result.outcome is Outcome.GOOD
+    assert sorted(scp.acknowledged) == sorted(SENT)
+
+
+@pytest.mark.parametrize("associations", [1, 3])
+def test_a_medium_that_is_taken_out_before_the_first_is_sent_leaves_all_unsent(
+    associations: int, folder: Path, tmp_path: Path, jobs: Jobs
+) -> None:
+    away = tmp_path / "away"
+    with WatchedScp() as scp:
+        imported = import_while(scp, folder, jobs, lambda: folder.rename(away), associations=associations)
+        assert states_of(imported) == dict.fromkeys(SENT, State.UNSENT)
+        assert imported.result.outcome is Outcome.PARTLY_STORED
+        assert "MK-IMP-031" in by_rule(imported) and "MK-IMP-020" not in by_rule(imported)
+        assert not scp.received
+        check_resumed(scp, folder, away, imported, jobs)
+
+
+def test_a_medium_that_is_taken_out_while_it_is_sent_leaves_the_rest_unreadable(
     folder: Path, tmp_path: Path, jobs: Jobs
 ) -> None:
-    with WatchedScp() as scp:
-        with pytest.raises(SourceError):
-            import_while(scp, folder, jobs, lambda: folder.rename(tmp_path / "away"))
-        (summary,) = jobs.summaries()
-        assert set(states_in(jobs, summary.job_id)) == SENT.keys()
-        (tmp_path / "away").rename(folder)
-        imported = import_into(scp, folder, jobs, resume=True)
-    assert imported.job == summary.job_id
-    assert imported.result.outcome is Outcome.GOOD
-    assert sorted(scp.acknowledged) == sorted(SENT)
+    away = tmp_path / "away"
+
+    def take_out(count: int) -> None:
+        if count == 1:  # a folder that is only renamed can still be read
+            shutil.copytree(folder, away)
+            shutil.rmtree(folder)
+
+    with WatchedScp(watch=Watch(before_answer=take_out)) as scp:
+        imported = import_into(scp, folder, jobs)
+        told = states_of(imported)
+        assert set(told.values()) == {State.STORED, State.UNREADABLE}
+        assert imported.result.outcome is Outcome.PARTLY_STORED
+        scp.watch = Watch()
+        check_resumed(scp, folder, away, imported, jobs)
+
+
+def test_a_medium_that_is_taken_out_between_two_rounds_leaves_what_was_refused(
+    folder: Path, tmp_path: Path, jobs: Jobs
+) -> None:
+    away = tmp_path / "away"
+
+    def script(item: Outgoing, _tries: int) -> object:
+        if item.sop_instance == uid(3):
+            folder.rename(away)
+            return FULL
+        return SUCCESS
+
+    order = ImportOrder(patience=QUICK, expectation=ALL_PATIENTS)
+    target = Target(destination=ScriptedDestination(script=script))  # type: ignore[arg-type]  # as others do
+    imported = import_medium(folder, target, jobs, order)
+    expected = {**dict.fromkeys(SENT, State.STORED), uid(3): State.REFUSED}
+    assert states_of(imported) == expected
+    assert "MK-IMP-031" in by_rule(imported)
+    assert imported.result.outcome is Outcome.PARTLY_STORED
 
 
 INSTANCES = sorted(
