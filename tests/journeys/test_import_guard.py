@@ -1,0 +1,81 @@
+"""The identity guard refuses mixed and unexpected patients before anything is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mediakit.destinations.base import Unreachable
+from mediakit.ledger.jobs import Jobs
+from mediakit.outcome import Outcome, State
+from mediakit.transfer.people import Expectation
+from tests.support.import_runs import rules, run
+from tests.support.scripted import ScriptedDestination
+from tests.support.studies import CT_1, CT_2, CT_3, SAMPLES, folder_of
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Jobs:
+    return Jobs(tmp_path / "jobs")
+
+
+@pytest.fixture
+def ct(tmp_path: Path) -> Path:
+    return folder_of(tmp_path / "ct", {"A/IM1": CT_1, "A/IM2": CT_2, "A/IM3": CT_3})
+
+
+def test_a_medium_with_several_patients_is_refused_and_nothing_is_sent(jobs: Jobs) -> None:
+    destination = ScriptedDestination()
+    imported = run(SAMPLES, destination, jobs, expectation=Expectation())
+    assert imported.result.outcome is Outcome.IDENTITY
+    assert not destination.connections and not jobs.summaries()
+    assert imported.result.counts()[State.WITHHELD] == 40
+    assert {"MK-IDN-003"} <= rules(imported)
+    assert len({identity.patient_id for identity, _ in imported.identities}) == 3
+
+
+def test_one_patient_can_be_chosen_and_the_others_are_left_out(jobs: Jobs) -> None:
+    refused = run(SAMPLES, ScriptedDestination(), jobs, expectation=Expectation())
+    chosen = refused.identities[0][0].patient_id
+    destination = ScriptedDestination()
+    imported = run(SAMPLES, destination, jobs, expectation=Expectation(patient=chosen))
+    assert imported.result.outcome is Outcome.GOOD
+    counts = imported.result.counts()
+    assert counts[State.STORED] == len(destination.received) > 0
+    assert counts[State.STORED] + counts[State.EXCLUDED] == 40
+
+
+def test_a_resume_for_another_patient_leaves_out_those_of_the_first(jobs: Jobs) -> None:
+    refused = run(SAMPLES, ScriptedDestination(), jobs, expectation=Expectation())
+    one, other = (refused.identities[number][0].patient_id for number in (0, 1))
+    nobody = ScriptedDestination(unreachable=[Unreachable("nobody answers")])
+    first = run(SAMPLES, nobody, jobs, expectation=Expectation(patient=one))
+    destination = ScriptedDestination()
+    second = run(SAMPLES, destination, jobs, resume=True, expectation=Expectation(patient=other))
+    assert second.job == first.job
+    assert second.result.outcome is Outcome.GOOD
+    counts = second.result.counts()
+    assert counts[State.STORED] == len(destination.received)
+    assert counts[State.STORED] + counts[State.EXCLUDED] == 40
+
+
+@pytest.mark.parametrize(
+    "expectation",
+    [
+        Expectation(patient_id="SOMEBODY-ELSE"),
+        Expectation(name="Otherwise^Anna"),
+        Expectation(birth_date="19010101"),
+    ],
+)
+def test_another_patient_than_expected_is_refused(ct: Path, jobs: Jobs, expectation: Expectation) -> None:
+    destination = ScriptedDestination()
+    imported = run(ct, destination, jobs, expectation=expectation)
+    assert imported.result.outcome is Outcome.IDENTITY
+    assert not destination.received
+
+
+def test_no_name_of_a_patient_is_in_the_findings_of_a_refusal(jobs: Jobs) -> None:
+    imported = run(SAMPLES, ScriptedDestination(), jobs, expectation=Expectation())
+    said = "\n".join(finding.text for finding in imported.result.report.findings)
+    assert not any(name in said for name in ("Beispiel", "Jörg", "Hanako", "Ελένη"))
