@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
 from mediakit.errors import DestinationError
+from mediakit.transfer.negotiate import Proposal
 from mediakit.transfer.outgoing import Answer, Outgoing
 
 CHUNK_BYTES = 1 << 20
@@ -22,6 +23,11 @@ class Context:
 
     sop_class: str
     transfer_syntaxes: tuple[str, ...]
+
+
+def contexts_of(proposals: Iterable[Proposal]) -> tuple[Context, ...]:
+    """Return one context for each proposal: the peer says of each transfer syntax whether it takes it."""
+    return tuple(Context(each.sop_class, (each.transfer_syntax,)) for each in proposals)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,7 +82,19 @@ def holds(image: Readable, extents: Sequence[Extent]) -> bool:
     return all(start >= 0 and start + size <= image.size for start, size in extents)
 
 
-class Window(io.RawIOBase):
+class ReadStream(io.RawIOBase):
+    """A raw stream that is read and searched, never written."""
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+
+class Window(ReadStream):
     """A seekable stream over extents of an image, joined. `size` cuts the last one short."""
 
     def __init__(self, image: Image, extents: Sequence[Extent]) -> None:
@@ -92,14 +104,6 @@ class Window(io.RawIOBase):
         self._ends = tuple(accumulate(size for _, size in self._extents))
         self._size = self._ends[-1] if self._ends else 0
         self._at = 0
-
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
 
     def tell(self) -> int:
         """Return the position."""

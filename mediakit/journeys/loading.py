@@ -23,6 +23,7 @@ from mediakit.errors import SourceError
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node
 from mediakit.formats.registry import open_tree
+from mediakit.formats.window import ReadStream
 from mediakit.journeys.persistent import Persistent, tried
 from mediakit.journeys.scan import finding_on_failure
 from mediakit.journeys.sources import named
@@ -161,21 +162,13 @@ class Loader:
         return held
 
 
-class _HeldFile(io.RawIOBase):
+class _HeldFile(ReadStream):
     """A file in memory, as a stream, without a copy."""
 
     def __init__(self, held: memoryview) -> None:
         super().__init__()
         self.held = held
         self._at = 0
-
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Move the position."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import BinaryIO, TypeVar
 
 from mediakit.errors import SourceError
+from mediakit.formats.window import ReadStream
 
 TRIES = 3
 Value = TypeVar("Value")
@@ -26,21 +27,13 @@ def tried(act: Callable[[], Value]) -> Value:
     return act()
 
 
-class Persistent(io.RawIOBase):
+class Persistent(ReadStream):
     """A stream that reads again from the same place when a read fails."""
 
     def __init__(self, stream: BinaryIO) -> None:
         super().__init__()
         self._stream = stream
         self._at = 0
-
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Move the position."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from mediakit.destinations.base import Payload
+from mediakit.formats.window import ReadStream
 
 _STEP_BYTES = 1 << 16
 
@@ -38,19 +39,13 @@ class Rate:
         self._stop.wait(start - now)
 
 
-class _Limited(io.RawIOBase):
+class _Limited(ReadStream):
     """A stream whose reads are paid for."""
 
     def __init__(self, stream: BinaryIO, rate: Rate) -> None:
         super().__init__()
         self._stream = stream
         self._rate = rate
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         return self._stream.seek(offset, whence)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from mediakit.destinations.base import Context, Destination, Unreachable
+from mediakit.destinations.base import Destination, Unreachable, contexts_of
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.findings import Finding
 from mediakit.journeys.import_order import ImportDepth, ImportOrder
@@ -40,9 +40,7 @@ def rehearse(rows: Sequence[Row], destination: Destination, order: ImportOrder) 
             told.lines += _planned(batch)
             continue
         try:
-            session = destination.connect(
-                [Context(each.sop_class, (each.transfer_syntax,)) for each in batch.proposals]
-            )
+            session = destination.connect(contexts_of(batch.proposals))
         except Unreachable as exc:
             told.stopped = exc.reason
             told.lines += _planned(batch)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from mediakit.destinations.base import Context, Destination, Lost, Session, Unreachable
+from mediakit.destinations.base import Context, Destination, Lost, Session, Unreachable, contexts_of
 from mediakit.errors import SourceError
 from mediakit.events import Listener
 from mediakit.journeys.carrying import Carrier, Desk, Log, Unread
@@ -84,7 +84,7 @@ class Sender:
     def _round(self, batch: Batch) -> tuple[Sequence[Outgoing], Sequence[Outgoing]]:
         """Send a batch once over; return what was refused and what was not tried: worth another round."""
         waiting = Waiting(batch.items)
-        contexts = tuple(Context(each.sop_class, (each.transfer_syntax,)) for each in batch.proposals)
+        contexts = contexts_of(batch.proposals)
         workers = [
             _Worker(partial(self._work, waiting, contexts), f"mediakit-send-{number}")
             for number in range(min(self._associations, len(batch.items)))
