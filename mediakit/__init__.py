@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mediakit.journeys.import_order import ImportDepth, ImportOrder
     from mediakit.journeys.import_target import Target, target_at
     from mediakit.journeys.inspect import inspect
+    from mediakit.journeys.inventory import Scope
     from mediakit.journeys.repair import RepairOrder, repair
-    from mediakit.journeys.stock import Scope
     from mediakit.journeys.validate import ValidateOrder, validate
     from mediakit.ledger.jobs import Jobs
     from mediakit.outcome import Fate, Outcome, Result, State
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mediakit.rules.check import RuleSet
     from mediakit.rules.validation import Validation, Verdict
     from mediakit.transfer.imported import Imported
-    from mediakit.transfer.people import Expectation
+    from mediakit.transfer.patient_identity import Expectation
     from mediakit.transfer.proof import Verify
 
 __version__ = "0.1.0"
@@ -84,7 +84,7 @@ _HOMES = {
     "Burnt": "journeys.burn",
     "Convert": "profile.policy",
     "Depth": "journeys.burn",
-    "Expectation": "transfer.people",
+    "Expectation": "transfer.patient_identity",
     "ExtractOrder": "journeys.extract",
     "Fate": "outcome",
     "Fitted": "journeys.fit",
@@ -100,7 +100,7 @@ _HOMES = {
     "RepairOrder": "journeys.repair",
     "Result": "outcome",
     "RuleSet": "rules.check",
-    "Scope": "journeys.stock",
+    "Scope": "journeys.inventory",
     "Severity": "findings",
     "State": "outcome",
     "Supply": "fileset.policy",

@@ -25,7 +25,7 @@ from mediakit.transfer.proof import Verify
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
     from mediakit.destinations.peer import Peer
     from mediakit.events import Listener
-    from mediakit.journeys.stock import Scope
+    from mediakit.journeys.inventory import Scope
     from mediakit.transfer.mapping import MapRow
 
 _RATE = re.compile(r"([0-9]{1,9})\s*(k|m|g)?b?(?:/s)?", re.IGNORECASE | re.ASCII)
@@ -102,7 +102,7 @@ def import_(
     with guarded("import", as_json=as_json, verbose=verbose):
         from mediakit.journeys.import_ import import_medium
         from mediakit.journeys.import_order import ImportDepth, ImportOrder
-        from mediakit.transfer.people import Expectation, Mixed
+        from mediakit.transfer.patient_identity import Expectation, Mixed
 
         if probe and not dry_run:
             raise UsageError("`--probe` goes with `--dry-run`")
@@ -202,7 +202,7 @@ def rate_of(text: str) -> int:
 
 def scope_of(*, only_directory: bool, ignore_directory: bool) -> Scope:
     """Return which instances are wanted. Raises UsageError when the options exclude each other."""
-    from mediakit.journeys.stock import Scope
+    from mediakit.journeys.inventory import Scope
 
     if only_directory and ignore_directory:
         raise UsageError("`--only-directory` and `--ignore-directory` exclude each other")

@@ -52,7 +52,7 @@ def show(
 ) -> None:
     """Show how a job stands and what needs attention; with -v every instance."""
     with guarded("job show", as_json=as_json, verbose=verbose):
-        from mediakit.journeys.recall import recalled
+        from mediakit.journeys.stored_report import recalled
         from mediakit.report.jobs import history_text, job_doc, job_text
 
         jobs = jobs_of(state)
@@ -80,7 +80,7 @@ def report(
 ) -> None:
     """Make the report on an import again, as it ended or as it stands now."""
     with guarded("job report", as_json=as_json, verbose=verbose):
-        from mediakit.journeys.recall import recalled
+        from mediakit.journeys.stored_report import recalled
 
         check_reports(reports or ())
         jobs = jobs_of(state)
@@ -112,7 +112,7 @@ def retry(
         check_reports(reports or (), source)
         from mediakit.journeys.import_ import retry_job
         from mediakit.journeys.import_order import ImportOrder
-        from mediakit.journeys.stock import Scope
+        from mediakit.journeys.inventory import Scope
         from mediakit.transfer.proof import Verify
 
         jobs = jobs_of(state)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from mediakit.destinations.base import Chunk, Context, Lost, Meanwhile, Payload, Unreachable, nothing
-from mediakit.destinations.link import Link
+from mediakit.destinations.connection import Connection
 from mediakit.destinations.peer import Peer
 from mediakit.destinations.wire import dial
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -60,7 +60,7 @@ class DimseDestination:
         if not 0 < len(contexts) <= MOST_CONTEXTS:
             raise ValueError(f"an association has 1 to {MOST_CONTEXTS} contexts, not {len(contexts)}")
         request = _request(self._peer, contexts)
-        link = Link(dial(self._peer), Association(request), self.name, self._peer.timeouts)
+        link = Connection(dial(self._peer), Association(request), self.name, self._peer.timeouts)
         return DimseSession(link, contexts, link.associate(), self.name)
 
     def verify(self) -> str:
@@ -82,7 +82,9 @@ class DimseSession:
     That is the transfer syntax chosen, or why it cannot be used. For one thread.
     """
 
-    def __init__(self, link: Link, contexts: Sequence[Context], answer: AssociateAC, where: str) -> None:
+    def __init__(
+        self, link: Connection, contexts: Sequence[Context], answer: AssociateAC, where: str
+    ) -> None:
         self._link = link
         self._where = where
         self._message_id = 0

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mediakit.dicom.bounded_read import Malformed, Readable, Window
 from mediakit.dicom.dataset import read_meta
 from mediakit.dicom.part10 import head_of
-from mediakit.dicom.window import Malformed, Readable, Window
 from mediakit.errors import SourceError
 
 FIRST_READ = 4096

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from struct import Struct
 from typing import NamedTuple
 
+from mediakit.dicom.bounded_read import TRUNCATED, Malformed, Window
 from mediakit.dicom.elements import (
     BROKEN,
     EXPLICIT_LITTLE,
@@ -28,7 +29,6 @@ from mediakit.dicom.instance import Tag
 from mediakit.dicom.sequences import concept_modifiers, find_inside, to_explicit_little
 from mediakit.dicom.values import converted, swapped
 from mediakit.dicom.wanted import CONTENT_SEQUENCE, SHARED_GROUPS, WANTED_INSIDE
-from mediakit.dicom.window import TRUNCATED, Malformed, Window
 from mediakit.findings import Rule, Severity
 
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})

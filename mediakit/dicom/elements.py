@@ -12,7 +12,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
 
-from mediakit.dicom.window import Malformed, Window
+from mediakit.dicom.bounded_read import Malformed, Window
 from mediakit.findings import Rule, Severity
 
 UNDEFINED = 0xFFFFFFFF

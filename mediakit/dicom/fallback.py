@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
+from mediakit.dicom.bounded_read import Malformed, Readable
 from mediakit.dicom.elements import (
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
@@ -17,7 +18,6 @@ from mediakit.dicom.elements import (
     Encoding,
     header_at,
 )
-from mediakit.dicom.window import Malformed, Readable
 from mediakit.findings import Rule, Severity
 
 MAX_INFLATED = 256 * 1024 * 1024  # bytes of one deflated data set

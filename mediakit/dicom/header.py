@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mediakit.dicom import identity
+from mediakit.dicom import scanned as scanning
+from mediakit.dicom.bounded_read import Malformed, Readable, Window
 from mediakit.dicom.dataset import Found, PixelElement, check_to_the_end, read_elements
 from mediakit.dicom.elements import (
     EXPLICIT_LITTLE,
@@ -18,14 +19,13 @@ from mediakit.dicom.elements import (
     Encoding,
     dictionary_vr,
 )
-from mediakit.dicom.identity import Scanned
 from mediakit.dicom.instance import Instance, Note, Tag
-from mediakit.dicom.layout import Layout, Memo
+from mediakit.dicom.known_headers import Layout, Memo
 from mediakit.dicom.opening import NOT_DICOM, TRANSFER_SYNTAX, Opening, check_pixels, is_meta_sound, opened
+from mediakit.dicom.scanned import Scanned
 from mediakit.dicom.sequences import to_explicit_little
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
 from mediakit.dicom.wanted import SHARED_GROUPS, WANTED
-from mediakit.dicom.window import Malformed, Readable, Window
 from mediakit.findings import Finding
 from mediakit.outcome import State
 
@@ -92,7 +92,7 @@ class Scanner:
         read from its start and left anywhere. OSError passes through; nothing else is raised.
         """
         try:
-            return identity.instance(self.scan(stream, size), source, path, size)
+            return scanning.instance(self.scan(stream, size), source, path, size)
         except Malformed as broken:
             is_other = (
                 broken.rule is NOT_DICOM and size > 0

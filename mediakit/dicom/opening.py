@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mediakit.dicom.bounded_read import Malformed, Readable, Window
 from mediakit.dicom.dataset import PixelElement, read_meta
 from mediakit.dicom.elements import (
     EXPLICIT_BIG,
@@ -15,7 +16,6 @@ from mediakit.dicom.elements import (
 from mediakit.dicom.fallback import Inflated, bare_data_set, described, told_encoding
 from mediakit.dicom.instance import Note, Tag
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, TransferSyntax, syntax_name
-from mediakit.dicom.window import Malformed, Readable, Window
 from mediakit.findings import Rule, Severity
 
 GROUP_LENGTH: Tag = 0x00020000

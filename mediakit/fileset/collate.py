@@ -14,7 +14,7 @@ from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
 from mediakit.fileset.charset import leaf_charset, place_of, settle
 from mediakit.fileset.disagreement import merged_findings, two_people
 from mediakit.fileset.groups import Collated, Leaf, PatientGroup, SeriesGroup, StudyGroup
-from mediakit.fileset.identity import SeriesMembers, sort_out
+from mediakit.fileset.hierarchy import SeriesMembers, sort_out
 from mediakit.fileset.key_values import bare, number
 from mediakit.fileset.keys import Gap, KeyPlan, Sourced, key_plan, pick, pick_group
 from mediakit.fileset.policy import Supply

@@ -8,7 +8,7 @@ from mediakit.dicom.dictionary import tag_name
 from mediakit.dicom.instance import Instance, Tag
 from mediakit.dicom.uids import syntax_name
 from mediakit.fileset.record import DirectoryRecord, Key
-from mediakit.fileset.survey import Link, Survey
+from mediakit.fileset.survey import RecordLink, Survey
 from mediakit.findings import tag_text
 
 _LISTED = 8
@@ -45,7 +45,7 @@ def record_differences(one: Survey, other: Survey) -> Iterator[tuple[str, str]]:
             yield link.reference.sop_instance, _named(tags)
 
 
-def _record_tags(link: Link, partner: Link, seen: set[tuple[int, int]]) -> set[Tag]:
+def _record_tags(link: RecordLink, partner: RecordLink, seen: set[tuple[int, int]]) -> set[Tag]:
     tags: set[Tag] = set()
     for mine, its in zip((link.record, *link.above), (partner.record, *partner.above), strict=False):
         pair = (id(mine), id(its))

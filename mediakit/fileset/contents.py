@@ -16,7 +16,7 @@ from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
 from mediakit.fileset.disc_kind import disc_kind
 from mediakit.fileset.file_kinds import OtherKind, kind_of
 from mediakit.fileset.record import DirectoryRecord, FileRef
-from mediakit.fileset.survey import FileFact, FileKind, Link, Survey
+from mediakit.fileset.survey import FileFact, FileKind, RecordLink, Survey
 
 
 class Seen(StrEnum):
@@ -150,7 +150,7 @@ def _is_uid(reference: FileRef) -> bool:
     return bool(reference.sop_instance) and not reference.sop_instance.strip("0123456789.")
 
 
-def _is_missing(link: Link, found: Container[str]) -> bool:
+def _is_missing(link: RecordLink, found: Container[str]) -> bool:
     """Return True when no file holds the instance that a record references."""
     uid = link.reference.sop_instance
     if uid and uid in found:
@@ -218,7 +218,7 @@ class _Builder:
             )
         )
 
-    def add_missing(self, link: Link) -> None:
+    def add_missing(self, link: RecordLink) -> None:
         """Add an instance that only a record tells of; its path is known when the file cannot be read."""
         file, reference = link.file, link.reference
         is_there = file is not None and file.kind not in {FileKind.INSTANCE, FileKind.DICOMDIR}

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from struct import Struct
 
 from mediakit.dicom import elements
+from mediakit.dicom.bounded_read import Malformed
 from mediakit.dicom.elements import ITEM, ITEM_END, SEQUENCE_END, UNDEFINED
 from mediakit.dicom.instance import Tag
 from mediakit.dicom.sequences import to_explicit_little
 from mediakit.dicom.values import swapped
-from mediakit.dicom.window import Malformed
 
 #: Sequences nested deeper than this are not followed; real records need two or three levels.
 MAX_NESTING = 32

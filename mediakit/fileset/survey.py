@@ -48,7 +48,7 @@ class FileFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class RecordLink:
     """A directory record that references a file, the records above it (outermost first), and the file.
 
     `file` is None when no file of the medium is meant. `differences` say how its name differs.
@@ -82,7 +82,7 @@ class Survey:
     folders: tuple[str, ...] = ()
     dicomdir: FileFact | None = None
     decoded: Decoded | None = None
-    links: tuple[Link, ...] = ()
+    links: tuple[RecordLink, ...] = ()
     texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
@@ -101,14 +101,14 @@ class Survey:
         return frozenset(link.file.path for link in self.links if link.file is not None)
 
 
-def link_records(directory: Directory, files: tuple[FileFact, ...], base: str = "") -> tuple[Link, ...]:
+def link_records(directory: Directory, files: tuple[FileFact, ...], base: str = "") -> tuple[RecordLink, ...]:
     """Find the file of every record that references one. Linear; iterative, whatever the depth.
 
     `base` is the folder that the DICOMDIR lies in, "" for the root.
     """
     names = Names(((file.path, file.also) for file in files), base)
     by_path = {file.path: file for file in reversed(files)}  # the first of one name can be opened
-    links: list[Link] = []
+    links: list[RecordLink] = []
     stack: list[tuple[DirectoryRecord, tuple[DirectoryRecord, ...]]] = [
         (record, ()) for record in reversed(directory.roots)
     ]
@@ -128,7 +128,7 @@ def _link(
     above: tuple[DirectoryRecord, ...],
     match: Match | None,
     by_path: Mapping[str, FileFact],
-) -> Link:
+) -> RecordLink:
     if match is None:
-        return Link(record, reference, above)
-    return Link(record, reference, above, by_path[match.path], match.differences)
+        return RecordLink(record, reference, above)
+    return RecordLink(record, reference, above, by_path[match.path], match.differences)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from mediakit.errors import SourceError
 from mediakit.formats.fat_volume import Boot
-from mediakit.formats.window import Extent, Readable
+from mediakit.formats.readable import Extent, Readable
 
 _PAGE = 16 * 1024  # entries
 _MAX_PAGES = 1024  # kept of one table: 64 MiB
@@ -45,7 +45,7 @@ class Chain:
 
 
 class Chains:
-    """All chains of a volume. Owners are numbers from 1 on, one for each file and folder."""
+    """All chains of a volume. GuardedIdentities are numbers from 1 on, one for each file and folder."""
 
     def __init__(self, image: Readable, boot: Boot) -> None:
         self._boot = boot

@@ -16,7 +16,7 @@ from mediakit.formats.base import Node, NodeKind, TreeFacts
 from mediakit.formats.fat_chains import Chain, Chains
 from mediakit.formats.fat_names import FatEntry, Margin, begins_like_a_folder, entries
 from mediakit.formats.fat_volume import Boot, Place, locate
-from mediakit.formats.window import Image, holds, stream_of
+from mediakit.formats.readable import Image, holds, stream_of
 from mediakit.volume import MAX_EXAMPLES, FatVolume
 
 _MAX_FOLDER_BYTES = 65_536 * 32  # the most that a FAT folder may hold

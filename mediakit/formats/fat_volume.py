@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from mediakit.errors import SourceError
 from mediakit.formats.fat_names import ENTRY_BYTES
-from mediakit.formats.window import Readable
+from mediakit.formats.readable import Readable
 
 _SECTOR_SIZES = (512, 1024, 2048, 4096)
 _BACKUP_AT = 6 * 512  # where FAT32 keeps a second boot sector

@@ -16,8 +16,8 @@ from mediakit.formats import moment
 from mediakit.formats.atomic import check_room, new_folder, sync_folder, write_all
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
 from mediakit.formats.legal import check_paths
-from mediakit.formats.pour import Pourer
-from mediakit.formats.window import open_plain
+from mediakit.formats.readable import open_plain
+from mediakit.formats.stream_copy import Pourer
 
 _MAX_KNOWN_FOLDERS = 64  # listings kept for `find`
 _HAS_DIR_FD = os.open in os.supports_dir_fd

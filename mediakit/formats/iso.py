@@ -22,8 +22,8 @@ from mediakit.formats.atomic import check_room, new_file, write_all
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.iso_records import FIRST_DESCRIPTOR, SECTOR, read_volume, records
 from mediakit.formats.legal import check_paths
-from mediakit.formats.pour import Pourer
-from mediakit.formats.window import Memory
+from mediakit.formats.readable import Memory
+from mediakit.formats.stream_copy import Pourer
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

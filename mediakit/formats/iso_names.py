@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mediakit.formats.iso_records import Descriptor, IsoRecord
-from mediakit.formats.window import Readable
+from mediakit.formats.readable import Readable
 
 _MAX_AREAS = 32  # continuation areas of one record
 _MAX_AREA_BYTES = 64 * 1024

@@ -30,8 +30,8 @@ from mediakit.formats.iso_records import (
     read_session,
     records,
 )
+from mediakit.formats.readable import Extent, Image, holds, stream_of
 from mediakit.formats.udf_volume import revision_beside
-from mediakit.formats.window import Extent, Image, holds, stream_of
 from mediakit.volume import MAX_EXAMPLES, IsoVolume
 
 _LEVEL_1 = re.compile(rb"[A-Z0-9_]{0,8}(?:\.[A-Z0-9_]{0,3})?(?:;1)?")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from mediakit.errors import SourceError
-from mediakit.formats.window import Readable, holds
+from mediakit.formats.readable import Readable, holds
 
 SECTOR = 2048
 FIRST_DESCRIPTOR = 16

@@ -10,7 +10,7 @@ from typing import Final
 from mediakit.errors import SourceError, UsageError
 from mediakit.formats import fat_volume
 from mediakit.formats.base import Sink, Tree
-from mediakit.formats.window import Image, Readable
+from mediakit.formats.readable import Image, Readable
 
 SINKS: Final = {
     "folder": "mediakit.formats.folder:FolderSink",

@@ -20,7 +20,7 @@ from mediakit.formats import moment
 from mediakit.formats.atomic import check_room, new_file, write_all
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.legal import check_paths
-from mediakit.formats.pour import Pourer
+from mediakit.formats.stream_copy import Pourer
 from mediakit.formats.udf_plan import (
     FIRST_UNIQUE,
     METADATA,

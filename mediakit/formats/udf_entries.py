@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mediakit.formats.readable import Extent, Readable, holds
 from mediakit.formats.udf_tags import EMBEDDED, LONG_AD, SHORT_AD, Damaged, Tag, tag_of
-from mediakit.formats.window import Extent, Readable, holds
 
 _MAX_EXTENTS = 65_536  # of one file
 _MAX_PIECES = 1 << 21  # of all files of a volume: lists of extents may be shared

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 
+from mediakit.formats.readable import Extent, Readable
 from mediakit.formats.udf_entries import Blocks, FileEntry, Space
 from mediakit.formats.udf_tags import VIRTUAL_TABLE, Damaged, Tag, tag_of
 from mediakit.formats.udf_volume import Descriptors
-from mediakit.formats.window import Extent, Readable
 
 METADATA, VIRTUAL, SPARABLE = (
     b"*UDF Metadata Partition",

@@ -15,6 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind, TreeFacts
+from mediakit.formats.readable import Image, stream_of
 from mediakit.formats.udf_entries import Blocks, FileEntry
 from mediakit.formats.udf_partitions import METADATA, SPARABLE, VIRTUAL, map_partitions
 from mediakit.formats.udf_tags import (
@@ -29,7 +30,6 @@ from mediakit.formats.udf_tags import (
     tag_of,
 )
 from mediakit.formats.udf_volume import Descriptors, read_descriptors, revision_in
-from mediakit.formats.window import Image, stream_of
 from mediakit.volume import MAX_EXAMPLES, UdfVolume
 
 _MAX_FOLDER_BYTES = 64 * 1024 * 1024

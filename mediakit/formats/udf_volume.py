@@ -10,8 +10,8 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mediakit.formats.readable import Extent, Readable
 from mediakit.formats.udf_tags import Damaged, Tag, tag_of, undstring
-from mediakit.formats.window import Extent, Readable
 
 BLOCK_SIZES = (2048, 512, 4096, 1024)  # the likely ones first
 _MAX_SEQUENCE = 256  # blocks of a volume descriptor sequence

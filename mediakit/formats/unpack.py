@@ -12,7 +12,7 @@ from mediakit.events import Listener
 from mediakit.formats.atomic import check_room, new_folder, sync_folder, write_all
 from mediakit.formats.base import Entry
 from mediakit.formats.legal import check_paths
-from mediakit.formats.pour import Pourer
+from mediakit.formats.stream_copy import Pourer
 
 
 class Unpacked:

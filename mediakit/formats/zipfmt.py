@@ -27,8 +27,8 @@ from mediakit.formats import moment
 from mediakit.formats.atomic import new_file
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
 from mediakit.formats.legal import check_paths
-from mediakit.formats.pour import Pourer
-from mediakit.formats.window import Image
+from mediakit.formats.readable import Image
+from mediakit.formats.stream_copy import Pourer
 from mediakit.volume import MAX_EXAMPLES, ZipVolume
 
 _BUFFER = 32 * 1024

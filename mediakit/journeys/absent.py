@@ -15,7 +15,7 @@ from mediakit.fileset.record import DirectoryRecord, FileRef
 from mediakit.fileset.resolve import Names
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Node, Tree
-from mediakit.journeys.book import Book
+from mediakit.journeys.fates import Fates
 from mediakit.journeys.persistent import tried
 from mediakit.outcome import State
 
@@ -53,7 +53,7 @@ class DirectoryFile:
         return self.node.path.rpartition("/")[0]
 
 
-def absent(directories: Sequence[DirectoryFile], instances: Sequence[Instance], book: Book) -> list[Finding]:
+def absent(directories: Sequence[DirectoryFile], instances: Sequence[Instance], book: Fates) -> list[Finding]:
     """Return one finding for each instance that a directory names and nobody has.
 
     A file that cannot be read has a fate of its own, which says so. `instances` are those of all sources, and
@@ -71,7 +71,7 @@ class _Search:
 
     held: set[str]
     instances: Sequence[Instance]
-    book: Book
+    book: Fates
     names: dict[tuple[str, str], Names] = field(default_factory=dict)
     paths: set[tuple[str, str]] = field(default_factory=set)
 

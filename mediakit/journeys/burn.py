@@ -24,15 +24,15 @@ from mediakit.fileset.record import Key
 from mediakit.findings import Finding, Report, Rule, Severity
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.registry import sink
-from mediakit.journeys.book import Book
 from mediakit.journeys.extra import ExtraContent, gather
+from mediakit.journeys.fates import Fates
 from mediakit.journeys.icons import make_icons
 from mediakit.journeys.prepare import Converter, Ready, Store, judge_all
 from mediakit.journeys.proof import prove
 from mediakit.journeys.scan import scan
 from mediakit.journeys.sources import Sources
 from mediakit.journeys.spool import SPOOL, Spool
-from mediakit.journeys.target import capacity_of, format_of, take_away
+from mediakit.journeys.target import capacity_of, format_of, remove_target
 from mediakit.outcome import Fate, Outcome, Result, State, outcome_of
 from mediakit.profile.judge import Judge, judged_tags
 from mediakit.profile.model import Profile, Security
@@ -108,12 +108,12 @@ def burn(sources: Sequence[Path], order: BurnOrder, tell: Listener = silence) ->
     capacity = capacity_of(order.profile.medium, order.capacity)
     with mapped({OSError: UsageError}, "the target cannot be used", str(order.out)):
         _check_target(order, sources)
-    book = Book()
+    book = Fates()
     with Sources(sources) as opened, Spool() as spool, gather(order.add) as extra:
         for place in extra.places.values():
             book.enter(place)
         run = _Run(order, variant, capacity, book, opened, spool, extra, tell)
-        burnt = run.whole()
+        burnt = run.run()
     for fate in burnt.result.fates:
         tell(FileSettled(fate))
     return burnt
@@ -150,7 +150,7 @@ class _Run:
         order: BurnOrder,
         variant: str,
         capacity: int | None,
-        book: Book,
+        book: Fates,
         sources: Sources,
         spool: Spool,
         extra: ExtraContent,
@@ -176,7 +176,7 @@ class _Run:
             "file_set_id": order.file_set_id,
         }
 
-    def whole(self) -> Burnt:
+    def run(self) -> Burnt:
         """Go from the scan to the result."""
         ready = self._ready()
         collated = self._collate(ready)
@@ -293,7 +293,7 @@ class _Run:
         try:
             return prove(self.order.out, planned, receipt.sha256, self.tell)
         except BaseException:
-            take_away(self.order.out)  # it looks finished, and nobody would know that it is not proven
+            remove_target(self.order.out)  # it looks finished, and nobody would know that it is not proven
             raise
 
     def _write(self, planned: FileSetPlan) -> Receipt:

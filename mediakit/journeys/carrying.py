@@ -118,7 +118,7 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class Shared:
     """What the carriers of one import share."""
 
     destination: str
@@ -137,11 +137,11 @@ class Unread(Exception):  # noqa: N818 - reads as a sentence where it is raised
 class Carrier:
     """Carries instances over one session. For one thread."""
 
-    def __init__(self, session: Session, waiting: Waiting, loader: Loader, desk: Desk) -> None:
+    def __init__(self, session: Session, waiting: Waiting, loader: Loader, shared: Shared) -> None:
         self._session = session
         self._waiting = waiting
         self._loader = loader
-        self._desk = desk
+        self._shared = shared
         self._unwritten: list[Happened] = []
         self._has_to_write = False
         self._written_at = 0.0
@@ -170,7 +170,7 @@ class Carrier:
             self._hold_back()
 
     def _is_over(self) -> bool:
-        return self._desk.stop.is_set() or self._waiting.is_over(self._desk.refusals)
+        return self._shared.stop.is_set() or self._waiting.is_over(self._shared.refusals)
 
     def _carry(self, ready: Ready) -> None:
         """Bring one instance to the destination. Raises as `run` does."""
@@ -179,10 +179,10 @@ class Carrier:
         if self._has_to_write:
             self._write_down()
         self._noted.discard(ready.key)
-        went_before = ready.key in self._desk.log.went
-        self._desk.log.went.add(ready.key)
+        went_before = ready.key in self._shared.log.went
+        self._shared.log.went.add(ready.key)
         try:
-            payload = self._desk.rate.limited(ready.loaded.payload)
+            payload = self._shared.rate.limited(ready.loaded.payload)
             answer = self._session.send(ready.item, payload, self._meanwhile)
         except Lost as exc:
             self._lost(ready, exc)
@@ -226,7 +226,7 @@ class Carrier:
             self._claimed.extend(self._waiting.take(self._ahead))
             for item in self._claimed:
                 key = key_of(item.sop_instance, item.path)
-                if key not in self._desk.log.went:  # of the others the ledger keeps what is known of them
+                if key not in self._shared.log.went:  # of the others the ledger keeps what is known of them
                     self._note_send(key)
         return self._claimed.popleft() if self._claimed else None
 
@@ -238,10 +238,10 @@ class Carrier:
     def _held(self, key: str, item: Outgoing, held: Held) -> None:
         self._noted.discard(key)
         self._unwritten.append(Happened(key=key, happening=held.happening, rule=held.finding.rule.id))
-        self._desk.log.held(key, item, held.finding)
+        self._shared.log.held(key, item, held.finding)
 
     def _answered(self, ready: Ready, answer: Answer) -> None:
-        finding = _finding_on(answer, self._desk.destination)
+        finding = _finding_on(answer, self._shared.destination)
         self._unwritten.append(
             Happened(
                 key=ready.key,
@@ -254,17 +254,17 @@ class Carrier:
         )
         self._has_brought = True
         self._waiting.note_answer(ready.item, is_refusal=answer.kind is StatusClass.REFUSED)
-        self._desk.log.answered(ready, finding)
+        self._shared.log.answered(ready, finding)
 
     def _lost(self, ready: Ready, exc: Lost) -> None:
         tries = self._waiting.count_try(ready.item)
         finding = NO_ANSWER.at(times=_times(tries), why=exc.why or exc.what)
         self._unwritten.append(Happened(key=ready.key, happening=Happening.LOST, rule=NO_ANSWER.id))
-        self._desk.log.lost(ready.key, ready.item, finding)
+        self._shared.log.lost(ready.key, ready.item, finding)
         self._write_down()  # before another thread can take it
         if not self._has_brought:
             self._waiting.note_vain(tries)
-        if tries >= self._desk.tries:
+        if tries >= self._shared.tries:
             return
         if self._has_brought:  # it may be innocent: it goes first on the next session
             self._waiting.keep(ready.item)
@@ -276,7 +276,7 @@ class Carrier:
         happening = Happening.LOST if went_before else Happening.HELD_BACK
         self._unwritten.append(Happened(key=ready.key, happening=happening))
         if not went_before:
-            self._desk.log.went.discard(ready.key)
+            self._shared.log.went.discard(ready.key)
         self._claimed.appendleft(ready.item)
 
     def _hold_back(self) -> None:
@@ -295,7 +295,7 @@ class Carrier:
         self._has_to_write = False
         self._written_at = time.monotonic()
         if changes:
-            self._desk.ledger.happen_each(changes)
+            self._shared.ledger.happen_each(changes)
 
 
 def _times(count: int) -> str:

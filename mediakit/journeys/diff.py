@@ -15,8 +15,8 @@ from mediakit.fileset.survey import FileFact, FileKind
 from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.formats.base import Tree
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.book import Book
 from mediakit.journeys.digest import sha256_of
+from mediakit.journeys.fates import Fates
 from mediakit.journeys.scan import finding_on_failure
 from mediakit.journeys.sources import named
 from mediakit.journeys.survey import survey
@@ -69,7 +69,7 @@ def diff(one: Path, other: Path, fail_on: Severity = Severity.ERROR, tell: Liste
     """
     if one.resolve() == other.resolve():
         raise UsageError("a medium is compared with itself", where=str(one))
-    book = Book()
+    book = Fates()
     first = named(open_tree(one))
     try:
         second = named(open_tree(other))
@@ -110,7 +110,7 @@ class _Comparison:
         self.other = other
         self._equal: dict[tuple[str, str], bool] = {}
 
-    def settle(self, book: Book, tell: Listener) -> None:
+    def settle(self, book: Fates, tell: Listener) -> None:
         """Give every file of both its fate."""
         tell(PhaseStarted("compare", total=len(self.one.seen.files) + len(self.other.seen.files)))
         for mine, its in ((self.one, self.other), (self.other, self.one)):
@@ -190,7 +190,7 @@ def _block(stream: BinaryIO) -> bytes:
     return found
 
 
-def _result(one: Path, other: Path, book: Book, fail_on: Severity, tell: Listener) -> Result:
+def _result(one: Path, other: Path, book: Fates, fail_on: Severity, tell: Listener) -> Result:
     fates = book.fates()
     for fate in fates:
         tell(FileSettled(fate))

@@ -17,7 +17,7 @@ from mediakit.formats.base import Entry, Node, NodeKind, Tree
 from mediakit.formats.registry import open_tree
 from mediakit.formats.safe_names import safe_paths
 from mediakit.formats.unpack import unpack
-from mediakit.journeys.book import Book
+from mediakit.journeys.fates import Fates
 from mediakit.journeys.scan import CANNOT_READ, finding_on_closed
 from mediakit.journeys.sources import named
 from mediakit.outcome import Fate, Result, State, outcome_of
@@ -63,7 +63,7 @@ def extract(source: Path, order: ExtractOrder, tell: Listener = silence) -> Resu
     """
     if source.is_dir() and order.out.resolve().is_relative_to(source.resolve()):
         raise UsageError("the target lies in the source", where=str(order.out), hint="name another folder")
-    book = Book()
+    book = Fates()
     tree = named(open_tree(source))
     try:
         entries, places = _entries(tree, str(source), order.only, book, tell)
@@ -80,7 +80,7 @@ def extract(source: Path, order: ExtractOrder, tell: Listener = silence) -> Resu
 
 
 def _entries(
-    tree: Tree, source: str, only: Only, book: Book, tell: Listener
+    tree: Tree, source: str, only: Only, book: Fates, tell: Listener
 ) -> tuple[list[Entry], dict[str, str]]:
     """Return what is to be written, and for each path of the target the place it comes from."""
     tell(PhaseStarted("scan"))
@@ -99,7 +99,7 @@ def _entries(
     return entries, places
 
 
-def _wanted(tree: Tree, source: str, only: Only, book: Book, tell: Listener) -> Iterator[Node]:
+def _wanted(tree: Tree, source: str, only: Only, book: Fates, tell: Listener) -> Iterator[Node]:
     scanner = Scanner()
     for node in tree.walk():
         place = shown(source, node.path)
@@ -124,7 +124,7 @@ def _is_dicom(tree: Tree, node: Node, scanner: Scanner) -> bool:
     return isinstance(found, Instance) or found.state is not State.NOT_DICOM
 
 
-def _result(source: Path, order: ExtractOrder, book: Book, tell: Listener) -> Result:
+def _result(source: Path, order: ExtractOrder, book: Fates, tell: Listener) -> Result:
     fates = book.fates()
     for fate in fates:
         tell(FileSettled(fate))

@@ -9,7 +9,7 @@ from pathlib import Path
 from mediakit.dicom.header import Scanner
 from mediakit.errors import SourceError
 from mediakit.events import Listener, silence
-from mediakit.journeys.book import Book
+from mediakit.journeys.fates import Fates
 from mediakit.journeys.scan import scan
 from mediakit.journeys.sources import Sources
 from mediakit.outcome import Fate, Outcome
@@ -35,7 +35,7 @@ def fit_sources(paths: Sequence[Path], profiles: Sequence[Profile], tell: Listen
     conversion; FINDINGS when none does or a file could not be read. Raises SourceError when the
     sources hold no instance.
     """
-    book = Book()
+    book = Fates()
     tags = {tag for profile in profiles for tag in judged_tags(profile)}
     with Sources(paths) as sources:
         instances = scan(sources, Scanner(tags), book, tell)

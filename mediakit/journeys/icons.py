@@ -10,7 +10,7 @@ from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silenc
 from mediakit.fileset.record import Key
 from mediakit.fileset.record_types import RECORD_TYPE_OF
 from mediakit.findings import Rule, Severity
-from mediakit.journeys.book import Book
+from mediakit.journeys.fates import Fates
 from mediakit.journeys.prepare import Ready, Store
 from mediakit.profile.model import IconRule
 
@@ -24,7 +24,7 @@ NO_ICON = Rule(
 
 
 def make_icons(
-    ready: Ready, rule: IconRule | None, store: Store, book: Book, tell: Listener = silence
+    ready: Ready, rule: IconRule | None, store: Store, book: Fates, tell: Listener = silence
 ) -> Mapping[str, Key]:
     """Return an icon for every instance whose directory record must have one, by SOP Instance UID.
 

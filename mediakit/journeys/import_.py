@@ -1,4 +1,4 @@
-"""Import: medium -> stock -> identity guard -> ledger -> send -> proof -> one true state for every instance.
+"""Import: medium -> inventory -> identity guard -> ledger -> send -> proof -> one state for every instance.
 
 Whatever ends it, the ledger has what is true of every instance, and `resume` goes on from there.
 """
@@ -18,16 +18,16 @@ from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.formats.registry import open_tree
 from mediakit.journeys.carrying import Log
 from mediakit.journeys.confirming import Confirmed, confirm, leave_what_is_there
+from mediakit.journeys.identity_guard import NOBODY, Coercer, guard_identities
 from mediakit.journeys.import_order import ImportDepth, ImportOrder
 from mediakit.journeys.import_target import Target
+from mediakit.journeys.inventory import Inventory, take_inventory
 from mediakit.journeys.loading import Loader
-from mediakit.journeys.owners import NOBODY, Coercer, owners_of
 from mediakit.journeys.proving import Prover
-from mediakit.journeys.recall import keep_imported
 from mediakit.journeys.rehearsing import rehearse
 from mediakit.journeys.sending import Sender
 from mediakit.journeys.sources import named
-from mediakit.journeys.stock import Stock, take_stock
+from mediakit.journeys.stored_report import keep_imported
 from mediakit.ledger.jobs import Jobs
 from mediakit.ledger.ledger import Ledger
 from mediakit.ledger.values import JobFacts
@@ -85,11 +85,11 @@ def import_medium(
     """
     tree = named(open_tree(source))
     try:
-        stock = take_stock(tree, str(source), order.scope, tell)
+        inventory = take_inventory(tree, str(source), order.scope, tell)
     finally:
         tree.close()
-    run = _Run(source, target, jobs, order, stock, tell)
-    return run.whole()
+    run = _Run(source, target, jobs, order, inventory, tell)
+    return run.run()
 
 
 def retry_job(
@@ -111,37 +111,37 @@ class _Run:
         target: Target,
         jobs: Jobs,
         order: ImportOrder,
-        stock: Stock,
+        inventory: Inventory,
         tell: Listener,
     ) -> None:
         self.source = source
         self.target = target
         self.jobs = jobs
         self.order = order
-        self.stock = stock
+        self.inventory = inventory
         self.tell = tell
         self.log = Log(tell)
         self.stopped = ""
         self.gone = ""
-        self.owners = NOBODY
+        self.guarded = NOBODY
         self.coercer = Coercer(NOBODY, order)
-        self.because: dict[str, Finding] = dict(stock.because)
+        self.because: dict[str, Finding] = dict(inventory.because)
         self.figures: dict[str, str | int | float] = {
-            **stock.figures,
+            **inventory.figures,
             "destination": target.destination.name,
-            "instances": len(stock.rows),
+            "instances": len(inventory.rows),
         }
 
-    def whole(self) -> Imported:
-        """Go from the stock to the result."""
+    def run(self) -> Imported:
+        """Go from the inventory to the result."""
         if not self.order.retry:  # a job was guarded when it was begun
             self._guard()
-            if self.owners.is_refused:
+            if self.guarded.is_refused:
                 return self._withheld()
         if self.order.depth is not ImportDepth.SEND:
             return self._rehearsed()
-        if not self.stock.rows and not self.order.job:  # nothing that a job could go on with
-            return self._result((), tuple(self.stock.book.fates()), None, "", ())
+        if not self.inventory.rows and not self.order.job:  # nothing that a job could go on with
+            return self._result((), tuple(self.inventory.book.fates()), None, "", ())
         with self._job() as ledger:
             self.figures["job"] = ledger.job_id
             self._prepare(ledger)
@@ -157,29 +157,29 @@ class _Run:
 
     def _guard(self) -> None:
         """Judge whose instances these are; leave out those of patients that were not chosen."""
-        self.owners = owners_of(self.stock, self.order)
-        self.stock.book.findings += [
-            finding.moved(finding.where.path or self.stock.source) for finding in self.owners.findings
+        self.guarded = guard_identities(self.inventory, self.order)
+        self.inventory.book.findings += [
+            finding.moved(finding.where.path or self.inventory.source) for finding in self.guarded.findings
         ]
-        self.coercer = Coercer(self.owners, self.order)
-        if not self.owners.is_refused:
-            self.stock.rows = tuple(
-                replace(row, state=_T.EXCLUDED) if row.key in self.owners.left_out else row
-                for row in self.stock.rows
+        self.coercer = Coercer(self.guarded, self.order)
+        if not self.guarded.is_refused:
+            self.inventory.rows = tuple(
+                replace(row, state=_T.EXCLUDED) if row.key in self.guarded.left_out else row
+                for row in self.inventory.rows
             )
 
     def _withheld(self) -> Imported:
         """Send nothing: the identity guard says no."""
         fates = tuple(
             replace(fate, state=State.WITHHELD) if fate.state is State.PLANNED else fate
-            for fate in self._fates(self.stock.rows, rehearsal=True)
+            for fate in self._fates(self.inventory.rows, rehearsal=True)
         )
-        return self._result(self.stock.rows, fates, None, "", ())
+        return self._result(self.inventory.rows, fates, None, "", ())
 
     def _job(self) -> Ledger:
         """Return the ledger of this import: a new one, or that of an earlier import of the same instances."""
         name = self.target.destination.name
-        keys = [row.key for row in self.stock.rows]
+        keys = [row.key for row in self.inventory.rows]
         found = self.order.job or self.jobs.match(name, keys)
         if found and (self.order.resume or self.order.job):
             ledger = self.jobs.resume(found)
@@ -194,8 +194,8 @@ class _Run:
             return ledger
         if found:
             outcome = self.jobs.read(found).summary.outcome or "unfinished"
-            self.stock.book.findings.append(
-                BEFORE.at(Where(path=self.stock.source), job=found, outcome=outcome)
+            self.inventory.book.findings.append(
+                BEFORE.at(Where(path=self.inventory.source), job=found, outcome=outcome)
             )
         facts = JobFacts(
             source=str(self.source.absolute()),
@@ -213,13 +213,13 @@ class _Run:
         """Write down what is to be done, and open again what a new copy or a new try can change."""
         if self.order.retry:
             self._keep_to_job(ledger)
-        ledger.add(self.stock.rows, self.stock.source)
-        readable = {row.key for row in self.stock.rows if row.state is _T.PLANNED}
+        ledger.add(self.inventory.rows, self.inventory.source)
+        readable = {row.key for row in self.inventory.rows if row.state is _T.PLANNED}
         again = {_T.UNREADABLE, _T.MISSING, _T.NOT_NEGOTIATED, _T.CONFLICT}
         again |= {_T.FAILED, _T.UNCONFIRMED} if self.order.retry else {_T.EXCLUDED}
         keys = [row.key for row in ledger.rows(again) if row.key in readable]
         ledger.happen_all(keys, Happening.AGAIN)
-        left_out = {row.key for row in self.stock.rows if row.state is _T.EXCLUDED}
+        left_out = {row.key for row in self.inventory.rows if row.state is _T.EXCLUDED}
         keys = [row.key for row in ledger.rows({_T.PLANNED}) if row.key in left_out]
         ledger.happen_all(keys, Happening.SKIP)
 
@@ -228,21 +228,21 @@ class _Run:
         known = {row.key: row for row in ledger.rows()}
         paths = {row.item.path for row in known.values() if not row.item.sop_instance}
         kept: list[Row] = []
-        for row in self.stock.rows:
+        for row in self.inventory.rows:
             if row.key in known or row.item.path in paths:
                 kept.append(row)
             else:
                 place = self._place(row)
-                self.stock.book.enter(place)
-                self.stock.book.settle(place, State.EXCLUDED, OF_ANOTHER_JOB.at())
-        self.stock.rows = tuple(kept)
+                self.inventory.book.enter(place)
+                self.inventory.book.settle(place, State.EXCLUDED, OF_ANOTHER_JOB.at())
+        self.inventory.rows = tuple(kept)
 
     def _to_send(self, ledger: Ledger) -> Iterator[Outgoing]:
         """Yield what is to be sent and lies on this medium, as it lies there.
 
         At last those that got no answer: such an instance may end every association, and hold up the rest.
         """
-        here = {row.key: row.item for row in self.stock.rows if row.state is _T.PLANNED}
+        here = {row.key: row.item for row in self.inventory.rows if row.state is _T.PLANNED}
         for states in _TO_SEND:
             yield from (here[row.key] for row in ledger.rows(states) if row.key in here)
 
@@ -293,10 +293,10 @@ class _Run:
     def _note(self, confirmed: Confirmed) -> None:
         self.because |= confirmed.because
         place = self.target.destination.name
-        self.stock.book.findings += [finding.moved(place) for finding in confirmed.findings]
+        self.inventory.book.findings += [finding.moved(place) for finding in confirmed.findings]
 
     def _rehearsed(self) -> Imported:
-        told = rehearse(self.stock.rows, self.target.destination, self.order)
+        told = rehearse(self.inventory.rows, self.target.destination, self.order)
         self.because |= told.because
         self.coercer.rehearse()
         self.stopped = told.stopped
@@ -312,7 +312,7 @@ class _Run:
 
     def _fates(self, rows: Sequence[Row], *, rehearsal: bool) -> Iterator[Fate]:
         """Yield one fate for every file, and for every instance that has none."""
-        settled = {fate.source for fate in self.stock.book.fates()}
+        settled = {fate.source for fate in self.inventory.book.fates()}
         told: set[str] = set()
         for row in rows:
             place = self._place(row)
@@ -331,10 +331,10 @@ class _Run:
                 because=None if because is None or state.is_good else because.moved(place),
                 sop_instance=row.item.sop_instance,
             )
-        yield from self.stock.book.fates()
+        yield from self.inventory.book.fates()
 
     def _place(self, row: Row) -> str:
-        return shown(self.stock.source, row.place)
+        return shown(self.inventory.source, row.place)
 
     def _result(
         self,
@@ -344,17 +344,17 @@ class _Run:
         job: str,
         lines: Sequence[ContextLine],
     ) -> Imported:
-        findings = [*self.stock.book.findings]
+        findings = [*self.inventory.book.findings]
         place = {row.key: self._place(row) for row in rows}
         findings += [finding.moved(place[key]) for key, finding in self.because.items() if key in place]
         findings += [
-            finding.moved(shown(self.stock.source, finding.where.path)) for finding in self.log.findings
+            finding.moved(shown(self.inventory.source, finding.where.path)) for finding in self.log.findings
         ]
         if self.stopped:
             findings.append(STOPPED.at(Where(path=self.target.destination.name), why=self.stopped))
         if self.gone:
-            findings.append(GONE.at(Where(path=self.stock.source), why=self.gone))
-        report = Report.of(self.stock.source, findings)
+            findings.append(GONE.at(Where(path=self.inventory.source), why=self.gone))
+        report = Report.of(self.inventory.source, findings)
         for finding in report.findings:
             self.tell(FoundSomething(finding))
         for fate in fates:
@@ -369,11 +369,11 @@ class _Run:
         return Imported(
             result=result,
             job=job,
-            source=self.stock.source,
+            source=self.inventory.source,
             destination=self.target.destination.name,
             rows=tuple(rows),
             contexts=tuple(lines),
-            identities=self.owners.identities if self.owners.is_refused else (),
+            identities=self.guarded.identities if self.guarded.is_refused else (),
             changes=tuple(self.coercer.changes),
             is_rehearsal=self.order.depth is not ImportDepth.SEND,
             verified=self.order.verify.value if self.order.verify is not Verify.NONE else "",

@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.findings import Severity
-from mediakit.journeys.stock import Scope
+from mediakit.journeys.inventory import Scope
 from mediakit.transfer.mapping import MapRow
-from mediakit.transfer.people import Expectation
+from mediakit.transfer.patient_identity import Expectation
 from mediakit.transfer.proof import Verify
 
 

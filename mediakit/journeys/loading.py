@@ -22,8 +22,8 @@ from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.errors import SourceError
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node
+from mediakit.formats.readable import ReadStream
 from mediakit.formats.registry import open_tree
-from mediakit.formats.window import ReadStream
 from mediakit.journeys.persistent import Persistent, tried
 from mediakit.journeys.scan import finding_on_failure
 from mediakit.journeys.sources import named

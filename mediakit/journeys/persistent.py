@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import BinaryIO, TypeVar
 
 from mediakit.errors import SourceError
-from mediakit.formats.window import ReadStream
+from mediakit.formats.readable import ReadStream
 
 TRIES = 3
 Value = TypeVar("Value")

@@ -12,7 +12,7 @@ from mediakit.dicom.instance import Instance, shown
 from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Finding, Rule, Severity
-from mediakit.journeys.book import Book
+from mediakit.journeys.fates import Fates
 from mediakit.journeys.scan import CANNOT_READ
 from mediakit.journeys.sources import Sources
 from mediakit.journeys.spool import SPOOL, Spool
@@ -51,7 +51,7 @@ class Store:
         return self._spool.open(instance) if instance.source == SPOOL else self._sources.open(instance)
 
 
-def judge_all(instances: Sequence[Instance], judge: Judge, book: Book, tell: Listener = silence) -> Ready:
+def judge_all(instances: Sequence[Instance], judge: Judge, book: Fates, tell: Listener = silence) -> Ready:
     """Judge every instance; refused ones are settled in the book, the findings of the others kept."""
     ready = Ready()
     tell(PhaseStarted("judge", total=len(instances)))
@@ -85,7 +85,7 @@ class Converter:
     store: Store
     spool: Spool
 
-    def convert_all(self, ready: Ready, book: Book, tell: Listener = silence) -> None:
+    def convert_all(self, ready: Ready, book: Fates, tell: Listener = silence) -> None:
         """Convert what `ready` lists; each ends among its instances or is settled in the book."""
         tell(PhaseStarted("convert", total=len(ready.to_convert)))
         for instance, verdict in ready.to_convert:
@@ -99,7 +99,7 @@ class Converter:
         ready.to_convert.clear()
         tell(PhaseEnded("convert"))
 
-    def _convert(self, instance: Instance, verdict: Verdict, place: str, book: Book) -> Instance | None:
+    def _convert(self, instance: Instance, verdict: Verdict, place: str, book: Fates) -> Instance | None:
         from mediakit.dicom.transcode import (  # noqa: PLC0415 - most burns convert nothing
             Loss,
             NotConvertible,

@@ -22,9 +22,9 @@ from mediakit.journeys.target import format_of
 from mediakit.outcome import Outcome
 from mediakit.scp.caller import Caller
 from mediakit.scp.events import Reception, ScpEvent
+from mediakit.scp.instance_store import InstanceStore, instance_store
 from mediakit.scp.served import Served, Tally
 from mediakit.scp.server import Listening
-from mediakit.scp.shelf import Shelf, shelf
 from mediakit.scp.storage import StorageScp
 
 _TURN_S = 0.2
@@ -77,7 +77,7 @@ def receive(order: ReceiveOrder, hear: Hear, tell: Listener = silence) -> tuple[
     """
     if order.burn is not None:
         _check_burn(order.burn, order.folder)
-    with shelf(order.folder) as place:
+    with instance_store(order.folder) as place:
         tally, address = _received(order, place, hear)
         served = _served(order, tally, address, None)
         if order.burn is None or not served.is_anything_here:
@@ -96,7 +96,7 @@ def _check_burn(order: BurnOrder, folder: Path) -> None:
         raise UsageError("the target exists", where=str(order.out), hint="name a new one")
 
 
-def _received(order: ReceiveOrder, place: Shelf, hear: Hear) -> tuple[Tally, tuple[str, int]]:
+def _received(order: ReceiveOrder, place: InstanceStore, hear: Hear) -> tuple[Tally, tuple[str, int]]:
     """Serve until it ends."""
     tally = Tally(keeps_all=order.keeps_all)
     events: SimpleQueue[ScpEvent] = SimpleQueue()

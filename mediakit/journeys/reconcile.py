@@ -35,7 +35,7 @@ from mediakit.transfer.matching import (
     rows_of,
     worklist_requests,
 )
-from mediakit.transfer.people import shown_id
+from mediakit.transfer.patient_identity import shown_id
 from mediakit.transfer.reconciled import Reconciled
 
 NOBODY = Rule(

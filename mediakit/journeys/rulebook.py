@@ -31,10 +31,10 @@ _INSPECTING: Final = ("inspect", "validate")
 # What is met where. A rule of a module is met in some of its commands, not in each of them.
 _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (
-        ("dicom.dataset", "dicom.elements", "dicom.fallback", "dicom.identity", "dicom.opening"),
+        ("dicom.dataset", "dicom.elements", "dicom.fallback", "dicom.scanned", "dicom.opening"),
         _READING,
     ),
-    (("dicom.window", "journeys.scan"), _READING),
+    (("dicom.bounded_read", "journeys.scan"), _READING),
     (("journeys.absent",), _WRITING),
     (("dicom.conversion", "dicom.transcode"), _WRITING),
     (
@@ -44,15 +44,15 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("profile.sop_rules",), _JUDGING),
     (("fileset.decode", "fileset.decode_findings", "fileset.decode_items"), _INSPECTING),
     (("fileset.decode_records", "fileset.decode_tree"), _INSPECTING),
-    (("fileset.charset", "fileset.disagreement", "fileset.identity", "fileset.plan"), _WRITING),
+    (("fileset.charset", "fileset.disagreement", "fileset.hierarchy", "fileset.plan"), _WRITING),
     (("fileset.supply", "journeys.burn", "journeys.icons"), _WRITING),
     (("journeys.prepare", "journeys.proof"), _WRITING),
     (("journeys.diff",), ("diff",)),
     (("journeys.extract",), ("extract",)),
     (("scp.served",), ("serve scp",)),
-    (("dicom.coerce", "transfer.coercion", "transfer.people"), ("import",)),
+    (("dicom.coerce", "transfer.coercion", "transfer.patient_identity"), ("import",)),
     (("journeys.reconcile",), ("reconcile",)),
-    (("journeys.stock", "journeys.loading", "journeys.carrying", "journeys.import_"), ("import",)),
+    (("journeys.inventory", "journeys.loading", "journeys.carrying", "journeys.import_"), ("import",)),
     (("journeys.confirming",), ("import",)),
 )
 

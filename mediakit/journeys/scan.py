@@ -11,8 +11,8 @@ from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silenc
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.journeys.absent import DirectoryFile, absent
-from mediakit.journeys.book import Book
 from mediakit.journeys.digest import sha256_of
+from mediakit.journeys.fates import Fates
 from mediakit.journeys.sources import Sources
 from mediakit.outcome import State
 
@@ -60,7 +60,7 @@ OTHER_BYTES = Rule(
 )
 
 
-def scan(sources: Sources, scanner: Scanner, book: Book, tell: Listener = silence) -> list[Instance]:
+def scan(sources: Sources, scanner: Scanner, book: Fates, tell: Listener = silence) -> list[Instance]:
     """Read the header of every file in the sources, settle duplicates, return the instances that go on.
 
     Every file met is entered in the book; those that do not go on are settled. What a directory of the
@@ -104,7 +104,7 @@ def finding_on_failure(exc: SourceError | OSError) -> Finding:
     return CANNOT_READ.at(why=why)
 
 
-def _scan_file(tree: Tree, node: Node, scanner: Scanner, source: str, book: Book) -> Instance | None:
+def _scan_file(tree: Tree, node: Node, scanner: Scanner, source: str, book: Fates) -> Instance | None:
     try:
         with tree.open(node) as stream:
             result = scanner.read(stream, node.size, source, node.path)
@@ -117,7 +117,7 @@ def _scan_file(tree: Tree, node: Node, scanner: Scanner, source: str, book: Book
     return result
 
 
-def _without_duplicates(instances: list[Instance], sources: Sources, book: Book) -> list[Instance]:
+def _without_duplicates(instances: list[Instance], sources: Sources, book: Fates) -> list[Instance]:
     """Keep one of several files with one SOP Instance UID when all have the same bytes, else none."""
     by_uid: dict[str, list[Instance]] = {}
     for instance in instances:
@@ -125,16 +125,16 @@ def _without_duplicates(instances: list[Instance], sources: Sources, book: Book)
     if len(by_uid) == len(instances):
         return instances
     kept: list[Instance] = []
-    for twins in by_uid.values():
-        kept.extend(twins if len(twins) == 1 else _settle_twins(twins, sources, book))
+    for duplicates in by_uid.values():
+        kept.extend(duplicates if len(duplicates) == 1 else _settle_duplicates(duplicates, sources, book))
     return kept
 
 
-def _settle_twins(twins: Sequence[Instance], sources: Sources, book: Book) -> Sequence[Instance]:
-    uid = twins[0].sop_instance
-    places = [shown(twin.source, twin.path) for twin in twins]
+def _settle_duplicates(duplicates: Sequence[Instance], sources: Sources, book: Fates) -> Sequence[Instance]:
+    uid = duplicates[0].sop_instance
+    places = [shown(duplicate.source, duplicate.path) for duplicate in duplicates]
     try:
-        digests = {_sha256(twin, sources) for twin in twins}
+        digests = {_sha256(duplicate, sources) for duplicate in duplicates}
     except (SourceError, OSError) as exc:
         for place in places:
             book.settle(place, State.UNREADABLE, finding_on_failure(exc), sop_instance=uid)
@@ -142,7 +142,7 @@ def _settle_twins(twins: Sequence[Instance], sources: Sources, book: Book) -> Se
     if len(digests) == 1:
         for place in places[1:]:
             book.settle(place, State.DUPLICATE, SAME_BYTES.at(first=places[0]), sop_instance=uid)
-        return twins[:1]
+        return duplicates[:1]
     for place in places:
         other = next(name for name in places if name != place)
         book.settle(place, State.REFUSED, OTHER_BYTES.at(uid=uid, other=other), sop_instance=uid)

@@ -14,7 +14,7 @@ from functools import partial
 from mediakit.destinations.base import Context, Destination, Lost, Session, Unreachable, contexts_of
 from mediakit.errors import SourceError
 from mediakit.events import Listener
-from mediakit.journeys.carrying import Carrier, Desk, Log, Unread
+from mediakit.journeys.carrying import Carrier, Log, Shared, Unread
 from mediakit.journeys.import_order import ImportOrder
 from mediakit.journeys.loading import Loader
 from mediakit.journeys.rate import Rate
@@ -49,7 +49,7 @@ class Sender:
         self.stopped = ""
         self.gone = ""
         self.log = Log(tell)
-        self._desk = Desk(
+        self._shared = Shared(
             destination=destination.name,
             ledger=ledger,
             log=self.log,
@@ -148,7 +148,7 @@ class Sender:
         if session is None:
             return False
         try:
-            Carrier(session, waiting, loader, self._desk).run()
+            Carrier(session, waiting, loader, self._shared).run()
         except Unread:
             return True
         except Lost as exc:

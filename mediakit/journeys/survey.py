@@ -15,7 +15,15 @@ from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.decode import Decoded, decode
 from mediakit.fileset.resolve import Difference, Names
-from mediakit.fileset.survey import HEAD_BYTES, TEXT_BYTES, FileFact, FileKind, Link, Survey, link_records
+from mediakit.fileset.survey import (
+    HEAD_BYTES,
+    TEXT_BYTES,
+    FileFact,
+    FileKind,
+    RecordLink,
+    Survey,
+    link_records,
+)
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.journeys.persistent import tried
 from mediakit.journeys.scan import finding_on_closed, finding_on_failure
@@ -97,7 +105,7 @@ class _Read:
 
     file: FileFact | None = None
     decoded: Decoded | None = None
-    links: tuple[Link, ...] = ()
+    links: tuple[RecordLink, ...] = ()
 
     @property
     def file_kind(self) -> FileKind | None:

@@ -51,7 +51,7 @@ def _other_way(profile: Profile) -> str:
     return f"{way}, or choose another profile"
 
 
-def take_away(out: Path) -> None:
+def remove_target(out: Path) -> None:
     """Remove a target that this burn made and nobody can vouch for."""
     if out.is_dir():
         shutil.rmtree(out, ignore_errors=True)

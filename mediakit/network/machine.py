@@ -74,17 +74,17 @@ class Action(StrEnum):
     AA8 = "send A-ABORT of the provider, tell it"
 
 
-Step = tuple[Action, State]
+Transition = tuple[Action, State]
 
 _S, _E, _A = State, Event, Action
 #: The states in which a connection stands and no end has been decided.
 _ALIVE: Final = (_S.STA5, _S.STA6, _S.STA7, _S.STA8, _S.STA9, _S.STA11)
-_ABORT: Final[Step] = (_A.AA8, _S.STA13)
-_UNEXPECTED: Final[Mapping[State, Step]] = dict.fromkeys(_ALIVE, _ABORT)
-_PASSED_OVER: Final[Step] = (_A.AA6, _S.STA13)
+_ABORT: Final[Transition] = (_A.AA8, _S.STA13)
+_UNEXPECTED: Final[Mapping[State, Transition]] = dict.fromkeys(_ALIVE, _ABORT)
+_PASSED_OVER: Final[Transition] = (_A.AA6, _S.STA13)
 
 #: For each event: in which states it can happen, what is to be done, and the state that follows.
-TRANSITIONS: Final[Mapping[Event, Mapping[State, Step]]] = MappingProxyType(
+TRANSITIONS: Final[Mapping[Event, Mapping[State, Transition]]] = MappingProxyType(
     {
         _E.EVT1: {_S.STA1: (_A.AE1, _S.STA4)},
         _E.EVT2: {_S.STA4: (_A.AE2, _S.STA5)},

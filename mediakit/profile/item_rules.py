@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from mediakit.dicom.bounded_read import Malformed
 from mediakit.dicom.elements import EXPLICIT_LITTLE, Kind, walk
 from mediakit.dicom.instance import Header
-from mediakit.dicom.window import Malformed
 from mediakit.findings import Finding, Rule, Severity, Where, tag_text
 from mediakit.profile.image_rules import same
 from mediakit.profile.model import ItemRule, When

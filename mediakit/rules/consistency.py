@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from mediakit.dicom.identity import MEDIA_SOP_CLASS, MEDIA_SOP_INSTANCE
 from mediakit.dicom.instance import Instance, Tag
+from mediakit.dicom.scanned import MEDIA_SOP_CLASS, MEDIA_SOP_INSTANCE
 from mediakit.dicom.uids import class_name, syntax_name
-from mediakit.fileset.survey import FileKind, Link, Survey
+from mediakit.fileset.survey import FileKind, RecordLink, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
@@ -186,7 +186,7 @@ def check_references(survey: Survey, _profile: Profile | None) -> Iterator[Findi
     yield from found.findings()
 
 
-def _contradictions(link: Link, instance: Instance, where: Where, found: Tally) -> Iterator[Finding]:
+def _contradictions(link: RecordLink, instance: Instance, where: Where, found: Tally) -> Iterator[Finding]:
     said, path = link.reference, _shown(instance.path)
     if _differs(said.sop_instance, instance.sop_instance, instance, MEDIA_SOP_INSTANCE):
         yield OTHER_INSTANCE.at(
@@ -207,7 +207,7 @@ def _differs(said: str, held: str, instance: Instance, tag: Tag) -> bool:
     return said != instance.header.meta.get(tag, b"").strip(b" \0").decode("latin-1")
 
 
-def _file_id(link: Link) -> str:
+def _file_id(link: RecordLink) -> str:
     if link.reference.file_id is not None:
         return str(link.reference.file_id)
     return _shown(link.reference.raw_file_id.rstrip(b" \0").decode("latin-1"))

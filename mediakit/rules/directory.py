@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from mediakit.dicom.identity import is_sound_uid
+from mediakit.dicom.scanned import is_sound_uid
 from mediakit.dicom.uids import class_name
 from mediakit.fileset.file_id import FileID
 from mediakit.fileset.record_types import CURRENT_TYPES, HISTORICAL_TYPE_OF, RECORD_TYPE_OF
 from mediakit.fileset.resolve import Names
-from mediakit.fileset.survey import FileFact, FileKind, Link, Survey
+from mediakit.fileset.survey import FileFact, FileKind, RecordLink, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
@@ -205,7 +205,7 @@ def check_types(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     yield from found.findings()
 
 
-def _count_wrong_type(found: Tally, link: Link, path: str) -> bool:
+def _count_wrong_type(found: Tally, link: RecordLink, path: str) -> bool:
     sop_class, type_ = link.reference.sop_class, link.record.type
     if type_ == "PRIVATE" or not sop_class:
         return False
@@ -242,7 +242,7 @@ def check_instances(survey: Survey, _profile: Profile | None) -> Iterator[Findin
     """
     if survey.dicomdir is None:
         return
-    seen: dict[str, Link] = {}
+    seen: dict[str, RecordLink] = {}
     for link in survey.links:
         uid = link.reference.sop_instance
         other = seen.setdefault(uid, link)
@@ -253,7 +253,7 @@ def check_instances(survey: Survey, _profile: Profile | None) -> Iterator[Findin
             yield REPEATED_INSTANCE.at(where, uid=_shown(uid), other=other.record.seen_at or 0)
 
 
-def _holds(link: Link, uid: str) -> bool:
+def _holds(link: RecordLink, uid: str) -> bool:
     file = link.file
     return file is not None and file.instance is not None and file.instance.sop_instance == uid
 

@@ -18,7 +18,7 @@ from mediakit.fileset.key_values import has_value
 from mediakit.fileset.keys import Demand, KeyPlan, Wanted, key_plan, standard_plan
 from mediakit.fileset.record import DirectoryRecord, Key
 from mediakit.fileset.record_types import KEYS
-from mediakit.fileset.survey import Link, Survey
+from mediakit.fileset.survey import RecordLink, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
@@ -112,7 +112,7 @@ def check_keys(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
 class _Instances:
     """The instances that records stand for: their own, or all below them."""
 
-    def __init__(self, links: tuple[Link, ...]) -> None:
+    def __init__(self, links: tuple[RecordLink, ...]) -> None:
         self._links = links
         self._own = {
             id(link.record): link.file.instance

@@ -15,7 +15,7 @@ from mediakit.dicom.wanted import WANTED
 from mediakit.fileset.key_names import key_text
 from mediakit.fileset.keys import ICON_IMAGE_SEQUENCE
 from mediakit.fileset.record import DirectoryRecord, Key
-from mediakit.fileset.survey import Link, Survey
+from mediakit.fileset.survey import RecordLink, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
@@ -99,7 +99,9 @@ class _Judge:
                 self._keys[id(record)] = tuple(key for key in record.keys if key.tag in WANTED)
         return [(record, self._keys[id(record)]) for record in nearest.values()]
 
-    def compare(self, record: DirectoryRecord, keys: tuple[Key, ...], link: Link, instance: Instance) -> None:
+    def compare(
+        self, record: DirectoryRecord, keys: tuple[Key, ...], link: RecordLink, instance: Instance
+    ) -> None:
         """Count what the keys of a record say otherwise than the instance."""
         get = instance.header.values.get
         for key in keys:
@@ -117,7 +119,7 @@ class _Judge:
         theirs = Said(raw, instance.header.values.get(SPECIFIC_CHARACTER_SET, b"").strip(b" \0"))
         return not self._comparer.is_same(key.tag, key.vr, ours, theirs)
 
-    def _count(self, key: Key, record: DirectoryRecord, link: Link, instance: Instance) -> None:
+    def _count(self, key: Key, record: DirectoryRecord, link: RecordLink, instance: Instance) -> None:
         where = Where(path=self.path, record=record.seen_at, tag=key.tag)
         path = instance.path if instance.path.isascii() else ascii(instance.path)[1:-1]
         is_empty = not key.value.strip(b" \0")

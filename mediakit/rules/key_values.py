@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from mediakit.dicom.identity import is_sound_uid
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET
+from mediakit.dicom.scanned import is_sound_uid
 from mediakit.dicom.text import decode, is_complete, needs_charset
 from mediakit.dicom.wanted import WANTED
 from mediakit.fileset import nested

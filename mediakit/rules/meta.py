@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from mediakit.dicom.identity import is_sound_uid
 from mediakit.dicom.instance import Note, Tag
+from mediakit.dicom.scanned import is_sound_uid
 from mediakit.dicom.uids import STORAGE, SYNTAXES
 from mediakit.fileset.survey import FileFact, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, tag_text

@@ -1,7 +1,7 @@
 """Bounds on what pynetdicom reads from a connection, whichever side has opened it.
 
 A PDU is never larger than may be, and comes whole within a time. What an association puts together is bounded
-by its `Receiver`. Its threads end without a word on standard error, whatever a peer sends.
+by its `MessageProvider`. Its threads end without a word on standard error, whatever a peer sends.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 
-from mediakit.scp.receiver import Receiver
+from mediakit.scp.message_provider import MessageProvider
 
 MAXIMUM_PDU_BYTES = 1 << 18  # what peers are told; larger ones bring nothing
 _MOST_PDU_BYTES = 1 << 20  # what is read: 128 presentation contexts with all their syntaxes are a third of it
@@ -26,7 +26,7 @@ _ENDED = "Sta13"  # PS3.8 9.2.1: no association any more, the connection is to b
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 
-def bind(association: Association, receiver: Receiver, patience_s: float) -> socket.socket | None:
+def bind(association: Association, receiver: MessageProvider, patience_s: float) -> socket.socket | None:
     """Put bounds on what is read from a connection that has just opened; return its socket, if it has one.
 
     `patience_s` is how long one PDU may take, and any single send.

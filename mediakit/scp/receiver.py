@@ -1,97 +1,204 @@
-"""The place where pynetdicom puts messages together, with the data sets of C-STORE requests going to files.
+"""Receiving one instance: fragments of a data set go to a part file, then the file is judged and put away.
 
-pynetdicom has two ways: all in memory, or files in the folder for temporary files, which stay behind when an
-association breaks. This is the third; it uses the public attributes of the library's own provider.
+Nothing is decoded: the data set is written as it came, behind a head of ours. Nothing raises for what a peer
+sends or for a full disk: the answer to the C-STORE request says it (PS3.4 B.2.3).
 """
 
 from __future__ import annotations
 
-import struct
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
 from threading import Lock
-from typing import TYPE_CHECKING
 
-from pynetdicom.association import Association
-from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
-from pynetdicom.pdu_primitives import P_DATA
+from mediakit.dicom.header import Scanner, Unusable
+from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance, Note
+from mediakit.dicom.part10 import write
+from mediakit.dicom.recode import element
+from mediakit.scp.events import Reception
+from mediakit.scp.instance_store import Arrived, InstanceStore, Part, Settled, is_name
 
-from mediakit.scp.intake import MOST_MESSAGE_BYTES, Claim, Spool
-from mediakit.scp.shelf import Shelf
+SUCCESS = 0x0000
+PROCESSING_FAILURE = 0x0110
+DUPLICATE_INSTANCE = 0x0111
+INVALID_INSTANCE = 0x0117
+OUT_OF_RESOURCES = 0xA700
+DOES_NOT_MATCH = 0xA900
+CANNOT_UNDERSTAND = 0xC000
 
-if TYPE_CHECKING:
-    from pynetdicom.dimse_primitives import DimsePrimitiveType
+MOST_DATA_SET_BYTES = 64 << 30
+MOST_MESSAGE_BYTES = 64 << 20  # of a message that is held in memory: any that is no C-STORE request
 
-_MOST_COMMAND_BYTES = 1 << 20
-MOST_WAITING = 16  # messages; more than one comes only from a peer that does not wait for answers
-_INVALID_PDU = "Evt19"  # PS3.8 9.2.1: unrecognized or invalid PDU received; ends the association
-_BROKEN = (ArithmeticError, AttributeError, EOFError, LookupError, NotImplementedError, struct.error)
-_BROKEN_MESSAGE = (*_BROKEN, OSError, TypeError, ValueError)  # what reading a hostile command can raise
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-class Receiver(DIMSEServiceProvider):
-    """Puts together the messages of one association. Without a shelf all of them stay in memory."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a C-STORE request says of its data set, and who sends it."""
+
+    sop_class: str
+    sop_instance: str
+    transfer_syntax: str
+    calling_ae: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreAnswer:
+    """The answer to a C-STORE request, and what became of the instance. `words` are 64 characters at most."""
+
+    status: int
+    reception: Reception
+    words: str = ""
+    path: str = ""
+
+
+class Spool(BytesIO):
+    """What pynetdicom takes for the memory of a data set: that of a C-STORE request goes to a part file.
+
+    `claim` is asked at the first fragment: None means that the message is another one, and stays in memory.
+    Written by one thread and discarded by another.
+    """
 
     def __init__(
-        self, association: Association, shelf: Shelf | None, most_bytes: int = MOST_MESSAGE_BYTES
+        self,
+        instance_store: InstanceStore | None,
+        claim: Callable[[], Claim | None],
+        most_bytes: int = MOST_MESSAGE_BYTES,
     ) -> None:
-        """`most_bytes` bounds the data set of a message that stays in memory."""
-        super().__init__(association)
-        self._shelf = shelf
+        """`most_bytes` bounds what stays in memory."""
+        super().__init__()
         self._most_bytes = most_bytes
-        self._sending = Lock()
-        self._spools: list[Spool] = []
+        self._instance_store = instance_store
+        self._claim = claim
+        self._lock = Lock()
+        self._is_begun = False
+        self._is_over = False
+        self._size = 0
+        self.part: Part | None = None
+        self.data_set_at = 0
+        self.failure: OSError | None = None
 
-    def receive_primitive(self, primitive: P_DATA) -> None:
-        """Take the next fragments; a message that cannot be one ends the association. Never raises."""
-        if self.message is None:
-            self.message = self._new_message()
-        message = self.message
-        try:
-            super().receive_primitive(primitive)
-        except _BROKEN_MESSAGE:
-            self._break_off()
-            return
-        is_too_much = message.encoded_command_set.tell() > _MOST_COMMAND_BYTES
-        if is_too_much or not self._has_room():
-            self._break_off()
+    def write(self, fragment: bytes, /) -> int:  # type: ignore[override]  # only bytes come here
+        """Take a fragment. A failure of the file is kept, and what follows it is dropped.
 
-    def _has_room(self) -> bool:
-        """Return False when too many messages wait to be looked at."""
-        return self.msg_queue.qsize() <= MOST_WAITING
-
-    def send_msg(self, primitive: DimsePrimitiveType, context_id: int) -> None:
-        """Send a message whole, whichever thread sends another one at the same time."""
-        with self._sending:
-            super().send_msg(primitive, context_id)
+        Raises ValueError when more is to stay in memory than may be.
+        """
+        with self._lock:
+            self._size += len(fragment)
+            try:
+                self._take(fragment)
+            except OSError as exc:
+                self.failure = exc
+                self._drop()
+        return len(fragment)
 
     def discard(self) -> None:
-        """Take away what came of messages that nobody will answer."""
-        for spool in self._spools:
-            spool.discard()
+        """Take the part file away, if there is one; what still comes is dropped."""
+        with self._lock:
+            self._is_over = True
+            self._drop()
 
-    def _new_message(self) -> DIMSEMessage:
-        message = DIMSEMessage()
-        spool = Spool(self._shelf, self._claim, self._most_bytes)
-        message.data_set = spool
-        self._spools = [one for one in self._spools if one.part is not None] + [spool]
-        return message
+    def _take(self, fragment: bytes) -> None:
+        if self._is_over or self.failure is not None:
+            return
+        if not self._is_begun:
+            self._is_begun = True
+            self._begin(self._claim())
+        if self.part is None:
+            if self._size > self._most_bytes:
+                raise ValueError("the message is larger than is taken")
+            super().write(fragment)
+            return
+        if self._size > MOST_DATA_SET_BYTES:
+            raise OSError(errno.EFBIG, "the data set is larger than is taken")
+        self.part.stream.write(fragment)
 
-    def _break_off(self) -> None:
-        self.discard()
-        self.message = None
-        self.dul.event_queue.put(_INVALID_PDU)
+    def _begin(self, claim: Claim | None) -> None:
+        if claim is None or self._instance_store is None:
+            return
+        head = head_for(claim)
+        self.part = self._instance_store.part()
+        self.part.stream.write(head)
+        self.data_set_at = len(head)
 
-    def _claim(self) -> Claim | None:
-        """Return what the command before a data set said; None when it is no C-STORE request."""
-        message = self.message
-        if not isinstance(message, C_STORE_RQ):
-            return None
-        command = message.command_set
-        accepted = {context.context_id: context for context in self.assoc.accepted_contexts}
-        context = accepted.get(message.context_id)
-        return Claim(
-            sop_class=str(command.get("AffectedSOPClassUID", ""))[:64],
-            sop_instance=str(command.get("AffectedSOPInstanceUID", ""))[:65],
-            transfer_syntax="" if context is None else str(context.transfer_syntax[0]),
-            calling_ae=self.assoc.requestor.ae_title.strip(),
-        )
+    def _drop(self) -> None:
+        if self.part is not None:
+            self.part.discard()
+            self.part = None
+
+
+def head_for(claim: Claim) -> bytes:
+    """Return the preamble and file meta information of ours for what a peer sends (PS3.10 7.1)."""
+    source = (
+        element(0x00020002, "UI", claim.sop_class.encode("ascii", "replace")),
+        element(0x00020003, "UI", claim.sop_instance.encode("ascii", "replace")),
+        element(0x00020016, "AE", claim.calling_ae.encode("ascii", "replace")[:16]),
+    )
+    return write((), claim.transfer_syntax, source)
+
+
+def put_away(spool: Spool, claim: Claim, instance_store: InstanceStore, scanner: Scanner) -> StoreAnswer:
+    """Judge a data set that has come to its end, and put it away or discard it. Never raises for either."""
+    part = spool.part
+    try:
+        if spool.failure is not None or part is None:
+            return _no_room(spool.failure)
+        judged = _judge(part, spool.data_set_at, claim, scanner)
+        if isinstance(judged, StoreAnswer):
+            return judged
+        settled, path = instance_store.settle(part, judged)
+        place = path.relative_to(instance_store.folder).as_posix()
+    except OSError as exc:
+        return _no_room(exc)
+    finally:
+        spool.discard()
+    if settled is Settled.CONFLICT:
+        words = "another instance with this UID is stored already"
+        return StoreAnswer(status=DUPLICATE_INSTANCE, reception=Reception.CONFLICT, words=words)
+    reception = Reception.STORED if settled is Settled.STORED else Reception.SAME
+    return StoreAnswer(status=SUCCESS, reception=reception, path=place)
+
+
+def _judge(part: Part, data_set_at: int, claim: Claim, scanner: Scanner) -> Arrived | StoreAnswer:
+    """Return what a part file holds, or why it is not taken. Raises OSError."""
+    part.stream.flush()
+    part.stream.seek(0)
+    size = os.fstat(part.stream.fileno()).st_size
+    if claim.sop_class == MEDIA_STORAGE_DIRECTORY:
+        return _refused(DOES_NOT_MATCH, "a DICOMDIR is not stored")
+    if not is_name(claim.sop_instance):
+        return _refused(INVALID_INSTANCE, "the SOP Instance UID is not a UID")
+    found = scanner.read(part.stream, size, "", "")
+    if isinstance(found, Unusable):
+        return _refused(CANNOT_UNDERSTAND, f"the data set is not whole ({found.finding.rule.id})")
+    if not _is_as_claimed(found, claim):
+        return _refused(DOES_NOT_MATCH, "SOP Class or Instance UID is not that of the data set")
+    if found.transfer_syntax != claim.transfer_syntax:
+        return _refused(CANNOT_UNDERSTAND, "the data set is not in the agreed transfer syntax")
+    return Arrived(
+        sop_class=found.sop_class,
+        sop_instance=found.sop_instance,
+        transfer_syntax=found.transfer_syntax,
+        study=found.study,
+        series=found.series,
+        data_set_at=data_set_at,
+    )
+
+
+def _is_as_claimed(found: Instance, claim: Claim) -> bool:
+    uids = (found.sop_class, found.sop_instance)
+    return uids == (claim.sop_class, claim.sop_instance) and Note.UID_MISMATCH not in found.header.notes
+
+
+def _refused(status: int, words: str) -> StoreAnswer:
+    return StoreAnswer(status=status, reception=Reception.REFUSED, words=words[:64])
+
+
+def _no_room(failure: OSError | None) -> StoreAnswer:
+    if failure is not None and failure.errno in _FULL:
+        return _refused(OUT_OF_RESOURCES, "no room for the instance")
+    if failure is None:
+        return _refused(CANNOT_UNDERSTAND, "there is no data set")
+    return _refused(PROCESSING_FAILURE, "the instance cannot be written")

@@ -17,7 +17,7 @@ from pynetdicom.events import EVT_CONN_OPEN, Event
 from pynetdicom.transport import AddressInformation, AssociationSocket
 
 from mediakit.scp.bounds import MAXIMUM_PDU_BYTES, bind
-from mediakit.scp.receiver import MOST_WAITING, Receiver
+from mediakit.scp.message_provider import MOST_WAITING, MessageProvider
 
 _MOST_ANSWER_BYTES = 4 << 20  # of one message: a report on 1000 instances has some 200 kB
 _TURN_S = 0.002
@@ -67,7 +67,7 @@ def _opened(event: Event, *, patience_s: float) -> None:
     answers.plain = bind(event.assoc, answers, patience_s)
 
 
-class _Answers(Receiver):
+class _Answers(MessageProvider):
     """Puts answers together, no faster than they are taken: a peer may give any number of matches.
 
     `plain` is the socket of the association.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from mediakit.findings import Finding, Report, Rule, Severity
 from mediakit.outcome import Outcome, Result
 from mediakit.scp.events import AssociationEnded, CommitmentAnswered, Received, Reception, ScpEvent
-from mediakit.scp.intake import OUT_OF_RESOURCES, PROCESSING_FAILURE
+from mediakit.scp.receiver import OUT_OF_RESOURCES, PROCESSING_FAILURE
 
 NO_ROOM = Rule(
     id="MK-SCP-001",

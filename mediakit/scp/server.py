@@ -25,8 +25,8 @@ from pynetdicom.transport import ThreadedAssociationServer
 
 from mediakit.errors import UsageError
 from mediakit.scp.bounds import MAXIMUM_PDU_BYTES, bind
-from mediakit.scp.receiver import Receiver
-from mediakit.scp.shelf import Shelf
+from mediakit.scp.instance_store import InstanceStore
+from mediakit.scp.message_provider import MessageProvider
 
 _TURN_S = 0.2
 _END_S = 10.0  # for the threads of an aborted association
@@ -54,10 +54,10 @@ class Server:
         handlers: Sequence[EventHandlerType],
         contexts: Sequence[PresentationContext],
         ssl_context: ssl.SSLContext | None = None,
-        shelf: Shelf | None = None,
+        instance_store: InstanceStore | None = None,
     ) -> None:
-        """`shelf` is where C-STORE requests go."""
-        self._shelf = shelf
+        """`instance_store` is where C-STORE requests go."""
+        self._instance_store = instance_store
         self._listening = listening
         self._handlers = [*handlers, (evt.EVT_CONN_OPEN, self._opened)]
         self._contexts = list(contexts)
@@ -130,7 +130,7 @@ class Server:
 
     def _opened(self, event: Event) -> None:
         association = event.assoc
-        receiver = Receiver(association, self._shelf)
+        receiver = MessageProvider(association, self._instance_store)
         plain = bind(association, receiver, self._listening.network_timeout_s)
         if plain is None:
             return
@@ -147,7 +147,7 @@ class Server:
             association.dul.kill_dul()
             with suppress(OSError):
                 plain.close()
-            if isinstance(association.dimse, Receiver):
+            if isinstance(association.dimse, MessageProvider):
                 association.dimse.discard()
             self.ended(association)
 

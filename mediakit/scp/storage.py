@@ -1,7 +1,8 @@
 """The embedded Storage SCP: Storage, Verification and Storage Commitment over a folder (PS3.4 A, B, J).
 
 It takes every storage class, private and unknown ones too, in the transfer syntax that a peer proposes first,
-and writes data sets as they come. What lies where is the business of `shelf`, what is taken that of `intake`.
+and writes data sets as they come. `instance_store` knows what lies where,
+`receiver` what is accepted.
 Loaded on use: pynetdicom takes long to import.
 """
 
@@ -25,12 +26,12 @@ from mediakit.dicom.commitment import STORAGE_COMMITMENT
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.response import status_of
 from mediakit.scp.caller import Caller
+from mediakit.scp.commitment_service import CommitmentDesk
 from mediakit.scp.contexts import VERIFICATION, Proposed, accepted, first_known, is_storage
-from mediakit.scp.desk import CommitmentDesk
 from mediakit.scp.events import AssociationEnded, Ending, Received, Reception, ScpListener
-from mediakit.scp.intake import CANNOT_UNDERSTAND, DOES_NOT_MATCH, Claim, Spool, Verdict, put_away
+from mediakit.scp.instance_store import InstanceStore
+from mediakit.scp.receiver import CANNOT_UNDERSTAND, DOES_NOT_MATCH, Claim, Spool, StoreAnswer, put_away
 from mediakit.scp.server import Listening, Server
-from mediakit.scp.shelf import Shelf
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -49,14 +50,14 @@ class _Visit:
 
 
 class StorageScp:
-    """Receives into a shelf, from `start` to `stop`. Tells from the threads of its associations.
+    """Receives into a instance_store, from `start` to `stop`. Tells from the threads of its associations.
 
-    Usage: `with StorageScp(shelf, listening, tell) as scp: print(scp.address)`.
+    Usage: `with StorageScp(instance_store, listening, tell) as scp: print(scp.address)`.
     """
 
     def __init__(
         self,
-        shelf: Shelf,
+        instance_store: InstanceStore,
         listening: Listening,
         tell: ScpListener,
         ssl_context: ssl.SSLContext | None = None,
@@ -65,10 +66,10 @@ class StorageScp:
         """`callers` tells by AE title where a peer listens for the report of storage commitment."""
         self.address = ("", 0)
         self.grace_s = 5.0
-        self._shelf = shelf
+        self._instance_store = instance_store
         self._tell = tell
         self._visits: dict[Association, _Visit] = {}
-        self._desk = CommitmentDesk(shelf, callers or {}, listening.ae_title, tell)
+        self._desk = CommitmentDesk(instance_store, callers or {}, listening.ae_title, tell)
         handlers: list[EventHandlerType] = [
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_SOP_COMMON, self._services),
@@ -77,7 +78,7 @@ class StorageScp:
             (evt.EVT_DIMSE_SENT, self._desk.responded),
         ]
         contexts = [build_context(each, _SYNTAXES) for each in (VERIFICATION, STORAGE_COMMITMENT)]
-        self._server = Server(listening, handlers, contexts, ssl_context, shelf)
+        self._server = Server(listening, handlers, contexts, ssl_context, instance_store)
         self._server.opened = self._opened
         self._server.ended = self._ended
 
@@ -178,15 +179,15 @@ class StorageScp:
         )
         return status_of(verdict.status, verdict.words)
 
-    def _verdict(self, visit: _Visit, spool: object, claim: Claim, agreed_class: str) -> Verdict:
+    def _verdict(self, visit: _Visit, spool: object, claim: Claim, agreed_class: str) -> StoreAnswer:
         if not isinstance(spool, Spool):
             words = "there is no data set"
-            return Verdict(status=CANNOT_UNDERSTAND, reception=Reception.REFUSED, words=words)
+            return StoreAnswer(status=CANNOT_UNDERSTAND, reception=Reception.REFUSED, words=words)
         if claim.sop_class != agreed_class:
             spool.discard()
             words = "the SOP Class is not that of the presentation context"
-            return Verdict(status=DOES_NOT_MATCH, reception=Reception.REFUSED, words=words)
-        return put_away(spool, claim, self._shelf, visit.scanner)
+            return StoreAnswer(status=DOES_NOT_MATCH, reception=Reception.REFUSED, words=words)
+        return put_away(spool, claim, self._instance_store, visit.scanner)
 
 
 def _sender(association: Association) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.transfer.mapping import MapRow, Subject
-from mediakit.transfer.people import Identity, shown_id
+from mediakit.transfer.patient_identity import Identity, shown_id
 
 NOT_APPROVED = Rule(
     id="MK-IDN-030",

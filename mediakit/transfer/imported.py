@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mediakit.outcome import Result
-from mediakit.transfer.people import Counted
+from mediakit.transfer.patient_identity import Counted
 from mediakit.transfer.row import Row
 
 

@@ -16,7 +16,7 @@ from mediakit.dicom.instance import Instance
 from mediakit.dicom.limits import why_unfit
 from mediakit.dicom.person_name import Likeness, same_name
 from mediakit.errors import UsageError
-from mediakit.transfer.people import Identities, Identity, plain_date
+from mediakit.transfer.patient_identity import Identities, Identity, plain_date
 
 MAX_BYTES = 16 << 20
 _ACCESSION = 0x00080050

@@ -12,7 +12,7 @@ from mediakit.dicom.identifier import Value, Values
 from mediakit.dicom.limits import why_unfit
 from mediakit.dicom.person_name import Likeness, same_name, spellings
 from mediakit.transfer.mapping import MapRow, Subject
-from mediakit.transfer.people import Identity, plain_date
+from mediakit.transfer.patient_identity import Identity, plain_date
 
 #: From here on a candidate counts as found, when no other comes near.
 MATCH = 80

@@ -14,8 +14,8 @@ from pynetdicom import AE
 from mediakit.dicom.data_set import data_set_place
 from mediakit.errors import UsageError
 from mediakit.scp.events import Ending, Reception
+from mediakit.scp.instance_store import instance_store
 from mediakit.scp.server import Listening
-from mediakit.scp.shelf import shelf
 from tests.support.dicom_bytes import CT, EXPLICIT, IMPLICIT, RAW, element
 from tests.support.embedded_scp import embedded_scp
 from tests.support.peers import need, run
@@ -281,7 +281,7 @@ def test_more_associations_than_may_be_are_rejected(tmp_path: Path) -> None:
 
 def test_a_folder_is_received_into_by_one_process_and_cleared_at_the_start(tmp_path: Path) -> None:
     left = folder_of(tmp_path, {".mediakit-0123456789abcdef.part": b"half", "notes.part": b"mine"})
-    with shelf(left), pytest.raises(UsageError, match="another process"), shelf(left):
+    with instance_store(left), pytest.raises(UsageError, match="another process"), instance_store(left):
         pass
     assert {path.name for path in left.iterdir()} == {"notes.part"}
 

@@ -12,7 +12,7 @@ import pytest
 from mediakit.destinations.folder import FolderDestination
 from mediakit.errors import SourceError
 from mediakit.findings import Severity
-from mediakit.journeys.stock import Scope
+from mediakit.journeys.inventory import Scope
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from tests.support.import_runs import data_sets, rules, run, states, uid_of

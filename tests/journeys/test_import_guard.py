@@ -9,7 +9,7 @@ import pytest
 from mediakit.destinations.base import Unreachable
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
-from mediakit.transfer.people import Expectation
+from mediakit.transfer.patient_identity import Expectation
 from tests.support.import_runs import rules, run
 from tests.support.scripted import ScriptedDestination
 from tests.support.studies import CT_1, CT_2, CT_3, SAMPLES, folder_of

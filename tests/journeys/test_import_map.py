@@ -18,7 +18,7 @@ from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.mapping import parse_map
-from mediakit.transfer.people import Expectation
+from mediakit.transfer.patient_identity import Expectation
 from tests.support.scripted import FULL, ScriptedDestination
 from tests.support.studies import CT_1, CT_2, MR, SAMPLES, burnt_to, folder_of
 

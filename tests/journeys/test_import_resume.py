@@ -16,7 +16,7 @@ from mediakit.journeys.import_target import Target
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from mediakit.transfer.outgoing import Outgoing
-from mediakit.transfer.people import Expectation
+from mediakit.transfer.patient_identity import Expectation
 from mediakit.transfer.proof import Denied, NoAnswer, Proof, Proven, Verify
 from mediakit.transfer.states import TransferState
 from tests.support.import_runs import QUICK, rules, run, states, uid_of

@@ -9,7 +9,7 @@ import pytest
 from mediakit.journeys.import_ import import_medium
 from mediakit.journeys.import_order import ImportOrder
 from mediakit.journeys.import_target import Target
-from mediakit.journeys.recall import recalled
+from mediakit.journeys.stored_report import recalled
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from mediakit.report.imported import imported_text

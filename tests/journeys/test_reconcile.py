@@ -11,7 +11,7 @@ from mediakit.destinations.find import FindModel
 from mediakit.journeys.reconcile import ReconcileOrder, reconcile
 from mediakit.transfer.coercion import plan_coercion
 from mediakit.transfer.mapping import Subject, parse_map
-from mediakit.transfer.people import Identity
+from mediakit.transfer.patient_identity import Identity
 from tests.support.cli import mediakit
 from tests.support.find_scp import Answers, Asked, find_scp
 from tests.support.people import Person, medium_of

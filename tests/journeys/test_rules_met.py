@@ -20,9 +20,9 @@ from mediakit.fileset.keys import Sourced
 from mediakit.fileset.policy import Supply
 from mediakit.fileset.record import Key
 from mediakit.findings import Finding, Where
-from mediakit.journeys.book import Book
 from mediakit.journeys.diff import diff
 from mediakit.journeys.extract import ExtractOrder, Only, extract
+from mediakit.journeys.fates import Fates
 from mediakit.journeys.icons import make_icons
 from mediakit.journeys.prepare import Converter, Ready, Store, judge_all
 from mediakit.journeys.proof import prove
@@ -54,8 +54,8 @@ def reasons(fates: Iterable[Fate]) -> dict[str, str]:
     return {Path(fate.source).name: fate.because.rule.id for fate in fates if fate.because is not None}
 
 
-def scanned(*paths: Path) -> tuple[list[Instance], Book]:
-    book = Book()
+def scanned(*paths: Path) -> tuple[list[Instance], Fates]:
+    book = Fates()
     with Sources(paths) as sources:
         return scan(sources, Scanner(), book), book
 
@@ -74,7 +74,7 @@ def test_compression_with_loss_is_said_and_lossless_conversion_is_not() -> None:
 @pytest.mark.parametrize(("profile", "is_refused"), [("STD-GEN-CD", False), ("STD-XABC-CD", True)])
 def test_what_was_converted_is_judged_again(tmp_path: Path, profile: str, is_refused: bool) -> None:
     source = folder_of(tmp_path / "in", {"A": PYDICOM_FILES / "JPEG2000.dcm"})
-    first, book = load_profile("STD-GEN-CD"), Book()
+    first, book = load_profile("STD-GEN-CD"), Fates()
     with Sources([source]) as sources, Spool() as spool:
         instances = scan(sources, Scanner(judged_tags(first)), book)
         ready = judge_all(instances, Judge(first, Convert.LOSSLESS), book)
@@ -145,7 +145,7 @@ def test_an_instance_of_which_no_icon_can_be_made_is_refused(name: str, is_refus
         bits_stored=8,
         photometric=("MONOCHROME2",),
     )
-    book = Book()
+    book = Fates()
     with Sources([PYDICOM_FILES / name]) as sources, Spool() as spool:
         (instance,) = scan(sources, Scanner(), book)
         ready = Ready(instances=[instance], places={instance.sop_instance: "x"})

@@ -7,9 +7,9 @@ from io import BytesIO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mediakit.dicom.bounded_read import MAX_READ
 from mediakit.dicom.header import Scanner, Unusable
 from mediakit.dicom.instance import Instance
-from mediakit.dicom.window import MAX_READ
 from mediakit.outcome import State
 from tests.support.dicom_bytes import (
     IMPLICIT,

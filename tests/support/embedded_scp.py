@@ -13,8 +13,8 @@ from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance
 from mediakit.scp.caller import Caller
 from mediakit.scp.events import AssociationEnded, Received, ScpEvent
+from mediakit.scp.instance_store import instance_store
 from mediakit.scp.server import Listening
-from mediakit.scp.shelf import shelf
 from mediakit.scp.storage import StorageScp
 
 
@@ -77,6 +77,9 @@ def embedded_scp(
 ) -> Iterator[Running]:
     """Run one until the block ends."""
     running = Running(folder)
-    with shelf(folder) as place, StorageScp(place, listening(), running.hear, ssl_context, callers) as scp:
+    with (
+        instance_store(folder) as place,
+        StorageScp(place, listening(), running.hear, ssl_context, callers) as scp,
+    ):
         running.address = scp.address
         yield running

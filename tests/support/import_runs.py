@@ -16,7 +16,7 @@ from mediakit.journeys.proving import Prover
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import State
 from mediakit.transfer.imported import Imported
-from mediakit.transfer.people import Expectation, Mixed
+from mediakit.transfer.patient_identity import Expectation, Mixed
 from tests.support.dicom_bytes import element, part10
 
 ALL = Expectation(mixed=Mixed.ALLOW)

@@ -17,7 +17,7 @@ from mediakit.journeys.import_target import Target
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from mediakit.transfer.imported import Imported
-from mediakit.transfer.people import Expectation, Mixed
+from mediakit.transfer.patient_identity import Expectation, Mixed
 from mediakit.transfer.states import TransferState
 from tests.support.dicom_bytes import CT, EXPLICIT, ct_header, element, part10
 from tests.support.fault_bytes import Connection, Incoming

@@ -11,6 +11,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_sequence
 from pydicom.filewriter import write_sequence
 
+from mediakit.dicom.bounded_read import Malformed, Window
 from mediakit.dicom.elements import (
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
@@ -24,7 +25,6 @@ from mediakit.dicom.elements import (
 )
 from mediakit.dicom.sequences import find_inside, to_explicit_little
 from mediakit.dicom.values import converted, swapped
-from mediakit.dicom.window import Malformed, Window
 from tests.support.dicom_bytes import ITEM_END, SEQUENCE_END, UNDEFINED, element, item, sequence, us
 
 ENCODINGS = [EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind
 from mediakit.formats.fat_read import FatTree
+from mediakit.formats.readable import Memory
 from mediakit.formats.registry import open_tree, sniff
-from mediakit.formats.window import Memory
 from mediakit.volume import FatVolume
 from tests.support.fat_images import BAD, SECTOR, FatImage, long_entries, mbr, short_entry
 from tests.support.media import content_of, contents

@@ -8,10 +8,10 @@ from struct import pack
 
 import pytest
 
+from mediakit.dicom.bounded_read import MAX_READ
 from mediakit.dicom.header import Scanner, Unusable
 from mediakit.dicom.instance import Instance, Note
 from mediakit.dicom.wanted import CONTENT_SEQUENCE
-from mediakit.dicom.window import MAX_READ
 from mediakit.outcome import State
 from tests.support.dicom_bytes import (
     BIG,

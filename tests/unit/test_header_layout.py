@@ -12,7 +12,7 @@ import pytest
 from mediakit.dicom.elements import EXPLICIT_LITTLE
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance
-from mediakit.dicom.layout import MAX_LAYOUTS, Memo
+from mediakit.dicom.known_headers import MAX_LAYOUTS, Memo
 from tests.support.dicom_bytes import ct, element, us
 
 NAME = element(0x00100010, "PN", "TEST^PATIENT")

@@ -15,8 +15,8 @@ from pydicom.datadict import dictionary_VR
 from pydicom.filereader import read_dataset
 
 from mediakit.dicom.header import Scanner
-from mediakit.dicom.identity import Scanned
 from mediakit.dicom.instance import BINARY_TAGS, MEDIA_STORAGE_DIRECTORY, Instance
+from mediakit.dicom.scanned import Scanned
 from mediakit.dicom.wanted import CONTENT_SEQUENCE, SHARED_GROUPS, WANTED, WANTED_INSIDE
 from mediakit.outcome import State
 from tests.support.dicom_bytes import element

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from mediakit.errors import UsageError
 from mediakit.transfer.coercion import CoercionPlan, plan_coercion
 from mediakit.transfer.mapping import COLUMNS, MapRow, Subject, format_map, parse_map
-from mediakit.transfer.people import Identity
+from mediakit.transfer.patient_identity import Identity
 
 ANNA = Identity(patient_id="007", issuer="THEM", name="Müller^Anna", birth_date="19610430", sex="F")
 STUDY = Subject(identity=ANNA, study_uid="1.2.3", accession="F1")

@@ -20,7 +20,7 @@ from mediakit.transfer.matching import (
     score,
     worklist_requests,
 )
-from mediakit.transfer.people import Identity
+from mediakit.transfer.patient_identity import Identity
 
 ANNA = Identity(patient_id="007", issuer="THEM", name="Müller^Anna", birth_date="19610430", sex="F")
 WANTED = Wanted(subject=Subject(identity=ANNA))

@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from mediakit.findings import Severity
-from mediakit.transfer.people import Expectation, GuardVerdict, Identity, Mixed, guard, identities_of
+from mediakit.transfer.patient_identity import (
+    Expectation,
+    GuardVerdict,
+    Identity,
+    Mixed,
+    guard,
+    identities_of,
+)
 from tests.support.instances import make_instance
 
 ANNA = Identity(patient_id="1", name="Müller^Anna", birth_date="19610430", sex="F")

@@ -19,7 +19,7 @@ from mediakit.report.imported_html import imported_html
 from mediakit.report.json import to_json
 from mediakit.transfer.imported import Change, ContextLine, Imported
 from mediakit.transfer.outgoing import Answer, StatusClass, status_text
-from mediakit.transfer.people import Identity
+from mediakit.transfer.patient_identity import Identity
 from mediakit.transfer.row import Row
 from mediakit.transfer.states import TransferState
 from tests.support.imports import ATTENTION, JOB, good, imported, troubled

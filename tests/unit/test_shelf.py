@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.errors import UsageError
-from mediakit.scp.intake import Claim, head_for
-from mediakit.scp.shelf import Arrived, Settled, Shelf, _folder_name, is_name, shelf
+from mediakit.scp.instance_store import Arrived, InstanceStore, Settled, _folder_name, instance_store, is_name
+from mediakit.scp.receiver import Claim, head_for
 from tests.support.dicom_bytes import EXPLICIT, IMPLICIT, RAW
 
 
 def put(
-    place: Shelf, uid: str, body: bytes, study: str = "1.2", syntax: str = EXPLICIT
+    place: InstanceStore, uid: str, body: bytes, study: str = "1.2", syntax: str = EXPLICIT
 ) -> tuple[Settled, Path]:
     """Put an instance away as a receiver does."""
     head = head_for(
@@ -39,13 +39,13 @@ def files(folder: Path) -> list[str]:
 
 
 def test_an_instance_is_found_by_its_uid_wherever_its_study_is(tmp_path: Path) -> None:
-    with shelf(tmp_path) as place:
+    with instance_store(tmp_path) as place:
         assert put(place, "1.2.3", b"\x08\0body")[0] is Settled.STORED
         assert put(place, "1.2.3", b"\x08\0body", study="9.9")[0] is Settled.SAME
         assert put(place, "1.2.3", b"\x08\0BODY")[0] is Settled.CONFLICT
         assert put(place, "1.2.3", b"\x08\0body", syntax=IMPLICIT)[0] is Settled.CONFLICT
     assert files(tmp_path) == ["1.2/1.3/1.2.3.dcm"]
-    with shelf(tmp_path) as place:
+    with instance_store(tmp_path) as place:
         assert place.find("1.2.3") == tmp_path / "1.2/1.3/1.2.3.dcm"
         (tmp_path / "1.2/1.3/1.2.3.dcm").unlink()
         assert place.find("1.2.3") is None
@@ -53,7 +53,7 @@ def test_an_instance_is_found_by_its_uid_wherever_its_study_is(tmp_path: Path) -
 
 
 def test_a_file_that_somebody_else_put_there_is_not_replaced(tmp_path: Path) -> None:
-    with shelf(tmp_path) as place:
+    with instance_store(tmp_path) as place:
         (tmp_path / "1.2/1.3").mkdir(parents=True)
         (tmp_path / "1.2/1.3/1.2.3.dcm").symlink_to(tmp_path / "nowhere")
         with pytest.raises(FileExistsError):
@@ -63,7 +63,7 @@ def test_a_file_that_somebody_else_put_there_is_not_replaced(tmp_path: Path) -> 
 
 def test_a_folder_that_is_a_file_is_a_wrong_call(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(UsageError, match="nothing can be received"), shelf(tmp_path / "file"):
+    with pytest.raises(UsageError, match="nothing can be received"), instance_store(tmp_path / "file"):
         pass
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from mediakit.errors import UsageError
-from mediakit.journeys.target import capacity_of, format_of, take_away
+from mediakit.journeys.target import capacity_of, format_of, remove_target
 from mediakit.profile.load import load_catalogue, load_profile
 from mediakit.profile.model import Security
 from tests.support.instances import CD
@@ -121,5 +121,5 @@ def test_a_target_is_taken_away_whatever_it_is(tmp_path: Path) -> None:
     (tmp_path / "folder" / "deep" / "file").touch()
     (tmp_path / "image").touch()
     for name in ("folder", "image", "nothing"):
-        take_away(tmp_path / name)
+        remove_target(tmp_path / name)
     assert list(tmp_path.iterdir()) == []

@@ -19,66 +19,66 @@ from mediakit.formats.base import Node, Tree
 from mediakit.journeys.persistent import tried
 from mediakit.journeys.scan import finding_on_failure
 
-Twin = tuple[FileFact, Instance]
+Duplicate = tuple[FileFact, Instance]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Twins:
+class Duplicates:
     """The files of one SOP Instance UID, sorted out, each of them once.
 
     `kept` is the one to take, None when that cannot be told; `same` have its data set, `others` another one.
     `unread` cannot be read to their end, with the finding that says why.
     """
 
-    kept: Twin | None
-    same: tuple[Twin, ...]
-    others: tuple[Twin, ...]
-    unread: tuple[tuple[Twin, Finding], ...]
+    kept: Duplicate | None
+    same: tuple[Duplicate, ...]
+    others: tuple[Duplicate, ...]
+    unread: tuple[tuple[Duplicate, Finding], ...]
 
 
-def find_twins(seen: Survey) -> dict[str, list[Twin]]:
+def find_duplicates(seen: Survey) -> dict[str, list[Duplicate]]:
     """Return the files of every SOP Instance UID that more than one file has."""
-    first: dict[str, Twin] = {}
-    twins: dict[str, list[Twin]] = {}
+    first: dict[str, Duplicate] = {}
+    duplicates: dict[str, list[Duplicate]] = {}
     for each in seen.instances():
         uid = each[1].sop_instance
         if uid in first:
-            twins.setdefault(uid, [first[uid]]).append(each)
+            duplicates.setdefault(uid, [first[uid]]).append(each)
         else:
             first[uid] = each
-    return twins
+    return duplicates
 
 
-def sort_out(tree: Tree, files: Sequence[Twin], linked: Collection[str]) -> Twins:
+def sort_out(tree: Tree, files: Sequence[Duplicate], linked: Collection[str]) -> Duplicates:
     """Take one of several files when all that can be read have one data set, else the only one in `linked`.
 
     `linked` are the paths that the directory names.
     """
     digests: dict[str, str] = {}
-    unread: list[tuple[Twin, Finding]] = []
-    for twin in files:
+    unread: list[tuple[Duplicate, Finding]] = []
+    for duplicate in files:
         try:
-            digests[twin[0].path] = tried(partial(_data_set_digest, tree, *twin))
+            digests[duplicate[0].path] = tried(partial(_data_set_digest, tree, *duplicate))
         except (SourceError, OSError) as exc:
-            unread.append((twin, finding_on_failure(exc)))
-    readable = [twin for twin in files if twin[0].path in digests]
+            unread.append((duplicate, finding_on_failure(exc)))
+    readable = [duplicate for duplicate in files if duplicate[0].path in digests]
     kept = _kept(files, readable, len(set(digests.values())), linked)
-    rest = [twin for twin in readable if twin is not kept]
+    rest = [duplicate for duplicate in readable if duplicate is not kept]
     wanted = "" if kept is None else digests[kept[0].path]
-    return Twins(
+    return Duplicates(
         kept=kept,
-        same=tuple(twin for twin in rest if digests[twin[0].path] == wanted),
-        others=tuple(twin for twin in rest if digests[twin[0].path] != wanted),
+        same=tuple(duplicate for duplicate in rest if digests[duplicate[0].path] == wanted),
+        others=tuple(duplicate for duplicate in rest if digests[duplicate[0].path] != wanted),
         unread=tuple(unread),
     )
 
 
 def _kept(
-    files: Sequence[Twin], readable: Sequence[Twin], kinds: int, linked: Collection[str]
-) -> Twin | None:
-    named = [twin for twin in files if twin[0].path in linked]
+    files: Sequence[Duplicate], readable: Sequence[Duplicate], kinds: int, linked: Collection[str]
+) -> Duplicate | None:
+    named = [duplicate for duplicate in files if duplicate[0].path in linked]
     if kinds == 1:
-        return next((twin for twin in named if twin in readable), readable[0])
+        return next((duplicate for duplicate in named if duplicate in readable), readable[0])
     return named[0] if len(named) == 1 and named[0] in readable else None
 
 

@@ -35,7 +35,7 @@ _LAST_WORD_S: Final = 1.0  # for an abort to go out
 _MOST_FRAGMENTS: Final = 256  # that are prepared at once, so that tiny PDUs cost no memory
 
 
-class Link:
+class Connection:
     """An association that lives on a wire. For one thread."""
 
     def __init__(self, wire: Wire, association: Association, where: str, timeouts: Timeouts) -> None:

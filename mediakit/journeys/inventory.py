@@ -1,4 +1,4 @@
-"""Stock of a medium for an import: what is to be sent, and one fate for every file that is not.
+"""Inventory of a medium for an import: what is to be sent, and one fate for every file that is not.
 
 Instances are the union of the directory and of the files. Nothing is sent or written here.
 """
@@ -17,13 +17,13 @@ from mediakit.fileset.file_kinds import OtherKind
 from mediakit.fileset.survey import FileFact, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Tree
-from mediakit.journeys.book import Book
+from mediakit.journeys.duplicates import Duplicate, find_duplicates, sort_out
+from mediakit.journeys.fates import Fates
 from mediakit.journeys.scan import SAME_BYTES
 from mediakit.journeys.survey import survey
-from mediakit.journeys.twins import Twin, find_twins, sort_out
 from mediakit.outcome import State
 from mediakit.transfer.outgoing import Outgoing
-from mediakit.transfer.people import Identities, Identity
+from mediakit.transfer.patient_identity import Identities, Identity
 from mediakit.transfer.row import Row, key_of
 from mediakit.transfer.states import TransferState
 
@@ -124,7 +124,7 @@ class Member:
 
 
 @dataclass(slots=True, kw_only=True)
-class Stock:
+class Inventory:
     """What a medium holds for an import.
 
     `rows` are the instances in physical order, those that cannot be sent with the state they are in.
@@ -134,41 +134,41 @@ class Stock:
 
     source: str
     contents: Contents
-    book: Book
+    book: Fates
     rows: tuple[Row, ...] = ()
     members: Mapping[str, Member] = field(default_factory=dict)
     because: Mapping[str, Finding] = field(default_factory=dict)
     figures: Mapping[str, str | int | float] = field(default_factory=dict)
 
 
-def take_stock(tree: Tree, source: str, scope: Scope, tell: Listener = silence) -> Stock:
+def take_inventory(tree: Tree, source: str, scope: Scope, tell: Listener = silence) -> Inventory:
     """Read what is on a medium and sort out what is to be sent. Loads no pixel data.
 
     Files are compared only when two have one SOP Instance UID.
     """
     seen = survey(tree, source, Scanner(), tell)
-    stocktaking = _Stocktaking(tree, seen, scope)
-    stocktaking.whole()
-    return Stock(
+    taking = _InventoryTaking(tree, seen, scope)
+    taking.run()
+    return Inventory(
         source=source,
-        contents=stocktaking.contents,
-        book=stocktaking.book,
-        rows=tuple(stocktaking.rows.values()),
-        members=stocktaking.members,
-        because=stocktaking.because,
-        figures={"source": source, "format": seen.format, "kind": stocktaking.contents.kind},
+        contents=taking.contents,
+        book=taking.book,
+        rows=tuple(taking.rows.values()),
+        members=taking.members,
+        because=taking.because,
+        figures={"source": source, "format": seen.format, "kind": taking.contents.kind},
     )
 
 
-class _Stocktaking:
-    """One stocktaking under way."""
+class _InventoryTaking:
+    """One taking under way."""
 
     def __init__(self, tree: Tree, seen: Survey, scope: Scope) -> None:
         self.tree = tree
         self.seen = seen
         self.scope = scope
         self.contents = contents_of(seen)
-        self.book = Book()
+        self.book = Fates()
         self.rows: dict[str, Row] = {}
         self.members: dict[str, Member] = {}
         self.because: dict[str, Finding] = {}
@@ -176,19 +176,19 @@ class _Stocktaking:
         self._facts: dict[str, tuple[Member, InstanceFact]] = {}
         self._identities = Identities()
 
-    def whole(self) -> None:
+    def run(self) -> None:
         """Sort every file, then what only the directory knows."""
         for member, fact in _members(self.contents):
             if fact.seen is Seen.DIRECTORY:
                 self._absent.append((member, fact))
             else:
                 self._facts[fact.path] = (member, fact)
-        twins = find_twins(self.seen)
+        duplicates = find_duplicates(self.seen)
         for file, instance in self.seen.instances():
-            if instance.sop_instance not in twins:
+            if instance.sop_instance not in duplicates:
                 self._instance(file, instance)
-        for uid, files in twins.items():
-            self._settle_twins(uid, files)
+        for uid, files in duplicates.items():
+            self._settle_duplicates(uid, files)
         if self.scope is not Scope.FILES:
             self._add_absent()
         self._others()
@@ -228,23 +228,23 @@ class _Stocktaking:
         self.members[key] = member
         return key
 
-    def _settle_twins(self, uid: str, files: Sequence[Twin]) -> None:
+    def _settle_duplicates(self, uid: str, files: Sequence[Duplicate]) -> None:
         """Take one of several files with one UID when it can be told which is right; name all others."""
-        twins = sort_out(self.tree, files, self.seen.linked_paths())
-        kept = "" if twins.kept is None else self._place(twins.kept[0].path)
-        if twins.kept is not None:
-            self._instance(*twins.kept)
+        duplicates = sort_out(self.tree, files, self.seen.linked_paths())
+        kept = "" if duplicates.kept is None else self._place(duplicates.kept[0].path)
+        if duplicates.kept is not None:
+            self._instance(*duplicates.kept)
         is_taken = uid in self.rows
-        for file, _ in twins.same:
+        for file, _ in duplicates.same:
             self._settle(file.path, State.DUPLICATE, SAME_BYTES.at(first=kept), uid)
-        for (file, instance), why in twins.unread:
+        for (file, instance), why in duplicates.unread:
             finding = TWIN_UNREADABLE.at(why=why.text, other=kept) if is_taken else _why_unreadable(why)
-            if twins.others or uid in self.rows:
+            if duplicates.others or uid in self.rows:
                 self._settle(file.path, State.UNREADABLE, finding, uid)
             else:
                 self._stand_for(file, instance, TransferState.UNREADABLE, finding)
-        for file, instance in twins.others:
-            other = next(other for other, _ in reversed(twins.others) if kept or other is not file)
+        for file, instance in duplicates.others:
+            other = next(other for other, _ in reversed(duplicates.others) if kept or other is not file)
             finding = CONFLICT.at(uid=uid, other=kept or self._place(other.path))
             self._settle(file.path, State.CONFLICT, finding, uid)
             if uid not in self.rows:

@@ -17,13 +17,13 @@ from mediakit.dicom.dictionary import tag_name
 from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.findings import Finding, Severity
 from mediakit.journeys.import_order import ImportOrder
+from mediakit.journeys.inventory import Inventory, Member
 from mediakit.journeys.loading import Changed, Held
-from mediakit.journeys.stock import Member, Stock
 from mediakit.transfer.coercion import CoercionPlan, plan_coercion
 from mediakit.transfer.imported import Change
 from mediakit.transfer.mapping import Subject
 from mediakit.transfer.outgoing import Outgoing
-from mediakit.transfer.people import (
+from mediakit.transfer.patient_identity import (
     LEFT_OUT,
     NOT_THERE,
     Counted,
@@ -38,7 +38,7 @@ from mediakit.transfer.states import Happening, TransferState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owners:
+class GuardedIdentities:
     """Whose the instances are. `plan` has the new values; when it `is_refused`, nothing may be sent.
 
     `left_out` are the keys of instances of patients that were not chosen. `identities` hold names, for a
@@ -58,20 +58,20 @@ class Owners:
 
 
 #: When nobody was asked: every instance stays as it is.
-NOBODY = Owners(plan=CoercionPlan(), subjects={}, left_out=frozenset(), identities=(), findings=())
+NOBODY = GuardedIdentities(plan=CoercionPlan(), subjects={}, left_out=frozenset(), identities=(), findings=())
 
 
-def owners_of(stock: Stock, order: ImportOrder) -> Owners:
+def guard_identities(inventory: Inventory, order: ImportOrder) -> GuardedIdentities:
     """Judge whose instances a medium holds, and what the map makes of them."""
-    planned = [row.key for row in stock.rows if row.state is TransferState.PLANNED]
-    subjects = {key: subject for key in planned if (subject := _subject(stock.members[key])) is not None}
+    planned = [row.key for row in inventory.rows if row.state is TransferState.PLANNED]
+    subjects = {key: subject for key in planned if (subject := _subject(inventory.members[key])) is not None}
     if order.mapping:
         return _mapped(subjects, order)
     verdict = guard(_counted(subject.identity for subject in subjects.values()), order.expectation)
     return _owners(subjects, verdict, CoercionPlan(), verdict)
 
 
-def _mapped(subjects: Mapping[str, Subject], order: ImportOrder) -> Owners:
+def _mapped(subjects: Mapping[str, Subject], order: ImportOrder) -> GuardedIdentities:
     """Choose by what stands on the medium, judge by what the map makes of it."""
     expected = order.expectation
     choice = guard(
@@ -89,9 +89,9 @@ def _mapped(subjects: Mapping[str, Subject], order: ImportOrder) -> Owners:
 
 def _owners(
     subjects: Mapping[str, Subject], choice: GuardVerdict, plan: CoercionPlan, verdict: GuardVerdict
-) -> Owners:
+) -> GuardedIdentities:
     wanted = {key: subject for key, subject in subjects.items() if subject.identity in choice.wanted}
-    return Owners(
+    return GuardedIdentities(
         plan=plan,
         subjects=wanted,
         left_out=frozenset(subjects.keys() - wanted.keys()),
@@ -115,8 +115,8 @@ def _subject(member: Member) -> Subject | None:
 class Coercer:
     """Exchanges the values of instances on their way, and keeps what was changed. For several threads."""
 
-    def __init__(self, owners: Owners, order: ImportOrder) -> None:
-        self._owners = owners
+    def __init__(self, guarded: GuardedIdentities, order: ImportOrder) -> None:
+        self._owners = guarded
         self._note = order.note or CoercionNote(system="MEDIAKIT", at=datetime.now(UTC))
         self._lock = threading.Lock()
         self.changes: list[Change] = []

@@ -8,7 +8,7 @@ from mediakit.findings import Finding, Severity
 from mediakit.outcome import Fate, State
 
 
-class Book:
+class Fates:
     """Collects fates and findings while a journey runs. A file is entered once and settled once."""
 
     def __init__(self) -> None:

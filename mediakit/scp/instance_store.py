@@ -2,7 +2,7 @@
 
 An instance is written to a hidden part file in the folder, synced, and given its name; a name is never given
 twice. A killed run leaves part files only, which the next start takes away. What is in a data set is judged
-in `intake`; here are files. Names are made of UIDs that are digits and dots, so none leads out of the folder.
+in `receiver`; here are files. Names are made of UIDs (digits and dots), so none leads out of the folder.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Settled(StrEnum):
 
 @dataclass(slots=True)
 class Part:
-    """A hidden file that grows. Whoever has it calls `Shelf.settle` or `discard`."""
+    """A hidden file that grows. Whoever has it calls `InstanceStore.settle` or `discard`."""
 
     path: Path
     stream: BinaryIO = field(repr=False)
@@ -68,11 +68,11 @@ class Part:
             self.path.unlink(missing_ok=True)
 
 
-class Shelf:
+class InstanceStore:
     """A folder of received instances, held by one process. For several threads."""
 
     def __init__(self, folder: Path) -> None:
-        """Know what lies in the folder. Use `shelf`, which makes it and holds it."""
+        """Know what lies in the folder. Use `instance_store`, which makes it and holds it."""
         self.folder = folder
         self._lock = Lock()
         self._places = dict(_named(folder))
@@ -110,7 +110,7 @@ class Shelf:
 
 
 @contextmanager
-def shelf(folder: Path) -> Iterator[Shelf]:
+def instance_store(folder: Path) -> Iterator[InstanceStore]:
     """Give a folder to receive into; make it when it is not there, take what a killed run left away.
 
     Raises UsageError when it cannot be used, or another process receives into it.
@@ -121,7 +121,7 @@ def shelf(folder: Path) -> Iterator[Shelf]:
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_held(folder))
             _sweep(folder)
-            ready = Shelf(folder)
+            ready = InstanceStore(folder)
         yield ready
 
 

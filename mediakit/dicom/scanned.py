@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from mediakit.dicom.bounded_read import Malformed
 from mediakit.dicom.dataset import PixelElement
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Header, Instance, Note, Tag
 from mediakit.dicom.uids import is_image
-from mediakit.dicom.window import Malformed
 from mediakit.findings import Rule, Severity
 
 MEDIA_SOP_CLASS: Tag = 0x00020002

@@ -1,4 +1,4 @@
-"""The desk of Storage Commitment: requests are taken, answered from what lies on the shelf, and reported.
+"""The Storage Commitment service: takes requests, answers them from the instance store, and reports.
 
 An instance is committed when a file of that SOP Class and Instance UID lies there and its header can be read.
 The report goes to where the peer listens, when that is known; else back on the association of the request.
@@ -39,7 +39,7 @@ from mediakit.dicom.instance import Instance
 from mediakit.dicom.response import status_of
 from mediakit.scp.caller import Caller, deliver
 from mediakit.scp.events import CommitmentAnswered, ScpListener
-from mediakit.scp.shelf import Shelf
+from mediakit.scp.instance_store import InstanceStore
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -60,8 +60,10 @@ class _Job:
 class CommitmentDesk:
     """Answers requests one after the other, in a thread of its own from `start` to `stop`."""
 
-    def __init__(self, shelf: Shelf, callers: Mapping[str, Caller], ae_title: str, tell: ScpListener) -> None:
-        self._shelf = shelf
+    def __init__(
+        self, instance_store: InstanceStore, callers: Mapping[str, Caller], ae_title: str, tell: ScpListener
+    ) -> None:
+        self._instance_store = instance_store
         self._callers = callers
         self._ae_title = ae_title
         self._tell = tell
@@ -157,7 +159,7 @@ class CommitmentDesk:
 
     def _reason(self, reference: Reference) -> int:
         """Return why an instance is not committed, 0 when it is."""
-        place = self._shelf.find(reference.sop_instance)
+        place = self._instance_store.find(reference.sop_instance)
         if place is None:
             return NO_SUCH_INSTANCE
         try:
