@@ -127,7 +127,7 @@ def _own_rows(file: Path) -> dict[str, DestinationRow]:
 
 
 def _write(file: Path, rows: Mapping[str, DestinationRow]) -> None:
-    from mediakit.formats.atomic import new_file, write_all
+    from mediakit.durable import new_file, write_all
 
     try:
         content = (_HEAD + to_toml(rows)).encode("utf-8")

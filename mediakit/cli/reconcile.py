@@ -71,7 +71,7 @@ def _write(out: Path, reconciled: Reconciled, *, force: bool) -> None:
 
     It has names of patients: nobody else may read it.
     """
-    from mediakit.formats.atomic import new_file, write_all
+    from mediakit.durable import new_file, write_all
     from mediakit.transfer.mapping import format_map
 
     with new_file(out, overwrite=force, mode=0o600) as fd:

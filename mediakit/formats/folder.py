@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from mediakit.durable import check_room, new_folder, sync_folder, write_all
 from mediakit.errors import SourceError
 from mediakit.events import Listener
 from mediakit.formats import moment
-from mediakit.formats.atomic import check_room, new_folder, sync_folder, write_all
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
 from mediakit.formats.legal import check_paths
 from mediakit.formats.readable import open_plain

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediakit.durable import check_room, new_file, write_all
 from mediakit.errors import DoesNotFit, IntegrityError
 from mediakit.events import Listener
 from mediakit.formats import moment
-from mediakit.formats.atomic import check_room, new_file, write_all
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.iso_records import FIRST_DESCRIPTOR, SECTOR, read_volume, records
 from mediakit.formats.legal import check_paths

@@ -12,9 +12,9 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
+from mediakit.durable import write_all
 from mediakit.errors import IntegrityError, SourceError
 from mediakit.events import Advanced, Listener
-from mediakit.formats.atomic import write_all
 from mediakit.formats.base import Entry
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mediakit.durable import check_room, new_file, write_all
 from mediakit.events import Listener
 from mediakit.formats import moment
-from mediakit.formats.atomic import check_room, new_file, write_all
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.legal import check_paths
 from mediakit.formats.stream_copy import Pourer

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from mediakit.durable import check_room, new_folder, sync_folder, write_all
 from mediakit.errors import IntegrityError, SourceError
 from mediakit.events import Listener
-from mediakit.formats.atomic import check_room, new_folder, sync_folder, write_all
 from mediakit.formats.base import Entry
 from mediakit.formats.legal import check_paths
 from mediakit.formats.stream_copy import Pourer

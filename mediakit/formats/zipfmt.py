@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from mediakit.durable import new_file
 from mediakit.errors import DoesNotFit, SourceError, UsageError
 from mediakit.events import Listener
 from mediakit.formats import moment
-from mediakit.formats.atomic import new_file
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
 from mediakit.formats.legal import check_paths
 from mediakit.formats.readable import Image

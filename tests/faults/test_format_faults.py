@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from mediakit.durable import new_file, new_folder, write_error
 from mediakit.errors import DoesNotFit, IntegrityError, SourceError, UsageError
-from mediakit.formats.atomic import new_file, new_folder, write_error
 from mediakit.formats.registry import SINKS, open_tree
 from tests.support.media import a_small_medium, entry, nodes, write
 

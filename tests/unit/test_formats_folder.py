@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from mediakit.durable import move_up
 from mediakit.errors import SourceError
-from mediakit.formats.atomic import move_up
 from mediakit.formats.base import Node, NodeKind
 from mediakit.formats.folder import FileTree, FolderTree
 from tests.support.media import WHEN, a_small_medium, write
