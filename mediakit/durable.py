@@ -34,17 +34,18 @@ def write_error(exc: OSError, target: Path) -> MediakitError:
     return IntegrityError("the output cannot be written", where=str(target), why=why)
 
 
-def check_room(target: Path, size_bytes: int) -> None:
-    """Raise DoesNotFit when the target's file system says that it has less room than this.
+def check_room(part: Path, size_bytes: int) -> None:
+    """Raise OSError (ENOSPC) when the file system of `part` says that it has less room than this.
 
-    A courtesy before a long copy: the room can still run out later, which the write then reports.
+    A courtesy before a long copy: the room can still run out later, which the write then reports. `new_file`,
+    `staged_file` and `new_folder` say it of the target.
     """
     try:
-        free_bytes = shutil.disk_usage(target.parent).free
+        free_bytes = shutil.disk_usage(part if part.is_dir() else part.parent).free
     except OSError:
         return
     if free_bytes < size_bytes:
-        raise write_error(OSError(errno.ENOSPC, f"{size_bytes} bytes needed, {free_bytes} free"), target)
+        raise OSError(errno.ENOSPC, f"{size_bytes} bytes needed, {free_bytes} free")
 
 
 def write_all(fd: int, view: memoryview | bytes) -> None:
@@ -58,31 +59,51 @@ def write_all(fd: int, view: memoryview | bytes) -> None:
 def new_file(target: Path, *, overwrite: bool, mode: int = 0o666) -> Iterator[int]:
     """Give a descriptor to write to; when the block ends well, the file stands at `target`, synced.
 
-    `mode` are the permissions, of which the umask takes away; those of a file that is replaced are not kept.
-    Whatever ends the block otherwise (KeyboardInterrupt too), no trace is left. Raises UsageError when the
-    target exists and `overwrite` is off, or cannot be replaced.
+    See `staged_file` for what is raised.
+    """
+    with staged_file(target, overwrite=overwrite, mode=mode) as part, written_file(part) as fd:
+        yield fd
+
+
+@contextmanager
+def staged_file(target: Path, *, overwrite: bool, mode: int = 0o666) -> Iterator[Path]:
+    """Give an empty file under a hidden name; when the block ends well, it stands at `target`.
+
+    Until then `target` is what it was, so that what is written can be proven first. The caller syncs the file
+    (see `written_file`). `mode` are the permissions, of which the umask takes away; those of a file that is
+    replaced are not kept. Whatever ends the block otherwise (KeyboardInterrupt too), no trace is left. Raises
+    UsageError when the target exists and `overwrite` is off, or cannot be replaced, and what `write_error`
+    makes of an OSError of the block.
     """
     _check_file_target(target, overwrite)
     part = _neighbour(target)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     try:  # from before the file is there: a signal may come in the middle of `open`
         try:
-            fd = os.open(part, flags, mode)
+            os.close(os.open(part, flags, mode))
         except OSError as exc:
             raise _cannot_start(exc, target) from exc
         try:
-            with _WriteBehind(fd):
-                yield fd
-            os.fsync(fd)
+            yield part
         except OSError as exc:
             raise write_error(exc, target) from exc
-        finally:
-            os.close(fd)
         _put_file(part, target, overwrite)
     except BaseException:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+@contextmanager
+def written_file(part: Path) -> Iterator[int]:
+    """Give a descriptor to write to an empty file; it is synced when the block ends well. Raises OSError."""
+    fd = os.open(part, os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        with _WriteBehind(fd):
+            yield fd
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 class _WriteBehind:

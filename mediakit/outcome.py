@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
 
 from mediakit.findings import Finding, Report, Severity
@@ -116,6 +116,17 @@ class Outcome(IntEnum):
     def word(self) -> str:
         """Return the name as reports print it, for example "does-not-fit"."""
         return self.name.lower().replace("_", "-")
+
+
+class Figures:
+    """What a journey counted and measured: a base for one frozen record for each journey."""
+
+    __slots__ = ()
+
+    def as_mapping(self) -> Mapping[str, str | int | float]:
+        """Return the fields as reports print them, without those that are None."""
+        values = ((each.name, getattr(self, each.name)) for each in fields(self))  # type: ignore[arg-type]
+        return {name: value for name, value in values if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

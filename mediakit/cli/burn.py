@@ -46,6 +46,12 @@ def burn(
     config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Plan and print; write nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing target.")] = False,
+    manifest: Annotated[
+        bool, typer.Option("--manifest", help="Add MANIFEST.TXT, which `sha256sum -c` reads.")
+    ] = False,
+    media_format: Annotated[
+        str, typer.Option("--format", help="Media format where several suit, for example udf-2.50 for BD-RE.")
+    ] = "",
     proof: Annotated[bool, typer.Option(help="Read the image back and compare every SHA-256.")] = True,
     fail_on: Annotated[
         Severity, typer.Option(help="Findings from here on give exit code 1.")
@@ -68,8 +74,7 @@ def burn(
         if report is not None:
             with mapped({OSError: UsageError}, "the report cannot be written there", str(report)):
                 check_report(report, out)
-        manifest = report is not None or as_json
-        unproven = Depth.HASH if manifest else Depth.WRITE
+        unproven = Depth.HASH if report is not None or as_json else Depth.WRITE
         depth = Depth.PLAN if dry_run else Depth.PROVE if proof else unproven
         order = BurnOrder(
             profile=load_profile(profile, profile_paths(profiles or [], config)),
@@ -84,6 +89,8 @@ def burn(
             overwrite=force,
             depth=depth,
             fail_on=fail_on,
+            format=media_format,
+            manifest=manifest,
         )
         with listener(progress, quiet=quiet or as_json) as tell:
             burnt = run_burn(src, order, tell)

@@ -5,7 +5,7 @@ Pure: a `Survey` in, `Contents` out. Instances are the union of the directory an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,8 +15,8 @@ from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
 from mediakit.fileset.disc_kind import disc_kind
 from mediakit.fileset.file_kinds import OtherKind, kind_of
-from mediakit.fileset.record import DirectoryRecord, FileRef
-from mediakit.fileset.survey import FileFact, FileKind, RecordLink, Survey
+from mediakit.fileset.record import DirectoryRecord
+from mediakit.fileset.survey import FileFact, FileKind, RecordLink, Survey, names_instance
 
 
 class Seen(StrEnum):
@@ -119,7 +119,6 @@ _OF_SERIES: _Tags = {
     "description": (0x0008103E, "LO"),
 }
 _LONGEST_NUMBER = 12  # characters of an Integer String (PS3.5 6.2)
-_NOT_DICOM = "HL7 STRUC DOC"  # the type of a record that may reference a file which is no instance
 
 
 def contents_of(survey: Survey) -> Contents:
@@ -128,36 +127,23 @@ def contents_of(survey: Survey) -> Contents:
     Values come from the first file of a patient, study or series that has them, else from the directory.
     Instances that belong to no patient (hanging protocols, implant templates) stand below one with id "".
     """
-    listed = {link.reference.sop_instance for link in survey.links}
-    meant = {link.file.path for link in survey.links if link.file is not None and not _is_uid(link.reference)}
-    found: set[str] = set()
+    listed = {link.reference.sop_instance for link in survey.all_links()}
+    meant = {
+        link.file.path
+        for link in survey.all_links()
+        if link.file is not None and not names_instance(link.reference)
+    }
     builder = _Builder()
     for file, instance in survey.instances():
-        found.add(instance.sop_instance)
         is_listed = instance.sop_instance in listed or file.path in meant
         builder.add_file(file, instance, Seen.BOTH if is_listed else Seen.SCAN)
-    for link in survey.links:
-        if _is_missing(link, found):
+    missing = {id(link) for link in survey.missing()}
+    for link in survey.all_links():
+        if id(link) in missing:
             builder.add_missing(link)
-            found.add(link.reference.sop_instance)
         else:
             builder.complete(link.above)
     return Contents(kind=disc_kind(survey), patients=builder.patients(), others=_others(survey))
-
-
-def _is_uid(reference: FileRef) -> bool:
-    """Return True when a record names an instance; broken records hold other bytes than digits and points."""
-    return bool(reference.sop_instance) and not reference.sop_instance.strip("0123456789.")
-
-
-def _is_missing(link: RecordLink, found: Container[str]) -> bool:
-    """Return True when no file holds the instance that a record references."""
-    uid = link.reference.sop_instance
-    if uid and uid in found:
-        return False
-    if _is_uid(link.reference):
-        return True
-    return link.record.type != _NOT_DICOM and (link.file is None or link.file.instance is None)
 
 
 @dataclass(slots=True)
@@ -312,7 +298,7 @@ def _order(number: str) -> tuple[int, int, str]:
 
 def _others(survey: Survey) -> tuple[OtherFact, ...]:
     referenced = {
-        link.file.path for link in survey.links if link.file is not None and link.reference.sop_instance
+        link.file.path for link in survey.all_links() if link.file is not None and link.reference.sop_instance
     }
     found = (
         OtherFact(path=file.path, size=file.size, kind=_other_kind(file, is_linked=file.path in referenced))

@@ -6,8 +6,9 @@ Nothing is written here; hashing the DICOMDIR of two plans compares two media.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from mediakit.dicom.instance import Instance
 from mediakit.errors import UsageError
@@ -77,14 +78,28 @@ class ExtraFile:
 class Wishes:
     """What the user asks of the medium.
 
-    `capacity_bytes` None means no limit. `descriptor` is the File-set Descriptor File ID: the path of
-    an extra file whose names are legal File ID components.
+    `capacity_bytes` None means no limit.
     """
 
     file_set_id: str = ""
     capacity_bytes: int | None = None
-    descriptor: str = ""
     extra: tuple[ExtraFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSetLayout:
+    """A file-set with its File IDs and its DICOMDIR, before other content is made from it and sizes count.
+
+    `files` are in the order of the directory, which is also the order of their paths. `extra` is the other
+    content that the user gave. `findings` are those of the collation and on icons.
+    """
+
+    profile: Profile
+    directory: Directory
+    dicomdir: bytes = field(repr=False)
+    files: tuple[PlannedFile, ...] = field(repr=False)
+    extra: tuple[ExtraFile, ...] = field(repr=False)
+    findings: tuple[Finding, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +122,16 @@ class FileSetPlan:
 def plan(
     collated: Collated, profile: Profile, wishes: Wishes, icons: Mapping[str, Key] | None = None
 ) -> FileSetPlan:
-    """Plan a file-set from collated instances.
+    """Plan a file-set from collated instances: `lay_out`, then `complete` with nothing made from it."""
+    return complete(lay_out(collated, profile, wishes, icons), wishes.capacity_bytes)
 
-    The findings are those of the collation and of the plan: what does not fit is an error among them.
-    Raises UsageError for a File-set ID, descriptor or extra file that cannot be. Source: PS3.10 8.
+
+def lay_out(
+    collated: Collated, profile: Profile, wishes: Wishes, icons: Mapping[str, Key] | None = None
+) -> FileSetLayout:
+    """Give every instance its File ID and make the DICOMDIR.
+
+    Raises UsageError for a File-set ID or extra file that cannot be. Source: PS3.10 8.
     """
     _check(wishes)
     reserved = {file.path.split("/", 1)[0] for file in wishes.extra}
@@ -118,30 +139,45 @@ def plan(
     instances = [leaf.instance for leaf in collated.leaves()]
     uid = file_set_uid(instances, profile.id)
     directory = build(collated, file_ids, profile, icons, wishes.file_set_id, uid)
-    if wishes.descriptor:
-        directory = replace(directory, descriptor=FileID(tuple(wishes.descriptor.split("/"))).value)
-    dicomdir = encode(directory)
-    files = tuple(
-        PlannedFile(file_id, instance.size, instance)
-        for file_id, instance in zip(file_ids, instances, strict=True)
-    )
-    sizes = [(DICOMDIR, len(dicomdir)), *((str(file.file_id), file.size) for file in files)]
-    sizes.extend((extra.path, extra.size) for extra in wishes.extra)
-    total = bytes_needed(sizes, profile.medium)
-    findings = (
-        *collated.findings,
-        *_missing_icons(collated, profile, icons or {}),
-        *_misfits(files, total, profile, wishes),
-    )
-    return FileSetPlan(
+    return FileSetLayout(
         profile=profile,
         directory=directory,
-        dicomdir=dicomdir,
-        files=files,
+        dicomdir=encode(directory),
+        files=tuple(
+            PlannedFile(file_id, instance.size, instance)
+            for file_id, instance in zip(file_ids, instances, strict=True)
+        ),
         extra=wishes.extra,
+        findings=(*collated.findings, *_missing_icons(collated, profile, icons or {})),
+    )
+
+
+def complete(
+    laid_out: FileSetLayout,
+    capacity_bytes: int | None,
+    produced: Sequence[ExtraFile] = (),
+    stored_size: Callable[[int], int] = int,
+) -> FileSetPlan:
+    """Add the content that was made from the layout, and find out whether everything fits the medium.
+
+    `stored_size` gives the bytes that a file of so many bytes takes there (more when it is enveloped). What
+    does not fit is an error among the findings. Raises UsageError for content whose name is taken.
+    """
+    extra = (*laid_out.extra, *produced)
+    _check_extra(extra)
+    files, profile = laid_out.files, laid_out.profile
+    sizes = [(DICOMDIR, len(laid_out.dicomdir)), *((str(file.file_id), file.size) for file in files)]
+    sizes.extend((one.path, one.size) for one in extra)
+    total = bytes_needed([(path, stored_size(size)) for path, size in sizes], profile.medium)
+    return FileSetPlan(
+        profile=profile,
+        directory=laid_out.directory,
+        dicomdir=laid_out.dicomdir,
+        files=files,
+        extra=extra,
         total_bytes=total,
-        capacity_bytes=wishes.capacity_bytes,
-        findings=findings,
+        capacity_bytes=capacity_bytes,
+        findings=(*laid_out.findings, *_misfits(files, extra, profile, (total, capacity_bytes))),
     )
 
 
@@ -164,19 +200,21 @@ def _check(wishes: Wishes) -> None:
             f"`{wishes.file_set_id!a}` is no File-set ID",
             why="it has 0 to 16 characters of A-Z 0-9 _ (PS3.10 8.5)",
         )
-    paths = [extra.path.upper() for extra in wishes.extra]
+    _check_extra(wishes.extra)
+
+
+def _check_extra(extra: Sequence[ExtraFile]) -> None:
+    paths = [one.path.upper() for one in extra]
     for path in paths:
         if path.split("/", 1)[0] == DICOMDIR:
             raise UsageError("the name DICOMDIR is reserved", where=path, hint="PS3.10 8.6")
     if len(set(paths)) < len(paths):
-        raise UsageError("an extra file comes twice", why="names that differ only in case are the same here")
-    if wishes.descriptor:
-        if wishes.descriptor not in {extra.path for extra in wishes.extra}:
-            raise UsageError(f"`{wishes.descriptor}` is not among the extra files")
-        try:
-            FileID(tuple(wishes.descriptor.split("/")))
-        except ValueError as exc:
-            raise UsageError("the descriptor file needs a legal File ID", why=str(exc)) from exc
+        twice = Counter(paths).most_common(1)[0][0]
+        raise UsageError(
+            "an extra file comes twice",
+            where=twice,
+            why="names that differ only in case are the same here",
+        )
 
 
 def _missing_icons(collated: Collated, profile: Profile, icons: Mapping[str, Key]) -> Iterator[Finding]:
@@ -190,17 +228,22 @@ def _missing_icons(collated: Collated, profile: Profile, icons: Mapping[str, Key
 
 
 def _misfits(
-    files: tuple[PlannedFile, ...], total: int, profile: Profile, wishes: Wishes
+    files: tuple[PlannedFile, ...],
+    extra: tuple[ExtraFile, ...],
+    profile: Profile,
+    room: tuple[int, int | None],
 ) -> Iterator[Finding]:
+    """Yield what does not fit; `room` is what is needed and what there is (None: no limit), in bytes."""
     medium = profile.medium
+    needed, capacity = room
     if not files and not profile.dicomdir.empty_allowed:
         yield EMPTY.at(profile=profile.id)
-    if wishes.capacity_bytes is not None and total > wishes.capacity_bytes:
-        yield TOO_BIG.at(needed=total, medium=medium.title, capacity=wishes.capacity_bytes)
+    if capacity is not None and needed > capacity:
+        yield TOO_BIG.at(needed=needed, medium=medium.title, capacity=capacity)
     limit = max_file_bytes(medium)
     if limit is None:
         return
     sized = [(place_of(file.instance), file.size) for file in files if file.size > limit]
-    sized.extend((extra.origin or extra.path, extra.size) for extra in wishes.extra if extra.size > limit)
+    sized.extend((one.origin or one.path, one.size) for one in extra if one.size > limit)
     for place, size in sized:
         yield FILE_TOO_BIG.at(Where(path=place), size=size, medium=medium.title, limit=limit)

@@ -5,7 +5,7 @@ Pure values. `journeys.survey` makes them from a `Tree`; the rules judge them, `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -16,6 +16,7 @@ from mediakit.fileset.resolve import Difference, Match, Names
 from mediakit.findings import Finding
 from mediakit.volume import Volume
 
+TEXT_RECORD = "HL7 STRUC DOC"  # the type of a record that may reference a file which is no instance
 HEAD_BYTES = 512  # kept of a file that is not DICOM, to tell what it is
 TEXT_BYTES = 256 * 1024  # read of a text of the root or of a web page
 
@@ -62,14 +63,51 @@ class RecordLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryFact:
+    """A Media Storage Directory of a medium: its file, what was decoded of it, and what its records mean.
+
+    `decoded` is None when the file could not be read; `finding` says why then. `links` has one entry for
+    each record that references a file, in the order of the directory.
+    """
+
+    file: FileFact
+    decoded: Decoded | None = None
+    finding: Finding | None = None
+    links: tuple[RecordLink, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicates:
+    """The files that have one SOP Instance UID, each of them once.
+
+    `kept` is the one to take, None when it cannot be told which is right. `same` have its data set, `others`
+    another one. `unread` cannot be read to their end; the finding says why.
+    """
+
+    sop_instance: str
+    kept: FileFact | None
+    same: tuple[FileFact, ...] = ()
+    others: tuple[FileFact, ...] = ()
+    unread: tuple[tuple[FileFact, Finding], ...] = ()
+
+    def left_out(self) -> Iterator[FileFact]:
+        """Yield every file but the one to take."""
+        yield from self.same
+        yield from self.others
+        for file, _ in self.unread:
+            yield file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
     """A whole medium. `files` are in the order of the medium, `folders` are paths, empty folders too.
 
     `dicomdir` is the directory that was read: the one in the root, else the best that was found; `decoded` is
-    None when there is none. `links` has one entry for each record that references a file, in the order of the
-    directory. `texts` holds the beginnings (`TEXT_BYTES`) of small text files, by path: those of the root
-    named README.TXT, INDEX.HTM and AUTORUN.INF (in any case), and the .HTM pages of IHE_PDI. `notes` tell
-    what the reader of the medium could not follow.
+    None when there is none. `links` has one entry for each record of it that references a file, in the order
+    of the directory. `other_directories` are the other Media Storage Directories of the medium. `duplicates`
+    are the instances that more than one file holds. `texts` holds the beginnings (`TEXT_BYTES`) of small text
+    files, by path: those of the root named README.TXT, INDEX.HTM and AUTORUN.INF (in any case), and the .HTM
+    pages of IHE_PDI. `notes` tell what the reader of the medium could not follow.
     """
 
     subject: str
@@ -83,6 +121,8 @@ class Survey:
     dicomdir: FileFact | None = None
     decoded: Decoded | None = None
     links: tuple[RecordLink, ...] = ()
+    other_directories: tuple[DirectoryFact, ...] = ()
+    duplicates: tuple[Duplicates, ...] = ()
     texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @property
@@ -97,8 +137,39 @@ class Survey:
                 yield file, file.instance
 
     def linked_paths(self) -> frozenset[str]:
-        """Return the paths that some record means."""
+        """Return the paths that some record of the directory means."""
         return frozenset(link.file.path for link in self.links if link.file is not None)
+
+    def all_links(self) -> Iterator[RecordLink]:
+        """Yield the links of the directory, then those of the other directories of the medium."""
+        yield from self.links
+        for other in self.other_directories:
+            yield from other.links
+
+    def missing(self) -> Iterator[RecordLink]:
+        """Yield one link for each instance that a directory names and no file of the medium holds.
+
+        The file that the record means is there when it cannot be read, or holds something else.
+        """
+        found = {instance.sop_instance for _, instance in self.instances()}
+        for link in self.all_links():
+            if _is_missing(link, found):
+                yield link
+                found.add(link.reference.sop_instance)
+
+
+def names_instance(reference: FileRef) -> bool:
+    """Return True when a record names an instance; broken records hold other bytes than digits and points."""
+    return bool(reference.sop_instance) and not reference.sop_instance.strip("0123456789.")
+
+
+def _is_missing(link: RecordLink, found: Container[str]) -> bool:
+    uid = link.reference.sop_instance
+    if uid and uid in found:
+        return False
+    if names_instance(link.reference):
+        return True
+    return link.record.type != TEXT_RECORD and (link.file is None or link.file.instance is None)
 
 
 def link_records(directory: Directory, files: tuple[FileFact, ...], base: str = "") -> tuple[RecordLink, ...]:

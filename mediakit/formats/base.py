@@ -82,12 +82,15 @@ class Tree(Protocol):
 class Entry:
     """One file to be written: its path on the medium ("/" between components), size in bytes, and bytes.
 
-    `open` gives a fresh stream at its start; it must give exactly `size` bytes.
+    `open` gives a fresh stream at its start; it must give exactly `size` bytes. Where `from_hashes` is given,
+    the content is made when all entries before this one are written, from their SHA-256 (hex, by path), and
+    `open` is not used.
     """
 
     path: str
     size: int
     open: Callable[[], BinaryIO] = field(repr=False)
+    from_hashes: Callable[[Mapping[str, str]], bytes] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +109,7 @@ class Receipt:
 class Order:
     """How to write: the volume label (File-set ID or ""), the time stamp, and whether to hash.
 
-    `formats` names the media format variant ("iso9660", "udf-2.60").
+    `variant` is the name of the media format ("iso9660", "udf-2.60").
     """
 
     label: str
@@ -117,14 +120,23 @@ class Order:
 
 
 class Sink(Protocol):
-    """A media format, to be written once."""
+    """A media format, to be written once. What it declares decides where it is used.
 
-    def write(self, entries: Sequence[Entry], target: Path, order: Order, tell: Listener) -> Receipt:
-        """Write the entries in their order to a hidden neighbour of `target`, fsync, rename.
+    `suffixes` are those of targets that ask for it (".iso"); a sink with `is_folder` takes the targets that
+    have none of these. `file_systems` are the names of PS3.12 that it makes ("ISO 9660 Level 1"; none: it
+    suits every medium). `max_file_bytes` is the largest file that it can hold (None: no limit).
+    """
 
-        Tells `Advanced(bytes)` while it goes. Raises UsageError when the target exists and `overwrite`
-        is off, IntegrityError when an entry gives other than its size, DoesNotFit when the format
-        cannot hold it, SourceError when an entry cannot be read. Whatever ends it, nothing that looks
-        finished is left.
+    suffixes: tuple[str, ...]
+    file_systems: tuple[str, ...]
+    max_file_bytes: int | None
+    is_folder: bool
+
+    def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
+        """Write the entries in their order to `part`, an empty file (an empty folder with `is_folder`).
+
+        What is written is synced. Tells `Advanced(bytes)` while it goes. Raises IntegrityError when an entry
+        gives other than its size, DoesNotFit when the format cannot hold it, SourceError when an entry cannot
+        be read, OSError when it cannot be written. `registry.write_medium` gives it its name, or removes it.
         """
         ...

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from mediakit.durable import check_room, new_folder, sync_folder, write_all
+from mediakit.durable import check_room, sync_folder, write_all
 from mediakit.errors import SourceError
 from mediakit.events import Listener
 from mediakit.formats import moment
@@ -177,12 +177,17 @@ class FileTree:
 class FolderSink:
     """Writes the entries into a new folder: files 0644, folders 0755, every time that of the order."""
 
-    def write(self, entries: Sequence[Entry], target: Path, order: Order, tell: Listener) -> Receipt:
-        """Write the folder; see `Sink`. A folder that holds anything is refused, `overwrite` or not."""
+    suffixes: tuple[str, ...] = ()
+    file_systems: tuple[str, ...] = ()
+    max_file_bytes: int | None = None
+    is_folder = True
+
+    def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
+        """Fill the folder; see `Sink`."""
         folders = check_paths(entries)
         when = (moment.epoch_ns(order.when),) * 2
         size_bytes = sum(entry.size for entry in entries)
-        with new_folder(target) as part, Pourer(tell, hashing=order.hashing) as pourer:
+        with Pourer(tell, hashing=order.hashing) as pourer:
             check_room(part, size_bytes)
             root = str(part)
             for folder in folders:
@@ -193,7 +198,7 @@ class FolderSink:
                 _write_file(f"{root}/{entry.path}", partial(pourer.pour, entry), when)
             hashes = pourer.finish()
             _settle(part, entries, folders, when)
-        return Receipt(target=target, size_bytes=size_bytes, sha256=hashes)
+        return Receipt(target=part, size_bytes=size_bytes, sha256=hashes)
 
 
 def _write_file(

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mediakit.durable import check_room, new_file, write_all
+from mediakit.durable import check_room, write_all, written_file
 from mediakit.errors import DoesNotFit, IntegrityError
 from mediakit.events import Listener
 from mediakit.formats import moment
@@ -42,20 +42,25 @@ _DATES_AT = (813, 830, 864)  # creation, modification, effective; expiration sta
 class IsoSink:
     """Writes an ISO 9660 Level 1 image: `DICOM/IM1` becomes `/DICOM/IM1.;1`."""
 
-    def write(self, entries: Sequence[Entry], target: Path, order: Order, tell: Listener) -> Receipt:
+    suffixes = (".iso",)
+    file_systems = ("ISO 9660 Level 1",)
+    max_file_bytes: int | None = _MAX_FILE_BYTES
+    is_folder = False
+
+    def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
         """Write the image; see `Sink`. Raises DoesNotFit for a name or size that Level 1 does not have."""
         folders = check_paths(entries)
         _check_level_1(entries, folders, order)
         layout, blocks, end = _layout(entries, folders, order)
-        with new_file(target, overwrite=order.overwrite) as fd, Pourer(tell, hashing=order.hashing) as pourer:
-            check_room(target, end * SECTOR)
+        with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
+            check_room(part, end * SECTOR)
             write_all(fd, bytes(layout))
             for entry, block in zip(entries, blocks, strict=True):
                 os.lseek(fd, block * SECTOR, os.SEEK_SET)
                 pourer.pour_into(entry, fd)
             os.ftruncate(fd, end * SECTOR)  # what no file fills up to its last sector reads as zeros
             hashes = pourer.finish()
-        return Receipt(target=target, size_bytes=end * SECTOR, sha256=hashes)
+        return Receipt(target=part, size_bytes=end * SECTOR, sha256=hashes)
 
 
 def _check_level_1(entries: Sequence[Entry], folders: Sequence[str], order: Order) -> None:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
+from mediakit.durable import new_folder, staged_file
 from mediakit.errors import SourceError, UsageError
+from mediakit.events import Listener, silence
 from mediakit.formats import fat_volume
-from mediakit.formats.base import Sink, Tree
+from mediakit.formats.base import Entry, Node, Order, Receipt, Sink, Tree, TreeFacts
 from mediakit.formats.readable import Image, Readable
+
+ENTRY_POINTS: Final = "mediakit.formats"  # where other packages name their sinks
 
 SINKS: Final = {
     "folder": "mediakit.formats.folder:FolderSink",
@@ -38,12 +47,61 @@ _PROGRAMS = (b"MZ", b"\x7fELF", b"#!")  # archives that extract themselves begin
 _ZIP_END, _ZIP_END_BYTES, _MAX_COMMENT = b"PK\5\6", 22, 0xFFFF
 
 
+def sink_names() -> tuple[str, ...]:
+    """Return the names of all media formats that can be written: ours, then those of installed packages."""
+    return (*SINKS, *sorted(_plug_ins().keys() - SINKS.keys()))
+
+
 def sink(name: str) -> Sink:
-    """Return the writer of a media format. Raises UsageError for a name that is none."""
-    if name not in SINKS:
-        raise UsageError(f"`{name}` is not a media format", hint=f"there are {', '.join(sorted(SINKS))}")
-    made: Sink = _load(SINKS[name])()
+    """Return the writer of a media format.
+
+    Raises UsageError for a name that is none, and for a format of another package that cannot be loaded.
+    """
+    made: Sink
+    if name in SINKS:
+        made = _load(SINKS[name])()
+        return made
+    plug_in = _plug_ins().get(name)
+    if plug_in is None:
+        raise UsageError(f"`{name}` is not a media format", hint=f"there are {', '.join(sink_names())}")
+    try:
+        made = plug_in.load()()
+    except Exception as exc:
+        raise UsageError(
+            f"the media format `{name}` of another package cannot be loaded",
+            where=plug_in.value,
+            why=f"{type(exc).__name__}: {exc}",
+            hint="remove or repair that package",
+        ) from exc
     return made
+
+
+@cache
+def _plug_ins() -> Mapping[str, EntryPoint]:
+    return {one.name: one for one in entry_points(group=ENTRY_POINTS)}
+
+
+def write_medium(
+    name: str,
+    entries: Sequence[Entry],
+    target: Path,
+    order: Order,
+    tell: Listener = silence,
+    prove: Callable[[Path, Receipt], None] | None = None,
+) -> Receipt:
+    """Write the entries in a media format; they stand at `target` when all is written, synced and proven.
+
+    `prove` is called with the hidden name of what was written, and raises when it is not right. Whatever ends
+    it, `target` is what it was before, or whole. Raises UsageError when the target exists and `overwrite` is
+    off, and what `Sink.write`, `durable.write_error` and `prove` raise.
+    """
+    made = sink(name)
+    staging = new_folder(target) if made.is_folder else staged_file(target, overwrite=order.overwrite)
+    with staging as part:
+        receipt = made.write(entries, part, order, tell)
+        if prove is not None:
+            prove(part, receipt)
+    return replace(receipt, target=target)
 
 
 def open_tree(path: Path) -> Tree:
@@ -73,6 +131,48 @@ def open_tree(path: Path) -> Tree:
             raise SourceError(exc.what, where=exc.where, why=exc.why, hint=_DEVICE_HINT) from exc
         raise
     return made
+
+
+@contextmanager
+def open_medium(path: Path) -> Iterator[Tree]:
+    """Open what stands at the path for the time of the block; see `open_named`."""
+    tree = open_named(path)
+    try:
+        yield tree
+    finally:
+        tree.close()
+
+
+def open_named(path: Path) -> Tree:
+    """Open what stands at the path; see `open_tree`.
+
+    A lone file is at the path "" of its tree: its place is the source itself. The caller closes the tree.
+    """
+    tree = open_tree(path)
+    return _Lone(tree, tree.facts) if tree.facts.format == "file" else tree
+
+
+@dataclass(slots=True)
+class _Lone:
+    """The tree of one file, which is at the path "": its place is the source itself."""
+
+    tree: Tree
+    facts: TreeFacts
+
+    def walk(self) -> Iterator[Node]:
+        return (Node("", node.size, node.kind, node.why) for node in self.tree.walk())
+
+    def folders(self) -> Iterator[str]:
+        return self.tree.folders()
+
+    def open(self, node: Node) -> BinaryIO:
+        return self.tree.open(next(iter(self.tree.walk())) if not node.path else node)
+
+    def find(self, path: str) -> Node | None:
+        return next(self.walk(), None) if not path else None
+
+    def close(self) -> None:
+        self.tree.close()
 
 
 def sniff(image: Readable) -> str:

@@ -61,7 +61,7 @@ class Pourer:
         Raises SourceError when it cannot be read, IntegrityError when it gives other than its size. What
         `write` raises passes through.
         """
-        stream = _opened(entry)
+        stream = self._opened(entry)
         with stream:
             readinto = _reader(stream)
             digest = hashlib.sha256() if self._hashing else None
@@ -84,12 +84,25 @@ class Pourer:
         if self._hashing or not hasattr(os, "sendfile"):
             self.pour(entry, partial(write_all, fd))
             return
-        stream = _opened(entry)
+        stream = self._opened(entry)
         with stream:
             if isinstance(stream, io.FileIO):
                 self._send(entry, stream, fd)
                 return
         self.pour(entry, partial(write_all, fd))
+
+    def _opened(self, entry: Entry) -> BinaryIO:
+        if entry.from_hashes is not None:
+            return io.BytesIO(entry.from_hashes(self._sums()))
+        try:
+            return entry.open()
+        except OSError as exc:
+            raise _unreadable(entry, exc) from exc
+
+    def _sums(self) -> dict[str, str]:
+        """Return the SHA-256 (hex) of what was poured so far, by path."""
+        self._stop()
+        return {path: digest.hexdigest() for path, digest in self._hashes.items()}
 
     def _send(self, entry: Entry, stream: io.FileIO, fd: int) -> None:
         done = 0
@@ -104,11 +117,10 @@ class Pourer:
 
     def finish(self) -> dict[str, str]:
         """Return the SHA-256 (hex) of every entry poured, by path; empty without hashing."""
-        self._stop()
         if self._untold:
             self._tell(Advanced(self._untold))
             self._untold = 0
-        return {path: digest.hexdigest() for path, digest in self._hashes.items()}
+        return self._sums()
 
     def _block(
         self,
@@ -158,6 +170,7 @@ class Pourer:
         for worker in self._workers:
             worker.join()
         self._workers.clear()
+        self._files = 0
 
 
 class _Hasher(threading.Thread):
@@ -173,13 +186,6 @@ class _Hasher(threading.Thread):
             digest, buffer, size = item
             digest.update(buffer[:size])
             self._free.put(buffer)
-
-
-def _opened(entry: Entry) -> BinaryIO:
-    try:
-        return entry.open()
-    except OSError as exc:
-        raise _unreadable(entry, exc) from exc
 
 
 def _reader(stream: BinaryIO) -> Callable[[memoryview], int]:

@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mediakit.durable import check_room, new_file, write_all
+from mediakit.durable import check_room, write_all, written_file
 from mediakit.events import Listener
 from mediakit.formats import moment
 from mediakit.formats.base import Entry, Order, Receipt
@@ -63,14 +63,18 @@ _IMPLEMENTATION = entity(b"*mediakit")
 class UdfSink:
     """Writes a UDF 2.60 image. Names on it are exactly the paths of the entries: no dot, no version added."""
 
+    suffixes = (".iso", ".udf")
+    file_systems = ("UDF 2.6",)
+    max_file_bytes: int | None = None
+    is_folder = False
     revision = 0x0260
 
-    def write(self, entries: Sequence[Entry], target: Path, order: Order, tell: Listener) -> Receipt:
+    def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
         """Write the image; see `Sink`. Raises DoesNotFit for a name, a file or a volume that is too large."""
         plan = lay_out(entries, check_paths(entries), order, self.revision)
         size_bytes = plan.end_in_image * BLOCK
-        with new_file(target, overwrite=order.overwrite) as fd, Pourer(tell, hashing=order.hashing) as pourer:
-            check_room(target, size_bytes)
+        with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
+            check_room(part, size_bytes)
             for at, content in _volume(plan):
                 _write_at(fd, at, content)
             os.lseek(fd, (PARTITION_AT + METADATA_AT) * BLOCK, os.SEEK_SET)
@@ -82,12 +86,13 @@ class UdfSink:
                 block += blocks_of(entry.size)
             os.ftruncate(fd, size_bytes)
             hashes = pourer.finish()
-        return Receipt(target=target, size_bytes=size_bytes, sha256=hashes)
+        return Receipt(target=part, size_bytes=size_bytes, sha256=hashes)
 
 
 class Udf250Sink(UdfSink):
     """Writes a UDF 2.50 image, for BD-RE."""
 
+    file_systems = ("UDF 2.5",)
     revision = 0x0250
 
 

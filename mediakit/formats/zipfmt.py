@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from mediakit.durable import new_file
+from mediakit.durable import written_file
 from mediakit.errors import DoesNotFit, SourceError, UsageError
 from mediakit.events import Listener
 from mediakit.formats import moment
@@ -50,7 +50,12 @@ _READABLE = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZI
 class ZipSink:
     """Writes a ZIP archive: members in the order of the entries, nothing in them that varies."""
 
-    def write(self, entries: Sequence[Entry], target: Path, order: Order, tell: Listener) -> Receipt:
+    suffixes = (".zip",)
+    file_systems = ("ZIP",)
+    max_file_bytes: int | None = None
+    is_folder = False
+
+    def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
         """Write the archive; see `Sink`."""
         check_paths(entries)
         if order.variant not in _METHODS:
@@ -58,7 +63,7 @@ class ZipSink:
         for entry in entries:
             if len(entry.path.encode("utf-8", "surrogateescape")) > _MAX_NAME_BYTES:
                 raise DoesNotFit("the name is too long for ZIP", where=ascii(entry.path[:80]))
-        with new_file(target, overwrite=order.overwrite) as fd, Pourer(tell, hashing=order.hashing) as pourer:
+        with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
             with open(fd, "wb", closefd=False) as out, zipfile.ZipFile(out, "w") as archive:
                 for entry in entries:
                     with archive.open(
@@ -67,7 +72,7 @@ class ZipSink:
                         pourer.pour(entry, to.write)
             hashes = pourer.finish()
             size_bytes = os.fstat(fd).st_size
-        return Receipt(target=target, size_bytes=size_bytes, sha256=hashes)
+        return Receipt(target=part, size_bytes=size_bytes, sha256=hashes)
 
 
 class ZipTree:

@@ -1,8 +1,7 @@
-"""The burn: sources -> scan -> judge -> convert -> collate -> plan -> write -> proof -> one fate per file."""
+"""The burn: look -> judge -> plan -> act -> prove -> one fate for every file."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,30 +10,31 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
-from mediakit.dicom.header import Scanner
-from mediakit.dicom.instance import Header
-from mediakit.errors import MediakitError, UsageError, mapped
+from mediakit.dicom.instance import Header, Instance
+from mediakit.errors import IntegrityError, MediakitError
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
 from mediakit.fileset.collate import collate
 from mediakit.fileset.groups import Collated
-from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan, Wishes, plan
+from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan, Wishes, complete, lay_out
 from mediakit.fileset.policy import OnReject, Supply
-from mediakit.fileset.record import Key
-from mediakit.findings import Finding, Report, Rule, Severity
+from mediakit.fileset.survey import Survey
+from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Entry, Order, Receipt
-from mediakit.formats.registry import sink
+from mediakit.formats.envelope import Envelope, sealed
+from mediakit.formats.registry import write_medium
 from mediakit.journeys.extra import ExtraContent, gather
 from mediakit.journeys.fates import Fates
 from mediakit.journeys.icons import make_icons
-from mediakit.journeys.prepare import Converter, Ready, Store, judge_all
+from mediakit.journeys.instances import take_instances
+from mediakit.journeys.look import Media, look_at_all, open_media, scanner_for
+from mediakit.journeys.prepare import Converter, Prepared, Store, judge_all
+from mediakit.journeys.produce import Producer, manifest
 from mediakit.journeys.proof import prove
-from mediakit.journeys.scan import scan
-from mediakit.journeys.sources import Sources
 from mediakit.journeys.spool import SPOOL, Spool
-from mediakit.journeys.target import capacity_of, format_of, remove_target
-from mediakit.outcome import Fate, Outcome, Result, State, outcome_of
-from mediakit.profile.judge import Judge, judged_tags
+from mediakit.journeys.target import capacity_of, check_target, format_of
+from mediakit.outcome import Fate, Figures, Outcome, Result, State
+from mediakit.profile.judge import Judge
 from mediakit.profile.model import Profile, Security
 from mediakit.profile.policy import Convert
 
@@ -72,7 +72,11 @@ class Depth(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurnOrder:
-    """What to burn and how. `when` is the only time that reaches the medium."""
+    """What to burn and how. `when` is the only time that reaches the medium.
+
+    `format` names one of several media formats that suit the target ("udf-2.50"). `manifest` adds
+    MANIFEST.TXT with the SHA-256 of every file. `envelope` seals every file.
+    """
 
     profile: Profile
     out: Path
@@ -86,6 +90,33 @@ class BurnOrder:
     overwrite: bool = False
     depth: Depth = Depth.PROVE
     fail_on: Severity = Severity.ERROR
+    format: str = ""
+    manifest: bool = False
+    envelope: Envelope | None = None
+
+    def producers(self) -> tuple[Producer, ...]:
+        """Return what makes further content from the layout, the manifest last."""
+        return (manifest,) if self.manifest else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurnFigures(Figures):
+    """The figures of a burn or a repair. What is None did not come about."""
+
+    source: str | None = None
+    profile: str
+    profile_source: str
+    target: str
+    format: str
+    medium: str
+    file_set_id: str
+    instances: int | None = None
+    file_set_uid: str | None = None
+    dicomdir_bytes: int | None = None
+    needs_bytes: int | None = None
+    capacity_bytes: int | None = None
+    written_bytes: int | None = None
+    proof: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,35 +135,151 @@ def burn(sources: Sequence[Path], order: BurnOrder, tell: Listener = silence) ->
     when the journey cannot begin: a source that cannot be opened, a target that exists or does not suit
     the medium, a File-set ID that is none.
     """
-    variant = format_of(order.profile, order.out)
-    capacity = capacity_of(order.profile.medium, order.capacity)
-    with mapped({OSError: UsageError}, "the target cannot be used", str(order.out)):
-        _check_target(order, sources)
-    book = Fates()
-    with Sources(sources) as opened, Spool() as spool, gather(order.add) as extra:
-        for place in extra.places.values():
-            book.enter(place)
-        run = _Run(order, variant, capacity, book, opened, spool, extra, tell)
-        burnt = run.run()
-    for fate in burnt.result.fates:
-        tell(FileSettled(fate))
-    return burnt
+    format_of(order.profile, order.out, order.format)
+    check_target(order.out, (*sources, *order.add), overwrite=order.overwrite)
+    with open_media(sources) as media:
+        return burn_looked_at(look_at_all(media, scanner_for(order.profile), tell), media, order, tell)
 
 
-def _check_target(order: BurnOrder, sources: Sequence[Path]) -> None:
-    out = order.out
-    for path in (*sources, *order.add):
-        if os.path.realpath(out) == os.path.realpath(path):
-            raise UsageError("the target is a source", where=str(out), hint="name another file or folder")
-        if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
-            hint = "name a file or folder outside of it"
-            raise UsageError("the target lies in the source", where=str(out), hint=hint)
-    if not out.absolute().parent.is_dir():
-        raise UsageError("the folder of the target does not exist", where=str(out))
-    if out.is_dir() and any(out.iterdir()):
-        raise UsageError("the target is a folder with content", where=str(out), hint="name a new folder")
-    if os.path.lexists(out) and not out.is_dir() and not order.overwrite:
-        raise UsageError("the target exists", where=str(out), hint="`--force` replaces it")
+def burn_looked_at(
+    surveys: tuple[Survey, ...], media: Media, order: BurnOrder, tell: Listener = silence
+) -> Burnt:
+    """Burn what was looked at already; see `burn`."""
+    with Spool() as spool, gather(order.add) as extra:
+        work = _Work(
+            order=order,
+            variant=format_of(order.profile, order.out, order.format),
+            store=Store(media, spool),
+            spool=spool,
+            extra=extra,
+            tell=tell,
+        )
+        fates = Fates(surveys, extra.places.values())
+        instances = take_instances(surveys, fates)
+        del surveys  # the headers of what does not go on are let go: they are most of the memory
+        prepared = _prepare(instances, work, fates)
+        del instances
+        planned = None if prepared is None else _plan(prepared, work, fates)
+        del prepared
+        if planned is None or planned.is_refused:
+            fates.settle_rest(State.WITHHELD)
+            outcome = None if planned is None else Outcome.DOES_NOT_FIT
+            return _burnt(work, fates, planned, _Written(outcome=outcome))
+        _note_medium(work, fates)
+        written = _Written() if order.depth is Depth.PLAN else _write(planned, work)
+        fates.findings += written.findings
+        _settle(planned, written, work, fates)
+        return _burnt(work, fates, planned, written)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What all stages of a burn are given: the order, where bytes come from, and who hears of progress."""
+
+    order: BurnOrder
+    variant: str
+    store: Store
+    spool: Spool
+    extra: ExtraContent
+    tell: Listener
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planned:
+    """The plan, the entries that producers made for it, and what leads back from it to the source files.
+
+    `converted` leads from the SOP Instance UID of a converted instance to the place of its source file.
+    """
+
+    plan: FileSetPlan
+    produced: tuple[Entry, ...]
+    converted: Mapping[str, str]
+
+    @property
+    def is_refused(self) -> bool:
+        """Return True when something does not fit."""
+        return any(finding.severity is Severity.ERROR for finding in self.plan.findings)
+
+    def place_of(self, instance: Instance) -> str:
+        """Return the place of the source file of a planned instance."""
+        return self.converted.get(instance.sop_instance) or place_of(instance)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """What came of writing and proving. `outcome` is that of a burn that ended early, else None."""
+
+    receipt: Receipt | None = None
+    proof: str | None = None
+    findings: tuple[Finding, ...] = ()
+    outcome: Outcome | None = None
+
+
+def _prepare(instances: Sequence[Instance], work: _Work, fates: Fates) -> Prepared | None:
+    """Judge and convert; None when nothing may be written because of what cannot go."""
+    order = work.order
+    judge = Judge(order.profile, order.convert)
+    judged = judge_all(instances, judge, fates, work.tell)
+    if _must_stop(fates, order):
+        return None
+    converter = Converter(
+        judge=judge,
+        policy=order.convert,
+        scanner=scanner_for(order.profile),
+        store=work.store,
+        spool=work.spool,
+    )
+    prepared = converter.convert_all(judged, fates, work.tell)
+    return None if not prepared.instances or _must_stop(fates, order) else prepared
+
+
+def _must_stop(fates: Fates, order: BurnOrder) -> bool:
+    return order.on_reject is OnReject.FAIL and (fates.is_damaged or fates.is_bad)
+
+
+def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
+    """Collate, make icons, assign File IDs, let producers add to it; None when nothing may be written."""
+    order = work.order
+    collated, left = _collate(prepared, order, fates)
+    if not left.instances or _must_stop(fates, order):
+        return None
+    icons = make_icons(left.instances, order.profile.icon, work.store, work.tell)
+    if icons.refused:
+        _refuse(left, icons.refused, fates)
+        collated, left = _collate(left.without(icons.refused), order, fates)
+        if not left.instances or _must_stop(fates, order):
+            return None
+    given = tuple(
+        ExtraFile(entry.path, entry.size, work.extra.places[entry.path]) for entry in work.extra.entries
+    )
+    wishes = Wishes(file_set_id=order.file_set_id, extra=given)
+    laid_out = lay_out(collated, order.profile, wishes, icons.icons)
+    produced = tuple(entry for produce in order.producers() for entry in produce(laid_out))
+    plan = complete(
+        laid_out,
+        capacity_of(order.profile.medium, order.capacity),
+        tuple(ExtraFile(entry.path, entry.size) for entry in produced),
+        int if order.envelope is None else order.envelope.sealed_size,
+    )
+    planned = _Planned(plan=_without_headers(plan), produced=produced, converted=left.places)
+    spooled = {place_of(one): left.place_of(one) for one in left.instances if one.source == SPOOL}
+    fates.findings += (
+        finding.moved(spooled.get(finding.where.path, finding.where.path)) for finding in plan.findings
+    )
+    return planned
+
+
+def _collate(prepared: Prepared, order: BurnOrder, fates: Fates) -> tuple[Collated, Prepared]:
+    """Return the order of the directory, and the instances that are in it; the others are settled."""
+    collated = collate(prepared.instances, order.profile, order.supply)
+    _refuse(prepared, collated.refused, fates)
+    return collated, prepared.without(collated.refused)
+
+
+def _refuse(prepared: Prepared, refused: Mapping[int, Finding], fates: Fates) -> None:
+    for index, finding in refused.items():
+        instance = prepared.instances[index]
+        fates.refuse(prepared.place_of(instance), (finding,), sop_instance=instance.sop_instance)
 
 
 def _without_headers(planned: FileSetPlan) -> FileSetPlan:
@@ -142,227 +289,115 @@ def _without_headers(planned: FileSetPlan) -> FileSetPlan:
     return replace(planned, files=tuple(files))
 
 
-class _Run:
-    """One burn under way."""
+def _note_medium(work: _Work, fates: Fates) -> None:
+    profile = work.order.profile
+    if profile.security is Security.EMAIL:
+        fates.findings.append(MAIL_SECURITY.at())
+    if work.variant == "folder":
+        systems = " or ".join(profile.medium.file_systems)
+        fates.findings.append(FOLDER_ONLY.at(medium=profile.medium.title, systems=systems))
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what a burn is made of
-        self,
-        order: BurnOrder,
-        variant: str,
-        capacity: int | None,
-        book: Fates,
-        sources: Sources,
-        spool: Spool,
-        extra: ExtraContent,
-        tell: Listener,
-    ) -> None:
-        self.order = order
-        self.variant = variant
-        self.capacity = capacity
-        self.book = book
-        self.sources = sources
-        self.spool = spool
-        self.extra = extra
-        self.tell = tell
-        self.store = Store(sources, spool)
-        keys = (key.tag for key in order.profile.keys if key.parent is None)
-        self.scanner = Scanner({*judged_tags(order.profile), *keys})
-        self.figures: dict[str, str | int | float] = {
-            "profile": order.profile.id,
-            "profile_source": order.profile.source,
-            "target": str(order.out),
-            "format": variant,
-            "medium": order.profile.medium.title,
-            "file_set_id": order.file_set_id,
-        }
 
-    def run(self) -> Burnt:
-        """Go from the scan to the result."""
-        ready = self._ready()
-        collated = self._collate(ready)
-        if self._must_stop(ready):
-            return self._withheld(None)
-        icons = make_icons(ready, self.order.profile.icon, self.store, self.book, self.tell)
-        if len(ready.instances) != sum(1 for _ in collated.leaves()):
-            collated = self._collate(ready)
-        if self._must_stop(ready):
-            return self._withheld(None)
-        planned = _without_headers(self._plan(collated, ready, icons))
-        ready.instances.clear()
-        del collated
-        if any(finding.severity is Severity.ERROR for finding in planned.findings):
-            return self._withheld(planned, Outcome.DOES_NOT_FIT)
-        self._note_medium()
-        if self.order.depth is Depth.PLAN:
-            return self._rehearsed(planned, ready)
-        return self._written(planned, ready)
+def _write(planned: _Planned, work: _Work) -> _Written:
+    """Write the medium under a hidden name, prove it, give it its name."""
+    order = work.order
+    entries = _entries(planned, work)
+    is_proven = order.depth is Depth.PROVE
+    work.tell(PhaseStarted("write", total=sum(entry.size for entry in entries), unit="bytes"))
 
-    def _ready(self) -> Ready:
-        judge = Judge(self.order.profile, self.order.convert)
-        instances = scan(self.sources, self.scanner, self.book, self.tell)
-        ready = judge_all(instances, judge, self.book, self.tell)
-        if ready.to_convert and not self._must_stop(ready):
-            converter = Converter(
-                judge=judge,
-                policy=self.order.convert,
-                scanner=self.scanner,
-                store=self.store,
-                spool=self.spool,
-            )
-            converter.convert_all(ready, self.book, self.tell)
-        ready.instances.extend(instance for instance, _ in ready.to_convert)
-        return ready
+    def check(part: Path, receipt: Receipt) -> None:
+        work.tell(PhaseEnded("write"))
+        if is_proven and (wrong := prove(part, planned.plan, receipt.sha256, order.envelope, work.tell)):
+            raise IntegrityError("what was written is not what was planned", findings=wrong)
 
-    def _must_stop(self, ready: Ready) -> bool:
-        if not ready.instances and not ready.to_convert:
-            return True
-        bad = any(not state.is_good for state in self.book.states())
-        return bad and self.order.on_reject is OnReject.FAIL
-
-    def _collate(self, ready: Ready) -> Collated:
-        """Collate; the refused leave `ready` and are settled in the book."""
-        collated = collate(ready.instances, self.order.profile, self.order.supply)
-        for index, finding in collated.refused.items():
-            instance = ready.instances[index]
-            place = ready.places[instance.sop_instance]
-            self.book.refuse(place, (finding,), sop_instance=instance.sop_instance)
-        ready.instances = [one for index, one in enumerate(ready.instances) if index not in collated.refused]
-        return collated
-
-    def _plan(self, collated: Collated, ready: Ready, icons: Mapping[str, Key]) -> FileSetPlan:
-        wishes = Wishes(
-            file_set_id=self.order.file_set_id,
-            capacity_bytes=self.capacity,
-            extra=tuple(
-                ExtraFile(entry.path, entry.size, self.extra.places[entry.path])
-                for entry in self.extra.entries
+    try:
+        receipt = write_medium(
+            work.variant,
+            entries,
+            order.out,
+            Order(
+                label=order.file_set_id,
+                when=order.when,
+                hashing=order.manifest or order.depth in {Depth.HASH, Depth.PROVE},
+                variant=work.variant,
+                overwrite=order.overwrite,
             ),
+            work.tell,
+            check,
         )
-        planned = plan(collated, self.order.profile, wishes, icons)
-        spooled = {
-            place_of(one): ready.places[one.sop_instance] for one in ready.instances if one.source == SPOOL
-        }
-        for finding in planned.findings:
-            path = finding.where.path
-            self.book.findings.append(finding.moved(spooled[path]) if path in spooled else finding)
-        self.figures |= {
-            "instances": len(planned.files),
-            "file_set_uid": planned.directory.file_set_uid,
-            "dicomdir_bytes": len(planned.dicomdir),
-            "needs_bytes": planned.total_bytes,
-        }
-        if planned.capacity_bytes is not None:
-            self.figures["capacity_bytes"] = planned.capacity_bytes
-        return planned
+    except MediakitError as exc:
+        return _not_written(str(exc), Outcome(exc.exit_code), exc.findings)
+    except OSError as exc:
+        return _not_written(exc.strerror or str(exc), Outcome.INTEGRITY, ())
+    proof = f"{len(receipt.sha256)} files read back, every SHA-256 equal" if is_proven else None
+    return _Written(receipt=receipt, proof=proof)
 
-    def _note_medium(self) -> None:
-        profile = self.order.profile
-        if profile.security is Security.EMAIL:
-            self.book.findings.append(MAIL_SECURITY.at())
-        if self.variant == "folder":
-            systems = " or ".join(profile.medium.file_systems)
-            self.book.findings.append(FOLDER_ONLY.at(medium=profile.medium.title, systems=systems))
 
-    def _withheld(self, planned: FileSetPlan | None, outcome: Outcome | None = None) -> Burnt:
-        self.book.settle_rest(State.WITHHELD)
-        return self._burnt(planned, outcome)
+def _not_written(why: str, outcome: Outcome, wrong: tuple[Finding, ...]) -> _Written:
+    proof = f"failed: {len(wrong)} findings" if wrong else None
+    return _Written(proof=proof, findings=(*wrong, FAILED_TO_WRITE.at(why=why)), outcome=outcome)
 
-    def _rehearsed(self, planned: FileSetPlan, ready: Ready) -> Burnt:
-        self._settle(planned, ready, State.PLANNED, State.PLANNED, {})
-        return self._burnt(planned)
 
-    def _written(self, planned: FileSetPlan, ready: Ready) -> Burnt:
-        try:
-            receipt = self._write(planned)
-        except MediakitError as exc:
-            return self._failed(planned, ready, str(exc), Outcome(exc.exit_code))
-        except OSError as exc:
-            return self._failed(planned, ready, exc.strerror or str(exc), Outcome.INTEGRITY)
-        self.figures["written_bytes"] = receipt.size_bytes
-        if self.order.depth is Depth.PROVE:
-            wrong = self._prove(planned, receipt)
-            if wrong:
-                self.book.findings.extend(wrong)
-                self.figures["proof"] = f"failed: {len(wrong)} findings"
-                return self._unproven(planned, ready, receipt, wrong)
-            self.figures["proof"] = f"{len(receipt.sha256)} files read back, every SHA-256 equal"
-        self._settle(planned, ready, State.WRITTEN, State.CONVERTED, receipt.sha256)
-        return self._burnt(planned)
+def _entries(planned: _Planned, work: _Work) -> list[Entry]:
+    plan = planned.plan
+    entries = [
+        Entry(DICOMDIR, len(plan.dicomdir), partial(BytesIO, plan.dicomdir)),
+        *(
+            Entry(str(file.file_id), file.size, partial(work.store.open, file.instance))
+            for file in plan.files
+        ),
+        *work.extra.entries,
+        *planned.produced,
+    ]
+    envelope = work.order.envelope
+    return entries if envelope is None else [sealed(entry, envelope) for entry in entries]
 
-    def _prove(self, planned: FileSetPlan, receipt: Receipt) -> tuple[Finding, ...]:
-        try:
-            return prove(self.order.out, planned, receipt.sha256, self.tell)
-        except BaseException:
-            remove_target(self.order.out)  # it looks finished, and nobody would know that it is not proven
-            raise
 
-    def _write(self, planned: FileSetPlan) -> Receipt:
-        entries = [Entry(DICOMDIR, len(planned.dicomdir), partial(BytesIO, planned.dicomdir))]
-        entries += [
-            Entry(str(file.file_id), file.size, partial(self.store.open, file.instance))
-            for file in planned.files
-        ]
-        entries += self.extra.entries
-        order = Order(
-            label=self.order.file_set_id,
-            when=self.order.when,
-            hashing=self.order.depth in {Depth.HASH, Depth.PROVE},
-            variant=self.variant,
-            overwrite=self.order.overwrite,
-        )
-        self.tell(PhaseStarted("write", total=sum(entry.size for entry in entries), unit="bytes"))
-        receipt = sink(self.variant).write(entries, self.order.out, order, self.tell)
-        self.tell(PhaseEnded("write"))
-        return receipt
-
-    def _settle(
-        self,
-        planned: FileSetPlan,
-        ready: Ready,
-        carried: State,
-        converted: State,
-        sha256: Mapping[str, str],
-    ) -> None:
-        for file in planned.files:
-            place = ready.places[file.instance.sop_instance]
-            path = str(file.file_id)
-            self.book.record(
-                Fate(
-                    source=place,
-                    state=converted if place in ready.converted else carried,
-                    became=path,
-                    sop_instance=file.instance.sop_instance,
-                    sha256=sha256.get(path, ""),
-                )
+def _settle(planned: _Planned, written: _Written, work: _Work, fates: Fates) -> None:
+    """Give a fate to everything that was planned."""
+    if work.order.depth is Depth.PLAN:
+        carried = converted = State.PLANNED
+    elif written.receipt is None:
+        carried = converted = State.FAILED
+    else:
+        carried, converted = State.WRITTEN, State.CONVERTED
+    sha256 = {} if written.receipt is None else written.receipt.sha256
+    wrong = {finding.where.path: finding for finding in written.findings if finding.where.path}
+    for file in planned.plan.files:
+        path, uid = str(file.file_id), file.instance.sop_instance
+        fates.record(
+            Fate(
+                source=planned.place_of(file.instance),
+                state=converted if uid in planned.converted else carried,
+                because=wrong.get(path),
+                became=path,
+                sop_instance=uid,
+                sha256=sha256.get(path, ""),
             )
-        for path, place in self.extra.places.items():
-            self.book.record(Fate(source=place, state=carried, became=path, sha256=sha256.get(path, "")))
-
-    def _failed(self, planned: FileSetPlan, ready: Ready, why: str, outcome: Outcome) -> Burnt:
-        self.book.findings.append(FAILED_TO_WRITE.at(why=why))
-        self._settle(planned, ready, State.FAILED, State.FAILED, {})
-        return self._burnt(planned, outcome)
-
-    def _unproven(
-        self, planned: FileSetPlan, ready: Ready, receipt: Receipt, wrong: Sequence[Finding]
-    ) -> Burnt:
-        """Settle the files that were not proven as failed; all of them when the directory is wrong."""
-        paths = {finding.where.path for finding in wrong}
-        if paths & {"", DICOMDIR}:
-            self._settle(planned, ready, State.FAILED, State.FAILED, receipt.sha256)
-            return self._burnt(planned)
-        self._settle(planned, ready, State.WRITTEN, State.CONVERTED, receipt.sha256)
-        for fate in self.book.settled():
-            if fate.became in paths:
-                self.book.record(replace(fate, state=State.FAILED))
-        return self._burnt(planned)
-
-    def _burnt(self, planned: FileSetPlan | None, outcome: Outcome | None = None) -> Burnt:
-        fates = self.book.fates()
-        report = Report.of(self.order.profile.id, self.book.findings)
-        if outcome is None:
-            outcome = outcome_of(fates, report, self.order.fail_on)
-        result = Result(
-            journey="burn", fates=fates, report=report, outcome=outcome, figures=dict(self.figures)
         )
-        return Burnt(result=result, plan=planned, is_rehearsal=self.order.depth is Depth.PLAN)
+    for path, place in work.extra.places.items():
+        fates.record(Fate(source=place, state=carried, became=path, sha256=sha256.get(path, "")))
+
+
+def _burnt(work: _Work, fates: Fates, planned: _Planned | None, written: _Written) -> Burnt:
+    order = work.order
+    plan = None if planned is None else planned.plan
+    figures = BurnFigures(
+        profile=order.profile.id,
+        profile_source=order.profile.source,
+        target=str(order.out),
+        format=work.variant,
+        medium=order.profile.medium.title,
+        file_set_id=order.file_set_id,
+        instances=None if plan is None else len(plan.files),
+        file_set_uid=None if plan is None else plan.directory.file_set_uid,
+        dicomdir_bytes=None if plan is None else len(plan.dicomdir),
+        needs_bytes=None if plan is None else plan.total_bytes,
+        capacity_bytes=None if plan is None else plan.capacity_bytes,
+        written_bytes=None if written.receipt is None else written.receipt.size_bytes,
+        proof=written.proof,
+    )
+    result = fates.result("burn", order.profile.id, figures, order.fail_on, written.outcome)
+    for fate in result.fates:
+        work.tell(FileSettled(fate))
+    return Burnt(result=result, plan=plan, is_rehearsal=order.depth is Depth.PLAN)

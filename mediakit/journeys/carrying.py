@@ -18,8 +18,8 @@ from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.journeys.loading import Held, Loaded, Loader
+from mediakit.journeys.look import finding_on_failure
 from mediakit.journeys.rate import Rate
-from mediakit.journeys.scan import finding_on_failure
 from mediakit.journeys.waiting import Waiting
 from mediakit.ledger.ledger import Ledger
 from mediakit.ledger.values import Happened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,16 +12,12 @@ from mediakit.dicom.instance import Instance, shown
 from mediakit.errors import SourceError, UsageError
 from mediakit.events import Advanced, FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.compare import header_difference, record_differences
-from mediakit.fileset.survey import FileFact, FileKind
-from mediakit.findings import Finding, Report, Rule, Severity, Where
+from mediakit.fileset.survey import FileFact, FileKind, Survey
+from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Tree
-from mediakit.formats.registry import open_tree
-from mediakit.journeys.digest import sha256_of
 from mediakit.journeys.fates import Fates
-from mediakit.journeys.scan import finding_on_failure
-from mediakit.journeys.sources import named
-from mediakit.journeys.survey import survey
-from mediakit.outcome import Result, State, outcome_of
+from mediakit.journeys.look import finding_on_failure, look, open_media, sha256_of
+from mediakit.outcome import Figures, Result, State
 
 ONLY_HERE = Rule(
     id="MK-DIF-001",
@@ -61,6 +58,14 @@ DIRECTORY = Rule(
 _BLOCK = 1 << 20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffFigures(Figures):
+    """The two media."""
+
+    source: str
+    target: str
+
+
 def diff(one: Path, other: Path, fail_on: Severity = Severity.ERROR, tell: Listener = silence) -> Result:
     """Compare two media by SOP Instance UID and by every byte; names and places of files do not matter.
 
@@ -69,26 +74,25 @@ def diff(one: Path, other: Path, fail_on: Severity = Severity.ERROR, tell: Liste
     """
     if one.resolve() == other.resolve():
         raise UsageError("a medium is compared with itself", where=str(one))
-    book = Fates()
-    first = named(open_tree(one))
-    try:
-        second = named(open_tree(other))
-        try:
-            _Comparison(_Side(one, first, tell), _Side(other, second, tell)).settle(book, tell)
-        finally:
-            second.close()
-    finally:
-        first.close()
-    return _result(one, other, book, fail_on, tell)
+    with open_media((one, other)) as media:
+        surveys = tuple(look(tree, name, Scanner(), tell) for name, tree in media.trees.items())
+        fates = Fates(surveys)
+        sides = [_Side(survey, media.trees[survey.subject]) for survey in surveys]
+        _Comparison(*sides).settle(fates, tell)
+    figures = DiffFigures(source=str(one), target=str(other))
+    result = fates.result("diff", f"{one} | {other}", figures, fail_on)
+    for fate in result.fates:
+        tell(FileSettled(fate))
+    return result
 
 
 class _Side:
     """One of the two media: its name, what is on it, and its instances by SOP Instance UID."""
 
-    def __init__(self, path: Path, tree: Tree, tell: Listener) -> None:
-        self.name = str(path)
+    def __init__(self, seen: Survey, tree: Tree) -> None:
+        self.name = seen.subject
         self.tree = tree
-        self.seen = survey(tree, self.name, Scanner(), tell)
+        self.seen = seen
         self.by_path = {file.path: file for file in self.seen.files}
         self.by_uid: dict[str, list[FileFact]] = {}
         for file, instance in self.seen.instances():
@@ -110,19 +114,19 @@ class _Comparison:
         self.other = other
         self._equal: dict[tuple[str, str], bool] = {}
 
-    def settle(self, book: Fates, tell: Listener) -> None:
+    def settle(self, fates: Fates, tell: Listener) -> None:
         """Give every file of both its fate."""
         tell(PhaseStarted("compare", total=len(self.one.seen.files) + len(self.other.seen.files)))
         for mine, its in ((self.one, self.other), (self.other, self.one)):
             for file in mine.seen.files:
                 place = shown(mine.name, file.path)
-                if book.enter(place):
+                if fates.enter(place):
                     state, finding = self._fate(file, mine, its)
                     uid = "" if file.instance is None else file.instance.sop_instance
-                    book.settle(place, state, finding, sop_instance=uid)
+                    fates.settle(place, state, finding, sop_instance=uid)
                 tell(Advanced())
         for uid, what in record_differences(self.one.seen, self.other.seen):
-            book.findings.append(OTHER_RECORD.at(Where(path=self.one.name), uid=uid, what=what))
+            fates.findings.append(OTHER_RECORD.at(Where(path=self.one.name), uid=uid, what=what))
         tell(PhaseEnded("compare"))
 
     def _fate(self, file: FileFact, mine: _Side, its: _Side) -> tuple[State, Finding | None]:
@@ -188,17 +192,3 @@ def _block(stream: BinaryIO) -> bytes:
     while 0 < len(found) < _BLOCK and (part := stream.read(_BLOCK - len(found))):
         found += part
     return found
-
-
-def _result(one: Path, other: Path, book: Fates, fail_on: Severity, tell: Listener) -> Result:
-    fates = book.fates()
-    for fate in fates:
-        tell(FileSettled(fate))
-    report = Report.of(f"{one} | {other}", book.findings)
-    return Result(
-        journey="diff",
-        fates=fates,
-        report=report,
-        outcome=outcome_of(fates, report, fail_on),
-        figures={"source": str(one), "target": str(other)},
-    )

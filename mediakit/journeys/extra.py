@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from mediakit.dicom.instance import shown
 from mediakit.errors import UsageError
 from mediakit.formats.base import Entry, NodeKind
-from mediakit.formats.registry import open_tree
+from mediakit.formats.registry import open_medium
 
 _PREAMBLE_BYTES = 132
 
@@ -23,10 +23,6 @@ class ExtraContent:
     entries: tuple[Entry, ...]
     places: dict[str, str]
 
-    def top_names(self) -> frozenset[str]:
-        """Return the names that the content takes in the root, in upper case."""
-        return frozenset(entry.path.split("/", 1)[0].upper() for entry in self.entries)
-
 
 @contextmanager
 def gather(folders: Sequence[Path]) -> Iterator[ExtraContent]:
@@ -35,25 +31,22 @@ def gather(folders: Sequence[Path]) -> Iterator[ExtraContent]:
     Raises UsageError for a DICOM file (every DICOM file of a file-set must be referenced: PS3.3 F.2.1),
     for links and special files, for the name DICOMDIR, and for one path given twice.
     """
-    trees = [(str(folder), open_tree(folder)) for folder in folders]
-    try:
+    with ExitStack() as stack:
         entries: list[Entry] = []
         places: dict[str, str] = {}
-        for name, tree in trees:
+        for folder in folders:
+            name, tree = str(folder), stack.enter_context(open_medium(folder))
             for node in tree.walk():
                 place = shown(name, node.path)
                 if node.kind is not NodeKind.FILE:
                     raise UsageError(
                         "only regular files can be added", where=place, why=node.why or node.kind
                     )
-                entry = Entry(node.path or Path(name).name, node.size, partial(tree.open, node))
+                entry = Entry(node.path or folder.name, node.size, partial(tree.open, node))
                 _check(entry, place, places)
                 entries.append(entry)
                 places[entry.path] = place
         yield ExtraContent(tuple(sorted(entries, key=lambda entry: entry.path)), places)
-    finally:
-        for _, tree in trees:
-            tree.close()
 
 
 def _check(entry: Entry, place: str, places: dict[str, str]) -> None:

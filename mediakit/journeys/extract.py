@@ -9,18 +9,18 @@ from functools import partial
 from pathlib import Path
 
 from mediakit.dicom.header import Scanner
-from mediakit.dicom.instance import Instance, shown
-from mediakit.errors import SourceError, UsageError
-from mediakit.events import Advanced, FileSettled, Listener, PhaseEnded, PhaseStarted, silence
-from mediakit.findings import Report, Rule, Severity, Where
-from mediakit.formats.base import Entry, Node, NodeKind, Tree
-from mediakit.formats.registry import open_tree
+from mediakit.dicom.instance import shown
+from mediakit.errors import UsageError
+from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.fileset.survey import FileFact, FileKind, Survey
+from mediakit.findings import Rule, Severity, Where
+from mediakit.formats.base import Entry, Node, Tree
+from mediakit.formats.registry import open_medium
 from mediakit.formats.safe_names import safe_paths
 from mediakit.formats.unpack import unpack
 from mediakit.journeys.fates import Fates
-from mediakit.journeys.scan import CANNOT_READ, finding_on_closed
-from mediakit.journeys.sources import named
-from mediakit.outcome import Fate, Result, State, outcome_of
+from mediakit.journeys.look import CANNOT_READ, look
+from mediakit.outcome import Fate, Figures, Result, State
 
 RENAMED = Rule(
     id="MK-EXT-001",
@@ -54,6 +54,15 @@ class ExtractOrder:
     only: Only = Only.ALL
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractFigures(Figures):
+    """From where to where, and what was asked for."""
+
+    source: str
+    target: str
+    only: str
+
+
 def extract(source: Path, order: ExtractOrder, tell: Listener = silence) -> Result:
     """Copy the files of a medium into a new folder, byte for byte.
 
@@ -63,76 +72,48 @@ def extract(source: Path, order: ExtractOrder, tell: Listener = silence) -> Resu
     """
     if source.is_dir() and order.out.resolve().is_relative_to(source.resolve()):
         raise UsageError("the target lies in the source", where=str(order.out), hint="name another folder")
-    book = Fates()
-    tree = named(open_tree(source))
-    try:
-        entries, places = _entries(tree, str(source), order.only, book, tell)
+    with open_medium(source) as tree:
+        survey = look(tree, str(source), Scanner(), tell)
+        fates = Fates((survey,))
+        entries, places = _entries(tree, survey, order.only, fates)
         tell(PhaseStarted("write", total=sum(entry.size for entry in entries), unit="bytes"))
         unpacked = unpack(entries, order.out, tell)
         tell(PhaseEnded("write"))
-    finally:
-        tree.close()
     for path, digest in unpacked.sha256.items():
-        book.record(Fate(source=places[path], state=State.WRITTEN, became=path, sha256=digest))
+        fates.record(Fate(source=places[path], state=State.WRITTEN, became=path, sha256=digest))
     for path, why in unpacked.failed.items():
-        book.settle(places[path], State.UNREADABLE, CANNOT_READ.at(why=why))
-    return _result(source, order, book, tell)
+        fates.settle(places[path], State.UNREADABLE, CANNOT_READ.at(why=why))
+    figures = ExtractFigures(source=str(source), target=str(order.out), only=order.only.value)
+    result = fates.result("extract", str(source), figures)
+    for fate in result.fates:
+        tell(FileSettled(fate))
+    return result
 
 
-def _entries(
-    tree: Tree, source: str, only: Only, book: Fates, tell: Listener
-) -> tuple[list[Entry], dict[str, str]]:
+def _entries(tree: Tree, survey: Survey, only: Only, fates: Fates) -> tuple[list[Entry], dict[str, str]]:
     """Return what is to be written, and for each path of the target the place it comes from."""
-    tell(PhaseStarted("scan"))
-    nodes = list(_wanted(tree, source, only, book, tell))
-    tell(PhaseEnded("scan"))
-    names = safe_paths(node.path or Path(source).name for node in nodes)
+    files = [(file, file.path or Path(survey.subject).name) for file in _wanted(survey, only, fates)]
+    names = safe_paths(name for _, name in files)
     entries: list[Entry] = []
     places: dict[str, str] = {}
-    for node in nodes:
-        place = shown(source, node.path)
-        path = names[node.path or Path(source).name]
-        if path != (node.path or Path(source).name):
-            book.findings.append(RENAMED.at(Where(path=place), name=path))
-        entries.append(Entry(path, node.size, partial(tree.open, node)))
+    for file, name in files:
+        place = shown(survey.subject, file.path)
+        path = names[name]
+        if path != name:
+            fates.findings.append(RENAMED.at(Where(path=place), name=path))
+        entries.append(Entry(path, file.size, partial(tree.open, Node(file.path, file.size))))
         places[path] = place
     return entries, places
 
 
-def _wanted(tree: Tree, source: str, only: Only, book: Fates, tell: Listener) -> Iterator[Node]:
-    scanner = Scanner()
-    for node in tree.walk():
-        place = shown(source, node.path)
-        if not book.enter(place):
+def _wanted(survey: Survey, only: Only, fates: Fates) -> Iterator[FileFact]:
+    for file in survey.files:
+        place = shown(survey.subject, file.path)
+        if not fates.enter(place):
             continue
-        tell(Advanced())
-        if node.kind is not NodeKind.FILE:
-            book.settle(place, State.UNREADABLE, finding_on_closed(node))
-        elif only is Only.ALL or _is_dicom(tree, node, scanner) is (only is Only.DICOM):
-            yield node
+        if file.kind is FileKind.CLOSED:
+            fates.settle(place, State.UNREADABLE, file.finding)
+        elif only is Only.ALL or (file.kind is not FileKind.OTHER) is (only is Only.DICOM):
+            yield file
         else:
-            book.settle(place, State.EXCLUDED, NOT_ASKED_FOR.at(only=only.value))
-
-
-def _is_dicom(tree: Tree, node: Node, scanner: Scanner) -> bool:
-    """Return True for an instance, a DICOMDIR, or what is broken: it may have been an instance."""
-    try:
-        with tree.open(node) as stream:
-            found = scanner.read(stream, node.size, "", node.path)
-    except (SourceError, OSError):
-        return True  # it is tried again, and named, when it is written
-    return isinstance(found, Instance) or found.state is not State.NOT_DICOM
-
-
-def _result(source: Path, order: ExtractOrder, book: Fates, tell: Listener) -> Result:
-    fates = book.fates()
-    for fate in fates:
-        tell(FileSettled(fate))
-    report = Report.of(str(source), book.findings)
-    return Result(
-        journey="extract",
-        fates=fates,
-        report=report,
-        outcome=outcome_of(fates, report),
-        figures={"source": str(source), "target": str(order.out), "only": order.only.value},
-    )
+            fates.settle(place, State.EXCLUDED, NOT_ASKED_FOR.at(only=only.value))

@@ -1,19 +1,28 @@
-"""The book of a journey: every file that was met, and the one fate it ended in."""
+"""The fates of a journey: every file that was met, and the one state it ended in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from mediakit.findings import Finding, Severity
-from mediakit.outcome import Fate, State
+from mediakit.fileset.survey import Survey
+from mediakit.findings import Finding, Report, Severity
+from mediakit.outcome import Fate, Figures, Outcome, Result, State, outcome_of
+from mediakit.rules.instances import damage_findings
 
 
 class Fates:
-    """Collects fates and findings while a journey runs. A file is entered once and settled once."""
+    """Collects fates and findings while a journey runs. A file is entered once and settled once.
 
-    def __init__(self) -> None:
-        self._fates: dict[str, Fate | None] = {}
-        self.findings: list[Finding] = []
+    It is made of the surveys of the journey: what could not be read of a medium is among the findings from
+    the beginning, so no journey can end as if it had seen the whole medium.
+    """
+
+    def __init__(self, surveys: Sequence[Survey], places: Iterable[str] = ()) -> None:
+        """`places` are files that are met before those of the surveys."""
+        self._fates: dict[str, Fate | None] = dict.fromkeys(places)
+        self._states: set[State] = set()
+        self.findings: list[Finding] = [each for survey in surveys for each in damage_findings(survey)]
+        self.is_damaged = bool(self.findings)
 
     def enter(self, place: str) -> bool:
         """Note that a file was met; its fate is still open. Return False when it was met before."""
@@ -29,20 +38,19 @@ class Fates:
         because = None if finding is None else finding.moved(place)
         if because is not None:
             self.findings.append(because)
-        self._fates[place] = Fate(source=place, state=state, because=because, sop_instance=sop_instance)
+        self.record(Fate(source=place, state=state, because=because, sop_instance=sop_instance))
 
     def refuse(self, place: str, findings: Iterable[Finding], *, sop_instance: str = "") -> None:
         """Settle a file as refused, for the first of the findings that is an error; keep them all."""
         moved = [finding.moved(place) for finding in findings]
         because = next((f for f in moved if f.severity is Severity.ERROR), moved[0] if moved else None)
         self.findings.extend(moved)
-        self._fates[place] = Fate(
-            source=place, state=State.REFUSED, because=because, sop_instance=sop_instance
-        )
+        self.record(Fate(source=place, state=State.REFUSED, because=because, sop_instance=sop_instance))
 
     def record(self, fate: Fate) -> None:
         """Give a file a fate that is already made, without a finding."""
         self._fates[fate.source] = fate
+        self._states.add(fate.state)
 
     def note(self, place: str, findings: Iterable[Finding]) -> None:
         """Keep findings on a file whose fate is still open."""
@@ -56,20 +64,16 @@ class Fates:
         """Give every file that has no fate yet this one."""
         for place in self.open_places():
             because = None if finding is None else finding.moved(place)
-            self._fates[place] = Fate(source=place, state=state, because=because)
+            self.record(Fate(source=place, state=state, because=because))
 
     def settled(self) -> tuple[Fate, ...]:
         """Return the fates given so far, in the order the files were met."""
         return tuple(fate for fate in self._fates.values() if fate is not None)
 
-    def state_of(self, place: str) -> State | None:
-        """Return the state of a file; None when it has no fate yet, or was never met."""
-        fate = self._fates.get(place)
-        return None if fate is None else fate.state
-
-    def states(self) -> frozenset[State]:
-        """Return the states met so far."""
-        return frozenset(fate.state for fate in self.settled())
+    @property
+    def is_bad(self) -> bool:
+        """Return True when a file ended in a state that needs somebody's attention."""
+        return any(not state.is_good for state in self._states)
 
     def fates(self) -> tuple[Fate, ...]:
         """Return the fate of every file, in the order the files were met.
@@ -79,3 +83,22 @@ class Fates:
         if left := self.open_places():
             raise AssertionError(f"{len(left)} files were left without a fate")
         return self.settled()
+
+    def result(
+        self,
+        journey: str,
+        subject: str,
+        figures: Figures,
+        fail_on: Severity = Severity.ERROR,
+        outcome: Outcome | None = None,
+    ) -> Result:
+        """Return the result of the journey. `outcome` is given when it ended early."""
+        fates = self.fates()
+        report = Report.of(subject, self.findings)
+        return Result(
+            journey=journey,
+            fates=fates,
+            report=report,
+            outcome=outcome_of(fates, report, fail_on) if outcome is None else outcome,
+            figures=figures.as_mapping(),
+        )

@@ -10,8 +10,8 @@ from mediakit.dicom.header import Scanner
 from mediakit.errors import SourceError
 from mediakit.events import Listener, silence
 from mediakit.journeys.fates import Fates
-from mediakit.journeys.scan import scan
-from mediakit.journeys.sources import Sources
+from mediakit.journeys.instances import take_instances
+from mediakit.journeys.look import look_at_all, open_media
 from mediakit.outcome import Fate, Outcome
 from mediakit.profile.fit import Fit, fit
 from mediakit.profile.judge import judged_tags
@@ -35,18 +35,19 @@ def fit_sources(paths: Sequence[Path], profiles: Sequence[Profile], tell: Listen
     conversion; FINDINGS when none does or a file could not be read. Raises SourceError when the
     sources hold no instance.
     """
-    book = Fates()
     tags = {tag for profile in profiles for tag in judged_tags(profile)}
-    with Sources(paths) as sources:
-        instances = scan(sources, Scanner(tags), book, tell)
+    with open_media(paths) as media:
+        surveys = look_at_all(media, Scanner(tags), tell)
+    fates = Fates(surveys)
+    instances = take_instances(surveys, fates)
     if not instances:
         raise SourceError("no DICOM instance found", where=", ".join(str(path) for path in paths))
     fits = fit(instances, profiles)
     taken = any(not one.refused for one in fits)
-    lost = any(not state.is_good for state in book.states())
+    is_lossy = fates.is_damaged or fates.is_bad
     return Fitted(
         instances=len(instances),
         fits=fits,
-        left_out=book.settled(),
-        outcome=Outcome.GOOD if taken and not lost else Outcome.FINDINGS,
+        left_out=fates.settled(),
+        outcome=Outcome.GOOD if taken and not is_lossy else Outcome.FINDINGS,
     )

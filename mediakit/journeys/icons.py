@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from mediakit.dicom.instance import Instance
 from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.record import Key
 from mediakit.fileset.record_types import RECORD_TYPE_OF
-from mediakit.findings import Rule, Severity
-from mediakit.journeys.fates import Fates
-from mediakit.journeys.prepare import Ready, Store
+from mediakit.findings import Finding, Rule, Severity
+from mediakit.journeys.prepare import Store
 from mediakit.profile.model import IconRule
 
 NO_ICON = Rule(
@@ -23,30 +23,36 @@ NO_ICON = Rule(
 )
 
 
-def make_icons(
-    ready: Ready, rule: IconRule | None, store: Store, book: Fates, tell: Listener = silence
-) -> Mapping[str, Key]:
-    """Return an icon for every instance whose directory record must have one, by SOP Instance UID.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Icons:
+    """Icons by SOP Instance UID, and by index the instances for which none can be made."""
 
-    An instance for which none can be made is refused in the book and leaves `ready`. Optional icons are
-    not made: readers need not use them, and they cost a decode of every instance.
+    icons: Mapping[str, Key]
+    refused: Mapping[int, Finding]
+
+
+def make_icons(
+    instances: Sequence[Instance], rule: IconRule | None, store: Store, tell: Listener = silence
+) -> Icons:
+    """Make an icon for every instance whose directory record must have one.
+
+    Optional icons are not made: readers need not use them, and they cost a decode of every instance.
     """
     if rule is None or not rule.required:
-        return {}
+        return Icons(icons={}, refused={})
     icons: dict[str, Key] = {}
-    tell(PhaseStarted("icons", total=len(ready.instances)))
-    for instance in tuple(ready.instances):
+    refused: dict[int, Finding] = {}
+    tell(PhaseStarted("icons", total=len(instances)))
+    for index, instance in enumerate(instances):
         if RECORD_TYPE_OF.get(instance.sop_class) in rule.records:
             icon = _icon(instance, rule, store)
             if isinstance(icon, Key):
                 icons[instance.sop_instance] = icon
             else:
-                place = ready.places[instance.sop_instance]
-                book.refuse(place, (NO_ICON.at(why=icon),), sop_instance=instance.sop_instance)
-                ready.instances.remove(instance)
+                refused[index] = NO_ICON.at(why=icon)
         tell(Advanced())
     tell(PhaseEnded("icons"))
-    return icons
+    return Icons(icons=icons, refused=refused)
 
 
 def _icon(instance: Instance, rule: IconRule, store: Store) -> Key | str:

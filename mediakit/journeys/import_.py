@@ -15,7 +15,7 @@ from mediakit.dicom.instance import shown
 from mediakit.errors import UsageError
 from mediakit.events import FileSettled, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Finding, Report, Rule, Severity, Where
-from mediakit.formats.registry import open_tree
+from mediakit.formats.registry import open_named
 from mediakit.journeys.carrying import Log
 from mediakit.journeys.confirming import Confirmed, confirm, leave_what_is_there
 from mediakit.journeys.identity_guard import NOBODY, Coercer, guard_identities
@@ -26,7 +26,6 @@ from mediakit.journeys.loading import Loader
 from mediakit.journeys.proving import Prover
 from mediakit.journeys.rehearsing import rehearse
 from mediakit.journeys.sending import Sender
-from mediakit.journeys.sources import named
 from mediakit.journeys.stored_report import keep_imported
 from mediakit.ledger.jobs import Jobs
 from mediakit.ledger.ledger import Ledger
@@ -83,7 +82,7 @@ def import_medium(
     be reached or a signal ends it (outcome `INTERRUPTED`). Raises SourceError when the medium cannot be
     opened, UsageError when a job cannot be begun or resumed.
     """
-    tree = named(open_tree(source))
+    tree = open_named(source)
     try:
         inventory = take_inventory(tree, str(source), order.scope, tell)
     finally:

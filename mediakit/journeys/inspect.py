@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from mediakit.dicom.header import Scanner
@@ -14,7 +15,7 @@ from mediakit.fileset.inspection import Counts, Inspection, counts_of
 from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Finding, Report
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.survey import survey
+from mediakit.journeys.look import look
 from mediakit.outcome import Outcome
 from mediakit.rules import consistency
 from mediakit.rules.consistency import check_files
@@ -53,11 +54,8 @@ def inspect(source: Path, tell: Listener = silence) -> Inspection:
 
     Raises SourceError when it cannot be opened.
     """
-    tree = open_tree(source)
-    try:
-        seen = survey(tree, str(source), Scanner(), tell)
-    finally:
-        tree.close()
+    with closing(open_tree(source)) as tree:  # a lone file keeps its name: paths are inside the medium
+        seen = look(tree, str(source), Scanner(), tell)
     contents = contents_of(seen)
     report = Report.of(seen.subject, (*_losses(seen, contents), *check_only_archives(seen, None)))
     for finding in report.findings:

@@ -5,7 +5,7 @@ Instances are the union of the directory and of the files. Nothing is sent or wr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -14,13 +14,12 @@ from mediakit.dicom.instance import Instance, shown
 from mediakit.events import Listener, silence
 from mediakit.fileset.contents import Contents, InstanceFact, PatientFact, Seen, StudyFact, contents_of
 from mediakit.fileset.file_kinds import OtherKind
-from mediakit.fileset.survey import FileFact, Survey
+from mediakit.fileset.survey import Duplicates, FileFact, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Tree
-from mediakit.journeys.duplicates import Duplicate, find_duplicates, sort_out
 from mediakit.journeys.fates import Fates
-from mediakit.journeys.scan import SAME_BYTES
-from mediakit.journeys.survey import survey
+from mediakit.journeys.instances import SAME_DATA_SET
+from mediakit.journeys.look import look
 from mediakit.outcome import State
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.patient_identity import Identities, Identity
@@ -146,8 +145,8 @@ def take_inventory(tree: Tree, source: str, scope: Scope, tell: Listener = silen
 
     Files are compared only when two have one SOP Instance UID.
     """
-    seen = survey(tree, source, Scanner(), tell)
-    taking = _InventoryTaking(tree, seen, scope)
+    seen = look(tree, source, Scanner(), tell)
+    taking = _InventoryTaking(seen, scope)
     taking.run()
     return Inventory(
         source=source,
@@ -163,12 +162,11 @@ def take_inventory(tree: Tree, source: str, scope: Scope, tell: Listener = silen
 class _InventoryTaking:
     """One taking under way."""
 
-    def __init__(self, tree: Tree, seen: Survey, scope: Scope) -> None:
-        self.tree = tree
+    def __init__(self, seen: Survey, scope: Scope) -> None:
         self.seen = seen
         self.scope = scope
         self.contents = contents_of(seen)
-        self.book = Fates()
+        self.book = Fates((seen,))
         self.rows: dict[str, Row] = {}
         self.members: dict[str, Member] = {}
         self.because: dict[str, Finding] = {}
@@ -183,12 +181,12 @@ class _InventoryTaking:
                 self._absent.append((member, fact))
             else:
                 self._facts[fact.path] = (member, fact)
-        duplicates = find_duplicates(self.seen)
+        uids = {duplicates.sop_instance for duplicates in self.seen.duplicates}
         for file, instance in self.seen.instances():
-            if instance.sop_instance not in duplicates:
+            if instance.sop_instance not in uids:
                 self._instance(file, instance)
-        for uid, files in duplicates.items():
-            self._settle_duplicates(uid, files)
+        for duplicates in self.seen.duplicates:
+            self._settle_duplicates(duplicates)
         if self.scope is not Scope.FILES:
             self._add_absent()
         self._others()
@@ -228,30 +226,33 @@ class _InventoryTaking:
         self.members[key] = member
         return key
 
-    def _settle_duplicates(self, uid: str, files: Sequence[Duplicate]) -> None:
-        """Take one of several files with one UID when it can be told which is right; name all others."""
-        duplicates = sort_out(self.tree, files, self.seen.linked_paths())
-        kept = "" if duplicates.kept is None else self._place(duplicates.kept[0].path)
-        if duplicates.kept is not None:
-            self._instance(*duplicates.kept)
+    def _settle_duplicates(self, duplicates: Duplicates) -> None:
+        """Take the file that is the instance, when it can be told which; name all others."""
+        uid = duplicates.sop_instance
+        kept = "" if duplicates.kept is None else self._place(duplicates.kept.path)
+        if duplicates.kept is not None and duplicates.kept.instance is not None:
+            self._instance(duplicates.kept, duplicates.kept.instance)
         is_taken = uid in self.rows
-        for file, _ in duplicates.same:
-            self._settle(file.path, State.DUPLICATE, SAME_BYTES.at(first=kept), uid)
-        for (file, instance), why in duplicates.unread:
+        for file in duplicates.same:
+            self._settle(file.path, State.DUPLICATE, SAME_DATA_SET.at(first=kept), uid)
+        for file, why in duplicates.unread:
             finding = TWIN_UNREADABLE.at(why=why.text, other=kept) if is_taken else _why_unreadable(why)
             if duplicates.others or uid in self.rows:
                 self._settle(file.path, State.UNREADABLE, finding, uid)
             else:
-                self._stand_for(file, instance, TransferState.UNREADABLE, finding)
-        for file, instance in duplicates.others:
-            other = next(other for other, _ in reversed(duplicates.others) if kept or other is not file)
+                self._stand_for(file, TransferState.UNREADABLE, finding)
+        for file in duplicates.others:
+            other = next(other for other in reversed(duplicates.others) if kept or other is not file)
             finding = CONFLICT.at(uid=uid, other=kept or self._place(other.path))
             self._settle(file.path, State.CONFLICT, finding, uid)
             if uid not in self.rows:
-                self._stand_for(file, instance, TransferState.CONFLICT, finding)
+                self._stand_for(file, TransferState.CONFLICT, finding)
 
-    def _stand_for(self, file: FileFact, instance: Instance, state: TransferState, finding: Finding) -> None:
+    def _stand_for(self, file: FileFact, state: TransferState, finding: Finding) -> None:
         """Let one file stand for an instance that cannot be sent in the ledger, unless it is not wanted."""
+        instance = file.instance
+        if instance is None:
+            return
         self._instance(file, instance)
         key = key_of(instance.sop_instance, file.path)
         if key in self.rows:
@@ -344,7 +345,7 @@ def _members(contents: Contents) -> Iterator[tuple[Member, InstanceFact]]:
 def _file_ids(seen: Survey) -> dict[str, str]:
     """Return the File ID that the directory gives for each SOP Instance UID, "/" between components."""
     names: dict[str, str] = {}
-    for link in seen.links:
+    for link in seen.all_links():
         reference = link.reference
         raw = reference.raw_file_id.decode("latin-1").strip(" \0").replace("\\", "/")
         names.setdefault(reference.sop_instance, raw if reference.file_id is None else str(reference.file_id))

@@ -23,10 +23,9 @@ from mediakit.errors import SourceError
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node
 from mediakit.formats.readable import ReadStream
-from mediakit.formats.registry import open_tree
+from mediakit.formats.registry import open_named
+from mediakit.journeys.look import finding_on_failure
 from mediakit.journeys.persistent import Persistent, tried
-from mediakit.journeys.scan import finding_on_failure
-from mediakit.journeys.sources import named
 from mediakit.transfer.negotiate import Route, Way, route
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.states import Happening
@@ -77,7 +76,7 @@ class Loader:
 
     def __init__(self, source: Path, change: Change | None = None, *, may_convert: bool = True) -> None:
         """Raise SourceError when the medium cannot be opened."""
-        self._tree = named(open_tree(source))
+        self._tree = open_named(source)
         self._change = change
         self._may_convert = may_convert
         self._buffers = [bytearray(), bytearray()]

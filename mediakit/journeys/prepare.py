@@ -1,9 +1,9 @@
-"""Judge every instance against the profile, and convert those that the policy lets us convert."""
+"""Judge instances against the profile, and convert those that the policy lets us convert."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
@@ -13,8 +13,7 @@ from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.journeys.fates import Fates
-from mediakit.journeys.scan import CANNOT_READ
-from mediakit.journeys.sources import Sources
+from mediakit.journeys.look import CANNOT_READ, Media
 from mediakit.journeys.spool import SPOOL, Spool
 from mediakit.outcome import State
 from mediakit.profile.judge import Decision, Judge, Verdict
@@ -29,50 +28,66 @@ STILL_REFUSED = Rule(
 )
 
 
-@dataclass(slots=True)
-class Ready:
-    """Instances that will go on the medium; `places` leads from SOP Instance UID to the source file."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What the profile takes as it is, and what it would take converted, each with its verdict."""
 
-    instances: list[Instance] = field(default_factory=list)
-    places: dict[str, str] = field(default_factory=dict)
-    to_convert: list[tuple[Instance, Verdict]] = field(default_factory=list)
-    converted: set[str] = field(default_factory=set)  # places
+    accepted: tuple[Instance, ...]
+    to_convert: tuple[tuple[Instance, Verdict], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Instances that go on the medium. `places` leads from the UID of a converted one to its source file."""
+
+    instances: tuple[Instance, ...]
+    places: Mapping[str, str]
+
+    def place_of(self, instance: Instance) -> str:
+        """Return the place of the source file that an instance comes from."""
+        return self.places.get(instance.sop_instance) or shown(instance.source, instance.path)
+
+    def without(self, refused: Mapping[int, object]) -> Prepared:
+        """Return what is left when the instances with these indices are taken out."""
+        if not refused:
+            return self
+        left = tuple(one for index, one in enumerate(self.instances) if index not in refused)
+        return Prepared(instances=left, places=self.places)
 
 
 class Store:
-    """Opens an instance wherever it lies: in its source, or in the spool when it was converted."""
+    """Opens an instance wherever it is: in its source, or in the spool when it was converted."""
 
-    def __init__(self, sources: Sources, spool: Spool) -> None:
-        self._sources = sources
+    def __init__(self, media: Media, spool: Spool) -> None:
+        self._media = media
         self._spool = spool
 
     def open(self, instance: Instance) -> BinaryIO:
         """Open the bytes of an instance. Raises SourceError, OSError."""
-        return self._spool.open(instance) if instance.source == SPOOL else self._sources.open(instance)
+        return self._spool.open(instance) if instance.source == SPOOL else self._media.open(instance)
 
 
-def judge_all(instances: Sequence[Instance], judge: Judge, book: Fates, tell: Listener = silence) -> Ready:
-    """Judge every instance; refused ones are settled in the book, the findings of the others kept."""
-    ready = Ready()
+def judge_all(instances: Sequence[Instance], judge: Judge, fates: Fates, tell: Listener = silence) -> Judged:
+    """Judge every instance; refused ones are settled in `fates`, the findings of the others kept."""
+    accepted: list[Instance] = []
+    to_convert: list[tuple[Instance, Verdict]] = []
     tell(PhaseStarted("judge", total=len(instances)))
     for instance in instances:
         verdict = judge(instance)
         if verdict.decision is Decision.ACCEPT and not verdict.findings:
-            ready.instances.append(instance)
-            ready.places[instance.sop_instance] = shown(instance.source, instance.path)
+            accepted.append(instance)
             continue
         place = shown(instance.source, instance.path)
         if verdict.decision is Decision.REFUSE:
-            book.refuse(place, verdict.findings, sop_instance=instance.sop_instance)
+            fates.refuse(place, verdict.findings, sop_instance=instance.sop_instance)
             continue
-        book.note(place, verdict.findings)
-        ready.places[instance.sop_instance] = place
+        fates.note(place, verdict.findings)
         if verdict.decision is Decision.CONVERT:
-            ready.to_convert.append((instance, verdict))
+            to_convert.append((instance, verdict))
         else:
-            ready.instances.append(instance)
+            accepted.append(instance)
     tell(PhaseEnded("judge"))
-    return ready
+    return Judged(accepted=tuple(accepted), to_convert=tuple(to_convert))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,21 +100,24 @@ class Converter:
     store: Store
     spool: Spool
 
-    def convert_all(self, ready: Ready, book: Fates, tell: Listener = silence) -> None:
-        """Convert what `ready` lists; each ends among its instances or is settled in the book."""
-        tell(PhaseStarted("convert", total=len(ready.to_convert)))
-        for instance, verdict in ready.to_convert:
-            place = ready.places.pop(instance.sop_instance)
-            made = self._convert(instance, verdict, place, book)
+    def convert_all(self, judged: Judged, fates: Fates, tell: Listener = silence) -> Prepared:
+        """Convert what `judged` lists. An instance that cannot be converted is settled in `fates`."""
+        if not judged.to_convert:
+            return Prepared(instances=judged.accepted, places={})
+        places: dict[str, str] = {}
+        converted: list[Instance] = []
+        tell(PhaseStarted("convert", total=len(judged.to_convert)))
+        for instance, verdict in judged.to_convert:
+            place = shown(instance.source, instance.path)
+            made = self._convert(instance, verdict, place, fates)
             if made is not None:
-                ready.instances.append(made)
-                ready.places[made.sop_instance] = place
-                ready.converted.add(place)
+                converted.append(made)
+                places[made.sop_instance] = place
             tell(Advanced())
-        ready.to_convert.clear()
         tell(PhaseEnded("convert"))
+        return Prepared(instances=(*judged.accepted, *converted), places=places)
 
-    def _convert(self, instance: Instance, verdict: Verdict, place: str, book: Fates) -> Instance | None:
+    def _convert(self, instance: Instance, verdict: Verdict, place: str, fates: Fates) -> Instance | None:
         from mediakit.dicom.transcode import (  # noqa: PLC0415 - most burns convert nothing
             Loss,
             NotConvertible,
@@ -113,20 +131,20 @@ class Converter:
                 done = transcode(stream, verdict.to, loss)
         except (SourceError, OSError) as exc:
             why = exc.why if isinstance(exc, SourceError) else exc.strerror or ""
-            book.settle(place, State.UNREADABLE, CANNOT_READ.at(why=why), sop_instance=uid)
+            fates.settle(place, State.UNREADABLE, CANNOT_READ.at(why=why), sop_instance=uid)
             return None
         if isinstance(done, NotConvertible):
-            book.refuse(place, (done.finding,), sop_instance=uid)
+            fates.refuse(place, (done.finding,), sop_instance=uid)
             return None
         made = self.scanner.read(BytesIO(done.data), len(done.data), SPOOL, self.spool.keep(done.data))
         findings: tuple[Finding, ...] = done.findings
         if not isinstance(made, Instance):
-            book.refuse(place, (*findings, made.finding), sop_instance=uid)
+            fates.refuse(place, (*findings, made.finding), sop_instance=uid)
             return None
         again = self.judge(made)
         if again.decision is not Decision.ACCEPT:
             still = STILL_REFUSED.at(syntax=verdict.to)
-            book.refuse(place, (still, *findings, *again.findings), sop_instance=uid)
+            fates.refuse(place, (still, *findings, *again.findings), sop_instance=uid)
             return None
-        book.note(place, (*findings, *again.findings))
+        fates.note(place, (*findings, *again.findings))
         return made

@@ -14,8 +14,9 @@ from mediakit.fileset.decode import decode
 from mediakit.fileset.plan import FileSetPlan
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Node, NodeKind, Tree
-from mediakit.formats.registry import open_tree
-from mediakit.journeys.digest import sha256_of
+from mediakit.formats.envelope import Envelope, UnsealedTree
+from mediakit.formats.registry import open_medium
+from mediakit.journeys.look import sha256_of
 
 _READERS = 2
 
@@ -57,23 +58,25 @@ UNEXPECTED = Rule(
 
 
 def prove(
-    target: Path, plan: FileSetPlan, sha256: Mapping[str, str], tell: Listener = silence
+    target: Path,
+    plan: FileSetPlan,
+    sha256: Mapping[str, str],
+    envelope: Envelope | None = None,
+    tell: Listener = silence,
 ) -> tuple[Finding, ...]:
-    """Read the image at `target` and return what is wrong with it; nothing when it is as planned.
+    """Read the medium at `target` and return what is wrong with it; nothing when it is as planned.
 
-    The DICOMDIR is decoded from the image and its tree compared with the plan; every file it references,
-    and every other file, is hashed and compared with `sha256` (hex, by path), taken from the source bytes.
+    The DICOMDIR is decoded from the medium and its tree compared with the plan; every file is hashed and
+    compared with `sha256` (hex, by path), taken while it was written.
     """
     total = len(plan.dicomdir) + sum(file.size for file in plan.files) + sum(e.size for e in plan.extra)
     tell(PhaseStarted("proof", total=total, unit="bytes"))
     try:
-        tree = open_tree(target)
+        with open_medium(target) as tree:
+            plain = tree if envelope is None else UnsealedTree(tree, envelope)
+            findings = (*_prove_directory(plain, plan), *_prove_files(tree, sha256, tell))
     except MediakitError as exc:
         return (CANNOT_OPEN.at(why=exc.why or exc.what),)
-    try:
-        findings = (*_prove_directory(tree, plan), *_prove_files(tree, sha256, tell))
-    finally:
-        tree.close()
     tell(PhaseEnded("proof"))
     return findings
 

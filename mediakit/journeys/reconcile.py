@@ -20,7 +20,7 @@ from mediakit.errors import SourceError
 from mediakit.events import Advanced, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Finding, Report, Rule, Severity
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.survey import survey
+from mediakit.journeys.look import look
 from mediakit.outcome import Outcome
 from mediakit.transfer.mapping import Subject, Subjects
 from mediakit.transfer.matching import (
@@ -87,7 +87,7 @@ def reconcile(source: Path, peer: Peer, order: ReconcileOrder, tell: Listener = 
     """
     tree = open_tree(source)
     try:
-        seen = survey(tree, str(source), Scanner(), tell)
+        seen = look(tree, str(source), Scanner(), tell)
     finally:
         tree.close()
     wanted = _wanted((instance for _, instance in seen.instances()), order.match)

@@ -34,8 +34,8 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
         ("dicom.dataset", "dicom.elements", "dicom.fallback", "dicom.scanned", "dicom.opening"),
         _READING,
     ),
-    (("dicom.bounded_read", "journeys.scan"), _READING),
-    (("journeys.absent",), _WRITING),
+    (("dicom.bounded_read", "journeys.look"), _READING),
+    (("journeys.instances",), _WRITING),
     (("dicom.conversion", "dicom.transcode"), _WRITING),
     (
         ("profile.file_rules", "profile.image_rules", "profile.item_rules", "profile.judge"),

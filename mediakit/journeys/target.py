@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from mediakit.errors import UsageError
+from mediakit.errors import UsageError, mapped
+from mediakit.formats.registry import SINKS, sink, sink_names
 from mediakit.profile.model import Medium, Profile, Security
 
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|KB|MB|GB|KIB|MIB|GIB)?", re.IGNORECASE)
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-_SUFFIXES = {".iso": ("iso9660", "udf-2.60"), ".udf": ("udf-2.60",), ".zip": ("zip",)}
+_FOLDER = "folder"
+_FOREIGN_SUFFIXES = frozenset({".img", ".dmg", ".nrg", ".bin"})
 
 
-def format_of(profile: Profile, out: Path) -> str:
-    """Return the media format to write: "folder", or the image format that suits suffix and medium.
+def format_of(profile: Profile, out: Path, asked: str = "") -> str:
+    """Return the name of the media format to write: the one that suits the target's suffix and the medium.
 
-    Raises UsageError when the profile's medium has no such image (PS3.12), or when the profile asks for
-    secure files, which cannot be written yet.
+    `asked` names one of several that suit ("udf-2.50"). Raises UsageError when the profile's medium has no
+    such format (PS3.12), or when the profile asks for secure files, which cannot be written yet.
     """
     if profile.security is Security.MEDIA:
         raise UsageError(
@@ -26,17 +29,23 @@ def format_of(profile: Profile, out: Path) -> str:
             hint="use the profile without SEC, or wait for a later version",
         )
     suffix = out.suffix.lower()
-    if suffix not in _SUFFIXES:
-        if suffix in {".img", ".dmg", ".nrg", ".bin"}:
-            raise UsageError(
-                f"mediakit cannot write `{suffix}` images", where=str(out), hint="use .iso, .zip or a folder"
-            )
-        return "folder"
-    fitting = [name for name in _SUFFIXES[suffix] if name in profile.medium.images]
+    named = _formats_of(suffix)
+    if not named and suffix in _FOREIGN_SUFFIXES:
+        raise UsageError(
+            f"mediakit cannot write `{suffix}` images", where=str(out), hint="use .iso, .zip or a folder"
+        )
+    if asked and asked not in named:
+        raise UsageError(
+            f"`{asked}` is not a format of {f'`{suffix}` files' if named else 'a folder'}",
+            where=str(out),
+            hint=f"formats: {', '.join(named)}" if named else "name a file such as OUT.iso",
+        )
+    fitting = [name for name in named if _suits(name, profile.medium) and asked in {"", name}]
     if not fitting:
         systems = " or ".join(profile.medium.file_systems)
         raise UsageError(
-            f"{profile.id} is on {profile.medium.title} with {systems}, not in a `{suffix}` file",
+            f"{profile.id} is on {profile.medium.title} with {systems}, not in "
+            + (f"the format `{asked}`" if asked else f"a `{suffix}` file"),
             where=str(out),
             why=profile.medium.annex,
             hint=_other_way(profile),
@@ -44,19 +53,52 @@ def format_of(profile: Profile, out: Path) -> str:
     return fitting[0]
 
 
+def check_target(out: Path, sources: Sequence[Path], *, overwrite: bool) -> None:
+    """Raise UsageError when nothing may be written there: it is a source, or lies in one, or is taken."""
+    with mapped({OSError: UsageError}, "the target cannot be used", str(out)):
+        for path in sources:
+            if os.path.realpath(out) == os.path.realpath(path):
+                raise UsageError("the target is a source", where=str(out), hint="name another file or folder")
+            if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
+                hint = "name a file or folder outside of it"
+                raise UsageError("the target lies in the source", where=str(out), hint=hint)
+        if not out.absolute().parent.is_dir():
+            raise UsageError("the folder of the target does not exist", where=str(out))
+        if out.is_dir() and any(out.iterdir()):
+            raise UsageError("the target is a folder with content", where=str(out), hint="name a new folder")
+        if os.path.lexists(out) and not out.is_dir() and not overwrite:
+            raise UsageError("the target exists", where=str(out), hint="`--force` replaces it")
+
+
+def file_system_of(out: Path, old: str) -> str:
+    """Return the file system that the target will have, as PS3.12 names it; `old` is that of the source.
+
+    A folder is taken for the medium that it was.
+    """
+    systems = [each for name in _formats_of(out.suffix.lower()) for each in sink(name).file_systems]
+    if not systems:
+        return "" if old == "ZIP" else old
+    return next((each for each in systems if old.startswith(each)), systems[0])
+
+
+def _formats_of(suffix: str) -> list[str]:
+    """Return the formats that a suffix asks for; a folder has no suffix of its own."""
+    ours = [name for name in SINKS if suffix in sink(name).suffixes]
+    if ours or not suffix:
+        return ours or [_FOLDER]
+    others = [name for name in sink_names() if name not in SINKS and suffix in sink(name).suffixes]
+    return others or ([] if suffix in _FOREIGN_SUFFIXES else [_FOLDER])
+
+
+def _suits(name: str, medium: Medium) -> bool:
+    systems = sink(name).file_systems
+    return not systems or bool(set(systems) & set(medium.file_systems))
+
+
 def _other_way(profile: Profile) -> str:
-    images = profile.medium.images
-    suffix = ".zip" if "zip" in images else ".iso" if images else ""
-    way = f"name a `{suffix}` file" if suffix else "name a folder and copy its content to the medium"
+    suffixes = [suffix for name in SINKS if _suits(name, profile.medium) for suffix in sink(name).suffixes]
+    way = f"name a `{suffixes[0]}` file" if suffixes else "name a folder and copy its content to the medium"
     return f"{way}, or choose another profile"
-
-
-def remove_target(out: Path) -> None:
-    """Remove a target that this burn made and nobody can vouch for."""
-    if out.is_dir():
-        shutil.rmtree(out, ignore_errors=True)
-    else:
-        out.unlink(missing_ok=True)
 
 
 def capacity_of(medium: Medium, asked: str) -> int | None:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mediakit.dicom.header import Scanner
 from mediakit.events import FileSettled, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
-from mediakit.fileset.contents import Contents, Seen, contents_of
+from mediakit.fileset.contents import Contents, contents_of
+from mediakit.fileset.inspection import counts_of
 from mediakit.fileset.survey import FileFact, FileKind, Survey
 from mediakit.findings import Finding, Report, Severity
 from mediakit.formats.base import TreeFacts
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.survey import survey
-from mediakit.outcome import Fate, Result, State, outcome_of
+from mediakit.journeys.look import look, scanner_for
+from mediakit.outcome import Fate, Figures, Result, State, outcome_of
 from mediakit.profile.choose import Choice, candidates_for, choose
-from mediakit.profile.judge import judged_tags
 from mediakit.profile.model import Profile
 from mediakit.rules.check import RuleSet
 from mediakit.rules.every import judge_medium
@@ -46,17 +46,32 @@ class ValidateOrder:
     fail_on: Severity = Severity.ERROR
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidateFigures(Figures):
+    """The figures of a validation. Sizes are in bytes."""
+
+    source: str
+    format: str
+    kind: str
+    label: str
+    size_bytes: int
+    files: int
+    instances: int
+    missing: int
+    unreferenced: int
+    profile: str
+    profile_source: str
+    rules: str
+
+
 def validate(source: Path, order: ValidateOrder, tell: Listener = silence) -> Validation:
     """Judge a medium: an image, a device, an archive or a folder.
 
     Returns verdicts, findings and one fate for every file. Raises SourceError when it cannot be opened.
     """
-    tree = open_tree(source)
-    try:
+    with closing(open_tree(source)) as tree:  # a lone file keeps its name: paths are inside the medium
         candidates = _candidates(tree.facts, order)
-        seen = survey(tree, str(source), _scanner(candidates), tell)
-    finally:
-        tree.close()
+        seen = look(tree, str(source), scanner_for(*candidates), tell)
     instances = [instance for _, instance in seen.instances()]
     choice = Choice(order.profile) if order.profile is not None else choose(instances, candidates)
     tell(PhaseStarted("judge", total=len(seen.files)))
@@ -68,14 +83,6 @@ def validate(source: Path, order: ValidateOrder, tell: Listener = silence) -> Va
     for fate in validation.result.fates:
         tell(FileSettled(fate))
     return validation
-
-
-def _scanner(profiles: Iterable[Profile]) -> Scanner:
-    tags: set[int] = set()
-    for profile in profiles:
-        tags |= judged_tags(profile)
-        tags.update(key.tag for key in profile.keys if key.parent is None)
-    return Scanner(tags)
 
 
 def _candidates(facts: TreeFacts, order: ValidateOrder) -> tuple[Profile, ...]:
@@ -95,7 +102,7 @@ def _validation(
         fates=fates,
         report=report,
         outcome=outcome_of(fates, report, order.fail_on),
-        figures=_figures(seen, choice, contents, order),
+        figures=_figures(seen, choice, contents, order).as_mapping(),
     )
     return Validation(
         result=result,
@@ -134,27 +141,20 @@ def _fate(file: FileFact, error: Finding | None) -> Fate:
     return Fate(source=file.path, state=state, because=error or file.finding, sop_instance=uid)
 
 
-def _figures(
-    seen: Survey, choice: Choice, contents: Contents, order: ValidateOrder
-) -> dict[str, str | int | float]:
-    instances = [
-        instance
-        for patient in contents.patients
-        for study in patient.studies
-        for series in study.series
-        for instance in series.instances
-    ]
-    return {
-        "source": seen.subject,
-        "format": seen.format,
-        "kind": contents.kind,
-        "label": seen.label,
-        "size_bytes": seen.size_bytes or sum(file.size for file in seen.files),
-        "files": len(seen.files),
-        "instances": sum(1 for _ in seen.instances()),
-        "missing": sum(1 for instance in instances if instance.seen is Seen.DIRECTORY and not instance.path),
-        "unreferenced": sum(1 for instance in instances if instance.seen is Seen.SCAN),
-        "profile": "" if choice.profile is None else choice.profile.id,
-        "profile_source": "" if choice.profile is None else choice.profile.source,
-        "rules": ",".join(sorted(order.rule_sets)),
-    }
+def _figures(seen: Survey, choice: Choice, contents: Contents, order: ValidateOrder) -> ValidateFigures:
+    counts = counts_of(contents.patients)
+    profile = choice.profile
+    return ValidateFigures(
+        source=seen.subject,
+        format=seen.format,
+        kind=contents.kind,
+        label=seen.label,
+        size_bytes=seen.size_bytes or sum(file.size for file in seen.files),
+        files=len(seen.files),
+        instances=sum(1 for _ in seen.instances()),
+        missing=counts.missing,
+        unreferenced=counts.unlisted,
+        profile="" if profile is None else profile.id,
+        profile_source="" if profile is None else profile.source,
+        rules=",".join(sorted(order.rule_sets)),
+    )

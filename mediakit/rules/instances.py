@@ -27,10 +27,15 @@ NOT_WHOLE = Rule(
 )
 
 
-def check_reading(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
-    """Report every file that could not be read, and what the reader of the medium could not follow."""
+def damage_findings(survey: Survey) -> Iterator[Finding]:
+    """Report what could not be read of the medium itself. Every journey says this."""
     for note in survey.notes:
         yield NOT_WHOLE.at(note=note)
+
+
+def check_reading(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+    """Report every file that could not be read, and what the reader of the medium could not follow."""
+    yield from damage_findings(survey)
     for file in survey.files:
         if file.finding is not None and file.kind is not FileKind.OTHER:
             yield file.finding.moved(file.path)

@@ -15,7 +15,7 @@ import pytest
 from mediakit.errors import DoesNotFit, IntegrityError, SourceError, UsageError
 from mediakit.events import Advanced, Event
 from mediakit.formats.base import Entry
-from mediakit.formats.registry import SINKS, sink
+from mediakit.formats.registry import SINKS, write_medium
 from tests.support.media import (
     a_small_medium,
     broken_entry,
@@ -106,7 +106,7 @@ def test_the_same_order_gives_the_same_bytes_whatever_the_clock_and_zone(
 def test_progress_adds_up_to_the_bytes_of_the_entries(name: str, tmp_path: Path) -> None:
     heard: list[Event] = []
     entries = [*a_small_medium(), entry("HUGE", 9_000_000)]
-    sink(name).write(entries, tmp_path / "out", order(), heard.append)
+    write_medium(name, entries, tmp_path / "out", order(), heard.append)
     amounts = [event.amount for event in heard if isinstance(event, Advanced)]
     assert sum(amounts) == sum(one.size for one in entries)
     assert len(amounts) > 1
@@ -214,7 +214,7 @@ from datetime import datetime, UTC
 from pathlib import Path
 from mediakit.events import silence
 from mediakit.formats.base import Entry, Order
-from mediakit.formats.registry import sink
+from mediakit.formats.registry import write_medium
 
 class Slow(io.RawIOBase):
     given = 0
@@ -228,7 +228,8 @@ class Slow(io.RawIOBase):
         return len(buffer)
 
 entries = [Entry("DICOMDIR", 10, lambda: io.BytesIO(bytes(10))), Entry("SLOW", 10_000_000, Slow)]
-sink(sys.argv[1]).write(
+write_medium(
+    sys.argv[1],
     entries, Path(sys.argv[2]), Order(label="DOE_JOHN", when=datetime(2024, 1, 1, tzinfo=UTC)), silence
 )
 """

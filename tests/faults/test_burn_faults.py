@@ -322,7 +322,7 @@ class TestWhatChangesMeanwhile:
 
 
 class TestTheProof:
-    """The image is damaged between write and proof."""
+    """What is written is damaged between write and proof, while it has its hidden name."""
 
     @staticmethod
     def place_in(image: Path, needle: bytes) -> int:
@@ -337,64 +337,79 @@ class TestTheProof:
         needle = CT_2.read_bytes()[-2000:]
 
         def damage() -> None:
-            content = bytearray(out.read_bytes())
+            part = hidden_beside(out)
+            content = bytearray(part.read_bytes())
             start = content.find(needle)
             if start < 0:  # compressed: ask the archive where the member lies
-                start = _member_end(out, fate_of(known, CT_2.name).became) - 100
+                start = _member_end(part, fate_of(known, CT_2.name).became) - 100
             content[start] ^= 1
-            out.write_bytes(content)
+            part.write_bytes(content)
 
         burnt = burnt_to(out, CT_1, CT_2, CT_3, profile=profile, tell=at("proof", damage))
         assert burnt.result.outcome is Outcome.INTEGRITY
-        assert states(burnt) == {
-            CT_1.name: State.WRITTEN,
-            CT_2.name: State.FAILED,
-            CT_3.name: State.WRITTEN,
-        }
-        assert "MK-PRF-003" in burnt.result.report.by_rule()
+        assert set(states(burnt).values()) == {State.FAILED}
+        assert [because(burnt, one.name) for one in (CT_1, CT_2, CT_3)] == ["", "MK-PRF-003", ""]
+        assert not out.exists()
 
     def test_a_file_of_a_folder_that_changed_is_failed(self, tmp_path: Path) -> None:
         def damage() -> None:
-            victim = max(files_in(tmp_path / "out" / "DICOM"))
+            victim = max(files_in(hidden_beside(tmp_path / "out") / "DICOM"))
             victim.write_bytes(victim.read_bytes()[:-1] + b"\xff")
 
         burnt = burnt_to(tmp_path / "out", CT_1, CT_2, tell=at("proof", damage))
         assert burnt.result.outcome is Outcome.INTEGRITY
-        assert sorted(states(burnt).values()) == [State.FAILED, State.WRITTEN]
+        assert set(states(burnt).values()) == {State.FAILED}
+        assert left_in(tmp_path) == []
 
     def test_a_file_that_is_gone_is_failed(self, tmp_path: Path) -> None:
         burnt = burnt_to(
             tmp_path / "out",
             CT_1,
             CT_2,
-            tell=at("proof", lambda: max(files_in(tmp_path / "out" / "DICOM")).unlink()),
+            tell=at("proof", lambda: max(files_in(hidden_beside(tmp_path / "out") / "DICOM")).unlink()),
         )
         assert burnt.result.outcome is Outcome.INTEGRITY
-        assert sorted(states(burnt).values()) == [State.FAILED, State.WRITTEN]
+        assert set(states(burnt).values()) == {State.FAILED}
+        assert left_in(tmp_path) == []
         assert "MK-PRF-002" in burnt.result.report.by_rule()
 
     def test_a_damaged_directory_fails_every_file(self, tmp_path: Path) -> None:
         out = tmp_path / "out"
 
         def damage() -> None:
-            content = bytearray((out / "DICOMDIR").read_bytes())
+            directory = hidden_beside(out) / "DICOMDIR"
+            content = bytearray(directory.read_bytes())
             content[-3] ^= 1
-            (out / "DICOMDIR").write_bytes(content)
+            directory.write_bytes(content)
 
         burnt = burnt_to(out, CT_1, CT_2, tell=at("proof", damage))
         assert burnt.result.outcome is Outcome.INTEGRITY
         assert set(states(burnt).values()) == {State.FAILED}
 
     def test_a_directory_that_is_gone_or_empty_fails_every_file(self, tmp_path: Path) -> None:
-        for name, act in (("one", Path.unlink), ("two", lambda path: path.write_bytes(b""))):
-            out = tmp_path / name
-            burnt = burnt_to(out, CT_1, tell=at("proof", lambda out=out, act=act: act(out / "DICOMDIR")))  # type: ignore[misc]
+        def unlink(directory: Path) -> None:
+            directory.unlink()
+
+        def empty(directory: Path) -> None:
+            directory.write_bytes(b"")
+
+        for act in (unlink, empty):
+            out = tmp_path / act.__name__
+
+            def damage(out: Path = out, act: Callable[[Path], None] = act) -> None:
+                act(hidden_beside(out) / "DICOMDIR")
+
+            burnt = burnt_to(out, CT_1, tell=at("proof", damage))
             assert burnt.result.outcome is Outcome.INTEGRITY
             assert set(states(burnt).values()) == {State.FAILED}
 
     def test_an_unexpected_file_is_told(self, tmp_path: Path) -> None:
-        virus = tmp_path / "out" / "VIRUS.EXE"
-        burnt = burnt_to(tmp_path / "out", CT_1, tell=at("proof", virus.touch))
+        out = tmp_path / "out"
+
+        def infect() -> None:
+            (hidden_beside(out) / "VIRUS.EXE").touch()
+
+        burnt = burnt_to(out, CT_1, tell=at("proof", infect))
         assert burnt.result.outcome is not Outcome.GOOD
         assert "MK-PRF-005" in burnt.result.report.by_rule()
 
@@ -403,7 +418,7 @@ class TestTheProof:
         self, act: Callable[[Path], None], tmp_path: Path
     ) -> None:
         out = tmp_path / "out.iso"
-        burnt = burnt_to(out, CT_1, tell=at("proof", lambda: act(out)))
+        burnt = burnt_to(out, CT_1, tell=at("proof", lambda: act(hidden_beside(out))))
         assert burnt.result.outcome is Outcome.INTEGRITY
         assert set(states(burnt).values()) == {State.FAILED}
 
@@ -415,6 +430,38 @@ class TestTheProof:
         with pytest.raises(KeyboardInterrupt):
             burnt_to(tmp_path / name, CT_1, tell=at("proof", interrupt))
         assert left_in(tmp_path) == []
+
+
+def hidden_beside(target: Path) -> Path:
+    (part,) = target.parent.glob(".mediakit-*.part")
+    return part
+
+
+@pytest.mark.parametrize("fault", ["damage", "interrupt"])
+def test_a_good_image_is_not_replaced_by_one_that_is_not_proven(fault: str, tmp_path: Path) -> None:
+    out = tmp_path / "out.iso"
+    burnt_to(out, CT_1)
+    good = out.read_bytes()
+
+    def spoil() -> None:
+        if fault == "interrupt":
+            raise KeyboardInterrupt
+        part = hidden_beside(out)
+        content = bytearray(part.read_bytes())
+        content[content.index(CT_2.read_bytes()[-2000:])] ^= 1
+        part.write_bytes(content)
+
+    if fault == "interrupt":
+        with pytest.raises(KeyboardInterrupt):
+            burnt_to(out, CT_2, overwrite=True, tell=at("proof", spoil))
+    else:
+        assert (
+            burnt_to(out, CT_2, overwrite=True, tell=at("proof", spoil)).result.outcome is Outcome.INTEGRITY
+        )
+    assert out.read_bytes() == good
+    assert left_in(tmp_path) == ["out.iso"]
+    assert burnt_to(out, CT_2, overwrite=True).result.outcome is Outcome.GOOD
+    assert out.read_bytes() != good
 
 
 def _member_end(archive: Path, name: str) -> int:

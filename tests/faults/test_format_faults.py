@@ -22,13 +22,14 @@ from pathlib import Path
 from mediakit.errors import DoesNotFit
 from mediakit.events import silence
 from mediakit.formats.base import Entry, Order
-from mediakit.formats.registry import sink
+from mediakit.formats.registry import write_medium
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
 held = __import__("random").Random(1).randbytes(3_000_000)
 try:
-    sink(sys.argv[1]).write(
+    write_medium(
+        sys.argv[1],
         [Entry("A", 10, lambda: io.BytesIO(held[:10])), Entry("B", 3_000_000, lambda: io.BytesIO(held))],
         Path(sys.argv[2]), Order(label="A", when=datetime(2024, 1, 1, tzinfo=UTC)), silence)
 except DoesNotFit as exc:

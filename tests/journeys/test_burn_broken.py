@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mediakit.errors import SourceError
+from mediakit.fileset.policy import OnReject
 from mediakit.findings import Finding, Severity
 from mediakit.formats.base import Node
 from mediakit.formats.folder import FolderTree
@@ -125,3 +126,33 @@ def test_without_a_directory_no_folder_is_walked_twice(
     source = folder_of(tmp_path / "in", {"A": CT_1})
     burnt_to(tmp_path / "new.iso", source)
     assert walked == ["once"]
+
+
+@pytest.mark.parametrize("broken_first", [True, False])
+def test_of_two_equal_copies_the_one_that_can_be_read_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, broken_first: bool
+) -> None:
+    names = ("A", "B") if broken_first else ("B", "A")
+    source = folder_of(tmp_path / "in", {"A": CT_1, "B": CT_1, "C": CT_2})
+    sound = burnt_to(tmp_path / "sound.iso", source)
+    assert "MK-SRC-109" not in sound.result.report.by_rule()
+    opened = FolderTree.open
+    heads = {"A": 0, "B": 0}
+
+    def broken(tree: FolderTree, node: Node) -> object:
+        if node.path == names[0]:
+            heads[node.path] += 1
+            if heads[node.path] > 1:  # its head can be read, its end cannot
+                raise SourceError("cannot be read", where=node.path, why="Input/output error")
+        return opened(tree, node)
+
+    monkeypatch.setattr(FolderTree, "open", broken)
+    burnt = burnt_to(tmp_path / "new.iso", source, on_reject=OnReject.SKIP)
+    assert {Path(fate.source).name: fate.state for fate in burnt.result.fates} == {
+        names[0]: State.UNREADABLE,
+        names[1]: State.WRITTEN,
+        "C": State.WRITTEN,
+    }
+    (finding,) = (f for f in burnt.result.report.findings if f.rule.id == "MK-SRC-109")
+    assert f"/{names[1]}, which has the same" in finding.text
+    assert burnt.result.outcome is Outcome.FINDINGS

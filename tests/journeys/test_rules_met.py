@@ -24,10 +24,10 @@ from mediakit.journeys.diff import diff
 from mediakit.journeys.extract import ExtractOrder, Only, extract
 from mediakit.journeys.fates import Fates
 from mediakit.journeys.icons import make_icons
-from mediakit.journeys.prepare import Converter, Ready, Store, judge_all
+from mediakit.journeys.instances import take_instances
+from mediakit.journeys.look import look_at_all, open_media
+from mediakit.journeys.prepare import Converter, Store, judge_all
 from mediakit.journeys.proof import prove
-from mediakit.journeys.scan import scan
-from mediakit.journeys.sources import Sources
 from mediakit.journeys.spool import Spool
 from mediakit.outcome import Fate, State
 from mediakit.profile.item_rules import check_items
@@ -55,9 +55,10 @@ def reasons(fates: Iterable[Fate]) -> dict[str, str]:
 
 
 def scanned(*paths: Path) -> tuple[list[Instance], Fates]:
-    book = Fates()
-    with Sources(paths) as sources:
-        return scan(sources, Scanner(), book), book
+    with open_media(paths) as media:
+        surveys = look_at_all(media, Scanner())
+    fates = Fates(surveys)
+    return take_instances(surveys, fates), fates
 
 
 def test_compression_with_loss_is_said_and_lossless_conversion_is_not() -> None:
@@ -74,20 +75,21 @@ def test_compression_with_loss_is_said_and_lossless_conversion_is_not() -> None:
 @pytest.mark.parametrize(("profile", "is_refused"), [("STD-GEN-CD", False), ("STD-XABC-CD", True)])
 def test_what_was_converted_is_judged_again(tmp_path: Path, profile: str, is_refused: bool) -> None:
     source = folder_of(tmp_path / "in", {"A": PYDICOM_FILES / "JPEG2000.dcm"})
-    first, book = load_profile("STD-GEN-CD"), Fates()
-    with Sources([source]) as sources, Spool() as spool:
-        instances = scan(sources, Scanner(judged_tags(first)), book)
-        ready = judge_all(instances, Judge(first, Convert.LOSSLESS), book)
-        assert len(ready.to_convert) == 1
+    first = load_profile("STD-GEN-CD")
+    with open_media([source]) as media, Spool() as spool:
+        surveys = look_at_all(media, Scanner(judged_tags(first)))
+        book = Fates(surveys)
+        judged = judge_all(take_instances(surveys, book), Judge(first, Convert.LOSSLESS), book)
+        assert len(judged.to_convert) == 1
         judge = Judge(load_profile(profile), Convert.NONE)
         converter = Converter(
             judge=judge,
             policy=Convert.LOSSLESS,
             scanner=Scanner(judged_tags(first)),
-            store=Store(sources, spool),
+            store=Store(media, spool),
             spool=spool,
         )
-        converter.convert_all(ready, book)
+        converter.convert_all(judged, book)
     assert ("MK-CNV-101" in ids(book.findings) | set(reasons(book.settled()).values())) is is_refused
 
 
@@ -145,13 +147,11 @@ def test_an_instance_of_which_no_icon_can_be_made_is_refused(name: str, is_refus
         bits_stored=8,
         photometric=("MONOCHROME2",),
     )
-    book = Fates()
-    with Sources([PYDICOM_FILES / name]) as sources, Spool() as spool:
-        (instance,) = scan(sources, Scanner(), book)
-        ready = Ready(instances=[instance], places={instance.sop_instance: "x"})
-        icons = make_icons(ready, rule, Store(sources, spool), book, silence)
-    assert ("MK-ICN-101" in ids(book.findings)) is is_refused
-    assert len(icons) == len(ready.instances) == (0 if is_refused else 1)
+    with open_media([PYDICOM_FILES / name]) as media, Spool() as spool:
+        (survey,) = look_at_all(media, Scanner())
+        made = make_icons([each for _, each in survey.instances()], rule, Store(media, spool), silence)
+    assert ("MK-ICN-101" in ids(made.refused.values())) is is_refused
+    assert (len(made.icons), len(made.refused)) == ((0, 1) if is_refused else (1, 0))
 
 
 def test_a_sequence_in_another_character_set_is_left_out_and_text_is_converted() -> None:

@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from mediakit.events import silence
 from mediakit.formats.base import Entry, Node, Order, Receipt, Tree
-from mediakit.formats.registry import open_tree, sink
+from mediakit.formats.registry import open_tree, write_medium
 
 WHEN = datetime(2024, 2, 29, 13, 14, 15, tzinfo=UTC)
 DEEP = "A/B/C/D/E/F/G"  # as deep as ISO 9660 is written; File IDs may have one component more
@@ -58,7 +57,7 @@ def order(**changes: object) -> Order:
 
 
 def write(name: str, entries: Sequence[Entry], target: Path, **changes: object) -> Receipt:
-    return sink(name).write(entries, target, order(**changes), silence)
+    return write_medium(name, entries, target, order(**changes))
 
 
 def read_all(tree: Tree) -> dict[str, bytes]:

@@ -122,19 +122,11 @@ def test_a_legal_file_set_id_is_taken(file_set_id: str) -> None:
         Wishes(extra=(ExtraFile("dicomdir", 1),)),
         Wishes(extra=(ExtraFile("DICOMDIR/X", 1),)),
         Wishes(extra=(ExtraFile("A", 1), ExtraFile("a", 1))),
-        Wishes(descriptor="README"),
-        Wishes(descriptor="README.TXT", extra=(ExtraFile("README.TXT", 1),)),
     ],
 )
 def test_wishes_that_cannot_be_are_refused(wishes: Wishes) -> None:
     with pytest.raises(UsageError):
         planned(wishes)
-
-
-def test_a_descriptor_file_is_named_in_the_directory() -> None:
-    value = planned(Wishes(descriptor="README", extra=(ExtraFile("README", 1),)))
-    assert value.directory.descriptor == "README"
-    assert decode(value.dicomdir).directory.descriptor == "README"
 
 
 def test_the_file_set_uid_is_a_uuid_that_depends_on_content_and_profile_alone() -> None:

@@ -15,7 +15,7 @@ from mediakit.fileset.record import Directory
 from mediakit.fileset.survey import FileFact, FileKind, Survey
 from mediakit.findings import Finding, Severity
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.survey import survey as survey_medium
+from mediakit.journeys.look import look as survey_medium
 from mediakit.profile.load import load_profile
 from mediakit.profile.model import DicomdirRule, Profile
 from mediakit.rules import (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Severity
-from mediakit.journeys.scan import CANNOT_READ
+from mediakit.journeys.look import CANNOT_READ
 from mediakit.profile.load import load_profile
 from mediakit.rules import instances
 from tests.support.instances import make_instance

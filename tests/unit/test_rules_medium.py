@@ -9,7 +9,7 @@ import pytest
 from mediakit.dicom.header import Scanner
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.survey import survey as survey_medium
+from mediakit.journeys.look import look as survey_medium
 from mediakit.profile.load import load_profile
 from mediakit.rules import medium, medium_fat
 from mediakit.volume import FatVolume, IsoVolume, UdfVolume, Volume, ZipVolume

@@ -15,7 +15,7 @@ from mediakit.fileset.record import Directory, DirectoryRecord, FileRef, Key
 from mediakit.fileset.survey import TEXT_BYTES, FileKind, Survey
 from mediakit.findings import Severity
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.survey import survey
+from mediakit.journeys.look import look as survey
 from mediakit.profile.load import load_profile
 from mediakit.rules import pdi, pdi_directory, pdi_web
 from mediakit.rules.check import RuleSet

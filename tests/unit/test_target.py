@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from mediakit.errors import UsageError
-from mediakit.journeys.target import capacity_of, format_of, remove_target
+from mediakit.journeys.target import capacity_of, file_system_of, format_of
 from mediakit.profile.load import load_catalogue, load_profile
 from mediakit.profile.model import Security
 from tests.support.instances import CD
@@ -116,10 +116,30 @@ def test_every_shipped_medium_knows_its_default_capacity() -> None:
         assert capacity_of(medium, "") == expected
 
 
-def test_a_target_is_taken_away_whatever_it_is(tmp_path: Path) -> None:
-    (tmp_path / "folder" / "deep").mkdir(parents=True)
-    (tmp_path / "folder" / "deep" / "file").touch()
-    (tmp_path / "image").touch()
-    for name in ("folder", "image", "nothing"):
-        remove_target(tmp_path / name)
-    assert list(tmp_path.iterdir()) == []
+def test_a_format_can_be_asked_for_by_name_where_a_suffix_has_several() -> None:
+    disc = load_profile("STD-GEN-BD")
+    assert format_of(disc, Path("a.iso")) == "udf-2.60"
+    assert format_of(disc, Path("a.iso"), "udf-2.50") == "udf-2.50"
+    for asked in ("iso9660", "zip", "hfs"):
+        with pytest.raises(UsageError):
+            format_of(disc, Path("a.iso"), asked)
+    with pytest.raises(UsageError):
+        format_of(disc, Path("a"), "udf-2.50")
+
+
+@pytest.mark.parametrize(
+    ("out", "old", "expected"),
+    [
+        ("a.zip", "ISO 9660 Level 1", "ZIP"),
+        ("a.udf", "", "UDF 2.6"),
+        ("a.iso", "UDF 2.6", "UDF 2.6"),
+        ("a.iso", "UDF 2.5", "UDF 2.5"),
+        ("a.iso", "FAT16", "ISO 9660 Level 1"),
+        ("a", "ZIP", ""),
+        ("a", "FAT16", "FAT16"),
+    ],
+)
+def test_the_file_system_of_a_target_follows_its_suffix_and_the_source(
+    out: str, old: str, expected: str
+) -> None:
+    assert file_system_of(Path(out), old) == expected

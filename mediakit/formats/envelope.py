@@ -1,0 +1,90 @@
+"""Envelopes: a stage between plan and sink, and between tree and survey, that turns files into others.
+
+The size of what it makes is known before, so that a plan holds. Files in an envelope have the same paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from io import BytesIO
+from typing import BinaryIO, Protocol
+
+from mediakit.formats.base import Entry, Node, NodeKind, Tree
+
+
+class Envelope(Protocol):
+    """Turns the bytes of a file into those that stand on the medium, and back."""
+
+    def sealed_size(self, size: int) -> int:
+        """Return how many bytes the envelope of a file of `size` bytes has."""
+        ...
+
+    def seal(self, stream: BinaryIO, size: int) -> BinaryIO:
+        """Return the envelope of a file of `size` bytes as a stream. Closing it closes `stream`."""
+        ...
+
+    def plain_size(self, stream: BinaryIO, size: int) -> int:
+        """Return the size of the file in an envelope of `size` bytes. Raises SourceError, OSError."""
+        ...
+
+    def unseal(self, stream: BinaryIO, size: int) -> BinaryIO:
+        """Return the file in an envelope as a seekable stream. Raises SourceError, OSError."""
+        ...
+
+
+def sealed(entry: Entry, envelope: Envelope) -> Entry:
+    """Return an entry in its envelope."""
+    make = entry.from_hashes
+    return Entry(
+        entry.path,
+        envelope.sealed_size(entry.size),
+        lambda: envelope.seal(entry.open(), entry.size),
+        None if make is None else partial(_sealed_content, envelope, make),
+    )
+
+
+def _sealed_content(
+    envelope: Envelope, make: Callable[[Mapping[str, str]], bytes], hashes: Mapping[str, str]
+) -> bytes:
+    content = make(hashes)
+    with envelope.seal(BytesIO(content), len(content)) as stream:
+        return stream.read()
+
+
+class UnsealedTree:
+    """The tree of a medium whose files are in envelopes, as if they were not."""
+
+    def __init__(self, tree: Tree, envelope: Envelope) -> None:
+        self.facts = tree.facts
+        self._tree = tree
+        self._envelope = envelope
+
+    def walk(self) -> Iterator[Node]:
+        """Yield every name with the size of the file in the envelope."""
+        return map(self._plain, self._tree.walk())
+
+    def folders(self) -> Iterator[str]:
+        """Yield the path of every folder."""
+        return self._tree.folders()
+
+    def open(self, node: Node) -> BinaryIO:
+        """Open the file in an envelope. Raises SourceError."""
+        held = self._tree.find(node.path) or node
+        return self._envelope.unseal(self._tree.open(held), held.size)
+
+    def find(self, path: str) -> Node | None:
+        """Return the file stored under exactly this path, or None."""
+        node = self._tree.find(path)
+        return None if node is None else self._plain(node)
+
+    def close(self) -> None:
+        """Release the medium."""
+        self._tree.close()
+
+    def _plain(self, node: Node) -> Node:
+        if node.kind is not NodeKind.FILE:
+            return node
+        with self._tree.open(node) as stream:
+            size = self._envelope.plain_size(stream, node.size)
+        return Node(node.path, size, node.kind, node.why, node.also)

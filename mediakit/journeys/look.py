@@ -1,0 +1,365 @@
+"""The look with which every journey begins: media -> one `Survey` each.
+
+Whatever a journey needs to know of a medium is decided here, once: which files can be read, what they are,
+which file each directory record means, what is missing, which of several files is the instance. Opens nothing
+outside the medium and loads no pixel data, except that files with one SOP Instance UID are compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from mediakit.dicom.data_set import data_set_place
+from mediakit.dicom.header import Scanner, Unusable
+from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance, Note, shown
+from mediakit.errors import SourceError, UsageError
+from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.fileset.decode import decode
+from mediakit.fileset.resolve import Difference, Names
+from mediakit.fileset.survey import (
+    HEAD_BYTES,
+    TEXT_BYTES,
+    DirectoryFact,
+    Duplicates,
+    FileFact,
+    FileKind,
+    Survey,
+    link_records,
+)
+from mediakit.findings import Finding, Rule, Severity
+from mediakit.formats.base import Node, NodeKind, Tree
+from mediakit.formats.registry import open_medium
+from mediakit.journeys.persistent import tried
+from mediakit.outcome import State
+from mediakit.profile.judge import judged_tags
+from mediakit.profile.model import Profile
+
+LINK = Rule(
+    id="MK-SRC-101",
+    severity=Severity.ERROR,
+    title="a symbolic link is not followed",
+    ref="PS3.10 8.2",
+    hint="give the folder or file it points to as a source of its own",
+)
+SPECIAL = Rule(
+    id="MK-SRC-102",
+    severity=Severity.ERROR,
+    title="not a regular file (a device, pipe or socket)",
+    ref="PS3.10 7",
+    hint="remove it from the source",
+)
+CANNOT_READ = Rule(
+    id="MK-SRC-103",
+    severity=Severity.ERROR,
+    title="cannot be read: {why}",
+    ref="PS3.10 7",
+    hint="check the permissions, or try another copy of the medium",
+)
+
+_DIRECTORY_BYTES = 512 * 1024 * 1024
+_MAX_DIRECTORIES = 16  # of one medium that are read
+_PREAMBLE = 128
+_BLOCK_BYTES = 1 << 20
+_TEXTS_BYTES = 16 * 1024 * 1024  # of all texts together: an archive can hold thousands of long pages
+_TEXT = re.compile(
+    r"(?:readme\.txt|readme|index\.html?|ihe_pdi/[^/]+\.html?|autorun\.inf)(?:;1)?", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Media and folders opened for reading, under the names that the user gave, in this order."""
+
+    trees: Mapping[str, Tree]
+
+    def open(self, instance: Instance) -> BinaryIO:
+        """Open the file of an instance. Raises SourceError when it cannot be read any more."""
+        return self.trees[instance.source].open(Node(instance.path, instance.size))
+
+
+@contextmanager
+def open_media(paths: Sequence[Path]) -> Iterator[Media]:
+    """Open media for the time of the block.
+
+    Raises SourceError when one of them cannot be opened, UsageError when one is named twice.
+    """
+    with ExitStack() as stack:
+        trees: dict[str, Tree] = {}
+        for path in paths:
+            name = str(path)
+            if name in trees:
+                raise UsageError("the same source is given twice", where=name)
+            trees[name] = stack.enter_context(open_medium(path))
+        yield Media(trees)
+
+
+def scanner_for(*profiles: Profile) -> Scanner:
+    """Return a scanner that reads what these profiles judge and what their directory records need."""
+    tags = {tag for profile in profiles for tag in judged_tags(profile)}
+    return Scanner(tags | {key.tag for profile in profiles for key in profile.keys if key.parent is None})
+
+
+def look(tree: Tree, subject: str, scanner: Scanner, tell: Listener = silence) -> Survey:
+    """Read what is on one medium; see `look_at_all`. `subject` is its name as the user gave it."""
+    return look_at_all(Media({subject: tree}), scanner, tell)[0]
+
+
+def look_at_all(media: Media, scanner: Scanner, tell: Listener = silence) -> tuple[Survey, ...]:
+    """Read what is on the media: the header of every file and each DICOMDIR; settle duplicates.
+
+    Returns one survey for each medium. An instance that lies on several media is among the duplicates of the
+    first. What cannot be read is a fact of the survey; nothing is raised for what a medium holds.
+    """
+    tell(PhaseStarted("scan"))
+    surveys = tuple(_survey(tree, subject, scanner, tell) for subject, tree in media.trees.items())
+    duplicates = _settle_duplicates(surveys, media)
+    tell(PhaseEnded("scan"))
+    return tuple(
+        replace(survey, duplicates=tuple(mine))
+        if (mine := [one for one in duplicates if _first_of(one).source == survey.subject])
+        else survey
+        for survey in surveys
+    )
+
+
+def finding_on_failure(exc: SourceError | OSError) -> Finding:
+    """Return why reading a file failed."""
+    why = (exc.why or exc.what) if isinstance(exc, SourceError) else exc.strerror or type(exc).__name__
+    return CANNOT_READ.at(why=why)
+
+
+def sha256_of(stream: BinaryIO) -> str:
+    """Return the SHA-256 (hex) of what is left in a stream. Raises what its reads raise."""
+    digest = hashlib.sha256()
+    while block := stream.read(_BLOCK_BYTES):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def _survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener) -> Survey:
+    files: list[FileFact] = []
+    for node in tree.walk():
+        files.append(_fact(tree, node, scanner, subject))
+        tell(Advanced())
+    facts = tuple(files)
+    main, others = _directories(tree, facts)
+    return Survey(
+        subject=subject,
+        format=tree.facts.format,
+        label=tree.facts.label,
+        size_bytes=tree.facts.size_bytes,
+        volume=tree.facts.volume,
+        notes=tree.facts.notes,
+        files=facts,
+        folders=tuple(tree.folders()),
+        dicomdir=None if main is None else _said(main),
+        decoded=None if main is None else main.decoded,
+        links=() if main is None else main.links,
+        other_directories=others,
+        texts=_texts(tree, files),
+    )
+
+
+def _said(directory: DirectoryFact) -> FileFact:
+    """Return the file of a directory; when it could not be read, with the finding that says why."""
+    file = directory.file
+    return file if directory.finding in {None, file.finding} else replace(file, finding=directory.finding)
+
+
+def _fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFact:
+    if node.kind is not NodeKind.FILE:
+        return FileFact(node.path, node.size, FileKind.CLOSED, None, _finding_on_closed(node), b"", node.also)
+    try:
+        return tried(lambda: _read_fact(tree, node, scanner, subject))
+    except (SourceError, OSError) as exc:
+        return FileFact(node.path, node.size, FileKind.DAMAGED, None, finding_on_failure(exc), b"", node.also)
+
+
+def _finding_on_closed(node: Node) -> Finding:
+    if node.kind is NodeKind.LINK:
+        return LINK.at()
+    if node.kind is NodeKind.SPECIAL:
+        return SPECIAL.at()
+    return CANNOT_READ.at(why=node.why or "unknown reason")
+
+
+def _read_fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFact:
+    with tree.open(node) as stream:
+        result = scanner.read(stream, node.size, subject, node.path)
+        if isinstance(result, Instance) and Note.PREAMBLE_USED not in result.header.notes:
+            return _fact_of(node, result)
+        stream.seek(0)
+        head = stream.read(HEAD_BYTES)
+    if isinstance(result, Unusable):
+        kind = FileKind.OTHER if result.state is State.NOT_DICOM else FileKind.DAMAGED
+        return FileFact(node.path, node.size, kind, None, result.finding, head, node.also)
+    return _fact_of(node, result, head[:_PREAMBLE])
+
+
+def _fact_of(node: Node, instance: Instance, preamble: bytes = b"") -> FileFact:
+    if instance.sop_class == MEDIA_STORAGE_DIRECTORY:
+        return FileFact(node.path, node.size, FileKind.DICOMDIR, None, None, preamble, node.also)
+    return FileFact(node.path, node.size, FileKind.INSTANCE, instance, None, preamble, node.also)
+
+
+def _directories(
+    tree: Tree, files: tuple[FileFact, ...]
+) -> tuple[DirectoryFact | None, tuple[DirectoryFact, ...]]:
+    """Return the directory in the root, else the one that references the most of the medium; and the rest."""
+    named = _named(files)
+    main = None if named is None else _read_directory(tree, named, files)
+    others = [
+        _read_directory(tree, file, files)
+        for file in [each for each in files if each.kind is FileKind.DICOMDIR and each is not named][
+            :_MAX_DIRECTORIES
+        ]
+    ]
+    if main is not None and main.decoded is not None:
+        is_one = main.file.kind is FileKind.DICOMDIR
+        if is_one or main.decoded.directory.roots:
+            return main, tuple(others)
+    best = max((one for one in others if one.decoded is not None), key=_referenced, default=None)
+    if best is None:
+        return main, tuple(others)
+    return best, tuple(one for one in others if one is not best)
+
+
+def _named(files: tuple[FileFact, ...]) -> FileFact | None:
+    match = Names((file.path, file.also) for file in files).find_path("DICOMDIR")
+    if match is None:
+        return None
+    named = next(file for file in files if file.path == match.path)
+    is_copy = Difference.EXTENSION in match.differences  # DICOMDIR.TXT, DICOMDIR.BAK
+    return None if is_copy and named.kind is not FileKind.DICOMDIR else named
+
+
+def _referenced(directory: DirectoryFact) -> int:
+    return sum(1 for link in directory.links if link.file is not None)
+
+
+def _read_directory(tree: Tree, file: FileFact, files: tuple[FileFact, ...]) -> DirectoryFact:
+    node = tree.find(file.path)
+    if node is None or file.kind is FileKind.CLOSED:
+        return DirectoryFact(file=file, finding=file.finding)
+    try:
+        decoded = decode(tried(lambda: _beginning(tree, node, _DIRECTORY_BYTES)))
+    except (SourceError, OSError) as exc:
+        return DirectoryFact(file=file, finding=finding_on_failure(exc))
+    links = link_records(decoded.directory, files, file.path.rpartition("/")[0])
+    return DirectoryFact(file=file, decoded=decoded, links=links)
+
+
+def _beginning(tree: Tree, node: Node, most_bytes: int) -> bytes:
+    with tree.open(node) as stream:
+        return stream.read(most_bytes)
+
+
+def _texts(tree: Tree, files: Sequence[FileFact]) -> dict[str, bytes]:
+    texts: dict[str, bytes] = {}
+    left = _TEXTS_BYTES
+    wanted = [file for file in files if file.kind is FileKind.OTHER and _TEXT.fullmatch(file.path)]
+    for file in sorted(wanted, key=lambda file: "/" in file.path):  # those of the root matter most
+        node = tree.find(file.path)
+        if node is None or left <= 0:
+            continue
+        try:
+            texts[file.path] = tried(partial(_beginning, tree, node, TEXT_BYTES))
+        except (SourceError, OSError):
+            continue  # whether it can be read is judged where its bytes are needed
+        left -= len(texts[file.path])
+    return texts
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A file with its instance, and the medium it is on."""
+
+    source: str
+    file: FileFact
+    instance: Instance = field(repr=False)
+
+
+def _first_of(duplicates: Duplicates) -> Instance:
+    files = (duplicates.kept, *duplicates.left_out())
+    return next(file.instance for file in files if file is not None and file.instance is not None)
+
+
+def _settle_duplicates(surveys: Sequence[Survey], media: Media) -> list[Duplicates]:
+    """Compare the files of each SOP Instance UID that more than one file has."""
+    linked: dict[str, frozenset[str]] = {}
+    settled: list[Duplicates] = []
+    for uid, held in _held_twice(surveys).items():
+        for source in {one.source for one in held} - linked.keys():
+            links = next(survey for survey in surveys if survey.subject == source).all_links()
+            linked[source] = frozenset(link.file.path for link in links if link.file is not None)
+        named = [one for one in held if one.file.path in linked[one.source]]
+        settled.append(_sort_out(uid, held, named, media))
+    return settled
+
+
+def _held_twice(surveys: Sequence[Survey]) -> dict[str, list[_Held]]:
+    """Return the files of every UID that several have. A file met twice, as sources overlap, is one."""
+    first: dict[str, tuple[str, FileFact]] = {}
+    several: dict[str, list[_Held]] = {}
+    for survey in surveys:
+        for file, instance in survey.instances():
+            known = first.setdefault(instance.sop_instance, (survey.subject, file))
+            if known[1] is file:
+                continue
+            held = several.get(instance.sop_instance)
+            if held is None:
+                assert known[1].instance is not None  # noqa: S101 - only files with an instance are entered
+                held = [_Held(*known, known[1].instance)]
+            place = shown(survey.subject, file.path)
+            if all(place != shown(one.source, one.file.path) for one in held):
+                held.append(_Held(survey.subject, file, instance))
+                several[instance.sop_instance] = held
+    return several
+
+
+def _sort_out(uid: str, held: Sequence[_Held], named: Collection[_Held], media: Media) -> Duplicates:
+    """Take one of several files when all that can be read have one data set, else the only one that is named.
+
+    Data sets are compared, not files: preamble and file meta information may differ (PS3.10 7.1).
+    """
+    digests: dict[int, str] = {}
+    unread: list[tuple[FileFact, Finding]] = []
+    for number, one in enumerate(held):
+        try:
+            digests[number] = tried(partial(_data_set_digest, media, one))
+        except (SourceError, OSError) as exc:
+            unread.append((one.file, finding_on_failure(exc)))
+    readable = [held[number] for number in digests]
+    kept: _Held | None = None
+    if len(set(digests.values())) == 1:
+        kept = next((one for one in readable if one in named), readable[0])
+    elif len(named) == 1:
+        kept = next((one for one in readable if one in named), None)
+    wanted = next((digests[number] for number in digests if held[number] is kept), "")
+    rest = [(held[number].file, digest) for number, digest in digests.items() if held[number] is not kept]
+    return Duplicates(
+        sop_instance=uid,
+        kept=None if kept is None else kept.file,
+        same=tuple(file for file, digest in rest if digest == wanted),
+        others=tuple(file for file, digest in rest if digest != wanted),
+        unread=tuple(unread),
+    )
+
+
+def _data_set_digest(media: Media, held: _Held) -> str:
+    instance = held.instance
+    with media.trees[held.source].open(Node(held.file.path, held.file.size)) as stream:
+        uids = (instance.sop_class, instance.sop_instance)
+        place = data_set_place(stream, held.file.size, uids, instance.transfer_syntax)
+        stream.seek(place.at)
+        digest = hashlib.sha256(instance.transfer_syntax.encode("latin-1"))
+        while block := stream.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
