@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from mediakit.destinations.address import DicomwebAddress
 from mediakit.destinations.base import Lost
 from mediakit.destinations.dicomweb import open_client
+from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.destinations.options import Options
 from mediakit.destinations.stow import JSON, status_words
 

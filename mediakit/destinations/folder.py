@@ -15,20 +15,24 @@ import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
+from mediakit.destinations.address import Proofs
 from mediakit.destinations.base import (
     CHUNK_BYTES,
     Chunk,
     Context,
+    Destination,
     Lost,
     Meanwhile,
     Payload,
     Unreachable,
     nothing,
 )
+from mediakit.destinations.options import Options, Setting
+from mediakit.errors import UsageError
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
 
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
@@ -41,6 +45,47 @@ _HAS_DIR_FD: Final = os.open in os.supports_dir_fd and os.link in os.supports_di
 _FOLDER_FLAGS: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 _FILE_FLAGS: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | _NO_LINK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderAddress:
+    """A folder, as written: dir:PATH."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"dir:{self.path}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return what `dir:PATH` means; a path may hold any character but NUL. Raises UsageError."""
+        path = text.partition(":")[2]
+        if not path or "\0" in path:
+            raise UsageError("`dir:` needs a folder", hint="for example dir:/srv/dicom/incoming")
+        return cls(path=Path(path))
+
+    def taken_from(self, folder: Path) -> Self:
+        """Return it from the root on, `~` replaced. Raises UsageError for a user that is not known."""
+        try:
+            return replace(self, path=folder.absolute() / self.path.expanduser())
+        except RuntimeError as exc:
+            raise UsageError("the home folder is not known", where=str(self.path)) from exc
+
+    def check(self, options: Options) -> None:
+        """Raise UsageError for any option."""
+        options.check_only((), str(self), "a folder has no options")
+
+    def settings(self, options: Options) -> Iterator[Setting]:
+        """Yield what is set: nothing."""
+        return options.settings()
+
+    def destination(self, options: Options) -> Destination:  # noqa: ARG002 - it has none
+        """Return the folder."""
+        return FolderDestination(self.taken_from(Path()).path)
+
+    def proofs(self, options: Options) -> Proofs:  # noqa: ARG002 - as above
+        """Return none: what is written to a folder is there, and nobody can be asked."""
+        return Proofs()
 
 
 class FolderDestination:
