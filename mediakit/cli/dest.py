@@ -55,12 +55,10 @@ def add(
     with guarded("dest add", as_json=as_json):
         from mediakit.cli.destination_rows import DestinationRow, TimeoutRow
         from mediakit.cli.named import add_destination
-        from mediakit.destinations.address import FolderAddress, parse_address
+        from mediakit.destinations.registry import parse_address
         from mediakit.report.destinations import list_doc, list_text
 
-        address = parse_address(url)
-        if isinstance(address, FolderAddress):
-            address = FolderAddress(path=address.path.absolute())
+        address = parse_address(url).taken_from(Path())
         timeouts = TimeoutRow(
             connect=connect_timeout,
             association=association_timeout,

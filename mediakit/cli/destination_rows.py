@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from mediakit.destinations.address import FolderAddress, check_ae_title, parse_address
-from mediakit.destinations.options import Named, Options
-from mediakit.destinations.peer import DEFAULT_CALLING_AE, Timeouts, Tls
-from mediakit.destinations.registry import check_options
+from mediakit.destinations.address import Named
+from mediakit.destinations.options import Options
+from mediakit.destinations.peer import DEFAULT_CALLING_AE, Timeouts, Tls, check_ae_title
+from mediakit.destinations.registry import parse_address
 from mediakit.errors import UsageError
 from mediakit.profile.shape import shape_faults
 
@@ -104,9 +104,7 @@ def _value(value: object) -> str:
 
 def _meant(name: str, row: DestinationRow, file: Path) -> Named:
     folder = file.parent
-    address = parse_address(row.url)
-    if isinstance(address, FolderAddress):
-        address = FolderAddress(path=_path(str(address.path), folder))
+    address = parse_address(row.url).taken_from(folder)
     options = Options(
         calling_ae=check_ae_title(DEFAULT_CALLING_AE if row.calling_ae is None else row.calling_ae),
         tls=_tls(row, folder),
@@ -117,7 +115,7 @@ def _meant(name: str, row: DestinationRow, file: Path) -> Named:
         commit_port=row.commit_port,
         commit_host=row.commit_host or "",
     )
-    check_options(address, options)
+    address.check(options)
     return Named(name=name, address=address, options=options, origin=str(file))
 
 

@@ -16,8 +16,9 @@ import msgspec
 
 from mediakit.cli.config import own_folder, read_toml, settings
 from mediakit.cli.destination_rows import DestinationRow, check_name, named_of, to_toml
-from mediakit.destinations.address import parse_address
-from mediakit.destinations.options import Named, Options
+from mediakit.destinations.address import Named
+from mediakit.destinations.options import Options
+from mediakit.destinations.registry import parse_address
 from mediakit.errors import UsageError
 
 _HEAD = "# Written by `mediakit dest add` and `mediakit dest remove`: comments and other settings are lost.\n"

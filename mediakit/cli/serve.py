@@ -83,7 +83,7 @@ def scp(
     """
     with guarded("serve scp", as_json=as_json, verbose=verbose):
         warnings.simplefilter("ignore")  # of libraries: they may hold what a peer sent
-        from mediakit.destinations.address import check_ae_title
+        from mediakit.destinations.peer import check_ae_title
         from mediakit.journeys.receive import ReceiveOrder, receive
         from mediakit.scp.server import Listening
 
@@ -119,14 +119,15 @@ def _server_tls(cert: Path | None, key: Path | None, ca: Path | None) -> ssl.SSL
 
 
 def _caller(text: str, tls: tuple[Path | None, Path | None, Path | None]) -> tuple[str, Caller]:
-    from mediakit.destinations.address import DicomAddress, parse_address
+    from mediakit.destinations.dicom_address import DicomAddress
     from mediakit.destinations.peer import Tls
     from mediakit.destinations.tls import client_context
     from mediakit.scp.caller import Caller
 
-    address = parse_address(text)
-    if not isinstance(address, DicomAddress):
-        raise UsageError("`--peer` takes AET@host:port", where=text)
+    try:
+        address = DicomAddress.parse(text)
+    except UsageError as exc:
+        raise UsageError("`--peer` takes AET@host:port", why=exc.what, hint=exc.hint) from exc
     certificate, key, ca = tls
     settings = Tls(ca_file=ca, certificate=certificate, key=key)
     context = client_context(settings) if address.is_tls else None

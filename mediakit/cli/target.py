@@ -17,13 +17,9 @@ if TYPE_CHECKING:  # destinations are loaded when a command speaks to one
 def peer_named(dest: str, config: Path | None) -> Peer:
     """Return the remote SCP that is meant by DEST. Raises UsageError for any other destination."""
     from mediakit.cli.named import destination_named
-    from mediakit.destinations.address import DicomAddress
-    from mediakit.destinations.registry import peer_of
+    from mediakit.destinations.dicom_address import peer_of
 
     named = destination_named(dest, config)
-    if not isinstance(named.address, DicomAddress):
-        hint = "name one as AET@host:port, or dicom+tls://AET@host:port"
-        raise UsageError("only an SCP of the DICOM network can be asked", where=str(named.address), hint=hint)
     return peer_of(named.address, named.options)
 
 
@@ -50,5 +46,6 @@ def target_of(
         options = replace(options, commit_port=commit_port)
     target = target_at(named.address, options, verify, dest)
     if ask_first and target.query is None:
-        raise UsageError("a folder cannot be queried", hint="leave `--ask-first` out: it never stores twice")
+        hint = "leave `--ask-first` out; a folder never stores twice"
+        raise UsageError("this destination cannot be queried", where=str(named.address), hint=hint)
     return target

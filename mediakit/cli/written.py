@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 
-from mediakit.errors import UsageError
+from mediakit.durable import new_file, write_all
+from mediakit.errors import MediakitError, UsageError
 
 
 def check_report(report: Path, out: Path | None = None) -> None:
@@ -15,19 +17,18 @@ def check_report(report: Path, out: Path | None = None) -> None:
         report.absolute() == out.absolute() or out.absolute() in report.absolute().parents
     ):
         raise UsageError("the report would lie on the medium", where=str(report))
-    if report.is_dir() or not report.absolute().parent.is_dir():
+    is_in_the_way = os.path.lexists(report) and not S_ISREG(report.lstat().st_mode)
+    if is_in_the_way or not report.absolute().parent.is_dir():
         raise UsageError("the report cannot be written there", where=str(report), hint="name a file")
 
 
 def write_report(path: Path, document: str) -> None:
-    """Write a report beside its place, then rename it. Raises UsageError."""
-    part = path.with_name(f".{path.name}.part")
+    """Write a report, whole or not at all; an older one is replaced. Raises UsageError."""
     try:
-        part.write_text(document, encoding="utf-8")
-        part.replace(path)
-    except OSError as exc:
-        part.unlink(missing_ok=True)
-        raise UsageError("the report cannot be written", where=str(path), why=exc.strerror or "") from exc
+        with new_file(path, overwrite=True) as fd:
+            write_all(fd, document.encode("utf-8"))
+    except MediakitError as exc:
+        raise UsageError("the report cannot be written", where=str(path), why=exc.why or exc.what) from exc
 
 
 def now() -> datetime:

@@ -12,9 +12,9 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Final
 
-from mediakit.destinations.address import DicomwebAddress
 from mediakit.destinations.base import Context, Lost, Meanwhile, Payload, Unreachable, nothing
 from mediakit.destinations.bounded_http import HttpClient, Reply, Server
+from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.destinations.options import Options
 from mediakit.destinations.peer import Tls
 from mediakit.destinations.stow import (

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 import msgspec
 
-from mediakit.destinations.address import DicomwebAddress
 from mediakit.destinations.base import Lost
 from mediakit.destinations.dicomweb import open_client
+from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.destinations.options import Options
 from mediakit.destinations.stow import JSON, status_words
+from mediakit.dicom.instance_names import is_name
 
 _SOP_INSTANCE: Final = "00080018"
 _PAGE: Final = 500  # asked for; a server may give fewer
 _MOST_FOUND: Final = 200_000  # instances of one series
 _MOST_BYTES: Final = 64 << 20  # of one page: some servers give all at once
-_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 _NO_OPTIONS: Final = Options()
 
 
@@ -34,7 +33,7 @@ class DicomwebQuery:
 
         Raises Unreachable, and Lost when the answer is none of QIDO-RS or does not end.
         """
-        if not all(_UID.fullmatch(uid) and len(uid) <= 64 for uid in (study, series)):
+        if not (is_name(study) and is_name(series)):  # nothing else may stand in a path of a URL
             return frozenset()
         path = f"/studies/{study}/series/{series}/instances?includefield={_SOP_INSTANCE}&limit={_PAGE}"
         found: set[str] = set()

@@ -7,40 +7,79 @@ run can leave a `.mediakit-XXXXXXXX.part`: nothing of the patient is in its name
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
-import re
-import secrets
 import stat
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
+from mediakit.destinations.address import Proofs
 from mediakit.destinations.base import (
     CHUNK_BYTES,
     Chunk,
     Context,
+    Destination,
     Lost,
     Meanwhile,
     Payload,
     Unreachable,
     nothing,
 )
+from mediakit.destinations.options import Options, Setting
+from mediakit.dicom.instance_names import SUFFIX, is_name, name_of
+from mediakit.durable import OpenFolder, part_name, write_all
+from mediakit.errors import UsageError
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
 
-_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 # What stands in the way of one instance and not of the next.
 _OF_ONE: Final = frozenset(
     {errno.EFBIG, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP}
 )
-_HAS_DIR_FD: Final = os.open in os.supports_dir_fd and os.link in os.supports_dir_fd
-_FOLDER_FLAGS: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
-_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
-_FILE_FLAGS: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | _NO_LINK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderAddress:
+    """A folder, as written: dir:PATH."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"dir:{self.path}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return what `dir:PATH` means; a path may hold any character but NUL. Raises UsageError."""
+        path = text.partition(":")[2]
+        if not path or "\0" in path:
+            raise UsageError("`dir:` needs a folder", hint="for example dir:/srv/dicom/incoming")
+        return cls(path=Path(path))
+
+    def taken_from(self, folder: Path) -> Self:
+        """Return it from the root on, `~` replaced. Raises UsageError for a user that is not known."""
+        try:
+            return replace(self, path=folder.absolute() / self.path.expanduser())
+        except RuntimeError as exc:
+            raise UsageError("the home folder is not known", where=str(self.path)) from exc
+
+    def check(self, options: Options) -> None:
+        """Raise UsageError for any option."""
+        options.check_only((), str(self), "a folder has no options")
+
+    def settings(self, options: Options) -> Iterator[Setting]:
+        """Yield what is set: nothing."""
+        return options.settings()
+
+    def destination(self, options: Options) -> Destination:  # noqa: ARG002 - it has none
+        """Return the folder."""
+        return FolderDestination(self.taken_from(Path()).path)
+
+    def proofs(self, options: Options) -> Proofs:  # noqa: ARG002 - as above
+        """Return none: what is written to a folder is there, and nobody can be asked."""
+        return Proofs()
 
 
 class FolderDestination:
@@ -67,7 +106,7 @@ class FolderDestination:
                 self._path.mkdir()
             if not stat.S_ISDIR(self._path.stat().st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-            return FolderSession(_opened_root(self._path), self._naming)
+            return FolderSession(OpenFolder.at(self._path), self._naming)
         except (OSError, ValueError) as exc:
             raise self._unreachable(exc) from exc
 
@@ -82,12 +121,10 @@ class FolderDestination:
                 with suppress(OSError):  # somebody else may use it already
                     self._path.rmdir()
                 return "does not exist yet and will be made"
-            probe = self._path / f".mediakit-{secrets.token_hex(4)}.part"
-            fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE_FLAGS, 0o600)
-            try:
-                os.close(fd)
-            finally:
-                probe.unlink()
+            with closing(OpenFolder.at(self._path)) as folder:
+                probe = part_name()
+                os.close(folder.create(probe))
+                folder.remove(probe)
         except (OSError, ValueError) as exc:
             raise self._unreachable(exc) from exc
         return "can be written to"
@@ -106,29 +143,13 @@ class _TargetFailed(Exception):  # noqa: N818 - never leaves this module
         self.cause = cause
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """An open folder: by descriptor where the system can, so that no link put there later leads elsewhere."""
-
-    path: str
-    fd: int | None
-
-    def of(self, name: str) -> str:
-        """Return what to call a name in this folder, together with `dir_fd=self.fd`."""
-        return name if self.fd is not None else os.path.join(self.path, name)  # noqa: PTH118 - for os.open
-
-    def close(self) -> None:
-        if self.fd is not None:
-            os.close(self.fd)
-
-
 class FolderSession:
     """An open folder. For one thread; several sessions may write to one folder at the same time."""
 
-    def __init__(self, root: _Place, naming: threading.Lock) -> None:
-        self._root: _Place | None = root
+    def __init__(self, root: OpenFolder, naming: threading.Lock) -> None:
+        self._root: OpenFolder | None = root
         self._naming = naming
-        self._last: tuple[tuple[str, ...], _Place] | None = None
+        self._last: tuple[tuple[str, ...], OpenFolder] | None = None
 
     def takes(self, sop_class: str) -> frozenset[str] | None:  # noqa: ARG002 - everything
         """Return None: any transfer syntax."""
@@ -166,23 +187,23 @@ class FolderSession:
         *folders, name = names
         with _ours():
             place = self._folder(tuple(folders))
-            found = _looked_up(place, name)
+            found = place.look_up(name)
         if found is not None:
             return _compared(place, name, found, payload)
-        part = f".mediakit-{secrets.token_hex(4)}.part"
+        part = part_name()
         try:
             _write(place, part, payload)
             with _ours(), self._naming:
-                is_new = _take_name(place, part, name)
+                is_new = place.take_name(part, place, name)
             if is_new:
                 with _ours():
-                    _sync(place)
+                    place.sync()
                 return Answer(kind=StatusClass.SUCCESS)
         finally:
             with suppress(OSError):
-                os.unlink(place.of(part), dir_fd=place.fd)
+                place.remove(part)
         with _ours():  # somebody else was quicker
-            found = _looked_up(place, name)
+            found = place.look_up(name)
         return Answer(kind=StatusClass.REFUSED) if found is None else _compared(place, name, found, payload)
 
     def _answer_to(self, exc: OSError) -> Answer:
@@ -195,7 +216,7 @@ class FolderSession:
         where = self._root.path if self._root else ""
         raise Lost("the folder cannot be written to any more", where=where, why=why) from exc
 
-    def _folder(self, names: tuple[str, ...]) -> _Place:
+    def _folder(self, names: tuple[str, ...]) -> OpenFolder:
         """Return an open folder below the root, made where it is missing; the last one is kept open."""
         if self._last is not None:
             if self._last[0] == names:
@@ -206,7 +227,7 @@ class FolderSession:
         place = self._root
         for name in names:
             try:
-                deeper = _inside(place, name)
+                deeper = place.inside(name)
             finally:
                 if place is not self._root:
                     place.close()
@@ -218,20 +239,15 @@ class FolderSession:
 def _names(item: Outgoing) -> tuple[tuple[str, str, str], str]:
     """Return folder, folder and file name of an instance, and a word on each name that was made up."""
     words = []
-    names = []
     for title, uid in (
         ("Study Instance UID", item.study),
         ("Series Instance UID", item.series),
         ("SOP Instance UID", item.sop_instance),
     ):
-        if _UID.fullmatch(uid) and len(uid) <= 64:
-            names.append(uid)
-        else:
-            # The same for the same value, so that the instance is found again; of no use to a path.
-            digest = hashlib.sha256(uid.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-            names.append(f"x{digest}" if uid else "none")
-            words.append(f"the {title} is {'not a UID' if uid else 'missing'}, the name is {names[-1]}")
-    return (names[0], names[1], f"{names[2]}.dcm"), "; ".join(words)
+        if not is_name(uid):
+            words.append(f"the {title} is {'not a UID' if uid else 'missing'}, the name is {name_of(uid)}")
+    names = (name_of(item.study), name_of(item.series), f"{name_of(item.sop_instance)}{SUFFIX}")
+    return names, "; ".join(words)
 
 
 @contextmanager
@@ -243,52 +259,18 @@ def _ours() -> Iterator[None]:
         raise _TargetFailed(exc) from exc
 
 
-def _opened_root(path: Path) -> _Place:
-    return _Place(str(path), os.open(path, _FOLDER_FLAGS) if _HAS_DIR_FD else None)
-
-
-def _inside(parent: _Place, name: str) -> _Place:
-    """Return a folder in a folder, made when it is missing. OSError when it is anything else, a link too."""
-    try:
-        os.mkdir(parent.of(name), 0o777, dir_fd=parent.fd)
-    except FileExistsError:
-        pass
-    else:
-        _sync(parent)
-    path = os.path.join(parent.path, name)  # noqa: PTH118 - as in `_Place`
-    if parent.fd is not None:
-        return _Place(path, os.open(name, _FOLDER_FLAGS | _NO_LINK, dir_fd=parent.fd))
-    if not stat.S_ISDIR(os.lstat(path).st_mode):
-        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-    return _Place(path, None)
-
-
-def _looked_up(place: _Place, name: str) -> os.stat_result | None:
-    try:
-        return os.stat(place.of(name), dir_fd=place.fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-
-
-def _write(place: _Place, part: str, payload: Payload) -> None:
+def _write(place: OpenFolder, part: str, payload: Payload) -> None:
     """Write the file whole and sync it. Errors of the payload pass through."""
     with _ours():
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE_FLAGS
-        fd = os.open(place.of(part), flags, 0o666, dir_fd=place.fd)
+        fd = place.create(part)
     try:
         for chunk in _content(payload):
             with _ours():
-                _write_all(fd, chunk)
+                write_all(fd, chunk)
         with _ours():
             os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def _write_all(fd: int, chunk: Chunk) -> None:
-    done = os.write(fd, chunk)
-    while done < len(chunk):
-        done += os.write(fd, memoryview(chunk)[done:])
 
 
 def _content(payload: Payload) -> Iterator[Chunk]:
@@ -296,20 +278,7 @@ def _content(payload: Payload) -> Iterator[Chunk]:
     yield from payload.data_set()
 
 
-def _take_name(place: _Place, part: str, name: str) -> bool:
-    """Give the written file its name; False when that is taken meanwhile."""
-    try:  # a hard link never replaces anything; FAT and some shares have none
-        os.link(place.of(part), place.of(name), src_dir_fd=place.fd, dst_dir_fd=place.fd)
-    except FileExistsError:
-        return False
-    except OSError:
-        if _looked_up(place, name) is not None:
-            return False
-        os.rename(place.of(part), place.of(name), src_dir_fd=place.fd, dst_dir_fd=place.fd)
-    return True
-
-
-def _compared(place: _Place, name: str, found: os.stat_result, payload: Payload) -> Answer:
+def _compared(place: OpenFolder, name: str, found: os.stat_result, payload: Payload) -> Answer:
     """Return the answer for a name that is taken: it holds the same bytes, or others."""
     if not stat.S_ISREG(found.st_mode):
         return Answer(kind=StatusClass.ERROR, words="the name is taken by something that is no file")
@@ -318,9 +287,9 @@ def _compared(place: _Place, name: str, found: os.stat_result, payload: Payload)
     return Answer(kind=StatusClass.SUCCESS, is_there=True)
 
 
-def _is_equal(place: _Place, name: str, payload: Payload) -> bool:
+def _is_equal(place: OpenFolder, name: str, payload: Payload) -> bool:
     with _ours():
-        fd = os.open(place.of(name), os.O_RDONLY | _FILE_FLAGS, dir_fd=place.fd)
+        fd = place.open_file(name)
     with os.fdopen(fd, "rb", buffering=CHUNK_BYTES) as there:
         for chunk in _content(payload):
             with _ours():
@@ -329,14 +298,3 @@ def _is_equal(place: _Place, name: str, payload: Payload) -> bool:
                 return False
         with _ours():
             return there.read(1) == b""
-
-
-def _sync(place: _Place) -> None:
-    """Make the names in a folder durable, where the system can."""
-    if place.fd is None:
-        return
-    try:
-        os.fsync(place.fd)
-    except OSError as exc:
-        if exc.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems refuse
-            raise

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from mediakit.destinations.address import Address
 from mediakit.destinations.peer import DEFAULT_CALLING_AE, Timeouts, Tls
+from mediakit.errors import UsageError
+
+#: A key of the configuration and what it is set to.
+Setting = tuple[str, str | int | float | bool]
+
+
+class _MayHaveTls(Protocol):
+    @property
+    def is_tls(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,18 +38,66 @@ class Options:
     commit_port: int | None = None
     commit_host: str = ""
 
+    def check_only(self, fitting: Collection[str], where: str, hint: str) -> None:
+        """Raise UsageError when an option is set that is not among those that fit a destination.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """A destination as a configuration holds it. `name` is "" for an address given as such.
+        They are named "token-file", "token-variable", "header-file", "calling-ae", "commit-port",
+        "commit-host", "ca-file" (all of TLS) and "timeouts".
+        """
+        for name, is_set in self._set().items():
+            if is_set and name not in fitting:
+                raise UsageError(f"`{name}` has no sense for this destination", where=where, hint=hint)
 
-    `origin` is the file that it stands in, or "".
-    """
+    def check_tls(self, address: _MayHaveTls) -> None:
+        """Raise UsageError for TLS settings where there is no TLS."""
+        if self.tls is not None and not address.is_tls:
+            hint = "write dicom+tls://AET@host:port or dicomweb+https://... for TLS"
+            raise UsageError("TLS settings for a destination without TLS", where=str(address), hint=hint)
 
-    name: str
-    address: Address
-    options: Options
-    origin: str = ""
+    def settings(self) -> Iterator[Setting]:
+        """Yield what is set, but for the calling AE title, by the keys of the configuration."""
+        if self.tls is not None:
+            yield from _of_tls(self.tls)
+        yield from _of_timeouts(self.timeouts)
+        if self.token_file is not None:
+            yield "token-file", str(self.token_file)
+        if self.token_variable:
+            yield "token-variable", self.token_variable
+        if self.header_file is not None:
+            yield "header-file", str(self.header_file)
+        if self.commit_port is not None:
+            yield "commit-port", self.commit_port
+        if self.commit_host:
+            yield "commit-host", self.commit_host
 
-    def __str__(self) -> str:
-        return f"{self.name} ({self.address})" if self.name else str(self.address)
+    def _set(self) -> Mapping[str, bool]:
+        return {
+            "token-file": self.token_file is not None,
+            "token-variable": bool(self.token_variable),
+            "header-file": self.header_file is not None,
+            "calling-ae": self.calling_ae != DEFAULT_CALLING_AE,
+            "commit-port": self.commit_port is not None,
+            "commit-host": bool(self.commit_host),
+            "ca-file": self.tls is not None,
+            "timeouts": self.timeouts != Timeouts(),
+        }
+
+
+def _of_tls(tls: Tls) -> Iterator[Setting]:
+    for key, path in (("ca-file", tls.ca_file), ("certificate", tls.certificate), ("key", tls.key)):
+        if path is not None:
+            yield key, str(path)
+    if not tls.check_host_name:
+        yield "check-host-name", False
+
+
+def _of_timeouts(given: Timeouts) -> Iterator[Setting]:
+    usual = Timeouts()
+    for key, value, default in (
+        ("connect-timeout", given.connect_s, usual.connect_s),
+        ("association-timeout", given.association_s, usual.association_s),
+        ("answer-timeout", given.answer_s, usual.answer_s),
+        ("proof-timeout", given.proof_s, usual.proof_s),
+    ):
+        if value != default:
+            yield key, value

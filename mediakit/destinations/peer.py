@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mediakit.errors import UsageError
+
 DEFAULT_CALLING_AE = "MEDIAKIT"
 
 
@@ -51,3 +53,19 @@ class Peer:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.called_ae}@{host}:{self.port}"
+
+
+def check_ae_title(text: str) -> str:
+    """Return an AE title without the spaces around it, which have no meaning. Raises UsageError.
+
+    1 to 16 characters of the default repertoire, no backslash, no control characters. Source: PS3.5 6.2.
+    """
+    title = text.strip(" ")
+    if not title:
+        raise UsageError("an AE title has at least one character that is no space")
+    if len(title) > 16:
+        raise UsageError("an AE title has at most 16 characters", where=ascii(title[:40]))
+    if "\\" in title or not title.isascii() or not title.isprintable():
+        hint = "letters, digits, spaces and punctuation of ASCII are allowed, the backslash is not"
+        raise UsageError("not an AE title", where=ascii(title), hint=hint)
+    return title

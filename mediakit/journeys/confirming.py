@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from mediakit.errors import MediakitError
 from mediakit.events import Listener, PhaseEnded, PhaseStarted
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.journeys.proving import Prover
 from mediakit.ledger.ledger import Ledger
 from mediakit.ledger.values import Happened
 from mediakit.transfer.outgoing import Outgoing
-from mediakit.transfer.proof import Denied, NoAnswer, Proof, Proven
+from mediakit.transfer.proof import Denied, NoAnswer, Proof, Proven, Prover
 from mediakit.transfer.row import Row, key_of
 from mediakit.transfer.states import TRANSITIONS, Happening, TransferState
 

@@ -23,7 +23,6 @@ from mediakit.journeys.import_order import ImportDepth, ImportOrder
 from mediakit.journeys.import_target import Target
 from mediakit.journeys.inventory import Inventory, take_inventory
 from mediakit.journeys.loading import Loader
-from mediakit.journeys.proving import Prover
 from mediakit.journeys.rehearsing import rehearse
 from mediakit.journeys.sending import Sender
 from mediakit.journeys.stored_report import keep_imported
@@ -35,7 +34,7 @@ from mediakit.transfer.imported import ContextLine, Imported
 from mediakit.transfer.mapping import digest_of
 from mediakit.transfer.negotiate import batches
 from mediakit.transfer.outgoing import Outgoing
-from mediakit.transfer.proof import Verify
+from mediakit.transfer.proof import Prover, Verify
 from mediakit.transfer.row import Row
 from mediakit.transfer.states import Happening, TransferState
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mediakit.destinations.address import Address, parse_address
+from mediakit.destinations.address import Address
 from mediakit.destinations.base import Destination
 from mediakit.destinations.options import Options
-from mediakit.destinations.registry import destination_of
-from mediakit.journeys.proving import Prover, provers_of
-from mediakit.transfer.proof import Verify
+from mediakit.destinations.registry import destination_of, parse_address
+from mediakit.errors import UsageError
+from mediakit.transfer.proof import Prover, Verify
 
 _NO_OPTIONS = Options()
 
@@ -36,10 +36,16 @@ def target_at(
     has no such proof.
     """
     where = parse_address(address) if isinstance(address, str) else address
-    provers = provers_of(where, options, verify)
-    return Target(
-        destination=destination_of(where, options),
-        verify=provers.verify,
-        query=provers.query,
-        written=written or str(where),
-    )
+    destination = destination_of(where, options)
+    proofs = where.proofs(options)
+    prover = {Verify.NONE: None, Verify.QUERY: proofs.query, Verify.COMMIT: proofs.commit}[verify]
+    if verify is not Verify.NONE and prover is None:
+        raise _unproven(str(where), verify, has_query=proofs.query is not None)
+    return Target(destination=destination, verify=prover, query=proofs.query, written=written or str(where))
+
+
+def _unproven(where: str, verify: Verify, *, has_query: bool) -> UsageError:
+    if verify is Verify.QUERY:
+        return UsageError("this destination cannot be queried", where=where, hint="leave `--verify` out")
+    hint = "`--verify query` asks it what it has" if has_query else "leave `--verify` out"
+    return UsageError("Storage Commitment is a service of the DICOM network", where=where, hint=hint)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mediakit.destinations.address import DicomAddress
-from mediakit.destinations.options import Named
-from mediakit.destinations.peer import Timeouts
+from mediakit.destinations.address import Named
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.report.text import shown_name
 from mediakit.transfer.probed import SYNTAXES, Probe, Taken
@@ -44,7 +42,7 @@ def list_doc(destinations: Sequence[Named]) -> dict[str, Any]:
                 "name": one.name,
                 "url": str(one.address),
                 "file": one.origin,
-                "options": dict(_options(one)),
+                "options": dict(one.address.settings(one.options)),
             }
             for one in destinations
         ],
@@ -121,45 +119,4 @@ def _not_taken(refused: Sequence[Taken]) -> Iterator[str]:
 
 
 def _beside(one: Named) -> str:
-    return ", ".join(f"{key} {value}" for key, value in _options(one))
-
-
-def _options(one: Named) -> Iterator[tuple[str, str | int | float | bool]]:
-    """Yield what is said of a destination beside its address, by the keys of the configuration."""
-    options = one.options
-    if isinstance(one.address, DicomAddress):
-        yield "calling-ae", options.calling_ae
-    if options.tls is not None:
-        for key, path in (
-            ("ca-file", options.tls.ca_file),
-            ("certificate", options.tls.certificate),
-            ("key", options.tls.key),
-        ):
-            if path is not None:
-                yield key, str(path)
-        if not options.tls.check_host_name:
-            yield "check-host-name", False
-    usual = Timeouts()
-    for key, value, default in (
-        ("connect-timeout", options.timeouts.connect_s, usual.connect_s),
-        ("association-timeout", options.timeouts.association_s, usual.association_s),
-        ("answer-timeout", options.timeouts.answer_s, usual.answer_s),
-        ("proof-timeout", options.timeouts.proof_s, usual.proof_s),
-    ):
-        if value != default:
-            yield key, value
-    yield from _secrets(one)
-    if options.commit_port is not None:
-        yield "commit-port", options.commit_port
-    if options.commit_host:
-        yield "commit-host", options.commit_host
-
-
-def _secrets(one: Named) -> Iterator[tuple[str, str]]:
-    options = one.options
-    if options.token_file is not None:
-        yield "token-file", str(options.token_file)
-    if options.token_variable:
-        yield "token-variable", options.token_variable
-    if options.header_file is not None:
-        yield "header-file", str(options.header_file)
+    return ", ".join(f"{key} {value}" for key, value in one.address.settings(one.options))

@@ -8,12 +8,10 @@ in `receiver`; here are files. Names are made of UIDs (digits and dots), so none
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
-import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +19,8 @@ from threading import Lock
 from typing import BinaryIO
 
 from mediakit.dicom.data_set import data_set_place
+from mediakit.dicom.instance_names import SUFFIX, is_name, name_of
+from mediakit.durable import OpenFolder, part_name
 from mediakit.errors import SourceError, UsageError, mapped
 
 try:
@@ -28,8 +28,8 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_PART = re.compile(r"\.mediakit-[0-9a-f]{16}\.part")
-_UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
+_RANDOM_BYTES = 8  # of our part names: twice those of anybody else, who may write into the folder meanwhile
+_PART = re.compile(rf"\.mediakit-[0-9a-f]{{{2 * _RANDOM_BYTES}}}\.part")
 _CHUNK_BYTES = 1 << 20
 
 
@@ -57,30 +57,33 @@ class Settled(StrEnum):
 class Part:
     """A hidden file that grows. Whoever has it calls `InstanceStore.settle` or `discard`."""
 
-    path: Path
+    name: str
     stream: BinaryIO = field(repr=False)
+    folder: OpenFolder = field(repr=False)
 
     def discard(self) -> None:
         """Close the file and take it away. Does no harm when that has happened already."""
         with suppress(OSError):
             self.stream.close()
         with suppress(OSError):
-            self.path.unlink(missing_ok=True)
+            self.folder.remove(self.name)
 
 
 class InstanceStore:
-    """A folder of received instances, held by one process. For several threads."""
+    """A folder of received instances, locked by one process. For several threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Know what lies in the folder. Use `instance_store`, which makes it and holds it."""
+    def __init__(self, folder: Path, opened: OpenFolder) -> None:
+        """Know what lies in the folder. Use `instance_store`, which makes and locks it."""
         self.folder = folder
+        self._opened = opened
         self._lock = Lock()
         self._places = dict(_named(folder))
 
     def part(self) -> Part:
         """Return a new empty part file. Raises OSError."""
-        path = self.folder / f".mediakit-{secrets.token_hex(8)}.part"
-        return Part(path, path.open("x+b", buffering=_CHUNK_BYTES))
+        name = part_name(_RANDOM_BYTES)
+        fd = self._opened.create(name)
+        return Part(name, os.fdopen(fd, "w+b", buffering=_CHUNK_BYTES), self._opened)
 
     def settle(self, part: Part, arrived: Arrived) -> tuple[Settled, Path]:
         """Give a part file the name that it must have, or discard it; return its place, or that of the first.
@@ -90,12 +93,13 @@ class InstanceStore:
         """
         part.stream.flush()
         os.fsync(part.stream.fileno())
-        target = self.folder / _folder_name(arrived.study) / _folder_name(arrived.series)
-        target /= f"{arrived.sop_instance}.dcm"
+        names = (name_of(arrived.study), name_of(arrived.series), f"{name_of(arrived.sop_instance)}{SUFFIX}")
+        target = self.folder.joinpath(*names)
         with self._lock:
             known = self.find(arrived.sop_instance)
             if known is None:
-                _give_name(part, target, self.folder)
+                part.stream.close()
+                _give_name(self._opened, part.name, names)
                 self._places[arrived.sop_instance] = target
         if known is None:
             return Settled.STORED, target
@@ -119,25 +123,11 @@ def instance_store(folder: Path) -> Iterator[InstanceStore]:
     with ExitStack() as stack:
         with mapped({OSError: UsageError}, what, str(folder)):
             folder.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(_held(folder))
+            stack.enter_context(_locked(folder))
             _sweep(folder)
-            ready = InstanceStore(folder)
+            opened = stack.enter_context(closing(OpenFolder.at(folder)))
+            ready = InstanceStore(folder, opened)
         yield ready
-
-
-def is_name(uid: str) -> bool:
-    """Return True for a UID that may be the name of a file: at most 64 digits and dots, no empty component.
-
-    Leading zeros are not allowed by PS3.5 9.1, are met all the same, and do no harm here.
-    """
-    return len(uid) <= 64 and _UID.fullmatch(uid) is not None
-
-
-def _folder_name(uid: str) -> str:
-    """Return the name of the folder of a study or series; a UID that is none is told apart by a hash."""
-    if is_name(uid):
-        return uid
-    return f"odd-{hashlib.sha256(uid.encode('utf-8', 'replace')).hexdigest()[:16]}" if uid else "none"
 
 
 def _named(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -145,7 +135,7 @@ def _named(folder: Path) -> Iterator[tuple[str, Path]]:
     for study in _folders(folder):
         for series in _folders(study):
             for entry in os.scandir(series):
-                uid = entry.name.removesuffix(".dcm")
+                uid = entry.name.removesuffix(SUFFIX)
                 if uid != entry.name and is_name(uid) and entry.is_file(follow_symlinks=False):
                     yield uid, Path(entry.path)
 
@@ -163,7 +153,7 @@ def _sweep(folder: Path) -> None:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def _locked(folder: Path) -> Iterator[None]:
     """Keep other processes from receiving into a folder, where the system can lock one."""
     if fcntl is None:
         yield
@@ -185,35 +175,14 @@ def _held(folder: Path) -> Iterator[None]:
         os.close(fd)
 
 
-def _give_name(part: Part, target: Path, root: Path) -> None:
+def _give_name(root: OpenFolder, part: str, names: tuple[str, str, str]) -> None:
     """Rename a synced part file, and make the new names durable. Never replaces a file."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part.stream.close()
-    try:
-        os.link(part.path, target)
-    except FileExistsError:
-        raise
-    except OSError:  # FAT and some shares have no links
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
-        part.path.rename(target)
-    else:
-        part.path.unlink()
-    for folder in (target.parent, target.parent.parent, root):
-        _sync(folder)
-
-
-def _sync(folder: Path) -> None:
-    if os.name == "nt":
-        return  # Windows opens no folder as a file
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    except OSError as exc:
-        if exc.errno not in {errno.EINVAL, errno.ENOTSUP}:  # some network file systems
-            raise
-    finally:
-        os.close(fd)
+    study, series, name = names
+    with closing(root.inside(study)) as in_study, closing(in_study.inside(series)) as in_series:
+        if not root.take_name(part, in_series, name):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        for folder in (in_series, in_study, root):  # also where a run that was killed made them
+            folder.sync()
 
 
 def _is_same(part: Part, known: Path, arrived: Arrived) -> bool:

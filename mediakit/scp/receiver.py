@@ -15,10 +15,11 @@ from threading import Lock
 
 from mediakit.dicom.header import Scanner, Unusable
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance, Note
+from mediakit.dicom.instance_names import is_name
 from mediakit.dicom.part10 import write
 from mediakit.dicom.recode import element
 from mediakit.scp.events import Reception
-from mediakit.scp.instance_store import Arrived, InstanceStore, Part, Settled, is_name
+from mediakit.scp.instance_store import Arrived, InstanceStore, Part, Settled
 
 SUCCESS = 0x0000
 PROCESSING_FAILURE = 0x0110

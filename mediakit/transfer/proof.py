@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from mediakit.events import Listener
+from mediakit.transfer.outgoing import Outgoing
 
 
 class Verify(StrEnum):
@@ -44,3 +47,7 @@ class Proof:
     kind: str
     answers: Mapping[str, ProofAnswer]
     words: str = ""
+
+
+#: Asks a destination which instances it has, and tells how many are answered for. Never raises for a peer.
+Prover = Callable[[Sequence[Outgoing], Listener], Proof]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -11,15 +14,20 @@ from pathlib import Path
 
 import pytest
 
-from mediakit.destinations.address import Address, DicomAddress, DicomwebAddress, FolderAddress
+from mediakit.destinations.address import Address
 from mediakit.destinations.base import Context, Destination, Session, Unreachable
-from mediakit.destinations.registry import DESTINATIONS, destination_of
+from mediakit.destinations.dicom_address import DicomAddress
+from mediakit.destinations.dicomweb_address import DicomwebAddress
+from mediakit.destinations.folder import FolderAddress
+from mediakit.destinations.registry import GROUP, KINDS, destination_of, parse_address
 from mediakit.errors import SourceError
 from mediakit.transfer.outgoing import StatusClass
 from tests.support.fault_http import serving
 from tests.support.fault_scp import FaultScp
 from tests.support.payloads import Ready, ready
+from tests.support.plugins import plugin_folder
 from tests.support.studies import CT_1, CT_2, CT_3, MR
+from tests.support.zip_destination import ZipAddress
 
 INSTANCES = tuple(ready(path) for path in (CT_1, CT_2, CT_3, MR))
 CONTEXTS = tuple(
@@ -64,14 +72,36 @@ def _dimse(_: Path) -> Iterator[Place]:
         yield Place(address, lambda: sorted({one.uid: one.sha256 for one in scp.received}.values()))
 
 
-KINDS = {FolderAddress: _folder, DicomwebAddress: _dicomweb, DicomAddress: _dimse}
+@contextmanager
+def _plugin(tmp_path: Path) -> Iterator[Place]:
+    """A kind that the package does not know, as an entry point brings it."""
+    site = str(plugin_folder(tmp_path / "site", GROUP, zip="tests.support.zip_destination:ZipAddress"))
+    path = tmp_path / "out" / "all.zip"
+    path.parent.mkdir()
+
+    def held() -> list[str]:
+        if not path.exists():
+            return []
+        with zipfile.ZipFile(path) as archive:
+            return sorted(_of_file(archive.read(name)) for name in archive.namelist())
+
+    sys.path.insert(0, site)
+    try:
+        yield Place(parse_address(f"zip:{path}"), held)
+    finally:
+        sys.path.remove(site)
+        shutil.rmtree(path.parent)
+
+
+PLACES = {FolderAddress: _folder, DicomwebAddress: _dicomweb, DicomAddress: _dimse, ZipAddress: _plugin}
 
 
 def test_every_kind_of_the_registry_is_held_to_the_contract() -> None:
-    assert set(KINDS) == set(DESTINATIONS)
+    ours = {f"{kind.__module__}:{kind.__qualname__}" for kind in PLACES if kind is not ZipAddress}
+    assert ours == set(KINDS)
 
 
-@pytest.fixture(params=KINDS.values(), ids=[kind.__name__ for kind in KINDS])
+@pytest.fixture(params=PLACES.values(), ids=[kind.__name__ for kind in PLACES])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     with request.param(tmp_path) as made:
         yield made
@@ -158,7 +188,7 @@ def test_its_name_is_its_address(place: Place) -> None:
     assert place.destination.name == str(place.address)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=[kind.__name__ for kind in KINDS])
+@pytest.mark.parametrize("kind", PLACES.values(), ids=[kind.__name__ for kind in PLACES])
 def test_a_destination_that_is_gone_is_unreachable(kind: Callable[[Path], object], tmp_path: Path) -> None:
     with kind(tmp_path) as made:  # type: ignore[attr-defined]  # a context manager
         destination = made.destination

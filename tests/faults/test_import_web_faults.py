@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mediakit.destinations.address import DicomwebAddress
 from mediakit.destinations.dicomweb import DicomwebDestination
+from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.journeys.import_ import import_medium
 from mediakit.journeys.import_order import ImportOrder, Patience
 from mediakit.journeys.import_target import Target

@@ -15,9 +15,9 @@ from typing import Any
 import pydicom
 import pytest
 
-from mediakit.destinations.address import DicomwebAddress
 from mediakit.destinations.base import Unreachable
 from mediakit.destinations.dicomweb import DicomwebDestination
+from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.destinations.dicomweb_query import DicomwebQuery
 from mediakit.destinations.options import Options
 from mediakit.transfer.outgoing import StatusClass

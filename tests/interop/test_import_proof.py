@@ -12,14 +12,13 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from mediakit.destinations.address import DicomAddress, DicomwebAddress
+from mediakit.destinations.dicom_address import DicomAddress
+from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.destinations.options import Options
-from mediakit.destinations.registry import destination_of
 from mediakit.events import Event, PhaseStarted
 from mediakit.journeys.import_ import import_medium
 from mediakit.journeys.import_order import ImportOrder
-from mediakit.journeys.import_target import Target
-from mediakit.journeys.proving import provers_of
+from mediakit.journeys.import_target import target_at
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from mediakit.transfer.imported import Imported
@@ -159,8 +158,7 @@ def imported(
     def is_about_to_prove(event: Event) -> bool:
         return isinstance(event, PhaseStarted) and event.phase == "prove"
 
-    provers = provers_of(address, options, verify)
-    target = Target(destination=destination_of(address, options), verify=provers.verify, query=provers.query)
+    target = target_at(address, options, verify)
     order = ImportOrder(
         **{"patience": QUICK, "expectation": ALL_PATIENTS, "verify": verify, **changes}  # type: ignore[arg-type]
     )

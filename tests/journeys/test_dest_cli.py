@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 
 from mediakit.cli.destination_rows import DestinationRow, TimeoutRow, named_of, to_toml
 from mediakit.cli.named import destination_named, named_destinations, own_file
-from mediakit.destinations.address import DicomAddress, DicomwebAddress, FolderAddress
-from mediakit.destinations.options import Named, Options
+from mediakit.destinations.address import Named
+from mediakit.destinations.dicom_address import DicomAddress
+from mediakit.destinations.dicomweb_address import DicomwebAddress
+from mediakit.destinations.folder import FolderAddress
+from mediakit.destinations.options import Options
 from mediakit.destinations.peer import Timeouts, Tls
 from mediakit.dicom.uids import STORAGE
 from mediakit.errors import UsageError

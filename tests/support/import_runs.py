@@ -12,11 +12,11 @@ from mediakit.destinations.base import Destination
 from mediakit.journeys.import_ import import_medium
 from mediakit.journeys.import_order import ImportOrder, Patience
 from mediakit.journeys.import_target import Target
-from mediakit.journeys.proving import Prover
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import State
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.patient_identity import Expectation, Mixed
+from mediakit.transfer.proof import Prover
 from tests.support.dicom_bytes import element, part10
 
 ALL = Expectation(mixed=Mixed.ALLOW)

@@ -9,14 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediakit.destinations.address import (
-    Address,
-    DicomAddress,
-    DicomwebAddress,
-    FolderAddress,
-    check_ae_title,
-    parse_address,
-)
+from mediakit.destinations.address import Address
+from mediakit.destinations.dicom_address import DicomAddress
+from mediakit.destinations.dicomweb_address import DicomwebAddress
+from mediakit.destinations.folder import FolderAddress
+from mediakit.destinations.peer import check_ae_title
+from mediakit.destinations.registry import parse_address
 from mediakit.errors import UsageError
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mediakit.destinations.address import DicomwebAddress
 from mediakit.destinations.base import Unreachable
 from mediakit.destinations.dicomweb import DicomwebDestination
+from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.destinations.options import Options
 from mediakit.destinations.peer import Timeouts, Tls
 from mediakit.errors import UsageError

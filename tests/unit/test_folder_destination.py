@@ -73,7 +73,7 @@ def test_what_is_no_uid_gets_a_safe_name_that_the_answer_tells(
     answer = _sent(session, one)
     assert answer.kind is StatusClass.SUCCESS
     (path,) = _files(root)
-    assert all(part.startswith("x") and part.removesuffix(".dcm").isalnum() for part in path.parts)
+    assert all(part.startswith("odd-") and part[4:].removesuffix(".dcm").isalnum() for part in path.parts)
     assert all(part.removesuffix(".dcm") in answer.words for part in path.parts)
     assert _sent(session, one).is_there
 

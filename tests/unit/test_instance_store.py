@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediakit.dicom.instance_names import is_name, name_of
 from mediakit.errors import UsageError
-from mediakit.scp.instance_store import Arrived, InstanceStore, Settled, _folder_name, instance_store, is_name
+from mediakit.scp.instance_store import Arrived, InstanceStore, Settled, instance_store
 from mediakit.scp.receiver import Claim, head_for
 from tests.support.dicom_bytes import EXPLICIT, IMPLICIT, RAW
 
@@ -61,6 +62,18 @@ def test_a_file_that_somebody_else_put_there_is_not_replaced(tmp_path: Path) -> 
     assert (tmp_path / "1.2/1.3/1.2.3.dcm").is_symlink()
 
 
+@pytest.mark.parametrize("level", [1, 2])
+def test_a_link_in_the_folder_leads_nowhere(tmp_path: Path, level: int) -> None:
+    folder, outside = tmp_path / "in", tmp_path / "outside"
+    outside.mkdir()
+    link = folder.joinpath(*("1.2", "1.3")[:level])
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    with instance_store(folder) as place, pytest.raises(OSError, match=r"1\.[23]"):
+        put(place, "1.2.3", b"\x08\0body")
+    assert list(outside.iterdir()) == []
+
+
 def test_a_folder_that_is_a_file_is_a_wrong_call(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(UsageError, match="nothing can be received"), instance_store(tmp_path / "file"):
@@ -69,7 +82,7 @@ def test_a_folder_that_is_a_file_is_a_wrong_call(tmp_path: Path) -> None:
 
 @given(st.text(max_size=80))
 def test_no_uid_names_anything_but_one_entry_of_a_folder(uid: str) -> None:
-    name = _folder_name(uid)
+    name = name_of(uid)
     assert name == Path(name).name
     assert name not in {"", ".", ".."}
     assert not name.startswith(".")
