@@ -17,8 +17,18 @@ def check_report(report: Path, out: Path | None = None) -> None:
         report.absolute() == out.absolute() or out.absolute() in report.absolute().parents
     ):
         raise UsageError("the report would lie on the medium", where=str(report))
-    is_in_the_way = os.path.lexists(report) and not S_ISREG(report.lstat().st_mode)
-    if is_in_the_way or not report.absolute().parent.is_dir():
+    try:
+        is_in_the_way = not S_ISREG(report.lstat().st_mode)
+    except FileNotFoundError:
+        is_in_the_way = not report.absolute().parent.is_dir()
+    except OSError as exc:
+        raise UsageError(
+            "the report cannot be written there",
+            where=str(report),
+            why=exc.strerror or "",
+            hint="name a file",
+        ) from exc
+    if is_in_the_way:
         raise UsageError("the report cannot be written there", where=str(report), hint="name a file")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -232,12 +232,18 @@ def _directories(
 
 
 def _named(files: tuple[FileFact, ...]) -> FileFact | None:
-    match = Names((file.path, file.also) for file in files).find_path("DICOMDIR")
+    alike = ((file.path, file.also) for file in files if _is_alike(file))
+    match = Names(alike).find_path("DICOMDIR")
     if match is None:
         return None
     named = next(file for file in files if file.path == match.path)
     is_copy = Difference.EXTENSION in match.differences  # DICOMDIR.TXT, DICOMDIR.BAK
     return None if is_copy and named.kind is not FileKind.DICOMDIR else named
+
+
+def _is_alike(file: FileFact) -> bool:
+    """Return True when a name of the file can mean DICOMDIR: an index of all names takes long to make."""
+    return "DICOMDIR" in file.path.upper() or any("DICOMDIR" in name.upper() for name in file.also)
 
 
 def _referenced(directory: DirectoryFact) -> int:
@@ -279,11 +285,15 @@ def _texts(tree: Tree, files: Sequence[FileFact]) -> dict[str, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A file with its instance, and the medium it is on."""
+    """A file with its instance."""
 
-    source: str
     file: FileFact
     instance: Instance = field(repr=False)
+
+    @property
+    def source(self) -> str:
+        """Return the name of the medium that it is on."""
+        return self.instance.source
 
 
 def _first_of(duplicates: Duplicates) -> Instance:
@@ -299,35 +309,35 @@ def _settle_duplicates(surveys: Sequence[Survey], media: Media) -> list[Duplicat
         for source in {one.source for one in held} - linked.keys():
             links = next(survey for survey in surveys if survey.subject == source).all_links()
             linked[source] = frozenset(link.file.path for link in links if link.file is not None)
-        named = [one for one in held if one.file.path in linked[one.source]]
+        named = [number for number, one in enumerate(held) if one.file.path in linked[one.source]]
         settled.append(_sort_out(uid, held, named, media))
     return settled
 
 
 def _held_twice(surveys: Sequence[Survey]) -> dict[str, list[_Held]]:
     """Return the files of every UID that several have. A file met twice, as sources overlap, is one."""
-    first: dict[str, tuple[str, FileFact]] = {}
-    several: dict[str, list[_Held]] = {}
+    first: dict[str, FileFact] = {}
+    several: dict[str, dict[str, _Held]] = {}  # by place
     for survey in surveys:
         for file, instance in survey.instances():
-            known = first.setdefault(instance.sop_instance, (survey.subject, file))
-            if known[1] is file:
-                continue
-            held = several.get(instance.sop_instance)
-            if held is None:
-                assert known[1].instance is not None  # noqa: S101 - only files with an instance are entered
-                held = [_Held(*known, known[1].instance)]
-            place = shown(survey.subject, file.path)
-            if all(place != shown(one.source, one.file.path) for one in held):
-                held.append(_Held(survey.subject, file, instance))
-                several[instance.sop_instance] = held
-    return several
+            known = first.setdefault(instance.sop_instance, file)
+            if known is not file and known.instance is not None:
+                held = several.setdefault(
+                    instance.sop_instance, {_place(known, known.instance): _Held(known, known.instance)}
+                )
+                held.setdefault(_place(file, instance), _Held(file, instance))
+    return {uid: list(held.values()) for uid, held in several.items() if len(held) > 1}
 
 
-def _sort_out(uid: str, held: Sequence[_Held], named: Collection[_Held], media: Media) -> Duplicates:
+def _place(file: FileFact, instance: Instance) -> str:
+    return shown(instance.source, file.path)
+
+
+def _sort_out(uid: str, held: Sequence[_Held], named: Sequence[int], media: Media) -> Duplicates:
     """Take one of several files when all that can be read have one data set, else the only one that is named.
 
-    Data sets are compared, not files: preamble and file meta information may differ (PS3.10 7.1).
+    `named` are the indices of those that a directory names. Data sets are compared, not files: preamble and
+    file meta information may differ (PS3.10 7.1).
     """
     digests: dict[int, str] = {}
     unread: list[tuple[FileFact, Finding]] = []
@@ -336,17 +346,17 @@ def _sort_out(uid: str, held: Sequence[_Held], named: Collection[_Held], media: 
             digests[number] = tried(partial(_data_set_digest, media, one))
         except (SourceError, OSError) as exc:
             unread.append((one.file, finding_on_failure(exc)))
-    readable = [held[number] for number in digests]
-    kept: _Held | None = None
+    named_and_read = [number for number in named if number in digests]
+    kept: int | None = None
     if len(set(digests.values())) == 1:
-        kept = next((one for one in readable if one in named), readable[0])
-    elif len(named) == 1:
-        kept = next((one for one in readable if one in named), None)
-    wanted = next((digests[number] for number in digests if held[number] is kept), "")
-    rest = [(held[number].file, digest) for number, digest in digests.items() if held[number] is not kept]
+        kept = (named_and_read or list(digests))[0]
+    elif len(named) == 1 and named_and_read:
+        kept = named_and_read[0]
+    wanted = "" if kept is None else digests[kept]
+    rest = [(held[number].file, digest) for number, digest in digests.items() if number != kept]
     return Duplicates(
         sop_instance=uid,
-        kept=None if kept is None else kept.file,
+        kept=None if kept is None else held[kept].file,
         same=tuple(file for file, digest in rest if digest == wanted),
         others=tuple(file for file, digest in rest if digest != wanted),
         unread=tuple(unread),
