@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
 
     from mediakit.journeys.burn import BurnOrder, Burnt
     from mediakit.journeys.receive import ReceiveEvent
-    from mediakit.scp.caller import Caller
+    from mediakit.scp.requestor import Dial
     from mediakit.scp.served import Served
 
 app = typer.Typer(name="serve", help="Listen on the network.", no_args_is_help=True)
@@ -118,20 +119,21 @@ def _server_tls(cert: Path | None, key: Path | None, ca: Path | None) -> ssl.SSL
     return server_context(cert, key, ca)
 
 
-def _caller(text: str, tls: tuple[Path | None, Path | None, Path | None]) -> tuple[str, Caller]:
+def _caller(text: str, tls: tuple[Path | None, Path | None, Path | None]) -> tuple[str, Dial]:
+    from mediakit.destinations.dial import dial
     from mediakit.destinations.dicom_address import DicomAddress
+    from mediakit.destinations.options import Options
     from mediakit.destinations.peer import Tls
     from mediakit.destinations.tls import client_context
-    from mediakit.scp.caller import Caller
 
     try:
         address = DicomAddress.parse(text)
     except UsageError as exc:
         raise UsageError("`--peer` takes AET@host:port", why=exc.what, hint=exc.hint) from exc
     certificate, key, ca = tls
-    settings = Tls(ca_file=ca, certificate=certificate, key=key)
-    context = client_context(settings) if address.is_tls else None
-    return address.called_ae, Caller(host=address.host, port=address.port, ssl_context=context)
+    settings = Tls(ca_file=ca, certificate=certificate, key=key) if address.is_tls else None
+    context = None if settings is None else client_context(settings)  # now: it may be that it cannot be made
+    return address.called_ae, partial(dial, address.peer(Options(tls=settings)), context)
 
 
 def _burn_order(

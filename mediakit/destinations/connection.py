@@ -73,13 +73,7 @@ class Connection:
     def _refusal(self, indication: Indication) -> Unreachable:
         if isinstance(indication, Rejected):
             said = indication.answer
-            return Unreachable(
-                "no association",
-                where=self._where,
-                why=words.rejection(said.result, said.source, said.reason),
-                hint="does the peer know our AE title, is its own spelled right, may this machine connect?",
-                is_busy=said.result == words.TRANSIENT,
-            )
+            return rejected(self._where, said.result, said.source, said.reason)
         hint = "is this a DICOM port, and is TLS wanted there?" if isinstance(indication, Broken) else ""
         return Unreachable(
             "no association",
@@ -194,6 +188,17 @@ class Connection:
         if isinstance(indication, ReleaseAsked) and self._association.state is State.STA8:
             self._association.answer_release()
         return Lost("the association ended", where=self._where, why=_why(indication))
+
+
+def rejected(where: str, result: int, source: int, reason: int) -> Unreachable:
+    """Return the error for an A-ASSOCIATE-RJ, in words."""
+    return Unreachable(
+        "no association",
+        where=where,
+        why=words.rejection(result, source, reason),
+        hint="does the peer know our AE title, is its own spelled right, may this machine connect?",
+        is_busy=result == words.TRANSIENT,
+    )
 
 
 def _pass_over(_: bytes) -> None:

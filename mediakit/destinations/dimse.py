@@ -12,8 +12,9 @@ from typing import Final
 
 from mediakit.destinations.base import Chunk, Context, Lost, Meanwhile, Payload, Unreachable, nothing
 from mediakit.destinations.connection import Connection
+from mediakit.destinations.dial import dial
 from mediakit.destinations.peer import Peer
-from mediakit.destinations.wire import dial
+from mediakit.destinations.wire import wire_over
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from mediakit.errors import SourceError, UsageError
 from mediakit.network.associate import (
@@ -60,7 +61,8 @@ class DimseDestination:
         if not 0 < len(contexts) <= MOST_CONTEXTS:
             raise ValueError(f"an association has 1 to {MOST_CONTEXTS} contexts, not {len(contexts)}")
         request = _request(self._peer, contexts)
-        link = Connection(dial(self._peer), Association(request), self.name, self._peer.timeouts)
+        wire = wire_over(dial(self._peer), self.name)
+        link = Connection(wire, Association(request), self.name, self._peer.timeouts)
         return DimseSession(link, contexts, link.associate(), self.name)
 
     def verify(self) -> str:

@@ -15,9 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from mediakit.destinations.base import Lost, Unreachable
-from mediakit.destinations.peer import Peer
-from mediakit.destinations.tls import client_context, refused_handshake
+from mediakit.destinations.base import Lost
 
 Buffer = bytes | memoryview
 Heard = Callable[[bytes], None]
@@ -29,54 +27,9 @@ _HAS_POLL: Final = hasattr(select, "poll")
 _LATER = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-def dial(peer: Peer) -> Wire:
-    """Connect to a peer, and agree on TLS where that is wanted. Raises Unreachable, UsageError."""
-    context = None if peer.tls is None else client_context(peer.tls)
-    sock = _connect(peer)
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if context is None:
-            return Wire(sock, str(peer))
-        sock.settimeout(peer.timeouts.association_s)
-        secured = _secure(sock, context, peer)
-    except BaseException:
-        sock.close()
-        raise
-    return TlsWire(secured, str(peer))
-
-
-def _connect(peer: Peer) -> socket.socket:
-    try:
-        return socket.create_connection((peer.host, peer.port), timeout=peer.timeouts.connect_s)
-    except TimeoutError as exc:
-        raise Unreachable(
-            "no connection in time",
-            where=str(peer),
-            why=f"waited {peer.timeouts.connect_s:g} s",
-            hint="does a firewall stand between, or is the machine off?",
-            is_passing=True,
-        ) from exc
-    except socket.gaierror as exc:
-        raise Unreachable("the host is not known", where=str(peer), why=exc.strerror or "") from exc
-    except ConnectionError as exc:
-        raise Unreachable(
-            "no connection",
-            where=str(peer),
-            why=(exc.strerror or "").lower(),
-            hint="is the server running, and is the port right?",
-            is_passing=True,
-        ) from exc
-    except (OSError, ValueError, OverflowError) as exc:  # ValueError: a host name that IDNA cannot write
-        raise Unreachable("no connection", where=str(peer), why=str(exc)) from exc
-
-
-def _secure(sock: socket.socket, context: ssl.SSLContext, peer: Peer) -> ssl.SSLSocket:
-    try:
-        return context.wrap_socket(sock, server_hostname=peer.host)
-    except OSError as exc:
-        raise refused_handshake(exc, str(peer)) from exc
-    except ValueError as exc:  # a host name that cannot stand in a certificate
-        raise Unreachable("TLS cannot be used with this host name", where=str(peer), why=str(exc)) from exc
+def wire_over(sock: socket.socket, where: str) -> Wire:
+    """Return a connected socket as a wire; `where` is what errors say."""
+    return TlsWire(sock, where) if isinstance(sock, ssl.SSLSocket) else Wire(sock, where)
 
 
 class Wire:

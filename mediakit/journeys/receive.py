@@ -20,9 +20,9 @@ from mediakit.findings import Report, Severity
 from mediakit.journeys.burn import BurnOrder, Burnt, burn
 from mediakit.journeys.target import format_of
 from mediakit.outcome import Outcome
-from mediakit.scp.caller import Caller
 from mediakit.scp.events import Reception, ScpEvent
 from mediakit.scp.instance_store import InstanceStore, instance_store
+from mediakit.scp.requestor import Dial
 from mediakit.scp.served import Served, Tally
 from mediakit.scp.server import Listening
 from mediakit.scp.storage import StorageScp
@@ -43,7 +43,7 @@ class ReceiveOrder:
     folder: Path
     listening: Listening
     ssl_context: ssl.SSLContext | None = None
-    callers: Mapping[str, Caller] = field(default_factory=dict)
+    callers: Mapping[str, Dial] = field(default_factory=dict)
     idle_s: float | None = None
     grace_s: float = 5.0
     burn: BurnOrder | None = None

@@ -19,6 +19,7 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import N_ACTION, N_EVENT_REPORT
 from pynetdicom.dsutils import encode
 from pynetdicom.events import Event
+from pynetdicom.presentation import build_context, build_role
 
 from mediakit.dicom.commitment import (
     CLASS_INSTANCE_CONFLICT,
@@ -37,14 +38,17 @@ from mediakit.dicom.header import Scanner
 from mediakit.dicom.identifier import Unintelligible
 from mediakit.dicom.instance import Instance
 from mediakit.dicom.response import status_of
-from mediakit.scp.caller import Caller, deliver
+from mediakit.errors import MediakitError
 from mediakit.scp.events import CommitmentAnswered, ScpListener
 from mediakit.scp.instance_store import InstanceStore
+from mediakit.scp.requestor import AssociationRequest, Dial, requested
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 _MOST_WAITING = 1000  # requests
+_SYNTAXES = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
+_TIMEOUT_S = 30.0
 _ATTEMPTS = 3
 _PAUSE_S = 2.0
 _TURN_S = 0.2
@@ -57,11 +61,11 @@ class _Job:
     request: CommitmentRequest
 
 
-class CommitmentDesk:
+class CommitmentService:
     """Answers requests one after the other, in a thread of its own from `start` to `stop`."""
 
     def __init__(
-        self, instance_store: InstanceStore, callers: Mapping[str, Caller], ae_title: str, tell: ScpListener
+        self, instance_store: InstanceStore, callers: Mapping[str, Dial], ae_title: str, tell: ScpListener
     ) -> None:
         self._instance_store = instance_store
         self._callers = callers
@@ -172,14 +176,40 @@ class CommitmentDesk:
         return 0 if found.sop_class == reference.sop_class else CLASS_INSTANCE_CONFLICT
 
     def _deliver(self, job: _Job, report: CommitmentReport) -> bool:
-        caller = self._callers.get(job.calling_ae)
-        if caller is None:
+        dial = self._callers.get(job.calling_ae)
+        if dial is None:
             return _answer_back(job.association, report)
         for attempt in range(_ATTEMPTS):
             if attempt and self._stop.wait(_PAUSE_S):
                 return False
-            if deliver(caller, job.calling_ae, self._ae_title, report):
+            if deliver(dial, job.calling_ae, self._ae_title, report):
                 return True
+        return False
+
+
+def deliver(dial: Dial, called_ae: str, calling_ae: str, report: CommitmentReport) -> bool:
+    """Open an association, send a report, and return True when the peer answered that it has it.
+
+    We are the SCP of the service and the requestor of the association, which role selection says (PS3.7
+    D.3.3.4).
+    """
+    request = AssociationRequest(
+        calling_ae=calling_ae,
+        called_ae=called_ae,
+        contexts=[build_context(STORAGE_COMMITMENT, _SYNTAXES)],
+        association_s=_TIMEOUT_S,
+        answer_s=_TIMEOUT_S,
+        roles=[build_role(STORAGE_COMMITMENT, scp_role=True)],
+    )
+    try:
+        with requested(dial(), request) as link:
+            if not link.is_established:
+                return False
+            status, _ = link.send_n_event_report(
+                report_set(report), report.event_type, STORAGE_COMMITMENT, WELL_KNOWN_INSTANCE
+            )
+            return "Status" in status and status.Status == 0
+    except (OSError, MediakitError):
         return False
 
 

@@ -29,7 +29,7 @@ _BROKEN_MESSAGE = (*_BROKEN, OSError, TypeError, ValueError)  # what reading a h
 
 
 class MessageProvider(DIMSEServiceProvider):
-    """Puts together the messages of one association. Without a instance_store all of them stay in memory."""
+    """Puts together the messages of one association. Without an instance store all of them stay in memory."""
 
     def __init__(
         self,

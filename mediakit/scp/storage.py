@@ -25,12 +25,12 @@ from pynetdicom.presentation import PresentationContext, build_context
 from mediakit.dicom.commitment import STORAGE_COMMITMENT
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.response import status_of
-from mediakit.scp.caller import Caller
-from mediakit.scp.commitment_service import CommitmentDesk
+from mediakit.scp.commitment_service import CommitmentService
 from mediakit.scp.contexts import VERIFICATION, Proposed, accepted, first_known, is_storage
 from mediakit.scp.events import AssociationEnded, Ending, Received, Reception, ScpListener
 from mediakit.scp.instance_store import InstanceStore
 from mediakit.scp.receiver import CANNOT_UNDERSTAND, DOES_NOT_MATCH, Claim, Spool, StoreAnswer, put_away
+from mediakit.scp.requestor import Dial
 from mediakit.scp.server import Listening, Server
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class _Visit:
 
 
 class StorageScp:
-    """Receives into a instance_store, from `start` to `stop`. Tells from the threads of its associations.
+    """Receives into an instance store, from `start` to `stop`. Tells from the threads of its associations.
 
     Usage: `with StorageScp(instance_store, listening, tell) as scp: print(scp.address)`.
     """
@@ -61,21 +61,21 @@ class StorageScp:
         listening: Listening,
         tell: ScpListener,
         ssl_context: ssl.SSLContext | None = None,
-        callers: Mapping[str, Caller] | None = None,
+        callers: Mapping[str, Dial] | None = None,
     ) -> None:
-        """`callers` tells by AE title where a peer listens for the report of storage commitment."""
+        """`callers` connect by AE title to where a peer listens for reports of storage commitment."""
         self.address = ("", 0)
         self.grace_s = 5.0
         self._instance_store = instance_store
         self._tell = tell
         self._visits: dict[Association, _Visit] = {}
-        self._desk = CommitmentDesk(instance_store, callers or {}, listening.ae_title, tell)
+        self._commitment = CommitmentService(instance_store, callers or {}, listening.ae_title, tell)
         handlers: list[EventHandlerType] = [
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_SOP_COMMON, self._services),
             (evt.EVT_C_STORE, self._store),
-            (evt.EVT_N_ACTION, self._desk.asked),
-            (evt.EVT_DIMSE_SENT, self._desk.responded),
+            (evt.EVT_N_ACTION, self._commitment.asked),
+            (evt.EVT_DIMSE_SENT, self._commitment.responded),
         ]
         contexts = [build_context(each, _SYNTAXES) for each in (VERIFICATION, STORAGE_COMMITMENT)]
         self._server = Server(listening, handlers, contexts, ssl_context, instance_store)
@@ -85,17 +85,17 @@ class StorageScp:
     def start(self) -> None:
         """Listen from now on; `address` is where. Raises UsageError when that is not possible."""
         self.address = self._server.start()
-        self._desk.start()
+        self._commitment.start()
 
     def stop(self) -> None:
         """Take no more associations; those that are open may go on for `grace_s` seconds."""
         self._server.stop(self.grace_s)
-        self._desk.stop(self.grace_s)
+        self._commitment.stop(self.grace_s)
 
     @property
     def is_busy(self) -> bool:
         """Return True while there are associations or requests for storage commitment."""
-        return self._server.is_busy or self._desk.is_busy
+        return self._server.is_busy or self._commitment.is_busy
 
     def __enter__(self) -> StorageScp:
         self.start()
@@ -113,7 +113,7 @@ class StorageScp:
         visit = self._visits.pop(association, None)
         if visit is None:
             return
-        self._desk.left(association)
+        self._commitment.left(association)
         ending = Ending.RELEASED if association.is_released else Ending.ABORTED
         if association.is_rejected:
             ending = Ending.REJECTED

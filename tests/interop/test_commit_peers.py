@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -14,8 +15,9 @@ import pytest
 from pynetdicom import AE, evt
 
 from mediakit.destinations.commit import CommitOptions, StorageCommitment, prove_by_commit
+from mediakit.destinations.dial import dial
 from mediakit.destinations.peer import Peer, Timeouts, Tls
-from mediakit.destinations.tls import client_context, server_context
+from mediakit.destinations.tls import server_context
 from mediakit.dicom.commitment import (
     STORAGE_COMMITMENT,
     CommitmentReport,
@@ -25,7 +27,7 @@ from mediakit.dicom.commitment import (
 )
 from mediakit.errors import UsageError
 from mediakit.events import Advanced, Event
-from mediakit.scp.caller import Caller, deliver
+from mediakit.scp.commitment_service import deliver
 from mediakit.scp.events import CommitmentAnswered
 from mediakit.transfer.proof import Denied, NoAnswer, ProofAnswer, Proven
 from tests.interop.test_scp_peers import small
@@ -54,7 +56,7 @@ def options(listen_port: int | None, **changes: Any) -> CommitOptions:
 @pytest.mark.parametrize("listens", [True, False])
 def test_our_scp_commits_to_what_lies_in_its_folder(tmp_path: Path, listens: bool) -> None:
     port = free_port()
-    callers = {"PROVER": Caller(host="127.0.0.1", port=port)} if listens else {}
+    callers = {"PROVER": partial(dial, peer_at(port))} if listens else {}
     with embedded_scp(tmp_path, callers=callers) as scp:
         with RawScu(scp.address, [(RAW, [EXPLICIT])]) as scu:
             for number in range(5):
@@ -89,7 +91,7 @@ def test_requests_and_reports_go_over_tls_when_both_sides_ask_for_it(tmp_path: P
     made = make_certificates(tmp_path)
     port = free_port()
     both = Tls(ca_file=made.authority, certificate=made.server, key=made.server_key)
-    callers = {"PROVER": Caller(host="127.0.0.1", port=port, ssl_context=client_context(both))}
+    callers = {"PROVER": partial(dial, replace(peer_at(port), tls=both))}
     serving = server_context(made.server, made.server_key, made.authority)
     with embedded_scp(tmp_path / "in", callers=callers, ssl_context=serving) as scp:
         peer = peer_at(scp.address[1])
@@ -101,7 +103,7 @@ def test_requests_and_reports_go_over_tls_when_both_sides_ask_for_it(tmp_path: P
 
 
 def test_a_report_that_cannot_be_delivered_is_told(tmp_path: Path) -> None:
-    callers = {"PROVER": Caller(host="127.0.0.1", port=free_port())}  # nobody listens there
+    callers = {"PROVER": partial(dial, peer_at(free_port()))}  # nobody listens there
     with embedded_scp(tmp_path, callers=callers) as scp:
         proof = prove_by_commit(peer_at(scp.address[1]), [(RAW, "1.2.3")], options(None, wait_s=0.2))
         assert "no report came on the association" in proof.words and "`commit-port`" in proof.words
@@ -143,9 +145,9 @@ def scripted_peer(script: Script, listener: tuple[str, int], status: int = 0) ->
     threads: list[Thread] = []
 
     def report(request: CommitmentRequest) -> None:
-        caller = Caller(host=listener[0], port=listener[1])
+        call = partial(dial, replace(peer_at(listener[1]), host=listener[0]))
         for one in script(request):
-            deliver(caller, "PROVER", "SCRIPTED", one)
+            deliver(call, "PROVER", "SCRIPTED", one)
 
     def act(event: Any) -> tuple[int, None]:
         threads.append(Thread(target=report, args=(read_request(event.action_information),)))

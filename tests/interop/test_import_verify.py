@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 
-from mediakit.destinations.peer import Tls
-from mediakit.destinations.tls import client_context, server_context
-from mediakit.scp.caller import Caller
+from mediakit.destinations.dial import dial
+from mediakit.destinations.peer import Peer, Tls
+from mediakit.destinations.tls import server_context
 from tests.support.certificates import make_certificates
 from tests.support.cli import mediakit
 from tests.support.embedded_scp import embedded_scp
@@ -157,7 +158,7 @@ def test_reports_come_over_tls_where_the_destination_has_a_certificate(tmp_path:
     made = make_certificates(tmp_path / "certificates")
     port = free_port()
     both = Tls(ca_file=made.authority, certificate=made.server, key=made.server_key)
-    callers = {"MEDIAKIT": Caller(host="127.0.0.1", port=port, ssl_context=client_context(both))}
+    callers = {"MEDIAKIT": partial(dial, Peer(called_ae="MEDIAKIT", host="127.0.0.1", port=port, tls=both))}
     serving = server_context(made.server, made.server_key, made.authority)
     with embedded_scp(tmp_path / "in", callers=callers, ssl_context=serving) as scp:
         config = tmp_path / "config.toml"

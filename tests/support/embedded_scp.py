@@ -11,9 +11,9 @@ from pathlib import Path
 
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance
-from mediakit.scp.caller import Caller
 from mediakit.scp.events import AssociationEnded, Received, ScpEvent
 from mediakit.scp.instance_store import instance_store
+from mediakit.scp.requestor import Dial
 from mediakit.scp.server import Listening
 from mediakit.scp.storage import StorageScp
 
@@ -73,7 +73,7 @@ def embedded_scp(
     *,
     listening: Callable[[], Listening] = lambda: Listening(ae_title="MEDIAKIT"),
     ssl_context: ssl.SSLContext | None = None,
-    callers: Mapping[str, Caller] | None = None,
+    callers: Mapping[str, Dial] | None = None,
 ) -> Iterator[Running]:
     """Run one until the block ends."""
     running = Running(folder)

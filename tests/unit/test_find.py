@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from pydicom import Dataset
 from pydicom.dataelem import DataElement
+from pynetdicom.ae import ApplicationEntity as AE
 
 from mediakit.destinations.base import Unreachable
 from mediakit.destinations.find import FindFailed, FindModel, Limits, find
@@ -144,6 +145,21 @@ def test_a_peer_without_the_model_is_told_apart_from_one_without_matches() -> No
     assert "presentation context" in str(failed.value)
 
 
+def test_a_peer_that_rejects_the_association_says_why() -> None:
+    entity = AE(ae_title="ARCHIVE")
+    entity.require_called_aet = True
+    entity.add_supported_context(FindModel.STUDY_ROOT.value)
+    server = entity.start_server(("127.0.0.1", 0), block=False)
+    assert server is not None
+    try:
+        peer = Peer(called_ae="OTHER", host="127.0.0.1", port=int(server.server_address[1]))
+        with pytest.raises(Unreachable, match="the called AE title is not known there") as failed:
+            find(peer, FindModel.STUDY_ROOT, {LEVEL: "STUDY"})
+    finally:
+        server.shutdown()
+    assert not failed.value.is_passing
+
+
 def test_nobody_at_the_address_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -226,10 +242,8 @@ def test_a_peer_that_does_not_speak_tls_is_told_apart(certificates: Certificates
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer_in_plain() -> None:
-            for _ in range(2):  # the association, and the look for what is wrong with it
-                link = server.accept()[0]
-                with link:
-                    link.sendall(b"plain text\r\n" * 10)
+            with server.accept()[0] as link:
+                link.sendall(b"plain text\r\n" * 10)
 
         thread = threading.Thread(target=answer_in_plain)
         thread.start()
