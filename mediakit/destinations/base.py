@@ -110,6 +110,10 @@ class Session(Protocol):
         """Return the transfer syntaxes that the peer takes for a SOP Class; None when it takes any."""
         ...
 
+    def refusal(self, sop_class: str) -> str:
+        """Return why the peer takes a SOP Class in no transfer syntax; "" when it does not say."""
+        ...
+
     def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:
         """Send one instance and return the answer.
 

@@ -36,8 +36,7 @@ from mediakit.dicom.commitment import (
     reason_words,
     request_set,
 )
-from mediakit.dicom.identifier import Unintelligible
-from mediakit.dicom.response import status_of
+from mediakit.dicom.identifier import Unintelligible, status_of
 from mediakit.events import Advanced, Listener, silence
 from mediakit.scp.server import Listening, Server
 from mediakit.transfer.proof import Denied, NoAnswer, Proof, ProofAnswer, Proven

@@ -14,7 +14,7 @@ from typing import Final
 from mediakit.destinations.base import Lost, Unreachable
 from mediakit.destinations.peer import Timeouts
 from mediakit.destinations.wire import Buffer, Wire
-from mediakit.network import words
+from mediakit.network import reasons
 from mediakit.network.associate import AssociateAC
 from mediakit.network.association import (
     Aborted,
@@ -195,9 +195,9 @@ def rejected(where: str, result: int, source: int, reason: int) -> Unreachable:
     return Unreachable(
         "no association",
         where=where,
-        why=words.rejection(result, source, reason),
+        why=reasons.rejection(result, source, reason),
         hint="does the peer know our AE title, is its own spelled right, may this machine connect?",
-        is_busy=result == words.TRANSIENT,
+        is_busy=result == reasons.TRANSIENT,
     )
 
 
@@ -208,7 +208,7 @@ def _pass_over(_: bytes) -> None:
 def _why(indication: Indication) -> str:
     match indication:
         case Aborted():
-            return words.abort(indication.source, indication.reason)
+            return reasons.abort(indication.source, indication.reason)
         case Broken():
             return indication.why
         case ReleaseAsked() | Released():

@@ -97,6 +97,10 @@ class DicomwebSession:
         """Return None: what it takes shows in its answers only."""
         return None
 
+    def refusal(self, sop_class: str) -> str:  # noqa: ARG002 - as above
+        """Return "": nothing is negotiated."""
+        return ""
+
     def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:  # noqa: ARG002
         """Store one instance; see `Session`. After a refused login the session is over.
 

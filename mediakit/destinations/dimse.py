@@ -27,8 +27,8 @@ from mediakit.network.associate import (
 )
 from mediakit.network.association import Association
 from mediakit.network.message import ECHO_RSP, STORE_RSP, VERIFICATION, Response, echo_request, store_request
+from mediakit.network.reasons import RejectReason, context_refusal
 from mediakit.network.status import StatusKind, meaning
-from mediakit.network.words import RejectReason, context_refusal
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
 
 MOST_CONTEXTS: Final = 128  # their IDs are the odd numbers below 256, PS3.8 9.3.2.2
@@ -101,6 +101,13 @@ class DimseSession:
     def takes(self, sop_class: str) -> frozenset[str]:
         """Return the transfer syntaxes that the peer takes for a SOP Class."""
         return self._takes.get(sop_class, frozenset())
+
+    def refusal(self, sop_class: str) -> str:
+        """Return why none of the contexts for a SOP Class can be used, by the last that was proposed."""
+        if sop_class in self._takes:
+            return ""
+        said = [str(chosen) for context, chosen in self.accepted if context.sop_class == sop_class]
+        return said[-1] if said else ""
 
     def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:
         """Send one instance by C-STORE and return the answer; see `Session` for `meanwhile`.

@@ -155,6 +155,10 @@ class FolderSession:
         """Return None: any transfer syntax."""
         return None
 
+    def refusal(self, sop_class: str) -> str:  # noqa: ARG002 - as above
+        """Return "": nothing is negotiated."""
+        return ""
+
     def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:  # noqa: ARG002
         """Write one file; see `Session`. A file that is there is compared with it, byte for byte."""
         if self._root is None:

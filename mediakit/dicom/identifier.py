@@ -1,4 +1,4 @@
-"""Identifiers of C-FIND: typed values <-> the data sets that pynetdicom takes and gives (PS3.4 C.2.2.2).
+"""Data sets that pynetdicom takes and gives: identifiers of C-FIND as typed values (PS3.4 C.2.2.2), a status.
 
 Values are text: of a peer's answer as decoded by its own Specific Character Set, with a backslash between
 several. What is neither text, number nor sequence is left out; nothing that a peer sends makes this fail in
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SPECIFIC_CHARACTER_SET = 0x00080005
 UTF_8 = "ISO_IR 192"
 MAX_DEPTH = 8  # a Scheduled Procedure Step with its code sequences has three
+_MOST_WORDS = 64  # VR LO
 MAX_TEXT_BYTES = 64 * 1024  # of one value: that of a name has at most 64 characters a group
 
 Value: TypeAlias = "str | tuple[Mapping[int, Value], ...]"
@@ -34,6 +35,20 @@ _TEXT = frozenset(vr.decode("ascii") for vr in TEXT_VRS)
 
 class Unintelligible(Exception):  # noqa: N818 - an answer about bytes, caught where a peer is asked
     """The data set of an answer cannot be read."""
+
+
+def status_of(code: int, words: str = "") -> Dataset:
+    """Return a status with its Error Comment (0000,0902); `words` are ASCII and are cut to 64 characters.
+
+    Source: PS3.7 C.
+    """
+    from pydicom import Dataset  # noqa: PLC0415 - start-up time
+
+    status = Dataset()
+    status.Status = code
+    if words:
+        status.ErrorComment = words.encode("ascii", "replace").decode("ascii")[:_MOST_WORDS]
+    return status
 
 
 def identifier_of(keys: Values) -> Dataset:

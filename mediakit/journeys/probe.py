@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mediakit.destinations.base import Context, Destination
-from mediakit.destinations.dimse import DimseSession
 from mediakit.dicom.uids import STORAGE
 from mediakit.transfer.probed import SYNTAXES, Probe, Taken
 
@@ -45,14 +44,10 @@ def _asked(destination: Destination, contexts: Sequence[Context]) -> dict[str, T
     """Open one association with these contexts; return what came of each SOP Class."""
     session = destination.connect(contexts)
     try:
-        reasons = {}
-        if isinstance(session, DimseSession):
-            reasons = {context.sop_class: str(chosen) for context, chosen in session.accepted}
         answers = {}
         for uid in {context.sop_class: None for context in contexts}:
             syntaxes = tuple(session.takes(uid) or ())
-            why = "" if syntaxes else reasons.get(uid, "")
-            answers[uid] = Taken(sop_class=uid, syntaxes=syntaxes, why=why)
+            answers[uid] = Taken(sop_class=uid, syntaxes=syntaxes, why=session.refusal(uid))
         return answers
     finally:
         session.close()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mediakit.network.malformed import Malformed
 from mediakit.network.message import LONGEST_COMMAND, Response, decode_response
 from mediakit.network.pdu import PDV
+from mediakit.network.reasons import Malformed
 
 LONGEST_DATA_SET = 1 << 20  # bytes of a data set behind a response; those of C-STORE and C-ECHO have none
 

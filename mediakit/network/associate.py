@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Final, TypeVar
 
-from mediakit.network.malformed import Malformed
+from mediakit.network.reasons import Malformed
 
 APPLICATION_CONTEXT: Final = "1.2.840.10008.3.1.1.1"
 ACCEPTED: Final = 0  # result of a presentation context

@@ -15,7 +15,6 @@ from typing import ClassVar, Final
 from mediakit.network.assembly import Assembler, Message
 from mediakit.network.associate import ACCEPTED, AssociateAC, AssociateRQ
 from mediakit.network.machine import TRANSITIONS, Action, Event, State
-from mediakit.network.malformed import Malformed
 from mediakit.network.pdu import (
     PDU,
     PDV_HEADER_BYTES,
@@ -28,7 +27,7 @@ from mediakit.network.pdu import (
     encode,
     fragment_header,
 )
-from mediakit.network.words import AbortReason
+from mediakit.network.reasons import AbortReason, Malformed
 
 LARGEST_FRAGMENT: Final = 1 << 18  # bytes of data in one PDU, also when the peer takes any length
 SMALLEST_PDU: Final = 32  # bytes; a peer that takes less cannot be spoken to

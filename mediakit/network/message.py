@@ -10,7 +10,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import Final
 
-from mediakit.network.malformed import Malformed
+from mediakit.network.reasons import Malformed
 
 STORE_RQ, STORE_RSP, ECHO_RQ, ECHO_RSP = 0x0001, 0x8001, 0x0030, 0x8030
 VERIFICATION: Final = "1.2.840.10008.1.1"

@@ -12,8 +12,7 @@ from struct import Struct
 from typing import Final
 
 from mediakit.network.associate import AssociateAC, AssociateRQ, decode_associate, encode_associate
-from mediakit.network.malformed import Malformed
-from mediakit.network.words import AbortReason
+from mediakit.network.reasons import AbortReason, Malformed
 
 HEADER_BYTES: Final = 6  # PDU type, one reserved byte, length
 PDV_HEADER_BYTES: Final = 6  # length, presentation context ID, message control header

@@ -35,9 +35,8 @@ from mediakit.dicom.commitment import (
     report_set,
 )
 from mediakit.dicom.header import Scanner
-from mediakit.dicom.identifier import Unintelligible
+from mediakit.dicom.identifier import Unintelligible, status_of
 from mediakit.dicom.instance import Instance
-from mediakit.dicom.response import status_of
 from mediakit.errors import MediakitError
 from mediakit.scp.events import CommitmentAnswered, ScpListener
 from mediakit.scp.instance_store import InstanceStore

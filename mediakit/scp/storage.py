@@ -24,7 +24,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from mediakit.dicom.commitment import STORAGE_COMMITMENT
 from mediakit.dicom.header import Scanner
-from mediakit.dicom.response import status_of
+from mediakit.dicom.identifier import status_of
 from mediakit.scp.commitment_service import CommitmentService
 from mediakit.scp.contexts import VERIFICATION, Proposed, accepted, first_known, is_storage
 from mediakit.scp.events import AssociationEnded, Ending, Received, Reception, ScpListener

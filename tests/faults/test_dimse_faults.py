@@ -16,7 +16,7 @@ from mediakit.destinations.base import Context, Lost, Payload, Unreachable
 from mediakit.destinations.dimse import DimseDestination, DimseSession
 from mediakit.destinations.peer import Peer, Timeouts
 from mediakit.errors import SourceError, UsageError
-from mediakit.network.words import RejectReason
+from mediakit.network.reasons import RejectReason
 from mediakit.transfer.outgoing import Outgoing, StatusClass
 from tests.support.fault_scp import FaultScp
 from tests.support.fault_script import AtConnection, AtInstance, Script

@@ -16,7 +16,7 @@ import pytest
 from mediakit.destinations.base import Context, Lost, Payload, Unreachable
 from mediakit.destinations.dimse import DimseDestination
 from mediakit.destinations.peer import Peer, Timeouts, Tls
-from mediakit.network.words import RejectReason
+from mediakit.network.reasons import RejectReason
 from mediakit.transfer.outgoing import Answer, StatusClass
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.network_peers import dcmqrscp, orthanc, pynetdicom_scp, storescp

@@ -17,7 +17,6 @@ from mediakit.network.associate import (
 )
 from mediakit.network.association import Association, Broken, Indication
 from mediakit.network.machine import State
-from mediakit.network.malformed import Malformed
 from mediakit.network.message import Response, decode_response, store_request
 from mediakit.network.pdu import (
     PDU,
@@ -30,6 +29,7 @@ from mediakit.network.pdu import (
     ReleaseRQ,
     encode,
 )
+from mediakit.network.reasons import Malformed
 from tests.unit.test_network_association import REQUEST, acceptance, answer, response
 
 LONGEST = 1 << 16

@@ -62,6 +62,9 @@ class ScriptedSession:
             if self._owner.takes_syntax(sop_class, syntax)
         )
 
+    def refusal(self, sop_class: str) -> str:  # noqa: ARG002 - it has no reasons
+        return ""
+
     def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:
         if not self.is_open:
             raise Lost("the session is over", why="closed")

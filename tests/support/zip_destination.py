@@ -97,6 +97,9 @@ class ZipSession:
     def takes(self, sop_class: str) -> frozenset[str] | None:
         return None
 
+    def refusal(self, sop_class: str) -> str:
+        return ""
+
     def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:
         if not self._is_open:
             raise Lost("the archive is closed")

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from pydicom import Dataset
 from pydicom.dataelem import DataElement
-from pynetdicom.ae import ApplicationEntity as AE
+from pynetdicom.ae import ApplicationEntity
 
 from mediakit.destinations.base import Unreachable
 from mediakit.destinations.find import FindFailed, FindModel, Limits, find
@@ -146,7 +146,7 @@ def test_a_peer_without_the_model_is_told_apart_from_one_without_matches() -> No
 
 
 def test_a_peer_that_rejects_the_association_says_why() -> None:
-    entity = AE(ae_title="ARCHIVE")
+    entity = ApplicationEntity(ae_title="ARCHIVE")
     entity.require_called_aet = True
     entity.add_supported_context(FindModel.STUDY_ROOT.value)
     server = entity.start_server(("127.0.0.1", 0), block=False)

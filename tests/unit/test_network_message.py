@@ -9,8 +9,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 
-from mediakit.network import words
-from mediakit.network.malformed import Malformed
+from mediakit.network import reasons
 from mediakit.network.message import (
     ECHO_RSP,
     STORE_RSP,
@@ -19,8 +18,8 @@ from mediakit.network.message import (
     echo_request,
     store_request,
 )
+from mediakit.network.reasons import Malformed, RejectReason
 from mediakit.network.status import StatusKind, meaning
-from mediakit.network.words import RejectReason
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
@@ -142,11 +141,11 @@ def test_every_status_has_words_and_only_zero_is_success() -> None:
 def test_every_code_of_the_upper_layer_has_words() -> None:
     for first in range(256):
         for second in range(0, 256, 5):
-            assert words.rejection(first, second, first)
-            assert words.abort(first % 4, second)
-        assert isinstance(words.context_refusal(first), RejectReason)
-    assert words.rejection(1, 1, 7) == "rejected: the called AE title is not known there"
-    assert words.rejection(2, 3, 2) == "rejected for now: a local limit is reached"
-    assert str(words.context_refusal(3)) == "the SOP Class is not supported"
-    assert words.abort(0, 0) == "the application there aborted the association"
-    assert words.abort(2, 2).endswith("it did not expect this PDU now")
+            assert reasons.rejection(first, second, first)
+            assert reasons.abort(first % 4, second)
+        assert isinstance(reasons.context_refusal(first), RejectReason)
+    assert reasons.rejection(1, 1, 7) == "rejected: the called AE title is not known there"
+    assert reasons.rejection(2, 3, 2) == "rejected for now: a local limit is reached"
+    assert str(reasons.context_refusal(3)) == "the SOP Class is not supported"
+    assert reasons.abort(0, 0) == "the application there aborted the association"
+    assert reasons.abort(2, 2).endswith("it did not expect this PDU now")

@@ -14,7 +14,6 @@ from mediakit.network.associate import (
     ProposedContext,
     UserInformation,
 )
-from mediakit.network.malformed import Malformed
 from mediakit.network.pdu import (
     PDU,
     PDV,
@@ -27,7 +26,7 @@ from mediakit.network.pdu import (
     encode,
     fragment_header,
 )
-from mediakit.network.words import AbortReason
+from mediakit.network.reasons import AbortReason, Malformed
 
 LONGEST = 1 << 20
 APPLICATION = bytes.fromhex("10000015") + b"1.2.840.10008.3.1.1.1"

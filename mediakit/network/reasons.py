@@ -1,4 +1,4 @@
-"""Codes of the DICOM upper layer and what they mean in words: rejections, aborts, refused contexts.
+"""Why an association or a presentation context is refused or ends: codes of the upper layer, and in words.
 
 Total: any code a peer may send gives words.
 """
@@ -21,6 +21,17 @@ class AbortReason(IntEnum):
     UNRECOGNIZED_PARAMETER = 4
     UNEXPECTED_PARAMETER = 5
     INVALID_PARAMETER = 6
+
+
+class Malformed(Exception):  # noqa: N818 - reads as a sentence where it is raised
+    """The bytes of a peer are not what PS3.7 or PS3.8 allows: the only error that decoding them raises.
+
+    `reason` is what an A-ABORT says about it.
+    """
+
+    def __init__(self, why: str, reason: AbortReason = AbortReason.INVALID_PARAMETER) -> None:
+        super().__init__(why)
+        self.reason = reason
 
 
 class RejectReason(Enum):
