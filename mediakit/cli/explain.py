@@ -67,7 +67,7 @@ def _page(entry: Entry) -> Iterator[str]:
     yield f"{rule.id}  {rule.severity.value}"
     yield f"  {rule.title}"
     yield ""
-    yield f"  about       {GROUPS[entry.group]}"
+    yield f"  about       {GROUPS.get(entry.group, 'It is of another package')}"
     yield f"  source      {rule.ref}"
     if rule.hint:
         yield f"  what to do  {rule.hint}"
@@ -80,13 +80,13 @@ def _page(entry: Entry) -> Iterator[str]:
 def _list(book: Sequence[Entry]) -> Iterator[str]:
     from mediakit.journeys.rulebook import GROUPS
 
-    group = ""
+    group = None
     for entry in book:
         if entry.group != group:
-            if group:
+            if group is not None:
                 yield ""
             group = entry.group
-            yield f"{group}  {GROUPS[group]}"
+            yield f"{group}  {GROUPS[group]}" if group in GROUPS else "Of other packages"
         yield f"  {entry.rule.id}  {entry.rule.severity.value:<7}  {entry.rule.title}"
     yield ""
     yield f"{len(book)} rules; `mediakit explain RULE` tells more about one"

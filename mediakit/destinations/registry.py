@@ -10,16 +10,15 @@ A kind is a class that does what `Address` says. A plug-in names its class in th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Final, cast
 
 from mediakit.destinations.address import ADDRESS_HINT, Address, check_text
 from mediakit.destinations.base import Destination
 from mediakit.destinations.options import Options
-from mediakit.errors import MediakitError, UsageError
+from mediakit.errors import UsageError
+from mediakit.plug_ins import code_of, plug_in
 
 GROUP: Final = "mediakit.destinations"
 #: Each kind of ours with its schemes; a text without a scheme is of the first.
@@ -50,9 +49,9 @@ def parse_address(text: str) -> Address:
     for where, schemes in KINDS.items():
         if scheme in schemes:
             return _loaded(where).parse(text)
-    plugin = _plugin(scheme) if scheme else None
+    plugin = plug_in(GROUP, scheme) if scheme else None
     if plugin is not None:
-        with _code_of(plugin):
+        with code_of(plugin):
             return _checked(plugin).parse(text)
     check_text(text)
     if found is None or found.group(2) is None:  # a colon alone stands in `host:port` too
@@ -77,34 +76,9 @@ def _loaded(where: str) -> type[Address]:
     return cast("type[Address]", getattr(import_module(module), name))  # the contract suite checks each
 
 
-def _plugin(scheme: str) -> EntryPoint | None:
-    """Return the plug-in for a scheme. Raises UsageError when there are several."""
-    found = {entry.value: entry for entry in entry_points(group=GROUP, name=scheme)}
-    if len(found) > 1:
-        hint = "remove one of them: instances would go one way or the other"
-        raise UsageError(f"several plug-ins take `{scheme}:`", why=", ".join(sorted(found)), hint=hint)
-    return next(iter(found.values()), None)
-
-
 def _checked(plugin: EntryPoint) -> type[Address]:
     kind = plugin.load()
     missing = [name for name in _MEMBERS if not callable(getattr(kind, name, None))]
     if missing:
         raise TypeError(f"{plugin.value} has no {', '.join(missing)}")
     return cast("type[Address]", kind)
-
-
-@contextmanager
-def _code_of(plugin: EntryPoint) -> Iterator[None]:
-    """Turn what the code of a plug-in raises into an error that names it."""
-    try:
-        yield
-    except MediakitError:
-        raise
-    except Exception as exc:
-        raise UsageError(
-            f"the plug-in for `{plugin.name}:` cannot be used",
-            where=plugin.value,
-            why=f"{type(exc).__name__}: {exc}",
-            hint="update or remove the package that brings it",
-        ) from exc

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -18,6 +16,7 @@ from mediakit.events import Listener, silence
 from mediakit.formats import fat_volume
 from mediakit.formats.base import Entry, Node, Order, Receipt, Sink, Tree, TreeFacts
 from mediakit.formats.readable import Image, Readable
+from mediakit.plug_ins import code_of, plug_in, plug_ins
 
 ENTRY_POINTS: Final = "mediakit.formats"  # where other packages name their sinks
 
@@ -49,7 +48,7 @@ _ZIP_END, _ZIP_END_BYTES, _MAX_COMMENT = b"PK\5\6", 22, 0xFFFF
 
 def sink_names() -> tuple[str, ...]:
     """Return the names of all media formats that can be written: ours, then those of installed packages."""
-    return (*SINKS, *sorted(_plug_ins().keys() - SINKS.keys()))
+    return (*SINKS, *sorted(plug_ins(ENTRY_POINTS).keys() - SINKS.keys()))
 
 
 def sink(name: str) -> Sink:
@@ -61,24 +60,12 @@ def sink(name: str) -> Sink:
     if name in SINKS:
         made = _load(SINKS[name])()
         return made
-    plug_in = _plug_ins().get(name)
-    if plug_in is None:
+    found = plug_in(ENTRY_POINTS, name)
+    if found is None:
         raise UsageError(f"`{name}` is not a media format", hint=f"there are {', '.join(sink_names())}")
-    try:
-        made = plug_in.load()()
-    except Exception as exc:
-        raise UsageError(
-            f"the media format `{name}` of another package cannot be loaded",
-            where=plug_in.value,
-            why=f"{type(exc).__name__}: {exc}",
-            hint="remove or repair that package",
-        ) from exc
+    with code_of(found):
+        made = found.load()()
     return made
-
-
-@cache
-def _plug_ins() -> Mapping[str, EntryPoint]:
-    return {one.name: one for one in entry_points(group=ENTRY_POINTS)}
 
 
 def write_medium(

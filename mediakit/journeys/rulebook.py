@@ -18,7 +18,7 @@ from mediakit.errors import UsageError
 from mediakit.findings import Rule
 from mediakit.rules.check import RuleSet
 from mediakit.rules.consistency import check_files
-from mediakit.rules.every import CHECKS
+from mediakit.rules.every import checks
 from mediakit.rules.hygiene import check_only_archives
 from mediakit.rules.instances import check_decoding, check_reading
 
@@ -98,8 +98,8 @@ class Entry:
 
     @property
     def group(self) -> str:
-        """Return the letters in the middle of the id: "DIR" of "MK-DIR-012"."""
-        return self.rule.id.split("-")[1]
+        """Return the letters in the middle of the id: "DIR" of "MK-DIR-012"; "" for others."""
+        return self.rule.id.split("-")[1] if self.rule.id.startswith("MK-") else ""
 
 
 def rulebook() -> tuple[Rule, ...]:
@@ -128,7 +128,7 @@ def entry_of(rule_id: str, among: Sequence[Entry]) -> Entry:
 
 
 def _of_checks() -> Iterator[Entry]:
-    for check in CHECKS:
+    for check in checks():
         commands = _INSPECTING if check.find in _INSPECTED else _VALIDATING
         for rule in check.rules:
             yield Entry(rule=rule, commands=commands, rule_set=check.rule_set)

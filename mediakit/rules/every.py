@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from typing import Final
 
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding
+from mediakit.plug_ins import code_of, plug_ins
 from mediakit.profile.model import Profile
 from mediakit.rules import (
     completeness,
@@ -30,6 +32,7 @@ from mediakit.rules import (
 )
 from mediakit.rules.check import Check, RuleSet
 
+GROUP: Final = "mediakit.rules"
 CHECKS: Final[tuple[Check, ...]] = (
     *instances.CHECKS,
     *medium.CHECKS,
@@ -52,19 +55,41 @@ CHECKS: Final[tuple[Check, ...]] = (
 )
 
 
+@cache
+def checks() -> tuple[Check, ...]:
+    """Return the checks of ours, then those of installed packages.
+
+    Such a package names a sequence of `Check` in the entry point group `mediakit.rules`. Raises UsageError
+    when one cannot be loaded, is something else, or has the id of another rule.
+    """
+    found = list(CHECKS)
+    for plugin in plug_ins(GROUP).values():
+        with code_of(plugin):
+            theirs = tuple(plugin.load())
+            ids = {rule.id for check in found for rule in check.rules}
+            if not all(isinstance(check, Check) for check in theirs):
+                raise TypeError("it is not a sequence of checks")
+            if taken := sorted(ids.intersection(rule.id for check in theirs for rule in check.rules)):
+                raise ValueError(f"{taken[0]} is the id of another rule")
+            found += theirs
+    return tuple(found)
+
+
 def judge_medium(
     survey: Survey, profile: Profile | None, rule_sets: Collection[RuleSet]
 ) -> Iterator[tuple[RuleSet, Finding]]:
     """Yield everything that the checks of some rule sets find, with the set each finding belongs to."""
-    for check in CHECKS:
+    for check in checks():
         if check.rule_set in rule_sets:
             for finding in check.find(survey, profile):
                 yield check.rule_set, finding
 
 
-_OWNERS: Final = {rule.id: check.rule_set for check in CHECKS for rule in check.rules}
-
-
 def rule_set_of(rule_id: str) -> RuleSet:
     """Return the rule set that a rule belongs to; rules of readers and of the judge are of the standard."""
-    return _OWNERS.get(rule_id, RuleSet.PS3)
+    return _rule_sets().get(rule_id, RuleSet.PS3)
+
+
+@cache
+def _rule_sets() -> Mapping[str, RuleSet]:
+    return {rule.id: check.rule_set for check in checks() for rule in check.rules}

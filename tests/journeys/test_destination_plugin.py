@@ -86,7 +86,7 @@ def test_a_plug_in_that_is_broken_is_named_and_is_no_crash(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, why: str
 ) -> None:
     _install(tmp_path, monkeypatch, zip=value)
-    with pytest.raises(UsageError, match="the plug-in for `zip:` cannot be used") as caught:
+    with pytest.raises(UsageError, match="`zip` of another package cannot be used") as caught:
         parse_address("zip:x.zip")
     assert caught.value.where == value
     assert why in str(caught.value)
@@ -107,5 +107,5 @@ def test_two_plug_ins_for_one_scheme_are_refused(tmp_path: Path, monkeypatch: py
     metadata = other / "another_plugin-1.0.dist-info" / "METADATA"
     metadata.write_text("Metadata-Version: 2.1\nName: another-plugin\nVersion: 1.0\n")
     monkeypatch.syspath_prepend(str(other))
-    with pytest.raises(UsageError, match="several plug-ins take `zip:`"):
+    with pytest.raises(UsageError, match="several packages bring `zip`"):
         parse_address("zip:x.zip")
