@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
+from importlib.metadata import EntryPoint
 from typing import Final
 
 from mediakit.fileset.survey import Survey
@@ -30,7 +32,7 @@ from mediakit.rules import (
     pdi_web,
     profile_keys,
 )
-from mediakit.rules.check import Check, RuleSet
+from mediakit.rules.check import Check, Find, RuleSet
 
 GROUP: Final = "mediakit.rules"
 CHECKS: Final[tuple[Check, ...]] = (
@@ -71,8 +73,13 @@ def checks() -> tuple[Check, ...]:
                 raise TypeError("it is not a sequence of checks")
             if taken := sorted(ids.intersection(rule.id for check in theirs for rule in check.rules)):
                 raise ValueError(f"{taken[0]} is the id of another rule")
-            found += theirs
+            found += (replace(check, find=partial(_found_by, plugin, check.find)) for check in theirs)
     return tuple(found)
+
+
+def _found_by(plugin: EntryPoint, find: Find, survey: Survey, profile: Profile | None) -> Iterator[Finding]:
+    with code_of(plugin):
+        yield from find(survey, profile)
 
 
 def judge_medium(

@@ -39,6 +39,7 @@ def test_their_rules_are_explained(tmp_path: Path) -> None:
         ("TAKEN", "is the id of another rule"),
         ("NO_CHECKS", "not a sequence of checks"),
         ("NONE", "AttributeError"),
+        ("FAULTY", "the ward's own fault"),
     ],
 )
 def test_checks_that_cannot_be_used_are_named_and_are_no_crash(tmp_path: Path, name: str, why: str) -> None:

@@ -26,3 +26,10 @@ def check_number(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
 CHECKS = (Check(check_number, (FEW,)),)
 TAKEN = OURS
 NO_CHECKS = ("text",)
+
+
+def check_with_a_fault(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
+    raise RuntimeError("the ward's own fault")
+
+
+FAULTY = (Check(check_with_a_fault, (FEW,)),)
