@@ -14,7 +14,7 @@ from mediakit.fileset.decode import Decoded
 from mediakit.fileset.record import Directory, DirectoryRecord, FileRef
 from mediakit.fileset.resolve import Difference, Match, Names
 from mediakit.findings import Finding
-from mediakit.volume import Volume
+from mediakit.volume import Damage, Volume
 
 HEAD_BYTES = 512  # kept of a file that is not DICOM, to tell what it is
 TEXT_BYTES = 256 * 1024  # read of a text of the root or of a web page
@@ -68,8 +68,8 @@ class Survey:
     `dicomdir` is the directory that was read: the one in the root, else the best that was found; `decoded` is
     None when there is none. `links` has one entry for each record that references a file, in the order of the
     directory. `texts` holds the beginnings (`TEXT_BYTES`) of small text files, by path: those of the root
-    named README.TXT, INDEX.HTM and AUTORUN.INF (in any case), and the .HTM pages of IHE_PDI. `notes` tell
-    what the reader of the medium could not follow.
+    named README.TXT, INDEX.HTM and AUTORUN.INF (in any case), and the .HTM pages of IHE_PDI. `damage` names
+    what could not be read of the medium and may hide files.
     """
 
     subject: str
@@ -77,7 +77,7 @@ class Survey:
     label: str = ""
     size_bytes: int = 0
     volume: Volume | None = None
-    notes: tuple[str, ...] = ()
+    damage: tuple[Damage, ...] = ()
     files: tuple[FileFact, ...] = ()
     folders: tuple[str, ...] = ()
     dicomdir: FileFact | None = None

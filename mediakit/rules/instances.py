@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mediakit.fileset.survey import FileKind, Survey
-from mediakit.findings import Finding, Rule, Severity
+from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.judge import Convert, Decision, Judge
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
@@ -21,16 +21,16 @@ NO_PROFILE = Rule(
 NOT_WHOLE = Rule(
     id="MK-VAL-002",
     severity=Severity.ERROR,
-    title="the medium is damaged: {note}",
+    title="the medium is damaged: {what}",
     ref="PS3.12",
     hint="some files may be missing from this report; try another copy of the medium",
 )
 
 
 def check_reading(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
-    """Report every file that could not be read, and what the reader of the medium could not follow."""
-    for note in survey.notes:
-        yield NOT_WHOLE.at(note=note)
+    """Report every file that could not be read, and what could not be read of the medium itself."""
+    for damage in survey.damage:
+        yield NOT_WHOLE.at(Where(path=damage.path), what=damage.what)
     for file in survey.files:
         if file.finding is not None and file.kind is not FileKind.OTHER:
             yield file.finding.moved(file.path)
