@@ -11,6 +11,18 @@ from dataclasses import dataclass
 MAX_EXAMPLES = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One part of a medium that could not be read, so that files may be missing.
+
+    `path` is the folder or file that is affected, "" for the medium as a whole; `what` is a plain sentence
+    that says what is wrong with it.
+    """
+
+    path: str
+    what: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IsoVolume:
     """An ISO 9660 volume: that of the last session, which is the valid one (PS3.12 F.2).

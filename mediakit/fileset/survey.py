@@ -14,7 +14,7 @@ from mediakit.fileset.decode import Decoded
 from mediakit.fileset.record import Directory, DirectoryRecord, FileRef
 from mediakit.fileset.resolve import Difference, Match, Names
 from mediakit.findings import Finding
-from mediakit.volume import Volume
+from mediakit.volume import Damage, Volume
 
 TEXT_RECORD = "HL7 STRUC DOC"  # the type of a record that may reference a file which is no instance
 HEAD_BYTES = 512  # kept of a file that is not DICOM, to tell what it is
@@ -107,7 +107,8 @@ class Survey:
     of the directory. `other_directories` are the other Media Storage Directories of the medium. `duplicates`
     are the instances that more than one file holds. `texts` holds the beginnings (`TEXT_BYTES`) of small text
     files, by path: those of the root named README.TXT, INDEX.HTM and AUTORUN.INF (in any case), and the .HTM
-    pages of IHE_PDI. `notes` tell what the reader of the medium could not follow.
+    pages of IHE_PDI. `damage` names what could not be read of the medium and may
+    hide files.
     """
 
     subject: str
@@ -115,7 +116,7 @@ class Survey:
     label: str = ""
     size_bytes: int = 0
     volume: Volume | None = None
-    notes: tuple[str, ...] = ()
+    damage: tuple[Damage, ...] = ()
     files: tuple[FileFact, ...] = ()
     folders: tuple[str, ...] = ()
     dicomdir: FileFact | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from mediakit.events import Listener
-from mediakit.volume import Volume
+from mediakit.volume import Damage, Volume
 
 
 class NodeKind(StrEnum):
@@ -39,16 +39,16 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeFacts:
-    """What a medium says of itself: format ("folder", "file", "iso9660", "udf", "fat", "zip"), label, notes.
+    """What a medium says of itself: format ("folder", "file", "iso9660", "udf", "fat", "zip"), label, damage.
 
-    `notes` tell what the reader could not follow. `volume` has the facts of the file system; folders and
-    single files have none.
+    `damage` names what could not be read and may hide files. `volume` has the facts of the file system;
+    folders and single files have none.
     """
 
     format: str
     label: str = ""
     size_bytes: int = 0
-    notes: tuple[str, ...] = ()
+    damage: tuple[Damage, ...] = ()
     volume: Volume | None = None
 
 

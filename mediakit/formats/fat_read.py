@@ -17,7 +17,7 @@ from mediakit.formats.fat_chains import Chain, Chains
 from mediakit.formats.fat_names import FatEntry, Margin, begins_like_a_folder, entries
 from mediakit.formats.fat_volume import Boot, Place, locate
 from mediakit.formats.readable import Image, holds, stream_of
-from mediakit.volume import MAX_EXAMPLES, FatVolume
+from mediakit.volume import MAX_EXAMPLES, Damage, FatVolume
 
 _MAX_FOLDER_BYTES = 65_536 * 32  # the most that a FAT folder may hold
 _MAX_DEPTH = 64
@@ -57,7 +57,7 @@ class _Found:
     files: list[_File] = field(default_factory=list)
     broken: list[Node] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    damage: list[Damage] = field(default_factory=list)
     long_names: list[str] = field(default_factory=list)
     lower_case: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
@@ -124,15 +124,15 @@ class FatTree:
         self._nodes = (*whole, *broken, *found.broken)
         self._folders = tuple(found.folders)
         if seconds := sum(known[1].is_second for known in self._files.values()):
-            found.notes.append(
-                f"the first allocation table is damaged: {seconds} files are read by the second"
+            found.damage.append(
+                Damage("", f"the first allocation table is damaged: {seconds} files are read by the second")
             )
         label = reader.label or place.boot.label
         self.facts = TreeFacts(
             format="fat",
             label=label,
             size_bytes=self._image.size,
-            notes=(*place.notes, *found.notes),
+            damage=(*place.damage, *found.damage),
             volume=_volume(place, found, label, is_truncated=place.boot.end_at > self._image.size),
         )
 
@@ -198,7 +198,9 @@ class _Reader:
             if folder.entry is None:
                 self.label = self._margin.label
         if self._margin.damaged:
-            self._found.notes.append(f"{self._margin.damaged} damaged entries of folders were left out")
+            self._found.damage.append(
+                Damage("", f"{self._margin.damaged} damaged entries of folders were left out")
+            )
         return self._found
 
     def _listing(self, folder: _Folder) -> tuple[bytes, str]:
@@ -252,7 +254,7 @@ class _Reader:
 
     def _complain(self, folder: _Folder, fault: str) -> None:
         if folder.entry is None:
-            self._found.notes.append(f"the root folder could not be read to its end: {fault}")
+            self._found.damage.append(Damage("", f"the root folder could not be read to its end: {fault}"))
         else:
             also = (folder.shown,) if folder.shown != folder.path else ()
             self._found.broken.append(Node(folder.path, 0, NodeKind.UNREADABLE, fault, also))

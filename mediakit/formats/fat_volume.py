@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from mediakit.errors import SourceError
 from mediakit.formats.fat_names import ENTRY_BYTES
 from mediakit.formats.readable import Readable
+from mediakit.volume import Damage
 
 _SECTOR_SIZES = (512, 1024, 2048, 4096)
 _BACKUP_AT = 6 * 512  # where FAT32 keeps a second boot sector
@@ -75,7 +76,7 @@ class Place:
     partition: int = 0
     partition_type: int = 0
     partitions: int = 0
-    notes: tuple[str, ...] = ()
+    damage: tuple[Damage, ...] = ()
 
 
 def locate(image: Readable, where: str) -> Place:
@@ -99,7 +100,7 @@ def locate(image: Readable, where: str) -> Place:
             hint=_TAKES_FAT,
         )
     if boot := _backup_boot(image):
-        return Place(boot=boot, notes=("the boot sector is damaged; its backup copy was used",))
+        return Place(boot=boot, damage=(Damage("", "the boot sector is damaged; its backup copy was used"),))
     raise SourceError("is not a FAT volume", where=where, hint="the boot sector is missing or damaged")
 
 

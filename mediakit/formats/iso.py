@@ -24,6 +24,7 @@ from mediakit.formats.iso_records import FIRST_DESCRIPTOR, SECTOR, read_volume, 
 from mediakit.formats.legal import check_paths
 from mediakit.formats.readable import Memory
 from mediakit.formats.stream_copy import Pourer
+from mediakit.volume import Damage
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -110,10 +111,12 @@ def _settle_dates(layout: bytearray, order: Order) -> dict[str, int]:
     """Write the order's moment into every date; return where the record of each file begins."""
     image = Memory(bytes(layout))
     volume = read_volume(image)
-    notes: list[str] = []
-    found = {} if volume is None else {record.path: record for record in records(image, volume, notes)}
-    if volume is None or notes:
-        raise IntegrityError("the layout of the image is not what it must be", why="; ".join(notes))
+    damage: list[Damage] = []
+    found = {} if volume is None else {record.path: record for record in records(image, volume, damage)}
+    if volume is None or damage:
+        raise IntegrityError(
+            "the layout of the image is not what it must be", why="; ".join(one.what for one in damage)
+        )
     date = moment.iso_record(order.when)
     for record in (volume.root, *found.values()):
         layout[record.at + 18 : record.at + 25] = date

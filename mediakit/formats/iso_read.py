@@ -32,7 +32,7 @@ from mediakit.formats.iso_records import (
 )
 from mediakit.formats.readable import Extent, Image, holds, stream_of
 from mediakit.formats.udf_volume import revision_beside
-from mediakit.volume import MAX_EXAMPLES, IsoVolume
+from mediakit.volume import MAX_EXAMPLES, Damage, IsoVolume
 
 _LEVEL_1 = re.compile(rb"[A-Z0-9_]{0,8}(?:\.[A-Z0-9_]{0,3})?(?:;1)?")
 _LEVEL_1_FOLDER = re.compile(rb"[A-Z0-9_]{1,8}")
@@ -68,7 +68,7 @@ class IsoTree:
             format="iso9660",
             label=session.primary.label,
             size_bytes=self._image.size,
-            notes=tuple(index.notes),
+            damage=tuple(index.damage),
             volume=volume,
         )
 
@@ -146,7 +146,7 @@ class _Index:
     """All that stands in the folders of a session."""
 
     def __init__(self, image: Image, session: Session) -> None:
-        self.notes: list[str] = []
+        self.damage: list[Damage] = []
         self.extents: dict[str, tuple[Extent, ...]] = {}
         self.folders: list[str] = []
         self.broken: list[Node] = []
@@ -194,7 +194,7 @@ class _Index:
 
     def _read_primary(self, volume: Descriptor) -> None:
         pending: list[Extent] = []
-        for record in records(self._image, volume, self.notes):
+        for record in records(self._image, volume, self.damage):
             if record.is_self:
                 if self._reader is None and record.name == b"\0" and record.folder == volume.root.block:
                     self._reader = rock_ridge(self._image, volume, record)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from mediakit.errors import SourceError
 from mediakit.formats.readable import Readable, holds
+from mediakit.volume import Damage
 
 SECTOR = 2048
 FIRST_DESCRIPTOR = 16
@@ -152,10 +153,10 @@ def moved(image: Readable, session: Session) -> Session:
     return session
 
 
-def records(image: Readable, volume: Descriptor, notes: list[str]) -> Iterator[IsoRecord]:
+def records(image: Readable, volume: Descriptor, damage: list[Damage]) -> Iterator[IsoRecord]:
     """Yield the record of everything below the root, "." and ".." included, folder by folder.
 
-    What cannot be followed is skipped and said in `notes`. Source: ECMA-119 9.1.
+    What cannot be followed is skipped and said in `damage`. Source: ECMA-119 9.1.
     """
     seen = {volume.root.block}
     todo = [(volume.root, 0)]
@@ -164,15 +165,17 @@ def records(image: Readable, volume: Descriptor, notes: list[str]) -> Iterator[I
         folder, depth = todo.pop()
         left_bytes -= folder.size
         if left_bytes < 0:
-            notes.append(f"folder {folder.path!a} shares its place with others and was not entered")
+            damage.append(Damage(folder.path, "the folder shares its place with others and was not entered"))
             left_bytes += folder.size
             continue
-        for record in _folder(image, volume, folder, notes):
+        for record in _folder(image, volume, folder, damage):
             yield record
             if record.is_self or not record.is_directory:
                 continue
             if record.block in seen or depth >= MAX_DEPTH:
-                notes.append(f"folder {record.path!a} leads in a circle or too deep and was not entered")
+                damage.append(
+                    Damage(record.path, "the folder leads in a circle or too deep and was not entered")
+                )
                 continue
             seen.add(record.block)
             todo.append((record, depth + 1))
@@ -246,10 +249,14 @@ def _never() -> Descriptor:
     raise AssertionError("a session has a descriptor")
 
 
-def _folder(image: Readable, volume: Descriptor, folder: IsoRecord, notes: list[str]) -> Iterator[IsoRecord]:
+def _folder(
+    image: Readable, volume: Descriptor, folder: IsoRecord, damage: list[Damage]
+) -> Iterator[IsoRecord]:
     start = (folder.block - volume.first_block) * volume.block_size
     if folder.size > _MAX_FOLDER_BYTES or not holds(image, [(start, folder.size)]):
-        notes.append(f"folder {folder.path!a} lies outside the image or is too large and was not entered")
+        damage.append(
+            Damage(folder.path, "the folder lies outside the image or is too large and was not entered")
+        )
         return
     found = image.read(start, folder.size)
     prefix = f"{folder.path}/" if folder.path else ""
@@ -262,7 +269,9 @@ def _folder(image: Readable, volume: Descriptor, folder: IsoRecord, notes: list[
             continue
         name_size = found[at + 32] if at + 33 <= end else 255
         if length < 33 + name_size or at + length > end or not name_size:
-            notes.append(f"folder {folder.path!a} is damaged at byte {at}; its other files were not read")
+            damage.append(
+                Damage(folder.path, f"the folder is damaged at byte {at}; its other files were not read")
+            )
             return
         block, size, flags, unit, gap = unpack(found, at + 2)
         name = found[at + 33 : at + 33 + name_size]

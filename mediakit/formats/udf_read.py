@@ -30,7 +30,7 @@ from mediakit.formats.udf_tags import (
     tag_of,
 )
 from mediakit.formats.udf_volume import Descriptors, read_descriptors, revision_in
-from mediakit.volume import MAX_EXAMPLES, UdfVolume
+from mediakit.volume import MAX_EXAMPLES, Damage, UdfVolume
 
 _MAX_FOLDER_BYTES = 64 * 1024 * 1024
 _MAX_DEPTH = 64
@@ -57,7 +57,7 @@ class UdfTree:
             format="udf",
             label=index.volume.label,
             size_bytes=self._image.size,
-            notes=tuple(index.notes),
+            damage=tuple(index.damage),
             volume=index.facts(),
         )
 
@@ -109,7 +109,7 @@ class _Index:
     found: dict[str, FileEntry] = field(default_factory=dict)
     others: list[Node] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    damage: list[Damage] = field(default_factory=list)
     odd_types: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
@@ -142,7 +142,7 @@ class _Index:
             folder, at, depth = todo.pop()
             for name in self._names(folder, at):
                 if name.is_bad or depth >= _MAX_DEPTH:
-                    self.notes.append(f"{name.path!a} is damaged or too deep and was not entered")
+                    self.damage.append(Damage(name.path, "it is damaged or too deep and was not entered"))
                     continue
                 if self._settle(name) and name.at not in seen:
                     seen.add(name.at)
@@ -180,7 +180,7 @@ class _Index:
             entry = self.blocks.entry(*at)
             held = self.blocks.content(entry, min(self.left_bytes, _MAX_FOLDER_BYTES))
         except (Damaged, struct.error) as exc:
-            self.notes.append(f"folder {folder!a} was not entered: {exc}")
+            self.damage.append(Damage(folder, f"the folder was not entered: {exc}"))
             return
         self.left_bytes -= len(held)
         prefix = f"{folder}/" if folder else ""
@@ -191,8 +191,8 @@ class _Index:
             use_size = struct.unpack_from("<H", held, start + 36)[0]
             size = -(-(38 + use_size + name_size) // 4) * 4
             if tag_of(held[start : start + size]) != Tag.FILE_IDENTIFIER:
-                self.notes.append(
-                    f"folder {folder!a} is damaged at byte {start}; its other names were not read"
+                self.damage.append(
+                    Damage(folder, f"the folder is damaged at byte {start}; its other files were not read")
                 )
                 return
             stored = held[start + 38 + use_size : start + 38 + use_size + name_size]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from mediakit.dicom.instance import shown
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Report, Severity
 from mediakit.outcome import Fate, Figures, Outcome, Result, State, outcome_of
@@ -21,7 +22,11 @@ class Fates:
         """`places` are files that are met before those of the surveys."""
         self._fates: dict[str, Fate | None] = dict.fromkeys(places)
         self._states: set[State] = set()
-        self.findings: list[Finding] = [each for survey in surveys for each in damage_findings(survey)]
+        self.findings: list[Finding] = [
+            finding.moved(shown(survey.subject, finding.where.path))
+            for survey in surveys
+            for finding in damage_findings(survey)
+        ]
         self.is_damaged = bool(self.findings)
 
     def enter(self, place: str) -> bool:

@@ -156,7 +156,7 @@ def _survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener) -> Surve
         label=tree.facts.label,
         size_bytes=tree.facts.size_bytes,
         volume=tree.facts.volume,
-        notes=tree.facts.notes,
+        damage=tree.facts.damage,
         files=facts,
         folders=tuple(tree.folders()),
         dicomdir=None if main is None else _said(main),

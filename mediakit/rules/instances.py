@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mediakit.fileset.survey import FileKind, Survey
-from mediakit.findings import Finding, Rule, Severity
+from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.judge import Convert, Decision, Judge
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
@@ -21,7 +21,7 @@ NO_PROFILE = Rule(
 NOT_WHOLE = Rule(
     id="MK-VAL-002",
     severity=Severity.ERROR,
-    title="the medium is damaged: {note}",
+    title="the medium is damaged: {what}",
     ref="PS3.12",
     hint="some files may be missing from this report; try another copy of the medium",
 )
@@ -29,8 +29,8 @@ NOT_WHOLE = Rule(
 
 def damage_findings(survey: Survey) -> Iterator[Finding]:
     """Report what could not be read of the medium itself. Every journey says this."""
-    for note in survey.notes:
-        yield NOT_WHOLE.at(note=note)
+    for damage in survey.damage:
+        yield NOT_WHOLE.at(Where(path=damage.path), what=damage.what)
 
 
 def check_reading(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:

@@ -254,7 +254,7 @@ def test_bytes_that_are_damaged_harm_their_own_file_only(kind: str, media: Path,
 
 def test_the_volume_tells_its_depth_and_nothing_odd(tree: Tree) -> None:
     facts = tree.facts
-    assert facts.notes == ()
+    assert facts.damage == ()
     if facts.format == "folder":
         assert facts.volume is None
     elif facts.format == "udf" and facts.volume is None:

@@ -87,7 +87,7 @@ def test_volumes_of_mkfs_are_read_as_mtools_wrote_them(variant: str, tmp_path: P
     expected = fill(str(path), tmp_path / "one")
     before = fingerprint(path)
     tree = open_tree(path)
-    assert (tree.facts.format, tree.facts.label, tree.facts.notes) == ("fat", "LABEL 1", ())
+    assert (tree.facts.format, tree.facts.label, tree.facts.damage) == ("fat", "LABEL 1", ())
     assert sorted(tree.folders()) == ["DICOM", "VOID"]
     tree.close()
     assert contents(path) == expected

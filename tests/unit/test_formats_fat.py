@@ -14,7 +14,7 @@ from mediakit.formats.base import Node, NodeKind
 from mediakit.formats.fat_read import FatTree
 from mediakit.formats.readable import Memory
 from mediakit.formats.registry import open_tree, sniff
-from mediakit.volume import FatVolume
+from mediakit.volume import Damage, FatVolume
 from tests.support.fat_images import BAD, SECTOR, FatImage, long_entries, mbr, short_entry
 from tests.support.media import content_of, contents
 
@@ -151,7 +151,7 @@ def test_entries_that_are_no_names_are_counted_and_left_out(tmp_path: Path) -> N
     image.add("GOOD", b"x")
     tree = opened(tmp_path, image.build())
     assert [node.path for node in tree.walk()] == ["GOOD"]
-    assert tree.facts.notes == ("3 damaged entries of folders were left out",)
+    assert tree.facts.damage == (Damage("", "3 damaged entries of folders were left out"),)
     tree.close()
 
 
@@ -240,7 +240,9 @@ def test_the_second_table_is_used_where_the_first_is_broken(bits: int, tmp_path:
     image.second[first + 1] = good
     tree = opened(tmp_path, image.build())
     assert faults(list(tree.walk())) == {"SOUND": "", "OTHER": ""}
-    assert tree.facts.notes == ("the first allocation table is damaged: 1 files are read by the second",)
+    assert tree.facts.damage == (
+        Damage("", "the first allocation table is damaged: 1 files are read by the second"),
+    )
     with tree.open(Node("OTHER")) as stream:
         assert stream.read() == CONTENT
     tree.close()
@@ -419,7 +421,7 @@ def test_fat32_without_its_boot_sector_is_read_by_the_copy(tmp_path: Path) -> No
     held[:SECTOR] = bytes(SECTOR)
     tree = opened(tmp_path, bytes(held))
     assert [node.path for node in tree.walk()] == ["DICOMDIR"]
-    assert "backup" in tree.facts.notes[0]
+    assert "backup" in tree.facts.damage[0].what
     tree.close()
 
 

@@ -19,6 +19,7 @@ from mediakit.formats.iso_records import read_volume, records
 from mediakit.formats.readable import Memory
 from mediakit.formats.registry import open_tree
 from mediakit.formats.udf_tags import decode_name, dstring, encode_name, tag_of, undstring
+from mediakit.volume import Damage
 from tests.support.media import DEEP, a_small_medium, content_of, contents, entry, many, nodes, write
 
 SECTOR = 2048
@@ -83,9 +84,9 @@ def test_every_directory_record_is_as_annex_f_asks(tmp_path: Path) -> None:
     image = Memory(held)
     volume = read_volume(image)
     assert volume is not None
-    notes: list[str] = []
-    seen = list(records(image, volume, notes))
-    assert notes == []
+    damage: list[Damage] = []
+    seen = list(records(image, volume, damage))
+    assert damage == []
     for record in (volume.root, *seen):
         assert held[record.at + 1] == 0  # extended attribute record length
         assert record.flags & 0b11000 == 0
@@ -106,7 +107,7 @@ def test_a_folder_that_contains_itself_is_entered_once(tmp_path: Path) -> None:
     (tmp_path / "loop").write_bytes(held)
     tree = IsoTree(tmp_path / "loop")
     assert [node.path for node in tree.walk()] == ["A/F"]
-    assert len(tree.facts.notes) == 1
+    assert len(tree.facts.damage) == 1
     tree.close()
 
 
@@ -121,7 +122,7 @@ def test_folders_that_overlap_are_not_read_for_more_than_the_image_holds(tmp_pat
         struct.pack_into("<I", held, record.at + 10, len(held) - record.block * SECTOR)
     (tmp_path / "greedy").write_bytes(held)
     tree = IsoTree(tmp_path / "greedy")
-    assert len([note for note in tree.facts.notes if "shares its place" in note]) > 30
+    assert len([one for one in tree.facts.damage if "shares its place" in one.what]) > 30
     assert len(list(tree.walk())) <= 40
     tree.close()
 

@@ -13,7 +13,7 @@ from mediakit.formats.base import Node, NodeKind
 from mediakit.formats.registry import open_tree
 from mediakit.formats.udf_partitions import Pieces, Sparable, Virtual
 from mediakit.formats.udf_tags import BLOCK, DIRECTORY, IS_HIDDEN, Damaged, Tag
-from mediakit.volume import UdfVolume, Volume
+from mediakit.volume import Damage, UdfVolume, Volume
 from tests.support.media import DEEP, a_small_medium, contents, entry, many, write
 from tests.support.udf_images import PARTITION_AT, changed, places, with_sparing, with_virtual
 
@@ -24,12 +24,12 @@ def _image(tmp_path: Path) -> bytes:
     return (tmp_path / "out").read_bytes()
 
 
-def opened(path: Path, held: bytes) -> tuple[Volume | None, list[Node], tuple[str, ...]]:
-    """Return the volume of an image, its nodes and notes."""
+def opened(path: Path, held: bytes) -> tuple[Volume | None, list[Node], tuple[Damage, ...]]:
+    """Return the volume of an image, its nodes and damage."""
     path.write_bytes(held)
     tree = open_tree(path)
     try:
-        return tree.facts.volume, list(tree.walk()), tree.facts.notes
+        return tree.facts.volume, list(tree.walk()), tree.facts.damage
     finally:
         tree.close()
 
@@ -186,7 +186,7 @@ def test_folders_that_share_their_names_are_not_read_for_more_than_the_image_hol
     _root, *folders = [at for at in places(held, Tag.EXTENDED_FILE_ENTRY) if held[at + 27] == DIRECTORY]
     for at in folders:
         held = changed(held, at, grow)
-    notes = opened(tmp_path / "greedy", held)[2]
-    assert len(notes) == 60
+    damage = opened(tmp_path / "greedy", held)[2]
+    assert len(damage) == 60
     most = len(held) // (metadata_blocks * BLOCK)
-    assert len([note for note in notes if "it is too large" in note]) == 60 - most
+    assert len([one for one in damage if "it is too large" in one.what]) == 60 - most

@@ -3,10 +3,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mediakit.fileset.survey import FileKind, Survey
-from mediakit.findings import Severity
+from mediakit.findings import Severity, Where
 from mediakit.journeys.look import CANNOT_READ
 from mediakit.profile.load import load_profile
 from mediakit.rules import instances
+from mediakit.volume import Damage
 from tests.support.instances import make_instance
 from tests.support.surveys import found_by, ids, medium_of, other_file, survey_of
 
@@ -28,10 +29,11 @@ def test_a_medium_for_which_no_profile_can_be_told_is_said_to_be_one() -> None:
 
 
 def test_what_the_reader_of_the_medium_could_not_follow_is_an_error_each() -> None:
-    notes = ("folder 'A' leads in a circle", "folder 'B' lies outside the image")
-    findings = found_by(instances.CHECKS[:1], replace(medium_of(A_CT), notes=notes))
+    damage = (Damage("A", "the folder leads in a circle"), Damage("B", "the folder lies outside the image"))
+    findings = found_by(instances.CHECKS[:1], replace(medium_of(A_CT), damage=damage))
     assert ids(findings) == ["MK-VAL-002", "MK-VAL-002"]
-    assert notes[1] in findings[1].text
+    assert findings[1].where == Where(path="B")
+    assert damage[1].what in findings[1].text
 
 
 def test_files_that_cannot_be_read_are_named_and_other_files_are_not() -> None:
