@@ -20,7 +20,7 @@ from mediakit.formats.base import Tree
 from mediakit.journeys.fates import Fates
 from mediakit.journeys.instances import SAME_DATA_SET
 from mediakit.journeys.look import look
-from mediakit.outcome import State
+from mediakit.outcome import Fate, State
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.patient_identity import Identities, Identity
 from mediakit.transfer.row import Row, key_of
@@ -122,26 +122,28 @@ class Member:
     identity: Identity | None = field(default=None, repr=False)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """What a medium holds for an import.
 
     `rows` are the instances in physical order, those that cannot be sent with the state they are in.
-    `members` tell by key whose they are, `findings` by key why a row cannot be sent. Every file that is not
-    in a row has its fate in `book`.
+    `members` tell by key whose they are, `because` by key why a row cannot be sent. `fates` are those of the
+    files that are in no row. `findings` are on the medium as a whole and on the files; what could not be read
+    of the medium is among them.
     """
 
     source: str
+    format: str
     contents: Contents
-    book: Fates
     rows: tuple[Row, ...] = ()
     members: Mapping[str, Member] = field(default_factory=dict)
     because: Mapping[str, Finding] = field(default_factory=dict)
-    figures: Mapping[str, str | int | float] = field(default_factory=dict)
+    fates: tuple[Fate, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def take_inventory(tree: Tree, source: str, scope: Scope, tell: Listener = silence) -> Inventory:
-    """Read what is on a medium and sort out what is to be sent. Loads no pixel data.
+    """Look at a medium and sort out what is to be sent. Loads no pixel data.
 
     Files are compared only when two have one SOP Instance UID.
     """
@@ -150,12 +152,13 @@ def take_inventory(tree: Tree, source: str, scope: Scope, tell: Listener = silen
     taking.run()
     return Inventory(
         source=source,
+        format=seen.format,
         contents=taking.contents,
-        book=taking.book,
         rows=tuple(taking.rows.values()),
         members=taking.members,
         because=taking.because,
-        figures={"source": source, "format": seen.format, "kind": taking.contents.kind},
+        fates=taking.fates.fates(),
+        findings=tuple(taking.fates.findings),
     )
 
 
@@ -166,7 +169,7 @@ class _InventoryTaking:
         self.seen = seen
         self.scope = scope
         self.contents = contents_of(seen)
-        self.book = Fates((seen,))
+        self.fates = Fates((seen,))
         self.rows: dict[str, Row] = {}
         self.members: dict[str, Member] = {}
         self.because: dict[str, Finding] = {}
@@ -202,8 +205,8 @@ class _InventoryTaking:
         member, fact = self._facts[file.path]
         if fact.seen is Seen.SCAN and self.scope is Scope.DIRECTORY:
             place = self._place(file.path)
-            self.book.enter(place)
-            self.book.settle(place, State.EXCLUDED, NOT_ASKED_FOR.at(), sop_instance=instance.sop_instance)
+            self.fates.enter(place)
+            self.fates.settle(place, State.EXCLUDED, NOT_ASKED_FOR.at(), sop_instance=instance.sop_instance)
             return
         self._row(
             Outgoing(
@@ -261,8 +264,8 @@ class _InventoryTaking:
 
     def _settle(self, path: str, state: State, finding: Finding | None, uid: str = "") -> None:
         place = self._place(path)
-        self.book.enter(place)
-        self.book.settle(place, state, finding, sop_instance=uid)
+        self.fates.enter(place)
+        self.fates.settle(place, state, finding, sop_instance=uid)
 
     def _add_absent(self) -> None:
         """Add what the directory names and no file holds: missing, or there and unreadable."""
@@ -306,7 +309,7 @@ class _InventoryTaking:
         archives = [other.path for other in self.contents.others if other.kind is OtherKind.ARCHIVE]
         if archives:
             where = Where(path=self.seen.subject)
-            self.book.findings.append(ARCHIVES.at(where, count=len(archives), path=_safe(archives[0])))
+            self.fates.findings.append(ARCHIVES.at(where, count=len(archives), path=_safe(archives[0])))
 
     def _unreadable(self, path: str, size: int, finding: Finding) -> None:
         """Add a row for a file that may be an instance: a second copy of the medium may have it whole."""
@@ -321,16 +324,16 @@ class _InventoryTaking:
             return
         where = Where(path="" if self.seen.dicomdir is None else self._place(self.seen.dicomdir.path))
         if self.seen.decoded is None:
-            self.book.findings.append(NO_DIRECTORY.at(Where(path=self.seen.subject)))
+            self.fates.findings.append(NO_DIRECTORY.at(Where(path=self.seen.subject)))
             return
         extra = [
             file.path for file, _ in self.seen.instances() if self._facts[file.path][1].seen is Seen.SCAN
         ]
         if extra:
-            self.book.findings.append(UNREFERENCED.at(where, count=len(extra), path=_safe(extra[0])))
+            self.fates.findings.append(UNREFERENCED.at(where, count=len(extra), path=_safe(extra[0])))
         wrong = list(_contradicted(self.seen))
         if wrong:
-            self.book.findings.append(CONTRADICTION.at(where, count=len(wrong), path=_safe(wrong[0])))
+            self.fates.findings.append(CONTRADICTION.at(where, count=len(wrong), path=_safe(wrong[0])))
 
 
 def _members(contents: Contents) -> Iterator[tuple[Member, InstanceFact]]:
