@@ -321,9 +321,7 @@ def _act(task: _Task, ledger: Ledger) -> Iterator[_Step]:
 
 def _step_of(task: _Task, confirmed: Confirmed, word: str = "") -> _Step:
     place = task.target.destination.name
-    proof = (
-        f"{word}: {confirmed.confirmed} of {confirmed.asked} confirmed" if word and confirmed.asked else None
-    )
+    counted = f"{word}: {confirmed.confirmed} of {confirmed.asked} confirmed"
     return _Step(
         because=confirmed.because,
         findings=tuple(finding.moved(place) for finding in confirmed.findings),
