@@ -53,6 +53,8 @@ def test_each_form_gives_its_address(text: str, address: Address) -> None:
         ("host:104", "AE title is missing", "AET@host:port"),
         ("/srv/in", "a path alone", "dir:PATH"),
         ("C:\\in", "a path alone", "dir:PATH"),
+        ("dicomweb+https:host/x", "not a URL", "dicomweb+https://host"),
+        ("dicom:PACS@host", "a colon stands before", "dicom://"),
         ("@host:104", "at least one character", ""),
         ("   @host:104", "at least one character", ""),
         ("SEVENTEEN-LETTERS@host", "at most 16", ""),
