@@ -6,13 +6,7 @@ from dataclasses import dataclass, field
 
 from mediakit.dicom.bounded_read import Malformed, Readable, Window
 from mediakit.dicom.dataset import PixelElement, read_meta
-from mediakit.dicom.elements import (
-    EXPLICIT_BIG,
-    EXPLICIT_LITTLE,
-    IMPLICIT_LITTLE,
-    KNOWN_VRS,
-    Encoding,
-)
+from mediakit.dicom.elements import EXPLICIT_LITTLE, KNOWN_VRS, Encoding, encoding_of
 from mediakit.dicom.fallback import Inflated, bare_data_set, described, told_encoding
 from mediakit.dicom.instance import Note, Tag
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, TransferSyntax, syntax_name
@@ -25,11 +19,6 @@ TRANSFER_SYNTAX: Tag = 0x00020010
 LENGTH_ELEMENT = 12  # bytes of the group length element itself
 
 _ZEROS = bytes(128)
-_REAL_SYNTAX = {
-    EXPLICIT_LITTLE: "1.2.840.10008.1.2.1",
-    IMPLICIT_LITTLE: "1.2.840.10008.1.2",
-    EXPLICIT_BIG: "1.2.840.10008.1.2.2",
-}
 # JPIP by reference, deflated: a data set without pixels, encoded as a deflated one.
 _DEFLATED = frozenset({"1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 
@@ -91,7 +80,7 @@ def opened(stream: Readable, size: int, head: bytes) -> Opening:
         bare = bare_data_set(head, size)
         if bare is None:
             raise Malformed(NOT_DICOM, why=described(head))
-        return Opening(window, 0, bare, syntax=_REAL_SYNTAX[bare], notes=[Note.NO_META])
+        return Opening(window, 0, bare, syntax=bare.syntax, notes=[Note.NO_META])
     meta, behind = read_meta(window, offset)
     if behind >= size:
         raise Malformed(NO_DATA_SET)
@@ -124,7 +113,7 @@ def is_meta_sound(meta: dict[Tag, bytes], length: int) -> bool:
 def _settle_encoding(opening: Opening, known: TransferSyntax | None) -> None:
     """Find out how the data set is really encoded; the declared encoding stands unless another one fits."""
     window, offset = opening.window, opening.offset
-    declared = None if known is None else Encoding(known.implicit, known.big_endian)
+    declared = encoding_of(opening.declared)
     index = window.load(offset, min(256, window.size - offset))
     told = told_encoding(window.data[index:], window.size - offset, declared)
     if told is None:
@@ -133,7 +122,7 @@ def _settle_encoding(opening: Opening, known: TransferSyntax | None) -> None:
         raise Malformed(NO_ENCODING, syntax=known.name)
     opening.encoding = told
     if not opening.declared or (declared is not None and told != declared):
-        opening.syntax = _REAL_SYNTAX[told]
+        opening.syntax = told.syntax
         if Note.BAD_META not in opening.notes:
             opening.notes.append(Note.BAD_META)
 

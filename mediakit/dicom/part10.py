@@ -7,19 +7,20 @@ pixel data.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from mediakit.dicom.elements import Encoding, encoding_of
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from mediakit.dicom.implicit import implicit_chunks
 from mediakit.dicom.recode import Buffer, Element, element, recode
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
-from mediakit.dicom.walk import Encoding, Step, Unwalkable, Walker
+from mediakit.dicom.walk import Step, Unwalkable, Walker
 
-IMPLICIT_LITTLE = "1.2.840.10008.1.2"
-EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
-EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+IMPLICIT_LITTLE = Encoding.IMPLICIT_LITTLE.syntax
+EXPLICIT_LITTLE = Encoding.EXPLICIT_LITTLE.syntax
+EXPLICIT_BIG = Encoding.EXPLICIT_BIG.syntax
 
 #: No file is read, and no deflated data set inflated, beyond this.
 MAX_BYTES = 4 << 30
@@ -93,9 +94,9 @@ class Opened:
     def syntax(self, *, has_fragments: bool) -> str:
         """Return the transfer syntax that the data set is really encoded in. Raises `Unreadable`."""
         known = SYNTAXES.get(self.declared)
-        syntax = _SYNTAX_OF[self.encoding]
+        syntax = self.encoding.syntax
         if known is not None and (
-            _encoding_of(self.declared) is self.encoding or (has_fragments and known.is_encapsulated)
+            encoding_of(self.declared) is self.encoding or (has_fragments and known.is_encapsulated)
         ):
             syntax = self.declared
         if has_fragments and not SYNTAXES[syntax].is_encapsulated:
@@ -159,20 +160,6 @@ def _meta(whole: memoryview, at: int) -> tuple[tuple[Element, ...], int]:
 def _meta_text(meta: Iterable[Element], tag: int) -> str:
     value = next((bytes(e.value) for e in meta if e.tag == tag), b"")
     return value.decode("latin-1").strip(" \0")
-
-
-_SYNTAX_OF: Mapping[Encoding, str] = {
-    Encoding.IMPLICIT_LITTLE: IMPLICIT_LITTLE,
-    Encoding.EXPLICIT_LITTLE: EXPLICIT_LITTLE,
-    Encoding.EXPLICIT_BIG: EXPLICIT_BIG,
-}
-
-
-def _encoding_of(syntax: str) -> Encoding:
-    known = SYNTAXES[syntax]
-    if known.implicit:
-        return Encoding.IMPLICIT_LITTLE
-    return Encoding.EXPLICIT_BIG if known.big_endian else Encoding.EXPLICIT_LITTLE
 
 
 def _seen_encoding(body: memoryview) -> Encoding:
