@@ -202,7 +202,7 @@ class _Work:
             self._findings.append(SIGNATURE_BROKEN.at())
         body = b"".join((*exchanged(self._parts, new, self._encoding), self._tail))
         return Coerced(
-            data=b"".join((self._opened.head, _deflated(body) if self._opened.is_deflated else body)),
+            data=b"".join((self._opened.head, _deflated(body) if self._opened.opening.is_deflated else body)),
             transfer_syntax=syntax,
             changed=changed,
             findings=tuple(self._findings),
