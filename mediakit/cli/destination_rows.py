@@ -80,7 +80,7 @@ def check_name(name: str, where: str = "") -> None:
     """Raise UsageError for a name that could be taken for an address, or is no bare key of TOML."""
     if not _NAME.fullmatch(name):
         hint = "1 to 64 letters, digits, hyphens and underscores of ASCII"
-        raise UsageError(f"{name!a} is no name for a destination", where=where, hint=hint)
+        raise UsageError(f"{name!a} is not a valid name for a destination", where=where, hint=hint)
 
 
 def to_toml(rows: Mapping[str, DestinationRow]) -> str:
@@ -123,7 +123,7 @@ def _tls(row: DestinationRow, folder: Path) -> Tls | None:
     if all(each is None for each in (row.ca_file, row.certificate, row.key, row.check_host_name)):
         return None
     if row.key is not None and row.certificate is None:
-        raise UsageError("a key without its certificate is of no use", hint="add `certificate`")
+        raise UsageError("a key needs its certificate", hint="add `certificate`")
     return Tls(
         ca_file=None if row.ca_file is None else _path(row.ca_file, folder),
         certificate=None if row.certificate is None else _path(row.certificate, folder),

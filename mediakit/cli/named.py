@@ -85,7 +85,7 @@ def remove_destination(name: str, config: Path | None) -> None:
         found = settings(config)
         if found is not None and name in _destinations(*found):
             hint = "take it out of that file by hand"
-            raise UsageError(f"`{name}` is no destination of `dest add`", where=str(found[0]), hint=hint)
+            raise UsageError(f"`{name}` was not added by `dest add`", where=str(found[0]), hint=hint)
         hint = "`mediakit dest list` shows them all"
         raise UsageError(f"there is no destination {name!a}", where=str(file), hint=hint)
     _write(file, {known: row for known, row in rows.items() if known != name})

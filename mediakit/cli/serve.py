@@ -80,7 +80,7 @@ def scp(
 ) -> None:
     """Receive instances into a folder: a Storage SCP, with Verification and Storage Commitment.
 
-    Data sets are written as they come, each once. Ctrl-C ends it in order.
+    Data sets are written as they come, each once. Ctrl-C shuts it down cleanly.
     """
     with guarded("serve scp", as_json=as_json, verbose=verbose):
         warnings.simplefilter("ignore")  # of libraries: they may hold what a peer sent

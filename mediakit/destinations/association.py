@@ -29,9 +29,9 @@ pynetdicom_config.LOG_RESPONSE_IDENTIFIERS = False
 def association(
     peer: Peer, contexts: Sequence[Context], handlers: Sequence[EventHandlerType] = ()
 ) -> Iterator[Association]:
-    """Open an association on which at least one of these contexts is accepted, and end it in order.
+    """Open an association on which at least one of these contexts is accepted, and release it at the end.
 
-    Raises Unreachable when there is none, UsageError when the files for TLS are of no use.
+    Raises Unreachable when there is none, UsageError when the files for TLS cannot be used.
     """
     request = AssociationRequest(
         calling_ae=peer.calling_ae,

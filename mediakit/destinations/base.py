@@ -36,8 +36,8 @@ class Payload:
 
     `head` is the preamble and the file meta information that belong in front of the data set when a file is
     wanted (as stored, or made where the file had none). The data set are the `data_set_bytes` from
-    `data_set_at` of `stream` on, as stored. `held` is the whole file where it is in memory; its bytes are
-    valid until the next but one instance is loaded.
+    `data_set_at` of `stream` on, as stored. `in_memory` is the whole file where it has been read;
+    its bytes are valid until the next but one instance is loaded.
     """
 
     head: bytes = field(repr=False)
@@ -45,14 +45,14 @@ class Payload:
     data_set_at: int
     data_set_bytes: int
     transfer_syntax: str
-    held: memoryview | None = field(default=None, repr=False)
+    in_memory: memoryview | None = field(default=None, repr=False)
 
     def data_set(self) -> Iterator[Chunk]:
         """Yield the data set in chunks. Raises OSError or SourceError when it cannot be read to its end."""
-        if self.held is not None:
+        if self.in_memory is not None:
             end = self.data_set_at + self.data_set_bytes
             for start in range(self.data_set_at, end, CHUNK_BYTES):
-                yield self.held[start : min(start + CHUNK_BYTES, end)]
+                yield self.in_memory[start : min(start + CHUNK_BYTES, end)]
             return
         self.stream.seek(self.data_set_at)
         left = self.data_set_bytes
@@ -126,7 +126,7 @@ class Session(Protocol):
         ...
 
     def close(self) -> None:
-        """End the connection in order; never raises."""
+        """Close the connection as the protocol has it; never raises."""
         ...
 
     def abort(self) -> None:

@@ -152,7 +152,7 @@ class _Backend(httpcore.NetworkBackend):
 class _Stream(httpcore.NetworkStream):
     """A connection where an answer must be whole so long after the last byte that we sent.
 
-    Without it a server that sends a byte now and then would keep us for ever.
+    Without it a server that sends a byte now and then would keep us waiting without end.
     """
 
     def __init__(self, inner: httpcore.NetworkStream, answer_s: float) -> None:

@@ -38,13 +38,13 @@ from mediakit.dicom.commitment import (
 )
 from mediakit.dicom.identifier import Unintelligible, status_of
 from mediakit.events import Advanced, Listener, silence
+from mediakit.scp.contexts import MESSAGE_SYNTAXES
 from mediakit.scp.server import Listening, Server
 from mediakit.transfer.proof import Denied, NoAnswer, Proof, ProofAnswer, Proven
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 _TURN_S = 0.2
 _LISTENER_GRACE_S = 1.0
 
@@ -104,7 +104,7 @@ class StorageCommitment:
             listening = Listening(
                 ae_title=self._peer.calling_ae, host=options.listen_host, port=options.listen_port
             )
-            context = build_context(STORAGE_COMMITMENT, list(_SYNTAXES))
+            context = build_context(STORAGE_COMMITMENT, list(MESSAGE_SYNTAXES))
             context.scu_role = context.scp_role = True
             self._server = Server(listening, self._handlers, [context], options.ssl_context)
             self.address = self._server.start()
@@ -122,7 +122,9 @@ class StorageCommitment:
         refused: dict[str, ProofAnswer] = {}
         words = ""
         try:
-            with association(self._peer, [Context(STORAGE_COMMITMENT, _SYNTAXES)], self._handlers) as link:
+            with association(
+                self._peer, [Context(STORAGE_COMMITMENT, MESSAGE_SYNTAXES)], self._handlers
+            ) as link:
                 refused = self._request_all(link, wanted)
                 self._hold(link)
         except Unreachable as exc:

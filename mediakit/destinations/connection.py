@@ -30,7 +30,7 @@ from mediakit.network.association import (
 from mediakit.network.machine import State
 from mediakit.network.message import Response
 
-LONGEST_GOODBYE_S: Final = 5.0  # for the end in order; what was stored is known by then
+LONGEST_GOODBYE_S: Final = 5.0  # for the release; what was stored is known by then
 _LAST_WORD_S: Final = 1.0  # for an abort to go out
 _MOST_FRAGMENTS: Final = 256  # that are prepared at once, so that tiny PDUs cost no memory
 
@@ -43,7 +43,7 @@ class Connection:
         self._association = association
         self._where = where
         self._timeouts = timeouts
-        self._told: deque[Indication] = deque()
+        self._indications: deque[Indication] = deque()
         self._has_hung_up = False
 
     @property
@@ -110,11 +110,11 @@ class Connection:
         """Take what comes before everything is sent: an answer is kept, an end ends the sending."""
         self._take(data)
         if not self.is_open:
-            raise self._ended(self._told[-1])
+            raise self._ended(self._indications[-1])
 
     def early_response(self) -> Response | None:
         """Return a response that came before everything was sent."""
-        first = self._told[0] if self._told else None
+        first = self._indications[0] if self._indications else None
         return first.message.response if isinstance(first, Received) else None
 
     def response(self) -> Response:
@@ -130,7 +130,7 @@ class Connection:
         return Lost("the peer does not keep to the protocol", where=self._where, why=why)
 
     def release(self) -> None:
-        """End in order, within a few seconds, and close the connection in any case."""
+        """Release it, within a few seconds, and close the connection in any case."""
         patience_s = min(self._timeouts.association_s, LONGEST_GOODBYE_S)
         deadline = time.monotonic() + patience_s
         try:
@@ -165,24 +165,24 @@ class Connection:
     def _flush(self, patience_s: float) -> None:
         out = self._association.to_send()
         if out:
-            self._wire.send(out, patience_s, _pass_over)
+            self._wire.send(out, patience_s, _ignore)
 
     def _next(self, patience_s: float) -> Indication:
-        if self._told:
-            return self._told.popleft()
+        if self._indications:
+            return self._indications.popleft()
         deadline = time.monotonic() + patience_s
         left_s = patience_s
         while True:
             self._take(self._wire.receive(left_s))
-            if self._told:
-                return self._told.popleft()
+            if self._indications:
+                return self._indications.popleft()
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 raise Lost("the peer does not answer", where=self._where, why=f"waited {patience_s:g} s")
 
     def _take(self, data: bytes) -> None:
         self._has_hung_up = not data
-        self._told += self._association.receive(data) if data else self._association.closed()
+        self._indications += self._association.receive(data) if data else self._association.closed()
 
     def _ended(self, indication: Indication) -> Lost:
         if isinstance(indication, ReleaseAsked) and self._association.state is State.STA8:
@@ -201,8 +201,8 @@ def rejected(where: str, result: int, source: int, reason: int) -> Unreachable:
     )
 
 
-def _pass_over(_: bytes) -> None:
-    """Hear nothing: what the machine has to say now does not depend on it."""
+def _ignore(_: bytes) -> None:
+    """Ignore what arrives: what the machine has to say now does not depend on it."""
 
 
 def _why(indication: Indication) -> str:

@@ -132,7 +132,7 @@ def _without_title(text: str) -> UsageError:
     if not text.strip():
         return UsageError("the destination is empty", hint=ADDRESS_HINT)
     if text.startswith((".", "/", "~")) or "\\" in text:
-        return UsageError("a path alone is no destination", hint="write dir:PATH to store into a folder")
+        return UsageError("a path alone is not a destination", hint="write dir:PATH to store into a folder")
     if ":" in text:
         return UsageError("the AE title is missing", hint="write AET@host:port; ask who runs the archive")
     return UsageError(

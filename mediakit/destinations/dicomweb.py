@@ -124,7 +124,7 @@ class DicomwebSession:
             raise Lost("whether the server stored it is not known", where=self._name, why=why)
         self._has_answered = True
         if reply.status in _LOGIN:
-            self.close()  # the next session reads the token anew
+            self.close()  # the next session reads the token again
         if reply.location and answer.kind is StatusClass.ERROR:
             return replace(answer, words=f"{answer.words}, to {reply.location}")
         return answer
@@ -141,7 +141,7 @@ class DicomwebSession:
 
 
 def open_client(address: DicomwebAddress, options: Options) -> HttpClient:
-    """Return a client for a server; nothing is sent yet. Raises UsageError for files that are of no use."""
+    """Return a client for a server; nothing is sent yet. Raises UsageError for files that cannot be used."""
     return HttpClient(
         Server(
             url=address.url,

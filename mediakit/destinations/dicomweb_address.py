@@ -23,6 +23,7 @@ from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.proof import Proof
 
 _FITTING: Final = frozenset({"token-file", "token-variable", "header-file", "ca-file", "timeouts"})
+_EXAMPLE: Final = "for example dicomweb+https://host/dicom-web"
 _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 
 
@@ -39,7 +40,9 @@ class DicomwebAddress:
     def parse(cls, text: str) -> Self:
         """Return what `dicomweb+https://host/path` means. Raises UsageError."""
         check_text(text)
-        scheme, _, rest = text.partition("://")
+        scheme, is_url, rest = text.partition("://")
+        if not is_url:
+            raise UsageError("not a URL", hint=_EXAMPLE)
         return cls(url=_base_url(f"{scheme.lower().removeprefix('dicomweb+')}://{rest}"))
 
     @property
@@ -76,7 +79,7 @@ def _base_url(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError as exc:  # what it says may repeat a password
-        raise UsageError("not a URL", hint="for example dicomweb+https://host/dicom-web") from exc
+        raise UsageError("not a URL", hint=_EXAMPLE) from exc
     if "@" in parts.netloc:
         hint = "put it into a file and name that in the configuration: header-file or token-file"
         raise UsageError("no user or password has a place in an address", hint=hint)

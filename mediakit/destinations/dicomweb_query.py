@@ -24,7 +24,7 @@ class DicomwebQuery:
     """Asks a server what it has. For one thread; close it at the end."""
 
     def __init__(self, address: DicomwebAddress, options: Options = _NO_OPTIONS) -> None:
-        """Raise UsageError when a file of the options is of no use; nothing is sent yet."""
+        """Raise UsageError when a file of the options cannot be used; nothing is sent yet."""
         self._client = open_client(address, options)
         self._name = str(address)
 

@@ -62,8 +62,8 @@ class DimseDestination:
             raise ValueError(f"an association has 1 to {MOST_CONTEXTS} contexts, not {len(contexts)}")
         request = _request(self._peer, contexts)
         wire = wire_over(dial(self._peer), self.name)
-        link = Connection(wire, Association(request), self.name, self._peer.timeouts)
-        return DimseSession(link, contexts, link.associate(), self.name)
+        connection = Connection(wire, Association(request), self.name, self._peer.timeouts)
+        return DimseSession(connection, contexts, connection.associate(), self.name)
 
     def verify(self) -> str:
         """Send a C-ECHO and return what the peer said of itself. Raises Unreachable."""
@@ -85,9 +85,9 @@ class DimseSession:
     """
 
     def __init__(
-        self, link: Connection, contexts: Sequence[Context], answer: AssociateAC, where: str
+        self, connection: Connection, contexts: Sequence[Context], answer: AssociateAC, where: str
     ) -> None:
-        self._link = link
+        self._connection = connection
         self._where = where
         self._message_id = 0
         self._implementation = answer.user.implementation_version
@@ -135,31 +135,31 @@ class DimseSession:
         try:
             for chunk, is_last in _chunks(payload):
                 if is_begun:
-                    self._link.send_more(context_id, chunk, is_last=is_last)
+                    self._connection.send_more(context_id, chunk, is_last=is_last)
                 else:  # what cannot be read at all has cost nothing so far
                     is_begun = True
-                    self._link.send_first(context_id, command, chunk, is_last=is_last)
+                    self._connection.send_first(context_id, command, chunk, is_last=is_last)
             meanwhile()
             self._check_early(message_id)
             return self._response(STORE_RSP, message_id)
         except Lost as lost:
             if payload.data_set_bytes % 2:
                 lost.hint = "its data set has an odd length, which many peers do not take (PS3.5 7.1.1)"
-            early = self._link.early_response()
-            self._link.abort()
+            early = self._connection.early_response()
+            self._connection.abort()
             if early is not None and _refuses(early, message_id):
                 return early  # the peer said that it does not take the instance, and then ended
             raise
         except BaseException:  # the payload cannot be read, or the user interrupts
             if is_begun:
-                self._link.abort()
+                self._connection.abort()
             raise
 
     def _check_early(self, message_id: int) -> None:
         """Raise Lost when the peer says to have stored what it has not got to its end."""
-        early = self._link.early_response()
+        early = self._connection.early_response()
         if early is not None and not _refuses(early, message_id):
-            raise self._link.protest("it answered before the end of the data set")
+            raise self._connection.protest("it answered before the end of the data set")
 
     def echo(self) -> str:
         """Send a C-ECHO and return what the peer said of itself. Raises Lost, Unreachable."""
@@ -168,22 +168,22 @@ class DimseSession:
         if context_id is None:
             raise Unreachable("it takes no C-ECHO", where=self._where, why=str(chosen))
         message_id = self._next_message_id()
-        self._link.send_command(context_id, echo_request(message_id))
+        self._connection.send_command(context_id, echo_request(message_id))
         response = self._response(ECHO_RSP, message_id)
         if response.status:
             raise Unreachable("C-ECHO failed", where=self._where, why=_words(response))
         return f"answers C-ECHO{_introduction(self._implementation)}"
 
     def close(self) -> None:
-        """End the association in order, within a few seconds; never raises."""
-        self._link.release()
+        """Release the association, within a few seconds; never raises."""
+        self._connection.release()
 
     def abort(self) -> None:
         """Cut the connection, from any thread: what waits on it raises Lost. Never raises."""
-        self._link.cut()
+        self._connection.cut()
 
     def _must_be_open(self) -> None:
-        if not self._link.is_open:
+        if not self._connection.is_open:
             raise Lost("the association has ended", where=self._where)
 
     def _next_message_id(self) -> int:
@@ -191,11 +191,11 @@ class DimseSession:
         return self._message_id
 
     def _response(self, kind: int, message_id: int) -> Response:
-        response = self._link.response()
+        response = self._connection.response()
         if response.command != kind:
-            raise self._link.protest(f"it answered with the command {response.command:04X}H")
+            raise self._connection.protest(f"it answered with the command {response.command:04X}H")
         if response.message_id != message_id:
-            raise self._link.protest("it answered to another message")
+            raise self._connection.protest("it answered to another message")
         return response
 
 

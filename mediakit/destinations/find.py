@@ -19,12 +19,12 @@ from mediakit.destinations.base import Context, Unreachable
 from mediakit.destinations.peer import Peer
 from mediakit.dicom.identifier import Unintelligible, Value, Values, identifier_of, size_of, values_of
 from mediakit.errors import DestinationError
+from mediakit.scp.contexts import MESSAGE_SYNTAXES
 
 if TYPE_CHECKING:
     from pydicom import Dataset
     from pynetdicom.association import Association
 
-_SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 _PENDING = frozenset({0xFF00, 0xFF01})
 _CANCELLED = 0xFE00
 
@@ -70,7 +70,7 @@ def find(
 
 def contexts_of(*models: FindModel) -> tuple[Context, ...]:
     """Return the presentation contexts of an `association` on which `find_on` asks these models."""
-    return tuple(Context(model.value, _SYNTAXES) for model in models)
+    return tuple(Context(model.value, MESSAGE_SYNTAXES) for model in models)
 
 
 def find_on(

@@ -117,7 +117,7 @@ class FolderDestination:
         """
         try:
             if not os.path.lexists(self._path) and self._path.parent.is_dir():
-                self._path.mkdir()  # what nothing else tells for certain
+                self._path.mkdir()  # nothing else shows for certain whether that is allowed
                 with suppress(OSError):  # somebody else may use it already
                     self._path.rmdir()
                 return "does not exist yet and will be made"
@@ -189,7 +189,7 @@ class FolderSession:
 
     def _put(self, names: tuple[str, str, str], payload: Payload) -> Answer:
         *folders, name = names
-        with _ours():
+        with _folder_errors():
             place = self._folder(tuple(folders))
             found = place.look_up(name)
         if found is not None:
@@ -197,16 +197,16 @@ class FolderSession:
         part = part_name()
         try:
             _write(place, part, payload)
-            with _ours(), self._naming:
+            with _folder_errors(), self._naming:
                 is_new = place.take_name(part, place, name)
             if is_new:
-                with _ours():
+                with _folder_errors():
                     place.sync()
                 return Answer(kind=StatusClass.SUCCESS)
         finally:
             with suppress(OSError):
                 place.remove(part)
-        with _ours():  # somebody else was quicker
+        with _folder_errors():  # somebody else was quicker
             found = place.look_up(name)
         return Answer(kind=StatusClass.REFUSED) if found is None else _compared(place, name, found, payload)
 
@@ -255,7 +255,7 @@ def _names(item: Outgoing) -> tuple[tuple[str, str, str], str]:
 
 
 @contextmanager
-def _ours() -> Iterator[None]:
+def _folder_errors() -> Iterator[None]:
     """Tell errors of the folder from those of the medium."""
     try:
         yield
@@ -265,13 +265,13 @@ def _ours() -> Iterator[None]:
 
 def _write(place: OpenFolder, part: str, payload: Payload) -> None:
     """Write the file whole and sync it. Errors of the payload pass through."""
-    with _ours():
+    with _folder_errors():
         fd = place.create(part)
     try:
         for chunk in _content(payload):
-            with _ours():
+            with _folder_errors():
                 write_all(fd, chunk)
-        with _ours():
+        with _folder_errors():
             os.fsync(fd)
     finally:
         os.close(fd)
@@ -292,13 +292,13 @@ def _compared(place: OpenFolder, name: str, found: os.stat_result, payload: Payl
 
 
 def _is_equal(place: OpenFolder, name: str, payload: Payload) -> bool:
-    with _ours():
+    with _folder_errors():
         fd = place.open_file(name)
     with os.fdopen(fd, "rb", buffering=CHUNK_BYTES) as there:
         for chunk in _content(payload):
-            with _ours():
+            with _folder_errors():
                 same = there.read(len(chunk)) == chunk
             if not same:
                 return False
-        with _ours():
+        with _folder_errors():
             return there.read(1) == b""

@@ -62,7 +62,7 @@ def check_ae_title(text: str) -> str:
     """
     title = text.strip(" ")
     if not title:
-        raise UsageError("an AE title has at least one character that is no space")
+        raise UsageError("an AE title has at least one character that is not a space")
     if len(title) > 16:
         raise UsageError("an AE title has at most 16 characters", where=ascii(title[:40]))
     if "\\" in title or not title.isascii() or not title.isprintable():

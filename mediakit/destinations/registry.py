@@ -58,7 +58,7 @@ def parse_address(text: str) -> Address:
         return _loaded(next(iter(KINDS))).parse(text)
     meant = _MEANT.get(scheme)
     raise UsageError(
-        f"`{scheme}` is no kind of destination", hint=f"did you mean {meant}?" if meant else ADDRESS_HINT
+        f"`{scheme}` is not a kind of destination", hint=f"did you mean {meant}?" if meant else ADDRESS_HINT
     )
 
 

@@ -23,7 +23,7 @@ _LARGEST_CERTIFICATES: Final = 16 << 20  # bytes of a file with certificates
 
 
 def client_context(tls: Tls) -> ssl.SSLContext:
-    """Return how to speak TLS with a server. Raises UsageError when a file is missing or of no use."""
+    """Return how to speak TLS with a server. Raises UsageError when a file is missing or cannot be used."""
     context = _hardened(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = tls.check_host_name
     if tls.ca_file is None:
@@ -33,14 +33,14 @@ def client_context(tls: Tls) -> ssl.SSLContext:
     if tls.certificate is not None:
         _show(context, tls.certificate, tls.key)
     elif tls.key is not None:
-        raise UsageError("a key without its certificate is of no use", where=str(tls.key))
+        raise UsageError("a key needs its certificate", where=str(tls.key))
     return context
 
 
 def server_context(certificate: Path, key: Path | None = None, ca_file: Path | None = None) -> ssl.SSLContext:
     """Return how to serve TLS; with `ca_file` only clients with a certificate of these authorities come in.
 
-    Raises UsageError when a file is missing or of no use.
+    Raises UsageError when a file is missing or cannot be used.
     """
     context = _hardened(ssl.PROTOCOL_TLS_SERVER)
     _show(context, certificate, key)
@@ -137,7 +137,7 @@ def refused_handshake(exc: OSError, where: str) -> Unreachable:
 
 def _certificate_hint(exc: ssl.SSLCertVerificationError) -> str:
     if exc.verify_code in {62, 64}:  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
-        return "use the host name that the certificate bears, or switch the check of host names off"
+        return "use the host name that the certificate is for, or switch the check of host names off"
     if exc.verify_code in {9, 10}:  # not yet valid, expired
         return "compare the dates of the certificate with the clock of this machine"
     return "name the certificate of its authority as trusted (`ca-file`)"

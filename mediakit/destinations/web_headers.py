@@ -20,9 +20,10 @@ _OURS: Final = frozenset(
 
 
 def secret_headers(options: Options) -> Mapping[str, str]:
-    """Return the headers of every request, read anew: tokens are renewed while a long journey runs.
+    """Return the headers of every request, read again for each session.
 
-    Raises UsageError when a file or variable is missing or wrong.
+    Tokens are renewed while a long journey runs. Raises UsageError when a file or variable is missing or
+    wrong.
     """
     headers = {} if options.header_file is None else _of_file(options.header_file)
     token = _token(options)

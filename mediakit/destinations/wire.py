@@ -2,7 +2,7 @@
 
 Small writes go out at once (TCP_NODELAY) and the peer's are acknowledged at once (TCP_QUICKACK, which Linux
 forgets, so that it is set again after every receive): one of them missing costs 40 ms an instance.
-While a write waits, what arrives is read, so that two sides that both write do not stand still for ever.
+While a write waits, what arrives is read, so that two sides that both write never wait for each other.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from mediakit.dicom import part10, text
 from mediakit.dicom.edit import Span, encoded, exchanged, item, spans
+from mediakit.dicom.elements import Encoding
 from mediakit.dicom.in_utf_8 import UTF_8, Unconvertible, in_utf_8
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET
 from mediakit.dicom.limits import conforms, why_unfit
@@ -26,7 +27,7 @@ from mediakit.dicom.original_attributes import (
 from mediakit.dicom.part10 import Opened
 from mediakit.dicom.recode import Buffer, recode
 from mediakit.dicom.signatures import is_signed
-from mediakit.dicom.walk import Encoding, Unwalkable
+from mediakit.dicom.walk import Unwalkable
 from mediakit.findings import Finding, Rule, Severity, Where, tag_text
 
 PATIENT_ID = 0x00100020
@@ -201,7 +202,7 @@ class _Work:
             self._findings.append(SIGNATURE_BROKEN.at())
         body = b"".join((*exchanged(self._parts, new, self._encoding), self._tail))
         return Coerced(
-            data=b"".join((self._opened.head, _deflated(body) if self._opened.is_deflated else body)),
+            data=b"".join((self._opened.head, _deflated(body) if self._opened.opening.is_deflated else body)),
             transfer_syntax=syntax,
             changed=changed,
             findings=tuple(self._findings),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from mediakit.dicom.elements import PIXEL_DATA
 from mediakit.dicom.encoders import (
     Unprovable,
     encode_lossless,
@@ -30,7 +31,6 @@ from mediakit.dicom.lossy import LOSSY, LOSSY_METHOD, METHODS, SOP_INSTANCE, Com
 from mediakit.dicom.part10 import EXPLICIT_BIG, DicomFile
 from mediakit.dicom.recode import Element, element
 from mediakit.dicom.uids import SYNTAXES, syntax_name
-from mediakit.dicom.walk import PIXEL_DATA
 from mediakit.findings import Finding, Rule, Severity, Where
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ This is the plain way that works for every encoding; `layout` is the quick way f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import NamedTuple
@@ -200,16 +200,26 @@ def read_meta(window: Window, offset: int) -> tuple[dict[Tag, bytes], int]:
     Values longer than 64 KiB (private information) are left out.
     """
     meta: dict[Tag, bytes] = {}
+    for tag, _, start, behind in meta_elements(window, offset):
+        offset = behind
+        if offset - start <= 1 << 16:
+            meta[tag] = _content(window, start, offset)
+    return meta, offset
+
+
+def meta_elements(window: Window, offset: int) -> Iterator[tuple[Tag, bytes, int, int]]:
+    """Yield tag, VR, start and end of the value of each element of group 2 from `offset` on.
+
+    The group length is not believed: it is wrong in many files. Raises Malformed.
+    """
     while window.size - offset >= 8:
-        tag, _, width, length = element_at(window, offset, EXPLICIT_LITTLE)
+        tag, vr, width, length = element_at(window, offset, EXPLICIT_LITTLE)
         if tag >> 16 != 0x0002:
-            break
+            return
         start, offset = offset + width, offset + width + length
         if offset > window.size:
             raise Malformed(TRUNCATED, tag=tag, missing=offset - window.size)
-        if length <= 1 << 16:
-            meta[tag] = _content(window, start, offset)
-    return meta, offset
+        yield tag, vr, start, offset
 
 
 PIXELS_CUT = Rule(

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from struct import pack
 
+from mediakit.dicom.elements import ITEM, LONG_VR_NAMES, PIXEL_DATA, Encoding
 from mediakit.dicom.recode import Buffer, is_group_length
-from mediakit.dicom.walk import ITEM, LONG_VRS, PIXEL_DATA, Encoding, Step, Token, Walker
+from mediakit.dicom.walk import Step, Token, Walker
 
 _SHORT_MAX = 0xFFFE
 
@@ -60,14 +61,13 @@ def encoded(tag: int, vr: str, value: Buffer, encoding: Encoding) -> bytes:
     """
     pad = b"" if len(value) % 2 == 0 else b"\0" if vr in {"OB", "UN", "UI"} else b" "
     length = len(value) + len(pad)
-    order = ">" if encoding is Encoding.EXPLICIT_BIG else "<"
-    pair = pack(f"{order}HH", tag >> 16, tag & 0xFFFF)
+    pair = pack(f"{encoding.order}HH", tag >> 16, tag & 0xFFFF)
     if encoding is Encoding.IMPLICIT_LITTLE:
         head = pair + pack("<L", length)
-    elif vr in LONG_VRS:
-        head = pair + vr.encode("ascii") + pack(f"{order}HL", 0, length)
+    elif vr in LONG_VR_NAMES:
+        head = pair + vr.encode("ascii") + pack(f"{encoding.order}HL", 0, length)
     elif length <= _SHORT_MAX:
-        head = pair + vr.encode("ascii") + pack(f"{order}H", length)
+        head = pair + vr.encode("ascii") + pack(f"{encoding.order}H", length)
     else:
         raise ValueError(f"a value of VR {vr} is longer than {_SHORT_MAX} bytes")
     return b"".join((head, value, pad))
@@ -76,8 +76,7 @@ def encoded(tag: int, vr: str, value: Buffer, encoding: Encoding) -> bytes:
 def item(elements: Iterable[Buffer], encoding: Encoding) -> bytes:
     """Return an item of a sequence that holds these encoded elements, which must be in the order of tags."""
     content = b"".join(elements)
-    order = ">" if encoding is Encoding.EXPLICIT_BIG else "<"
-    return pack(f"{order}HHL", ITEM >> 16, ITEM & 0xFFFF, len(content)) + content
+    return pack(f"{encoding.order}HHL", ITEM >> 16, ITEM & 0xFFFF, len(content)) + content
 
 
 def exchanged(parts: Sequence[Span], new: Mapping[int, Buffer], encoding: Encoding) -> list[Buffer]:
@@ -103,9 +102,8 @@ def _with_group_lengths(
     for tag, buffer in elements:
         if not is_group_length(tag):
             lengths[tag >> 16] = lengths.get(tag >> 16, 0) + len(buffer)
-    order = ">" if encoding is Encoding.EXPLICIT_BIG else "<"
     return [
-        encoded(tag, "UL", pack(f"{order}L", lengths.get(tag >> 16, 0)), encoding)
+        encoded(tag, "UL", pack(f"{encoding.order}L", lengths.get(tag >> 16, 0)), encoding)
         if is_group_length(tag) and tag >> 16 in changed
         else buffer
         for tag, buffer in elements

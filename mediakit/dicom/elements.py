@@ -5,7 +5,7 @@ Everything here is iterative and checks each length against what is left. No val
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
@@ -13,35 +13,55 @@ from struct import Struct
 from typing import NamedTuple
 
 from mediakit.dicom.bounded_read import Malformed, Window
+from mediakit.dicom.uids import SYNTAXES
 from mediakit.findings import Rule, Severity
 
 UNDEFINED = 0xFFFFFFFF
 ITEM = 0xFFFEE000
 ITEM_END = 0xFFFEE00D
 SEQUENCE_END = 0xFFFEE0DD
+PIXEL_DATA = 0x7FE00010
 MAX_DEPTH = 128  # levels of nesting; the deepest structured reports have about twenty
 
+#: The VRs of PS3.5 Table 6.2-1, as they stand in the bytes; those with a length of 16 bits, then of 32 bits.
 SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
 LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 KNOWN_VRS = SHORT_VRS | LONG_VRS
+#: The same as text.
+VR_NAMES: Mapping[bytes, str] = {code: code.decode("ascii") for code in KNOWN_VRS}
+LONG_VR_NAMES = frozenset(VR_NAMES[code] for code in LONG_VRS)
 
 
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """How elements are encoded: the three forms of PS3.5 Annex A."""
+class Encoding(Enum):
+    """How elements are encoded, after inflating: the three forms of PS3.5 Annex A.
 
-    implicit: bool
-    big_endian: bool = False
+    `syntax` is the native transfer syntax that is encoded so, `order` the byte order as `struct` writes it.
+    """
 
-    @property
-    def order(self) -> str:
-        """Return the byte order in the notation of `struct`."""
-        return ">" if self.big_endian else "<"
+    EXPLICIT_LITTLE = ("1.2.840.10008.1.2.1", False, False)
+    IMPLICIT_LITTLE = ("1.2.840.10008.1.2", True, False)
+    EXPLICIT_BIG = ("1.2.840.10008.1.2.2", False, True)
+
+    def __init__(self, syntax: str, implicit: bool, big_endian: bool) -> None:
+        self.syntax = syntax
+        self.implicit = implicit
+        self.big_endian = big_endian
+        self.order = ">" if big_endian else "<"
 
 
-EXPLICIT_LITTLE = Encoding(implicit=False)
-IMPLICIT_LITTLE = Encoding(implicit=True)
-EXPLICIT_BIG = Encoding(implicit=False, big_endian=True)
+EXPLICIT_LITTLE = Encoding.EXPLICIT_LITTLE
+IMPLICIT_LITTLE = Encoding.IMPLICIT_LITTLE
+EXPLICIT_BIG = Encoding.EXPLICIT_BIG
+
+
+def encoding_of(syntax: str) -> Encoding | None:
+    """Return how data sets of a transfer syntax are encoded; None when the transfer syntax is not known."""
+    known = SYNTAXES.get(syntax)
+    if known is None:
+        return None
+    if known.implicit:
+        return IMPLICIT_LITTLE
+    return EXPLICIT_BIG if known.big_endian else EXPLICIT_LITTLE
 
 
 class _Forms(NamedTuple):

@@ -11,6 +11,7 @@ from io import BytesIO
 from struct import pack
 from typing import TYPE_CHECKING, Any
 
+from mediakit.dicom.elements import PIXEL_DATA
 from mediakit.dicom.frames import Undecodable, answers, decode_frame
 from mediakit.dicom.image import (
     JPEG_2000,
@@ -22,7 +23,6 @@ from mediakit.dicom.image import (
     Shape,
 )
 from mediakit.dicom.recode import Element
-from mediakit.dicom.walk import PIXEL_DATA
 
 if TYPE_CHECKING:
     from mediakit.dicom.image import Frame

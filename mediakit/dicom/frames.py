@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from mediakit.dicom.codec_process import CodecFailed, decoded_apart
 from mediakit.dicom.codestream import stream_shape
+from mediakit.dicom.elements import PIXEL_DATA
 from mediakit.dicom.image import CODEC_ERRORS, DCT_SYNTAXES, RLE, Shape
 from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
-from mediakit.dicom.walk import PIXEL_DATA
 from mediakit.errors import UsageError
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from struct import pack, pack_into
 
+from mediakit.dicom.elements import ITEM, SEQUENCE_END, UNDEFINED, Encoding
 from mediakit.dicom.recode import Buffer, Element, is_group_length
-from mediakit.dicom.walk import ITEM, SEQUENCE_END, UNDEFINED, Encoding, Step, Token, Unwalkable, Walker
+from mediakit.dicom.walk import Step, Token, Unwalkable, Walker
 
 
 def implicit_chunks(element: Element) -> Iterator[Buffer]:

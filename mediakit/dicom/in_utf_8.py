@@ -8,9 +8,10 @@ from struct import pack_into
 
 from mediakit.dicom import text
 from mediakit.dicom.edit import encoded
+from mediakit.dicom.elements import Encoding
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET
 from mediakit.dicom.recode import Vrs
-from mediakit.dicom.walk import Encoding, Step, Token, Walker
+from mediakit.dicom.walk import Step, Token, Walker
 
 UTF_8 = "ISO_IR 192"
 _TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
@@ -79,8 +80,7 @@ class _Writer:
 
     def _open(self, token: Token) -> None:
         self.out += self._view[token.at : token.start]
-        order = ">" if token.encoding is Encoding.EXPLICIT_BIG else "<"
-        self._marks.append((-1 if token.end < 0 else len(self.out), order))
+        self._marks.append((-1 if token.end < 0 else len(self.out), token.encoding.order))
         if token.step is Step.ITEM:
             self._charsets.append(self._charsets[-1])
 

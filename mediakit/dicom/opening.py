@@ -6,16 +6,10 @@ from dataclasses import dataclass, field
 
 from mediakit.dicom.bounded_read import Malformed, Readable, Window
 from mediakit.dicom.dataset import PixelElement, read_meta
-from mediakit.dicom.elements import (
-    EXPLICIT_BIG,
-    EXPLICIT_LITTLE,
-    IMPLICIT_LITTLE,
-    KNOWN_VRS,
-    Encoding,
-)
+from mediakit.dicom.elements import EXPLICIT_LITTLE, KNOWN_VRS, Encoding, encoding_of
 from mediakit.dicom.fallback import Inflated, bare_data_set, described, told_encoding
 from mediakit.dicom.instance import Note, Tag
-from mediakit.dicom.uids import SYNTAXES, SyntaxKind, TransferSyntax, syntax_name
+from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
 from mediakit.findings import Rule, Severity
 
 GROUP_LENGTH: Tag = 0x00020000
@@ -24,30 +18,40 @@ MEDIA_SOP_INSTANCE: Tag = 0x00020003
 TRANSFER_SYNTAX: Tag = 0x00020010
 LENGTH_ELEMENT = 12  # bytes of the group length element itself
 
+#: How a file is encoded is decided by so many of its first bytes and of those of its data set, no more and no
+#: fewer: all who read a file decide alike, however much of it they have read.
+FIRST_LOOK = 8192
+_DATA_SET_LOOK = 1024
+
 _ZEROS = bytes(128)
-_REAL_SYNTAX = {
-    EXPLICIT_LITTLE: "1.2.840.10008.1.2.1",
-    IMPLICIT_LITTLE: "1.2.840.10008.1.2",
-    EXPLICIT_BIG: "1.2.840.10008.1.2.2",
-}
 # JPIP by reference, deflated: a data set without pixels, encoded as a deflated one.
 _DEFLATED = frozenset({"1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 
 
 @dataclass(slots=True)
 class Opening:
-    """The start of a file. `offset` is where the data set begins in `window`.
+    """The start of a file.
 
-    `declared` is the transfer syntax of the meta information ("" without one), `syntax` the real one.
+    The data set begins at `offset` of `window` and at `begin` of the file: they differ when it is deflated.
+    `declared` is the transfer syntax of the meta information ("" without one), `syntax` the real one. The
+    meta information begins at `meta_at`.
     """
 
     window: Window
     offset: int
+    begin: int
     encoding: Encoding
     declared: str = ""
     syntax: str = ""
     meta: dict[Tag, bytes] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    meta_at: int = 0
+
+    @property
+    def is_deflated(self) -> bool:
+        """Return True when the data set is one deflate stream in the file (PS3.5 A.5)."""
+        known = SYNTAXES.get(self.declared)
+        return known is not None and (known.kind is SyntaxKind.DEFLATED or self.declared in _DEFLATED)
 
 
 NOT_DICOM = Rule(
@@ -74,7 +78,27 @@ NO_ENCODING = Rule(
 
 
 def opened(stream: Readable, size: int, head: bytes) -> Opening:
-    """Find the data set of a file; `head` is what was read of its start. Raises Malformed."""
+    """Find the data set of a file and inflate it where needed; `head` is what was read of its start.
+
+    Compressed pixel data go with Explicit VR Little Endian alone (PS3.5 A.4). Raises Malformed.
+    """
+    opening = located(stream, size, head)
+    known = SYNTAXES.get(opening.declared)
+    if known is not None and known.is_encapsulated and opening.encoding is not EXPLICIT_LITTLE:
+        raise Malformed(NO_ENCODING, syntax=known.name)
+    if opening.is_deflated:
+        inflated = Inflated(stream, opening.begin)
+        opening.window = Window(inflated, inflated.size)
+        opening.offset = 0
+    return opening
+
+
+def located(stream: Readable, size: int, head: bytes) -> Opening:
+    """Find the data set of a file and decide how it is encoded; nothing is inflated. Raises Malformed.
+
+    The one decision for all who read files: a scan, a conversion, and the transport of data sets as stored
+    choose the same encoding for the same bytes. A deflated data set is Explicit VR Little Endian (PS3.5 A.5).
+    """
     window = Window(stream, size, head)
     notes: list[Note] = []
     if head.startswith(b"DICM", 128):
@@ -88,24 +112,19 @@ def opened(stream: Readable, size: int, head: bytes) -> Opening:
         offset = 0
         notes.append(Note.NO_PREAMBLE)
     else:
-        bare = bare_data_set(head, size)
+        bare = bare_data_set(head[:FIRST_LOOK], size)
         if bare is None:
             raise Malformed(NOT_DICOM, why=described(head))
-        return Opening(window, 0, bare, syntax=_REAL_SYNTAX[bare], notes=[Note.NO_META])
+        return Opening(window, 0, 0, bare, syntax=bare.syntax, notes=[Note.NO_META])
     meta, behind = read_meta(window, offset)
     if behind >= size:
         raise Malformed(NO_DATA_SET)
     uid = meta.get(TRANSFER_SYNTAX, b"").strip(b" \0").decode("latin-1")
     if not is_meta_sound(meta, behind - offset):
         notes.append(Note.BAD_META)
-    opening = Opening(window, behind, EXPLICIT_LITTLE, uid, uid, meta, notes)
-    known = SYNTAXES.get(uid)
-    if known is not None and (known.kind is SyntaxKind.DEFLATED or uid in _DEFLATED):
-        inflated = Inflated(stream, behind)
-        opening.window = Window(inflated, inflated.size)
-        opening.offset = 0
-    else:
-        _settle_encoding(opening, known)
+    opening = Opening(window, behind, behind, EXPLICIT_LITTLE, uid, uid, meta, notes, offset)
+    if not opening.is_deflated:
+        _settle_encoding(opening)
     return opening
 
 
@@ -121,19 +140,18 @@ def is_meta_sound(meta: dict[Tag, bytes], length: int) -> bool:
     )
 
 
-def _settle_encoding(opening: Opening, known: TransferSyntax | None) -> None:
+def _settle_encoding(opening: Opening) -> None:
     """Find out how the data set is really encoded; the declared encoding stands unless another one fits."""
     window, offset = opening.window, opening.offset
-    declared = None if known is None else Encoding(known.implicit, known.big_endian)
-    index = window.load(offset, min(256, window.size - offset))
-    told = told_encoding(window.data[index:], window.size - offset, declared)
+    declared = encoding_of(opening.declared)
+    count = min(_DATA_SET_LOOK, window.size - offset)
+    index = window.load(offset, count)
+    told = told_encoding(window.data[index : index + count], window.size - offset, declared)
     if told is None:
         raise Malformed(NO_ENCODING, syntax=syntax_name(opening.declared) or "DICOM")
-    if known is not None and known.is_encapsulated and told != EXPLICIT_LITTLE:
-        raise Malformed(NO_ENCODING, syntax=known.name)
     opening.encoding = told
     if not opening.declared or (declared is not None and told != declared):
-        opening.syntax = _REAL_SYNTAX[told]
+        opening.syntax = told.syntax
         if Note.BAD_META not in opening.notes:
             opening.notes.append(Note.BAD_META)
 

@@ -13,9 +13,9 @@ from struct import pack
 
 from mediakit.dicom import text
 from mediakit.dicom.edit import encoded, item
+from mediakit.dicom.elements import Encoding
 from mediakit.dicom.limits import why_unfit
 from mediakit.dicom.recode import Buffer
-from mediakit.dicom.walk import Encoding
 
 ORIGINAL_ATTRIBUTES = 0x04000561
 
@@ -87,8 +87,7 @@ def original_attributes_item(
 
 
 def _nonconforming(previous: Previous, encoding: Encoding) -> bytes:
-    order = ">" if encoding is Encoding.EXPLICIT_BIG else "<"
-    pointer = pack(f"{order}HH", previous.tag >> 16, previous.tag & 0xFFFF)
+    pointer = pack(f"{encoding.order}HH", previous.tag >> 16, previous.tag & 0xFFFF)
     elements = (
         encoded(0x00720026, "AT", pointer, encoding),
         encoded(0x04000552, "OB", previous.nonconforming or b"", encoding),

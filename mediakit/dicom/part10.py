@@ -7,19 +7,25 @@ pixel data.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import BinaryIO
 
+from mediakit.dicom.bounded_read import Malformed, Window
+from mediakit.dicom.dataset import meta_elements
+from mediakit.dicom.elements import VR_NAMES, Encoding
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from mediakit.dicom.implicit import implicit_chunks
+from mediakit.dicom.instance import Note
+from mediakit.dicom.opening import FIRST_LOOK, Opening, located
 from mediakit.dicom.recode import Buffer, Element, element, recode
-from mediakit.dicom.uids import SYNTAXES, SyntaxKind
-from mediakit.dicom.walk import Encoding, Step, Unwalkable, Walker
+from mediakit.dicom.uids import SYNTAXES
+from mediakit.dicom.walk import Unwalkable
 
-IMPLICIT_LITTLE = "1.2.840.10008.1.2"
-EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
-EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+IMPLICIT_LITTLE = Encoding.IMPLICIT_LITTLE.syntax
+EXPLICIT_LITTLE = Encoding.EXPLICIT_LITTLE.syntax
+EXPLICIT_BIG = Encoding.EXPLICIT_BIG.syntax
 
 #: No file is read, and no deflated data set inflated, beyond this.
 MAX_BYTES = 4 << 30
@@ -73,31 +79,32 @@ class Unreadable(Exception):  # noqa: N818 - an answer about the bytes, caught b
 class Opened:
     """A whole file in memory, its elements not looked at yet.
 
-    `head` is everything of the `whole` in front of the data set, `body` the data set, inflated. `encoding` is
-    what its first element shows. `declared` as in `DicomFile`.
+    `head` is everything of the `whole` in front of the data set, `body` the data set, inflated. `opening`
+    says how it is encoded.
     """
 
     whole: memoryview = field(repr=False)
     head: memoryview = field(repr=False)
     meta: tuple[Element, ...] = field(repr=False)
     body: memoryview = field(repr=False)
-    declared: str
-    encoding: Encoding
+    opening: Opening = field(repr=False)
 
     @property
-    def is_deflated(self) -> bool:
-        """Return True when the data set was one deflate stream in the file."""
-        known = SYNTAXES.get(self.declared)
-        return known is not None and known.kind is SyntaxKind.DEFLATED
+    def declared(self) -> str:
+        """Return the transfer syntax of the file meta information, "" without one."""
+        return self.opening.declared
+
+    @property
+    def encoding(self) -> Encoding:
+        """Return how the data set is really encoded."""
+        return self.opening.encoding
 
     def syntax(self, *, has_fragments: bool) -> str:
         """Return the transfer syntax that the data set is really encoded in. Raises `Unreadable`."""
-        known = SYNTAXES.get(self.declared)
-        syntax = _SYNTAX_OF[self.encoding]
-        if known is not None and (
-            _encoding_of(self.declared) is self.encoding or (has_fragments and known.is_encapsulated)
-        ):
-            syntax = self.declared
+        known = SYNTAXES.get(self.opening.declared)
+        syntax = self.opening.syntax
+        if has_fragments and known is not None and known.is_encapsulated:
+            syntax = known.uid  # there are senders that compress and keep Implicit VR
         if has_fragments and not SYNTAXES[syntax].is_encapsulated:
             raise Unreadable("its pixel data are encapsulated, and its transfer syntax does not say how")
         return syntax
@@ -115,73 +122,39 @@ def read(stream: BinaryIO) -> DicomFile:
         declared=opened.declared,
         meta=opened.meta,
         elements=elements,
-        preamble_used=bytes(opened.head[128:132]) == b"DICM" and any(opened.head[:128]),
+        preamble_used=Note.PREAMBLE_USED in opened.opening.notes,
     )
 
 
 def open_whole(stream: BinaryIO) -> Opened:
     """Return the head and the data set of a file. Raises `Unreadable` and the stream's OSError."""
     stream.seek(0)
-    whole = memoryview(stream.read(MAX_BYTES + 1))
-    if len(whole) > MAX_BYTES:
+    content = stream.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
         raise Unreadable(f"it is larger than {MAX_BYTES} bytes")
-    at = 132 if bytes(whole[128:132]) == b"DICM" else 0
     try:
-        meta, start = _meta(whole, at)
-    except Unwalkable as exc:
-        raise Unreadable(str(exc)) from exc
-    declared = _meta_text(meta, 0x00020010)
-    known = SYNTAXES.get(declared)
-    if declared and known is None:
+        opening = located(BytesIO(content), len(content), content[:FIRST_LOOK])
+        meta = _meta(content, opening)
+    except Malformed as broken:
+        raise Unreadable(broken.finding("").text) from broken
+    if opening.declared and opening.declared not in SYNTAXES:
         raise Unreadable("its transfer syntax is not a known one")
-    body = whole[start:]
-    if known is not None and known.kind is SyntaxKind.DEFLATED:
+    whole = memoryview(content)
+    body = whole[opening.begin :]
+    if opening.is_deflated:
         body = memoryview(_inflated(body))
-    encoding = _seen_encoding(body)
-    head = whole[:start]
-    return Opened(whole=whole, head=head, meta=meta, body=body, declared=declared, encoding=encoding)
+    return Opened(whole=whole, head=whole[: opening.begin], meta=meta, body=body, opening=opening)
 
 
-def _meta(whole: memoryview, at: int) -> tuple[tuple[Element, ...], int]:
-    """Return the elements of group 2 and where the data set begins. The group length is not believed."""
-    if bytes(whole[at : at + 2]) != b"\2\0":
-        return (), at
-    found: list[Element] = []
-    for token in Walker(whole, Encoding.EXPLICIT_LITTLE, at=at):
-        if token.tag >> 16 != 2 or token.step is not Step.ELEMENT:
-            return tuple(found), token.at
-        found.append(Element(token.tag, token.vr, whole[token.start : token.end]))
-        if bytes(whole[token.next : token.next + 2]) != b"\2\0":
-            return tuple(found), token.next
-    return tuple(found), len(whole)
-
-
-def _meta_text(meta: Iterable[Element], tag: int) -> str:
-    value = next((bytes(e.value) for e in meta if e.tag == tag), b"")
-    return value.decode("latin-1").strip(" \0")
-
-
-_SYNTAX_OF: Mapping[Encoding, str] = {
-    Encoding.IMPLICIT_LITTLE: IMPLICIT_LITTLE,
-    Encoding.EXPLICIT_LITTLE: EXPLICIT_LITTLE,
-    Encoding.EXPLICIT_BIG: EXPLICIT_BIG,
-}
-
-
-def _encoding_of(syntax: str) -> Encoding:
-    known = SYNTAXES[syntax]
-    if known.implicit:
-        return Encoding.IMPLICIT_LITTLE
-    return Encoding.EXPLICIT_BIG if known.big_endian else Encoding.EXPLICIT_LITTLE
-
-
-def _seen_encoding(body: memoryview) -> Encoding:
-    """Return the encoding that the first element shows: some writers declare another one than they use."""
-    head = bytes(body[:6])
-    if len(head) < 6 or not (head[4:6].isalpha() and head[4:6].isupper()):
-        return Encoding.IMPLICIT_LITTLE
-    # The first group of a data set is low (0008 mostly): its zero byte tells the order.
-    return Encoding.EXPLICIT_BIG if head[0] == 0 and head[1] != 0 else Encoding.EXPLICIT_LITTLE
+def _meta(content: bytes, opening: Opening) -> tuple[Element, ...]:
+    """Return the elements of group 2. Raises Malformed."""
+    if not opening.meta:
+        return ()
+    window = Window(BytesIO(content), opening.begin, content[: opening.begin])
+    return tuple(
+        Element(tag, VR_NAMES.get(vr, "UN"), memoryview(content)[begin:end])
+        for tag, vr, begin, end in meta_elements(window, opening.meta_at)
+    )
 
 
 def _inflated(body: memoryview) -> bytes:

@@ -11,19 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from struct import pack, pack_into
 
-from mediakit.dicom.walk import (
+from mediakit.dicom.elements import (
     ITEM,
-    LONG_VRS,
+    LONG_VR_NAMES,
     PIXEL_DATA,
     SEQUENCE_END,
-    SHORT_VRS,
     UNDEFINED,
+    VR_NAMES,
     Encoding,
-    Step,
-    Token,
-    Unwalkable,
-    Walker,
 )
+from mediakit.dicom.walk import Step, Token, Unwalkable, Walker
 
 Buffer = bytes | bytearray | memoryview
 
@@ -65,7 +62,7 @@ class Element:
 def header(tag: int, vr: str, length: int) -> bytes:
     """Return the header of an element in Explicit VR Little Endian."""
     start = pack("<HH2s", tag >> 16, tag & 0xFFFF, vr.encode("ascii"))
-    return start + (pack("<HL", 0, length) if vr in LONG_VRS else pack("<H", length))
+    return start + (pack("<HL", 0, length) if vr in LONG_VR_NAMES else pack("<H", length))
 
 
 def element(tag: int, vr: str, value: bytes) -> Element:
@@ -196,7 +193,7 @@ def _value(view: memoryview, token: Token) -> Buffer:
 
 def _fitting_vr(vr: str, length: int) -> str:
     """Return UN for a value too long for the 16 bits that its VR gives the length (PS3.5 6.2.2)."""
-    return "UN" if length > 0xFFFE and vr not in LONG_VRS else vr
+    return "UN" if length > 0xFFFE and vr not in LONG_VR_NAMES else vr
 
 
 class Vrs:
@@ -268,10 +265,7 @@ class Vrs:
             return "OW"  # what Implicit VR Little Endian means (PS3.5 A.1)
         if vr == "US or SS":
             return "SS" if self._signed[-1] else "US"
-        return vr if vr in _KNOWN else "UN"
-
-
-_KNOWN = LONG_VRS | SHORT_VRS
+        return vr if vr.encode("ascii") in VR_NAMES else "UN"
 
 
 def _root_is_signed(view: memoryview) -> bool:

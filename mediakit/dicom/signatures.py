@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from struct import iter_unpack
 
 from mediakit.dicom.edit import Span
-from mediakit.dicom.walk import Encoding, Step, Unwalkable, Walker
+from mediakit.dicom.elements import Encoding
+from mediakit.dicom.walk import Step, Unwalkable, Walker
 
 _SIGNATURES = 0xFFFAFFFA
 _MAC_PARAMETERS = 0x4FFE0001
@@ -27,11 +28,10 @@ def is_signed(parts: Sequence[Span], tags: Collection[int], encoding: Encoding) 
 
 def _signed(part: Span, encoding: Encoding) -> Iterator[int]:
     """Yield the tags in Data Elements Signed of all items. Raises `Unwalkable`."""
-    order = ">" if encoding is Encoding.EXPLICIT_BIG else "<"
     for token in _elements(part, encoding):
         if token[0] == _SIGNED:
             whole = token[1][: len(token[1]) // 4 * 4]
-            yield from (group << 16 | element for group, element in iter_unpack(f"{order}HH", whole))
+            yield from (group << 16 | element for group, element in iter_unpack(f"{encoding.order}HH", whole))
 
 
 def _elements(part: Span, encoding: Encoding) -> Iterator[tuple[int, bytes]]:

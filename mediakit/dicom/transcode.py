@@ -12,11 +12,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, BinaryIO
 
 from mediakit.dicom import part10
+from mediakit.dicom.elements import PIXEL_DATA
 from mediakit.dicom.lossy import SOP_INSTANCE
 from mediakit.dicom.part10 import EXPLICIT_LITTLE, IMPLICIT_LITTLE, DicomFile
 from mediakit.dicom.recode import Element, is_group_length
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
-from mediakit.dicom.walk import PIXEL_DATA, Unwalkable
+from mediakit.dicom.walk import Unwalkable
 from mediakit.findings import Finding, Rule, Severity, Where
 
 if TYPE_CHECKING:

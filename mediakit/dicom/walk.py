@@ -11,29 +11,20 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from struct import Struct
 
-UNDEFINED = 0xFFFFFFFF
-ITEM = 0xFFFEE000
-ITEM_END = 0xFFFEE00D
-SEQUENCE_END = 0xFFFEE0DD
-PIXEL_DATA = 0x7FE00010
-
-#: VRs whose explicit header has two reserved bytes and a length of 32 bits (PS3.5 7.1.2).
-LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
-SHORT_VRS = frozenset(
-    {"AE", "AS", "AT", "CS", "DA", "DS", "DT", "FD", "FL", "IS", "LO", "LT", "PN", "SH", "SL", "SS", "ST"}
-    | {"TM", "UI", "UL", "US"}
+from mediakit.dicom.elements import (
+    ITEM,
+    ITEM_END,
+    LONG_VRS,
+    PIXEL_DATA,
+    SEQUENCE_END,
+    SHORT_VRS,
+    UNDEFINED,
+    VR_NAMES,
+    Encoding,
 )
 
 _LITTLE = (Struct("<HH"), Struct("<H"), Struct("<L"))
 _BIG = (Struct(">HH"), Struct(">H"), Struct(">L"))
-
-
-class Encoding(Enum):
-    """How the elements of a data set are encoded (PS3.5 Annex A, after inflating)."""
-
-    IMPLICIT_LITTLE = auto()
-    EXPLICIT_LITTLE = auto()
-    EXPLICIT_BIG = auto()
 
 
 class Step(Enum):
@@ -203,13 +194,13 @@ class Walker:
             length = self._long(at + 4, level)
             first = bytes(self._view[at + 8 : at + 12])
             return _ElementHead(tag, self._vr_of(self.depth, tag, first, length), length, at + 8)
-        vr = bytes(self._view[at + 4 : at + 6]).decode("latin-1")
-        if vr in LONG_VRS:
-            return _ElementHead(tag, vr, self._long(at + 8, level), at + 12)
-        if vr not in SHORT_VRS:
+        code = bytes(self._view[at + 4 : at + 6])
+        if code in LONG_VRS:
+            return _ElementHead(tag, VR_NAMES[code], self._long(at + 8, level), at + 12)
+        if code not in SHORT_VRS:
             raise Unwalkable("an element has no known VR", at)
         short = (_BIG if level.encoding is Encoding.EXPLICIT_BIG else _LITTLE)[1]
-        return _ElementHead(tag, vr, int(short.unpack_from(self._view, at + 6)[0]), at + 8)
+        return _ElementHead(tag, VR_NAMES[code], int(short.unpack_from(self._view, at + 6)[0]), at + 8)
 
     def _fragments_end(self, at: int, level: _Level) -> int:
         while True:

@@ -11,21 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mediakit.dicom.elements import UNDEFINED
+from mediakit.dicom.elements import EXPLICIT_LITTLE, UNDEFINED, Encoding
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Tag
+from mediakit.dicom.uids import syntax_name
 from mediakit.fileset.decode_findings import FindingList
 from mediakit.fileset.decode_items import TRUNCATED, RawRecord, next_record, read_records
 from mediakit.fileset.decode_records import build, report_repeated
 from mediakit.fileset.decode_tree import link
 from mediakit.fileset.decode_values import (
-    EXPLICIT_BIG,
-    EXPLICIT_LITTLE,
-    IMPLICIT_LITTLE,
-    Encoding,
     Source,
     Unreadable,
     Work,
     encoding_at,
+    header_reader,
     read_sequence,
 )
 from mediakit.fileset.file_id import is_file_set_id
@@ -103,7 +101,6 @@ ILLEGAL_FILE_SET_ID = Rule(
     hint="it names the medium, no patient; systems that sort media by it may refuse it",
 )
 
-_ENCODINGS = {encoding.uid: encoding for encoding in (EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG)}
 _SEQUENCE: Tag = 0x00041220
 _FIRST_ROOT: Tag = 0x00041200
 _LAST_ROOT: Tag = 0x00041202
@@ -134,7 +131,7 @@ def decode(data: bytes | memoryview) -> Decoded:
         findings.add(NOT_A_DIRECTORY)
         return Decoded(Directory("", "", ()), findings.all(), meta)
     if encoding is not EXPLICIT_LITTLE:
-        findings.add(WRONG_ENCODING, found=encoding.name)
+        findings.add(WRONG_ENCODING, found=syntax_name(encoding.syntax))
     directory = _directory(values, records, meta, findings)
     return Decoded(directory, findings.all(), meta)
 
@@ -179,7 +176,7 @@ def _read_meta(data: bytes, findings: FindingList) -> tuple[dict[Tag, bytes], in
         pos = 4 if data[:4] == b"DICM" else 0
     begin = pos
     meta: dict[Tag, bytes] = {}
-    header = encoding_at(data, pos).header
+    header = header_reader(encoding_at(data, pos))
     try:
         while data[pos : pos + 2] == b"\2\0":
             tag, vr, length, value_at = header(data, pos, len(data))
@@ -212,8 +209,8 @@ def _encoding(data: bytes, begin: int, meta: Mapping[Tag, bytes], findings: Find
     """Return how the data set is encoded: its first bytes decide, the Transfer Syntax is compared."""
     found = encoding_at(data, begin)
     uid = _text(meta, 0x00020010)
-    if begin < len(data) and meta and _ENCODINGS.get(uid) is not found:
-        findings.add(WRONG_SYNTAX, uid=ascii(uid[:64]), found=found.name)
+    if begin < len(data) and meta and uid != found.syntax:
+        findings.add(WRONG_SYNTAX, uid=ascii(uid[:64]), found=syntax_name(found.syntax))
     return found
 
 
@@ -231,7 +228,7 @@ def _read_data_set(
         for _ in range(_MAX_TOP_ELEMENTS):
             if pos >= size or (records is not None and size - pos < 8):
                 break
-            tag, vr, length, value_at = source.encoding.header(source.data, pos, size)
+            tag, vr, length, value_at = source.header(source.data, pos, size)
             if tag == _SEQUENCE and records is None:
                 records, pos = read_records(source, value_at, length, findings)
                 continue
@@ -259,7 +256,7 @@ def _value(source: Source, vr: str, extent: tuple[int, int], pos: int) -> tuple[
         return read_sequence(source, begin, length, size)
     if begin + length > size:
         raise Unreadable(pos)
-    return source.encoding.plain(vr, source.data[begin : begin + length]), begin + length
+    return source.plain(vr, source.data[begin : begin + length]), begin + length
 
 
 def _text(values: Mapping[Tag, bytes], tag: Tag) -> str:

@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from struct import Struct
 
-from mediakit.dicom.elements import ITEM, ITEM_END, SEQUENCE_END, UNDEFINED
+from mediakit.dicom.elements import EXPLICIT_LITTLE, IMPLICIT_LITTLE, ITEM, ITEM_END, SEQUENCE_END, UNDEFINED
 from mediakit.dicom.instance import Tag
 from mediakit.fileset.decode_findings import FindingList
 from mediakit.fileset.decode_values import (
     ELEMENT_LE,
-    EXPLICIT_LITTLE,
-    IMPLICIT_LITTLE,
     SHORT_VRS,
     Source,
     Unreadable,
@@ -131,10 +129,10 @@ def read_records(source: Source, pos: int, length: int, findings: FindingList) -
 
 def next_record(source: Source, pos: int) -> int | None:
     """Return the first position from `pos` on where an item begins as a record does, or None."""
-    marker = source.encoding.marker
+    marker = source.marker
     at = source.data.find(marker, pos + 8)
     while at >= 0:
-        if source.encoding.tag(source.data, at - 8)[0] == ITEM:
+        if source.tag(at - 8)[0] == ITEM:
             return at - 8
         at = source.data.find(marker, at + 1)
     return None
@@ -155,7 +153,7 @@ class _Reader:
             end = size
         is_past_told = False
         while pos + 8 <= size:
-            tag, item_length = self._source.encoding.tag(self._data, pos)
+            tag, item_length = self._source.tag(pos)
             if pos >= end and length != UNDEFINED:
                 if tag != ITEM:
                     return self._records, pos
@@ -216,12 +214,12 @@ class _Reader:
     def _is_item_or_end(self, pos: int) -> bool:
         if pos + 8 > len(self._data):
             return pos == len(self._data)
-        return self._source.encoding.tag(self._data, pos)[0] in _ITEM_OR_END
+        return self._source.tag(pos)[0] in _ITEM_OR_END
 
     def _elements(self, record: RawRecord, pos: int, end: int) -> tuple[int, _Closed]:
         """Read elements up to `end`; return where they end and what closed them."""
-        data, encoding = self._data, self._source.encoding
-        header, is_plain = encoding.header, encoding is EXPLICIT_LITTLE
+        data, source = self._data, self._source
+        header, is_plain = source.header, source.encoding is EXPLICIT_LITTLE
         fields, keys = record.fields, record.keys
         pos, below = self._sound_elements(record, pos, end) if is_plain else (pos, 0)
         while pos < end:
@@ -239,7 +237,7 @@ class _Reader:
                 if begin + length > end:
                     raise Unreadable(pos)
                 pos = begin + length
-                value = data[begin:pos] if is_plain else encoding.plain(vr, data[begin:pos])
+                value = data[begin:pos] if is_plain else source.plain(vr, data[begin:pos])
             if tag <= below:
                 self._findings.add(KEY_ORDER, record=record.start, tag=tag_text(tag))
                 record.is_ordered = False

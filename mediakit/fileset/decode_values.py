@@ -6,13 +6,23 @@ Big Endian are met on old media. What cannot be read raises `Unreadable`, which 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from struct import Struct
 
 from mediakit.dicom import elements
 from mediakit.dicom.bounded_read import Malformed
-from mediakit.dicom.elements import ITEM, ITEM_END, SEQUENCE_END, UNDEFINED
+from mediakit.dicom.elements import (
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    ITEM,
+    ITEM_END,
+    SEQUENCE_END,
+    UNDEFINED,
+    VR_NAMES,
+    Encoding,
+)
 from mediakit.dicom.instance import Tag
 from mediakit.dicom.sequences import to_explicit_little
 from mediakit.dicom.values import swapped
@@ -20,14 +30,15 @@ from mediakit.dicom.values import swapped
 #: Sequences nested deeper than this are not followed; real records need two or three levels.
 MAX_NESTING = 32
 
-SHORT_VRS = {code: code.decode() for code in elements.SHORT_VRS}
-_LONG = {code: code.decode() for code in elements.LONG_VRS}
+SHORT_VRS = {code: VR_NAMES[code] for code in elements.SHORT_VRS}
+_LONG = {code: VR_NAMES[code] for code in elements.LONG_VRS}
 
 _TAG_LE, _TAG_BE = Struct("<HHI"), Struct(">HHI")
 ELEMENT_LE, _ELEMENT_BE = Struct("<HH2sH"), Struct(">HH2sH")
 _U32_LE, _U32_BE = Struct("<I"), Struct(">I")
 
 ElementHeader = tuple[Tag, str, int, int]  # tag, VR, length, where the value begins
+HeaderReader = Callable[[bytes, int, int], ElementHeader]
 
 
 class Unreadable(Exception):  # noqa: N818 - never leaves the decoder
@@ -58,31 +69,6 @@ class Work:
         self.left -= count
         if self.left < 0:
             raise Unreadable(at)
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """One way to encode a data set. `marker` is how the first element of every record looks in it."""
-
-    name: str
-    uid: str
-    header: Callable[[bytes, int, int], ElementHeader]
-    marker: bytes
-    plain_form: elements.Encoding = elements.EXPLICIT_LITTLE
-
-    @property
-    def is_big(self) -> bool:
-        """Return True for big endian."""
-        return self.plain_form.big_endian
-
-    def tag(self, data: bytes, pos: int) -> tuple[Tag, int]:
-        """Return tag and 32 bit length of an item or delimiter; the caller has seen that 8 bytes are left."""
-        group, element, length = (_TAG_BE if self.is_big else _TAG_LE).unpack_from(data, pos)
-        return group << 16 | element, length
-
-    def plain(self, vr: str, value: bytes) -> bytes:
-        """Return a value as it would be in little endian."""
-        return swapped(value, vr.encode("ascii")) if self.is_big else value
 
 
 def _explicit_le(data: bytes, pos: int, end: int) -> ElementHeader:
@@ -126,23 +112,22 @@ def _implicit_le(data: bytes, pos: int, end: int) -> ElementHeader:
     return tag, vr, length, pos + 8
 
 
-EXPLICIT_LITTLE = Encoding(
-    "Explicit VR Little Endian", "1.2.840.10008.1.2.1", _explicit_le, b"\x04\0\0\x14UL\x04\0"
-)
-IMPLICIT_LITTLE = Encoding(
-    "Implicit VR Little Endian",
-    "1.2.840.10008.1.2",
-    _implicit_le,
-    b"\x04\0\0\x14\x04\0\0\0",
-    elements.IMPLICIT_LITTLE,
-)
-EXPLICIT_BIG = Encoding(
-    "Explicit VR Big Endian",
-    "1.2.840.10008.1.2.2",
-    _explicit_be,
-    b"\0\x04\x14\0UL\0\x04",
-    elements.EXPLICIT_BIG,
-)
+_HEADERS: Mapping[Encoding, HeaderReader] = {
+    EXPLICIT_LITTLE: _explicit_le,
+    IMPLICIT_LITTLE: _implicit_le,
+    EXPLICIT_BIG: _explicit_be,
+}
+# How the first element of every record, (0004,1400), looks.
+_MARKERS: Mapping[Encoding, bytes] = {
+    EXPLICIT_LITTLE: b"\x04\0\0\x14UL\x04\0",
+    IMPLICIT_LITTLE: b"\x04\0\0\x14\x04\0\0\0",
+    EXPLICIT_BIG: b"\0\x04\x14\0UL\0\x04",
+}
+
+
+def header_reader(encoding: Encoding) -> HeaderReader:
+    """Return what reads the header of an element; it raises Unreadable."""
+    return _HEADERS[encoding]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +137,27 @@ class Source:
     data: bytes
     encoding: Encoding
     work: Work
+
+    @property
+    def header(self) -> HeaderReader:
+        """Return what reads the header of an element of these bytes."""
+        return _HEADERS[self.encoding]
+
+    @property
+    def marker(self) -> bytes:
+        """Return how the first element of every record looks."""
+        return _MARKERS[self.encoding]
+
+    def tag(self, pos: int) -> tuple[Tag, int]:
+        """Return tag and 32 bit length of an item or delimiter; the caller has seen that 8 bytes are left."""
+        group, element, length = (_TAG_BE if self.encoding.big_endian else _TAG_LE).unpack_from(
+            self.data, pos
+        )
+        return group << 16 | element, length
+
+    def plain(self, vr: str, value: bytes) -> bytes:
+        """Return a value as it would be in little endian."""
+        return swapped(value, vr.encode("ascii")) if self.encoding.big_endian else value
 
 
 def encoding_at(data: bytes, pos: int) -> Encoding:
@@ -180,7 +186,7 @@ def read_sequence(source: Source, pos: int, length: int, limit: int) -> tuple[by
     if source.encoding is not EXPLICIT_LITTLE:
         source.work.spend(end - pos, pos)
         try:
-            content = to_explicit_little(content, source.encoding.plain_form)
+            content = to_explicit_little(content, source.encoding)
         except Malformed as exc:
             raise Unreadable(pos) from exc
     return content, after
@@ -198,7 +204,7 @@ def _delimiter_of(source: Source, pos: int, limit: int) -> int:
         if pos + 8 > limit or len(levels) > 2 * MAX_NESTING:
             raise Unreadable(pos)
         is_item, encoding = levels[-1]
-        tag, vr, length, begin = encoding.header(data, pos, limit)
+        tag, vr, length, begin = header_reader(encoding)(data, pos, limit)
         if tag == (ITEM_END if is_item else SEQUENCE_END):
             levels.pop()
             if not levels:

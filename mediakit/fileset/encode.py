@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from struct import Struct
 
+from mediakit.dicom.elements import LONG_VR_NAMES
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from mediakit.dicom.instance import EXPLICIT_VR_LITTLE_ENDIAN, MEDIA_STORAGE_DIRECTORY, Tag
 from mediakit.errors import DoesNotFit
@@ -20,7 +21,6 @@ from mediakit.findings import tag_text
 #: Offsets are 32 bit, and FFFFFFFFH is no defined length (PS3.3 F.3.2.2, PS3.5 7.1).
 MAX_SIZE_BYTES = 0xFFFFFFFE
 
-_LONG_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 _PADDED_WITH_NUL = frozenset({"OB", "UI", "UN"})
 
 _U32 = Struct("<I")
@@ -159,7 +159,7 @@ def _value(tag: Tag, vr: str, value: bytes) -> bytes:
         if vr == "SQ":
             raise DoesNotFit(f"the items of {tag_text(tag)} have an odd length")
         value += b"\0" if vr in _PADDED_WITH_NUL else b" "
-    if vr in _LONG_VRS:
+    if vr in LONG_VR_NAMES:
         return _prefix(tag, vr) + b"\0\0" + _U32.pack(len(value)) + value
     if len(value) > 0xFFFE:
         raise DoesNotFit(f"the value of {tag_text(tag)} has {len(value)} bytes, more than VR {vr} can hold")

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mediakit.dicom.elements import LONG_VRS, UNDEFINED
 from mediakit.dicom.instance import Tag
 
 _ITEM_GROUP = 0xFFFE
-_UNDEFINED = 0xFFFFFFFF
-_LONG_VRS = frozenset(
-    {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
-)
 _TEXT_VRS = frozenset({b"LO", b"LT", b"PN", b"SH", b"ST", b"UC", b"UT"})
 
 
@@ -37,11 +34,11 @@ def elements(content: bytes) -> Iterator[tuple[Tag, bytes, bytes]]:
             at += 8  # item or delimiter: step in or over; nested content follows in place
             continue
         vr = content[at + 4 : at + 6]
-        if vr in _LONG_VRS:
+        if vr in LONG_VRS:
             length, at = int.from_bytes(content[at + 8 : at + 12], "little"), at + 12
         else:
             length, at = int.from_bytes(content[at + 6 : at + 8], "little"), at + 8
-        if vr == b"SQ" or (vr == b"UN" and length == _UNDEFINED):
+        if vr == b"SQ" or (vr == b"UN" and length == UNDEFINED):
             continue  # its items follow
         if length > end - at:
             return

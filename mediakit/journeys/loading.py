@@ -222,5 +222,5 @@ def _payload(
         data_set_at=place.at,
         data_set_bytes=size - place.at,
         transfer_syntax=syntax,
-        held=held,
+        in_memory=held,
     )

@@ -28,7 +28,7 @@ class Rate:
         if not self._bytes_per_s:
             return payload
         stream = io.BufferedReader(_Limited(payload.stream, self), _STEP_BYTES)
-        return replace(payload, stream=stream, held=None)
+        return replace(payload, stream=stream, in_memory=None)
 
     def spend(self, count: int) -> None:
         """Wait until so many bytes may go."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from mediakit.durable import sync_folder
 from mediakit.errors import MediakitError, UsageError, mapped
 from mediakit.ledger import reading, store
 from mediakit.ledger.ledger import Clock, Ledger, moment_text, now_utc
@@ -45,6 +46,7 @@ class Jobs:
             try:
                 store.create(part, lambda base: reading.write_facts(base, facts))
                 part.rename(path)
+                sync_folder(self._folder)  # what is sent from now on must not be forgotten
                 return self._opened(path, lock)
             except BaseException:
                 with suppress(OSError):

@@ -63,7 +63,7 @@ class ReleaseAsked:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The association ended in order."""
+    """The association was released."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Association:
         return self._tell()
 
     def release(self) -> None:
-        """Ask to end in order."""
+        """Ask for the release."""
         self._happen(Event.EVT11)
 
     def answer_release(self) -> None:

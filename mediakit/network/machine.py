@@ -1,6 +1,6 @@
 """The state machine of the DICOM upper layer, for the side that asks for the association, as a table.
 
-States, events and actions bear the numbers of PS3.8 9.2; `TRANSITIONS` is Table 9-10 without the columns that
+States, events and actions have the numbers of PS3.8 9.2; `TRANSITIONS` is Table 9-10 without the columns that
 only an acceptor can reach (Sta2, Sta3, Sta10, Sta12). What an action does is in `association`. No bytes here.
 """
 
@@ -69,7 +69,7 @@ class Action(StrEnum):
     AA2 = "close"
     AA3 = "tell that the peer aborted, close"
     AA4 = "tell that the connection broke"
-    AA6 = "pass over it"
+    AA6 = "ignore it"
     AA7 = "send A-ABORT once more"
     AA8 = "send A-ABORT of the provider, tell it"
 
@@ -81,35 +81,35 @@ _S, _E, _A = State, Event, Action
 _ALIVE: Final = (_S.STA5, _S.STA6, _S.STA7, _S.STA8, _S.STA9, _S.STA11)
 _ABORT: Final[Transition] = (_A.AA8, _S.STA13)
 _UNEXPECTED: Final[Mapping[State, Transition]] = dict.fromkeys(_ALIVE, _ABORT)
-_PASSED_OVER: Final[Transition] = (_A.AA6, _S.STA13)
+_IGNORED: Final[Transition] = (_A.AA6, _S.STA13)
 
 #: For each event: in which states it can happen, what is to be done, and the state that follows.
 TRANSITIONS: Final[Mapping[Event, Mapping[State, Transition]]] = MappingProxyType(
     {
         _E.EVT1: {_S.STA1: (_A.AE1, _S.STA4)},
         _E.EVT2: {_S.STA4: (_A.AE2, _S.STA5)},
-        _E.EVT3: {**_UNEXPECTED, _S.STA5: (_A.AE3, _S.STA6), _S.STA13: _PASSED_OVER},
-        _E.EVT4: {**_UNEXPECTED, _S.STA5: (_A.AE4, _S.STA1), _S.STA13: _PASSED_OVER},
+        _E.EVT3: {**_UNEXPECTED, _S.STA5: (_A.AE3, _S.STA6), _S.STA13: _IGNORED},
+        _E.EVT4: {**_UNEXPECTED, _S.STA5: (_A.AE4, _S.STA1), _S.STA13: _IGNORED},
         _E.EVT6: {**_UNEXPECTED, _S.STA13: (_A.AA7, _S.STA13)},
         _E.EVT9: {_S.STA6: (_A.DT1, _S.STA6), _S.STA8: (_A.AR7, _S.STA8)},
         _E.EVT10: {
             **_UNEXPECTED,
             _S.STA6: (_A.DT2, _S.STA6),
             _S.STA7: (_A.AR6, _S.STA7),
-            _S.STA13: _PASSED_OVER,
+            _S.STA13: _IGNORED,
         },
         _E.EVT11: {_S.STA6: (_A.AR1, _S.STA7)},
         _E.EVT12: {
             **_UNEXPECTED,
             _S.STA6: (_A.AR2, _S.STA8),
             _S.STA7: (_A.AR8, _S.STA9),
-            _S.STA13: _PASSED_OVER,
+            _S.STA13: _IGNORED,
         },
         _E.EVT13: {
             **_UNEXPECTED,
             _S.STA7: (_A.AR3, _S.STA1),
             _S.STA11: (_A.AR3, _S.STA1),
-            _S.STA13: _PASSED_OVER,
+            _S.STA13: _IGNORED,
         },
         _E.EVT14: {_S.STA8: (_A.AR4, _S.STA13), _S.STA9: (_A.AR9, _S.STA11)},
         _E.EVT15: {_S.STA4: (_A.AA2, _S.STA1), **dict.fromkeys(_ALIVE, (_A.AA1, _S.STA13))},

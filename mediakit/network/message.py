@@ -111,7 +111,7 @@ def decode_response(data: bytes) -> Response:
 
 
 def _elements(data: bytes) -> dict[int, bytes]:
-    """Return the values of group 0000; elements of other groups are passed over."""
+    """Return the values of group 0000; elements of other groups are skipped."""
     values: dict[int, bytes] = {}
     at, end = 0, len(data)
     while at < end:

@@ -56,7 +56,7 @@ class PDataTF:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRQ:
-    """A side asks to end the association in order. Source: PS3.8 9.3.6."""
+    """A side asks for the release of the association. Source: PS3.8 9.3.6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,29 +112,29 @@ class PduReader:
 
     def __init__(self, longest: int) -> None:
         self._longest = longest
-        self._held = bytearray()
+        self._pending = bytearray()
 
     def feed(self, data: bytes) -> None:
         """Take bytes as they arrived, cut anywhere."""
-        self._held += data
+        self._pending += data
 
     def next(self) -> PDU | None:
         """Return the next PDU that is whole, None when more bytes are needed. Raises Malformed.
 
         After Malformed there is no way to find the next PDU: the stream is of no more use.
         """
-        held = self._held
-        if held and held[0] not in _DECODERS:
-            raise _foreign(held)
-        if len(held) < HEADER_BYTES:
+        pending = self._pending
+        if pending and pending[0] not in _DECODERS:
+            raise _foreign(pending)
+        if len(pending) < HEADER_BYTES:
             return None
-        kind, length = _HEADER.unpack_from(held)
+        kind, length = _HEADER.unpack_from(pending)
         self._check(kind, length)
         end = HEADER_BYTES + length
-        if len(held) < end:
+        if len(pending) < end:
             return None
-        body = bytes(held[HEADER_BYTES:end])
-        del held[:end]
+        body = bytes(pending[HEADER_BYTES:end])
+        del pending[:end]
         return _DECODERS[kind](body)
 
     def _check(self, kind: int, length: int) -> None:

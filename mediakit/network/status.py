@@ -17,7 +17,7 @@ class StatusKind(StrEnum):
     SUCCESS = "success"
     WARNING = "warning"  # stored, with a remark
     REFUSED = "refused"  # not stored: another try may succeed
-    ERROR = "error"  # not stored: another try is of no use
+    ERROR = "error"  # not stored: another try would not help
 
 
 _K = StatusKind

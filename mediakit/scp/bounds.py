@@ -1,7 +1,7 @@
 """Bounds on what pynetdicom reads from a connection, whichever side has opened it.
 
 A PDU is never larger than may be, and comes whole within a time. What an association puts together is bounded
-by its `MessageProvider`. Its threads end without a word on standard error, whatever a peer sends.
+by its `MessageProvider`. Its threads print nothing on standard error when they end, whatever a peer sends.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ def bind(association: Association, receiver: MessageProvider, patience_s: float)
     """
     if not isinstance(threading.excepthook, _Hook):
         threading.excepthook = _Hook(threading.excepthook)
-    held = association.dul.socket
-    if held is None or held.socket is None:
+    wrapper = association.dul.socket
+    if wrapper is None or wrapper.socket is None:
         return None
-    plain = held.socket
+    plain = wrapper.socket
     plain.settimeout(patience_s)
     with suppress(OSError):
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     machine = association.dul.state_machine
-    held.recv = Reader(plain, patience_s, lambda: machine.current_state == _ENDED)  # type: ignore[method-assign]  # the library's own has no bound
+    wrapper.recv = Reader(plain, patience_s, lambda: machine.current_state == _ENDED)  # type: ignore[method-assign]  # the library's own has no bound
     association.dimse = receiver
     return plain
 

@@ -38,6 +38,7 @@ from mediakit.dicom.header import Scanner
 from mediakit.dicom.identifier import Unintelligible, status_of
 from mediakit.dicom.instance import Instance
 from mediakit.errors import MediakitError
+from mediakit.scp.contexts import MESSAGE_SYNTAXES
 from mediakit.scp.events import CommitmentAnswered, ScpListener
 from mediakit.scp.instance_store import InstanceStore
 from mediakit.scp.requestor import AssociationRequest, Dial, requested
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 _MOST_WAITING = 1000  # requests
-_SYNTAXES = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
 _TIMEOUT_S = 30.0
 _ATTEMPTS = 3
 _PAUSE_S = 2.0
@@ -195,7 +195,7 @@ def deliver(dial: Dial, called_ae: str, calling_ae: str, report: CommitmentRepor
     request = AssociationRequest(
         calling_ae=calling_ae,
         called_ae=called_ae,
-        contexts=[build_context(STORAGE_COMMITMENT, _SYNTAXES)],
+        contexts=[build_context(STORAGE_COMMITMENT, list(MESSAGE_SYNTAXES))],
         association_s=_TIMEOUT_S,
         answer_s=_TIMEOUT_S,
         roles=[build_role(STORAGE_COMMITMENT, scp_role=True)],

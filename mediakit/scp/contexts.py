@@ -1,15 +1,17 @@
-"""What the Storage SCP accepts: which SOP Classes are storage, and in which transfer syntax."""
+"""Presentation contexts by pynetdicom: those of services without images, and what the Storage SCP accepts."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY
 from mediakit.dicom.uids import STORAGE, SYNTAXES
 
-VERIFICATION = "1.2.840.10008.1.1"
+#: For messages without images: Explicit VR Little Endian, then the default that every peer has (PS3.5 10.1).
+MESSAGE_SYNTAXES: Final = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 
 _STANDARD = "1.2.840.10008."
 _STORAGE_ARC = "1.2.840.10008.5.1.4.1.1."

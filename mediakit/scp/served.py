@@ -24,7 +24,7 @@ NO_ROOM = Rule(
 OTHER_BYTES = Rule(
     id="MK-SCP-002",
     severity=Severity.WARNING,
-    title="{count} instance(s) from {sender} bear the UID of another one that is here, and were refused",
+    title="{count} instance(s) from {sender} have the UID of another one that is here, and were refused",
     ref="PS3.5 9",
     hint="what came first stays as it is; ask the sender which of the two is right",
 )

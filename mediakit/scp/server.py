@@ -157,7 +157,7 @@ def _nothing(_association: Association) -> None:
 
 
 class _BoundedServer(ThreadedAssociationServer):
-    """pynetdicom's server with the bounds that the module tells of."""
+    """pynetdicom's server with the bounds that the module describes."""
 
     daemon_threads = True
     request_queue_size = 32
@@ -190,7 +190,7 @@ class _BoundedServer(ThreadedAssociationServer):
         super().finish_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a connection that came to nothing."""
+        """Print nothing for a connection that failed."""
 
     def service_actions(self) -> None:
         """Clear up, some times a second."""

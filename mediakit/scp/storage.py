@@ -25,8 +25,9 @@ from pynetdicom.presentation import PresentationContext, build_context
 from mediakit.dicom.commitment import STORAGE_COMMITMENT
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.identifier import status_of
+from mediakit.network.message import VERIFICATION
 from mediakit.scp.commitment_service import CommitmentService
-from mediakit.scp.contexts import VERIFICATION, Proposed, accepted, first_known, is_storage
+from mediakit.scp.contexts import MESSAGE_SYNTAXES, Proposed, accepted, first_known, is_storage
 from mediakit.scp.events import AssociationEnded, Ending, Received, Reception, ScpListener
 from mediakit.scp.instance_store import InstanceStore
 from mediakit.scp.receiver import CANNOT_UNDERSTAND, DOES_NOT_MATCH, Claim, Spool, StoreAnswer, put_away
@@ -36,7 +37,6 @@ from mediakit.scp.server import Listening, Server
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_SYNTAXES = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]
 _STORAGE_SERVICE = "1.2.840.10008.4.2"  # PS3.4 B, as a Service Class UID
 _MOST_CONTEXTS = 128
 
@@ -77,7 +77,9 @@ class StorageScp:
             (evt.EVT_N_ACTION, self._commitment.asked),
             (evt.EVT_DIMSE_SENT, self._commitment.responded),
         ]
-        contexts = [build_context(each, _SYNTAXES) for each in (VERIFICATION, STORAGE_COMMITMENT)]
+        contexts = [
+            build_context(each, list(MESSAGE_SYNTAXES)) for each in (VERIFICATION, STORAGE_COMMITMENT)
+        ]
         self._server = Server(listening, handlers, contexts, ssl_context, instance_store)
         self._server.opened = self._opened
         self._server.ended = self._ended

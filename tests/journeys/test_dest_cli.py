@@ -149,8 +149,8 @@ def test_an_address_needs_no_name_and_a_wrong_name_gets_a_hint() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("a b", "A@host"), "is no name"),
-        (("A@host", "A@host"), "is no name"),
+        (("a b", "A@host"), "is not a valid name"),
+        (("A@host", "A@host"), "is not a valid name"),
         (("pacs", "host:104"), "AE title is missing"),
         (("pacs", "A@host", "--calling-ae", "MUCH-TOO-LONG-A-TITLE"), "at most 16"),
         (("pacs", "A@host", "--ca-file", "x"), "without TLS"),
@@ -158,7 +158,7 @@ def test_an_address_needs_no_name_and_a_wrong_name_gets_a_hint() -> None:
         (("web", "dicomweb+https://host/", "--calling-ae", "US"), "`calling-ae` has no sense"),
         (("web", "dicomweb+https://host/", "--commit-port", "5"), "`commit-port` has no sense"),
         (("in", "dir:/in", "--answer-timeout", "5"), "`timeouts` has no sense"),
-        (("pacs", "dicom+tls://A@host", "--key", "x"), "without its certificate"),
+        (("pacs", "dicom+tls://A@host", "--key", "x"), "a key needs its certificate"),
         (("pacs", "A@host", "--answer-timeout", "0"), "timeouts.answer: expected seconds"),
         (("pacs", "A@host", "--answer-timeout", "nan"), "timeouts.answer: expected seconds"),
     ],
@@ -179,7 +179,7 @@ def test_what_makes_no_sense_is_not_kept(arguments: tuple[str, ...], message: st
         ('[destinations.pacs]\nurl = "A@host"\ncommit-port = 70000', "a port from 1 to 65535"),
         ('[destinations.pacs]\nurl = "A@host"\ntimeouts = { answer = "x" }', "timeouts.answer: expected sec"),
         ('[destinations.pacs]\nurl = "host"', "neither an address"),
-        ('[destinations."a.b"]\nurl = "A@host"', "is no name"),
+        ('[destinations."a.b"]\nurl = "A@host"', "is not a valid name"),
         ('[destinations.p]\nurl = "dicomweb+https://h/"\ntoken-file = ""', "a path is empty"),
     ],
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from mediakit.dicom.elements import EXPLICIT_BIG, IMPLICIT_LITTLE
 from mediakit.fileset.decode import Decoded, decode
 from mediakit.fileset.decode_findings import FINDINGS_PER_RULE
-from mediakit.fileset.decode_values import EXPLICIT_BIG, IMPLICIT_LITTLE, Source, Work, read_sequence
+from mediakit.fileset.decode_values import Source, Work, read_sequence
 from mediakit.fileset.encode import encode
 from mediakit.fileset.file_id import FileID
 from tests.support.directories import (
