@@ -16,11 +16,12 @@ class Damage:
     """One part of a medium that could not be read, so that files may be missing.
 
     `path` is the folder or file that is affected, "" for the medium as a whole; `what` is a plain sentence
-    that says what is wrong with it.
+    that says what is wrong with it. `is_made_good`: all of it was read from a second copy on the medium.
     """
 
     path: str
     what: str
+    is_made_good: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,7 +125,11 @@ class FatTree:
         self._folders = tuple(found.folders)
         if seconds := sum(known[1].is_second for known in self._files.values()):
             found.damage.append(
-                Damage("", f"the first allocation table is damaged: {seconds} files are read by the second")
+                Damage(
+                    "",
+                    f"the first allocation table is damaged; files read by the second: {seconds}",
+                    is_made_good=True,
+                )
             )
         label = reader.label or place.boot.label
         self.facts = TreeFacts(

@@ -100,7 +100,10 @@ def locate(image: Readable, where: str) -> Place:
             hint=_TAKES_FAT,
         )
     if boot := _backup_boot(image):
-        return Place(boot=boot, damage=(Damage("", "the boot sector is damaged; its backup copy was used"),))
+        return Place(
+            boot=boot,
+            damage=(Damage("", "the boot sector is damaged; its backup copy was used", is_made_good=True),),
+        )
     raise SourceError("is not a FAT volume", where=where, hint="the boot sector is missing or damaged")
 
 

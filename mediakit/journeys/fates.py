@@ -27,7 +27,7 @@ class Fates:
             for survey in surveys
             for finding in damage_findings(survey)
         ]
-        self.is_damaged = bool(self.findings)
+        self.is_damaged = any(finding.severity is Severity.ERROR for finding in self.findings)
 
     def enter(self, place: str) -> bool:
         """Note that a file was met; its fate is still open. Return False when it was met before."""

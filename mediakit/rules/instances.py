@@ -27,10 +27,20 @@ NOT_WHOLE = Rule(
 )
 
 
+MADE_GOOD = Rule(
+    id="MK-VAL-003",
+    severity=Severity.WARNING,
+    title="the medium is damaged: {what}",
+    ref="PS3.12",
+    hint="everything was read from a second copy on the medium; copy it before more of it fails",
+)
+
+
 def damage_findings(survey: Survey) -> Iterator[Finding]:
     """Report what could not be read of the medium itself. Every journey says this."""
     for damage in survey.damage:
-        yield NOT_WHOLE.at(Where(path=damage.path), what=damage.what)
+        rule = MADE_GOOD if damage.is_made_good else NOT_WHOLE
+        yield rule.at(Where(path=damage.path), what=damage.what)
 
 
 def check_reading(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
@@ -66,7 +76,7 @@ def check_profile(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
 
 
 CHECKS: Final = (
-    Check(check_reading, (NOT_WHOLE,)),
+    Check(check_reading, (NOT_WHOLE, MADE_GOOD)),
     Check(check_decoding, ()),
     Check(check_profile, (NO_PROFILE,)),
 )

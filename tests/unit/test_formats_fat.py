@@ -241,7 +241,7 @@ def test_the_second_table_is_used_where_the_first_is_broken(bits: int, tmp_path:
     tree = opened(tmp_path, image.build())
     assert faults(list(tree.walk())) == {"SOUND": "", "OTHER": ""}
     assert tree.facts.damage == (
-        Damage("", "the first allocation table is damaged: 1 files are read by the second"),
+        Damage("", "the first allocation table is damaged; files read by the second: 1", is_made_good=True),
     )
     with tree.open(Node("OTHER")) as stream:
         assert stream.read() == CONTENT

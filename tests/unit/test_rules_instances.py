@@ -36,6 +36,13 @@ def test_what_the_reader_of_the_medium_could_not_follow_is_an_error_each() -> No
     assert damage[1].what in findings[1].text
 
 
+def test_damage_that_a_second_copy_makes_good_is_a_warning() -> None:
+    damage = (Damage("", "the boot sector is damaged; its backup copy was used", is_made_good=True),)
+    findings = found_by(instances.CHECKS[:1], replace(medium_of(A_CT), damage=damage))
+    assert ids(findings) == ["MK-VAL-003"]
+    assert findings[0].severity is Severity.WARNING
+
+
 def test_files_that_cannot_be_read_are_named_and_other_files_are_not() -> None:
     why = CANNOT_READ.at(why="Input/output error")
     damaged = replace(other_file("DICOM/IM9", FileKind.DAMAGED), finding=why)
