@@ -10,6 +10,7 @@ from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.judge import Convert, Decision, Judge
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
+from mediakit.volume import CUT_OFF
 
 NO_PROFILE = Rule(
     id="MK-VAL-001",
@@ -30,6 +31,8 @@ NOT_WHOLE = Rule(
 def damage_findings(survey: Survey) -> Iterator[Finding]:
     """Report what could not be read of the medium itself. Every journey says this."""
     for damage in survey.damage:
+        if damage.what == CUT_OFF:
+            continue  # MK-MED-003 says so
         yield NOT_WHOLE.at(Where(path=damage.path), what=damage.what)
 
 
