@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_EXAMPLES = 20
+CUT_OFF = "the volume says that it is larger than the image: its end is missing"
 
 
 @dataclass(frozen=True, slots=True)

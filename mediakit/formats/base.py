@@ -26,6 +26,8 @@ class NodeKind(StrEnum):
 class Node:
     """One name on a medium. `path` has "/" between names, spelled as stored; `size` is in bytes.
 
+    No two nodes of a tree have one path: the first of several files of one name keeps it, the others are
+    shown under another one, and `stored` then has the name on the medium. It is "" where `path` is that name.
     `why` says why an `UNREADABLE` node is so. `also` are other paths under which the medium shows the same
     file (Joliet, Rock Ridge, long names of FAT), each only when it differs from `path`.
     """
@@ -35,14 +37,17 @@ class Node:
     kind: NodeKind = NodeKind.FILE
     why: str = ""
     also: tuple[str, ...] = ()
+    stored: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeFacts:
     """What a medium says of itself: format ("folder", "file", "iso9660", "udf", "fat", "zip"), label, damage.
 
-    `damage` names what could not be read and may hide files. `volume` has the facts of the file system;
-    folders and single files have none.
+    `damage` names what could not be read and may hide files; it is complete when the tree is open. What turns
+    out to be unreadable later (a folder below a folder) is an `UNREADABLE` node. `volumes` has the facts of
+    every file system that was read, and `volume` those of the one that counts; folders and single files have
+    none.
     """
 
     format: str
@@ -50,6 +55,7 @@ class TreeFacts:
     size_bytes: int = 0
     damage: tuple[Damage, ...] = ()
     volume: Volume | None = None
+    volumes: tuple[Volume, ...] = ()
 
 
 class Tree(Protocol):

@@ -7,17 +7,18 @@ walks a cluster twice, never leaves the image. Source: PS3.12 Annexes A, R; Micr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from mediakit.errors import SourceError
-from mediakit.formats.base import Node, NodeKind, TreeFacts
+from mediakit.formats.base import Node, NodeKind
 from mediakit.formats.fat_chains import Chain, Chains
 from mediakit.formats.fat_names import FatEntry, Margin, begins_like_a_folder, entries
-from mediakit.formats.fat_volume import Boot, Place, locate
-from mediakit.formats.readable import Image, holds, stream_of
-from mediakit.volume import MAX_EXAMPLES, Damage, FatVolume
+from mediakit.formats.fat_volume import Boot, Place, fat_places, locate, partitions, read_boot
+from mediakit.formats.readable import Extent, Image, holds
+from mediakit.formats.united import Listing, StoredFile, UnitedTree
+from mediakit.volume import CUT_OFF, MAX_EXAMPLES, Damage, FatVolume
 
 _MAX_FOLDER_BYTES = 65_536 * 32  # the most that a FAT folder may hold
 _MAX_DEPTH = 64
@@ -42,7 +43,6 @@ class _File:
     shown: str
     number: int
     entry: FatEntry
-    is_second: bool = False  # the second copy of the table leads to it
 
     def node(self, why: str = "") -> Node:
         """Return it as a name of the tree."""
@@ -74,76 +74,106 @@ class _Found:
                 examples.append(path)
 
 
-class FatTree:
-    """A FAT volume as a `Tree`: `path` of a node has short names, `also` the long ones."""
+class FatTree(UnitedTree):
+    """FAT volumes as a `Tree`: `path` of a node has short names, `also` the long ones."""
 
     def __init__(self, path: Path) -> None:
         """Open the image or device and read its folders. Raises SourceError."""
-        self._image = Image(path)
+        super().__init__(path, lambda image: _listings(image, str(path)))
+
+
+def partitions_beside(image: Image, known: Sequence[Listing], damage: list[Damage]) -> list[Listing]:
+    """Return what FAT partitions hold beside the volumes that are known; `damage` names those not read.
+
+    Many images of ISO 9660 have a partition table to start computers from. Its partitions are the volume
+    itself, files of it, or for programs that start the computer.
+    """
+    found = partitions(image)
+    if not found:
+        return []
+    extents = [extent for one in known for file in one.files for extent in file.where()]
+    end = max((start + size for start, size in extents), default=0)
+    beside = [
+        one
+        for one in found
+        if one.at >= end
+        or (
+            one.is_data
+            and read_boot(image, one.at)
+            and not any(at <= one.at < at + size for at, size in extents)
+        )
+    ]
+    return _read_all(image, fat_places(image, beside, damage), damage)[0]
+
+
+def _listings(image: Image, where: str) -> list[Listing]:
+    damage: list[Damage] = []
+    listings, fault = _read_all(image, locate(image, where, damage), damage)
+    if not listings:
+        raise fault or SourceError("is not a FAT volume", where=where)
+    return [replace(listings[0], damage=(*damage, *listings[0].damage)), *listings[1:]]
+
+
+def _read_all(
+    image: Image, places: Sequence[Place], damage: list[Damage]
+) -> tuple[list[Listing], SourceError | None]:
+    """Return what the volumes hold, and why the last of those that cannot be read is so."""
+    listings: list[Listing] = []
+    fault: SourceError | None = None
+    for place in places:
         try:
-            place = locate(self._image, str(path))
-            self._boot = place.boot
-            self._chains = Chains(self._image, place.boot)
-            self._files: dict[str, tuple[Node, _File]] = {}
-            self._index(place)
-        except BaseException:
-            self._image.close()
-            raise
+            listings.append(_Volume(image, place).listing())
+        except SourceError as exc:
+            fault = exc
+            damage.append(Damage("", f"partition {place.partition} cannot be read: {exc}"))
+    return listings, fault
 
-    def walk(self) -> Iterator[Node]:
-        """Yield the files in the order of their first clusters, then what cannot be read."""
-        return iter(self._nodes)
 
-    def folders(self) -> Iterator[str]:
-        """Yield every folder below the root."""
-        return iter(self._folders)
+class _Volume:
+    """One FAT volume of an image, and whose its clusters are."""
 
-    def open(self, node: Node) -> BinaryIO:
-        """Open a file of the volume. Raises SourceError."""
-        known = self._files.get(node.path)
-        if known is None or node.kind is not NodeKind.FILE:
-            raise SourceError("no such file on the medium", where=ascii(node.path))
-        entry = known[1].entry
-        runs = self._chains.runs(entry.cluster, self._clusters(entry.size), is_second=known[1].is_second)
-        return stream_of(self._image, self._chains.extents(runs, entry.size))
+    def __init__(self, image: Image, place: Place) -> None:
+        self._image = image
+        self._place = place
+        self._boot = place.boot
+        self._chains = Chains(image, place.boot)
 
-    def find(self, path: str) -> Node | None:
-        """Return the file of exactly this short path, or None."""
-        known = self._files.get(path)
-        return None if known is None else known[0]
-
-    def close(self) -> None:
-        """Close the image."""
-        self._image.close()
-
-    def _index(self, place: Place) -> None:
-        reader = _Reader(self._image, place.boot, self._chains)
+    def listing(self) -> Listing:
+        """Return what the folders hold. Raises SourceError when there is no root."""
+        reader = _Reader(self._image, self._boot, self._chains)
         found = reader.read()
-        whole, faults = self._claim(found)
+        files, seconds, faults = self._claim(found)
         broken = [one.node(faults[one.number]) for one in found.files if one.number in faults]
-        self._nodes = (*whole, *broken, *found.broken)
-        self._folders = tuple(found.folders)
-        if seconds := sum(known[1].is_second for known in self._files.values()):
-            found.damage.append(
+        damage = [*self._place.damage, *found.damage]
+        if seconds:
+            damage.append(
                 Damage(
                     "",
                     f"the first allocation table is damaged; files read by the second: {seconds}",
                     is_made_good=True,
                 )
             )
-        label = reader.label or place.boot.label
-        self.facts = TreeFacts(
+        label = reader.label or self._boot.label
+        is_truncated = self._boot.end_at > self._image.size
+        if is_truncated:
+            damage.append(Damage("", CUT_OFF))
+        return Listing(
             format="fat",
             label=label,
-            size_bytes=self._image.size,
-            damage=(*place.damage, *found.damage),
-            volume=_volume(place, found, label, is_truncated=place.boot.end_at > self._image.size),
+            volume=_volume(self._place, found, label, is_truncated=is_truncated),
+            files=files,
+            others=(*broken, *found.broken),
+            folders=found.folders,
+            damage=damage,
         )
 
-    def _claim(self, found: _Found) -> tuple[list[Node], dict[int, str]]:
-        """Give every file its clusters. Return the sound ones in physical order, and the faults of others."""
+    def _claim(self, found: _Found) -> tuple[list[StoredFile], int, dict[int, str]]:
+        """Give every file its clusters.
+
+        Return the sound files, how many of them the second table leads to, and the faults of the others.
+        """
         faults: dict[int, str] = {}
-        starts: list[tuple[int, _File]] = []
+        sound: list[tuple[int, _File, bool]] = []
         for one in found.files:
             chain = self._chain(one)
             if chain.other:
@@ -152,16 +182,13 @@ class FatTree:
             if chain.fault or not holds(self._image, extents):
                 faults.setdefault(one.number, chain.fault or "it lies outside the image")
             else:
-                known = _File(one.path, one.shown, one.number, one.entry, True) if chain.is_second else one
-                starts.append((extents[0][0] if extents else 0, known))
-        starts.sort(key=lambda start: start[0])
-        nodes = []
-        for _, one in starts:
-            if one.number not in faults:
-                node = one.node()
-                self._files[one.path] = node, one
-                nodes.append(node)
-        return nodes, faults
+                sound.append((extents[0][0] if extents else -1, one, chain.is_second))
+        sound = [file for file in sound if file[1].number not in faults]
+        files = [
+            StoredFile(one.node(), begins, partial(self._extents, one.entry, is_second=is_second))
+            for begins, one, is_second in sound
+        ]
+        return files, sum(is_second for _, _, is_second in sound), faults
 
     def _chain(self, one: _File) -> Chain:
         if not one.entry.size:
@@ -170,6 +197,10 @@ class FatTree:
         if count > self._boot.clusters:
             return Chain(fault="it says that it is larger than the volume")
         return self._chains.claim(one.entry.cluster, count, one.number)
+
+    def _extents(self, entry: FatEntry, *, is_second: bool) -> tuple[Extent, ...]:
+        runs = self._chains.runs(entry.cluster, self._clusters(entry.size), is_second=is_second)
+        return self._chains.extents(runs, entry.size)
 
     def _clusters(self, size: int) -> int:
         return -(-size // self._boot.cluster_bytes)
@@ -237,7 +268,6 @@ class _Reader:
     def _names(self, folder: _Folder, held: bytes) -> Iterator[_Folder]:
         prefix = f"{folder.path}/" if folder.path else ""
         shown_prefix = f"{folder.shown}/" if folder.shown else ""
-        seen: set[str] = set()
         for entry in entries(held, self._margin, is_wide=self._boot.bits == 32):
             path = prefix + entry.name
             shown = shown_prefix + entry.shown
@@ -245,16 +275,12 @@ class _Reader:
                 shown = path
             self._numbers += 1
             self._found.remember(path, entry)
-            if entry.name in seen:
-                why = "a second file of this name"
-                self._found.broken.append(Node(path, entry.size, NodeKind.UNREADABLE, why))
-            elif entry.is_folder:
+            if entry.is_folder:
                 self._found.folders.append(path)
                 self._found.depth = max(self._found.depth, folder.depth + 2)
                 yield _Folder(path, shown, folder.depth + 1, entry)
             else:
                 self._found.files.append(_File(path, shown, self._numbers, entry))
-            seen.add(entry.name)
 
     def _complain(self, folder: _Folder, fault: str) -> None:
         if folder.entry is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mediakit.errors import SourceError
@@ -21,8 +21,18 @@ _BACKUP_AT = 6 * 512  # where FAT32 keeps a second boot sector
 _FAT12_BELOW, _FAT16_BELOW = 4085, 65525  # clusters
 _TABLE_AT, _SIGNATURE_AT = 446, 510
 _PROTECTIVE = 0xEE
-_BASIC_DATA = uuid.UUID("EBD0A0A2-B9E5-4433-87C0-68B6B72699C7").bytes_le
+_EFI_SYSTEM = 0xEF
+_SYSTEM = frozenset(
+    uuid.UUID(text).bytes_le
+    for text in (
+        "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",  # EFI system partition
+        "E3C9E316-0B5C-4DB8-817D-F92DF00215AE",  # Microsoft reserved
+        "21686148-6449-6E6F-744E-656564454649",  # BIOS boot
+    )
+)
 _MAX_GPT_ENTRIES = 128
+_MAX_PLACES = 8  # volumes that are read of one disk
+_BLANK_BYTES = 68 * 1024  # every file system has something here
 _FOREIGN = {b"EXFAT   ": "exFAT", b"NTFS    ": "NTFS", b"-FVE-FS-": "BitLocker"}
 _TAKES_FAT = "PS3.12 Annex R takes FAT only; mount the medium and give its folder to read it all the same"
 
@@ -60,12 +70,16 @@ class Boot:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """One used entry of a partition table. `number` counts from 1; `kind` is the type byte of the table."""
+    """One used entry of a partition table; `at` and `size` are in bytes.
+
+    `number` counts from 1; `kind` is the type byte of the table.
+    """
 
     number: int
     kind: int
     at: int
-    is_data: bool = True  # False for partitions of a GPT that are not basic data
+    size: int
+    is_data: bool = True  # False for partitions that serve to start the computer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,19 +93,19 @@ class Place:
     damage: tuple[Damage, ...] = ()
 
 
-def locate(image: Readable, where: str) -> Place:
-    """Return the FAT volume of a disk: the whole of it, or its first FAT partition.
+def locate(image: Readable, where: str, damage: list[Damage]) -> list[Place]:
+    """Return the FAT volumes of a disk: the whole of it, or its FAT partitions.
 
-    Raises SourceError when there is none, and then names what is there. Source: PS3.12 Annex R.
+    What else lies there is in `damage`. Raises SourceError when there is no FAT, and then names what is
+    there. Source: PS3.12 Annex R.
     """
     if boot := read_boot(image, 0):
-        return Place(boot=boot)
+        return [Place(boot=boot)]
     if name := _foreign(image, 0):
         raise SourceError(f"is {name}, not FAT", where=where, hint=_TAKES_FAT)
     found = partitions(image)
-    for one in found:
-        if one.is_data and (boot := read_boot(image, one.at)):
-            return Place(boot=boot, partition=one.number, partition_type=one.kind, partitions=len(found))
+    if places := fat_places(image, found, damage):
+        return places
     if found:
         raise SourceError(
             "has partitions, but none with FAT",
@@ -100,11 +114,29 @@ def locate(image: Readable, where: str) -> Place:
             hint=_TAKES_FAT,
         )
     if boot := _backup_boot(image):
-        return Place(
-            boot=boot,
-            damage=(Damage("", "the boot sector is damaged; its backup copy was used", is_made_good=True),),
-        )
+        used = Damage("", "the boot sector is damaged; its backup copy was used", is_made_good=True)
+        return [Place(boot=boot, damage=(used,))]
     raise SourceError("is not a FAT volume", where=where, hint="the boot sector is missing or damaged")
+
+
+def fat_places(image: Readable, found: Sequence[Partition], damage: list[Damage]) -> list[Place]:
+    """Return the FAT volumes among partitions. Others that may hold files are named in `damage`."""
+    places: dict[int, Place] = {}
+    for one in found:
+        if not one.is_data or one.at in places:
+            continue
+        boot = read_boot(image, one.at)
+        if boot is None:
+            if not _is_blank(image, one):
+                name = _name_of(image, one)
+                damage.append(Damage("", f"partition {one.number} is {name}, not FAT, and was not read"))
+        elif len(places) >= _MAX_PLACES:
+            damage.append(Damage("", f"partition {one.number} was not read: there are too many"))
+        else:
+            places[one.at] = Place(
+                boot=boot, partition=one.number, partition_type=one.kind, partitions=len(found)
+            )
+    return list(places.values())
 
 
 def is_disk(image: Readable) -> bool:
@@ -191,15 +223,17 @@ def partitions(image: Readable) -> tuple[Partition, ...]:
     if any(status not in {0, 0x80} for status, *_ in rows):
         return ()
     used = [  # hybrid ISO images have active partitions of type 0, and some that begin at 0
-        (row, kind, first)
+        (row, kind, first, size)
         for row, (status, kind, first, size) in enumerate(rows, 1)
         if (kind or status) and size
     ]
-    if any(kind == _PROTECTIVE for _, kind, _ in used) and (table := tuple(_gpt(image))):
+    if any(kind == _PROTECTIVE for _, kind, _, _ in used) and (table := tuple(_gpt(image))):
         return table
-    sector = _table_sector(image, [first for _, _, first in used])
+    sector = _table_sector(image, [first for _, _, first, _ in used])
     return tuple(
-        Partition(row, kind, first * sector) for row, kind, first in used if first * sector < image.size
+        Partition(row, kind, first * sector, size * sector, kind != _EFI_SYSTEM)
+        for row, kind, first, size in used
+        if first * sector < image.size
     )
 
 
@@ -229,9 +263,10 @@ def _gpt(image: Readable) -> Iterator[Partition]:
 def _gpt_entries(table: bytes, size: int, sector: int, end: int) -> Iterator[Partition]:
     for row in range(len(table) // size):
         kind = table[row * size : row * size + 16]
-        (first,) = struct.unpack_from("<Q", table, row * size + 32)
+        first, last = struct.unpack_from("<QQ", table, row * size + 32)
         if any(kind) and first * sector < end:
-            yield Partition(row + 1, _PROTECTIVE, first * sector, kind == _BASIC_DATA)
+            length = max(0, last + 1 - first) * sector
+            yield Partition(row + 1, _PROTECTIVE, first * sector, length, kind not in _SYSTEM)
 
 
 def _backup_boot(image: Readable) -> Boot | None:
@@ -265,6 +300,10 @@ def _has_table(image: Readable, boot: Boot) -> bool:
 def _foreign(image: Readable, at: int) -> str:
     found = image.read(at, 512)
     return _FOREIGN.get(found[3:11], "") if found[510:] == b"\x55\xaa" else ""
+
+
+def _is_blank(image: Readable, one: Partition) -> bool:
+    return not any(image.read(one.at, min(one.size, _BLANK_BYTES)))
 
 
 def _name_of(image: Readable, one: Partition) -> str:

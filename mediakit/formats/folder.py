@@ -135,9 +135,9 @@ class FolderTree:
 
 
 class FileTree:
-    """One file that is no medium, as a `Tree` that holds it alone."""
+    """One file that is no medium, as a `Tree` that holds it alone, by default under its own name."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: str | None = None) -> None:
         """Raise SourceError when it cannot be opened."""
         self._path = path
         try:
@@ -146,7 +146,7 @@ class FileTree:
             raise SourceError("cannot be opened", where=str(path), why=exc.strerror or "") from exc
         size = os.fstat(fd).st_size
         os.close(fd)
-        self._node = Node(path.name, size)
+        self._node = Node(path.name if name is None else name, size)
         self.facts = TreeFacts(format="file", size_bytes=size)
 
     def walk(self) -> Iterator[Node]:

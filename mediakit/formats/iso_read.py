@@ -2,19 +2,20 @@
 
 pycdlib, which writes ours, raises on many images that drives still read (damaged, truncated, foreign), and
 gives no word of what is odd about them. The names of ECMA-119 are the paths, since PS3.12 F.2 speaks of
-them; those of Joliet and Rock Ridge are kept beside them. Of several sessions the last one counts.
+them; those of Joliet and Rock Ridge are kept beside them. Of several sessions the last one counts
+(PS3.12 F.2).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
 
 from mediakit.errors import SourceError
-from mediakit.formats.base import Node, NodeKind, TreeFacts
+from mediakit.formats.base import Node, NodeKind
+from mediakit.formats.fat_read import partitions_beside
 from mediakit.formats.iso_names import RockRidge, RockRidgeReader, rock_ridge
 from mediakit.formats.iso_records import (
     ASSOCIATED,
@@ -22,17 +23,20 @@ from mediakit.formats.iso_records import (
     MULTI_EXTENT,
     PROTECTED,
     RECORD_FORMAT,
+    SECTOR,
     Descriptor,
     IsoRecord,
     Session,
-    last_session,
+    all_sessions,
     moved,
     read_session,
     records,
 )
-from mediakit.formats.readable import Extent, Image, holds, stream_of
+from mediakit.formats.readable import Extent, Image, holds
+from mediakit.formats.udf_read import udf_beside
 from mediakit.formats.udf_volume import revision_beside
-from mediakit.volume import MAX_EXAMPLES, Damage, IsoVolume
+from mediakit.formats.united import MAX_ALSO, Listing, StoredFile, UnitedTree
+from mediakit.volume import CUT_OFF, MAX_EXAMPLES, Damage, IsoVolume
 
 _LEVEL_1 = re.compile(rb"[A-Z0-9_]{0,8}(?:\.[A-Z0-9_]{0,3})?(?:;1)?")
 _LEVEL_1_FOLDER = re.compile(rb"[A-Z0-9_]{1,8}")
@@ -43,58 +47,51 @@ _MOST_LEVELS = 8
 _MOST_WAY = 256  # folders above a file by Rock Ridge
 
 
-class IsoTree:
-    """An ISO 9660 image as a `Tree`. Names lose their version and a dot at the end, and nothing else."""
+class IsoTree(UnitedTree):
+    """An ISO 9660 image as a `Tree`. Names lose their version and a dot at the end, and nothing else.
+
+    UDF beside it, sessions that the last one did not take over, and FAT partitions are read as well.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the image and read its folders. Raises SourceError."""
-        self._image = Image(path)
-        try:
-            first = read_session(self._image, 0)
-            if first is None:
-                raise SourceError("is not an ISO 9660 image", where=str(path))
-            session, count = last_session(self._image, first)
-            session = moved(self._image, session)
-            index = _Index(self._image, session)
-        except BaseException:
-            self._image.close()
-            raise
-        self._extents = index.extents
-        self._nodes = {node.path: node for node in index.files}
-        self._broken = index.broken
-        self._folders = index.folders
-        volume = replace(index.volume(session), sessions=count)
-        self.facts = TreeFacts(
-            format="iso9660",
-            label=session.primary.label,
-            size_bytes=self._image.size,
-            damage=tuple(index.damage),
-            volume=volume,
-        )
+        super().__init__(path, lambda image: _listings(image, str(path)))
 
-    def walk(self) -> Iterator[Node]:
-        """Yield the files in the order of their extents, then links and what cannot be read."""
-        yield from self._nodes.values()
-        yield from self._broken
 
-    def folders(self) -> Iterator[str]:
-        """Yield every folder below the root."""
-        return iter(self._folders)
+def _listings(image: Image, where: str) -> list[Listing]:
+    """Return what the volumes of an image hold, that of the last session first."""
+    first = read_session(image, 0)
+    if first is None:
+        raise SourceError("is not an ISO 9660 image", where=where)
+    damage: list[Damage] = []
+    sessions = all_sessions(image, first, damage)
+    last = moved(image, sessions[-1])
+    index = _Index(image, last, image.size)
+    volume = replace(index.volume(last), sessions=len(sessions))
+    beside = udf_beside(image, damage) if last.has_udf else []
+    listings = [index.listing(last, volume), *beside]
+    listings.extend(_earlier(image, sessions, listings))
+    listings.extend(partitions_beside(image, listings, damage))
+    return [replace(listings[0], damage=(*damage, *listings[0].damage)), *listings[1:]]
 
-    def open(self, node: Node) -> BinaryIO:
-        """Open a file of the image. Raises SourceError."""
-        extents = self._extents.get(node.path)
-        if extents is None or node.kind is not NodeKind.FILE:
-            raise SourceError("no such file on the medium", where=ascii(node.path))
-        return stream_of(self._image, extents)
 
-    def find(self, path: str) -> Node | None:
-        """Return the file of exactly this path, or None."""
-        return self._nodes.get(path)
+def _earlier(image: Image, sessions: Sequence[Session], known: Sequence[Listing]) -> Iterator[Listing]:
+    """Yield the earlier sessions, the latest first, that no later one has taken over.
 
-    def close(self) -> None:
-        """Close the image."""
-        self._image.close()
+    A session that continues another one names the files of that one where they lie, and leaves out what was
+    replaced or deleted: then it alone counts. One that names none of them stands beside the other.
+    """
+    if len(sessions) < 2:
+        return
+    places = {file.begins for one in known for file in one.files}
+    for session in reversed(sessions[:-1]):
+        primary = session.primary
+        index = _Index(image, session, primary.blocks * primary.block_size - session.begins * SECTOR)
+        listing = index.listing(session, index.volume(session))
+        begins = {file.begins for file in listing.files if file.begins >= 0}
+        if not begins & places:
+            yield listing
+        places |= begins
 
 
 @dataclass(slots=True)
@@ -142,35 +139,60 @@ class _Examples:
             self.level = level
 
 
-class _Index:
-    """All that stands in the folders of a session."""
+@dataclass(slots=True)
+class _File:
+    """A file and where it lies. `folder` is the block of its folder, `name` its name by Rock Ridge."""
 
-    def __init__(self, image: Image, session: Session) -> None:
-        self.damage: list[Damage] = []
-        self.extents: dict[str, tuple[Extent, ...]] = {}
-        self.folders: list[str] = []
-        self.broken: list[Node] = []
+    path: str
+    extents: tuple[Extent, ...]
+    folder: int
+    name: str
+    also: tuple[str, ...] = ()
+
+    def stored(self) -> StoredFile:
+        """Return it as a file of the volume."""
+        begins = next((start for start, size in self.extents if size), -1)
+        size = sum(size for _, size in self.extents)
+        return StoredFile(Node(self.path, size, also=self.also), begins, self.extents)
+
+
+class _Index:
+    """All that stands in the folders of a session, which have `most_bytes` together."""
+
+    def __init__(self, image: Image, session: Session, most_bytes: int) -> None:
+        self._damage: list[Damage] = []
+        self._files: list[_File] = []
+        self._folders: list[str] = []
+        self._others: list[Node] = []
         self._image = image
+        self._most_bytes = most_bytes
         self._examples = _Examples()
-        self._names: dict[str, tuple[int, str]] = {}  # path: folder, name by Rock Ridge
         self._tree: dict[int, _Folder] = {session.primary.root.block: _Folder(-1, "", "")}
         self._reader: RockRidgeReader | None = None
         self._read_primary(session.primary)
-        also: dict[str, tuple[str, ...]] = {}
         if self._reader is not None:
-            also = self._rock_ridge_names()
+            self._add_rock_ridge_names()
         if session.joliet is not None:
-            self._read_joliet(session.joliet, also)
-        whole = sorted(self.extents.items(), key=lambda item: item[1][0][0])
-        self.files = [
-            Node(path, sum(size for _, size in extents), also=also.get(path, ())) for path, extents in whole
-        ]
+            self._read_joliet(session.joliet)
+
+    def listing(self, session: Session, volume: IsoVolume) -> Listing:
+        """Return what the session holds."""
+        cut_off = (Damage("", CUT_OFF),) if volume.is_truncated else ()
+        return Listing(
+            format="iso9660",
+            label=session.primary.label,
+            volume=volume,
+            files=[file.stored() for file in self._files],
+            others=self._others,
+            folders=self._folders,
+            damage=(*cut_off, *session.damage, *self._damage),
+        )
 
     def volume(self, session: Session) -> IsoVolume:
         """Return what is to be said of the volume."""
         found, primary = self._examples, session.primary
         level = found.level if found.depth <= _MOST_LEVELS and not primary.is_joliet else 0
-        if level and any(len(extents) > 1 for extents in self.extents.values()):
+        if level and any(len(file.extents) > 1 for file in self._files):
             level = 3
         return IsoVolume(
             volume_id=primary.label,
@@ -194,7 +216,7 @@ class _Index:
 
     def _read_primary(self, volume: Descriptor) -> None:
         pending: list[Extent] = []
-        for record in records(self._image, volume, self.damage):
+        for record in records(self._image, volume, self._damage, self._most_bytes):
             if record.is_self:
                 if self._reader is None and record.name == b"\0" and record.folder == volume.root.block:
                     self._reader = rock_ridge(self._image, volume, record)
@@ -214,44 +236,39 @@ class _Index:
                 pending = []
 
     def _note_folder(self, record: IsoRecord, said: RockRidge | None) -> None:
-        self.folders.append(record.path)
+        self._folders.append(record.path)
         if said is not None and not said.is_moved_away:
             self._tree.setdefault(record.block, _Folder(record.folder, record.path, said.name))
 
     def _settle(self, record: IsoRecord, extents: tuple[Extent, ...], said: RockRidge | None) -> None:
         path, size = record.path, sum(size for _, size in extents)
-        if said is not None:
-            if said.is_link:
-                self.broken.append(Node(path, 0, NodeKind.LINK))
-                return
-            self._names.setdefault(path, (record.folder, said.name))
+        if said is not None and said.is_link:
+            self._others.append(Node(path, 0, NodeKind.LINK))
+            return
         why = ""
         if record.flags & ASSOCIATED:
             why = "it is an associated file: only what belongs to another file"
         elif record.gap:
             why = "it is interleaved"
-        elif path in self.extents:
-            why = "a second file of this name"
         elif not holds(self._image, [extent for extent in extents if extent[1]]):
             why = "it lies outside the image"
         if why:
-            self.broken.append(Node(path, size, NodeKind.UNREADABLE, why))
+            self._others.append(Node(path, size, NodeKind.UNREADABLE, why))
         else:
-            self.extents[path] = extents
+            name = "" if said is None else said.name
+            self._files.append(_File(path, extents, record.folder, name))
 
     # -- other names
 
-    def _rock_ridge_names(self) -> dict[str, tuple[str, ...]]:
+    def _add_rock_ridge_names(self) -> None:
         folders: dict[int, str | None] = {}
-        names: dict[str, tuple[str, ...]] = {}
-        for path, (folder, name) in self._names.items():
-            above = self._folder_name(folder, folders)
-            if above is None or not name:
+        for file in self._files:
+            above = self._folder_name(file.folder, folders)
+            if above is None or not file.name:
                 continue
-            other = f"{above}/{name}" if above else name
-            if other != path:
-                names[path] = (other,)
-        return names
+            other = f"{above}/{file.name}" if above else file.name
+            if other != file.path:
+                file.also = (other,)
 
     def _folder_name(self, block: int, known: dict[int, str | None]) -> str | None:
         """Return the path of a folder by Rock Ridge; None when a name on the way is not known."""
@@ -272,11 +289,12 @@ class _Index:
             known[one] = above
         return known.get(block)
 
-    def _read_joliet(self, volume: Descriptor, also: dict[str, tuple[str, ...]]) -> None:
+    def _read_joliet(self, volume: Descriptor) -> None:
         """Find the Joliet name of every file by where its bytes lie; add files that only Joliet has."""
-        by_start = {extents[0]: path for path, extents in self.extents.items() if extents[0][1]}
+        by_start = {file.extents[0]: file for file in self._files if file.extents[0][1]}
+        known = {file.path for file in self._files}
         pending: list[Extent] = []
-        for record in records(self._image, volume, []):
+        for record in records(self._image, volume, self._damage, self._most_bytes):
             if record.is_self or record.is_directory:
                 continue
             pending.append(((record.block - volume.first_block) * volume.block_size, record.size))
@@ -285,12 +303,12 @@ class _Index:
             extents, pending = tuple(pending), []
             if not extents[0][1]:
                 continue  # an empty file lies nowhere
-            path = by_start.get(extents[0])
-            if path is None:
-                if record.path not in self.extents and holds(self._image, extents):
-                    self.extents[record.path] = extents
-            elif record.path != path and record.path not in also.get(path, ()):
-                also[path] = (*also.get(path, ()), record.path)
+            file = by_start.get(extents[0])
+            if file is None:
+                if record.path not in known and holds(self._image, extents):
+                    self._files.append(_File(record.path, extents, record.folder, ""))
+            elif record.path != file.path and record.path not in file.also and len(file.also) < MAX_ALSO:
+                file.also = (*file.also, record.path)
 
 
 def _level(name: bytes, one: re.Pattern[bytes], two: re.Pattern[bytes]) -> int:

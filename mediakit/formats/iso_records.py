@@ -25,6 +25,7 @@ _PRIMARY, _SUPPLEMENTARY, _TERMINATOR = 1, 2, 255
 _UCS_2 = (b"%/@", b"%/C", b"%/E")
 _LOOK_FOR_ROOT = 512  # sectors of an image of one later session that its root may lie in
 _CHUNK = 512 * SECTOR
+_MAX_SESSIONS = 128  # a CD has 99 tracks at the most
 
 
 class IsoRecord(NamedTuple):
@@ -77,6 +78,7 @@ class Session:
     joliet: Descriptor | None = None
     has_udf: bool = False
     begins: int = 0
+    damage: tuple[Damage, ...] = ()
 
 
 def read_volume(image: Readable) -> Descriptor | None:
@@ -113,24 +115,28 @@ def read_session(image: Readable, begins: int) -> Session | None:
         if fault is not None:
             raise fault
         return None
-    return Session(primary or joliet or _never(), joliet if primary else None, has_udf, begins)
+    lost = () if fault is None else (Damage("", f"{fault.what}: {fault.why}"),)
+    return Session(primary or joliet or _never(), joliet if primary else None, has_udf, begins, lost)
 
 
-def last_session(image: Readable, first: Session) -> tuple[Session, int]:
-    """Return the last session of an image, and how many there are.
+def all_sessions(image: Readable, first: Session, damage: list[Damage]) -> list[Session]:
+    """Return the sessions of an image, the last one at the end; those that cannot be read are in `damage`.
 
     Later sessions begin behind the volume of the one before; only there is looked for them. Their blocks are
     counted from the beginning of the disc (PS3.12 F.2, ECMA-119).
     """
-    last, count = first, 1
-    while True:
+    found = [first]
+    while len(found) < _MAX_SESSIONS:
+        last = found[-1]
         behind = max(
             last.primary.blocks * last.primary.block_size, (last.begins + FIRST_DESCRIPTOR + 1) * SECTOR
         )
-        found = _next_session(image, behind)
-        if found is None:
-            return last, count
-        last, count = found, count + 1
+        later = _next_session(image, behind, damage)
+        if later is None:
+            return found
+        found.append(later)
+    damage.append(Damage("", f"there are more than {_MAX_SESSIONS} sessions, of which no more were read"))
+    return found
 
 
 def moved(image: Readable, session: Session) -> Session:
@@ -153,14 +159,17 @@ def moved(image: Readable, session: Session) -> Session:
     return session
 
 
-def records(image: Readable, volume: Descriptor, damage: list[Damage]) -> Iterator[IsoRecord]:
+def records(
+    image: Readable, volume: Descriptor, damage: list[Damage], most_bytes: int | None = None
+) -> Iterator[IsoRecord]:
     """Yield the record of everything below the root, "." and ".." included, folder by folder.
 
-    What cannot be followed is skipped and said in `damage`. Source: ECMA-119 9.1.
+    All folders together may have `most_bytes`, by default the size of the image: more would overlap, and
+    could be without number. What cannot be followed is skipped and said in `damage`. Source: ECMA-119 9.1.
     """
     seen = {volume.root.block}
     todo = [(volume.root, 0)]
-    left_bytes = image.size  # of all folders: more would overlap, and could be without number
+    left_bytes = image.size if most_bytes is None else min(image.size, most_bytes)
     while todo:
         folder, depth = todo.pop()
         left_bytes -= folder.size
@@ -168,6 +177,7 @@ def records(image: Readable, volume: Descriptor, damage: list[Damage]) -> Iterat
             damage.append(Damage(folder.path, "the folder shares its place with others and was not entered"))
             left_bytes += folder.size
             continue
+        deeper: list[tuple[IsoRecord, int]] = []
         for record in _folder(image, volume, folder, damage):
             yield record
             if record.is_self or not record.is_directory:
@@ -178,7 +188,8 @@ def records(image: Readable, volume: Descriptor, damage: list[Damage]) -> Iterat
                 )
                 continue
             seen.add(record.block)
-            todo.append((record, depth + 1))
+            deeper.append((record, depth + 1))
+        todo.extend(reversed(deeper))
 
 
 def shown_name(stored: bytes, *, is_joliet: bool = False) -> str:
@@ -191,7 +202,7 @@ def shown_name(stored: bytes, *, is_joliet: bool = False) -> str:
     return name.removesuffix(".") or name
 
 
-def _next_session(image: Readable, behind: int) -> Session | None:
+def _next_session(image: Readable, behind: int, damage: list[Damage]) -> Session | None:
     at = -(-behind // SECTOR) * SECTOR
     while at < image.size:
         chunk = image.read(at, _CHUNK + SECTOR)
@@ -199,7 +210,7 @@ def _next_session(image: Readable, behind: int) -> Session | None:
         while offset >= 0:
             begins = (at + offset) // SECTOR - FIRST_DESCRIPTOR
             if (at + offset) % SECTOR == 0 and begins >= 0:
-                session = _sound_session(image, begins)
+                session = _sound_session(image, begins, damage)
                 if session is not None:
                     return session
             offset = chunk.find(b"\1CD001\1", offset + 1)
@@ -207,16 +218,20 @@ def _next_session(image: Readable, behind: int) -> Session | None:
     return None
 
 
-def _sound_session(image: Readable, begins: int) -> Session | None:
+def _sound_session(image: Readable, begins: int, damage: list[Damage]) -> Session | None:
     """Return the session when its root folder is where it says: not an image that lies inside the image."""
     try:
         session = read_session(image, begins)
     except SourceError:
-        return None
+        session = None
     if session is None:
         return None
-    root = session.primary.root
-    return session if _is_root(image, root.block * session.primary.block_size, root.block) else None
+    root, block_size = session.primary.root, session.primary.block_size
+    if _is_root(image, root.block * block_size, root.block):
+        return session
+    if root.block * block_size >= begins * SECTOR:  # an image inside the image counts from its own beginning
+        damage.append(Damage("", f"the session at sector {begins} was not read: it has no root folder"))
+    return None
 
 
 def _is_root(image: Readable, at: int, block: int) -> bool:
@@ -258,10 +273,15 @@ def _folder(
             Damage(folder.path, "the folder lies outside the image or is too large and was not entered")
         )
         return
-    found = image.read(start, folder.size)
+    try:
+        found = image.read(start, folder.size)
+    except SourceError as exc:
+        damage.append(Damage(folder.path, f"the folder cannot be read: {exc.why}"))
+        return
     prefix = f"{folder.path}/" if folder.path else ""
     unpack = struct.Struct("<I4xI4x7xBBB").unpack_from
     at, end = 0, len(found)
+    own: set[bytes] = set()
     while at < end:
         length = found[at]
         if not length:  # a record does not cross a sector: the rest of this one is empty
@@ -276,6 +296,8 @@ def _folder(
         block, size, flags, unit, gap = unpack(found, at + 2)
         name = found[at + 33 : at + 33 + name_size]
         is_self = name in {b"\0", b"\1"}
+        if is_self:
+            own.add(name)
         use = found[at + 33 + name_size + (name_size + 1) % 2 : at + length]
         attributes = found[at + 1]
         path = prefix + shown_name(name, is_joliet=volume.is_joliet and not is_self)
@@ -293,3 +315,7 @@ def _folder(
             use,
         )
         at += length
+    if len(own) < 2:
+        damage.append(
+            Damage(folder.path, "the folder is damaged: it has no records of itself and its parent")
+        )

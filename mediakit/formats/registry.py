@@ -5,16 +5,17 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from mediakit.durable import new_folder, staged_file
 from mediakit.errors import SourceError, UsageError
 from mediakit.events import Listener, silence
 from mediakit.formats import fat_volume
-from mediakit.formats.base import Entry, Node, Order, Receipt, Sink, Tree, TreeFacts
+from mediakit.formats.base import Entry, Order, Receipt, Sink, Tree
+from mediakit.formats.folder import FileTree
 from mediakit.formats.readable import Image, Readable
 from mediakit.plug_ins import code_of, plug_in, plug_ins
 
@@ -91,11 +92,11 @@ def write_medium(
     return replace(receipt, target=target)
 
 
-def open_tree(path: Path) -> Tree:
+def open_tree(path: Path, *, lone: str | None = None) -> Tree:
     """Open whatever stands at the path, told by its content and not by its name.
 
-    A folder, a disc image (a device too), an archive; any other file is a tree of that one file. Raises
-    SourceError when it is missing or cannot be read.
+    A folder, a disc image (a device too), an archive; any other file is a tree of that one file, under the
+    path `lone`, by default its own name. Raises SourceError when it is missing or cannot be read.
     """
     try:
         mode = path.stat().st_mode
@@ -112,7 +113,7 @@ def open_tree(path: Path) -> Tree:
             raise SourceError("is neither a file nor a folder", where=str(path))
         if is_device and kind == "file":
             raise SourceError("holds no file system that can be read", where=str(path))
-        made: Tree = _load(TREES[kind])(path)
+        made: Tree = FileTree(path, lone) if kind == "file" else _load(TREES[kind])(path)
     except SourceError as exc:
         if is_device and isinstance(exc.__cause__, PermissionError):
             raise SourceError(exc.what, where=exc.where, why=exc.why, hint=_DEVICE_HINT) from exc
@@ -135,31 +136,7 @@ def open_named(path: Path) -> Tree:
 
     A lone file is at the path "" of its tree: its place is the source itself. The caller closes the tree.
     """
-    tree = open_tree(path)
-    return _Lone(tree, tree.facts) if tree.facts.format == "file" else tree
-
-
-@dataclass(slots=True)
-class _Lone:
-    """The tree of one file, which is at the path "": its place is the source itself."""
-
-    tree: Tree
-    facts: TreeFacts
-
-    def walk(self) -> Iterator[Node]:
-        return (Node("", node.size, node.kind, node.why) for node in self.tree.walk())
-
-    def folders(self) -> Iterator[str]:
-        return self.tree.folders()
-
-    def open(self, node: Node) -> BinaryIO:
-        return self.tree.open(next(iter(self.tree.walk())) if not node.path else node)
-
-    def find(self, path: str) -> Node | None:
-        return next(self.walk(), None) if not path else None
-
-    def close(self) -> None:
-        self.tree.close()
+    return open_tree(path, lone="")
 
 
 def sniff(image: Readable) -> str:

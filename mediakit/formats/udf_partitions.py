@@ -17,6 +17,7 @@ from mediakit.formats.readable import Extent, Readable
 from mediakit.formats.udf_entries import Blocks, FileEntry, Space
 from mediakit.formats.udf_tags import VIRTUAL_TABLE, Damaged, Tag, tag_of
 from mediakit.formats.udf_volume import Descriptors
+from mediakit.volume import Damage
 
 METADATA, VIRTUAL, SPARABLE = (
     b"*UDF Metadata Partition",
@@ -115,10 +116,11 @@ class Sparable:
             block += -(-taken // self.block_size)
 
 
-def map_partitions(blocks: Blocks, volume: Descriptors) -> frozenset[bytes]:
+def map_partitions(blocks: Blocks, volume: Descriptors, damage: list[Damage]) -> frozenset[bytes]:
     """Find the partitions of a volume, in the order of its maps; return the kinds of odd ones met.
 
-    Raises Damaged or struct.error.
+    A table that cannot be read, without which files may still be had, is in `damage`. Raises Damaged or
+    struct.error.
     """
     held = volume.logical
     count = struct.unpack_from("<I", held, 268)[0]
@@ -131,7 +133,7 @@ def map_partitions(blocks: Blocks, volume: Descriptors) -> frozenset[bytes]:
         if kind == 1 and size == 6:
             blocks.spaces.append(_physical(volume, entry, 4))
         elif kind == 2 and size == 64 and name in {METADATA, VIRTUAL, SPARABLE}:
-            blocks.spaces.append(_odd(blocks, volume, name, entry))
+            blocks.spaces.append(_odd(blocks, volume, name, entry, damage))
             kinds.add(name)
         else:
             raise Damaged(f"partitions of the kind {name.decode('latin-1')!a} are not supported")
@@ -146,11 +148,11 @@ def _physical(volume: Descriptors, entry: bytes, at: int) -> Pieces:
     return Pieces.of((volume.partitions[number].extent,), volume.block_size)
 
 
-def _odd(blocks: Blocks, volume: Descriptors, name: bytes, entry: bytes) -> Space:
+def _odd(blocks: Blocks, volume: Descriptors, name: bytes, entry: bytes, damage: list[Damage]) -> Space:
     physical = _physical(volume, entry, 38)
     if name == METADATA:
         return _metadata(blocks, physical, entry)
-    return _virtual(blocks, physical) if name == VIRTUAL else _sparable(blocks, physical, entry)
+    return _virtual(blocks, physical) if name == VIRTUAL else _sparable(blocks, physical, entry, damage)
 
 
 def _metadata(blocks: Blocks, physical: Pieces, entry: bytes) -> Pieces:
@@ -198,7 +200,7 @@ def _table(entry: FileEntry, held: bytes) -> bytes:
     return b""
 
 
-def _sparable(blocks: Blocks, physical: Pieces, entry: bytes) -> Sparable:
+def _sparable(blocks: Blocks, physical: Pieces, entry: bytes, damage: list[Damage]) -> Sparable:
     packet, tables = struct.unpack_from("<HB", entry, 40)
     size = min(struct.unpack_from("<I", entry, 44)[0], _MAX_TABLE_BYTES)
     if not packet:
@@ -213,4 +215,8 @@ def _sparable(blocks: Blocks, physical: Pieces, entry: bytes) -> Sparable:
         pairs = struct.iter_unpack("<II", held[56 : 56 + 8 * count])
         moved = {start: mapped for start, mapped in pairs if start < _NEVER and not start % packet}
         break
+    else:
+        damage.append(
+            Damage("", "the sparing table cannot be read: files in packets that were moved are wrong")
+        )
     return Sparable(physical, moved, tuple(sorted(moved)), packet, blocks.block_size)

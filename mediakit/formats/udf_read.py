@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from mediakit.errors import SourceError
-from mediakit.formats.base import Node, NodeKind, TreeFacts
-from mediakit.formats.readable import Image, stream_of
-from mediakit.formats.udf_entries import Blocks, FileEntry
+from mediakit.formats.base import Node, NodeKind
+from mediakit.formats.fat_read import partitions_beside
+from mediakit.formats.readable import Image
+from mediakit.formats.udf_entries import Blocks
 from mediakit.formats.udf_partitions import METADATA, SPARABLE, VIRTUAL, map_partitions
 from mediakit.formats.udf_tags import (
     DIRECTORY,
@@ -30,7 +31,8 @@ from mediakit.formats.udf_tags import (
     tag_of,
 )
 from mediakit.formats.udf_volume import Descriptors, read_descriptors, revision_in
-from mediakit.volume import MAX_EXAMPLES, Damage, UdfVolume
+from mediakit.formats.united import Listing, StoredFile, UnitedTree
+from mediakit.volume import CUT_OFF, MAX_EXAMPLES, Damage, UdfVolume
 
 _MAX_FOLDER_BYTES = 64 * 1024 * 1024
 _MAX_DEPTH = 64
@@ -38,54 +40,31 @@ _PLAIN_FILES = frozenset({0, 5})
 _FIRST_DESCRIPTORS = (32 * 1024, 64 * 2048)  # where ISO 9660 may say that it is there too, and how far
 
 
-class UdfTree:
+class UdfTree(UnitedTree):
     """A UDF image as a `Tree`."""
 
     def __init__(self, path: Path) -> None:
         """Open the image and read its folders. Raises SourceError."""
-        self._image = Image(path)
-        try:
-            index = _read(self._image)
-        except (Damaged, struct.error) as exc:
-            self._image.close()
-            raise SourceError("cannot be read as UDF", where=str(path), why=str(exc)) from exc
-        except BaseException:
-            self._image.close()
-            raise
-        self._found, self._others, self._folders = index.found, index.others, index.folders
-        self.facts = TreeFacts(
-            format="udf",
-            label=index.volume.label,
-            size_bytes=self._image.size,
-            damage=tuple(index.damage),
-            volume=index.facts(),
-        )
+        super().__init__(path, lambda image: _listings(image, str(path)))
 
-    def walk(self) -> Iterator[Node]:
-        """Yield the files in the order of their extents, then links and what cannot be read."""
-        for path, entry in sorted(self._found.items(), key=lambda item: item[1].extents[:1]):
-            yield Node(path, entry.size)
-        yield from self._others
 
-    def folders(self) -> Iterator[str]:
-        """Yield every folder below the root."""
-        return iter(self._folders)
+def udf_beside(image: Image, damage: list[Damage]) -> list[Listing]:
+    """Return what the UDF volume of a bridge holds; nothing, and why in `damage`, when it cannot be read."""
+    try:
+        return [_read(image).listing(is_bridge=True)]
+    except (Damaged, struct.error, SourceError) as exc:
+        damage.append(Damage("", f"the UDF volume beside ISO 9660 was not read: {exc}"))
+        return []
 
-    def open(self, node: Node) -> BinaryIO:
-        """Open a file of the image. Raises SourceError."""
-        entry = self._found.get(node.path)
-        if entry is None or node.kind is not NodeKind.FILE:
-            raise SourceError("no such file on the medium", where=ascii(node.path))
-        return stream_of(self._image, entry.extents)
 
-    def find(self, path: str) -> Node | None:
-        """Return the file of exactly this path, or None."""
-        entry = self._found.get(path)
-        return None if entry is None else Node(path, entry.size)
-
-    def close(self) -> None:
-        """Close the image."""
-        self._image.close()
+def _listings(image: Image, where: str) -> list[Listing]:
+    try:
+        listings = [_read(image).listing()]
+    except (Damaged, struct.error) as exc:
+        raise SourceError("cannot be read as UDF", where=where, why=str(exc)) from exc
+    damage: list[Damage] = []
+    listings.extend(partitions_beside(image, listings, damage))
+    return [replace(listings[0], damage=(*listings[0].damage, *damage)), *listings[1:]]
 
 
 class _Name(NamedTuple):
@@ -106,13 +85,28 @@ class _Index:
     kinds: frozenset[bytes]  # of its partitions
     revision: str = ""
     left_bytes: int = 0  # of all folders: more than the image has would overlap
-    found: dict[str, FileEntry] = field(default_factory=dict)
+    files: list[StoredFile] = field(default_factory=list)
     others: list[Node] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     damage: list[Damage] = field(default_factory=list)
     odd_types: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
+
+    def listing(self, *, is_bridge: bool = False) -> Listing:
+        """Return what the volume holds."""
+        volume = self.facts()
+        cut_off = (Damage("", CUT_OFF),) if volume.is_truncated else ()
+        return Listing(
+            format="udf",
+            label=self.volume.label,
+            volume=volume,
+            files=self.files,
+            others=self.others,
+            folders=self.folders,
+            damage=(*cut_off, *self.damage),
+            is_bridge=is_bridge,
+        )
 
     def facts(self) -> UdfVolume:
         """Return what is to be said of the volume."""
@@ -140,20 +134,26 @@ class _Index:
         todo = [("", root, 0)]
         while todo:
             folder, at, depth = todo.pop()
+            deeper: list[tuple[str, tuple[int, int], int]] = []
             for name in self._names(folder, at):
                 if name.is_bad or depth >= _MAX_DEPTH:
                     self.damage.append(Damage(name.path, "it is damaged or too deep and was not entered"))
-                    continue
-                if self._settle(name) and name.at not in seen:
+                elif self._settle(name):
+                    if name.at in seen:
+                        self.damage.append(
+                            Damage(name.path, "the folder leads in a circle and was not entered")
+                        )
+                        continue
                     seen.add(name.at)
-                    todo.append((name.path, name.at, depth + 1))
+                    deeper.append((name.path, name.at, depth + 1))
+            todo.extend(reversed(deeper))
 
     def _settle(self, name: _Name) -> bool:
         """Note a file; return True for a folder."""
         path = name.path
         try:
             entry = self.blocks.entry(*name.at)
-        except (Damaged, struct.error) as exc:
+        except (Damaged, struct.error, SourceError) as exc:
             self.others.append(Node(path, 0, NodeKind.UNREADABLE, str(exc)))
             return False
         is_folder = entry.kind == DIRECTORY
@@ -169,22 +169,21 @@ class _Index:
         elif entry.kind not in _PLAIN_FILES:
             _add(self.odd_types, path)
             self.others.append(Node(path, 0, NodeKind.SPECIAL))
-        elif path in self.found:
-            self.others.append(Node(path, entry.size, NodeKind.UNREADABLE, "a second file of this name"))
         else:
-            self.found[path] = entry
+            begins = entry.extents[0][0] if entry.size else -1
+            self.files.append(StoredFile(Node(path, entry.size), begins, entry.extents))
         return False
 
     def _names(self, folder: str, at: tuple[int, int]) -> Iterator[_Name]:
         try:
             entry = self.blocks.entry(*at)
             held = self.blocks.content(entry, min(self.left_bytes, _MAX_FOLDER_BYTES))
-        except (Damaged, struct.error) as exc:
+        except (Damaged, struct.error, SourceError) as exc:
             self.damage.append(Damage(folder, f"the folder was not entered: {exc}"))
             return
         self.left_bytes -= len(held)
         prefix = f"{folder}/" if folder else ""
-        start = 0
+        start, has_parent = 0, False
         while start + 38 <= len(held):
             kind, name_size = held[start + 18], held[start + 19]
             child_at, child_in = struct.unpack_from("<IH", held, start + 24)
@@ -197,23 +196,27 @@ class _Index:
                 return
             stored = held[start + 38 + use_size : start + 38 + use_size + name_size]
             start += size
+            has_parent |= bool(kind & IS_PARENT)
             if not kind & (IS_DELETED | IS_PARENT):
                 name = decode_name(stored).replace("/", "\\")
                 is_bad = name in {"", ".", ".."}
                 yield _Name(prefix + name, (child_in, child_at), is_bad, bool(kind & IS_HIDDEN))
+        if not has_parent:
+            self.damage.append(Damage(folder, "the folder is damaged: it has no record of its parent"))
 
 
 def _read(image: Image) -> _Index:
     """Read a volume with all its folders. Raises Damaged or struct.error."""
     volume = read_descriptors(image)
     blocks = Blocks(image, volume.block_size)
-    kinds = map_partitions(blocks, volume)
+    damage: list[Damage] = []
+    kinds = map_partitions(blocks, volume, damage)
     file_set_at, file_set_in = struct.unpack_from("<IH", volume.logical, 252)
     file_set = blocks.block(file_set_in, file_set_at)
     if tag_of(file_set) != Tag.FILE_SET:
         raise Damaged("there is no file set")
     revision = volume.revision or revision_in(file_set[416:448])
-    index = _Index(blocks, volume, kinds, revision, image.size)
+    index = _Index(blocks, volume, kinds, revision, image.size, damage=damage)
     root_at, root_in = struct.unpack_from("<IH", file_set, 404)
     index.read((root_in, root_at))
     return index

@@ -26,6 +26,7 @@ from mediakit.errors import DoesNotFit, SourceError, UsageError
 from mediakit.events import Listener
 from mediakit.formats import moment
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
+from mediakit.formats.distinct import DistinctPaths
 from mediakit.formats.legal import check_paths
 from mediakit.formats.readable import Image
 from mediakit.formats.stream_copy import Pourer
@@ -78,7 +79,8 @@ class ZipSink:
 class ZipTree:
     """A ZIP archive as a `Tree`. Names are kept as they stand and mean nothing to the file system.
 
-    Where a name is written with backslashes, `also` has it with "/".
+    Only "./" at the beginning of a name is left out. Where a name is written with backslashes, `also` has it
+    with "/".
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,17 +97,14 @@ class ZipTree:
         odd = _Odd()
         self._nodes = tuple(self._index(odd))
         depth = 1 + max((folder.count("/") + 1 for folder in self._folders), default=0)
-        self.facts = TreeFacts(
-            format="zip",
-            size_bytes=self._size,
-            volume=ZipVolume(
-                methods=tuple(odd.methods),
-                depth=depth,
-                encrypted=tuple(odd.encrypted),
-                doubled=tuple(odd.doubled),
-                rooted=tuple(odd.rooted),
-            ),
+        volume = ZipVolume(
+            methods=tuple(odd.methods),
+            depth=depth,
+            encrypted=tuple(odd.encrypted),
+            doubled=tuple(odd.doubled),
+            rooted=tuple(odd.rooted),
         )
+        self.facts = TreeFacts(format="zip", size_bytes=self._size, volume=volume, volumes=(volume,))
 
     def walk(self) -> Iterator[Node]:
         """Yield the members in the order of their data."""
@@ -143,40 +142,46 @@ class ZipTree:
 
     def _index(self, odd: _Odd) -> Iterator[Node]:
         seen: set[str] = set()
-        for member in sorted(self._archive.infolist(), key=lambda member: member.header_offset):
-            name = member.orig_filename.partition("\0")[0]  # `filename` is changed on Windows
+        members = sorted(self._archive.infolist(), key=lambda member: member.header_offset)
+        paths = DistinctPaths(_shown_name(member) for member in members)
+        for member in members:
+            name = _shown_name(member)
             slashed = name.replace("\\", "/")
             odd.remember(name, slashed, member, is_second=name in seen)
             seen.add(name)
+            if not name:
+                continue  # "./" is the root
             is_deep = slashed.count("/") > _MAX_DEPTH
             if not is_deep:
                 self._folders.update(dict.fromkeys(above(slashed)))
             if slashed.endswith("/") and (slashed == name or not member.file_size):
                 continue
-            kind, why = (NodeKind.UNREADABLE, "it lies too deep") if is_deep else self._kind(name, member)
+            kind, why = (NodeKind.UNREADABLE, "it lies too deep") if is_deep else self._kind(member)
             size = 0 if kind is NodeKind.LINK else member.file_size
-            node = Node(name, size, kind, why, () if slashed == name else (slashed,))
+            also = () if slashed == name else (slashed,)
+            stored = _stored_name(member)
+            node = paths.shown(Node(name, size, kind, why, also, "" if stored == name else stored))
             if kind is NodeKind.FILE:
-                self._members[name] = node, member
+                self._members[node.path] = node, member
             yield node
 
-    def _kind(self, name: str, member: zipfile.ZipInfo) -> tuple[NodeKind, str]:
+    def _kind(self, member: zipfile.ZipInfo) -> tuple[NodeKind, str]:
         mode = member.external_attr >> 16
         if stat.S_ISLNK(mode):
             return NodeKind.LINK, ""
         if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
             return NodeKind.SPECIAL, ""
-        why = self._fault(name, member)
+        why = self._fault(member)
         return NodeKind.UNREADABLE if why else NodeKind.FILE, why
 
-    def _fault(self, name: str, member: zipfile.ZipInfo) -> str:
+    def _fault(self, member: zipfile.ZipInfo) -> str:
         if member.flag_bits & _ENCRYPTED:
             return "it is encrypted"
         if member.compress_type not in _READABLE:
             return f"compression method {_method_name(member)} is not known"
         if not 0 <= member.header_offset <= self._size - _HEADER_BYTES - member.compress_size:
             return "it lies outside the archive"
-        return "a second member of this name" if name in self._members else ""
+        return ""
 
 
 @dataclass(slots=True)
@@ -220,6 +225,18 @@ def _checked_size(path: Path) -> int:
                 hint="join the parts first, for instance with 7-Zip or `zip -s 0`",
             )
     return image.size
+
+
+def _stored_name(member: zipfile.ZipInfo) -> str:
+    return member.orig_filename.partition("\0")[0]  # `filename` is changed on Windows
+
+
+def _shown_name(member: zipfile.ZipInfo) -> str:
+    """Return the name of a member without "./" in front, as many archivers write it; "" for the root."""
+    name = _stored_name(member)
+    while name.startswith("./"):
+        name = name[2:].lstrip("/")
+    return name
 
 
 def _method_name(member: zipfile.ZipInfo) -> str:

@@ -10,6 +10,7 @@ from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.judge import Convert, Decision, Judge
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
+from mediakit.volume import CUT_OFF
 
 NO_PROFILE = Rule(
     id="MK-VAL-001",
@@ -45,7 +46,9 @@ def damage_findings(survey: Survey) -> Iterator[Finding]:
 
 def check_reading(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     """Report every file that could not be read, and what the reader of the medium could not follow."""
-    yield from damage_findings(survey)
+    for damage, finding in zip(survey.damage, damage_findings(survey), strict=True):
+        if damage.what != CUT_OFF:  # MK-MED-003 says so here
+            yield finding
     for file in survey.files:
         if file.finding is not None and file.kind is not FileKind.OTHER:
             yield file.finding.moved(file.path)

@@ -162,12 +162,15 @@ def test_a_slash_in_a_name_is_not_a_folder(tmp_path: Path) -> None:
     assert nodes_of(tmp_path, image.build()) == [Node("A\\B", 1, also=("..\\..\\etc\\passwd",))]
 
 
-def test_a_second_file_of_a_name_is_unreadable(tmp_path: Path) -> None:
+def test_two_files_of_a_name_are_two_files(tmp_path: Path) -> None:
     image = FatImage()
-    image.add("SAME", b"first")
-    image.add("SAME", b"second")
+    image.add("SAME.DCM", b"first")
+    image.add("SAME.DCM", b"second")
     nodes = nodes_of(tmp_path, image.build())
-    assert [(node.kind, node.size) for node in nodes] == [(NodeKind.FILE, 5), (NodeKind.UNREADABLE, 6)]
+    assert [(node.path, node.stored) for node in nodes] == [
+        ("SAME.DCM", ""), ("SAME (2).DCM", "SAME.DCM"),
+    ]  # fmt: skip
+    assert contents(tmp_path / "image") == {"SAME.DCM": b"first", "SAME (2).DCM": b"second"}
 
 
 # ---- chains
@@ -364,12 +367,15 @@ def test_the_first_fat_partition_is_taken_and_its_number_told(tmp_path: Path) ->
     tree.close()
 
 
+_EFI_SYSTEM = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
+
+
 def gpt(kind: str, content: bytes, *, is_broken: bool = False) -> bytes:
     """Return a disk with a GUID partition table of two: one of another system, then this."""
     basic = bytes.fromhex("a2a0d0ebe5b9334487c068b6b72699c7")
     disk = bytearray(mbr((0xEE, b"\0" * 512)))[: 1 << 20]
     rows = struct.pack("<16s16sQQ80x", b"L" * 16, b"1" * 16, 2000, 2001)
-    rows += struct.pack("<16s16sQQ80x", basic if kind == "basic" else b"E" * 16, b"2" * 16, 2048, 9999)
+    rows += struct.pack("<16s16sQQ80x", basic if kind == "basic" else _EFI_SYSTEM, b"2" * 16, 2048, 9999)
     header = struct.pack("<8s64xQII", b"EFI PART", 2, 128, 128).ljust(512, b"\0")
     disk[512:1024] = bytes(512) if is_broken else header
     disk[1024 : 1024 + len(rows)] = rows
@@ -511,9 +517,8 @@ def test_any_table_ends_in_files_whose_clusters_are_their_own(
     taken: list[int] = []
     for node in tree.walk():
         if node.kind is NodeKind.FILE:
-            entry = tree._files[node.path][1].entry
-            for run in tree._chains.runs(entry.cluster, 4):
-                taken.extend(range(run.first, run.first + run.count))
+            for start, size in tree._files[node.path].where():
+                taken.extend(range(start, start + size, SECTOR))
     assert len(taken) == len(set(taken))
     tree.close()
 

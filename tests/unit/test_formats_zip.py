@@ -14,7 +14,7 @@ from mediakit.formats.base import Node, NodeKind
 from mediakit.formats.registry import open_tree
 from mediakit.formats.zipfmt import ZipTree
 from mediakit.volume import ZipVolume
-from tests.support.media import a_small_medium, contents, write
+from tests.support.media import a_small_medium, contents, read_all, write
 
 
 def archive_of(path: Path, members: dict[str, bytes]) -> Path:
@@ -87,14 +87,44 @@ def test_links_are_named_and_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_second_member_of_the_same_name_is_unreadable(tmp_path: Path) -> None:
+def test_members_of_one_name_are_files_of_their_own_and_the_first_keeps_the_name(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
-        archive.writestr("same", b"first")
-        archive.writestr("same", b"second")
+        for held in (b"first", b"second", b"third", b"fourth"):
+            archive.writestr("A.B/IM1", held)
+        archive.writestr("A.B/IM1 (3)", b"has this name")
     tree = ZipTree(tmp_path / "zip")
-    assert [node.kind for node in tree.walk()] == [NodeKind.FILE, NodeKind.UNREADABLE]
-    with tree.open(Node("same")) as stream:
-        assert stream.read() == b"first"
+    assert [(node.path, node.stored) for node in tree.walk()] == [
+        ("A.B/IM1", ""), ("A.B/IM1 (2)", "A.B/IM1"), ("A.B/IM1 (4)", "A.B/IM1"), ("A.B/IM1 (5)", "A.B/IM1"),
+        ("A.B/IM1 (3)", ""),
+    ]  # fmt: skip
+    assert read_all(tree) == {
+        "A.B/IM1": b"first", "A.B/IM1 (2)": b"second", "A.B/IM1 (4)": b"third", "A.B/IM1 (5)": b"fourth",
+        "A.B/IM1 (3)": b"has this name",
+    }  # fmt: skip
+    assert tree.find("A.B/IM1") == Node("A.B/IM1", 5)
+    tree.close()
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_another_name_that_two_members_share_means_the_first(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
+        archive.writestr("A\\IM1", b"first")
+        archive.writestr("A\\IM1", b"second")
+    tree = ZipTree(tmp_path / "zip")
+    assert [node.also for node in tree.walk()] == [("A/IM1",), ()]
+    tree.close()
+
+
+def test_a_dot_in_front_of_a_name_is_not_shown(tmp_path: Path) -> None:
+    members = {"./": b"", "./DICOMDIR": b"directory", "./IMAGES/": b"", "././IMAGES/IM1": b"image"}
+    tree = ZipTree(archive_of(tmp_path / "zip", members))
+    assert list(tree.walk()) == [
+        Node("DICOMDIR", 9, stored="./DICOMDIR"), Node("IMAGES/IM1", 5, stored="././IMAGES/IM1"),
+    ]  # fmt: skip
+    assert list(tree.folders()) == ["IMAGES"]
+    assert read_all(tree) == {"DICOMDIR": b"directory", "IMAGES/IM1": b"image"}
+    assert tree.find("./DICOMDIR") is None
+    assert tree.facts.volume == ZipVolume(methods=("deflated",), depth=2)
     tree.close()
 
 
