@@ -36,7 +36,8 @@ class FileFact:
     """One file. `instance` is there for INSTANCE, `finding` says why for all but INSTANCE and DICOMDIR.
 
     `head` holds the first `HEAD_BYTES` of an OTHER or DAMAGED file; of an INSTANCE or DICOMDIR its 128 bytes
-    of preamble when they are not all zero. `also` are its other names (see `formats.base.Node`).
+    of preamble when they are not all zero. `also` are its other names, `stored` is its name on the medium
+    where `path` is another one (see `formats.base.Node`).
     """
 
     path: str
@@ -46,6 +47,7 @@ class FileFact:
     finding: Finding | None = None
     head: bytes = field(default=b"", repr=False)
     also: tuple[str, ...] = ()
+    stored: str = ""
 
 
 @dataclass(frozen=True, slots=True)

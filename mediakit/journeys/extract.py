@@ -99,7 +99,7 @@ def _entries(tree: Tree, survey: Survey, only: Only, fates: Fates) -> tuple[list
     for file, name in files:
         place = shown(survey.subject, file.path)
         path = names[name]
-        if path != name:
+        if path != (file.stored or name):
             fates.findings.append(RENAMED.at(Where(path=place), name=path))
         entries.append(Entry(path, file.size, partial(tree.open, Node(file.path, file.size))))
         places[path] = place

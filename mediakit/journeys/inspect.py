@@ -20,7 +20,7 @@ from mediakit.outcome import Outcome
 from mediakit.rules import consistency
 from mediakit.rules.consistency import check_files
 from mediakit.rules.hygiene import check_only_archives
-from mediakit.rules.instances import check_decoding, check_reading
+from mediakit.rules.instances import check_decoding, damage_findings
 
 #: Parts of a directory are lost, or had to be guessed. What only offends against its form is for `validate`.
 _LOSSES = frozenset(
@@ -86,9 +86,10 @@ def _is_directory_readable(seen: Survey) -> bool:
 def _losses(seen: Survey, contents: Contents) -> Iterator[Finding]:
     damaged = {other.path for other in contents.others if other.kind is OtherKind.DAMAGED}
     damaged |= {file.path for file in seen.files if file.kind is FileKind.CLOSED}
-    for finding in check_reading(seen, None):
-        if not finding.where.path or finding.where.path in damaged:
-            yield finding
+    yield from damage_findings(seen)
+    for file in seen.files:
+        if file.path in damaged and file.finding is not None:
+            yield file.finding.moved(file.path)
     yield from (finding for finding in check_decoding(seen, None) if finding.rule.id in _LOSSES)
     yield from (finding for finding in check_files(seen, None) if finding.rule.id in _MISSING)
 

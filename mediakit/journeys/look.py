@@ -175,11 +175,15 @@ def _said(directory: DirectoryFact) -> FileFact:
 
 def _fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFact:
     if node.kind is not NodeKind.FILE:
-        return FileFact(node.path, node.size, FileKind.CLOSED, None, _finding_on_closed(node), b"", node.also)
+        return FileFact(
+            node.path, node.size, FileKind.CLOSED, None, _finding_on_closed(node), b"", node.also, node.stored
+        )
     try:
         return tried(lambda: _read_fact(tree, node, scanner, subject))
     except (SourceError, OSError) as exc:
-        return FileFact(node.path, node.size, FileKind.DAMAGED, None, finding_on_failure(exc), b"", node.also)
+        return FileFact(
+            node.path, node.size, FileKind.DAMAGED, None, finding_on_failure(exc), b"", node.also, node.stored
+        )
 
 
 def _finding_on_closed(node: Node) -> Finding:
@@ -199,14 +203,14 @@ def _read_fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFa
         head = stream.read(HEAD_BYTES)
     if isinstance(result, Unusable):
         kind = FileKind.OTHER if result.state is State.NOT_DICOM else FileKind.DAMAGED
-        return FileFact(node.path, node.size, kind, None, result.finding, head, node.also)
+        return FileFact(node.path, node.size, kind, None, result.finding, head, node.also, node.stored)
     return _fact_of(node, result, head[:_PREAMBLE])
 
 
 def _fact_of(node: Node, instance: Instance, preamble: bytes = b"") -> FileFact:
     if instance.sop_class == MEDIA_STORAGE_DIRECTORY:
-        return FileFact(node.path, node.size, FileKind.DICOMDIR, None, None, preamble, node.also)
-    return FileFact(node.path, node.size, FileKind.INSTANCE, instance, None, preamble, node.also)
+        return FileFact(node.path, node.size, FileKind.DICOMDIR, None, None, preamble, node.also, node.stored)
+    return FileFact(node.path, node.size, FileKind.INSTANCE, instance, None, preamble, node.also, node.stored)
 
 
 def _directories(

@@ -1,0 +1,84 @@
+"""What could not be read of a medium has consequences in every journey: a finding, and an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mediakit.formats.iso_records import SECTOR, read_volume, records
+from mediakit.formats.readable import Image
+from tests.support.cli import Said, mediakit
+from tests.support.studies import CT_1, CT_2, MR, burnt_to, left_in
+
+CD = ("-p", "STD-GEN-CD")
+
+
+def extent_of(image: Path, folder: str) -> int:
+    """Return where the records of a folder begin, in bytes."""
+    opened = Image(image)
+    try:
+        volume = read_volume(opened)
+        assert volume is not None
+        (found,) = (one for one in records(opened, volume, []) if one.path == folder)
+        return found.block * SECTOR
+    finally:
+        opened.close()
+
+
+@pytest.fixture(name="damaged", params=["zeros", "noise", "cut-off"])
+def _damaged(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Return an image on which one of two patients' folders cannot be read; there is no DICOMDIR to tell."""
+    image = tmp_path / "disc.iso"
+    burnt_to(image, CT_1, CT_2, MR)
+    at = extent_of(image, "DICOM/P0000002")
+    content = bytearray(image.read_bytes())
+    content = content.replace(b"DICOMDIR", b"NODIR_01")
+    if request.param == "cut-off":
+        root = content.index(b"\x08P0000002", extent_of(image, "DICOM")) - 32
+        content[root + 2 : root + 10] = (0xFFFFF0).to_bytes(4, "little") + (0xFFFFF0).to_bytes(4, "big")
+    else:
+        content[at : at + SECTOR] = bytes(SECTOR) if request.param == "zeros" else b"\xa5" * SECTOR
+    image.write_bytes(content)
+    return image
+
+
+JOURNEYS: dict[str, Callable[[Path, Path], Said]] = {
+    "burn": lambda image, out: mediakit("burn", image, *CD, "-o", out, "--json"),
+    "burn --on-reject skip": lambda image, out: mediakit(
+        "burn", image, *CD, "-o", out, "--on-reject", "skip", "--json"
+    ),
+    "validate": lambda image, _out: mediakit("validate", image, *CD, "--json"),
+    "inspect": lambda image, _out: mediakit("inspect", image, "--json"),
+    "import": lambda image, out: mediakit("import", image, f"dir:{out}", "--all-patients", "--json"),
+    "extract": lambda image, out: mediakit("extract", image, "-o", out, "--json"),
+    "repair": lambda image, out: mediakit("repair", image, "-o", out, "--json"),
+    "diff": lambda image, _out: mediakit("diff", image, CT_1, "--json"),
+}
+
+
+@pytest.mark.parametrize("journey", JOURNEYS)
+def test_a_folder_that_cannot_be_read_is_an_error_in_every_journey(
+    journey: str, damaged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    said = JOURNEYS[journey](damaged, tmp_path / "out")
+    assert said.code in {1, 3, 6}, said.err
+    named = [one for one in said.document["findings"] if one["rule"] == "MK-VAL-002"]
+    assert len(named) == 1
+    assert named[0]["path"].endswith("P0000002")
+    assert named[0]["severity"] == "error"
+
+
+def test_a_burn_of_a_damaged_medium_writes_nothing_unless_that_was_asked_for(
+    damaged: Path, tmp_path: Path
+) -> None:
+    assert mediakit("burn", damaged, *CD, "-o", tmp_path / "out").code == 3
+    assert left_in(tmp_path) == ["disc.iso"]
+
+
+def test_fit_counts_damage(damaged: Path, tmp_path: Path) -> None:
+    burnt_to(tmp_path / "sound.iso", CT_1)
+    assert mediakit("profiles", "fit", tmp_path / "sound.iso").code == 0
+    assert mediakit("profiles", "fit", damaged).code == 1
