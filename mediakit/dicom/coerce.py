@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from mediakit.dicom import part10, text
-from mediakit.dicom.edit import Span, encoded, exchanged, item, spans
+from mediakit.dicom.edit import Span, exchanged, item, spans
 from mediakit.dicom.elements import Encoding
 from mediakit.dicom.in_utf_8 import UTF_8, Unconvertible, in_utf_8
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET
@@ -25,9 +25,10 @@ from mediakit.dicom.original_attributes import (
     original_attributes_item,
 )
 from mediakit.dicom.part10 import Opened
-from mediakit.dicom.recode import Buffer, recode
+from mediakit.dicom.recode import recode
 from mediakit.dicom.signatures import is_signed
 from mediakit.dicom.walk import Unwalkable
+from mediakit.dicom.write import Buffer, encoded
 from mediakit.findings import Finding, Rule, Severity, Where, tag_text
 
 PATIENT_ID = 0x00100020

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from struct import pack
 
-from mediakit.dicom.elements import ITEM, LONG_VR_NAMES, PIXEL_DATA, Encoding
-from mediakit.dicom.recode import Buffer, is_group_length
+from mediakit.dicom.elements import ITEM, PIXEL_DATA, Encoding
+from mediakit.dicom.recode import is_group_length
 from mediakit.dicom.walk import Step, Token, Walker
-
-_SHORT_MAX = 0xFFFE
+from mediakit.dicom.write import Buffer, encoded, item_header
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +53,10 @@ def spans(body: memoryview, encoding: Encoding) -> tuple[tuple[Span, ...], memor
     return tuple(found), body[end:]
 
 
-def encoded(tag: int, vr: str, value: Buffer, encoding: Encoding) -> bytes:
-    """Return an element with a value that is in the byte order of the encoding, padded to even length.
-
-    Raises ValueError when the value is too long for its VR.
-    """
-    pad = b"" if len(value) % 2 == 0 else b"\0" if vr in {"OB", "UN", "UI"} else b" "
-    length = len(value) + len(pad)
-    pair = pack(f"{encoding.order}HH", tag >> 16, tag & 0xFFFF)
-    if encoding is Encoding.IMPLICIT_LITTLE:
-        head = pair + pack("<L", length)
-    elif vr in LONG_VR_NAMES:
-        head = pair + vr.encode("ascii") + pack(f"{encoding.order}HL", 0, length)
-    elif length <= _SHORT_MAX:
-        head = pair + vr.encode("ascii") + pack(f"{encoding.order}H", length)
-    else:
-        raise ValueError(f"a value of VR {vr} is longer than {_SHORT_MAX} bytes")
-    return b"".join((head, value, pad))
-
-
 def item(elements: Iterable[Buffer], encoding: Encoding) -> bytes:
     """Return an item of a sequence that holds these encoded elements, which must be in the order of tags."""
     content = b"".join(elements)
-    return pack(f"{encoding.order}HHL", ITEM >> 16, ITEM & 0xFFFF, len(content)) + content
+    return item_header(ITEM, len(content), encoding) + content
 
 
 def exchanged(parts: Sequence[Span], new: Mapping[int, Buffer], encoding: Encoding) -> list[Buffer]:

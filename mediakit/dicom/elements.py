@@ -1,13 +1,12 @@
-"""Data elements as they lie in bytes: headers of elements, items, nested sequences (PS3.5 7).
+"""Data elements as they lie in bytes: encodings, VRs, the headers of elements and items (PS3.5 7, A).
 
 Everything here is iterative and checks each length against what is left. No value is interpreted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import Enum, auto
+from collections.abc import Mapping
+from enum import Enum
 from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
@@ -83,7 +82,7 @@ class ElementHeader(NamedTuple):
     length: int
 
 
-def header_at(data: bytes, index: int, encoding: Encoding) -> ElementHeader:
+def header_at(data: bytes | memoryview, index: int, encoding: Encoding) -> ElementHeader:
     """Return the element header at an index; at least 8 bytes must be there.
 
     Items and delimiters have no VR in any encoding. An element without VR in an explicit data set is
@@ -95,15 +94,23 @@ def header_at(data: bytes, index: int, encoding: Encoding) -> ElementHeader:
         return ElementHeader(group << 16 | element, b"", 8, length)
     group, element, vr, length = forms.explicit.unpack_from(data, index)
     tag = group << 16 | element
+    if group == 0xFFFE:  # first of all: half of a length can look like a VR
+        return ElementHeader(tag, b"", 8, forms.long.unpack_from(data, index + 4)[0])
     if vr in SHORT_VRS:
         return ElementHeader(tag, vr, 8, length)
-    if vr in LONG_VRS or (group != 0xFFFE and length == 0 and vr.isalpha() and vr.isupper()):
+    if vr in LONG_VRS or (length == 0 and vr.isalpha() and vr.isupper()):
         if index + 12 > len(data):
             raise Malformed(BROKEN, tag=tag, why="its header is cut off")
         return ElementHeader(tag, vr, 12, forms.long.unpack_from(data, index + 8)[0])
-    if group != 0xFFFE and vr.isalpha() and vr.isupper():
+    if vr.isalpha() and vr.isupper():
         return ElementHeader(tag, vr, 8, length)
     return ElementHeader(tag, b"", 8, forms.long.unpack_from(data, index + 4)[0])
+
+
+def item_header_at(data: bytes | memoryview, index: int, encoding: Encoding) -> tuple[int, int]:
+    """Return tag and length of an item or delimiter at an index; 8 bytes must be there."""
+    group, element, length = (_BIG if encoding.big_endian else _LITTLE).plain.unpack_from(data, index)
+    return group << 16 | element, length
 
 
 BROKEN = Rule(
@@ -162,120 +169,14 @@ def skip_fragments(window: Window, offset: int, encoding: Encoding) -> int:
     Only the headers of the fragments are read. Raises Malformed when a fragment runs past the end of
     the file or the delimiter is missing.
     """
-    forms = _BIG if encoding.big_endian else _LITTLE
     while True:
-        group, element, length = forms.plain.unpack(window.peek(offset, 8))
-        tag = group << 16 | element
+        tag, length = item_header_at(window.peek(offset, 8), 0, encoding)
         offset += 8
         if tag == SEQUENCE_END:
             return offset
         if tag != ITEM or length == UNDEFINED:
             raise Malformed(BROKEN, tag=tag, why="a fragment of pixel data was expected")
         offset += length
-
-
-class Kind(Enum):
-    """What a step of `walk` has met."""
-
-    ELEMENT = auto()  # with a value; start and end enclose it
-    FRAGMENT = auto()  # an item of encapsulated data; start and end enclose its bytes
-    SEQUENCE = auto()  # start of a sequence (or encapsulated data); start is its first item
-    SEQUENCE_END = auto()  # start is the end of the last item, end is behind the delimiter
-    ITEM = auto()  # start is the first byte of the item's tag
-    ITEM_END = auto()  # end is behind the delimiter
-
-
-class Step(NamedTuple):
-    """One step of `walk`. `depth` is 0 for the items of the outermost sequence and 1 for their elements."""
-
-    kind: Kind
-    depth: int
-    tag: int
-    vr: bytes
-    start: int
-    end: int
-    encoding: Encoding
-
-
-@dataclass(slots=True)
-class _Level:
-    """A sequence or an item that is being walked. `end` is -1 when its length is undefined."""
-
-    is_sequence: bool
-    end: int
-    limit: int
-    encoding: Encoding
-    tag: int
-    opaque: bool = False
-
-
-def walk(content: bytes, encoding: Encoding) -> Iterator[Step]:
-    """Yield everything inside the content of a sequence: its items, their elements, and what they hold.
-
-    `content` begins with the first item and has no delimiter of its own. VRs of implicit elements come
-    from the dictionary. Raises Malformed when a length does not fit or a delimiter is missing.
-    """
-    stack = [_Level(True, len(content), len(content), encoding, 0)]
-    offset = 0
-    while True:
-        level = stack[-1]
-        depth = len(stack) - 1
-        if offset == level.end:
-            stack.pop()
-            if not stack:
-                return
-            yield _closed(level, depth, offset, offset)
-            continue
-        if offset + 8 > level.limit:
-            raise Malformed(BROKEN, tag=level.tag, why="a sequence ends too early")
-        found = header_at(content, offset, level.encoding)
-        if level.end < 0 and found.tag == (SEQUENCE_END if level.is_sequence else ITEM_END):
-            stack.pop()
-            yield _closed(level, depth, offset, offset + 8)
-            offset += 8
-            continue
-        step, below = _entered(level, found, offset, depth)
-        yield step
-        offset = step.end
-        if below is not None:
-            stack.append(below)
-            if depth > 2 * MAX_DEPTH:
-                raise Malformed(TOO_DEEP, limit=MAX_DEPTH)
-
-
-def _closed(level: _Level, depth: int, start: int, end: int) -> Step:
-    kind = Kind.SEQUENCE_END if level.is_sequence else Kind.ITEM_END
-    return Step(kind, depth - 1, level.tag, b"", start, end, level.encoding)
-
-
-def _entered(level: _Level, found: ElementHeader, offset: int, depth: int) -> tuple[Step, _Level | None]:
-    """Return the step for an element or item, and the level it opens if it opens one."""
-    tag, vr, size, length = found
-    start = offset + size
-    end = -1 if length == UNDEFINED else start + length
-    if max(start, end) > level.limit:
-        raise Malformed(BROKEN, tag=tag, why="a nested value is longer than what holds it")
-    if level.is_sequence:
-        if tag != ITEM:
-            raise Malformed(BROKEN, tag=tag, why="an item was expected")
-        if level.opaque:
-            if end < 0:
-                raise Malformed(BROKEN, tag=tag, why="a fragment has no length")
-            return Step(Kind.FRAGMENT, depth, tag, vr, start, end, level.encoding), None
-        below = _Level(False, end, level.limit if end < 0 else end, level.encoding, tag)
-        return Step(Kind.ITEM, depth, tag, b"", offset, start, level.encoding), below
-    if tag >> 16 == 0xFFFE:
-        raise Malformed(BROKEN, tag=tag, why="an item or delimiter stands where it cannot")
-    inner = level.encoding
-    if vr in {b"", b"UN"} and not level.encoding.implicit and end < 0:
-        inner = IMPLICIT_LITTLE  # PS3.5 6.2.2: UN of undefined length holds Implicit VR Little Endian
-    if vr == b"":
-        vr = b"SQ" if end < 0 else dictionary_vr(tag)
-        inner = level.encoding if level.encoding.implicit else IMPLICIT_LITTLE
-    if end < 0 or vr == b"SQ":
-        below = _Level(True, end, level.limit if end < 0 else end, inner, tag, vr[:1] == b"O")
-        return Step(Kind.SEQUENCE, depth, tag, vr, start, start, inner), below
-    return Step(Kind.ELEMENT, depth, tag, vr, start, end, inner), None
 
 
 @lru_cache(maxsize=4096)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from struct import pack_into
 
 from mediakit.dicom import text
-from mediakit.dicom.edit import encoded
-from mediakit.dicom.elements import Encoding
+from mediakit.dicom.elements import ITEM_END, SEQUENCE_END, Encoding
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET
 from mediakit.dicom.recode import Vrs
 from mediakit.dicom.walk import Step, Token, Walker
+from mediakit.dicom.write import NestedWriter, encoded
 
 UTF_8 = "ISO_IR 192"
 _TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
@@ -60,11 +59,11 @@ class _Writer:
     """Writes what it takes; the lengths of items and sequences are set when they close."""
 
     def __init__(self, view: memoryview) -> None:
-        self.out = bytearray()
         self.end = 0
         self.unknown = 0
         self._view = view
-        self._marks: list[tuple[int, str]] = []  # where an open content starts (-1: undefined), byte order
+        self._nested = NestedWriter()
+        self.out = self._nested.out
         self._charsets = [b""]
 
     def take(self, token: Token) -> None:
@@ -72,25 +71,21 @@ class _Writer:
         if token.step in {Step.SEQUENCE, Step.ITEM}:
             self._open(token)
         elif token.step in {Step.SEQUENCE_CLOSED, Step.ITEM_CLOSED}:
-            self._close(token)
+            self._nested.close()
+            if token.step is Step.ITEM_CLOSED:
+                self._charsets.pop()
         elif token.step is Step.ELEMENT:
             self.out += self._element(token)
         else:
             self.out += self._view[token.at : token.next]
 
     def _open(self, token: Token) -> None:
+        is_item = token.step is Step.ITEM
         self.out += self._view[token.at : token.start]
-        self._marks.append((-1 if token.end < 0 else len(self.out), token.encoding.order))
-        if token.step is Step.ITEM:
+        delimiter = ITEM_END if is_item else SEQUENCE_END
+        self._nested.opened(delimiter, undefined=token.end < 0, order=token.encoding.order)
+        if is_item:
             self._charsets.append(self._charsets[-1])
-
-    def _close(self, token: Token) -> None:
-        start, order = self._marks.pop()
-        if start >= 0:
-            pack_into(f"{order}L", self.out, start - 4, len(self.out) - start)
-        self.out += self._view[token.at : token.next]
-        if token.step is Step.ITEM_CLOSED:
-            self._charsets.pop()
 
     def _element(self, token: Token) -> bytes | memoryview:
         raw = bytes(self._view[token.start : token.end]) if token.vr in _TEXT or token.vr == "UN" else b""

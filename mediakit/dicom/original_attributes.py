@@ -12,10 +12,10 @@ from enum import StrEnum
 from struct import pack
 
 from mediakit.dicom import text
-from mediakit.dicom.edit import encoded, item
+from mediakit.dicom.edit import item
 from mediakit.dicom.elements import Encoding
 from mediakit.dicom.limits import why_unfit
-from mediakit.dicom.recode import Buffer
+from mediakit.dicom.write import Buffer, encoded
 
 ORIGINAL_ATTRIBUTES = 0x04000561
 

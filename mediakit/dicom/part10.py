@@ -19,9 +19,10 @@ from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATI
 from mediakit.dicom.implicit import implicit_chunks
 from mediakit.dicom.instance import Note
 from mediakit.dicom.opening import FIRST_LOOK, Opening, located
-from mediakit.dicom.recode import Buffer, Element, element, recode
+from mediakit.dicom.recode import Element, element, recode
 from mediakit.dicom.uids import SYNTAXES
 from mediakit.dicom.walk import Unwalkable
+from mediakit.dicom.write import Buffer
 
 IMPLICIT_LITTLE = Encoding.IMPLICIT_LITTLE.syntax
 EXPLICIT_LITTLE = Encoding.EXPLICIT_LITTLE.syntax

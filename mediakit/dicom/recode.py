@@ -9,20 +9,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from struct import pack, pack_into
 
-from mediakit.dicom.elements import (
-    ITEM,
-    LONG_VR_NAMES,
-    PIXEL_DATA,
-    SEQUENCE_END,
-    UNDEFINED,
-    VR_NAMES,
-    Encoding,
-)
+from mediakit.dicom.elements import PIXEL_DATA, SEQUENCE_END, UNDEFINED, VR_NAMES, Encoding
 from mediakit.dicom.walk import Step, Token, Unwalkable, Walker
-
-Buffer = bytes | bytearray | memoryview
+from mediakit.dicom.write import Buffer, NestedWriter, fitting_vr, header, item_header, pad
 
 _WORD_BYTES: Mapping[str, int] = {
     **dict.fromkeys(("US", "SS", "OW", "AT"), 2),
@@ -56,20 +46,12 @@ class Element:
         yield header(self.tag, self.vr, UNDEFINED if self.undefined else len(self.value))
         yield self.value
         if self.undefined:
-            yield pack("<HHL", 0xFFFE, SEQUENCE_END & 0xFFFF, 0)
-
-
-def header(tag: int, vr: str, length: int) -> bytes:
-    """Return the header of an element in Explicit VR Little Endian."""
-    start = pack("<HH2s", tag >> 16, tag & 0xFFFF, vr.encode("ascii"))
-    return start + (pack("<HL", 0, length) if vr in LONG_VR_NAMES else pack("<H", length))
+            yield item_header(SEQUENCE_END, 0)
 
 
 def element(tag: int, vr: str, value: bytes) -> Element:
     """Return a new element, padded to even length as its VR asks."""
-    if len(value) % 2:
-        value += b"\0" if vr in {"UI", "OB", "UN"} else b" "
-    return Element(tag, vr, value)
+    return Element(tag, vr, value + pad(vr, value))
 
 
 def recode(view: memoryview, encoding: Encoding) -> tuple[Element, ...]:
@@ -115,7 +97,7 @@ def _rewritten(view: memoryview, tokens: Iterable[Token], words: Vrs | None) -> 
             words.met(token)
         if token.depth == 0 and token.step is Step.ELEMENT:
             value = _value(view, token)
-            yield Element(token.tag, _fitting_vr(token.vr, len(value)), value)
+            yield Element(token.tag, fitting_vr(token.vr, len(value)), value)
         elif token.depth == 0 and token.step is Step.FRAGMENTS and words is not None:
             # Not allowed, but there are senders that compress and keep Implicit VR.
             yield Element(token.tag, token.vr, view[token.start : token.end], undefined=True)
@@ -129,45 +111,29 @@ def _rewritten(view: memoryview, tokens: Iterable[Token], words: Vrs | None) -> 
 
 
 class _Writer:
-    """Collects one top-level sequence. Lengths that were defined stay so: they are set when it closes."""
+    """Collects one top-level sequence. Lengths that were defined stay so."""
 
     def __init__(self, view: memoryview) -> None:
         self._view = view
-        self._out = bytearray()
-        self._marks: list[int] = []  # where the content of each open item or sequence starts, -1: undefined
+        self._nested = NestedWriter()
         self.opened: Token | None = None
 
     def take(self, token: Token) -> None:
+        nested = self._nested
         if self.opened is not None and self.opened.vr == "UN":
             return  # carried whole by `finish`: it is little endian already
         if token.step is Step.ELEMENT:
-            if is_group_length(token.tag):
-                return
-            value = _value(self._view, token)
-            self._out += header(token.tag, _fitting_vr(token.vr, len(value)), len(value))
-            self._out += value
+            if not is_group_length(token.tag):
+                value = _value(self._view, token)
+                nested.element(token.tag, fitting_vr(token.vr, len(value)), value)
         elif token.step is Step.FRAGMENTS:
             raise Unwalkable("encapsulated pixel data in a native encoding", token.at)
-        elif token.step in {Step.SEQUENCE, Step.ITEM}:
-            self._open(token)
+        elif token.step is Step.ITEM:
+            nested.open_item(undefined=token.end < 0)
+        elif token.step is Step.SEQUENCE:
+            nested.open_sequence(token.tag, "SQ", undefined=token.end < 0)
         else:
-            self._close(token)
-
-    def _open(self, token: Token) -> None:
-        length = UNDEFINED if token.end < 0 else 0
-        if token.step is Step.ITEM:
-            self._out += pack("<HHL", ITEM >> 16, ITEM & 0xFFFF, length)
-        else:
-            self._out += header(token.tag, "SQ", length)
-        self._marks.append(-1 if token.end < 0 else len(self._out))
-
-    def _close(self, token: Token) -> None:
-        start = self._marks.pop()
-        if start >= 0:
-            pack_into("<L", self._out, start - 4, len(self._out) - start)
-            return
-        element_ = 0xE00D if token.step is Step.ITEM_CLOSED else 0xE0DD
-        self._out += pack("<HHL", 0xFFFE, element_, 0)
+            nested.close()
 
     def finish(self, token: Token) -> Element:
         opened = self.opened
@@ -175,7 +141,7 @@ class _Writer:
             raise Unwalkable("a sequence ends that never began", token.at)
         if opened.vr == "UN":
             return Element(opened.tag, "UN", self._view[opened.start : token.at], undefined=True)
-        return Element(opened.tag, "SQ", bytes(self._out), undefined=opened.end < 0)
+        return Element(opened.tag, "SQ", bytes(self._nested.out), undefined=opened.end < 0)
 
 
 def _value(view: memoryview, token: Token) -> Buffer:
@@ -189,11 +155,6 @@ def _value(view: memoryview, token: Token) -> Buffer:
     words.frombytes(value)
     words.byteswap()
     return memoryview(words).cast("B")
-
-
-def _fitting_vr(vr: str, length: int) -> str:
-    """Return UN for a value too long for the 16 bits that its VR gives the length (PS3.5 6.2.2)."""
-    return "UN" if length > 0xFFFE and vr not in LONG_VR_NAMES else vr
 
 
 class Vrs:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from struct import pack
+from collections.abc import Iterator
 
-from mediakit.dicom.elements import (
-    EXPLICIT_LITTLE,
-    KNOWN_VRS,
-    LONG_VRS,
-    Encoding,
-    Kind,
-    Step,
-    walk,
-)
+from mediakit.dicom.elements import EXPLICIT_LITTLE, KNOWN_VRS, Encoding
 from mediakit.dicom.values import swapped
+from mediakit.dicom.walk import Step, Token, Unwalkable, Walker, by_dictionary
+from mediakit.dicom.write import NestedWriter, fitting_vr
 
 RELATIONSHIP_TYPE = 0x0040A010
 HAS_CONCEPT_MOD = b"HAS CONCEPT MOD"
 
-_ITEM = pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
-_ITEM_END = pack("<HHI", 0xFFFE, 0xE00D, 0)
-_SEQUENCE_END = pack("<HHI", 0xFFFE, 0xE0DD, 0)
+
+def items(content: bytes, encoding: Encoding) -> Iterator[Token]:
+    """Yield every step through the content of a sequence, as one who only reads. Raises Malformed."""
+    return iter(Walker(content, encoding, by_dictionary, of_items=True, lenient=True))
 
 
 def to_explicit_little(content: bytes, encoding: Encoding) -> bytes:
@@ -30,38 +25,30 @@ def to_explicit_little(content: bytes, encoding: Encoding) -> bytes:
     items and sequences of undefined length. Raises Malformed.
     """
     if encoding == EXPLICIT_LITTLE:
-        for _ in walk(content, encoding):
+        for _ in items(content, encoding):
             pass
         return content
-    return b"".join(_recoded(content, step) for step in walk(content, encoding))
+    writer = NestedWriter()
+    for token in items(content, encoding):
+        if token.step is Step.ELEMENT:
+            _element(writer, content, token)
+        elif token.step is Step.ITEM:
+            writer.open_item(undefined=True)
+        elif token.step is Step.SEQUENCE:
+            writer.open_sequence(token.tag, "SQ", undefined=True)
+        elif token.step is Step.FRAGMENTS:
+            raise Unwalkable("encapsulated pixel data in a native encoding", token.at, tag=token.tag)
+        else:
+            writer.close()
+    return bytes(writer.out)
 
 
-def _recoded(content: bytes, step: Step) -> bytes:
-    kind = step.kind
-    if kind is Kind.ITEM:
-        return _ITEM
-    if kind is Kind.ITEM_END:
-        return _ITEM_END
-    if kind is Kind.SEQUENCE_END:
-        return _SEQUENCE_END
-    if kind is Kind.SEQUENCE:
-        vr = step.vr if step.vr[:1] == b"O" else b"SQ"
-        return _header(step.tag, vr, 0xFFFFFFFF)
-    value = content[step.start : step.end]
-    if kind is Kind.FRAGMENT:
-        return pack("<HHI", 0xFFFE, 0xE000, len(value)) + value
-    vr = step.vr if step.vr in KNOWN_VRS else b"UN"
-    if vr not in LONG_VRS and len(value) > 0xFFFF:
-        vr = b"UN"
-    if step.encoding.big_endian:
-        value = swapped(value, step.vr)
-    return _header(step.tag, vr, len(value)) + value
-
-
-def _header(tag: int, vr: bytes, length: int) -> bytes:
-    if vr in LONG_VRS:
-        return pack("<HH2sHI", tag >> 16, tag & 0xFFFF, vr, 0, length)
-    return pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, length)
+def _element(writer: NestedWriter, content: bytes, token: Token) -> None:
+    value, vr = content[token.start : token.end], token.vr
+    if token.encoding.big_endian:
+        value = swapped(value, vr.encode("ascii"))
+    is_known = vr.encode("ascii") in KNOWN_VRS
+    writer.element(token.tag, fitting_vr(vr, len(value)) if is_known else "UN", value)
 
 
 def concept_modifiers(content: bytes, encoding: Encoding) -> bytes:
@@ -71,13 +58,13 @@ def concept_modifiers(content: bytes, encoding: Encoding) -> bytes:
     """
     kept: list[bytes] = []
     start, wanted = 0, False
-    for step in walk(content, encoding):
-        if step.kind is Kind.ITEM and step.depth == 0:
-            start, wanted = step.start, False
-        elif step.kind is Kind.ELEMENT and step.depth == 1 and step.tag == RELATIONSHIP_TYPE:
-            wanted = content[step.start : step.end].strip(b" \0") == HAS_CONCEPT_MOD
-        elif step.kind is Kind.ITEM_END and step.depth == 0 and wanted:
-            kept.append(to_explicit_little(content[start : step.end], encoding))
+    for token in items(content, encoding):
+        if token.step is Step.ITEM and token.depth == 0:
+            start, wanted = token.at, False
+        elif token.step is Step.ELEMENT and token.depth == 1 and token.tag == RELATIONSHIP_TYPE:
+            wanted = content[token.start : token.end].strip(b" \0") == HAS_CONCEPT_MOD
+        elif token.step is Step.ITEM_CLOSED and token.depth == 0 and wanted:
+            kept.append(to_explicit_little(content[start : token.next], encoding))
     return b"".join(kept)
 
 
@@ -85,16 +72,17 @@ def find_inside(content: bytes, encoding: Encoding, wanted: frozenset[int]) -> d
     """Return wanted elements found at any depth of a sequence, the first of each tag. Raises Malformed."""
     found: dict[int, bytes] = {}
     inside: tuple[int, int, int] | None = None  # (depth, tag, start) of a wanted sequence
-    for step in walk(content, encoding):
+    for token in items(content, encoding):
         if inside is not None:
             depth, tag, start = inside
-            if step.kind is Kind.SEQUENCE_END and step.depth == depth:
-                found[tag] = to_explicit_little(content[start : step.start], step.encoding)
+            if token.step is Step.SEQUENCE_CLOSED and token.depth == depth:
+                found[tag] = to_explicit_little(content[start : token.at], token.encoding)
                 inside = None
-        elif step.tag in wanted and step.tag not in found:
-            if step.kind is Kind.SEQUENCE:
-                inside = (step.depth, step.tag, step.start)
-            elif step.kind is Kind.ELEMENT:
-                value = content[step.start : step.end]
-                found[step.tag] = swapped(value, step.vr) if step.encoding.big_endian else value
+        elif token.tag in wanted and token.tag not in found:
+            if token.step is Step.SEQUENCE:
+                inside = (token.depth, token.tag, token.start)
+            elif token.step is Step.ELEMENT:
+                value = content[token.start : token.end]
+                is_big = token.encoding.big_endian
+                found[token.tag] = swapped(value, token.vr.encode("ascii")) if is_big else value
     return found

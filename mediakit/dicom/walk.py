@@ -1,7 +1,8 @@
-"""Step through the bytes of a data set, in any native encoding, without decoding a value.
+"""Step through the bytes of a data set or of a sequence, in any native encoding, without decoding a value.
 
-Nothing here opens, allocates by a length that the bytes claim, or recurses: nesting is a list, so a file
-cannot choose how deep the stack grows. What the elements mean is not known here.
+The one walk over nested elements. It is bounded by the bytes it is given, costs one step for each element,
+and keeps its nesting in a list, so a file cannot choose how deep the stack grows. What the elements mean is
+not known here.
 """
 
 from __future__ import annotations
@@ -9,22 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from struct import Struct
+from typing import NamedTuple
 
+from mediakit.dicom.bounded_read import Malformed
 from mediakit.dicom.elements import (
+    BROKEN,
+    IMPLICIT_LITTLE,
     ITEM,
     ITEM_END,
-    LONG_VRS,
+    MAX_DEPTH,
     PIXEL_DATA,
     SEQUENCE_END,
-    SHORT_VRS,
+    TOO_DEEP,
     UNDEFINED,
     VR_NAMES,
+    ElementHeader,
     Encoding,
+    dictionary_vr,
+    header_at,
+    item_header_at,
 )
-
-_LITTLE = (Struct("<HH"), Struct("<H"), Struct("<L"))
-_BIG = (Struct(">HH"), Struct(">H"), Struct(">L"))
+from mediakit.findings import Detail, Rule
 
 
 class Step(Enum):
@@ -38,11 +44,11 @@ class Step(Enum):
     SEQUENCE_CLOSED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One step. `at` is where its header starts, `start` to `end` its value, `next` where the walk goes on.
 
-    For SEQUENCE and ITEM `end` is -1 when the length is undefined. `depth` is 0 at the top level.
+    For SEQUENCE and ITEM `end` is -1 when the length is undefined. `depth` is 0 for what is not nested in the
+    bytes that are walked. `encoding` is that of the header.
     """
 
     step: Step
@@ -56,17 +62,35 @@ class Token:
     encoding: Encoding
 
 
-class Unwalkable(Exception):  # noqa: N818 - an answer about the bytes, caught by `part10`
-    """The bytes are not a data set: why, and at which byte."""
+class Unwalkable(Malformed):
+    """The bytes are not a data set: why, and at which byte. The only error of a walk."""
 
-    def __init__(self, why: str, at: int) -> None:
-        super().__init__(f"{why} at byte {at}")
+    def __init__(
+        self, why: str, at: int, *, tag: int | None = None, rule: Rule = BROKEN, **detail: Detail
+    ) -> None:
+        super().__init__(rule, tag=tag, **(detail or {"why": why}))
         self.why = why
         self.at = at
+
+    def __str__(self) -> str:
+        """Return the reason with its place."""
+        return f"{self.why} at byte {self.at}"
 
 
 #: Gives the VR of an element of an implicit encoding: (depth, tag, first bytes of the value, length).
 VrOf = Callable[[int, int, bytes, int], str]
+
+
+def as_bytes(depth: int, tag: int, head: bytes, length: int) -> str:
+    """Take an implicit element of undefined length for a sequence, everything else for bytes."""
+    del depth, tag, head
+    return "SQ" if length == UNDEFINED else "UN"
+
+
+def by_dictionary(depth: int, tag: int, head: bytes, length: int) -> str:
+    """Take an implicit element for what the dictionary says, one of undefined length for a sequence."""
+    del depth, head
+    return "SQ" if length == UNDEFINED else dictionary_vr(tag).decode("ascii")
 
 
 @dataclass(slots=True)
@@ -75,140 +99,126 @@ class _Level:
     end: int  # -1: ends with its delimiter
     limit: int  # no byte beyond this belongs to it
     encoding: Encoding
-
-
-@dataclass(frozen=True, slots=True)
-class _ElementHead:
     tag: int
-    vr: str
-    length: int
-    start: int
-
-
-def _opaque(depth: int, tag: int, head: bytes, length: int) -> str:
-    """Take an implicit element of undefined length for a sequence, everything else for bytes."""
-    del depth, tag, head
-    return "SQ" if length == UNDEFINED else "UN"
 
 
 class Walker:
-    """A walk over the elements in `view`, from `at` on."""
+    """A walk over the elements in `view`, or over the items when the bytes are the content of a sequence.
 
-    def __init__(self, view: memoryview, encoding: Encoding, vr_of: VrOf = _opaque, at: int = 0) -> None:
+    One who only reads is `lenient`: elements without VR are read as implicit, and a VR that no edition knows
+    by the form of its length; some modalities write such. One who writes elements again is not, and carries
+    over whatever depth a file has.
+    """
+
+    def __init__(
+        self,
+        view: bytes | memoryview,
+        encoding: Encoding,
+        vr_of: VrOf = as_bytes,
+        *,
+        of_items: bool = False,
+        lenient: bool = False,
+    ) -> None:
         self._view = view
         self._vr_of = vr_of
-        self._pos = at
-        self._levels = [_Level(is_item=True, end=len(view), limit=len(view), encoding=encoding)]
-
-    @property
-    def depth(self) -> int:
-        """Return how many sequences and items are open."""
-        return len(self._levels) - 1
+        self._lenient = lenient
+        self._of_items = of_items
+        self._levels = [_Level(not of_items, len(view), len(view), encoding, 0)]
 
     def __iter__(self) -> Iterator[Token]:
         """Yield every step until the bytes end. Raises `Unwalkable`."""
-        while True:
-            level = self._levels[-1]
-            if level.end >= 0 and self._pos >= level.end:
-                if len(self._levels) == 1:
-                    return
-                yield self._close(self._pos)
-            elif not level.is_item:
-                yield self._item(level)
-            elif len(self._levels) == 1 and self._only_zeros():
-                return  # some writers fill the last block with zeros
-            else:
-                yield self._element(level)
+        levels, view, at = self._levels, self._view, 0
+        while levels:
+            level = levels[-1]
+            if at == level.end:
+                levels.pop()
+                if levels:
+                    yield self._closed(level, at, at)
+                continue
+            if len(levels) == 1 and not self._of_items and self._is_padding(at):
+                return
+            if at + 8 > level.limit:
+                raise Unwalkable("an element header is cut off", at)
+            try:
+                found = header_at(view, at, level.encoding)
+            except Malformed as exc:
+                raise Unwalkable("an element header is cut off", at, tag=exc.tag) from exc
+            if level.end < 0 and found.tag == (ITEM_END if level.is_item else SEQUENCE_END):
+                levels.pop()
+                yield self._closed(level, at, at + 8)
+                at += 8
+                continue
+            token, below = self._entered(level, found, at)
+            yield token
+            at = token.next
+            if below is not None:
+                levels.append(below)
+                if self._lenient and len(levels) > 2 * MAX_DEPTH + 1:
+                    raise Unwalkable(
+                        f"sequences are nested more than {MAX_DEPTH} deep", at, rule=TOO_DEEP, limit=MAX_DEPTH
+                    )
 
-    def _only_zeros(self) -> bool:
-        return not any(self._view[self._pos : self._pos + 8]) and not any(self._view[self._pos :])
+    def _is_padding(self, at: int) -> bool:
+        """Return True when only zeros follow: some writers fill the last block with them."""
+        return not any(self._view[at : at + 8]) and not any(self._view[at:])
 
-    def _close(self, next_: int) -> Token:
-        level = self._levels.pop()
-        at, self._pos = self._pos, next_
+    def _closed(self, level: _Level, at: int, behind: int) -> Token:
         step = Step.ITEM_CLOSED if level.is_item else Step.SEQUENCE_CLOSED
-        return Token(step, 0, "", at, at, at, next_, self.depth, level.encoding)
+        return Token(step, level.tag, "", at, at, at, behind, len(self._levels) - 1, level.encoding)
 
-    def _tag(self, at: int, level: _Level) -> int:
-        if at + 8 > level.limit:
-            raise Unwalkable("an element header is cut off", at)
-        pair = (_BIG if level.encoding is Encoding.EXPLICIT_BIG else _LITTLE)[0]
-        group, element = pair.unpack_from(self._view, at)
-        return int(group) << 16 | int(element)
-
-    def _long(self, at: int, level: _Level) -> int:
-        if at + 4 > level.limit:
-            raise Unwalkable("an element header is cut off", at)
-        number = (_BIG if level.encoding is Encoding.EXPLICIT_BIG else _LITTLE)[2]
-        return int(number.unpack_from(self._view, at)[0])
-
-    def _item(self, level: _Level) -> Token:
-        at = self._pos
-        tag = self._tag(at, level)
-        length = self._long(at + 4, level)
-        if tag == SEQUENCE_END and level.end < 0:
-            return self._close(at + 8)
-        if tag != ITEM:
-            raise Unwalkable("a sequence holds something that is not an item", at)
-        return self._open(Step.ITEM, _ElementHead(tag, "", length, at + 8), level)
-
-    def _element(self, level: _Level) -> Token:
-        at = self._pos
-        tag = self._tag(at, level)
-        if tag == ITEM_END and level.end < 0:
-            return self._close(at + 8)
-        if tag >> 16 == 0xFFFE:
-            raise Unwalkable("an item or delimiter stands where an element must be", at)
-        head = self._head(tag, at, level)
-        if head.length == UNDEFINED and tag == PIXEL_DATA and head.vr in {"OB", "OW", "UN"}:
-            end = self._fragments_end(head.start, level)
-            self._pos = end + 8
-            return Token(
-                Step.FRAGMENTS, tag, "OB", at, head.start, end, self._pos, self.depth, level.encoding
-            )
-        if head.vr == "SQ" or (head.length == UNDEFINED and head.vr == "UN"):
-            return self._open(Step.SEQUENCE, head, level)
-        if head.length == UNDEFINED:
-            raise Unwalkable(f"undefined length in an element of VR {head.vr}", at)
-        end = head.start + head.length
-        if end > level.limit:
-            raise Unwalkable("the value of an element is cut off", at)
-        self._pos = end
-        return Token(Step.ELEMENT, tag, head.vr, at, head.start, end, end, self.depth, level.encoding)
-
-    def _open(self, step: Step, head: _ElementHead, level: _Level) -> Token:
-        at = self._pos
-        end = -1 if head.length == UNDEFINED else head.start + head.length
-        if end > level.limit:
-            raise Unwalkable("a sequence or item is cut off", at)
-        # A sequence that claims VR UN is Implicit VR Little Endian inside (PS3.5 6.2.2).
-        encoding = Encoding.IMPLICIT_LITTLE if head.vr == "UN" else level.encoding
-        token = Token(step, head.tag, head.vr, at, head.start, end, head.start, self.depth, level.encoding)
+    def _entered(self, level: _Level, found: ElementHeader, at: int) -> tuple[Token, _Level | None]:
+        """Return the token of an item or element, and the level that it opens if it opens one."""
+        tag, _, size, length = found
+        encoding, depth, start = level.encoding, len(self._levels) - 1, at + size
+        end = -1 if length == UNDEFINED else start + length
+        if start > level.limit or end > level.limit:
+            what = "the value of an element" if level.is_item else "a sequence or item"
+            raise Unwalkable(f"{what} is cut off", at, tag=tag)
         limit = level.limit if end < 0 else end
-        self._levels.append(_Level(step is Step.ITEM, end, limit, encoding))
-        self._pos = head.start
-        return token
+        if not level.is_item:
+            if tag != ITEM:
+                raise Unwalkable("a sequence holds something that is not an item", at, tag=tag)
+            token = Token(Step.ITEM, tag, "", at, start, end, start, depth, encoding)
+            return token, _Level(True, end, limit, encoding, tag)
+        if tag >> 16 == 0xFFFE:
+            raise Unwalkable("an item or delimiter stands where an element must be", at, tag=tag)
+        vr, inner = self._vr(level, found, at)
+        if end < 0 and (vr[0] == "O" or (tag == PIXEL_DATA and vr == "UN")):
+            end = self._fragments_end(start, level)
+            return Token(Step.FRAGMENTS, tag, "OB", at, start, end, end + 8, depth, encoding), None
+        if vr == "SQ" or end < 0:
+            token = Token(Step.SEQUENCE, tag, vr, at, start, end, start, depth, encoding)
+            return token, _Level(False, end, limit, inner, tag)
+        return Token(Step.ELEMENT, tag, vr, at, start, end, end, depth, inner), None
 
-    def _head(self, tag: int, at: int, level: _Level) -> _ElementHead:
-        if level.encoding is Encoding.IMPLICIT_LITTLE:
-            length = self._long(at + 4, level)
-            first = bytes(self._view[at + 8 : at + 12])
-            return _ElementHead(tag, self._vr_of(self.depth, tag, first, length), length, at + 8)
-        code = bytes(self._view[at + 4 : at + 6])
-        if code in LONG_VRS:
-            return _ElementHead(tag, VR_NAMES[code], self._long(at + 8, level), at + 12)
-        if code not in SHORT_VRS:
-            raise Unwalkable("an element has no known VR", at)
-        short = (_BIG if level.encoding is Encoding.EXPLICIT_BIG else _LITTLE)[1]
-        return _ElementHead(tag, VR_NAMES[code], int(short.unpack_from(self._view, at + 6)[0]), at + 8)
+    def _vr(self, level: _Level, found: ElementHeader, at: int) -> tuple[str, Encoding]:
+        """Return the VR of an element, and the encoding of what it holds."""
+        tag, code, size, length = found
+        if level.encoding.implicit:
+            head = bytes(self._view[at + size : at + size + 4])
+            return self._vr_of(len(self._levels) - 1, tag, head, length), level.encoding
+        vr = VR_NAMES.get(code)
+        if vr is None:
+            if not self._lenient:
+                raise Unwalkable("an element has no known VR", at, tag=tag)
+            if code:
+                return code.decode("ascii"), level.encoding
+            return by_dictionary(0, tag, b"", length), IMPLICIT_LITTLE
+        if length != UNDEFINED or vr == "SQ":
+            return vr, level.encoding
+        if vr == "UN":  # PS3.5 6.2.2: holds Implicit VR Little Endian
+            return vr, IMPLICIT_LITTLE
+        if not self._lenient and (tag != PIXEL_DATA or vr not in {"OB", "OW"}):
+            raise Unwalkable(f"undefined length in an element of VR {vr}", at, tag=tag)
+        return vr, level.encoding
 
     def _fragments_end(self, at: int, level: _Level) -> int:
-        while True:
-            tag, length = self._tag(at, level), self._long(at + 4, level)
+        """Return where the delimiter of encapsulated pixel data stands (PS3.5 A.4)."""
+        while at + 8 <= level.limit:
+            tag, length = item_header_at(self._view, at, level.encoding)
             if tag == SEQUENCE_END:
                 return at
             if tag != ITEM or length == UNDEFINED:
-                raise Unwalkable("encapsulated pixel data hold something that is not a fragment", at)
-            if at + 8 + length > level.limit:
-                raise Unwalkable("a fragment is cut off", at)
+                raise Unwalkable("encapsulated pixel data hold something that is not a fragment", at, tag=tag)
             at += 8 + length
+        raise Unwalkable("a fragment is cut off", at)

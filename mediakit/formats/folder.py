@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +15,7 @@ from mediakit.events import Listener
 from mediakit.formats import moment
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
 from mediakit.formats.legal import check_paths
-from mediakit.formats.readable import open_plain
+from mediakit.formats.readable import File, open_plain, tried
 from mediakit.formats.stream_copy import Pourer
 
 _MAX_KNOWN_FOLDERS = 64  # listings kept for `find`
@@ -44,8 +43,7 @@ class FolderTree:
         while todo:
             prefix = todo.pop()
             try:
-                with os.scandir(os.path.join(self._root, prefix)) as found:  # noqa: PTH118 - a million times
-                    children = sorted(found, key=_name_of)
+                children = tried(partial(self._children, prefix))
             except OSError as exc:
                 yield Node(prefix[:-1], 0, NodeKind.UNREADABLE, exc.strerror or type(exc).__name__)
                 continue
@@ -64,8 +62,8 @@ class FolderTree:
         while todo:
             prefix = todo.pop()
             try:
-                with os.scandir(os.path.join(self._root, prefix)) as found:  # noqa: PTH118 - as in walk
-                    names = sorted(child.name for child in found if child.is_dir(follow_symlinks=False))
+                children = tried(partial(self._children, prefix))
+                names = [child.name for child in children if child.is_dir(follow_symlinks=False)]
             except OSError:
                 continue  # `walk` says so
             yield from (prefix + name for name in names)
@@ -77,13 +75,10 @@ class FolderTree:
         if node.kind is not NodeKind.FILE or not _is_inside(node.path):
             raise SourceError("is not a file to open", where=ascii(node.path))
         try:
-            if _HAS_DIR_FD:
-                fd = open_plain(name, self._folder(parent))
-            else:
-                fd = open_plain(Path(self._root, node.path))
+            fd = tried(partial(self._descriptor, parent, name))
         except OSError as exc:
             raise SourceError("cannot be opened", where=ascii(node.path), why=exc.strerror or "") from exc
-        return io.FileIO(fd)  # readers read blocks: a buffer would cost more than it saves
+        return File(fd)  # readers read blocks: a buffer would cost more than it saves
 
     def find(self, path: str) -> Node | None:
         """Return the file of exactly this path, or None, on file systems that ignore case too."""
@@ -94,7 +89,7 @@ class FolderTree:
             if part not in self._names("/".join(parts[:depth])):
                 return None
         try:
-            found = os.lstat(os.path.join(self._root, path))  # noqa: PTH118 - as in walk
+            found = os.lstat(os.path.join(self._root, path))  # noqa: PTH118 - as in `_children`
         except OSError:
             return None
         return Node(path, found.st_size) if stat.S_ISREG(found.st_mode) else None
@@ -104,6 +99,15 @@ class FolderTree:
         if self._parent is not None:
             os.close(self._parent[1])
             self._parent = None
+
+    def _children(self, prefix: str) -> list[os.DirEntry[str]]:
+        with os.scandir(os.path.join(self._root, prefix)) as found:  # noqa: PTH118 - a million times
+            return sorted(found, key=_name_of)
+
+    def _descriptor(self, folder: str, name: str) -> int:
+        if _HAS_DIR_FD:
+            return open_plain(name, self._folder(folder))
+        return open_plain(Path(self._root, folder, name))
 
     def _folder(self, path: str) -> int:
         """Return a descriptor of a folder, reached without following a link; the last one is kept."""
@@ -141,7 +145,7 @@ class FileTree:
         """Raise SourceError when it cannot be opened."""
         self._path = path
         try:
-            fd = open_plain(path.resolve())
+            fd = tried(lambda: open_plain(path.resolve()))
         except OSError as exc:
             raise SourceError("cannot be opened", where=str(path), why=exc.strerror or "") from exc
         size = os.fstat(fd).st_size
@@ -162,7 +166,7 @@ class FileTree:
         if node.path != self._node.path:
             raise SourceError("no such file", where=ascii(node.path))
         try:
-            return io.FileIO(open_plain(self._path.resolve()))
+            return File(tried(lambda: open_plain(self._path.resolve())))
         except OSError as exc:
             raise SourceError("cannot be opened", where=ascii(node.path), why=exc.strerror or "") from exc
 

@@ -1,4 +1,9 @@
-"""Bounded, read-only views of an image file. Never writes, and never reads outside what it was given."""
+"""Bounded, read-only views of an image file. Never writes, and never reads outside what it was given.
+
+Every read of a medium is made here, and one that fails is tried again, a bounded number of times: a drive
+that finds a scratch often reads the sector at the second or third try. What still cannot be read then is the
+business of the caller, for that one file.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +12,11 @@ import io
 import os
 import stat
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
 from mediakit.errors import SourceError
 
@@ -21,6 +27,62 @@ _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _QUIET = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
+TRIES = 3  # of every read
+_Value = TypeVar("_Value")
+
+
+def tried(act: Callable[[], _Value]) -> _Value:
+    """Return what a read gives, tried up to `TRIES` times. Raises the OSError of the last try."""
+    try:
+        return act()
+    except OSError:
+        return _again(act)
+
+
+def _again(act: Callable[[], _Value]) -> _Value:
+    """Return what a read gives that failed once."""
+    for _ in range(TRIES - 2):
+        try:
+            return act()
+        except OSError:
+            continue
+    return act()
+
+
+class File(io.FileIO):
+    """A file of a medium, open for reading. Where reads succeed it costs no more than any other file."""
+
+    __slots__ = ()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read up to `size` bytes from the position."""
+        if size is None or size < 0:
+            return self.readall()
+        try:
+            return io.FileIO.read(self, size)
+        except OSError:
+            return _again(partial(io.FileIO.read, self, size))
+
+    def readall(self) -> bytes:
+        """Read to the end."""
+        at = self.tell()
+        try:
+            return io.FileIO.readall(self)
+        except OSError:
+            return _again(partial(self._from, at))
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        """Fill the buffer from the position."""
+        try:
+            return io.FileIO.readinto(self, buffer)
+        except OSError:
+            return _again(partial(io.FileIO.readinto, self, buffer))
+
+    def _from(self, at: int) -> bytes:
+        self.seek(at)
+        return io.FileIO.readall(self)
+
+
 class Image:
     """An image file or a block device, open for reading at any byte. Close it when done."""
 
@@ -28,7 +90,7 @@ class Image:
         """Raise SourceError when it cannot be opened."""
         self.path = path
         try:
-            self._fd = os.open(path, os.O_RDONLY | _QUIET)
+            self._fd = tried(lambda: os.open(path, os.O_RDONLY | _QUIET))
         except OSError as exc:
             raise SourceError("cannot be opened", where=str(path), why=exc.strerror or "") from exc
         try:
@@ -40,13 +102,13 @@ class Image:
     def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes at `offset`: fewer at the end of the image. Raises SourceError."""
         try:
-            return os.pread(self._fd, max(0, min(size, self.size - offset)), offset)
+            return tried(lambda: os.pread(self._fd, max(0, min(size, self.size - offset)), offset))
         except OSError as exc:
             raise SourceError("cannot be read", where=str(self.path), why=exc.strerror or "") from exc
 
     def readinto(self, view: memoryview, offset: int) -> int:
         """Fill the view from `offset` on; return how many bytes were there. Raises OSError."""
-        return os.preadv(self._fd, [view], offset)
+        return tried(lambda: os.preadv(self._fd, [view], offset))
 
     def close(self) -> None:
         """Close the file; streams given out end with it, also when its number is given to another file."""

@@ -28,7 +28,7 @@ from mediakit.formats import moment
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
 from mediakit.formats.distinct import DistinctPaths
 from mediakit.formats.legal import check_paths
-from mediakit.formats.readable import Image
+from mediakit.formats.readable import Image, stream_of
 from mediakit.formats.stream_copy import Pourer
 from mediakit.volume import MAX_EXAMPLES, ZipVolume
 
@@ -85,10 +85,16 @@ class ZipTree:
 
     def __init__(self, path: Path) -> None:
         """Open the archive and read its directory. Raises SourceError."""
-        self._size = _checked_size(path)
+        self._image = Image(path)
+        self._size = self._image.size
         try:
-            self._archive = zipfile.ZipFile(path)
+            _check_is_whole(self._image)
+            self._archive = zipfile.ZipFile(stream_of(self._image, [(0, self._size)]))
+        except SourceError:
+            self._image.close()
+            raise
         except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as exc:
+            self._image.close()
             raise SourceError(
                 "cannot be opened as ZIP", where=str(path), why=str(exc), hint=_CUT_HINT
             ) from exc
@@ -139,6 +145,7 @@ class ZipTree:
     def close(self) -> None:
         """Close the archive."""
         self._archive.close()
+        self._image.close()
 
     def _index(self, odd: _Odd) -> Iterator[Node]:
         seen: set[str] = set()
@@ -207,24 +214,19 @@ class _Odd:
                 examples.append(name)
 
 
-def _checked_size(path: Path) -> int:
-    """Return the size of an archive in bytes. Raises SourceError for one of several parts."""
-    image = Image(path)
-    try:
-        size = min(image.size, _MAX_COMMENT + _END_BYTES)
-        tail = image.read(image.size - size, size)
-    finally:
-        image.close()
+def _check_is_whole(image: Image) -> None:
+    """Raise SourceError for an archive in several parts."""
+    size = min(image.size, _MAX_COMMENT + _END_BYTES)
+    tail = image.read(image.size - size, size)
     at = tail.rfind(_END)
     if at >= 0 and len(tail) - at >= _END_BYTES:
         part, first, here, in_all = struct.unpack_from("<4H", tail, at + 4)
         if part not in {0, 0xFFFF} or first not in {0, 0xFFFF} or here != in_all:
             raise SourceError(
                 "is one part of an archive in several",
-                where=str(path),
+                where=str(image.path),
                 hint="join the parts first, for instance with 7-Zip or `zip -s 0`",
             )
-    return image.size
 
 
 def _stored_name(member: zipfile.ZipInfo) -> str:

@@ -25,7 +25,6 @@ from mediakit.formats.base import Node
 from mediakit.formats.readable import ReadStream
 from mediakit.formats.registry import open_named
 from mediakit.journeys.look import finding_on_failure
-from mediakit.journeys.persistent import Persistent, tried
 from mediakit.transfer.negotiate import Route, Way, route
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.states import Happening
@@ -131,9 +130,10 @@ class Loader:
         """Return a file as a stream, and its bytes when it is held whole."""
         node = Node(item.path, item.size)
         if item.size <= HELD_BYTES:
-            held = tried(lambda: self._whole(node))
+            held = self._whole(node)
             return io.BufferedReader(_HeldFile(held), FIRST_READ), held
-        return io.BufferedReader(Persistent(tried(lambda: self._file(node))), 1 << 16), None
+        stream = self._file(node)
+        return io.BufferedReader(stream, 1 << 16) if isinstance(stream, io.FileIO) else stream, None
 
     def _file(self, node: Node) -> BinaryIO:
         """Open a file of the medium, which in a folder can have changed since it was scanned."""

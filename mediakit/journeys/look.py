@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -36,7 +35,6 @@ from mediakit.fileset.survey import (
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.formats.registry import open_medium
-from mediakit.journeys.persistent import tried
 from mediakit.outcome import State
 from mediakit.profile.judge import judged_tags
 from mediakit.profile.model import Profile
@@ -179,7 +177,7 @@ def _fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFact:
             node.path, node.size, FileKind.CLOSED, None, _finding_on_closed(node), b"", node.also, node.stored
         )
     try:
-        return tried(lambda: _read_fact(tree, node, scanner, subject))
+        return _read_fact(tree, node, scanner, subject)
     except (SourceError, OSError) as exc:
         return FileFact(
             node.path, node.size, FileKind.DAMAGED, None, finding_on_failure(exc), b"", node.also, node.stored
@@ -259,7 +257,7 @@ def _read_directory(tree: Tree, file: FileFact, files: tuple[FileFact, ...]) -> 
     if node is None or file.kind is FileKind.CLOSED:
         return DirectoryFact(file=file, finding=file.finding)
     try:
-        decoded = decode(tried(lambda: _beginning(tree, node, _DIRECTORY_BYTES)))
+        decoded = decode(_beginning(tree, node, _DIRECTORY_BYTES))
     except (SourceError, OSError) as exc:
         return DirectoryFact(file=file, finding=finding_on_failure(exc))
     links = link_records(decoded.directory, files, file.path.rpartition("/")[0])
@@ -280,7 +278,7 @@ def _texts(tree: Tree, files: Sequence[FileFact]) -> dict[str, bytes]:
         if node is None or left <= 0:
             continue
         try:
-            texts[file.path] = tried(partial(_beginning, tree, node, TEXT_BYTES))
+            texts[file.path] = _beginning(tree, node, TEXT_BYTES)
         except (SourceError, OSError):
             continue  # whether it can be read is judged where its bytes are needed
         left -= len(texts[file.path])
@@ -347,7 +345,7 @@ def _sort_out(uid: str, held: Sequence[_Held], named: Sequence[int], media: Medi
     unread: list[tuple[FileFact, Finding]] = []
     for number, one in enumerate(held):
         try:
-            digests[number] = tried(partial(_data_set_digest, media, one))
+            digests[number] = _data_set_digest(media, one)
         except (SourceError, OSError) as exc:
             unread.append((one.file, finding_on_failure(exc)))
     named_and_read = [number for number in named if number in digests]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from mediakit.dicom.bounded_read import Malformed
-from mediakit.dicom.elements import EXPLICIT_LITTLE, Kind, walk
+from mediakit.dicom.elements import EXPLICIT_LITTLE
 from mediakit.dicom.instance import Header
+from mediakit.dicom.sequences import items as steps_through
+from mediakit.dicom.walk import Step
 from mediakit.findings import Finding, Rule, Severity, Where, tag_text
 from mediakit.profile.image_rules import same
 from mediakit.profile.model import ItemRule, When
@@ -61,18 +63,18 @@ def read_items(content: bytes, wanted: frozenset[int]) -> Sequence[Item]:
     """Return the wanted elements of every item (Explicit VR Little Endian). Raises Malformed."""
     items: list[dict[int, str]] = []
     inside = 0  # the wanted sequence that the walk is in, directly below an item
-    for step in walk(content, EXPLICIT_LITTLE):
-        if step.kind is Kind.ITEM and step.depth == 0:
+    for token in steps_through(content, EXPLICIT_LITTLE):
+        if token.step is Step.ITEM and token.depth == 0:
             items.append({})
-        elif step.depth == 1 and step.tag in wanted:
-            if step.kind is Kind.ELEMENT:
-                items[-1][step.tag] = _text(step.vr, content[step.start : step.end])
-            elif step.kind is Kind.SEQUENCE:
-                inside = step.tag
+        elif token.depth == 1 and token.tag in wanted:
+            if token.step is Step.ELEMENT:
+                items[-1][token.tag] = _text(token.vr.encode("ascii"), content[token.start : token.end])
+            elif token.step is Step.SEQUENCE:
+                inside = token.tag
                 items[-1].setdefault(inside, "")
-        elif step.kind is Kind.SEQUENCE and step.depth == 1:
+        elif token.step is Step.SEQUENCE and token.depth == 1:
             inside = 0
-        elif step.kind is Kind.ITEM and step.depth == 2 and inside:
+        elif token.step is Step.ITEM and token.depth == 2 and inside:
             items[-1][inside] = "item"
     return items
 

@@ -24,7 +24,7 @@ from tests.support.tree_media import (
 
 FILES = {one.path: one.size for one in a_small_medium()}
 IMAGES = sorted(set(MAKERS) - {"folder"})
-HAS_NO_EMPTY_FOLDER = {"iso9660", "udf"}  # our sinks make none
+HAS_NO_EMPTY_FOLDER = {"iso9660", "udf", "sessions"}  # our sinks make none
 LABELLED = {"iso9660", "udf", "fat"}
 
 
@@ -290,10 +290,9 @@ def test_a_stream_of_a_closed_image_reads_no_other_file(kind: str, media: Path, 
     stream = tree.open(Node("BIG"))
     tree.close()
     (tmp_path / "other").write_bytes(b"other" * 1_000_000)
-    with (tmp_path / "other").open("rb", buffering=0):
+    with (tmp_path / "other").open("rb", buffering=0), suppress(OSError, ValueError):
         stream.seek(300_000)
-        with suppress(OSError, ValueError):
-            assert b"other" not in stream.read(100)
+        assert b"other" not in stream.read(100)
     stream.close()
 
 

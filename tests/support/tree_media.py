@@ -11,6 +11,8 @@ from pathlib import Path
 from pycdlib import PyCdlib
 
 from mediakit.formats.base import Entry
+from tests.support.fat_images import mbr
+from tests.support.iso_images import with_session, written
 from tests.support.media import write
 from tests.support.peers import need, run
 
@@ -78,6 +80,23 @@ def make_fat(bits: int) -> Callable[[Sequence[Entry], Path], None]:
     return make
 
 
+def make_sessions(entries: Sequence[Entry], target: Path) -> None:
+    """Make a disc of two sessions, of which the second does not continue the first."""
+    first = written(entries[:3], target.with_name("first"))
+    target.write_bytes(with_session(first, written(entries[3:], target.with_name("second"))))
+
+
+def make_partitions(entries: Sequence[Entry], target: Path) -> None:
+    """Make a disk of two FAT partitions."""
+    volumes = []
+    for number, part in enumerate((entries[:6], entries[6:])):
+        path = target.with_name(f"volume {number}")
+        make_fat(12)(part, path)
+        volumes.append((0x01, path.read_bytes()))
+        path.unlink()
+    target.write_bytes(mbr(*volumes))
+
+
 def mtools(*command: str) -> str:
     """Run a tool of mtools or mkfs.fat, which must not fail, and return what it says."""
     told = run(*command, env={"MTOOLS_SKIP_CHECK": "1", "MTOOLSRC": os.devnull, "LC_ALL": "C.UTF-8"})
@@ -93,6 +112,8 @@ MAKERS: dict[str, tuple[str, Callable[[Sequence[Entry], Path], None]]] = {
     "fat16": ("fat", make_fat(16)),
     "fat32": ("fat", make_fat(32)),
     "zip": ("zip", make_zip),
+    "sessions": ("iso9660", make_sessions),
+    "partitions": ("fat", make_partitions),
 }
 
 

@@ -17,14 +17,13 @@ from mediakit.dicom.elements import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
     Encoding,
-    Kind,
     dictionary_vr,
     header_at,
     skip_undefined,
-    walk,
 )
-from mediakit.dicom.sequences import find_inside, to_explicit_little
+from mediakit.dicom.sequences import find_inside, items, to_explicit_little
 from mediakit.dicom.values import converted, swapped
+from mediakit.dicom.walk import Step
 from tests.support.dicom_bytes import ITEM_END, SEQUENCE_END, UNDEFINED, element, item, sequence, us
 
 ENCODINGS = [EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG]
@@ -108,16 +107,16 @@ def test_structures_that_cannot_be_are_refused(content: bytes) -> None:
 
 def test_walk_tells_depth_and_place_of_everything() -> None:
     content = item(us(0x00280010, 1) + sequence(0x00081140, [item(us(0x00280011, 2))], undefined=True))
-    steps = [(step.kind, step.depth, step.tag) for step in walk(content, EXPLICIT_LITTLE)]
+    steps = [(token.step, token.depth, token.tag) for token in items(content, EXPLICIT_LITTLE)]
     assert steps == [
-        (Kind.ITEM, 0, 0xFFFEE000),
-        (Kind.ELEMENT, 1, 0x00280010),
-        (Kind.SEQUENCE, 1, 0x00081140),
-        (Kind.ITEM, 2, 0xFFFEE000),
-        (Kind.ELEMENT, 3, 0x00280011),
-        (Kind.ITEM_END, 2, 0xFFFEE000),
-        (Kind.SEQUENCE_END, 1, 0x00081140),
-        (Kind.ITEM_END, 0, 0xFFFEE000),
+        (Step.ITEM, 0, 0xFFFEE000),
+        (Step.ELEMENT, 1, 0x00280010),
+        (Step.SEQUENCE, 1, 0x00081140),
+        (Step.ITEM, 2, 0xFFFEE000),
+        (Step.ELEMENT, 3, 0x00280011),
+        (Step.ITEM_CLOSED, 2, 0xFFFEE000),
+        (Step.SEQUENCE_CLOSED, 1, 0x00081140),
+        (Step.ITEM_CLOSED, 0, 0xFFFEE000),
     ]
 
 
@@ -132,7 +131,7 @@ def test_encapsulated_data_inside_an_item_are_passed_over() -> None:
     icon = element(0x7FE00010, "OB", fragments, length=UNDEFINED)
     content = item(icon)
     assert to_explicit_little(content, EXPLICIT_LITTLE) == content
-    assert Kind.FRAGMENT in {step.kind for step in walk(content, EXPLICIT_LITTLE)}
+    assert Step.FRAGMENTS in {token.step for token in items(content, EXPLICIT_LITTLE)}
 
 
 def test_a_sequence_of_undefined_length_is_passed_over_to_its_own_delimiter() -> None:
@@ -187,3 +186,13 @@ def test_values_of_another_vr_are_converted_or_refused(
     value: bytes, vr: bytes, expected: bytes, result: bytes | None
 ) -> None:
     assert converted(value, vr, expected) == result
+
+
+@pytest.mark.parametrize("size", [0x4F4C, 0x4E50, 0x5344])  # LO, PN, DS
+def test_the_length_of_an_item_is_no_vr(size: int) -> None:
+    fill = size - len(element(0x00091002, "OB", b""))
+    content = item(element(0x00091002, "OB", bytes(fill)))
+    assert len(content) == size + 8
+    assert to_explicit_little(content, EXPLICIT_LITTLE) == content
+    raw = content + SEQUENCE_END
+    assert skip_undefined(Window(BytesIO(raw), len(raw)), 0, EXPLICIT_LITTLE) == len(raw)
