@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from pycdlib import PyCdlib
 
 from mediakit.findings import Severity
-from mediakit.formats.registry import open_tree
+from mediakit.formats.base import NodeKind
+from mediakit.formats.registry import open_medium, open_tree
 from mediakit.formats.udf_read import UdfTree
 from mediakit.journeys.validate import ValidateOrder, validate
 from mediakit.profile.load import load_profile
-from mediakit.volume import IsoVolume, UdfVolume
+from mediakit.volume import CUT_OFF, Damage, IsoVolume, UdfVolume
+from tests.support.media import content_of, contents, read_all
 from tests.support.peers import need, run
+from tests.support.udf_images import changed
 
 pytestmark = pytest.mark.interop
 
@@ -139,3 +144,96 @@ def test_a_bridge_is_read_as_iso_9660_that_knows_its_udf(
     assert (other.facts.volume.has_iso, other.facts.volume.revision) == (True, "1.02")
     assert [node.path for node in other.walk()] == ["README"]
     other.close()
+
+
+# ---- bridges whose two trees differ
+
+
+def _bridge(tmp_path: Path, names: Iterable[str], *options: str) -> Path:
+    """Make a bridge of files that hold bytes of their own."""
+    need("genisoimage")
+    root = tmp_path / "files"
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content_of(name, 5000))
+    image = tmp_path / "bridge.iso"
+    told = run("genisoimage", "-quiet", "-udf", *options, "-o", str(image), str(root))
+    assert told.returncode == 0, told.stderr
+    return image
+
+
+def test_a_file_that_iso_9660_says_is_shorter_is_read_whole_by_udf(tmp_path: Path) -> None:
+    names = ["DICOM/IM1", "DICOM/IM2", "DICOM/IM3"]
+    image = _bridge(tmp_path, names)
+    held = bytearray(image.read_bytes())
+    at = held.index(b"IM2.;1") - 33
+    struct.pack_into("<I", held, at + 10, 5000 - 64)
+    image.write_bytes(held)
+    with open_medium(image) as tree:
+        assert [(node.path, node.size) for node in tree.walk()] == [(name, 5000) for name in names]
+        assert read_all(tree) == {name: content_of(name, 5000) for name in names}
+        assert tree.facts.damage == ()
+        assert [type(volume) for volume in tree.facts.volumes] == [IsoVolume, UdfVolume]
+
+
+def test_a_file_that_stands_in_udf_alone_is_read(tmp_path: Path) -> None:
+    names = ["DICOM/IM1", "DICOM/IM2", "DICOM/IM3"]
+    image = _bridge(tmp_path, names, "-hide", "IM2")
+    assert b"IM2.;1" not in image.read_bytes()
+    assert contents(image) == {name: content_of(name, 5000) for name in names}
+
+
+def test_a_file_that_stands_in_iso_9660_alone_is_read(tmp_path: Path) -> None:
+    names = ["DICOM/IM1", "DICOM/IM2", "DICOM/IM3"]
+    image = _bridge(tmp_path, names)
+    held = image.read_bytes()
+    at = held.index(b"\x08IM2") - 38  # its File Identifier Descriptor, which says then that it was deleted
+    image.write_bytes(changed(held, at, lambda found: found.__setitem__(18, 4)))
+    with closing(UdfTree(image)) as tree:
+        assert [node.path for node in tree.walk()] == ["DICOM/IM1", "DICOM/IM3"]
+    assert contents(image) == {name: content_of(name, 5000) for name in names}
+
+
+def test_a_name_that_only_udf_tells_is_another_name_of_the_file(tmp_path: Path) -> None:
+    image = _bridge(tmp_path, ["dicom/a long name.dcm"])
+    with open_medium(image) as tree:
+        [node] = tree.walk()
+        assert node.path.isupper()
+        assert node.also == ("dicom/a long name.dcm",)
+        assert read_all(tree) == {node.path: content_of("dicom/a long name.dcm", 5000)}
+
+
+def test_files_of_a_folder_that_iso_9660_has_lost_are_read_by_udf(tmp_path: Path) -> None:
+    names = ["A/IM1", "B/IM2"]
+    image = _bridge(tmp_path, names)
+    held = image.read_bytes()
+    at = held.index(b"IM2.;1") // 2048 * 2048
+    image.write_bytes(held[:at] + bytes(2048) + held[at + 2048 :])
+    assert contents(image) == {name: content_of(name, 5000) for name in names}
+    with open_medium(image) as tree:
+        assert [damage.path for damage in tree.facts.damage] == ["B"]
+
+
+def test_a_bridge_whose_udf_cannot_be_read_is_damaged_and_its_iso_9660_is_read(tmp_path: Path) -> None:
+    image = _bridge(tmp_path, ["A/IM1"])
+    held = bytearray(image.read_bytes())
+    for at in (256, len(held) // 2048 - 1, len(held) // 2048 - 257):
+        held[at * 2048 : at * 2048 + 16] = bytes(16)
+    image.write_bytes(held)
+    assert contents(image) == {"A/IM1": content_of("A/IM1", 5000)}
+    with open_medium(image) as tree:
+        assert [damage.what for damage in tree.facts.damage] == [
+            "the UDF volume beside ISO 9660 was not read: there is no anchor that leads to a volume"
+        ]
+
+
+def test_files_of_a_bridge_cut_off_are_unreadable_once(tmp_path: Path) -> None:
+    names = ["A/IM1", "A/IM2"]
+    image = _bridge(tmp_path, names)
+    held = image.read_bytes()
+    image.write_bytes(held[: held.index(content_of("A/IM2", 5000)) + 100])
+    with open_medium(image) as tree:
+        assert [(node.path, node.kind) for node in tree.walk()] == [
+            ("A/IM1", NodeKind.FILE), ("A/IM2", NodeKind.UNREADABLE),
+        ]  # fmt: skip
+        assert Damage("", CUT_OFF) in tree.facts.damage

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -13,7 +18,8 @@ from mediakit.formats.registry import open_medium
 from mediakit.volume import CUT_OFF, Damage, FatVolume, IsoVolume
 from tests.support.fat_images import FatImage, mbr
 from tests.support.iso_images import folder_at, pointed, records_of, renamed, with_session, written
-from tests.support.media import content_of, contents, entry, nodes, read_all
+from tests.support.media import content_of, contents, entry, nodes, read_all, write
+from tests.support.scratches import Scratches
 
 
 def facts_of(path: Path) -> TreeFacts:
@@ -231,3 +237,102 @@ def test_a_file_that_is_no_medium_stands_at_the_empty_path(tmp_path: Path) -> No
         assert read_all(tree) == {"": b"text"}
         assert tree.find("") == Node("", 4)
         assert tree.find("image.dcm") is None
+
+
+# ---- reads that fail
+
+
+class Flaky(io.FileIO):
+    """What stands below the files of a medium: its first reads fail, as those of a scratched disc do."""
+
+    fails = 0
+    met = 0
+
+    @classmethod
+    def _meet(cls) -> None:
+        cls.met += 1
+        if cls.met <= cls.fails:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        Flaky._meet()
+        return REAL.read(self, size)
+
+    def readall(self) -> bytes:
+        REAL.read(self, 3)  # some of it was read before it failed
+        Flaky._meet()
+        self.seek(-min(3, self.tell()), os.SEEK_CUR)
+        return REAL.readall(self)
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        Flaky._meet()
+        return REAL.readinto(self, buffer)
+
+
+REAL = io.FileIO
+
+
+def _buffered(stream: BinaryIO) -> bytes:
+    reader = io.BufferedReader(stream, 16)  # type: ignore[type-var]  # a raw stream
+    try:
+        return reader.read(100)
+    finally:
+        reader.detach()
+
+
+READS: dict[str, Callable[[BinaryIO], bytes]] = {
+    "some": lambda stream: stream.read(100),
+    "all": lambda stream: stream.read(),
+    "buffered": _buffered,
+}
+
+
+@pytest.mark.parametrize("way", READS)
+@pytest.mark.parametrize(("fails", "is_read"), [(0, True), (1, True), (2, True), (3, False)])
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_a_read_of_a_file_is_tried_three_times(
+    kind: str, fails: int, is_read: bool, way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "IM1", b"content")
+    monkeypatch.setattr(io, "FileIO", Flaky)
+    monkeypatch.setattr(Flaky, "fails", fails)
+    monkeypatch.setattr(Flaky, "met", 0)
+    with (
+        open_medium(tmp_path if kind == "folder" else tmp_path / "IM1") as tree,
+        tree.open(next(iter(tree.walk()))) as stream,
+    ):
+        if is_read:
+            assert READS[way](stream) == b"content"
+        else:
+            with pytest.raises(OSError, match="Input/output"):
+                READS[way](stream)
+            assert Flaky.met == 3
+
+
+@pytest.mark.parametrize("kind", ["iso9660", "udf-2.60", "zip"])
+@pytest.mark.parametrize(("fails", "is_read"), [(2, True), (None, False)])
+def test_a_read_of_an_image_is_tried_three_times(
+    kind: str, fails: int | None, is_read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "medium"
+    write(kind, [entry("IM1", 100_000)], path, **({"variant": "stored"} if kind == "zip" else {}))
+    with open_medium(path) as tree, tree.open(Node("IM1", 100_000)) as stream:
+        scratches = Scratches(monkeypatch, path, fails)
+        scratches.scratch_inside(content_of("IM1", 100_000), 50_000)
+        if is_read:
+            assert stream.read() == content_of("IM1", 100_000)
+        else:
+            with pytest.raises(OSError, match="Input/output"):
+                stream.read()
+            assert list(scratches.reads.values()) == [3]
+
+
+def test_a_folder_of_an_image_that_cannot_be_read_is_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = written([entry("A/IM1"), entry("B/IM2")], tmp_path / "it")
+    path = put(tmp_path / "it.iso", image)
+    scratches = Scratches(monkeypatch, path)
+    scratches.scratch(folder_at(image, "B"))
+    assert contents(path).keys() == {"A/IM1"}
+    assert facts_of(path).damage == (Damage("B", "the folder cannot be read: Input/output error"),)
