@@ -115,7 +115,7 @@ def read_session(image: Readable, begins: int) -> Session | None:
         if fault is not None:
             raise fault
         return None
-    lost = () if fault is None else (Damage("", f"{fault.what}: {fault.why}"),)
+    lost = () if fault is None else (Damage("", f"{fault.what}: {fault.why}", is_made_good=True),)
     return Session(primary or joliet or _never(), joliet if primary else None, has_udf, begins, lost)
 
 
