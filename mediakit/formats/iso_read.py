@@ -70,12 +70,14 @@ def _listings(image: Image, where: str) -> list[Listing]:
     volume = replace(index.volume(last), sessions=len(sessions))
     beside = udf_beside(image, damage) if last.has_udf else []
     listings = [index.listing(last, volume), *beside]
-    listings.extend(_earlier(image, sessions, listings))
+    listings.extend(_earlier(image, sessions, listings, damage))
     listings.extend(partitions_beside(image, listings, damage))
     return [replace(listings[0], damage=(*damage, *listings[0].damage)), *listings[1:]]
 
 
-def _earlier(image: Image, sessions: Sequence[Session], known: Sequence[Listing]) -> Iterator[Listing]:
+def _earlier(
+    image: Image, sessions: Sequence[Session], known: Sequence[Listing], damage: list[Damage]
+) -> Iterator[Listing]:
     """Yield the earlier sessions, the latest first, that no later one has taken over.
 
     A session that continues another one names the files of that one where they lie, and leaves out what was
@@ -86,7 +88,12 @@ def _earlier(image: Image, sessions: Sequence[Session], known: Sequence[Listing]
     places = {file.begins for one in known for file in one.files}
     for session in reversed(sessions[:-1]):
         primary = session.primary
-        index = _Index(image, session, primary.blocks * primary.block_size - session.begins * SECTOR)
+        own_bytes = primary.blocks * primary.block_size - session.begins * SECTOR
+        try:
+            index = _Index(image, session, own_bytes)
+        except SourceError as exc:
+            damage.append(Damage("", f"the session at sector {session.begins} was not read: {exc}"))
+            continue
         listing = index.listing(session, index.volume(session))
         begins = {file.begins for file in listing.files if file.begins >= 0}
         if not begins & places:
