@@ -198,3 +198,13 @@ def dictionary_vr(tag: int) -> bytes:
     if " or " in vr:
         return b"OW" if "OW" in vr else b"US"
     return vr.encode("ascii") if vr != "NONE" else b"UN"
+
+
+@lru_cache(maxsize=4096)
+def dictionary_vrs(tag: int) -> frozenset[str]:
+    """Return the VRs that the dictionary allows a tag; none for private elements and unknown ones."""
+    from pydicom.datadict import dictionary_has_tag, dictionary_VR  # noqa: PLC0415 - start-up time
+
+    if tag & 0xFFFF == 0 or tag >> 16 & 1 or not dictionary_has_tag(tag):
+        return frozenset()
+    return frozenset(dictionary_VR(tag).split(" or ")) - {"NONE"}

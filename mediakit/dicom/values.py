@@ -22,6 +22,7 @@ WIDTHS: Mapping[bytes, int] = {
     b"UV": 8,
 }
 TEXT_VRS = frozenset(b"AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())
+TEXT_VR_NAMES = frozenset(code.decode("ascii") for code in TEXT_VRS)
 _UNSIGNED = {b"US": 2, b"UL": 4, b"UV": 8}
 _SIGNED = {b"SS": 2, b"SL": 4, b"SV": 8}
 
