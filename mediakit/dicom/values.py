@@ -22,6 +22,8 @@ WIDTHS: Mapping[bytes, int] = {
     b"UV": 8,
 }
 TEXT_VRS = frozenset(b"AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())
+#: Those that the Specific Character Set rules (PS3.5 6.1.2.2).
+CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 TEXT_VR_NAMES = frozenset(code.decode("ascii") for code in TEXT_VRS)
 _UNSIGNED = {b"US": 2, b"UL": 4, b"UV": 8}
 _SIGNED = {b"SS": 2, b"SL": 4, b"SV": 8}
