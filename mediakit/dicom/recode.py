@@ -6,7 +6,6 @@ swapped when they come from Big Endian. Odd values, padding and private elements
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -20,16 +19,11 @@ from mediakit.dicom.elements import (
     Encoding,
     dictionary_vrs,
 )
-from mediakit.dicom.values import TEXT_VR_NAMES
+from mediakit.dicom.values import TEXT_VR_NAMES, WIDTHS, swapped
 from mediakit.dicom.walk import Step, Token, Unwalkable, Walker
 from mediakit.dicom.write import Buffer, NestedWriter, fitting_vr, header, item_header, pad
 
-_WORD_BYTES: Mapping[str, int] = {
-    **dict.fromkeys(("US", "SS", "OW", "AT"), 2),
-    **dict.fromkeys(("UL", "SL", "FL", "OF", "OL"), 4),
-    **dict.fromkeys(("FD", "OD", "SV", "UV", "OV"), 8),
-}
-_TYPECODES = {2: "H", 4: "I", 8: "Q"}
+_WORD_BYTES: Mapping[str, int] = {code.decode("ascii"): width for code, width in WIDTHS.items()}
 _PIXEL_REPRESENTATION = 0x00280103
 
 
@@ -227,10 +221,7 @@ def _value(view: memoryview, token: Token) -> Buffer:
         return value
     if len(value) % width:
         raise Unwalkable(f"the length of an element of VR {token.vr} is not a multiple of {width}", token.at)
-    words = array(_TYPECODES[width])
-    words.frombytes(value)
-    words.byteswap()
-    return memoryview(words).cast("B")
+    return swapped(bytes(value), token.vr.encode("ascii"))
 
 
 class Vrs:
