@@ -118,7 +118,7 @@ def read_elements(  # noqa: C901, PLR0912, PLR0915 - the hot loop: each branch t
             data, base = window.data, window.start
             last = len(data) - 12
         if offset > size:
-            raise Malformed(TRUNCATED, tag=tag, missing=offset - size)
+            raise _cut_off(ElementHeader(tag, vr, width, length), encoding, offset - size)
     if found.pixels is None and not window.rest_is_padding(offset):
         raise Malformed(BROKEN, why="what follows the last element is not an element")
     found.end = offset
@@ -143,7 +143,7 @@ def _take(
     if expected is None:
         return behind
     if behind > window.size:
-        raise Malformed(TRUNCATED, tag=tag, missing=behind - window.size)
+        raise _cut_off(header, encoding, behind - window.size)
     if expected != b"UN" and (vr not in {expected, b""} or without_vr):
         found.odd_vr, found.plain = True, False
     found.values.pop(tag, None)
@@ -157,6 +157,24 @@ def _take(
         if value is not None:
             found.values[tag] = value
     return behind
+
+
+UNKNOWN_VR = Rule(
+    id="MK-SRC-014",
+    severity=Severity.ERROR,
+    title="its VR is {vr}, which no edition of the standard knows: the length of its value is not certain",
+    ref="PS3.5 6.2",
+    hint="have the system that wrote the file corrected",
+)
+
+
+def _cut_off(header: ElementHeader, encoding: Encoding, missing: int) -> Malformed:
+    """Return why an element ends behind the file: a VR of two characters was read as a part of its length."""
+    tag, vr, _, length = header
+    code = length.to_bytes(4, "big" if encoding.big_endian else "little")[:2]
+    if not vr and not encoding.implicit and all(0x20 <= byte < 0x7F for byte in code):
+        return Malformed(UNKNOWN_VR, tag=tag, vr=f'"{code.decode("ascii")}"')
+    return Malformed(TRUNCATED, tag=tag, missing=missing)
 
 
 def _extent(window: Window, start: int, header: ElementHeader, encoding: Encoding) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
 
-from mediakit.dicom.bounded_read import Malformed, Window
+from mediakit.dicom.bounded_read import TRUNCATED, Malformed, Window
 from mediakit.dicom.uids import SYNTAXES
 from mediakit.findings import Rule, Severity
 
@@ -135,7 +135,7 @@ def element_at(window: Window, offset: int, encoding: Encoding) -> ElementHeader
     return header_at(window.data, index, encoding)
 
 
-def skip_undefined(window: Window, offset: int, encoding: Encoding) -> int:
+def skip_undefined(window: Window, offset: int, encoding: Encoding, max_depth: int = MAX_DEPTH) -> int:
     """Return the offset behind a sequence of undefined length whose first item is at `offset`.
 
     Items and sequences of defined length are passed over without a look. Raises Malformed when the
@@ -144,6 +144,8 @@ def skip_undefined(window: Window, offset: int, encoding: Encoding) -> int:
     stack: list[tuple[bool, Encoding]] = [(True, encoding)]  # (between items?, encoding)
     while stack:
         between, inner = stack[-1]
+        if offset + 8 > window.size:  # the window may hold more than what is to be walked
+            raise Malformed(TRUNCATED, missing=offset + 8 - window.size)
         tag, vr, size, length = element_at(window, offset, inner)
         offset += size
         if tag in {ITEM_END, SEQUENCE_END}:
@@ -156,8 +158,8 @@ def skip_undefined(window: Window, offset: int, encoding: Encoding) -> int:
             )
         elif length == UNDEFINED:
             stack.append((not between, IMPLICIT_LITTLE if vr == b"UN" else inner))
-            if len(stack) > 2 * MAX_DEPTH:
-                raise Malformed(TOO_DEEP, limit=MAX_DEPTH)
+            if len(stack) > 2 * max_depth:
+                raise Malformed(TOO_DEEP, limit=max_depth)
         else:
             offset += length
     return offset
@@ -198,3 +200,13 @@ def dictionary_vr(tag: int) -> bytes:
     if " or " in vr:
         return b"OW" if "OW" in vr else b"US"
     return vr.encode("ascii") if vr != "NONE" else b"UN"
+
+
+@lru_cache(maxsize=4096)
+def dictionary_vrs(tag: int) -> frozenset[str]:
+    """Return the VRs that the dictionary allows a tag; none for private elements and unknown ones."""
+    from pydicom.datadict import dictionary_has_tag, dictionary_VR  # noqa: PLC0415 - start-up time
+
+    if tag & 0xFFFF == 0 or tag >> 16 & 1 or not dictionary_has_tag(tag):
+        return frozenset()
+    return frozenset(dictionary_VR(tag).split(" or ")) - {"NONE"}

@@ -9,11 +9,11 @@ from mediakit.dicom import text
 from mediakit.dicom.elements import ITEM_END, SEQUENCE_END, Encoding
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET
 from mediakit.dicom.recode import Vrs
+from mediakit.dicom.values import CHARSET_VRS
 from mediakit.dicom.walk import Step, Token, Walker
 from mediakit.dicom.write import NestedWriter, encoded
 
 UTF_8 = "ISO_IR 192"
-_TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 
 
 class Unconvertible(Exception):  # noqa: N818 - an answer about the bytes, caught by `coerce`
@@ -88,7 +88,9 @@ class _Writer:
             self._charsets.append(self._charsets[-1])
 
     def _element(self, token: Token) -> bytes | memoryview:
-        raw = bytes(self._view[token.start : token.end]) if token.vr in _TEXT or token.vr == "UN" else b""
+        raw = (
+            bytes(self._view[token.start : token.end]) if token.vr in CHARSET_VRS or token.vr == "UN" else b""
+        )
         if token.tag == SPECIFIC_CHARACTER_SET:
             self._charsets[-1] = bytes(self._view[token.start : token.end]).strip(b" \0")
             return encoded(token.tag, "CS", UTF_8.encode("ascii"), token.encoding)

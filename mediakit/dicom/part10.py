@@ -16,10 +16,9 @@ from mediakit.dicom.bounded_read import Malformed, Window
 from mediakit.dicom.dataset import meta_elements
 from mediakit.dicom.elements import VR_NAMES, Encoding
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from mediakit.dicom.implicit import implicit_chunks
 from mediakit.dicom.instance import Note
 from mediakit.dicom.opening import FIRST_LOOK, Opening, located
-from mediakit.dicom.recode import Element, element, recode
+from mediakit.dicom.recode import Element, element, implicit_chunks, recode
 from mediakit.dicom.uids import SYNTAXES
 from mediakit.dicom.walk import Unwalkable
 from mediakit.dicom.write import Buffer
@@ -177,7 +176,7 @@ def write(elements: Iterable[Element], syntax: str, source_meta: Iterable[Elemen
 
     The data set is in Implicit VR Little Endian when `syntax` says so, else in Explicit VR Little Endian. SOP
     Class and Instance UID of the meta information are those of the data set; where it has none (no composite
-    object), those of the source. Raises `Unwalkable` when a sequence cannot be written in Implicit VR.
+    object), those of the source. Raises `Unwalkable` and `Contradiction` for what Implicit VR cannot hold.
     """
     body = tuple(elements)
     chunks: list[Buffer] = [bytes(128), b"DICM"]

@@ -1,4 +1,4 @@
-"""Write the elements of any native encoding in Explicit VR Little Endian, values untouched.
+"""Write the elements of any native encoding in Explicit or Implicit VR Little Endian, values untouched.
 
 Nothing is parsed into Python values and back: bytes of the source are carried over, or have their words
 swapped when they come from Big Endian. Odd values, padding and private elements stay what they are.
@@ -6,20 +6,24 @@ swapped when they come from Big Endian. Odd values, padding and private elements
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from mediakit.dicom.elements import PIXEL_DATA, SEQUENCE_END, UNDEFINED, VR_NAMES, Encoding
+from mediakit.dicom.elements import (
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    PIXEL_DATA,
+    SEQUENCE_END,
+    UNDEFINED,
+    VR_NAMES,
+    Encoding,
+    dictionary_vrs,
+)
+from mediakit.dicom.values import TEXT_VR_NAMES, WIDTHS, swapped
 from mediakit.dicom.walk import Step, Token, Unwalkable, Walker
 from mediakit.dicom.write import Buffer, NestedWriter, fitting_vr, header, item_header, pad
 
-_WORD_BYTES: Mapping[str, int] = {
-    **dict.fromkeys(("US", "SS", "OW", "AT"), 2),
-    **dict.fromkeys(("UL", "SL", "FL", "OF", "OL"), 4),
-    **dict.fromkeys(("FD", "OD", "SV", "UV", "OV"), 8),
-}
-_TYPECODES = {2: "H", 4: "I", 8: "Q"}
+_WORD_BYTES: Mapping[str, int] = {code.decode("ascii"): width for code, width in WIDTHS.items()}
 _PIXEL_REPRESENTATION = 0x00280103
 
 
@@ -144,6 +148,72 @@ class _Writer:
         return Element(opened.tag, "SQ", bytes(self._nested.out), undefined=opened.end < 0)
 
 
+class Contradiction(Exception):  # noqa: N818 - an answer about the bytes, caught by `transcode`
+    """An element has another VR than the dictionary gives its tag, which is all that Implicit VR leaves."""
+
+    def __init__(self, tag: int, vr: str, expected: str) -> None:
+        super().__init__(f"VR {vr} in place of {expected}")
+        self.tag = tag
+        self.vr = vr
+        self.expected = expected
+
+
+def _check_vr(tag: int, vr: str) -> None:
+    """Check that a value means the same to a reader who takes its VR from the dictionary (PS3.5 7.1.3).
+
+    UN may hold anything, text is text in any VR, and bytes are bytes. Private elements and those that the
+    dictionary lacks are UN for such a reader. Raises Contradiction.
+    """
+    expected = dictionary_vrs(tag)
+    if not expected or vr in expected or vr == "UN" or tag >> 16 == 0xFFFE:
+        return
+    if any((vr in TEXT_VR_NAMES and each in TEXT_VR_NAMES) or vr[0] == each[0] == "O" for each in expected):
+        return
+    raise Contradiction(tag, vr, " or ".join(sorted(expected)))
+
+
+def implicit_chunks(element: Element) -> Iterator[Buffer]:
+    """Yield one top-level element piece by piece, without copying a plain value.
+
+    Sequences keep their kind of length, defined or not; retired group lengths inside them are left out, since
+    they would be wrong. Raises `Unwalkable` when a sequence is none, or holds compressed pixels.
+    """
+    if element.is_encapsulated:
+        raise Unwalkable("encapsulated pixel data in a native encoding", 0)
+    if len(element.value):
+        _check_vr(element.tag, element.vr)
+    value = _implicit_items(element) if element.vr == "SQ" else element.value
+    yield item_header(element.tag, UNDEFINED if element.undefined else len(value))
+    yield value
+    if element.undefined:
+        yield item_header(SEQUENCE_END, 0)
+
+
+def _implicit_items(element: Element) -> bytes:
+    whole = memoryview(b"".join(element.chunks()))
+    writer = NestedWriter(IMPLICIT_LITTLE)
+    for token in Walker(whole, EXPLICIT_LITTLE):
+        if token.depth:
+            _take_implicit(writer, whole, token)
+    return bytes(writer.out)
+
+
+def _take_implicit(writer: NestedWriter, whole: memoryview, token: Token) -> None:
+    if token.end > token.start:
+        _check_vr(token.tag, token.vr)
+    if token.step is Step.ELEMENT:
+        if not is_group_length(token.tag):
+            writer.element(token.tag, token.vr, whole[token.start : token.end])
+    elif token.step is Step.FRAGMENTS:
+        raise Unwalkable("encapsulated pixel data in a native encoding", token.at)
+    elif token.step is Step.ITEM:
+        writer.open_item(undefined=token.end < 0)
+    elif token.step is Step.SEQUENCE:
+        writer.open_sequence(token.tag, token.vr, undefined=token.end < 0)
+    else:
+        writer.close()
+
+
 def _value(view: memoryview, token: Token) -> Buffer:
     value = view[token.start : token.end]
     width = _WORD_BYTES.get(token.vr, 1)
@@ -151,10 +221,7 @@ def _value(view: memoryview, token: Token) -> Buffer:
         return value
     if len(value) % width:
         raise Unwalkable(f"the length of an element of VR {token.vr} is not a multiple of {width}", token.at)
-    words = array(_TYPECODES[width])
-    words.frombytes(value)
-    words.byteswap()
-    return memoryview(words).cast("B")
+    return swapped(bytes(value), token.vr.encode("ascii"))
 
 
 class Vrs:

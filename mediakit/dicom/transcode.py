@@ -15,7 +15,7 @@ from mediakit.dicom import part10
 from mediakit.dicom.elements import PIXEL_DATA
 from mediakit.dicom.lossy import SOP_INSTANCE
 from mediakit.dicom.part10 import EXPLICIT_LITTLE, IMPLICIT_LITTLE, DicomFile
-from mediakit.dicom.recode import Element, is_group_length
+from mediakit.dicom.recode import Contradiction, Element, is_group_length
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
 from mediakit.dicom.walk import Unwalkable
 from mediakit.findings import Finding, Rule, Severity, Where
@@ -61,6 +61,15 @@ UNREADABLE = Rule(
 )
 
 
+OTHER_VR = Rule(
+    id="MK-CNV-029",
+    severity=Severity.ERROR,
+    title="cannot be converted: it has VR {vr}, the dictionary says {expected}, and {new} keeps no VR",
+    ref="PS3.5 7.1.3",
+    hint="send it in Explicit VR Little Endian, or have the system that wrote it corrected",
+)
+
+
 def transcode(stream: BinaryIO, to: str, loss: Loss = Loss.LOSSLESS) -> Transcoded | NotConvertible:
     """Convert a DICOM file to transfer syntax `to` (a UID).
 
@@ -74,6 +83,11 @@ def transcode(stream: BinaryIO, to: str, loss: Loss = Loss.LOSSLESS) -> Transcod
         return _written(file, to, _without_nested(file, to, _changed(file, to, loss)))
     except (part10.Unreadable, Unwalkable) as exc:
         return NotConvertible(finding=UNREADABLE.at(why=str(exc)))
+    except Contradiction as exc:
+        where = Where(tag=exc.tag)
+        return NotConvertible(
+            finding=OTHER_VR.at(where, vr=exc.vr, expected=exc.expected, new=syntax_name(to))
+        )
     except Refused as exc:
         return NotConvertible(finding=exc.finding)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 
 # Bytes of one number, by VR: what a change of byte order has to turn around.
@@ -21,7 +22,11 @@ WIDTHS: Mapping[bytes, int] = {
     b"SV": 8,
     b"UV": 8,
 }
+_TYPECODES = {2: "H", 4: "I", 8: "Q"}
 TEXT_VRS = frozenset(b"AE AS CS DA DS DT IS LO LT PN SH ST TM UC UI UR UT".split())
+#: Those that the Specific Character Set rules (PS3.5 6.1.2.2).
+CHARSET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+TEXT_VR_NAMES = frozenset(code.decode("ascii") for code in TEXT_VRS)
 _UNSIGNED = {b"US": 2, b"UL": 4, b"UV": 8}
 _SIGNED = {b"SS": 2, b"SL": 4, b"SV": 8}
 
@@ -32,10 +37,9 @@ def swapped(value: bytes, vr: bytes) -> bytes:
     if width == 1:
         return value
     whole = len(value) - len(value) % width
-    numbers = bytearray(whole)
-    for index in range(width):
-        numbers[index::width] = value[width - 1 - index : whole : width]
-    return bytes(numbers) + value[whole:]
+    numbers = array(_TYPECODES[width], value[:whole])
+    numbers.byteswap()
+    return numbers.tobytes() + value[whole:]
 
 
 def converted(value: bytes, vr: bytes, expected: bytes) -> bytes | None:

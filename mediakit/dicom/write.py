@@ -20,7 +20,7 @@ from mediakit.dicom.elements import (
 Buffer = bytes | bytearray | memoryview
 
 SHORT_MAX = 0xFFFE  # the longest even value whose length has 16 bits
-_PADDED_WITH_NUL = frozenset({"OB", "UI", "UN"})
+PADDED_WITH_NUL = frozenset({"OB", "UI", "UN"})
 _PLAIN = {order: Struct(f"{order}HHL") for order in "<>"}
 _SHORT = {order: Struct(f"{order}HH2sH") for order in "<>"}
 _LONG = {order: Struct(f"{order}HH2sHL") for order in "<>"}
@@ -46,7 +46,7 @@ def pad(vr: str, value: Buffer) -> bytes:
     """Return what brings a value to even length (PS3.5 6.2)."""
     if len(value) % 2 == 0:
         return b""
-    return b"\0" if vr in _PADDED_WITH_NUL else b" "
+    return b"\0" if vr in PADDED_WITH_NUL else b" "
 
 
 def encoded(tag: int, vr: str, value: Buffer, encoding: Encoding) -> bytes:

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from struct import Struct
 
 from mediakit.dicom import elements
-from mediakit.dicom.bounded_read import Malformed
+from mediakit.dicom.bounded_read import Malformed, Window
 from mediakit.dicom.elements import (
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
-    ITEM,
-    ITEM_END,
-    SEQUENCE_END,
     UNDEFINED,
     VR_NAMES,
     Encoding,
+    skip_undefined,
 )
 from mediakit.dicom.instance import Tag
 from mediakit.dicom.sequences import to_explicit_little
@@ -197,25 +196,11 @@ def _delimiter_of(source: Source, pos: int, limit: int) -> int:
 
     What has a defined length is passed over without a look.
     """
-    data, work = source.data, source.work
-    levels: list[tuple[bool, Encoding]] = [(False, source.encoding)]  # is it an item, and its encoding
-    while True:
-        work.spend(8, pos)
-        if pos + 8 > limit or len(levels) > 2 * MAX_NESTING:
-            raise Unreadable(pos)
-        is_item, encoding = levels[-1]
-        tag, vr, length, begin = header_reader(encoding)(data, pos, limit)
-        if tag == (ITEM_END if is_item else SEQUENCE_END):
-            levels.pop()
-            if not levels:
-                return pos
-            pos = begin
-            continue
-        if (not vr) if is_item else (tag != ITEM):
-            raise Unreadable(pos)
-        if length == UNDEFINED:
-            # PS3.5 6.2.2: a value of VR UN and undefined length is a sequence in Implicit VR Little Endian
-            levels.append((not is_item, IMPLICIT_LITTLE if vr == "UN" else encoding))
-            pos = begin
-        else:
-            pos = begin + length
+    window = Window(BytesIO(), limit, source.data)
+    try:
+        end = skip_undefined(window, pos, source.encoding, MAX_NESTING) - 8
+    except Malformed as exc:
+        source.work.spend(limit - pos, pos)
+        raise Unreadable(pos) from exc
+    source.work.spend(end - pos, pos)
+    return end

@@ -13,6 +13,7 @@ from struct import Struct
 from mediakit.dicom.elements import LONG_VR_NAMES
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from mediakit.dicom.instance import EXPLICIT_VR_LITTLE_ENDIAN, MEDIA_STORAGE_DIRECTORY, Tag
+from mediakit.dicom.write import PADDED_WITH_NUL, SHORT_MAX
 from mediakit.errors import DoesNotFit
 from mediakit.fileset.file_id import FileID, is_file_set_id
 from mediakit.fileset.record import Directory, DirectoryRecord, FileRef, Key
@@ -21,7 +22,6 @@ from mediakit.findings import tag_text
 #: Offsets are 32 bit, and FFFFFFFFH is no defined length (PS3.3 F.3.2.2, PS3.5 7.1).
 MAX_SIZE_BYTES = 0xFFFFFFFE
 
-_PADDED_WITH_NUL = frozenset({"OB", "UI", "UN"})
 
 _U32 = Struct("<I")
 _ELEMENT = Struct("<HH2sH")
@@ -158,10 +158,10 @@ def _value(tag: Tag, vr: str, value: bytes) -> bytes:
     if len(value) & 1:
         if vr == "SQ":
             raise DoesNotFit(f"the items of {tag_text(tag)} have an odd length")
-        value += b"\0" if vr in _PADDED_WITH_NUL else b" "
+        value += b"\0" if vr in PADDED_WITH_NUL else b" "
     if vr in LONG_VR_NAMES:
         return _prefix(tag, vr) + b"\0\0" + _U32.pack(len(value)) + value
-    if len(value) > 0xFFFE:
+    if len(value) > SHORT_MAX:
         raise DoesNotFit(f"the value of {tag_text(tag)} has {len(value)} bytes, more than VR {vr} can hold")
     return _prefix(tag, vr) + len(value).to_bytes(2, "little") + value
 

@@ -58,8 +58,7 @@ def test_any_bytes_end_the_walk_or_are_refused_by_its_own_error(
     assert steps <= len(changed) // 4 + 1
 
 
-@given(st.lists(st.one_of(PLAIN, SEQUENCES), max_size=5), ENCODINGS)
-def test_what_is_written_is_walked_as_it_was(elements: list[Plain | Nested], encoding: Encoding) -> None:
+def written(elements: list[Plain | Nested], encoding: Encoding) -> bytes:
     writer = NestedWriter(encoding)
     for tag, vr_or_kind, content in elements:
         if isinstance(vr_or_kind, str):
@@ -74,7 +73,12 @@ def test_what_is_written_is_walked_as_it_was(elements: list[Plain | Nested], enc
                 writer.element(*each)
             writer.close()
         writer.close()
-    raw, again = bytes(writer.out), NestedWriter(encoding)
+    return bytes(writer.out)
+
+
+@given(st.lists(st.one_of(PLAIN, SEQUENCES), max_size=5), ENCODINGS)
+def test_what_is_written_is_walked_as_it_was(elements: list[Plain | Nested], encoding: Encoding) -> None:
+    raw, again = written(elements, encoding), NestedWriter(encoding)
     sequences = {tag for tag, kind, _ in elements if not isinstance(kind, str)}
     plain = {tag for tag, kind, _ in elements if isinstance(kind, str)}
     if encoding.implicit and sequences & plain:

@@ -196,3 +196,10 @@ def test_the_length_of_an_item_is_no_vr(size: int) -> None:
     assert to_explicit_little(content, EXPLICIT_LITTLE) == content
     raw = content + SEQUENCE_END
     assert skip_undefined(Window(BytesIO(raw), len(raw)), 0, EXPLICIT_LITTLE) == len(raw)
+
+
+def test_a_sequence_is_not_followed_behind_what_holds_it() -> None:
+    raw = item(b"", undefined=True) + SEQUENCE_END
+    held = len(raw) - 8
+    with pytest.raises(Malformed):
+        skip_undefined(Window(BytesIO(), held, raw), 0, EXPLICIT_LITTLE)

@@ -447,3 +447,17 @@ def test_values_that_files_share_are_one_object() -> None:
     one, two = (instance.header.values for instance in last if isinstance(instance, Instance))
     assert one[0x00100010] is two[0x00100010]
     assert one[0x0020000D] is two[0x0020000D]
+
+
+@pytest.mark.parametrize("vr", [b"??", b"--", b"  "])
+def test_a_vr_of_two_signs_is_the_reason_and_not_bytes_that_are_missing(vr: bytes) -> None:
+    odd = pack("<HH2sH", 9, 0x1001, vr, 4) + b"abcd"
+    result = read(part10(identity() + odd + PIXELS))
+    assert isinstance(result, Unusable)
+    assert result.finding.rule.id == "MK-SRC-014"
+    assert vr.decode("ascii") in result.finding.text
+
+
+def test_a_value_without_vr_that_is_cut_off_lacks_bytes() -> None:
+    bare = pack("<HHL", 9, 0x1001, 0x00010000) + b"abcd"
+    assert refused(part10(identity() + bare)) == unreadable("MK-SRC-002")

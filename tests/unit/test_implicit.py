@@ -135,7 +135,7 @@ def test_any_elements_come_back_as_they_were(
     plain: dict[int, bytes], nested: list[dict[int, bytes]], undefined: bool
 ) -> None:
     def encoded(elements: dict[int, bytes]) -> bytes:
-        return b"".join(element(tag, "OB", raw) for tag, raw in sorted(elements.items()))
+        return b"".join(element(tag, "UN", raw) for tag, raw in sorted(elements.items()))
 
     body = identity() + encoded(plain)
     items = [item(encoded(each), undefined=undefined) for each in nested]
@@ -149,3 +149,34 @@ def test_any_elements_come_back_as_they_were(
     assert [sorted(map(int, each.keys())) for each in read[0x00400275].value] == [
         sorted(each) for each in nested
     ]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        element(0x00120064, "LO", "Some software"),
+        sequence(0x00081115, [item(element(0x00120064, "LO", "Some software"))]),
+        sequence(0x00081115, [item(element(0x00280010, "IS", "12"))], undefined=True),
+    ],
+)
+def test_an_element_with_another_vr_than_the_dictionary_is_not_carried_into_implicit_vr(odd: bytes) -> None:
+    data = whole(identity() + odd)
+    result = transcode(io.BytesIO(data), IMPLICIT_LITTLE)
+    assert isinstance(result, NotConvertible)
+    assert result.finding.rule.id == "MK-CNV-029"
+    assert result.finding.where.tag in {0x00120064, 0x00280010}
+    assert isinstance(transcode(io.BytesIO(data), EXPLICIT_LITTLE), Transcoded)
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        element(0x00120064, "LO", ""),
+        element(0x00081030, "ST", "text is text"),
+        element(0x00280106, "SS", b"\xff\xff"),
+        element(0x00091001, "LO", "private"),
+        element(0x00120064, "UN", b"\xfe\xff\x00\xe0\0\0\0\0"),
+    ],
+)
+def test_what_reads_the_same_by_the_dictionary_is_carried(fine: bytes) -> None:
+    assert isinstance(transcode(io.BytesIO(whole(identity() + fine)), IMPLICIT_LITTLE), Transcoded)
