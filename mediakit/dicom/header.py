@@ -6,8 +6,9 @@ never raise here: whatever is wrong with them comes back as a finding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from mediakit.dicom import scanned as scanning
 from mediakit.dicom.bounded_read import Malformed, Readable, Window
@@ -22,6 +23,7 @@ from mediakit.dicom.elements import (
 from mediakit.dicom.instance import Instance, Note, Tag
 from mediakit.dicom.known_headers import Layout, Memo
 from mediakit.dicom.opening import NOT_DICOM, TRANSFER_SYNTAX, Opening, check_pixels, is_meta_sound, opened
+from mediakit.dicom.packed import Packed
 from mediakit.dicom.scanned import Scanned
 from mediakit.dicom.sequences import to_explicit_little
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
@@ -33,6 +35,7 @@ FIRST_READ = (8192, 65536)  # least and most bytes of the first read; it follows
 POOL = 8192  # values that are kept to be shared between headers
 
 _ZEROS = bytes(128)
+_NO_VALUES: Mapping[Tag, bytes] = MappingProxyType({})
 _REMEMBERED = frozenset({SyntaxKind.NATIVE, SyntaxKind.IMAGE, SyntaxKind.VIDEO})
 _PIXEL_VRS = frozenset({b"OB", b"OW"})
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"  # (7FE0,0010), little endian
@@ -116,24 +119,25 @@ class Scanner:
         if found is None:
             return None
         layout, raw, start = found
-        meta = self._values(layout, raw)
+        meta = self._packed(layout, raw)
         form = self._forms.get(meta[TRANSFER_SYNTAX])
         found = None if form is None else form.memo.match(head, start, size)
         if form is None or found is None:
             return None
         layout, raw, end = found
-        values = self._values(layout, raw)
         for tag in self._sequence_tags.intersection(layout.tags):
-            values[tag] = self._sequence(values[tag], form.encoding)
+            place = layout.places[tag]
+            raw[place] = self._sequence(raw[place], form.encoding)
+        values = self._packed(layout, raw)
         notes = [] if head.startswith(_ZEROS) else [Note.PREAMBLE_USED]
         if not is_meta_sound(meta, start - 132):
             notes.append(Note.BAD_META)
         if not layout.follows:
-            return Scanned(meta, values, {}, None, form.syntax, notes)
+            return Scanned(meta, values, _NO_VALUES, None, form.syntax, notes)
         pixels = form.pixels_at(head, end)
         if pixels is None:
             return None
-        scanned = Scanned(meta, values, {}, pixels, form.syntax, notes)
+        scanned = Scanned(meta, values, _NO_VALUES, pixels, form.syntax, notes)
         if form.is_encapsulated or pixels.length is None or pixels.offset + pixels.length != size:
             _check_end(Window(stream, size, head), scanned, form.encoding)
         return scanned
@@ -174,14 +178,12 @@ class Scanner:
             form = _Form(opening.syntax, encoding, syntax.is_encapsulated, memo)
             self._forms[opening.meta[TRANSFER_SYNTAX]] = form
 
-    def _values(self, layout: Layout, values: list[bytes]) -> dict[Tag, bytes]:
+    def _packed(self, layout: Layout, values: list[bytes]) -> Packed:
         """Return all values by tag, each the one object that other headers with the same value hold."""
         pool = self._pool
         if len(pool) > POOL:
             pool.clear()
-        found = layout.constant.copy()
-        found.update(zip(layout.tags, map(pool.setdefault, values, values), strict=True))
-        return found
+        return Packed(layout.constant, layout.places, tuple(map(pool.setdefault, values, values)))
 
     def _sequence(self, content: bytes, encoding: Encoding) -> bytes:
         """Return a sequence as `Header` promises; the same bytes are walked once. Raises Malformed."""

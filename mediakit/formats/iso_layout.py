@@ -39,7 +39,7 @@ class IsoLayout:
 
 
 class _Child(NamedTuple):
-    """A name in a folder. `order` is what it is sorted by; `entry` numbers that of a file, -1 for a folder."""
+    """A name in a folder. `order` is what it is sorted by; `entry` numbers that of a file (-1: a folder)."""
 
     order: str
     identifier: bytes
