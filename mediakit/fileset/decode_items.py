@@ -25,6 +25,8 @@ from mediakit.findings import Rule, Severity, tag_text
 #: Bounds for hostile files. The largest media hold some 100,000 records of some 20 elements.
 MAX_RECORDS = 1_000_000
 MAX_ELEMENTS = 4_000
+_SHORT = 72  # bytes of an element that is worth remembering
+_MOST_KNOWN = 8192
 
 TRUNCATED = Rule(
     id="MK-DIR-007",
@@ -144,6 +146,7 @@ class _Reader:
         self._data = source.data
         self._findings = findings
         self._records: list[RawRecord] = []
+        self._known: dict[bytes, Key] = {}
 
     def run(self, pos: int, length: int) -> tuple[list[RawRecord], int]:
         size = len(self._data)
@@ -277,9 +280,20 @@ class _Reader:
             if tag in _STRUCTURE:
                 fields[tag] = data[pos + 8 : after]
             else:
-                add(Key(tag, vr, data[pos + 8 : after]))
+                add(self._key(tag, vr, data[pos:after]))
             pos, below = after, tag
         return pos, below
+
+    def _key(self, tag: Tag, vr: str, element: bytes) -> Key:
+        """Return a key; the same one for the same element, which most are in record after record."""
+        key = self._known.get(element)
+        if key is None:
+            key = Key(tag, vr, element[8:])
+            if len(element) <= _SHORT:
+                if len(self._known) >= _MOST_KNOWN:
+                    self._known.clear()
+                self._known[element] = key
+        return key
 
     def _sequence(self, vr: str, pos: int, extent: tuple[int, int], end: int) -> tuple[bytes, int]:
         source = self._source

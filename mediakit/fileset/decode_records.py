@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from mediakit.fileset.decode_findings import FindingList
@@ -247,7 +248,7 @@ class _RecordMaker:
         value = raw.fields.get(0x00041500, b"")
         text = value.rstrip(b" \0").decode("latin-1")
         try:
-            return FileID(tuple(text.split("\\"))), b""
+            return FileID(tuple(map(sys.intern, text.split("\\")))), b""
         except ValueError:
             if text:
                 self._findings.add(ILLEGAL_FILE_ID, record=raw.start, value=ascii(text[:80]))
