@@ -76,6 +76,9 @@ _STRUCTURE = frozenset(
     {0x00041400, 0x00041410, 0x00041420, 0x00041430, 0x00041500, 0x00041504, 0x00041510, 0x00041511}
     | {0x00041512, 0x0004151A, 0x00041600}
 )
+_REPEATED = frozenset(
+    {0x00041430, 0x00041510, 0x00041512}
+)  # types, classes and syntaxes: a few values in all
 
 
 _ITEM_OR_END = frozenset({ITEM, SEQUENCE_END})
@@ -114,6 +117,11 @@ class RawRecord:
         value = self.fields.get(tag)
         return int.from_bytes(value[:4], "little") if value else None
 
+    def release(self) -> None:
+        """Let go of what the record holds, once it is made: raw records take twice the room of made ones."""
+        self.fields = {}
+        self.keys = []
+
     @property
     def type(self) -> str:
         """Return the Directory Record Type without padding; "" when absent."""
@@ -147,6 +155,7 @@ class _Reader:
         self._findings = findings
         self._records: list[RawRecord] = []
         self._known: dict[bytes, Key] = {}
+        self._repeated: dict[bytes, bytes] = {}
 
     def run(self, pos: int, length: int) -> tuple[list[RawRecord], int]:
         size = len(self._data)
@@ -261,7 +270,7 @@ class _Reader:
         anything else, and the last tag that was read.
         """
         data, unpack, names = self._data, ELEMENT_LE.unpack_from, SHORT_VRS
-        fields, add = record.fields, record.keys.append
+        fields, add, repeated = record.fields, record.keys.append, self._repeated.setdefault
         below = 0
         if pos + _HEAD.size <= end:
             head = _HEAD.unpack_from(data, pos)
@@ -278,7 +287,8 @@ class _Reader:
             if vr is None or tag <= below or after > end:
                 break
             if tag in _STRUCTURE:
-                fields[tag] = data[pos + 8 : after]
+                value = data[pos + 8 : after]
+                fields[tag] = repeated(value, value) if tag in _REPEATED else value
             else:
                 add(self._key(tag, vr, data[pos:after]))
             pos, below = after, tag

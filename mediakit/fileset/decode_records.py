@@ -185,7 +185,10 @@ class _RecordMaker:
         keys = tuple(raw.keys) if raw.is_ordered else _ordered(raw.keys)
         if kind == "PRIVATE" and not any(key.tag == 0x00041432 and key.value for key in keys):
             self._findings.add(NO_PRIVATE_UID, record=raw.start)
-        return DirectoryRecord(kind, keys, self._reference(raw, kind), children, raw.start)
+        made = DirectoryRecord(kind, keys, self._reference(raw, kind), children, raw.start)
+        if kind != MRDR:  # what others refer to is needed until the end
+            raw.release()
+        return made
 
     def _word(self, value: bytes) -> str:
         """Return a value that repeats from record to record as text without padding."""

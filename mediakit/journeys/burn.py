@@ -339,13 +339,10 @@ def _not_written(why: str, outcome: Outcome, wrong: tuple[Finding, ...]) -> _Wri
 
 
 def _entries(planned: _Planned, work: _Work) -> list[Entry]:
-    plan = planned.plan
+    plan, opened = planned.plan, work.store.open
     entries = [
         Entry(DICOMDIR, len(plan.dicomdir), partial(BytesIO, plan.dicomdir)),
-        *(
-            Entry(str(file.file_id), file.size, partial(work.store.open, file.instance))
-            for file in plan.files
-        ),
+        *(Entry(str(file.file_id), file.size, partial(opened, file.instance)) for file in plan.files),
         *work.extra.entries,
         *planned.produced,
     ]

@@ -92,6 +92,8 @@ def _prove_directory(tree: Tree, plan: FileSetPlan) -> Iterator[Finding]:
         data = stream.read(len(plan.dicomdir) + 1)
     if data != plan.dicomdir:
         yield DIRECTORY_DIFFERS.at(where, why="its bytes differ")
+    else:
+        data = plan.dicomdir  # one copy of it is enough: it may have hundreds of megabytes
     decoded = decode(data)
     for finding in decoded.findings:
         yield DIRECTORY_DIFFERS.at(where, why=f"{finding.rule.id} {finding.text}")
