@@ -72,10 +72,13 @@ KEY_ORDER = Rule(
 )
 
 # Elements that make the tree and the reference; all others are keys.
-_STRUCTURE = frozenset(
-    {0x00041400, 0x00041410, 0x00041420, 0x00041430, 0x00041500, 0x00041504, 0x00041510, 0x00041511}
-    | {0x00041512, 0x0004151A, 0x00041600}
-)
+_STRUCTURE = {  # each leads to the one object that all records have for it: a number of their own takes room
+    tag: tag
+    for tag in (
+        *(0x00041400, 0x00041410, 0x00041420, 0x00041430, 0x00041500, 0x00041504),
+        *(0x00041510, 0x00041511, 0x00041512, 0x0004151A, 0x00041600),
+    )
+}
 _REPEATED = frozenset(
     {0x00041430, 0x00041510, 0x00041512}
 )  # types, classes and syntaxes: a few values in all
@@ -286,9 +289,10 @@ class _Reader:
             after = pos + 8 + length
             if vr is None or tag <= below or after > end:
                 break
-            if tag in _STRUCTURE:
+            known = _STRUCTURE.get(tag)
+            if known is not None:
                 value = data[pos + 8 : after]
-                fields[tag] = repeated(value, value) if tag in _REPEATED else value
+                fields[known] = repeated(value, value) if tag in _REPEATED else value
             else:
                 add(self._key(tag, vr, data[pos:after]))
             pos, below = after, tag
