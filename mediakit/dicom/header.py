@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from mediakit.dicom import scanned as scanning
 from mediakit.dicom.bounded_read import Malformed, Readable, Window
@@ -33,9 +32,11 @@ from mediakit.outcome import State
 
 FIRST_READ = (8192, 65536)  # least and most bytes of the first read; it follows the headers met
 POOL = 8192  # values that are kept to be shared between headers
+PLACES = 1024  # combinations of elements whose places are kept to be shared
 
 _ZEROS = bytes(128)
-_NO_VALUES: Mapping[Tag, bytes] = MappingProxyType({})
+_NOTHING: Mapping[Tag, bytes] = {}
+_NO_VALUES = Packed(_NOTHING, {}, ())
 _REMEMBERED = frozenset({SyntaxKind.NATIVE, SyntaxKind.IMAGE, SyntaxKind.VIDEO})
 _PIXEL_VRS = frozenset({b"OB", b"OW"})
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"  # (7FE0,0010), little endian
@@ -85,6 +86,7 @@ class Scanner:
         self._forms: dict[bytes, _Form] = {}
         self._first = FIRST_READ[0]
         self._pool: dict[bytes, bytes] = {}
+        self._places: dict[tuple[Tag, ...], Mapping[Tag, int]] = {}
         self._sequence_tags = frozenset(tag for tag, vr in self._wanted.items() if vr == b"SQ")
         self._sequences: dict[bytes, bytes] = {}  # sound ones, and what they became
 
@@ -148,7 +150,14 @@ class Scanner:
         window, start = opening.window, opening.offset
         found = read_elements(window, start, opening.encoding, self._wanted)
         notes = [*opening.notes, Note.ODD_VR] if found.odd_vr else opening.notes
-        scanned = Scanned(opening.meta, found.values, found.shared, found.pixels, opening.syntax, notes)
+        scanned = Scanned(
+            self._packed_plain(opening.meta),
+            self._packed_plain(found.values),
+            self._packed_plain(found.shared),
+            found.pixels,
+            opening.syntax,
+            notes,
+        )
         if found.pixels is not None:
             in_head = window.start == 0
             _check_end(window, scanned, opening.encoding)
@@ -180,10 +189,25 @@ class Scanner:
 
     def _packed(self, layout: Layout, values: list[bytes]) -> Packed:
         """Return all values by tag, each the one object that other headers with the same value hold."""
+        return Packed(layout.constant, layout.places, self._pooled(values))
+
+    def _packed_plain(self, values: dict[Tag, bytes]) -> Packed:
+        """Return the values of a header without a layout; the places of its tags are shared all the same."""
+        if not values:
+            return _NO_VALUES
+        tags = tuple(values)
+        places = self._places.get(tags)
+        if places is None:
+            if len(self._places) >= PLACES:
+                self._places.clear()
+            places = self._places[tags] = {tag: place for place, tag in enumerate(tags)}
+        return Packed(_NOTHING, places, self._pooled(list(values.values())))
+
+    def _pooled(self, values: list[bytes]) -> tuple[bytes, ...]:
         pool = self._pool
         if len(pool) > POOL:
             pool.clear()
-        return Packed(layout.constant, layout.places, tuple(map(pool.setdefault, values, values)))
+        return tuple(map(pool.setdefault, values, values))
 
     def _sequence(self, content: bytes, encoding: Encoding) -> bytes:
         """Return a sequence as `Header` promises; the same bytes are walked once. Raises Malformed."""
