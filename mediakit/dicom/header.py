@@ -6,7 +6,7 @@ never raise here: whatever is wrong with them comes back as a finding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mediakit.dicom import scanned as scanning
@@ -22,6 +22,7 @@ from mediakit.dicom.elements import (
 from mediakit.dicom.instance import Instance, Note, Tag
 from mediakit.dicom.known_headers import Layout, Memo
 from mediakit.dicom.opening import NOT_DICOM, TRANSFER_SYNTAX, Opening, check_pixels, is_meta_sound, opened
+from mediakit.dicom.packed import Packed
 from mediakit.dicom.scanned import Scanned
 from mediakit.dicom.sequences import to_explicit_little
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
@@ -31,8 +32,11 @@ from mediakit.outcome import State
 
 FIRST_READ = (8192, 65536)  # least and most bytes of the first read; it follows the headers met
 POOL = 8192  # values that are kept to be shared between headers
+PLACES = 1024  # combinations of elements whose places are kept to be shared
 
 _ZEROS = bytes(128)
+_NOTHING: Mapping[Tag, bytes] = {}
+_NO_VALUES = Packed(_NOTHING, {}, ())
 _REMEMBERED = frozenset({SyntaxKind.NATIVE, SyntaxKind.IMAGE, SyntaxKind.VIDEO})
 _PIXEL_VRS = frozenset({b"OB", b"OW"})
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"  # (7FE0,0010), little endian
@@ -82,6 +86,7 @@ class Scanner:
         self._forms: dict[bytes, _Form] = {}
         self._first = FIRST_READ[0]
         self._pool: dict[bytes, bytes] = {}
+        self._places: dict[tuple[Tag, ...], Mapping[Tag, int]] = {}
         self._sequence_tags = frozenset(tag for tag, vr in self._wanted.items() if vr == b"SQ")
         self._sequences: dict[bytes, bytes] = {}  # sound ones, and what they became
 
@@ -116,24 +121,25 @@ class Scanner:
         if found is None:
             return None
         layout, raw, start = found
-        meta = self._values(layout, raw)
+        meta = self._packed(layout, raw)
         form = self._forms.get(meta[TRANSFER_SYNTAX])
         found = None if form is None else form.memo.match(head, start, size)
         if form is None or found is None:
             return None
         layout, raw, end = found
-        values = self._values(layout, raw)
         for tag in self._sequence_tags.intersection(layout.tags):
-            values[tag] = self._sequence(values[tag], form.encoding)
+            place = layout.places[tag]
+            raw[place] = self._sequence(raw[place], form.encoding)
+        values = self._packed(layout, raw)
         notes = [] if head.startswith(_ZEROS) else [Note.PREAMBLE_USED]
         if not is_meta_sound(meta, start - 132):
             notes.append(Note.BAD_META)
         if not layout.follows:
-            return Scanned(meta, values, {}, None, form.syntax, notes)
+            return Scanned(meta, values, _NO_VALUES, None, form.syntax, notes)
         pixels = form.pixels_at(head, end)
         if pixels is None:
             return None
-        scanned = Scanned(meta, values, {}, pixels, form.syntax, notes)
+        scanned = Scanned(meta, values, _NO_VALUES, pixels, form.syntax, notes)
         if form.is_encapsulated or pixels.length is None or pixels.offset + pixels.length != size:
             _check_end(Window(stream, size, head), scanned, form.encoding)
         return scanned
@@ -144,7 +150,14 @@ class Scanner:
         window, start = opening.window, opening.offset
         found = read_elements(window, start, opening.encoding, self._wanted)
         notes = [*opening.notes, Note.ODD_VR] if found.odd_vr else opening.notes
-        scanned = Scanned(opening.meta, found.values, found.shared, found.pixels, opening.syntax, notes)
+        scanned = Scanned(
+            self._packed_plain(opening.meta),
+            self._packed_plain(found.values),
+            self._packed_plain(found.shared),
+            found.pixels,
+            opening.syntax,
+            notes,
+        )
         if found.pixels is not None:
             in_head = window.start == 0
             _check_end(window, scanned, opening.encoding)
@@ -174,14 +187,27 @@ class Scanner:
             form = _Form(opening.syntax, encoding, syntax.is_encapsulated, memo)
             self._forms[opening.meta[TRANSFER_SYNTAX]] = form
 
-    def _values(self, layout: Layout, values: list[bytes]) -> dict[Tag, bytes]:
+    def _packed(self, layout: Layout, values: list[bytes]) -> Packed:
         """Return all values by tag, each the one object that other headers with the same value hold."""
+        return Packed(layout.constant, layout.places, self._pooled(values))
+
+    def _packed_plain(self, values: dict[Tag, bytes]) -> Packed:
+        """Return the values of a header without a layout; the places of its tags are shared all the same."""
+        if not values:
+            return _NO_VALUES
+        tags = tuple(values)
+        places = self._places.get(tags)
+        if places is None:
+            if len(self._places) >= PLACES:
+                self._places.clear()
+            places = self._places[tags] = {tag: place for place, tag in enumerate(tags)}
+        return Packed(_NOTHING, places, self._pooled(list(values.values())))
+
+    def _pooled(self, values: list[bytes]) -> tuple[bytes, ...]:
         pool = self._pool
         if len(pool) > POOL:
             pool.clear()
-        found = layout.constant.copy()
-        found.update(zip(layout.tags, map(pool.setdefault, values, values), strict=True))
-        return found
+        return tuple(map(pool.setdefault, values, values))
 
     def _sequence(self, content: bytes, encoding: Encoding) -> bytes:
         """Return a sequence as `Header` promises; the same bytes are walked once. Raises Malformed."""

@@ -48,10 +48,11 @@ class _Run:
 class Layout:
     """A chain of elements, and the bytes that follow it (b"" for the end of the file).
 
-    `constant` holds the wanted values that never differed, `tags` the elements whose values `match` gives.
+    `constant` holds the wanted values that never differed, `tags` the elements whose values `match` gives and
+    `places` the index of each. None of them changes once the layout is made: headers share them.
     """
 
-    __slots__ = ("_differs", "_free", "_links", "_runs", "constant", "follows", "hits", "tags")
+    __slots__ = ("_differs", "_free", "_links", "_runs", "constant", "follows", "hits", "places", "tags")
 
     def __init__(self, links: tuple[_Link, ...], follows: bytes, values: Mapping[Tag, bytes]) -> None:
         """`values` are the wanted values of this chain, as the plain parser gives them."""
@@ -62,6 +63,7 @@ class Layout:
         self.constant = dict(values)
         self.hits = 0
         self.tags: tuple[Tag, ...] = ()
+        self.places: Mapping[Tag, int] = {}
         self._runs = self._compiled()
 
     def match(self, data: bytes, offset: int, size: int) -> tuple[list[bytes], int] | None:
@@ -124,6 +126,7 @@ class Layout:
                 open_run.literal += link.value
         runs.append(open_run.closed("", keeps=False))
         self.tags = tuple(tags)
+        self.places = {tag: place for place, tag in enumerate(tags)}
         return tuple(runs)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mediakit.dicom.bounded_read import Malformed, Readable, Window
@@ -128,7 +129,7 @@ def located(stream: Readable, size: int, head: bytes) -> Opening:
     return opening
 
 
-def is_meta_sound(meta: dict[Tag, bytes], length: int) -> bool:
+def is_meta_sound(meta: Mapping[Tag, bytes], length: int) -> bool:
     """Return True when group 2, `length` bytes with its length element, has what it must (PS3.10 7.1)."""
     said = meta.get(GROUP_LENGTH, b"")
     return (

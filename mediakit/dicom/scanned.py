@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -29,9 +30,9 @@ _UID = re.compile(rb"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
 class Scanned:
     """What was read of one file, before it is known whose instance it is. `syntax`: how it is encoded."""
 
-    meta: dict[Tag, bytes]
-    values: dict[Tag, bytes]
-    shared: dict[Tag, bytes]
+    meta: Mapping[Tag, bytes]
+    values: Mapping[Tag, bytes]
+    shared: Mapping[Tag, bytes]
     pixels: PixelElement | None
     syntax: str
     notes: list[Note] = field(default_factory=list)

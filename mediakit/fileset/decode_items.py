@@ -25,6 +25,8 @@ from mediakit.findings import Rule, Severity, tag_text
 #: Bounds for hostile files. The largest media hold some 100,000 records of some 20 elements.
 MAX_RECORDS = 1_000_000
 MAX_ELEMENTS = 4_000
+_SHORT = 72  # bytes of an element that is worth remembering
+_MOST_KNOWN = 8192
 
 TRUNCATED = Rule(
     id="MK-DIR-007",
@@ -70,10 +72,16 @@ KEY_ORDER = Rule(
 )
 
 # Elements that make the tree and the reference; all others are keys.
-_STRUCTURE = frozenset(
-    {0x00041400, 0x00041410, 0x00041420, 0x00041430, 0x00041500, 0x00041504, 0x00041510, 0x00041511}
-    | {0x00041512, 0x0004151A, 0x00041600}
-)
+_STRUCTURE = {  # each leads to the one object that all records have for it: a number of their own takes room
+    tag: tag
+    for tag in (
+        *(0x00041400, 0x00041410, 0x00041420, 0x00041430, 0x00041500, 0x00041504),
+        *(0x00041510, 0x00041511, 0x00041512, 0x0004151A, 0x00041600),
+    )
+}
+_REPEATED = frozenset(
+    {0x00041430, 0x00041510, 0x00041512}
+)  # types, classes and syntaxes: a few values in all
 
 
 _ITEM_OR_END = frozenset({ITEM, SEQUENCE_END})
@@ -112,6 +120,11 @@ class RawRecord:
         value = self.fields.get(tag)
         return int.from_bytes(value[:4], "little") if value else None
 
+    def release(self) -> None:
+        """Let go of what the record holds, once it is made: raw records take twice the room of made ones."""
+        self.fields = {}
+        self.keys = []
+
     @property
     def type(self) -> str:
         """Return the Directory Record Type without padding; "" when absent."""
@@ -144,6 +157,8 @@ class _Reader:
         self._data = source.data
         self._findings = findings
         self._records: list[RawRecord] = []
+        self._known: dict[bytes, Key] = {}
+        self._repeated: dict[bytes, bytes] = {}
 
     def run(self, pos: int, length: int) -> tuple[list[RawRecord], int]:
         size = len(self._data)
@@ -258,7 +273,7 @@ class _Reader:
         anything else, and the last tag that was read.
         """
         data, unpack, names = self._data, ELEMENT_LE.unpack_from, SHORT_VRS
-        fields, add = record.fields, record.keys.append
+        fields, add, repeated = record.fields, record.keys.append, self._repeated.setdefault
         below = 0
         if pos + _HEAD.size <= end:
             head = _HEAD.unpack_from(data, pos)
@@ -274,12 +289,25 @@ class _Reader:
             after = pos + 8 + length
             if vr is None or tag <= below or after > end:
                 break
-            if tag in _STRUCTURE:
-                fields[tag] = data[pos + 8 : after]
+            known = _STRUCTURE.get(tag)
+            if known is not None:
+                value = data[pos + 8 : after]
+                fields[known] = repeated(value, value) if tag in _REPEATED else value
             else:
-                add(Key(tag, vr, data[pos + 8 : after]))
+                add(self._key(tag, vr, data[pos:after]))
             pos, below = after, tag
         return pos, below
+
+    def _key(self, tag: Tag, vr: str, element: bytes) -> Key:
+        """Return a key; the same one for the same element, which most are in record after record."""
+        key = self._known.get(element)
+        if key is None:
+            key = Key(tag, vr, element[8:])
+            if len(element) <= _SHORT:
+                if len(self._known) >= _MOST_KNOWN:
+                    self._known.clear()
+                self._known[element] = key
+        return key
 
     def _sequence(self, vr: str, pos: int, extent: tuple[int, int], end: int) -> tuple[bytes, int]:
         source = self._source

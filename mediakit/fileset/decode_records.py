@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from mediakit.fileset.decode_findings import FindingList
@@ -184,7 +185,10 @@ class _RecordMaker:
         keys = tuple(raw.keys) if raw.is_ordered else _ordered(raw.keys)
         if kind == "PRIVATE" and not any(key.tag == 0x00041432 and key.value for key in keys):
             self._findings.add(NO_PRIVATE_UID, record=raw.start)
-        return DirectoryRecord(kind, keys, self._reference(raw, kind), children, raw.start)
+        made = DirectoryRecord(kind, keys, self._reference(raw, kind), children, raw.start)
+        if kind != MRDR:  # what others refer to is needed until the end
+            raw.release()
+        return made
 
     def _word(self, value: bytes) -> str:
         """Return a value that repeats from record to record as text without padding."""
@@ -247,7 +251,7 @@ class _RecordMaker:
         value = raw.fields.get(0x00041500, b"")
         text = value.rstrip(b" \0").decode("latin-1")
         try:
-            return FileID(tuple(text.split("\\"))), b""
+            return FileID(tuple(map(sys.intern, text.split("\\")))), b""
         except ValueError:
             if text:
                 self._findings.add(ILLEGAL_FILE_ID, record=raw.start, value=ascii(text[:80]))

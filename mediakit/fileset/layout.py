@@ -11,6 +11,7 @@ levels of such folders fit. Where more are wanted, the levels nearest to the ins
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -114,7 +115,7 @@ def _folder(parent: Path, letter: str, count: int, spare: int) -> Iterator[Path]
         folders = -(-size // FOLDER_LIMIT**level)
         size = -(-size // folders)
         sizes.append(size)
-    names = (f"{letter}{number:07d}" for number in range(1, count + 1))
+    names = (sys.intern(f"{letter}{number:07d}") for number in range(1, count + 1))
     if not sizes:
         for name in names:
             yield (*parent, name)

@@ -1,9 +1,8 @@
 """Reading ISO 9660 images: our own bounded reader, so that a written image is not judged by its writer.
 
-pycdlib, which writes ours, raises on many images that drives still read (damaged, truncated, foreign), and
-gives no word of what is odd about them. The names of ECMA-119 are the paths, since PS3.12 F.2 speaks of
-them; those of Joliet and Rock Ridge are kept beside them. Of several sessions the last one counts
-(PS3.12 F.2).
+It reads what drives still read (damaged, truncated, foreign) and says what is odd about it. The names of
+ECMA-119 are the paths, since PS3.12 F.2 speaks of them; those of Joliet and Rock Ridge are kept beside them.
+Of several sessions the last one counts (PS3.12 F.2).
 """
 
 from __future__ import annotations

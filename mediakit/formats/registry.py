@@ -87,6 +87,7 @@ def write_medium(
     staging = new_folder(target) if made.is_folder else staged_file(target, overwrite=order.overwrite)
     with staging as part:
         receipt = made.write(entries, part, order, tell)
+        del entries  # a proof needs the memory
         if prove is not None:
             prove(part, receipt)
     return replace(receipt, target=target)

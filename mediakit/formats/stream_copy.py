@@ -39,7 +39,7 @@ class Pourer:
         self._tell = tell
         self._untold = 0
         self._hashing = hashing
-        self._hashes: dict[str, _Hash] = {}
+        self._hashes: dict[str, _Hash | str] = {}  # hex as soon as an entry is done: a hash takes more room
         self._free: SimpleQueue[memoryview] = SimpleQueue()
         for _ in range(_BUFFERS if hashing else 1):
             self._free.put(memoryview(bytearray(_BLOCK)))
@@ -71,9 +71,11 @@ class Pourer:
             if _read(entry, readinto, self._beyond):
                 raise _changed(entry, "it gave more bytes than it had when it was planned")
         if digest is not None:
-            self._hashes[entry.path] = digest
             if entry.size > _BLOCK:
+                self._hashes[entry.path] = digest
                 self._files += 1
+            else:
+                self._hashes[entry.path] = digest.hexdigest()
 
     def pour_into(self, entry: Entry, fd: int) -> None:
         """Write exactly the entry's bytes at the position of a file.
@@ -102,7 +104,10 @@ class Pourer:
     def _sums(self) -> dict[str, str]:
         """Return the SHA-256 (hex) of what was poured so far, by path."""
         self._stop()
-        return {path: digest.hexdigest() for path, digest in self._hashes.items()}
+        return {
+            path: digest if isinstance(digest, str) else digest.hexdigest()
+            for path, digest in self._hashes.items()
+        }
 
     def _send(self, entry: Entry, stream: io.FileIO, fd: int) -> None:
         done = 0

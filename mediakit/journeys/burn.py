@@ -301,9 +301,7 @@ def _note_medium(work: _Work, fates: Fates) -> None:
 def _write(planned: _Planned, work: _Work) -> _Written:
     """Write the medium under a hidden name, prove it, give it its name."""
     order = work.order
-    entries = _entries(planned, work)
     is_proven = order.depth is Depth.PROVE
-    work.tell(PhaseStarted("write", total=sum(entry.size for entry in entries), unit="bytes"))
 
     def check(part: Path, receipt: Receipt) -> None:
         work.tell(PhaseEnded("write"))
@@ -313,7 +311,7 @@ def _write(planned: _Planned, work: _Work) -> _Written:
     try:
         receipt = write_medium(
             work.variant,
-            entries,
+            _entries(planned, work),  # nothing else holds them: they are let go before the proof
             order.out,
             Order(
                 label=order.file_set_id,
@@ -339,18 +337,19 @@ def _not_written(why: str, outcome: Outcome, wrong: tuple[Finding, ...]) -> _Wri
 
 
 def _entries(planned: _Planned, work: _Work) -> list[Entry]:
-    plan = planned.plan
+    """Return what is to be written, and tell how much it is."""
+    plan, opened = planned.plan, work.store.open
     entries = [
         Entry(DICOMDIR, len(plan.dicomdir), partial(BytesIO, plan.dicomdir)),
-        *(
-            Entry(str(file.file_id), file.size, partial(work.store.open, file.instance))
-            for file in plan.files
-        ),
+        *(Entry(str(file.file_id), file.size, partial(opened, file.instance)) for file in plan.files),
         *work.extra.entries,
         *planned.produced,
     ]
     envelope = work.order.envelope
-    return entries if envelope is None else [sealed(entry, envelope) for entry in entries]
+    if envelope is not None:
+        entries = [sealed(entry, envelope) for entry in entries]
+    work.tell(PhaseStarted("write", total=sum(entry.size for entry in entries), unit="bytes"))
+    return entries
 
 
 def _settle(planned: _Planned, written: _Written, work: _Work, fates: Fates) -> None:

@@ -19,6 +19,7 @@ from mediakit.formats.registry import open_medium
 from mediakit.journeys.look import sha256_of
 
 _READERS = 2
+_AT_ONCE = 1024  # files handed to the readers: each that waits takes 2 KB
 
 CANNOT_OPEN = Rule(
     id="MK-PRF-001",
@@ -91,6 +92,8 @@ def _prove_directory(tree: Tree, plan: FileSetPlan) -> Iterator[Finding]:
         data = stream.read(len(plan.dicomdir) + 1)
     if data != plan.dicomdir:
         yield DIRECTORY_DIFFERS.at(where, why="its bytes differ")
+    else:
+        data = plan.dicomdir  # one copy of it is enough: it may have hundreds of megabytes
     decoded = decode(data)
     for finding in decoded.findings:
         yield DIRECTORY_DIFFERS.at(where, why=f"{finding.rule.id} {finding.text}")
@@ -127,10 +130,12 @@ def _prove_files(tree: Tree, sha256: Mapping[str, str], tell: Listener) -> Itera
         return DIFFERS.at(Where(path=node.path), found=found, expected=sha256[node.path])
 
     with ThreadPoolExecutor(_READERS) as pool:
-        for node, finding in zip(wanted, pool.map(check, wanted), strict=True):
-            tell(Advanced(node.size))
-            if finding is not None:
-                yield finding
+        for first in range(0, len(wanted), _AT_ONCE):
+            some = wanted[first : first + _AT_ONCE]
+            for node, finding in zip(some, pool.map(check, some), strict=True):
+                tell(Advanced(node.size))
+                if finding is not None:
+                    yield finding
 
 
 def _sha256(tree: Tree, node: Node, opening: Lock) -> str:

@@ -1,0 +1,252 @@
+"""The structure of an ISO 9660 Level 1 volume: from entries to the bytes before the first file. Pure.
+
+Descriptors, path tables and folders come first, the folders in the order of the path table; the files follow
+in the order of the entries. The same entries give the same bytes. Source: ECMA-119; PS3.12 Annex F.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from mediakit.errors import DoesNotFit
+from mediakit.formats import moment
+from mediakit.formats.base import Entry
+from mediakit.formats.iso_records import FIRST_DESCRIPTOR, SECTOR
+
+_TABLES = FIRST_DESCRIPTOR + 3  # behind the primary descriptor, the terminator and an empty sector
+_MAX_BLOCKS = 0xFFFFFFFF
+_FOLDER = 0x02  # the flag of a directory (9.1.6)
+_SELF, _PARENT = b"\0", b"\1"
+_NOT_SPECIFIED = b"0" * 16 + b"\0"  # a date that is not given (8.4.26.1)
+_ONE = b"\1\0\0\1"  # the number 1 in both orders of 16 bits (7.2.3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsoLayout:
+    """Where everything lies, in sectors of 2,048 bytes.
+
+    `structure` are the bytes before the first file; `blocks` has the first sector of each entry, in their
+    order; `end` is the sector behind the last one.
+    """
+
+    structure: bytes
+    blocks: Sequence[int]
+    end: int
+
+
+class _Child(NamedTuple):
+    """A name in a folder. `order` is what it is sorted by; `entry` numbers that of a file (-1: a folder)."""
+
+    order: str
+    identifier: bytes
+    entry: int
+
+
+@dataclass(slots=True)
+class _Folder:
+    """A folder: its number in the path table and that of its parent (from 1), and its place."""
+
+    path: str
+    number: int
+    parent: int
+    children: list[_Child]
+    block: int = 0
+    size: int = 0  # in bytes, whole sectors
+
+    @property
+    def identifier(self) -> bytes:
+        """Return the identifier that the path table has (9.4.5)."""
+        return self.path.rpartition("/")[2].encode("ascii") or _SELF
+
+
+def lay_out(entries: Sequence[Entry], folders: Iterable[str], label: str, when: datetime) -> IsoLayout:
+    """Lay out a volume. Names, sizes and label must be those of Level 1; `folders` come parents first.
+
+    Raises DoesNotFit when the content is larger than a volume can be, UsageError for a year that no date of
+    ISO 9660 has.
+    """
+    table = _in_order(_children(entries, folders))
+    table_bytes = len(b"".join(_path_table(table, "little")))
+    table_blocks = -(-table_bytes // (2 * SECTOR)) * 2
+    block = _TABLES + 2 * table_blocks
+    for folder in table:
+        folder.block, folder.size = block, _size_of(folder.children)
+        block += folder.size // SECTOR
+    structure = bytearray(block * SECTOR)
+    blocks = array("Q")
+    for entry in entries:
+        blocks.append(block)
+        block += -(-entry.size // SECTOR)
+    if block > _MAX_BLOCKS:
+        raise DoesNotFit("the content is larger than an ISO 9660 volume can be")
+    date = moment.iso_record(when)
+    by_path = {folder.path: folder for folder in table}
+    for folder in table:
+        _place(structure, folder.block, _self_and_parent(folder, table, date))
+        _write_children(structure, folder, by_path, date, (entries, blocks))
+    _place(structure, _TABLES, b"".join(_path_table(table, "little")))
+    _place(structure, _TABLES + table_blocks, b"".join(_path_table(table, "big")))
+    root = _record(_SELF, table[0].block, table[0].size, date, _FOLDER)
+    tables = _both(table_bytes) + _tables_at(table_blocks)
+    _place(structure, FIRST_DESCRIPTOR, _primary(label, when, _both(block), tables, root))
+    _place(structure, FIRST_DESCRIPTOR + 1, b"\xffCD001\1")
+    return IsoLayout(structure=bytes(structure), blocks=blocks, end=block)
+
+
+def _children(entries: Sequence[Entry], folders: Iterable[str]) -> dict[str, list[_Child]]:
+    """Return what stands in each folder, the root ("") too, in the order of ECMA-119 9.3."""
+    children: dict[str, list[_Child]] = {"": []}
+    for path in folders:
+        children[path] = []
+        parent, _, name = path.rpartition("/")
+        children[parent].append(_Child(_order(name), name.encode("ascii"), -1))
+    for index, entry in enumerate(entries):
+        parent, _, name = entry.path.rpartition("/")
+        identifier = f"{name};1" if "." in name else f"{name}.;1"
+        children[parent].append(_Child(_order(name), identifier.encode("ascii"), index))
+    for each in children.values():
+        each.sort()
+    return children
+
+
+def _order(name: str) -> str:
+    """Return a name and an extension filled up with spaces, which come before all that is allowed there."""
+    stem, _, extension = name.partition(".")
+    return f"{stem:8}{extension:3}"
+
+
+def _in_order(children: dict[str, list[_Child]]) -> list[_Folder]:
+    """Return the folders by level, then by the number of the parent, then by name (ECMA-119 6.9.1)."""
+    table = [_Folder("", 1, 1, children[""])]
+    for folder in table:  # grows while it is walked
+        prefix = f"{folder.path}/" if folder.path else ""
+        for child in folder.children:
+            if child.entry < 0:
+                path = prefix + child.identifier.decode("ascii")
+                table.append(_Folder(path, len(table) + 1, folder.number, children[path]))
+    return table
+
+
+def _size_of(children: Iterable[_Child]) -> int:
+    """Return the bytes of a folder, in whole sectors; no record lies in two of them (ECMA-119 6.8.1.1)."""
+    end = 0
+    for at, length in _spread(children):
+        end = at + length
+    return -(-max(end, 1) // SECTOR) * SECTOR
+
+
+def _spread(children: Iterable[_Child]) -> Iterator[tuple[int, int]]:
+    """Yield the offset in the folder and the length of the record of each child."""
+    at = 2 * _length(_SELF)
+    for child in children:
+        length = _length(child.identifier)
+        if at % SECTOR + length > SECTOR:
+            at += SECTOR - at % SECTOR
+        yield at, length
+        at += length
+
+
+def _length(identifier: bytes) -> int:
+    return 33 + len(identifier) + (len(identifier) + 1) % 2
+
+
+def _self_and_parent(folder: _Folder, table: Sequence[_Folder], date: bytes) -> bytes:
+    parent = table[folder.parent - 1]
+    return _record(_SELF, folder.block, folder.size, date, _FOLDER) + _record(
+        _PARENT, parent.block, parent.size, date, _FOLDER
+    )
+
+
+def _write_children(
+    structure: bytearray,
+    folder: _Folder,
+    by_path: dict[str, _Folder],
+    date: bytes,
+    files: tuple[Sequence[Entry], Sequence[int]],
+) -> None:
+    """Write the records of a folder. `files` are the entries and their blocks; an empty one has no extent."""
+    entries, blocks = files
+    start = folder.block * SECTOR
+    prefix = f"{folder.path}/" if folder.path else ""
+    for child, (at, length) in zip(folder.children, _spread(folder.children), strict=True):
+        if child.entry < 0:
+            below = by_path[prefix + child.identifier.decode("ascii")]
+            record = _record(child.identifier, below.block, below.size, date, _FOLDER)
+        else:
+            size = entries[child.entry].size
+            record = _record(child.identifier, blocks[child.entry] if size else 0, size, date, 0)
+        structure[start + at : start + at + length] = record
+
+
+def _record(identifier: bytes, block: int, size: int, date: bytes, flags: int) -> bytes:
+    """Return a directory record (ECMA-119 9.1)."""
+    length = _length(identifier)
+    return b"".join(
+        (
+            bytes((length, 0)),
+            _both(block),
+            _both(size),
+            date,
+            bytes((flags, 0, 0)),
+            _ONE,
+            bytes((len(identifier),)),
+            identifier,
+            bytes(length - 33 - len(identifier)),
+        )
+    )
+
+
+def _path_table(table: Iterable[_Folder], byteorder: Literal["little", "big"]) -> Iterator[bytes]:
+    """Yield the records of a path table (ECMA-119 9.4), type L in little endian, type M in big endian."""
+    for folder in table:
+        name = folder.identifier
+        yield bytes((len(name), 0)) + folder.block.to_bytes(4, byteorder)
+        yield folder.parent.to_bytes(2, byteorder) + name + bytes(len(name) % 2)
+
+
+def _tables_at(table_blocks: int) -> bytes:
+    """Return the places of both path tables, without the optional ones (ECMA-119 8.4.14 to 8.4.17)."""
+    second = _TABLES + table_blocks
+    return _TABLES.to_bytes(4, "little") + bytes(4) + second.to_bytes(4, "big") + bytes(4)
+
+
+def _primary(label: str, when: datetime, blocks: bytes, tables: bytes, root: bytes) -> bytes:
+    """Return the primary volume descriptor (ECMA-119 8.4)."""
+    date = moment.iso_volume(when)
+    return b"".join(
+        (
+            b"\1CD001\1\0",
+            b" " * 32,  # system identifier
+            label.encode("ascii").ljust(32),
+            bytes(8),
+            blocks,
+            bytes(32),
+            _ONE,  # volumes in the set
+            _ONE,  # the number of this one
+            b"\0\x08\x08\0",  # bytes of a block
+            tables,
+            root,
+            b" " * 384,  # volume set, publisher, data preparer
+            b"MEDIAKIT".ljust(128),
+            b" " * 111,  # copyright, abstract and bibliographic files
+            date,  # creation
+            date,  # modification
+            _NOT_SPECIFIED,  # expiration
+            date,  # effective
+            b"\1\0",
+            b" " * 512,
+        )
+    )
+
+
+def _both(number: int) -> bytes:
+    """Return a number of 32 bits in both orders (ECMA-119 7.3.3)."""
+    return number.to_bytes(4, "little") + number.to_bytes(4, "big")
+
+
+def _place(structure: bytearray, block: int, content: bytes) -> None:
+    structure[block * SECTOR : block * SECTOR + len(content)] = content
