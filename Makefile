@@ -47,6 +47,7 @@ demo: setup
 	@echo "the import report demo-out/import.html, and what was imported is in demo-out/pacs"
 
 docs: setup
+	$(BIN)/python docs/make_api.py
 	$(BIN)/python docs/make_json.py
 	$(BIN)/python docs/make_rules.py
 

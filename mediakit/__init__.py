@@ -1,5 +1,47 @@
 """Write, validate and import DICOM interchange media.
 
+Each journey is one function. It takes what to work on, an order that says how, and a listener that hears of
+progress; it prints nothing and returns frozen values: what became of every file (`Fate`), what was found
+(`Finding`, in a `Report`), and the `Outcome`, whose value is the exit code. It raises `MediakitError` when it
+cannot begin; the message says what, where, why and what to do.
+
+- `burn` writes a file-set that conforms to a profile of DICOM PS3.11, as an image, a ZIP file or a folder.
+- `validate` says what on a medium conforms and what does not; `inspect` says what is on it.
+- `extract` copies its files, `repair` makes a sound file-set of a broken one, `diff` compares two media.
+- `fit_sources` says which profiles take some instances.
+- `import_medium` brings a medium to a destination; its ledger is one of the `Jobs` of a folder.
+
+Text is taken for paths, and the identifier of a shipped profile for the profile:
+
+>>> from datetime import UTC, datetime
+>>> import mediakit
+>>> order = mediakit.BurnOrder(profile="STD-GEN-CD", out="study.iso", when=datetime.now(UTC))
+>>> burnt = mediakit.burn("samples/studies", order)
+>>> burnt.result.outcome.word
+'good'
+>>> mediakit.validate("study.iso").verdicts[0].sentence
+'conforms to STD-GEN-CD'
+>>> mediakit.inspect("study.iso").counts.instances
+40
+>>> mediakit.extract("study.iso", mediakit.ExtractOrder(out="files")).outcome.word
+'good'
+>>> mediakit.diff("study.iso", "files").outcome.word
+'good'
+>>> again = mediakit.RepairOrder(out="again.iso", when=datetime.now(UTC))
+>>> mediakit.repair("files", again).result.outcome.word
+'good'
+>>> fitted = mediakit.fit_sources("study.iso")
+>>> "STD-GEN-CD" in [one.profile_id for one in fitted.fits if one.takes_all_as_is]
+True
+>>> imported = mediakit.import_medium(
+...     "study.iso",
+...     mediakit.target_at("dir:received"),
+...     mediakit.Jobs("jobs"),
+...     mediakit.ImportOrder(expectation=mediakit.Expectation(mixed=mediakit.Mixed.ALLOW)),
+... )
+>>> imported.result.outcome.word
+'good'
+
 The public face is lazy (PEP 562): importing the package loads nothing else.
 """
 
@@ -9,63 +51,172 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mediakit.errors import MediakitError
-    from mediakit.fileset.inspection import Inspection
+    from mediakit.destinations.address import Address
+    from mediakit.destinations.options import Options
+    from mediakit.destinations.peer import Timeouts, Tls
+    from mediakit.dicom.original_attributes import CoercionNote, Reason
+    from mediakit.errors import (
+        DestinationError,
+        DoesNotFit,
+        IdentityError,
+        IntegrityError,
+        MediakitError,
+        ProfileError,
+        SourceError,
+        UsageError,
+    )
+    from mediakit.events import (
+        Advanced,
+        Event,
+        FileSettled,
+        FoundSomething,
+        Listener,
+        PhaseEnded,
+        PhaseStarted,
+    )
+    from mediakit.fileset.contents import (
+        Contents,
+        InstanceFact,
+        OtherFact,
+        PatientFact,
+        Seen,
+        SeriesFact,
+        StudyFact,
+    )
+    from mediakit.fileset.file_kinds import OtherKind
+    from mediakit.fileset.inspection import Counts, Inspection
+    from mediakit.fileset.plan import FileSetPlan
     from mediakit.fileset.policy import OnReject, Supply
-    from mediakit.findings import Severity
-    from mediakit.journeys.burn import BurnOrder, Burnt, Depth, burn
-    from mediakit.journeys.diff import diff
-    from mediakit.journeys.extract import ExtractOrder, Only, extract
-    from mediakit.journeys.fit import Fitted, fit_sources
-    from mediakit.journeys.import_ import import_medium
-    from mediakit.journeys.import_order import ImportDepth, ImportOrder
+    from mediakit.findings import Finding, Report, Rule, Severity, Where
+    from mediakit.formats.envelope import Envelope
+    from mediakit.journeys.burn import Burnt, Depth
+    from mediakit.journeys.extract import Only
+    from mediakit.journeys.fit import Fitted
+    from mediakit.journeys.import_order import ImportDepth, ImportOrder, Patience
     from mediakit.journeys.import_target import Target, target_at
-    from mediakit.journeys.inspect import inspect
     from mediakit.journeys.inventory import Scope
-    from mediakit.journeys.repair import RepairOrder, repair
-    from mediakit.journeys.validate import ValidateOrder, validate
-    from mediakit.ledger.jobs import Jobs
+    from mediakit.ledger.jobs import Jobs, JobView
+    from mediakit.ledger.ledger import Ledger
+    from mediakit.ledger.values import HistoryLine, JobFacts, JobSummary
     from mediakit.outcome import Fate, Outcome, Result, State
-    from mediakit.profile.load import load_catalogue, load_profile
+    from mediakit.profile.fit import Fit, Obstacle
+    from mediakit.profile.load import Catalogue, load_catalogue, load_profile
+    from mediakit.profile.model import Profile
     from mediakit.profile.policy import Convert
+    from mediakit.public import (
+        BurnOrder,
+        ExtractOrder,
+        Profiles,
+        RepairOrder,
+        StrPath,
+        ValidateOrder,
+        burn,
+        diff,
+        extract,
+        fit_sources,
+        import_medium,
+        inspect,
+        repair,
+        validate,
+    )
     from mediakit.rules.check import RuleSet
     from mediakit.rules.validation import Validation, Verdict
-    from mediakit.transfer.imported import Imported
-    from mediakit.transfer.patient_identity import Expectation
+    from mediakit.transfer.imported import Change, ContextLine, Imported
+    from mediakit.transfer.mapping import MapRow, Subject
+    from mediakit.transfer.outgoing import Outgoing
+    from mediakit.transfer.patient_identity import Expectation, Identity, Mixed
     from mediakit.transfer.proof import Verify
+    from mediakit.transfer.row import Row
+    from mediakit.transfer.states import TransferState
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Address",
+    "Advanced",
     "BurnOrder",
     "Burnt",
+    "Catalogue",
+    "Change",
+    "CoercionNote",
+    "Contents",
+    "ContextLine",
     "Convert",
+    "Counts",
     "Depth",
+    "DestinationError",
+    "DoesNotFit",
+    "Envelope",
+    "Event",
     "Expectation",
     "ExtractOrder",
     "Fate",
+    "FileSetPlan",
+    "FileSettled",
+    "Finding",
+    "Fit",
     "Fitted",
+    "FoundSomething",
+    "HistoryLine",
+    "Identity",
+    "IdentityError",
     "ImportDepth",
     "ImportOrder",
     "Imported",
     "Inspection",
+    "InstanceFact",
+    "IntegrityError",
+    "JobFacts",
+    "JobSummary",
+    "JobView",
     "Jobs",
+    "Ledger",
+    "Listener",
+    "MapRow",
     "MediakitError",
+    "Mixed",
+    "Obstacle",
     "OnReject",
     "Only",
+    "Options",
+    "OtherFact",
+    "OtherKind",
     "Outcome",
+    "Outgoing",
+    "Patience",
+    "PatientFact",
+    "PhaseEnded",
+    "PhaseStarted",
+    "Profile",
+    "ProfileError",
+    "Profiles",
+    "Reason",
     "RepairOrder",
+    "Report",
     "Result",
+    "Row",
+    "Rule",
     "RuleSet",
     "Scope",
+    "Seen",
+    "SeriesFact",
     "Severity",
+    "SourceError",
     "State",
+    "StrPath",
+    "StudyFact",
+    "Subject",
     "Supply",
     "Target",
+    "Timeouts",
+    "Tls",
+    "TransferState",
+    "UsageError",
     "ValidateOrder",
     "Validation",
     "Verdict",
     "Verify",
+    "Where",
     "burn",
     "diff",
     "extract",
@@ -79,47 +230,104 @@ __all__ = [
     "validate",
 ]
 
+# Where each public name is at home.
 _HOMES = {
-    "BurnOrder": "journeys.burn",
+    "Address": "destinations.address",
+    "Advanced": "events",
+    "BurnOrder": "public",
     "Burnt": "journeys.burn",
+    "Catalogue": "profile.load",
+    "Change": "transfer.imported",
+    "CoercionNote": "dicom.original_attributes",
+    "Contents": "fileset.contents",
+    "ContextLine": "transfer.imported",
     "Convert": "profile.policy",
+    "Counts": "fileset.inspection",
     "Depth": "journeys.burn",
+    "DestinationError": "errors",
+    "DoesNotFit": "errors",
+    "Envelope": "formats.envelope",
+    "Event": "events",
     "Expectation": "transfer.patient_identity",
-    "ExtractOrder": "journeys.extract",
+    "ExtractOrder": "public",
     "Fate": "outcome",
+    "FileSetPlan": "fileset.plan",
+    "FileSettled": "events",
+    "Finding": "findings",
+    "Fit": "profile.fit",
     "Fitted": "journeys.fit",
+    "FoundSomething": "events",
+    "HistoryLine": "ledger.values",
+    "Identity": "transfer.patient_identity",
+    "IdentityError": "errors",
     "ImportDepth": "journeys.import_order",
     "ImportOrder": "journeys.import_order",
     "Imported": "transfer.imported",
     "Inspection": "fileset.inspection",
+    "InstanceFact": "fileset.contents",
+    "IntegrityError": "errors",
+    "JobFacts": "ledger.values",
+    "JobSummary": "ledger.values",
+    "JobView": "ledger.jobs",
     "Jobs": "ledger.jobs",
+    "Ledger": "ledger.ledger",
+    "Listener": "events",
+    "MapRow": "transfer.mapping",
     "MediakitError": "errors",
+    "Mixed": "transfer.patient_identity",
+    "Obstacle": "profile.fit",
     "OnReject": "fileset.policy",
     "Only": "journeys.extract",
+    "Options": "destinations.options",
+    "OtherFact": "fileset.contents",
+    "OtherKind": "fileset.file_kinds",
     "Outcome": "outcome",
-    "RepairOrder": "journeys.repair",
+    "Outgoing": "transfer.outgoing",
+    "Patience": "journeys.import_order",
+    "PatientFact": "fileset.contents",
+    "PhaseEnded": "events",
+    "PhaseStarted": "events",
+    "Profile": "profile.model",
+    "ProfileError": "errors",
+    "Profiles": "public",
+    "Reason": "dicom.original_attributes",
+    "RepairOrder": "public",
+    "Report": "findings",
     "Result": "outcome",
+    "Row": "transfer.row",
+    "Rule": "findings",
     "RuleSet": "rules.check",
     "Scope": "journeys.inventory",
+    "Seen": "fileset.contents",
+    "SeriesFact": "fileset.contents",
     "Severity": "findings",
+    "SourceError": "errors",
     "State": "outcome",
+    "StrPath": "public",
+    "StudyFact": "fileset.contents",
+    "Subject": "transfer.mapping",
     "Supply": "fileset.policy",
     "Target": "journeys.import_target",
-    "ValidateOrder": "journeys.validate",
+    "Timeouts": "destinations.peer",
+    "Tls": "destinations.peer",
+    "TransferState": "transfer.states",
+    "UsageError": "errors",
+    "ValidateOrder": "public",
     "Validation": "rules.validation",
     "Verdict": "rules.validation",
     "Verify": "transfer.proof",
-    "burn": "journeys.burn",
-    "diff": "journeys.diff",
-    "extract": "journeys.extract",
-    "fit_sources": "journeys.fit",
-    "import_medium": "journeys.import_",
-    "inspect": "journeys.inspect",
+    "Where": "findings",
+    "burn": "public",
+    "diff": "public",
+    "extract": "public",
+    "fit_sources": "public",
+    "import_medium": "public",
+    "inspect": "public",
     "load_catalogue": "profile.load",
     "load_profile": "profile.load",
-    "repair": "journeys.repair",
+    "repair": "public",
     "target_at": "journeys.import_target",
-    "validate": "journeys.validate",
+    "validate": "public",
 }
 
 

@@ -24,7 +24,7 @@ try:
     import httpcore
 except ImportError as exc:
     raise UsageError(
-        "DICOMweb needs the library httpcore", hint="`pip install 'mediakit[web]'` brings it"
+        "DICOMweb needs the library httpcore", hint="`pip install 'dicom-mediakit[web]'` brings it"
     ) from exc
 
 MOST_BYTES: Final = 1 << 20  # of the answer to one instance

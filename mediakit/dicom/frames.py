@@ -1,6 +1,6 @@
 """Decode the frames of an image: from any pixel encoding to one array for each frame.
 
-The codecs are the extra `mediakit[codecs]`, imported when the first frame is asked for. Before a codec
+The codecs are the extra `dicom-mediakit[codecs]`, imported when the first frame is asked for. Before a codec
 sees a frame, its claims (size, samples, precision) have been held against the data set and a bound, so
 that a small file cannot ask for endless memory.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: No image is decoded whose frames together need more.
 MAX_DECODED_BYTES = (4 << 30) - 2
 
-INSTALL_HINT = "install the codecs: `pip install 'mediakit[codecs]'`"
+INSTALL_HINT = "install the codecs: `pip install 'dicom-mediakit[codecs]'`"
 
 
 class Undecodable(Exception):  # noqa: N818 - an answer about the bytes, caught by `transcode` and `pixels`

@@ -45,7 +45,7 @@ NO_ICON = Rule(
     severity=Severity.ERROR,
     title="{record} record has no Icon Image Sequence, which {profile} requires",
     ref="PS3.3 F.7",
-    hint="icons of compressed images need the codecs: `pip install mediakit[codecs]`",
+    hint="icons of compressed images need the codecs: `pip install 'dicom-mediakit[codecs]'`",
 )
 EMPTY = Rule(
     id="MK-FST-014",

@@ -29,8 +29,8 @@ _LOST: Final = "the process ended before the answer came"
 class Jobs:
     """The jobs of a folder, which is made when the first job is started."""
 
-    def __init__(self, folder: Path, clock: Clock = now_utc) -> None:
-        self._folder = folder
+    def __init__(self, folder: str | os.PathLike[str], clock: Clock = now_utc) -> None:
+        self._folder = Path(folder)
         self._clock = clock
 
     def start(self, facts: JobFacts) -> Ledger:

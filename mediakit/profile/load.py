@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -56,7 +57,7 @@ def shipped() -> Traversable:
     return files("mediakit") / "_profiles"
 
 
-def load_profile(identifier: str, extra: Sequence[Path] = ()) -> Profile:
+def load_profile(identifier: str, extra: Sequence[str | PathLike[str]] = ()) -> Profile:
     """Return one profile, standard or from the user's files and folders `extra`.
 
     The old spelling `APL-` of a standard identifier is taken (PS3.11 8). Raises ProfileError when there is
@@ -72,7 +73,7 @@ def load_profile(identifier: str, extra: Sequence[Path] = ()) -> Profile:
     return found
 
 
-def load_catalogue(extra: Sequence[Path] = ()) -> Catalogue:
+def load_catalogue(extra: Sequence[str | PathLike[str]] = ()) -> Catalogue:
     """Return every profile. Raises ProfileError with all faults of the user's files."""
     profiles: dict[str, Profile] = {}
     origins: dict[str, str] = {}
@@ -86,7 +87,7 @@ def load_catalogue(extra: Sequence[Path] = ()) -> Catalogue:
     return Catalogue(profiles=profiles, origins=origins)
 
 
-def profile_ids(extra: Sequence[Path] = ()) -> tuple[str, ...]:
+def profile_ids(extra: Sequence[str | PathLike[str]] = ()) -> tuple[str, ...]:
     """Return the identifiers of all profiles without building them."""
     return (*_shipped_ids(), *_user_profiles(extra))
 
@@ -194,7 +195,7 @@ def _flatten(document: Document, only: str = "") -> tuple[tuple[Profile, ...], l
 # The files of the user.
 
 
-def _user_profiles(extra: Sequence[Path]) -> dict[str, tuple[Profile, str]]:
+def _user_profiles(extra: Sequence[str | PathLike[str]]) -> dict[str, tuple[Profile, str]]:
     """Return the profiles of the user's files with the file of each."""
     found: dict[str, tuple[Profile, str]] = {}
     faults: list[str] = []
@@ -211,10 +212,10 @@ def _user_profiles(extra: Sequence[Path]) -> dict[str, tuple[Profile, str]]:
     return found
 
 
-def _user_files(extra: Sequence[Path], faults: list[str]) -> Iterator[Path]:
+def _user_files(extra: Sequence[str | PathLike[str]], faults: list[str]) -> Iterator[Path]:
     """Yield each file once, and the `*.toml` files of each folder by name."""
     chosen: list[Path] = []
-    for path in extra:
+    for path in map(Path, extra):
         if path.is_dir():
             inside = sorted(one for one in path.glob("*.toml") if one.is_file())
             if not inside:

@@ -37,9 +37,10 @@ COMMANDS = tuple(_commands(app))
 PAGES = "\n".join(path.read_text(encoding="utf-8") for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 
 
-def test_the_page_of_the_json_report_is_fresh() -> None:
-    made = runpy.run_path(str(ROOT / "docs" / "make_json.py"))["page"]()
-    assert (ROOT / "docs" / "json.md").read_text(encoding="utf-8") == made, "run `make docs`"
+@pytest.mark.parametrize("name", ["api", "json"])
+def test_a_page_that_is_made_from_the_code_is_fresh(name: str) -> None:
+    made = runpy.run_path(str(ROOT / "docs" / f"make_{name}.py"))["page"]()
+    assert (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") == made, "run `make docs`"
 
 
 def test_a_report_obeys_its_own_schema() -> None:

@@ -77,7 +77,7 @@ def test_the_wheel_holds_every_module_and_nothing_beside_the_package(wheel: Path
     assert "mediakit/py.typed" in names
     assert {name.split("/")[0] for name in names} == {
         "mediakit",
-        f"mediakit-{mediakit.__version__}.dist-info",
+        f"dicom_mediakit-{mediakit.__version__}.dist-info",
     }
     assert not [name for name in names if "__pycache__" in name]
 

@@ -408,4 +408,4 @@ def test_without_the_library_the_way_to_it_is_told(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "httpcore", None)
     with pytest.raises(UsageError) as caught:
         destination_of(DicomwebAddress(url="http://127.0.0.1:9/x"))
-    assert "pip install 'mediakit[web]'" in caught.value.hint
+    assert "pip install 'dicom-mediakit[web]'" in caught.value.hint

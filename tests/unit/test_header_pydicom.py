@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from os.path import relpath
 from pathlib import Path
@@ -70,7 +70,7 @@ def of_pydicom(name: str) -> Dataset:
         return dcmread(FOLDER / name, stop_before_pixels=True, force=True)
 
 
-def decoded(values: dict[int, bytes]) -> Dataset:
+def decoded(values: Mapping[int, bytes]) -> Dataset:
     """Decode our raw values with pydicom's own conversion."""
     raw = b"".join(
         element(tag, WANTED.get(tag, "DS"), value, length=len(value)) for tag, value in sorted(values.items())

@@ -360,7 +360,7 @@ def test_missing_codecs_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(frames, "import_module", absent)
     with pytest.raises(UsageError) as caught:
         transcode(opened(FILES / "MR_small_RLE.dcm"), EXPLICIT_LITTLE)
-    assert "mediakit[codecs]" in caught.value.hint
+    assert "dicom-mediakit[codecs]" in caught.value.hint
     assert isinstance(transcode(opened(FILES / "MR_small_implicit.dcm"), EXPLICIT_LITTLE), Transcoded)
 
 

@@ -1,0 +1,268 @@
+"""The journeys as a program calls them: text is taken for paths and profiles, and orders have defaults.
+
+What journeys share with the command line takes paths and profiles alone. Here, and nowhere else, `str`
+becomes `Path`, the identifier of a profile the profile, and a catalogue its profiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mediakit.events import Listener, silence
+from mediakit.fileset.inspection import Inspection
+from mediakit.fileset.policy import OnReject, Supply
+from mediakit.findings import Severity
+from mediakit.formats.envelope import Envelope
+from mediakit.journeys import burn as _burn
+from mediakit.journeys import diff as _diff
+from mediakit.journeys import extract as _extract
+from mediakit.journeys import fit as _fit
+from mediakit.journeys import inspect as _inspect
+from mediakit.journeys import repair as _repair
+from mediakit.journeys import validate as _validate
+from mediakit.journeys.burn import Burnt, Depth
+from mediakit.journeys.extract import Only
+from mediakit.journeys.fit import Fitted
+from mediakit.outcome import Result
+from mediakit.profile.load import Catalogue, load_catalogue, load_profile
+from mediakit.profile.model import Profile
+from mediakit.profile.policy import Convert
+from mediakit.rules.check import RuleSet
+from mediakit.rules.validation import Validation
+
+if TYPE_CHECKING:  # an import brings the ledger and the network with it: loaded when one is asked for
+    from mediakit.journeys.import_order import ImportOrder
+    from mediakit.journeys.import_target import Target
+    from mediakit.ledger.jobs import Jobs
+    from mediakit.transfer.imported import Imported
+
+#: A path as a program has it.
+StrPath = str | PathLike[str]
+#: Profiles to choose from: what `load_catalogue` gives, or profiles; None stands for all that are shipped.
+Profiles = Catalogue | Iterable[Profile] | None
+
+
+class BurnOrder(_burn.BurnOrder):
+    """What to burn and how.
+
+    `profile` is a profile or the identifier of a shipped one, `out` the target: its suffix tells the format.
+    `when` is the only time that reaches the medium. `format` names one of several media formats that suit
+    the target ("udf-2.50"). `capacity` is "cd74" or a size as "4GB". `manifest` adds MANIFEST.TXT with the
+    SHA-256 of every file. `envelope` seals every file. Raises ProfileError when there is no such profile.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        *,
+        profile: Profile | str,
+        out: StrPath,
+        when: datetime,
+        on_reject: OnReject = OnReject.FAIL,
+        convert: Convert = Convert.LOSSLESS,
+        supply: Supply = Supply.DIRECTORY,
+        capacity: str = "",
+        file_set_id: str = "DICOM",
+        add: StrPath | Iterable[StrPath] = (),
+        overwrite: bool = False,
+        depth: Depth = Depth.PROVE,
+        fail_on: Severity = Severity.ERROR,
+        format: str = "",  # noqa: A002 - the name of the field
+        manifest: bool = False,
+        envelope: Envelope | None = None,
+    ) -> None:
+        super().__init__(
+            profile=_profile(profile),
+            out=Path(out),
+            when=when,
+            on_reject=on_reject,
+            convert=convert,
+            supply=supply,
+            capacity=capacity,
+            file_set_id=file_set_id,
+            add=_paths(add),
+            overwrite=overwrite,
+            depth=depth,
+            fail_on=fail_on,
+            format=format,
+            manifest=manifest,
+            envelope=envelope,
+        )
+
+
+class ValidateOrder(_validate.ValidateOrder):
+    """What to judge a medium by.
+
+    `profile` is a profile or the identifier of a shipped one; None takes the best fitting of `catalogue`.
+    Findings from `fail_on` on give exit code 1. Raises ProfileError when there is no such profile.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        *,
+        profile: Profile | str | None = None,
+        catalogue: Profiles = None,
+        rule_sets: Iterable[RuleSet] = frozenset({RuleSet.PS3}),
+        fail_on: Severity = Severity.ERROR,
+    ) -> None:
+        chosen = None if profile is None else _profile(profile)
+        super().__init__(
+            profile=chosen,
+            catalogue=_among(catalogue, chosen),
+            rule_sets=frozenset(rule_sets),
+            fail_on=fail_on,
+        )
+
+
+class ExtractOrder(_extract.ExtractOrder):
+    """Where to write, and which files."""
+
+    __slots__ = ()
+
+    def __init__(self, *, out: StrPath, only: Only = Only.ALL) -> None:
+        super().__init__(out=Path(out), only=only)
+
+
+class RepairOrder(_repair.RepairOrder):
+    """What to make of a broken medium.
+
+    `profile` is a profile or the identifier of a shipped one; None takes the best fitting of `catalogue`
+    that suits `out`. `when` is the only time that reaches the new medium. Raises ProfileError when there is
+    no such profile.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        *,
+        out: StrPath,
+        when: datetime,
+        profile: Profile | str | None = None,
+        catalogue: Profiles = None,
+        on_reject: OnReject = OnReject.SKIP,
+        convert: Convert = Convert.LOSSLESS,
+        add: StrPath | Iterable[StrPath] = (),
+        overwrite: bool = False,
+        depth: Depth = Depth.PROVE,
+        fail_on: Severity = Severity.ERROR,
+    ) -> None:
+        chosen = None if profile is None else _profile(profile)
+        super().__init__(
+            out=Path(out),
+            when=when,
+            profile=chosen,
+            catalogue=_among(catalogue, chosen),
+            on_reject=on_reject,
+            convert=convert,
+            add=_paths(add),
+            overwrite=overwrite,
+            depth=depth,
+            fail_on=fail_on,
+        )
+
+
+def burn(sources: StrPath | Iterable[StrPath], order: BurnOrder, tell: Listener = silence) -> Burnt:
+    """Burn the instances of some sources as a file-set of a profile.
+
+    Returns one fate for every file met, in the sources and in the content to add. Raises MediakitError
+    when the journey cannot begin: a source that cannot be opened, a target that exists or does not suit
+    the medium, a File-set ID that is none.
+    """
+    return _burn.burn(_paths(sources), order, tell)
+
+
+def validate(source: StrPath, order: ValidateOrder | None = None, tell: Listener = silence) -> Validation:
+    """Judge a medium: an image, a device, an archive or a folder.
+
+    Without an order, by the shipped profile that fits best. Returns verdicts, findings and one fate for every
+    file. Raises SourceError when it cannot be opened.
+    """
+    return _validate.validate(Path(source), ValidateOrder() if order is None else order, tell)
+
+
+def inspect(source: StrPath, tell: Listener = silence) -> Inspection:
+    """Look at a medium: an image, a device, an archive or a folder.
+
+    Raises SourceError when it cannot be opened.
+    """
+    return _inspect.inspect(Path(source), tell)
+
+
+def extract(source: StrPath, order: ExtractOrder, tell: Listener = silence) -> Result:
+    """Copy the files of a medium into a new folder, byte for byte.
+
+    Names that cannot stand on every computer are changed, and the report says so. A file that cannot be read
+    is left out and named. Raises SourceError when the medium cannot be opened, UsageError when the folder
+    holds something, DoesNotFit when there is no room.
+    """
+    return _extract.extract(Path(source), order, tell)
+
+
+def repair(source: StrPath, order: RepairOrder, tell: Listener = silence) -> Burnt:
+    """Write a sound file-set with every instance that a medium still holds.
+
+    Gives one fate for every file of the source. Raises MediakitError as `burn` does, and SourceError when
+    the medium holds no instance or cannot be opened.
+    """
+    return _repair.repair(Path(source), order, tell)
+
+
+def diff(
+    one: StrPath, other: StrPath, fail_on: Severity = Severity.ERROR, tell: Listener = silence
+) -> Result:
+    """Compare two media by SOP Instance UID and by every byte; names and places of files do not matter.
+
+    Every file of both ends in one state. Raises SourceError when one of them cannot be opened, UsageError
+    when both are the same.
+    """
+    return _diff.diff(Path(one), Path(other), fail_on, tell)
+
+
+def fit_sources(
+    paths: StrPath | Iterable[StrPath], profiles: Profiles = None, tell: Listener = silence
+) -> Fitted:
+    """Scan the sources and fit their instances to every profile, by default to all that are shipped.
+
+    The outcome is GOOD when some profile takes all instances, as they are or after a lossless
+    conversion; FINDINGS when none does or a file could not be read. Raises SourceError when the
+    sources hold no instance.
+    """
+    return _fit.fit_sources(_paths(paths), _among(profiles), tell)
+
+
+def import_medium(
+    source: StrPath, target: Target, jobs: Jobs, order: ImportOrder, tell: Listener = silence
+) -> Imported:
+    """Bring the instances of a medium to a destination.
+
+    Returns one state for every instance and one fate for every other file, also when the destination cannot
+    be reached or a signal ends it (outcome `INTERRUPTED`). Raises SourceError when the medium cannot be
+    opened, UsageError when a job cannot be begun or resumed.
+    """
+    from mediakit.journeys import import_  # noqa: PLC0415 - see above
+
+    return import_.import_medium(Path(source), target, jobs, order, tell)
+
+
+def _paths(given: StrPath | Iterable[StrPath]) -> tuple[Path, ...]:
+    """Return the paths of one or of several; a text is one path and not a row of letters."""
+    return tuple(Path(one) for one in ([given] if isinstance(given, str | PathLike) else given))
+
+
+def _profile(given: Profile | str) -> Profile:
+    return load_profile(given) if isinstance(given, str) else given
+
+
+def _among(given: Profiles, chosen: Profile | None = None) -> Sequence[Profile]:
+    """Return the profiles to choose from; none are loaded when one is chosen already."""
+    if given is None:
+        return () if chosen is not None else tuple(load_catalogue().profiles.values())
+    return tuple(given.profiles.values() if isinstance(given, Catalogue) else given)
