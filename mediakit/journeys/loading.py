@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +80,7 @@ class Loader:
         self._change = change
         self._may_convert = may_convert
         self._buffers = [bytearray(), bytearray()]
+        self._streams: deque[BinaryIO] = deque()  # of large files: the one that goes out, and the next one
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +88,8 @@ class Loader:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for stream in self._streams:
+            stream.close()
         self._tree.close()
 
     def load(self, item: Outgoing, takes: frozenset[str] | None) -> Loaded | Held:
@@ -132,8 +136,12 @@ class Loader:
         if item.size <= HELD_BYTES:
             held = self._whole(node)
             return io.BufferedReader(_HeldFile(held), FIRST_READ), held
-        stream = self._file(node)
-        return io.BufferedReader(stream, 1 << 16) if isinstance(stream, io.FileIO) else stream, None
+        opened = self._file(node)
+        stream = io.BufferedReader(opened, 1 << 16) if isinstance(opened, io.FileIO) else opened
+        while len(self._streams) > 1:
+            self._streams.popleft().close()
+        self._streams.append(stream)
+        return stream, None
 
     def _file(self, node: Node) -> BinaryIO:
         """Open a file of the medium, which in a folder can have changed since it was scanned."""
