@@ -3,8 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+CHECKS := check-format check-lint check-types check-imports
+# `make check` runs what is not named here: a new test file belongs to it until it takes more than a second.
+SLOW := $(patsubst %,tests/unit/test_%.py,address coerce dicomweb dicomweb_tls find folder_destination formats_fat \
+	formats_images formats_volumes header_pydicom implicit jobs judge_conversions layout network_association \
+	network_message network_pdu report_imported report_json report_validation rules_pdi safe_names samples text \
+	transcode transcode_pixels)
+QUICK = tests/docs/test_rules_page.py $(filter-out $(SLOW),$(wildcard tests/unit/test_*.py))
 
-.PHONY: setup demo test check check-fast fmt docs bench clean
+.PHONY: setup demo test check check-fast check-quick $(CHECKS) fmt docs bench clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mediakit needs Python 3.11 or newer; try make PYTHON=python3.11")'
@@ -18,14 +25,26 @@ setup: $(VENV)/.ready
 test: setup
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-check-fast: setup
+check-format: setup
 	$(BIN)/ruff format --check .
+
+check-lint: setup
 	$(BIN)/ruff check .
+
+check-types: setup
 	$(BIN)/mypy
+
+check-imports: setup
 	$(BIN)/lint-imports
 
-check: check-fast
-	$(BIN)/python -m pytest -q -n $(WORKERS) tests/unit tests/properties
+check-fast: $(CHECKS)
+
+check-quick: setup
+	$(BIN)/python -m pytest -q -n 0 $(QUICK)
+
+# Side by side, all of them also when one fails.
+check: setup
+	$(MAKE) --jobs=4 --keep-going check-quick check-fast
 
 fmt: setup
 	$(BIN)/ruff format .
