@@ -1,8 +1,17 @@
-"""For all tests: SIGINT is heard, also when a shell that ignores it started them in the background."""
+"""For all tests: SIGINT is heard, also below a shell that ignores it; the rules that are raised are counted."""
 
 from __future__ import annotations
 
 import signal
 
+import pytest
+
+from tests.support.raised_rules import RaisedRules
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # processes that tests start would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Listen to the rules that are raised."""
+    config.pluginmanager.register(RaisedRules(config))

@@ -13,6 +13,7 @@ import pytest
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.formats.registry import TREES, open_tree
+from tests.support.each import each
 from tests.support.media import DEEP, a_small_medium, content_of, fingerprint, read_all
 from tests.support.tree_media import (
     EMPTY_FOLDER,
@@ -164,7 +165,7 @@ def test_find_gives_the_node_that_walk_gives(tree: Tree) -> None:
         assert tree.find(node.path) == node
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     ["", ".", "..", "/", "dicomdir", "Dicomdir", "DICOM", "DICOM/", "DICOM/Z1", "dicom/Z1/IM1",
      "DICOM/Z1/im1", "/DICOMDIR", "./DICOMDIR", "DICOMDIR/", "DICOMDIR.", "DICOMDIR;1", "DICOMDIR ",
@@ -175,7 +176,7 @@ def test_find_wants_exactly_the_path(tree: Tree, path: str) -> None:
     assert tree.find(path) is None
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     ["nothing", "", ".", "..", "../medium", "../../etc/passwd", "/etc/passwd", "DICOM/../../../etc/passwd",
      "DICOM", "dicomdir/x", "DICOM//Z1/IM2", "A\0B", "C:\\Windows\\win.ini", "A" * 5000, "\udcff"],
@@ -185,7 +186,7 @@ def test_what_is_not_a_file_of_the_medium_cannot_be_opened(tree: Tree, path: str
         tree.open(Node(path))
 
 
-@pytest.mark.parametrize("closed", [NodeKind.LINK, NodeKind.SPECIAL, NodeKind.UNREADABLE])
+@each("closed", [NodeKind.LINK, NodeKind.SPECIAL, NodeKind.UNREADABLE])
 def test_a_link_or_unreadable_node_cannot_be_opened(tree: Tree, closed: NodeKind) -> None:
     with pytest.raises(SourceError):
         tree.open(Node("DICOMDIR", 3000, closed))

@@ -19,6 +19,7 @@ from mediakit.findings import Report
 from mediakit.outcome import Fate, Outcome, Result, State
 from mediakit.report.json import json_schema, report_doc, to_json
 from tests.support.cli import mediakit, process
+from tests.support.each import each
 
 
 def _commands(family: typer.Typer) -> Iterator[str]:
@@ -89,12 +90,12 @@ def test_the_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@each("command", COMMANDS)
 def test_every_command_of_the_app_is_documented(command: str) -> None:
     assert f"mediakit {command}" in PAGES, f"say in README or docs what `mediakit {command}` does"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@each("command", COMMANDS)
 def test_every_command_has_a_help_that_begins_with_a_sentence(command: str) -> None:
     said = mediakit(*command.split(), "--help")
     assert said.code == 0

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 from msgspec.structs import replace
 
 from mediakit.profile.load import load_catalogue
@@ -31,6 +30,7 @@ from mediakit.profile.model import (
     Sessions,
     SopRule,
 )
+from tests.support.each import each
 
 FACTS = Path(__file__).parent / "profile_facts"
 CATALOGUE = load_catalogue()
@@ -304,7 +304,7 @@ def test_there_are_exactly_the_82_identifiers_of_the_standard() -> None:
     assert sorted(CATALOGUE.profiles) == sorted(PROFILES)
 
 
-@pytest.mark.parametrize("identifier", PROFILES)
+@each("identifier", PROFILES)
 def test_a_profile_is_what_the_tables_say(identifier: str) -> None:
     expected, got = facts_of(identifier), reading_of(CATALOGUE.profiles[identifier])
     for name, value in expected.items():
@@ -337,7 +337,7 @@ def test_facts_that_no_field_holds_are_the_same_for_every_profile() -> None:
     assert {r["dicomdir_in_root"] for r in PROFILES.values()} <= {"yes", "part id DICOMDIR"}
 
 
-@pytest.mark.parametrize("name", MEDIA)
+@each("name", MEDIA)
 def test_a_medium_is_what_the_tables_say(name: str) -> None:
     row = MEDIA[name]
     used = [p for p in CATALOGUE.profiles.values() if PROFILES[p.id]["medium"] == name]
@@ -489,7 +489,7 @@ SLIPS: dict[str, tuple[str, Callable[[Profile], Profile]]] = {
 }
 
 
-@pytest.mark.parametrize("slip", SLIPS)
+@each("slip", SLIPS)
 def test_a_slip_in_a_profile_is_seen(slip: str) -> None:
     identifier, change = SLIPS[slip]
     assert reading_of(CATALOGUE.profiles[identifier]) == facts_of(identifier)

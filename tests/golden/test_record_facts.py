@@ -16,6 +16,7 @@ from mediakit.fileset.record_types import (
     ROOT_TYPES,
     KeyNeed,
 )
+from tests.support.each import each
 
 FACTS = Path(__file__).parent / "record_facts"
 
@@ -75,7 +76,7 @@ def test_the_keys_of_every_type_are_those_of_the_facts() -> None:
     assert tables == facts
 
 
-@pytest.mark.parametrize("record_type", sorted(KEYS))
+@each("record_type", sorted(KEYS))
 def test_the_keys_of_a_type_ascend_by_tag_without_repetition(record_type: str) -> None:
     tags = [spec.tag for spec in KEYS[record_type]]
     assert tags == sorted(set(tags))

@@ -32,6 +32,7 @@ from tests.support.directories import (
     patient,
     starts,
 )
+from tests.support.each import each
 
 # Two records of an arbitrary tree may have the same File ID or identity: not a matter of the codec.
 REPEATED = {"MK-DIR-035", "MK-DIR-036"}
@@ -272,7 +273,7 @@ def half_markers(count: int) -> bytes:
     return bytes(128) + b"DICM" + b"\x04\0\0\x14UL\x04\0" * count
 
 
-@pytest.mark.parametrize(
+@each(
     "make",
     [
         wide,

@@ -16,9 +16,10 @@ from mediakit.destinations.folder import FolderAddress
 from mediakit.destinations.peer import check_ae_title
 from mediakit.destinations.registry import parse_address
 from mediakit.errors import UsageError
+from tests.support.each import each
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "address"),
     [
         ("PACS@10.0.0.1:11112", DicomAddress(called_ae="PACS", host="10.0.0.1", port=11112)),
@@ -45,7 +46,7 @@ def test_each_form_gives_its_address(text: str, address: Address) -> None:
     assert parse_address(text) == address
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "message", "hint"),
     [
         ("", "is empty", "AET@host:port"),
@@ -101,7 +102,7 @@ def test_everything_else_is_refused_with_what_to_do(text: str, message: str, hin
     assert hint in caught.value.hint
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "dicomweb+https://joe:s3cret@host/",

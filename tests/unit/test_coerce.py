@@ -27,6 +27,7 @@ from tests.support.dicom_bytes import (
     part10,
     sequence,
 )
+from tests.support.each import each
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 AT = datetime(2026, 1, 31, 14, 5, 9, 250_000, tzinfo=timezone(timedelta(hours=1)))
@@ -73,7 +74,7 @@ def elements_of(data: bytes) -> dict[int, bytes]:
     return {span.tag: bytes(span.raw) for span in spans(opened.body, opened.encoding)[0]}
 
 
-@pytest.mark.parametrize("path", READABLE, ids=lambda path: path.name)
+@each("path", READABLE, ids=lambda path: path.name)
 def test_a_real_file_gets_the_new_values_and_keeps_every_other_byte(path: Path) -> None:
     data = path.read_bytes()
     result = coerce(io.BytesIO(data), LOCAL, NOTE)
@@ -330,7 +331,7 @@ def test_signatures_that_cover_what_changes_are_said_to_be_broken() -> None:
     assert "MK-IDN-026" in rules(done(signed(b""), {PATIENT_ID: "B"}))
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "value"),
     [
         (BIRTH, "30.04.1961"),

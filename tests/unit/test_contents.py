@@ -16,6 +16,7 @@ from mediakit.fileset.survey import FileFact, FileKind, Survey, link_records
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.volume import FatVolume, IsoVolume, UdfVolume, Volume, ZipVolume
 from tests.support.directories import directory, key
+from tests.support.each import each
 from tests.support.instances import CT, HANGING_PROTOCOL, make_instance
 
 CLOSED = Rule(id="MK-SRC-103", severity=Severity.ERROR, title="cannot be read: {why}", ref="PS3.10 7")
@@ -278,7 +279,7 @@ class TestOthers:
         assert [one.kind for one in contents.others] == [OtherKind.DAMAGED, OtherKind.ENCRYPTED]
 
 
-@pytest.mark.parametrize(
+@each(
     ("volume", "form", "sentence"),
     [
         (None, "folder", "folder"),

@@ -25,6 +25,7 @@ from mediakit.dicom.sequences import find_inside, items, to_explicit_little
 from mediakit.dicom.values import converted, swapped
 from mediakit.dicom.walk import Step
 from tests.support.dicom_bytes import ITEM_END, SEQUENCE_END, UNDEFINED, element, item, sequence, us
+from tests.support.each import each
 
 ENCODINGS = [EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG]
 
@@ -56,8 +57,8 @@ def written(items: list[Dataset], encoding: Encoding, *, undefined: bool = False
     buffer.is_implicit_VR = encoding.implicit
     holder = Dataset()
     holder.add_new(0x00081140, "SQ", items)
-    for each in items:
-        each.is_undefined_length_sequence_item = undefined
+    for one in items:
+        one.is_undefined_length_sequence_item = undefined
     write_sequence(buffer, holder[0x00081140], ["iso8859"])
     return buffer.getvalue()
 
@@ -86,7 +87,7 @@ def test_every_cut_through_a_sequence_is_noticed(encoding: Encoding) -> None:
                 to_explicit_little(whole[:size], encoding)
 
 
-@pytest.mark.parametrize(
+@each(
     "content",
     [
         ITEM_END,
@@ -167,7 +168,7 @@ def test_numbers_are_turned_around_one_by_one() -> None:
     assert swapped(b"AB", b"CS") == b"AB"
 
 
-@pytest.mark.parametrize(
+@each(
     ("value", "vr", "expected", "result"),
     [
         (b"AB", b"LO", b"SH", b"AB"),

@@ -9,6 +9,7 @@ import zipfile
 import pytest
 
 from mediakit.fileset.file_kinds import OtherKind, kind_of
+from tests.support.each import each
 
 EXE = b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xff\xff\0\0" + bytes(48)
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -46,7 +47,7 @@ def kind(path: str, content: bytes) -> OtherKind:
     return kind_of(path, content[:512], len(content))
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "content", "expected"),
     [
         ("VIEWER.EXE", EXE, OtherKind.EXECUTABLE),

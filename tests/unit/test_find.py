@@ -15,6 +15,7 @@ from mediakit.destinations.find import FindFailed, FindModel, Limits, find
 from mediakit.destinations.peer import Peer, Timeouts, Tls
 from mediakit.destinations.tls import server_context
 from tests.support.certificates import Certificates, make_certificates
+from tests.support.each import each
 from tests.support.find_scp import Asked, find_scp
 
 LEVEL, CHARSET, NAME, PATIENT_ID = 0x00080052, 0x00080005, 0x00100010, 0x00100020
@@ -65,7 +66,7 @@ def test_a_key_in_ascii_is_asked_without_a_character_set() -> None:
     assert "SpecificCharacterSet" not in scp.identifiers[0]
 
 
-@pytest.mark.parametrize(
+@each(
     ("charset", "name"),
     [
         ("ISO_IR 100", "Jérôme^Müller"),
@@ -75,7 +76,7 @@ def test_a_key_in_ascii_is_asked_without_a_character_set() -> None:
         ("GB18030", "王^小东"),
     ],
 )
-@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"])
+@each("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"])
 def test_an_answer_is_decoded_by_its_own_character_set(
     charset: str | list[str], name: str, syntax: str
 ) -> None:

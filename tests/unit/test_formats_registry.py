@@ -11,6 +11,7 @@ import pytest
 from mediakit.errors import SourceError, UsageError
 from mediakit.formats.readable import Memory
 from mediakit.formats.registry import SINKS, TREES, open_tree, sink, sniff
+from tests.support.each import each
 from tests.support.fat_images import FatImage, mbr
 from tests.support.media import a_small_medium, nodes, write
 
@@ -44,7 +45,7 @@ def test_a_dicom_file_with_a_preamble_like_zip_is_a_file() -> None:
     assert sniff(Memory(b"PK\3\4".ljust(128, b"\0") + b"DICM")) == "file"
 
 
-@pytest.mark.parametrize("size", [0, 1, 3, 127, 131, 32768, 32773, 34816])
+@each("size", [0, 1, 3, 127, 131, 32768, 32773, 34816])
 def test_short_files_are_files(size: int) -> None:
     assert sniff(Memory(bytes(size))) == "file"
 
@@ -127,7 +128,7 @@ AMBIGUOUS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", AMBIGUOUS)
+@each("name", AMBIGUOUS)
 def test_what_is_ambiguous_is_told_apart(name: str) -> None:
     image, kind = AMBIGUOUS[name]
     assert sniff(Memory(image)) == kind

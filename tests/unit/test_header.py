@@ -32,6 +32,7 @@ from tests.support.dicom_bytes import (
     tiny,
     us,
 )
+from tests.support.each import each
 
 PIXELS = element(0x7FE00010, "OW", bytes(64))
 
@@ -69,7 +70,7 @@ def unreadable(rule: str) -> tuple[State, str]:
     return State.UNREADABLE, rule
 
 
-@pytest.mark.parametrize(
+@each(
     "raw",
     [
         b"D",

@@ -20,6 +20,7 @@ from mediakit.dicom.scanned import Scanned
 from mediakit.dicom.wanted import CONTENT_SEQUENCE, SHARED_GROUPS, WANTED, WANTED_INSIDE
 from mediakit.outcome import State
 from tests.support.dicom_bytes import element
+from tests.support.each import each
 
 FOLDER = Path(pydicom.__file__).parent / "data" / "test_files"
 FILES = sorted(
@@ -105,7 +106,7 @@ def test_the_vrs_of_the_wanted_elements_are_those_of_the_dictionary() -> None:
     assert dict(BINARY_TAGS) == widths
 
 
-@pytest.mark.parametrize("name", sorted(set(FILES) - NOT_DICOM - set(UNREADABLE)))
+@each("name", sorted(set(FILES) - NOT_DICOM - set(UNREADABLE)))
 def test_every_wanted_value_of_a_readable_file_equals_pydicoms(name: str) -> None:
     ours = scanned(name)
     theirs = of_pydicom(name)
@@ -130,7 +131,7 @@ def test_values_of_the_shared_functional_groups_equal_pydicoms(name: str) -> Non
             assert decoded({tag: ours[tag]})[tag].value == first
 
 
-@pytest.mark.parametrize("name", sorted(set(FILES) - NOT_DICOM - set(UNREADABLE)))
+@each("name", sorted(set(FILES) - NOT_DICOM - set(UNREADABLE)))
 def test_a_readable_file_is_an_instance_with_pydicoms_identity(name: str) -> None:
     instance = read(name)
     theirs = of_pydicom(name)
@@ -144,7 +145,7 @@ def test_a_readable_file_is_an_instance_with_pydicoms_identity(name: str) -> Non
         assert instance.sop_class == MEDIA_STORAGE_DIRECTORY
 
 
-@pytest.mark.parametrize("name", sorted(set(FILES) & NOT_DICOM))
+@each("name", sorted(set(FILES) & NOT_DICOM))
 def test_other_content_is_not_dicom(name: str) -> None:
     result = read(name)
     assert not isinstance(result, Instance)

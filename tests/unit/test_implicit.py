@@ -17,6 +17,7 @@ from mediakit.dicom.part10 import EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from mediakit.dicom.transcode import NotConvertible, Transcoded, transcode
 from tests.support.dicom_bytes import element, identity, item, sequence
 from tests.support.dicom_bytes import part10 as whole
+from tests.support.each import each
 from tests.support.peers import need, run
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -29,7 +30,7 @@ def to_implicit(data: bytes) -> Transcoded:
     return result
 
 
-@pytest.mark.parametrize("path", READABLE, ids=lambda path: path.name)
+@each("path", READABLE, ids=lambda path: path.name)
 def test_every_value_of_a_real_file_is_the_same_after_the_way_there_and_back(path: Path) -> None:
     data = path.read_bytes()
     explicit = transcode(io.BytesIO(data), EXPLICIT_LITTLE)

@@ -11,6 +11,7 @@ from mediakit.findings import Severity
 from mediakit.profile.judge import Convert, Decision, Judge, Verdict, judge
 from mediakit.profile.load import load_profile
 from mediakit.profile.model import Role
+from tests.support.each import each
 from tests.support.judged import (
     BIG_ENDIAN,
     COLOUR,
@@ -332,14 +333,10 @@ EXPECTED: dict[str, tuple[Expect, ...]] = {
     "STD-GEN-ZIP-MAIL": ANY_SYNTAX,
     "STD-GEN-MIME": ANY_SYNTAX,
 }
-CASES = [
-    pytest.param(profile, expect, id=f"{profile}: {expect.name}")
-    for profile, expects in EXPECTED.items()
-    for expect in expects
-]
+CASES = [(profile, expect) for profile, expects in EXPECTED.items() for expect in expects]
 
 
-@pytest.mark.parametrize(("profile", "expect"), CASES)
+@each(("profile", "expect"), CASES, ids=lambda one: getattr(one, "name", one))
 def test_each_profile_takes_and_refuses_for_the_right_reason(profile: str, expect: Expect) -> None:
     verdict = judge(expect.instance, load_profile(profile))
     assert (verdict.decision, ids(verdict), verdict.to) == (expect.decision, expect.rules, expect.to)

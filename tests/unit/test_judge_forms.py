@@ -14,6 +14,7 @@ from mediakit.profile.form import LOSSLESS_TARGETS, LOSSY_TARGETS, Form, convert
 from mediakit.profile.judge import Convert, Decision, Judge, judge
 from mediakit.profile.load import load_profile
 from mediakit.profile.model import ImageOp, ImageRule, Profile, Requirement, SopRule
+from tests.support.each import each
 from tests.support.judged import COLOUR, EXPLICIT, IMPLICIT, J2K, JPEG_BASELINE, MR, SC, XA, Value, made
 
 PHOTOMETRICS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
@@ -39,8 +40,8 @@ def test_the_targets_of_the_judge_are_those_of_the_transcoder() -> None:
     assert all(SYNTAXES[uid].lossy for uid in LOSSY_TARGETS)
 
 
-@pytest.mark.parametrize("source", DECODABLE)
-@pytest.mark.parametrize("photometric", PHOTOMETRICS)
+@each("source", DECODABLE)
+@each("photometric", PHOTOMETRICS)
 def test_the_photometric_interpretation_after_conversion_is_that_of_the_transcoder(
     source: str, photometric: str
 ) -> None:
@@ -181,7 +182,7 @@ RULES: list[tuple[ImageRule, dict[str, Value], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("rule", "values", "expected"), RULES)
+@each(("rule", "values", "expected"), RULES)
 def test_values_are_compared_as_numbers_or_by_their_first_text(
     rule: ImageRule, values: dict[str, Value], expected: str
 ) -> None:

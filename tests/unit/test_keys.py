@@ -18,6 +18,7 @@ from mediakit.fileset.record import Key
 from mediakit.fileset.record_types import KEYS
 from mediakit.profile.load import load_profile, profile_ids
 from mediakit.profile.model import KeyCondition, KeyRule, Profile
+from tests.support.each import each
 from tests.support.instances import CT, ENHANCED_CT, SR, XA, make_instance, make_profile
 
 CHARSET = 0x00080005
@@ -252,7 +253,7 @@ def test_concept_modifiers_are_copied() -> None:
     assert leaf_keys(report(**{"0040A730": content}))[0x0040A730] == content
 
 
-@pytest.mark.parametrize("identifier", profile_ids())
+@each("identifier", profile_ids())
 def test_every_shipped_profile_has_keys_that_can_be_picked(identifier: str) -> None:
     profile = load_profile(identifier)
     for record_type in KEYS:
@@ -267,7 +268,7 @@ def test_a_key_that_no_scan_finds_is_a_fault_of_the_profile() -> None:
         collate([make_instance()], make_profile(rule(0x00091001, "1")), Supply.NONE)
 
 
-@pytest.mark.parametrize(
+@each(
     ("raw", "vr", "legal"),
     [
         (b"20240229", "DA", True),

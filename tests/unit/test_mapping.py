@@ -8,6 +8,7 @@ from mediakit.errors import UsageError
 from mediakit.transfer.coercion import CoercionPlan, plan_coercion
 from mediakit.transfer.mapping import COLUMNS, MapRow, Subject, format_map, parse_map
 from mediakit.transfer.patient_identity import Identity
+from tests.support.each import each
 
 ANNA = Identity(patient_id="007", issuer="THEM", name="Müller^Anna", birth_date="19610430", sex="F")
 STUDY = Subject(identity=ANNA, study_uid="1.2.3", accession="F1")
@@ -36,9 +37,9 @@ def ids(planned: CoercionPlan) -> list[str]:
 HEAD = "from_patient_id,from_name,to_patient_id,to_name,approved\n"
 
 
-@pytest.mark.parametrize("separator", [",", ";"])
-@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@each("separator", [",", ";"])
+@each("start", [b"", b"\xef\xbb\xbf"])
+@each("end", ["\n", "\r\n"])
 def test_a_map_is_read_as_spreadsheets_write_it(separator: str, start: bytes, end: str) -> None:
     lines = ["From_Patient_ID , from_birth_date,to_patient_id,to_birth_date,confidence,source,approved"]
     lines += ['007,1961-04-30,L-1,1961-04-30,95,"Smith, by phone",YES', "", ",,,,,,"]
@@ -72,7 +73,7 @@ def test_all_faults_are_told_at_once_with_their_lines() -> None:
     assert "line 6:" not in said
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "what"),
     [
         ("", "to_patient_id is missing"),

@@ -31,6 +31,7 @@ from mediakit.network.association import (
 from mediakit.network.machine import TRANSITIONS, Action, Event, State
 from mediakit.network.message import STORE_RSP
 from mediakit.network.pdu import PDU, PDV, Abort, AssociateRJ, PDataTF, ReleaseRP, ReleaseRQ, encode
+from tests.support.each import each
 
 REQUEST = AssociateRQ(
     called_ae="A",
@@ -134,8 +135,8 @@ def test_the_builders_reach_their_states(state: State) -> None:
     assert IN_STATE[state]().state is state
 
 
-@pytest.mark.parametrize("state", [state for state in IN_STATE if state is not State.STA13])
-@pytest.mark.parametrize("pdu", ARRIVALS, ids=lambda pdu: type(pdu).__name__)
+@each("state", [state for state in IN_STATE if state is not State.STA13])
+@each("pdu", ARRIVALS, ids=lambda pdu: type(pdu).__name__)
 def test_a_pdu_is_expected_or_aborts_the_association(state: State, pdu: PDU) -> None:
     association = IN_STATE[state]()
     told = association.receive(encode(pdu))

@@ -27,6 +27,7 @@ from mediakit.network.pdu import (
     fragment_header,
 )
 from mediakit.network.reasons import AbortReason, Malformed
+from tests.support.each import each
 
 LONGEST = 1 << 20
 APPLICATION = bytes.fromhex("10000015") + b"1.2.840.10008.3.1.1.1"
@@ -116,7 +117,7 @@ def test_padding_and_items_that_are_not_known_are_passed_over() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "why", "reason"),
     [
         ("48", "type 72", AbortReason.UNRECOGNIZED_PDU),

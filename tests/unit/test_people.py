@@ -11,6 +11,7 @@ from mediakit.transfer.patient_identity import (
     guard,
     identities_of,
 )
+from tests.support.each import each
 from tests.support.instances import make_instance
 
 ANNA = Identity(patient_id="1", name="Müller^Anna", birth_date="19610430", sex="F")
@@ -114,7 +115,7 @@ def test_instances_without_patient_id_are_refused() -> None:
     assert ids(judged(ANNA, Identity(name="Müller^Anna"))) == ["MK-IDN-003", "MK-IDN-005"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("expected", "rule"),
     [
         ({"patient_id": "1"}, None),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.dicom.person_name import Likeness, same_name
+from tests.support.each import each
 
 SAME, SIMILAR, DIFFERENT, UNKNOWN = Likeness.SAME, Likeness.SIMILAR, Likeness.DIFFERENT, Likeness.UNKNOWN
 
@@ -79,7 +79,7 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other", "likeness"), TABLE)
+@each(("one", "other", "likeness"), TABLE)
 def test_names_are_told_apart_as_a_person_would(one: str, other: str, likeness: Likeness) -> None:
     assert same_name(one, other) is likeness
     assert same_name(other, one) is likeness

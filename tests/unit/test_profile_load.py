@@ -19,6 +19,7 @@ from mediakit.profile.dump import to_builtins
 from mediakit.profile.load import canonical, check_file, load_catalogue, load_media, load_profile, profile_ids
 from mediakit.profile.model import Kind, Requirement, Role
 from mediakit.profile.sense import document_faults, profile_faults
+from tests.support.each import each
 
 CATALOGUE = load_catalogue()
 FOLDER = Path(str(load.shipped()))
@@ -43,7 +44,7 @@ def test_there_is_one_file_per_annex() -> None:
     assert sorted(one for (one,) in annexes) == [f"PS3.11 Annex {letter}" for letter in "ABCDEGHIJKLMN"]
 
 
-@pytest.mark.parametrize("path", PROFILE_FILES, ids=lambda path: path.name)
+@each("path", PROFILE_FILES, ids=lambda path: path.name)
 def test_a_shipped_file_makes_sense(path: Path) -> None:
     document, faults = load.parse(path.read_text(encoding="utf-8"))
     assert faults == []
@@ -68,7 +69,7 @@ def test_the_catalogue_is_in_the_order_of_the_annexes() -> None:
     assert next(iter(CATALOGUE.profiles)) == "STD-XABC-CD"
 
 
-@pytest.mark.parametrize("identifier", CATALOGUE.profiles)
+@each("identifier", CATALOGUE.profiles)
 def test_a_profile_loaded_alone_equals_the_one_of_the_catalogue(identifier: str) -> None:
     assert load_profile(identifier) == CATALOGUE.profiles[identifier]
 
@@ -98,7 +99,7 @@ def test_old_and_careless_spellings_are_taken(spelling: str) -> None:
     assert load_profile(spelling).id == "STD-GEN-CD"
 
 
-@pytest.mark.parametrize(
+@each(
     ("identifier", "instead"),
     [
         ("STD-GEN-DVD", "STD-GEN-DVD-JPEG"),

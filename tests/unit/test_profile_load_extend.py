@@ -12,6 +12,7 @@ from mediakit.errors import ProfileError
 from mediakit.profile.load import check_file, load_catalogue, load_profile, profile_ids
 from mediakit.profile.model import IconRule, Kind, Profile, Requirement, Role, Security, SopRule
 from mediakit.profile.superset import superset_faults
+from tests.support.each import each
 
 CR = "1.2.840.10008.5.1.4.1.1.1"
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -135,7 +136,7 @@ def test_sets_common_and_own_rules_are_joined_in_a_private_profile_written_in_fu
     assert (a.keys, b.keys[0].tag) == ((), 0x00100030)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "fault"),
     [
         (aug("STD-CTMR-CD", ""), "it adds nothing to STD-CTMR-CD"),
@@ -237,7 +238,7 @@ def test_an_augmented_profile_may_widen_what_its_base_lists(tmp_path: Path) -> N
     assert load_profile("AUG-X-CD", [path]).sop[-1].classes == ("*storage",)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "fault"),
     [
         (

@@ -17,6 +17,7 @@ from mediakit.errors import ProfileError
 from mediakit.profile.document import Document
 from mediakit.profile.load import check_file, load_catalogue, parse
 from mediakit.profile.shape import shape_faults
+from tests.support.each import each
 
 SOUND = """
 schema = 1
@@ -116,7 +117,7 @@ SHAPE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "fault"), SHAPE)
+@each(("old", "new", "fault"), SHAPE)
 def test_a_fault_of_the_shape_is_said_with_its_path(tmp_path: Path, old: str, new: str, fault: str) -> None:
     text = (
         with_change(old, new)
@@ -172,7 +173,7 @@ SENSE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("old", "new", "fault"), SENSE)
+@each(("old", "new", "fault"), SENSE)
 def test_a_fault_of_the_sense_is_said_in_a_sentence(tmp_path: Path, old: str, new: str, fault: str) -> None:
     faults = faults_of(tmp_path, with_change(old, new))
     assert any(one.startswith(fault) for one in faults), faults
@@ -224,7 +225,7 @@ def test_all_faults_of_the_sense_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "fault"),
     [
         (b"schema = 1\nschema = 2\n", "is not TOML: "),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mediakit.findings import Report, Rule, Severity, Where
 from mediakit.outcome import Fate, Outcome, Result, State
 from mediakit.report.text import burn_text, finding_line, findings_text, shown_name, size_text
+from tests.support.each import each
 
 ERROR = Rule(
     id="MK-TST-001", severity=Severity.ERROR, title="{what} is wrong", ref="PS3.10 7", hint="mend it"
@@ -17,7 +18,7 @@ WARNING = Rule(id="MK-TST-002", severity=Severity.WARNING, title="odd", ref="PS3
 NOTE = Rule(id="MK-TST-003", severity=Severity.NOTE, title="seen", ref="PS3.5 6.2")
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "shown"),
     [
         ("plain name.dcm", "plain name.dcm"),

@@ -9,6 +9,7 @@ from mediakit.fileset.record import DirectoryRecord, FileRef
 from mediakit.fileset.resolve import Difference, Match, Names
 from mediakit.fileset.survey import FileFact, FileKind, link_records
 from tests.support.directories import directory
+from tests.support.each import each
 
 CASE, EXTENSION, VERSION = Difference.CASE, Difference.EXTENSION, Difference.VERSION
 SEPARATOR, OTHER_NAME, LEADING = Difference.SEPARATOR, Difference.OTHER_NAME, Difference.LEADING
@@ -30,7 +31,7 @@ def found(path: str, *differences: Difference) -> Match:
     return Match(path, frozenset(differences))
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "differences"),
     [
         ("DICOM/PAT1/IM1", ()),
@@ -62,7 +63,7 @@ def test_a_name_that_differs_on_the_medium_is_found_and_the_difference_named(
     )
 
 
-@pytest.mark.parametrize(
+@each(
     ("raw", "differences"),
     [
         (b"DICOM\\PAT1\\IM1 \0", ()),
@@ -93,7 +94,7 @@ def test_a_file_id_that_is_not_legal_finds_its_file_and_the_difference_is_named(
     assert medium.find(illegal(raw)) == found("DICOM/PAT1/IM1", *differences)
 
 
-@pytest.mark.parametrize(
+@each(
     "raw",
     [
         b"..\\DICOM\\IM1",

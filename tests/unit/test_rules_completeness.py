@@ -9,6 +9,7 @@ from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Severity
 from mediakit.rules import completeness
 from tests.support.dicom_bytes import element, item, sequence
+from tests.support.each import each
 from tests.support.instances import CT, SR, make_instance
 from tests.support.surveys import filed, found_by, ids, medium_of, other_file, survey_of
 
@@ -39,7 +40,7 @@ def missing(*numbers: int) -> str:
 # --- Instance Numbers ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     "numbers",
     [
         (1, 2, 3, 4),
@@ -155,8 +156,8 @@ def referred(document: Instance) -> list[Finding]:
     return found_by(completeness.CHECKS, survey_of(filed(document, "PR/PR1"), *images))
 
 
-@pytest.mark.parametrize("undefined", [False, True])
-@pytest.mark.parametrize(
+@each("undefined", [False, True])
+@each(
     ("tag", "sop_class", "name"),
     [
         (REFERENCED_SERIES, PRESENTATION, "Grayscale Softcopy Presentation State Storage"),

@@ -27,6 +27,7 @@ from mediakit.rules import (
     key_values,
     profile_keys,
 )
+from tests.support.each import each
 from tests.support.instances import SR, make_instance, make_profile
 from tests.support.studies import burnt_to
 from tests.support.surveys import (
@@ -348,7 +349,7 @@ def test_a_key_without_a_value_is_left_to_the_rules_on_keys() -> None:
         assert said({tag: b""}, record_type) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("record_type", "tag", "value", "found"),
     [
         ("PATIENT", NAME, b"Doe^John^^^", b"DOE^JOHN"),

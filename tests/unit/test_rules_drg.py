@@ -13,6 +13,7 @@ from mediakit.rules.every import CHECKS
 from mediakit.rules.pdi import LARGEST_CD
 from mediakit.volume import FatVolume, IsoVolume, UdfVolume, Volume, ZipVolume
 from tests.support.directories import Item, dicomdir, element
+from tests.support.each import each
 from tests.support.instances import make_instance
 from tests.support.surveys import changed, directory_of, found_by, ids, medium_of, other_file, survey_of
 
@@ -93,7 +94,7 @@ def test_what_pdi_forbids_is_forbidden_here_too() -> None:
     assert ids(found_by(drg.CHECKS, survey_of(directory=directory, volume=CD))) == ["MK-DRG-005"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("markup", "rule"),
     [
         (b'<a href="README.TXT">r</a>', "MK-DRG-006"),

@@ -8,6 +8,7 @@ from mediakit.fileset.survey import TEXT_BYTES, FileFact, FileKind
 from mediakit.findings import Finding, Severity
 from mediakit.profile.load import load_profile
 from mediakit.rules import hygiene
+from tests.support.each import each
 from tests.support.instances import make_instance
 from tests.support.surveys import found_by, ids, medium_of, other_file, survey_of
 
@@ -70,7 +71,7 @@ def test_archives_on_a_medium_without_an_instance_are_a_warning() -> None:
     assert found_by(hygiene.CHECKS, survey_of(files[0])) == []
 
 
-@pytest.mark.parametrize(
+@each(
     "path",
     [
         ".DS_Store",

@@ -13,6 +13,7 @@ from mediakit.profile.load import load_profile
 from mediakit.profile.model import IconRule, Profile
 from mediakit.rules import icons
 from tests.support.directories import element, item
+from tests.support.each import each
 from tests.support.instances import XA, make_instance, make_profile
 from tests.support.surveys import changed, directory_of, files_of, found_by, ids, survey_of, with_keys
 
@@ -120,7 +121,7 @@ def test_every_form_that_the_standard_allows_is_right(values: dict[int, bytes | 
     assert judged(with_icons(icon(values))) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("values", "what"),
     [
         ({0x00280002: us(3)}, "Samples per Pixel is not 1"),

@@ -14,6 +14,7 @@ from mediakit.profile.load import load_profile
 from mediakit.profile.model import KeyCondition, KeyRule, Profile
 from mediakit.rules import directory_keys, key_values, profile_keys
 from tests.support import directories
+from tests.support.each import each
 from tests.support.instances import ECG, PDF, SR, XA, make_instance, make_profile
 from tests.support.surveys import (
     changed,
@@ -64,7 +65,7 @@ def test_a_right_directory_gives_no_finding(name: str) -> None:
     assert found_by(CHECKS, survey) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("record_type", "tag"),
     [
         ("PATIENT", 0x00100020),
@@ -78,7 +79,7 @@ def test_a_right_directory_gives_no_finding(name: str) -> None:
         ("IMAGE", 0x00200013),
     ],
 )
-@pytest.mark.parametrize("value", [None, b"", b"  "])
+@each("value", [None, b"", b"  "])
 def test_a_type_1_key_without_a_value_is_an_error(record_type: str, tag: int, value: bytes | None) -> None:
     (finding,) = judged_with({tag: value}, record_type)
     assert (finding.rule.id, finding.severity) == ("MK-DIR-121", Severity.ERROR)
@@ -308,7 +309,7 @@ NAME = 0x00100010
 CHARSET = 0x00080005
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "charset", "expected"),
     [
         (b"DOE^JANE", None, []),

@@ -13,6 +13,7 @@ from mediakit.journeys.look import look as survey_medium
 from mediakit.profile.load import load_profile
 from mediakit.rules import medium, medium_fat
 from mediakit.volume import FatVolume, IsoVolume, UdfVolume, Volume, ZipVolume
+from tests.support.each import each
 from tests.support.instances import make_instance
 from tests.support.studies import CT_1, burnt_to
 from tests.support.surveys import found_by, ids, medium_of
@@ -68,7 +69,7 @@ def test_of_a_folder_it_is_only_said_that_it_has_no_file_system(format_: str) ->
     assert found(ISO, CD) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("volume", "profile"),
     [
         (ISO, CD),
@@ -90,7 +91,7 @@ def test_the_file_systems_of_a_medium_are_right(volume: Volume, profile: str) ->
     assert found(volume, profile) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("volume", "profile", "name", "allowed"),
     [
         (replace(ISO, level=2), CD, "ISO 9660 Level 2", "ISO 9660 Level 1"),

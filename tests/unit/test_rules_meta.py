@@ -10,6 +10,7 @@ from mediakit.fileset.survey import FileKind
 from mediakit.findings import Finding, Severity
 from mediakit.rules import meta
 from tests.support.dicom_bytes import BIG, EXPLICIT, IMPLICIT
+from tests.support.each import each
 from tests.support.instances import CT, make_instance
 from tests.support.surveys import filed, found_by, ids, other_file, survey_of
 
@@ -56,7 +57,7 @@ def test_sound_meta_information_gives_no_finding_nor_do_the_elements_that_may_be
     assert found({}, optional) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("tag", "what"),
     [
         (LENGTH, "its length (0002,0000)"),
@@ -67,7 +68,7 @@ def test_sound_meta_information_gives_no_finding_nor_do_the_elements_that_may_be
         (IMPLEMENTATION, "Implementation Class UID (0002,0012)"),
     ],
 )
-@pytest.mark.parametrize("value", [None, b""])
+@each("value", [None, b""])
 def test_what_must_be_there_is_missed_once_when_it_is_absent_or_empty(
     tag: int, what: str, value: bytes | None
 ) -> None:
@@ -201,7 +202,7 @@ def test_of_each_kind_the_first_file_is_named() -> None:
 # --- preambles -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("start", "kind"),
     [
         (b"MZ\x90\0", "a Windows program"),
@@ -232,7 +233,7 @@ def test_a_preamble_of_an_image_format_is_a_note(start: bytes, kind: str) -> Non
     assert (finding.where.path, dict(finding.detail)) == ("IM1", {"kind": kind})
 
 
-@pytest.mark.parametrize("start", [b"", b"\0MZ", b"M", b"II", b"MM*\0", b"ACME scanner", b"@ech0 off", b"#"])
+@each("start", [b"", b"\0MZ", b"M", b"II", b"MM*\0", b"ACME scanner", b"@ech0 off", b"#"])
 def test_other_preambles_are_not_those_of_programs_or_images(start: bytes) -> None:
     head = start.ljust(128, b"\0") if start else b""
     assert found_by(meta.CHECKS, survey_of(filed(with_meta({}), head=head))) == []

@@ -5,6 +5,7 @@ import pytest
 from mediakit.fileset.survey import FileKind
 from mediakit.findings import Severity
 from mediakit.rules import names
+from tests.support.each import each
 from tests.support.instances import make_instance
 from tests.support.surveys import filed, found_by, ids, medium_of, other_file, survey_of
 
@@ -24,7 +25,7 @@ def test_a_name_that_is_a_file_id_is_right(path: str) -> None:
     assert found(path) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "rules"),
     [
         ("DICOM/im1", ["MK-NAM-001"]),

@@ -24,6 +24,7 @@ from mediakit.rules.pdi import LARGEST_CD
 from mediakit.rules.web_page import read_page, target_of
 from mediakit.volume import FatVolume, IsoVolume, UdfVolume
 from tests.support.cli import mediakit
+from tests.support.each import each
 from tests.support.instances import CT, SR, make_instance
 from tests.support.surveys import (
     changed,
@@ -147,7 +148,7 @@ def test_instances_in_the_root_are_counted_and_the_directory_is_not() -> None:
     assert [dict(one.detail)["count"] for one in findings] == [2]
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "is_legal"),
     [
         ("VIEWER/START.EXE", True),
@@ -248,7 +249,7 @@ def test_each_fault_of_the_meta_information_of_the_directory_is_said() -> None:
     assert errors(broken) == ["MK-PDI-003"] * 5
 
 
-@pytest.mark.parametrize(
+@each(
     ("kind", "tag", "value", "is_wrong"),
     [
         ("PATIENT", 0x00100020, b"", True),
@@ -357,7 +358,7 @@ def test_compressed_instances_are_wrong_on_a_cd_and_unconfirmed_on_larger_media(
     assert "MK-PDI-018" not in found(right())
 
 
-@pytest.mark.parametrize(
+@each(
     ("markup", "rule"),
     [
         ('<a href="IHE_PDI/GONE.HTM">x</a>', "MK-PDI-032"),
@@ -385,7 +386,7 @@ def test_what_is_wrong_in_a_page_is_found(markup: str, rule: str) -> None:
     assert rule in found(right(texts=texts(index=INDEX.replace(b"</body>", markup.encode() + b"</body>"))))
 
 
-@pytest.mark.parametrize(
+@each(
     "markup",
     [
         '<a href="mailto:it@example.org">x</a>',

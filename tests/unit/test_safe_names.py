@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.formats.safe_names import safe_paths
+from tests.support.each import each
 
 
 @pytest.mark.parametrize(
@@ -16,7 +17,7 @@ def test_a_name_that_any_computer_can_hold_stays_as_it_is(path: str) -> None:
     assert safe_paths([path]) == {path: path}
 
 
-@pytest.mark.parametrize(
+@each(
     ("path", "safe"),
     [
         ("../../etc/passwd", "_/_/etc/passwd"),

@@ -6,6 +6,7 @@ import pytest
 
 from mediakit.dicom.uids import STORAGE
 from mediakit.scp.contexts import Proposed, accepted, first_known, is_storage
+from tests.support.each import each
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 
@@ -14,7 +15,7 @@ def test_every_known_storage_class_is_storage() -> None:
     assert all(is_storage(uid) for uid in STORAGE)
 
 
-@pytest.mark.parametrize(
+@each(
     "uid",
     [
         "1.2.840.10008.1.1",  # verification

@@ -11,10 +11,11 @@ from mediakit.errors import UsageError
 from mediakit.journeys.target import capacity_of, file_system_of, format_of
 from mediakit.profile.load import load_catalogue, load_profile
 from mediakit.profile.model import Security
+from tests.support.each import each
 from tests.support.instances import CD
 
 
-@pytest.mark.parametrize(
+@each(
     ("profile", "out", "expected"),
     [
         ("STD-GEN-CD", "a.iso", "iso9660"),
@@ -77,7 +78,7 @@ def test_what_the_hint_advises_is_taken() -> None:
                 assert format_of(profile, Path(advised))
 
 
-@pytest.mark.parametrize(
+@each(
     ("asked", "size_bytes"),
     [
         ("", 681_984_000),
@@ -96,7 +97,7 @@ def test_a_capacity_is_a_name_of_the_medium_or_a_size(asked: str, size_bytes: in
     assert capacity_of(CD, asked) == size_bytes
 
 
-@pytest.mark.parametrize("asked", ["bd25", "cd", "-5MB", "MB", "5 TB", "1e9", "0x10", "٣", "nan", "inf"])
+@each("asked", ["bd25", "cd", "-5MB", "MB", "5 TB", "1e9", "0x10", "٣", "nan", "inf"])
 def test_what_is_no_capacity_of_the_medium_is_refused_with_the_names_it_has(asked: str) -> None:
     with pytest.raises(UsageError) as caught:
         capacity_of(CD, asked)

@@ -16,6 +16,7 @@ from mediakit.dicom import part10
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID
 from mediakit.dicom.part10 import EXPLICIT_LITTLE
 from mediakit.dicom.transcode import Loss, NotConvertible, Transcoded, transcode
+from tests.support.each import each
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 RLE = "1.2.840.10008.1.2.5"
@@ -106,7 +107,7 @@ def differences(left: pydicom.Dataset, right: pydicom.Dataset, same_order: bool)
     return found
 
 
-@pytest.mark.parametrize("path", native_files(), ids=lambda path: path.name)
+@each("path", native_files(), ids=lambda path: path.name)
 def test_every_native_file_keeps_every_element_in_explicit_little_endian(path: Path) -> None:
     result = convert(path.read_bytes())
     before, after = pydicom.dcmread(path, force=True), pydicom.dcmread(io.BytesIO(result.data))

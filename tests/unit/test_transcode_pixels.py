@@ -22,6 +22,7 @@ from mediakit.dicom.part10 import EXPLICIT_LITTLE
 from mediakit.dicom.transcode import Loss, NotConvertible, Transcoded, transcode
 from mediakit.dicom.uids import SYNTAXES
 from mediakit.errors import UsageError
+from tests.support.each import each
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 TARGETS = [EXPLICIT_LITTLE, *sorted(LOSSLESS_TARGETS)]
@@ -84,7 +85,7 @@ def refused(data: bytes, to: str, loss: Loss = Loss.LOSSLESS) -> str:
 
 
 @pytest.mark.parametrize("to", TARGETS)
-@pytest.mark.parametrize("path", images(), ids=lambda path: path.name)
+@each("path", images(), ids=lambda path: path.name)
 def test_every_lossless_conversion_gives_the_pixels_that_pydicom_decodes(path: Path, to: str) -> None:
     source = path.read_bytes()
     result = transcode(io.BytesIO(source), to)
@@ -165,9 +166,9 @@ def test_every_frame_is_one_fragment_with_its_offset() -> None:
     assert [place - places[1] for place in places[1:]] == offsets
 
 
-@pytest.mark.parametrize("stored", [8, 10, 12, 16])
-@pytest.mark.parametrize("signed", [False, True])
-@pytest.mark.parametrize("to", sorted(LOSSLESS_TARGETS))
+@each("stored", [8, 10, 12, 16])
+@each("signed", [False, True])
+@each("to", sorted(LOSSLESS_TARGETS))
 def test_every_depth_and_sign_survives(stored: int, signed: bool, to: str) -> None:
     low, high = (-(1 << stored - 1), 1 << stored - 1) if signed else (0, 1 << stored)
     values = np.random.default_rng(stored).integers(low, high, 128 * 128)
@@ -253,7 +254,7 @@ def test_a_codec_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> No
             list(FrameReader(file, shape_of(file)))
 
 
-@pytest.mark.parametrize(
+@each(
     "values",
     [
         {"Rows": 65535, "Columns": 65535, "NumberOfFrames": "2000000"},
