@@ -1,4 +1,4 @@
-"""For all tests: SIGINT is heard, also below a shell that ignores it; the rules that are raised are counted."""
+"""For all tests: SIGINT is heard, also below a shell that ignores it; raised rules are counted."""
 
 from __future__ import annotations
 
