@@ -51,6 +51,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mediakit.choices import Convert, OnReject, Supply
     from mediakit.destinations.address import Address
     from mediakit.destinations.options import Options
     from mediakit.destinations.peer import Timeouts, Tls
@@ -86,7 +87,6 @@ if TYPE_CHECKING:
     from mediakit.fileset.file_kinds import OtherKind
     from mediakit.fileset.inspection import Counts, Inspection
     from mediakit.fileset.plan import FileSetPlan
-    from mediakit.fileset.policy import OnReject, Supply
     from mediakit.findings import Finding, Report, Rule, Severity, Where
     from mediakit.formats.envelope import Envelope
     from mediakit.journeys.burn import Burnt, Depth
@@ -102,7 +102,6 @@ if TYPE_CHECKING:
     from mediakit.profile.fit import Fit, Obstacle
     from mediakit.profile.load import Catalogue, load_catalogue, load_profile
     from mediakit.profile.model import Profile
-    from mediakit.profile.policy import Convert
     from mediakit.public import (
         BurnOrder,
         ExtractOrder,
@@ -241,7 +240,7 @@ _HOMES = {
     "CoercionNote": "dicom.original_attributes",
     "Contents": "fileset.contents",
     "ContextLine": "transfer.imported",
-    "Convert": "profile.policy",
+    "Convert": "choices",
     "Counts": "fileset.inspection",
     "Depth": "journeys.burn",
     "DestinationError": "errors",
@@ -276,7 +275,7 @@ _HOMES = {
     "MediakitError": "errors",
     "Mixed": "transfer.patient_identity",
     "Obstacle": "profile.fit",
-    "OnReject": "fileset.policy",
+    "OnReject": "choices",
     "Only": "journeys.extract",
     "Options": "destinations.options",
     "OtherFact": "fileset.contents",
@@ -306,7 +305,7 @@ _HOMES = {
     "StrPath": "public",
     "StudyFact": "fileset.contents",
     "Subject": "transfer.mapping",
-    "Supply": "fileset.policy",
+    "Supply": "choices",
     "Target": "journeys.import_target",
     "Timeouts": "destinations.peer",
     "Tls": "destinations.peer",

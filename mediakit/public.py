@@ -12,9 +12,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediakit.choices import Convert, OnReject, Supply
 from mediakit.events import Listener, silence
 from mediakit.fileset.inspection import Inspection
-from mediakit.fileset.policy import OnReject, Supply
 from mediakit.findings import Severity
 from mediakit.formats.envelope import Envelope
 from mediakit.journeys import burn as _burn
@@ -30,7 +30,6 @@ from mediakit.journeys.fit import Fitted
 from mediakit.outcome import Result
 from mediakit.profile.load import Catalogue, load_catalogue, load_profile
 from mediakit.profile.model import Profile
-from mediakit.profile.policy import Convert
 from mediakit.rules.check import RuleSet
 from mediakit.rules.validation import Validation
 

@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
+from mediakit.choices import Convert, OnReject, Supply
 from mediakit.cli.burnt import print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.written import check_report, now
 from mediakit.errors import UsageError, mapped
-from mediakit.fileset.policy import OnReject, Supply
 from mediakit.findings import Severity
-from mediakit.profile.policy import Convert
 
 
 def burn(

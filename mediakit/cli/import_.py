@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mediakit.choices import Convert
 from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.options import CommitPort, Config, FailOn, Json, Medium, Quiet, ShowProgress, Verbose
@@ -19,7 +20,6 @@ from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import peer_named, target_of
 from mediakit.errors import IdentityError, UsageError, mapped
 from mediakit.findings import Severity
-from mediakit.profile.policy import Convert
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # the reports are loaded when they are made
 
 def check_reports(reports: Sequence[Path], source: Path | None = None) -> None:
     """Raise UsageError before a long run whose report would be lost."""
-    from mediakit.report.import_forms import import_form_of
+    from mediakit.report.forms import import_form_of
 
     for path in reports:
         import_form_of(path.name)
@@ -73,8 +73,8 @@ def _without_report(imported: Imported, exc: UsageError) -> UsageError:
 
 
 def _write(imported: Imported, reports: Sequence[Path]) -> None:
-    from mediakit.report.import_forms import import_form_of
+    from mediakit.report.forms import import_form_of
 
+    made_at = f"{now():%Y-%m-%d %H:%M} UTC"
     for path in reports:
-        made_at = f"{now():%Y-%m-%d %H:%M} UTC"
-        write_report(path, import_form_of(path.name, made_at)(imported))
+        write_report(path, import_form_of(path.name)(imported, made_at))

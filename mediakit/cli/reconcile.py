@@ -17,7 +17,7 @@ from mediakit.errors import UsageError
 from mediakit.findings import Severity
 
 if TYPE_CHECKING:  # destinations and the journey are loaded when the command runs
-    from mediakit.transfer.reconciled import Reconciled
+    from mediakit.transfer.mapping import Reconciled
 
 
 def reconcile(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mediakit.choices import Convert, OnReject
 from mediakit.cli.burnt import print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
@@ -14,9 +15,7 @@ from mediakit.cli.options import Config, FailOn, Json, Medium, Profiles, Quiet, 
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.written import check_report, now
 from mediakit.errors import UsageError, mapped
-from mediakit.fileset.policy import OnReject
 from mediakit.findings import Severity
-from mediakit.profile.policy import Convert
 
 
 def repair(

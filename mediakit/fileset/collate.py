@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from mediakit.choices import Supply
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
 from mediakit.fileset.charset import leaf_charset, place_of, settle
 from mediakit.fileset.disagreement import merged_findings, two_people
@@ -17,7 +18,6 @@ from mediakit.fileset.groups import Collated, Leaf, PatientGroup, SeriesGroup, S
 from mediakit.fileset.hierarchy import SeriesMembers, sort_out
 from mediakit.fileset.key_values import bare, number
 from mediakit.fileset.keys import Gap, KeyPlan, Sourced, key_plan, pick, pick_group
-from mediakit.fileset.policy import Supply
 from mediakit.fileset.record import Key
 from mediakit.fileset.record_types import RECORD_TYPE_OF
 from mediakit.fileset.supply import (

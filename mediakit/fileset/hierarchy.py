@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mediakit.choices import Supply
 from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance
 from mediakit.fileset.charset import UNREADABLE, charset_of, place_of
 from mediakit.fileset.key_names import key_text
 from mediakit.fileset.key_values import bare
-from mediakit.fileset.policy import Supply
 from mediakit.fileset.record_types import KEYS, RECORD_TYPE_OF, ROOT_TYPES
 from mediakit.fileset.supply import MISSING, PATIENT_ID, SUPPLIED, made_patient_id
 from mediakit.findings import Finding, Rule, Severity, Where

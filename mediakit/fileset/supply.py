@@ -12,13 +12,13 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from mediakit.choices import Supply
 from mediakit.dicom.instance import Instance, Tag
 from mediakit.dicom.wanted import WANTED
 from mediakit.fileset.charset import place_of
 from mediakit.fileset.key_names import key_text
 from mediakit.fileset.key_values import IS_MAX, bare, is_legal, repaired
 from mediakit.fileset.keys import Demand, Gap
-from mediakit.fileset.policy import Supply
 from mediakit.fileset.record import Key
 from mediakit.findings import Finding, Rule, Severity, Where
 

@@ -10,6 +10,7 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
+from mediakit.choices import Convert, OnReject, Supply
 from mediakit.dicom.instance import Header, Instance
 from mediakit.errors import IntegrityError, MediakitError
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
@@ -17,7 +18,6 @@ from mediakit.fileset.charset import place_of
 from mediakit.fileset.collate import collate
 from mediakit.fileset.groups import Collated
 from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan, Wishes, complete, lay_out
-from mediakit.fileset.policy import OnReject, Supply
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Entry, Order, Receipt
@@ -36,7 +36,6 @@ from mediakit.journeys.target import capacity_of, check_target, format_of
 from mediakit.outcome import Fate, Figures, Outcome, Result, State
 from mediakit.profile.judge import Judge
 from mediakit.profile.model import Profile, Security
-from mediakit.profile.policy import Convert
 
 FAILED_TO_WRITE = Rule(
     id="MK-FST-101",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
+from mediakit.choices import Convert
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance, shown
 from mediakit.errors import SourceError
@@ -17,7 +18,6 @@ from mediakit.journeys.look import CANNOT_READ, Media
 from mediakit.journeys.spool import SPOOL, Spool
 from mediakit.outcome import State
 from mediakit.profile.judge import Decision, Judge, Verdict
-from mediakit.profile.policy import Convert
 
 STILL_REFUSED = Rule(
     id="MK-CNV-101",

@@ -22,7 +22,7 @@ from mediakit.findings import Finding, Report, Rule, Severity
 from mediakit.formats.registry import open_tree
 from mediakit.journeys.look import look
 from mediakit.outcome import Outcome
-from mediakit.transfer.mapping import Subject, Subjects
+from mediakit.transfer.mapping import Reconciled, Subject, Subjects
 from mediakit.transfer.matching import (
     MATCH,
     Candidate,
@@ -36,7 +36,6 @@ from mediakit.transfer.matching import (
     worklist_requests,
 )
 from mediakit.transfer.patient_identity import shown_id
-from mediakit.transfer.reconciled import Reconciled
 
 NOBODY = Rule(
     id="MK-IDN-040",

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from mediakit.choices import Convert, OnReject
 from mediakit.errors import SourceError
 from mediakit.events import Listener, silence
 from mediakit.fileset.file_id import is_file_set_id
-from mediakit.fileset.policy import OnReject
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Report, Severity
 from mediakit.journeys.burn import BurnOrder, Burnt, Depth, burn_looked_at
@@ -26,7 +26,6 @@ from mediakit.journeys.target import check_target, file_system_of
 from mediakit.outcome import Outcome, Result, outcome_of
 from mediakit.profile.choose import candidates_for, choose
 from mediakit.profile.model import Profile
-from mediakit.profile.policy import Convert
 from mediakit.rules import consistency
 from mediakit.rules.consistency import check_files
 from mediakit.volume import file_system

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from mediakit.choices import Convert
 from mediakit.dicom.instance import Instance
 from mediakit.findings import Finding, Severity
 from mediakit.profile.file_rules import REWRITTEN, is_uid
 from mediakit.profile.judge import CONVERTED, Decision, Judge, judged_tags
 from mediakit.profile.model import Profile
-from mediakit.profile.policy import Convert
 
 _OF_CONVERSION = (CONVERTED, REWRITTEN)
 

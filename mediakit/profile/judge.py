@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mediakit.choices import Convert
 from mediakit.dicom.instance import Instance
 from mediakit.dicom.uids import syntax_name
 from mediakit.findings import Finding, Rule, Severity, Where
@@ -28,7 +29,6 @@ from mediakit.profile.form import (
 from mediakit.profile.image_rules import check_values
 from mediakit.profile.item_rules import check_items
 from mediakit.profile.model import ImageRule, ItemRule, Profile, Role, SopRule
-from mediakit.profile.policy import Convert
 from mediakit.profile.sop_rules import (
     SYNTAX_NOT_IN_PROFILE,
     TRANSFER_SYNTAX,

@@ -14,7 +14,7 @@ from mediakit.fileset.inspection import counts_of
 from mediakit.findings import Finding, Severity
 from mediakit.outcome import Outcome, State
 from mediakit.report.html_page import as_text, html_page, last_name, prose, upper
-from mediakit.report.kinds import KINDS
+from mediakit.report.inspection import KINDS
 from mediakit.report.text import many, shown_name, size_text
 from mediakit.report.validation import by_rule
 from mediakit.rules.validation import Validation, Verdict

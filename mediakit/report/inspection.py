@@ -5,15 +5,31 @@ Pure. The same as one JSON document is in `inspection_doc`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
+from typing import Final
 
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.fileset.contents import OtherFact, PatientFact, Seen, SeriesFact, StudyFact
 from mediakit.fileset.file_kinds import OtherKind
 from mediakit.fileset.inspection import Inspection, size_of
-from mediakit.report.kinds import KINDS
 from mediakit.report.text import many, shown_name, size_text
+
+#: What files without an instance are called, in the order shown; a DICOMDIR has a line of its own.
+KINDS: Final[Mapping[OtherKind, str]] = MappingProxyType(
+    {
+        OtherKind.EXECUTABLE: "programs",
+        OtherKind.AUTORUN: "autorun files",
+        OtherKind.WEB: "web pages and pictures",
+        OtherKind.TEXT: "texts",
+        OtherKind.DOCUMENT: "documents",
+        OtherKind.ARCHIVE: "archives (not opened)",
+        OtherKind.ENCRYPTED: "encrypted files",
+        OtherKind.DAMAGED: "damaged files",
+        OtherKind.UNKNOWN: "other files",
+    }
+)
 
 _SERIES_LISTED = 40  # of the whole medium; `-v` lists all
 _PATHS_LISTED = 3  # of one kind of other files

@@ -8,8 +8,7 @@ import msgspec
 
 from mediakit.report.json import FindingDoc, finding_doc
 from mediakit.report.text import many, shown_name
-from mediakit.transfer.mapping import COLUMNS
-from mediakit.transfer.reconciled import Reconciled
+from mediakit.transfer.mapping import COLUMNS, Reconciled
 
 _WORDS = {
     "matched": "one good candidate",

@@ -16,6 +16,8 @@ from mediakit.dicom.instance import Instance
 from mediakit.dicom.limits import why_unfit
 from mediakit.dicom.person_name import Likeness, same_name
 from mediakit.errors import UsageError
+from mediakit.findings import Report
+from mediakit.outcome import Outcome
 from mediakit.transfer.patient_identity import Identities, Identity, plain_date
 
 MAX_BYTES = 16 << 20
@@ -115,6 +117,22 @@ class MapRow:
         if any(wanted and wanted != there for wanted, there in equal):
             return False
         return not self.from_name or _is_name(self.from_name, who.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciled:
+    """What a reconciliation found out: rows for the review file, in the order of the medium. They hold names.
+
+    `counts` tells for how many identities (or studies) there is one good candidate ("matched"), several as
+    good as each other ("several"), a weak one ("weak"), or none ("none").
+    """
+
+    source: str
+    peer: str
+    rows: tuple[MapRow, ...] = field(repr=False)
+    counts: Mapping[str, int]
+    report: Report
+    outcome: Outcome
 
 
 def _is_name(wanted: str, there: str) -> bool:

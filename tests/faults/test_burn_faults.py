@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from mediakit.choices import OnReject
 from mediakit.events import Event, PhaseStarted
-from mediakit.fileset.policy import OnReject
 from mediakit.formats.registry import open_tree
 from mediakit.journeys.burn import Burnt, Depth
 from mediakit.outcome import Outcome, State

@@ -14,7 +14,7 @@ import pytest
 from pydicom.fileset import FileSet
 from pydicom.uid import UID
 
-from mediakit.fileset.policy import OnReject
+from mediakit.choices import OnReject
 from mediakit.journeys.burn import BurnOrder, Burnt, burn
 from mediakit.outcome import Fate, Outcome, State
 from mediakit.profile.load import load_profile

@@ -10,15 +10,14 @@ from typing import Any
 import pydicom
 import pytest
 
+from mediakit.choices import Convert, OnReject, Supply
 from mediakit.errors import ProfileError, SourceError, UsageError
 from mediakit.events import Advanced, Event, FileSettled, PhaseEnded, PhaseStarted
 from mediakit.fileset.decode import decode
-from mediakit.fileset.policy import OnReject, Supply
 from mediakit.findings import Severity
 from mediakit.formats.registry import open_tree
 from mediakit.journeys.burn import Burnt, Depth
 from mediakit.outcome import Outcome, State
-from mediakit.profile.policy import Convert
 from tests.support.studies import (
     CARRIED,
     CR,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mediakit.choices import OnReject
 from mediakit.errors import SourceError
-from mediakit.fileset.policy import OnReject
 from mediakit.findings import Finding, Severity
 from mediakit.formats.base import Node
 from mediakit.formats.folder import FolderTree

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mediakit.choices import OnReject
 from mediakit.errors import SourceError
-from mediakit.fileset.policy import OnReject
 from mediakit.journeys.burn import Burnt, Depth
 from mediakit.journeys.diff import diff
 from mediakit.journeys.repair import RepairOrder, repair

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mediakit.choices import Convert, Supply
 from mediakit.dicom.header import Scanner, Unusable
 from mediakit.dicom.instance import Instance, Note
 from mediakit.dicom.transcode import Loss, Transcoded, transcode
@@ -17,7 +18,6 @@ from mediakit.fileset.charset import settle
 from mediakit.fileset.collate import collate
 from mediakit.fileset.decode import decode
 from mediakit.fileset.keys import Sourced
-from mediakit.fileset.policy import Supply
 from mediakit.fileset.record import Key
 from mediakit.findings import Finding, Where
 from mediakit.journeys.diff import diff
@@ -34,7 +34,6 @@ from mediakit.profile.item_rules import check_items
 from mediakit.profile.judge import Judge, judged_tags
 from mediakit.profile.load import load_profile
 from mediakit.profile.model import IconRule, ItemRule, Profile
-from mediakit.profile.policy import Convert
 from tests.support.dicom_bytes import CT, IMPLICIT, element, identity, item, part10, sequence
 from tests.support.directories import Item, dicomdir
 from tests.support.directories import element as key_element

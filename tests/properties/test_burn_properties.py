@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediakit.fileset.policy import OnReject
+from mediakit.choices import OnReject
 from mediakit.journeys.burn import Burnt, Depth
 from mediakit.outcome import Outcome, State
 from tests.support.studies import (

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mediakit.choices import Supply
 from mediakit.dicom.instance import Instance
 from mediakit.fileset.collate import collate
 from mediakit.fileset.decode import decode
 from mediakit.fileset.plan import Wishes, plan
-from mediakit.fileset.policy import Supply
 from tests.support.instances import CT, CT_PROTOCOL, ECG, PDF, make_instance, make_profile
 
 PROFILE = make_profile()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from mediakit.choices import Supply
 from mediakit.dicom.elements import dictionary_vr
 from mediakit.dicom.instance import Instance
 from mediakit.dicom.wanted import WANTED
@@ -17,7 +18,6 @@ from mediakit.fileset.decode import Decoded, decode
 from mediakit.fileset.encode import encode
 from mediakit.fileset.key_values import padded
 from mediakit.fileset.layout import layout, shape_of
-from mediakit.fileset.policy import Supply
 from mediakit.fileset.record import Directory, DirectoryRecord, Key
 from mediakit.fileset.survey import FileFact, FileKind, Survey, link_records
 from mediakit.findings import Finding

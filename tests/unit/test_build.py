@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from mediakit.choices import Supply
 from mediakit.dicom.instance import EXPLICIT_VR_LITTLE_ENDIAN, Instance
 from mediakit.fileset.build import build
 from mediakit.fileset.collate import collate
 from mediakit.fileset.file_id import FileID
 from mediakit.fileset.layout import layout, shape_of
-from mediakit.fileset.policy import Supply
 from mediakit.fileset.record import Directory, Key
 from mediakit.profile.model import IconRule, Profile
 from tests.support.instances import CT, make_instance, make_profile

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from mediakit.choices import Supply
 from mediakit.fileset.collate import collate
 from mediakit.fileset.groups import Collated
-from mediakit.fileset.policy import Supply
 from mediakit.fileset.supply import is_suppliable
 from mediakit.findings import Finding
 from tests.support.instances import CT, CT_PROTOCOL, ECG, HANGING_PROTOCOL, PDF, make_instance, make_profile

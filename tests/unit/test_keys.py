@@ -7,13 +7,13 @@ from struct import pack
 
 import pytest
 
+from mediakit.choices import Supply
 from mediakit.dicom.instance import Instance
 from mediakit.errors import ProfileError
 from mediakit.fileset.collate import collate
 from mediakit.fileset.groups import Collated
 from mediakit.fileset.key_values import is_legal, number, padded, repaired
 from mediakit.fileset.keys import key_plan
-from mediakit.fileset.policy import Supply
 from mediakit.fileset.record import Key
 from mediakit.fileset.record_types import KEYS
 from mediakit.profile.load import load_profile, profile_ids

@@ -6,12 +6,12 @@ import hashlib
 
 import pytest
 
+from mediakit.choices import Supply
 from mediakit.errors import UsageError
 from mediakit.fileset.capacity import bytes_needed, max_file_bytes
 from mediakit.fileset.collate import collate
 from mediakit.fileset.decode import decode
 from mediakit.fileset.plan import ExtraFile, FileSetPlan, Wishes, file_set_uid, plan
-from mediakit.fileset.policy import Supply
 from mediakit.journeys.target import capacity_of
 from mediakit.profile.model import Medium, Profile
 from tests.support.instances import CD, PDF, make_instance, make_profile

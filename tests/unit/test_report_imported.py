@@ -12,7 +12,7 @@ import pytest
 
 from mediakit.errors import UsageError
 from mediakit.outcome import Fate, Outcome, State
-from mediakit.report.import_forms import import_form_of
+from mediakit.report.forms import import_form_of
 from mediakit.report.import_places import TO_DO, ended, findings_besides
 from mediakit.report.imported import import_schema, imported_doc, imported_text
 from mediakit.report.imported_html import imported_html
@@ -272,7 +272,7 @@ def test_a_page_for_a_huge_import_stays_small() -> None:
 
 
 def test_the_form_of_a_report_follows_from_its_name() -> None:
-    assert import_form_of("A.HTML", "2026")(good()).startswith("<!doctype html>")
-    assert json.loads(import_form_of("a.json")(good()))["schema"] == "mediakit/import/1"
+    assert import_form_of("A.HTML")(good(), "2026").startswith("<!doctype html>")
+    assert json.loads(import_form_of("a.json")(good(), "2026"))["schema"] == "mediakit/import/1"
     with pytest.raises(UsageError):
         import_form_of("a.pdf")

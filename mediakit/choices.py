@@ -1,8 +1,16 @@
-"""What the user decides about a file-set: who supplies missing keys, what a refused instance means."""
+"""What the user chooses for instances that do not fit a profile as they are. Values only, quick to import."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+
+
+class Convert(StrEnum):
+    """Which conversions are allowed. Lossy compression only on explicit request."""
+
+    NONE = "none"
+    LOSSLESS = "lossless"
+    ANY = "any"
 
 
 class Supply(StrEnum):
