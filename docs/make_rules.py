@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mediakit.journeys.rulebook import GROUPS, Entry, entries
+from mediakit.journeys.rulebook import GROUPS, RETIRED, Entry, entries
 
 PAGE = Path(__file__).parent / "rules.md"
 
@@ -34,6 +34,7 @@ def page() -> str:
 def _lines() -> Iterator[str]:
     book = entries()
     yield _HEAD.rstrip()
+    yield f"\nIds of rules that are no more: {', '.join(sorted(RETIRED))}."
     for group in sorted({entry.group for entry in book}):
         yield f"\n## MK-{group}: {GROUPS[group]}"
         for entry in book:

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from mediakit.destinations.address import Address
     from mediakit.destinations.options import Options
     from mediakit.destinations.peer import Timeouts, Tls
-    from mediakit.dicom.original_attributes import CoercionNote, Reason
+    from mediakit.dicom.original_attributes import CoercionNote
     from mediakit.errors import (
         DestinationError,
         DoesNotFit,
@@ -189,7 +189,6 @@ __all__ = [
     "Profile",
     "ProfileError",
     "Profiles",
-    "Reason",
     "RepairOrder",
     "Report",
     "Result",
@@ -289,7 +288,6 @@ _HOMES = {
     "Profile": "profile.model",
     "ProfileError": "errors",
     "Profiles": "public",
-    "Reason": "dicom.original_attributes",
     "RepairOrder": "public",
     "Report": "findings",
     "Result": "outcome",

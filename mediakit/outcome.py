@@ -167,21 +167,6 @@ def _nothing_written(states: set[State]) -> Outcome:
     return Outcome.SOURCE
 
 
-#: In these only an import ends.
-IMPORT_STATES = frozenset(
-    {
-        State.STORED,
-        State.STORED_WITH_WARNING,
-        State.COMMITTED,
-        State.ALREADY_THERE,
-        State.UNCONFIRMED,
-        State.UNCERTAIN,
-        State.UNSENT,
-        State.NOT_NEGOTIATED,
-        State.MISSING,
-        State.CONFLICT,
-    }
-)
 _NOT_WANTED = frozenset({State.NOT_DICOM, State.EXCLUDED, State.DUPLICATE})  # nobody wants these at the peer
 _NOT_READ = frozenset({State.UNREADABLE, State.MISSING})
 

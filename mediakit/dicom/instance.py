@@ -19,7 +19,6 @@ class Note(StrEnum):
     NO_META = "no-meta"  # a bare data set: no preamble, no file meta information
     NO_PREAMBLE = "no-preamble"  # group 2 without the 128 bytes and DICM
     BAD_META = "bad-meta"  # group 2 is there but incomplete or wrong (no transfer syntax, wrong length)
-    TRUNCATED = "truncated"  # the file ends inside an element: instances like this are unreadable
     TRAILING = "trailing"  # bytes after the last element that are not padding
     ODD_VR = "odd-vr"  # a wanted element has another VR than the dictionary
     UID_MISMATCH = "uid-mismatch"  # (0002,0002)/(0002,0003) differ from (0008,0016)/(0008,0018)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from struct import pack
 
 from mediakit.dicom import text
@@ -18,13 +17,6 @@ from mediakit.dicom.limits import why_unfit
 from mediakit.dicom.write import Buffer, encoded
 
 ORIGINAL_ATTRIBUTES = 0x04000561
-
-
-class Reason(StrEnum):
-    """Why values were changed: Reason for the Attribute Modification (0400,0565)."""
-
-    COERCE = "COERCE"  # replaced by those of the local system
-    CORRECT = "CORRECT"  # they were wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +29,6 @@ class CoercionNote:
     system: str
     at: datetime
     source: str = ""
-    reason: Reason = Reason.COERCE
 
     def __post_init__(self) -> None:
         if self.at.tzinfo is None or not self.system:
@@ -81,7 +72,7 @@ def original_attributes_item(
         encoded(0x04000562, "DT", _date_time(note.at), encoding),
         encoded(0x04000563, "LO", text.encode(note.system, charset), encoding),
         encoded(0x04000564, "LO", text.encode(note.source, charset), encoding),
-        encoded(0x04000565, "CS", note.reason.value.encode("ascii"), encoding),
+        encoded(0x04000565, "CS", b"COERCE", encoding),  # replaced by the values of the local system
     ]
     return item(elements, encoding)
 

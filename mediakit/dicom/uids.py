@@ -255,15 +255,6 @@ def is_image(uid: str) -> bool:
     return known is not None and "Image Storage" in known.name
 
 
-def is_multiframe(uid: str) -> bool:
-    """Return True when the IOD of this SOP Class may hold several frames.
-
-    An instance is multi-frame when it has Number of Frames (0028,0008) as well.
-    """
-    known = STORAGE.get(uid)
-    return known is not None and known.multiframe
-
-
 def class_name(uid: str) -> str:
     """Return the name of a Storage SOP Class, or the UID itself when it is not known."""
     known = STORAGE.get(uid)

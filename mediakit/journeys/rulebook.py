@@ -59,6 +59,9 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
 # The checks that `inspect` uses as well.
 _INSPECTED: Final = (check_decoding, check_files, check_only_archives, check_reading)
 
+#: Ids of rules that are no more: an id is never used again.
+RETIRED: Final = frozenset({"MK-PRO-065"})
+
 #: The letters in the middle of an id, and what its rules are about.
 GROUPS: Final[Mapping[str, str]] = MappingProxyType(
     {

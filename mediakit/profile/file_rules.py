@@ -47,13 +47,6 @@ UID_MISMATCH = Rule(
     ref="PS3.10 7.1",
     hint="nobody can tell which of the two is meant: fetch the instance again from where it came from",
 )
-TRUNCATED = Rule(
-    id="MK-PRO-065",
-    severity=Severity.ERROR,
-    title="the file ends in the middle of an element",
-    ref="PS3.5 7.1",
-    hint="fetch the instance again from where it came from",
-)
 NO_PIXELS = Rule(
     id="MK-PRO-069",
     severity=Severity.ERROR,
@@ -105,7 +98,7 @@ BAD_INSTANCE_UID = Rule(
 )
 
 _REWRITES = {Note.NO_META: NO_META, Note.NO_PREAMBLE: NO_PREAMBLE, Note.BAD_META: BAD_META}
-_REFUSALS = {Note.UID_MISMATCH: UID_MISMATCH, Note.TRUNCATED: TRUNCATED, Note.NO_PIXELS: NO_PIXELS}
+_REFUSALS = {Note.UID_MISMATCH: UID_MISMATCH, Note.NO_PIXELS: NO_PIXELS}
 _REMARKS = {
     Note.HEADER_ALONE: HEADER_ALONE,
     Note.PREAMBLE_USED: PREAMBLE_USED,

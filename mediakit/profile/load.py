@@ -87,16 +87,6 @@ def load_catalogue(extra: Sequence[str | PathLike[str]] = ()) -> Catalogue:
     return Catalogue(profiles=profiles, origins=origins)
 
 
-def profile_ids(extra: Sequence[str | PathLike[str]] = ()) -> tuple[str, ...]:
-    """Return the identifiers of all profiles without building them."""
-    return (*_shipped_ids(), *_user_profiles(extra))
-
-
-def load_media() -> Mapping[str, Medium]:
-    """Return the media of PS3.12 by their id."""
-    return _media()
-
-
 def check_file(path: Path) -> tuple[str, ...]:
     """Return all faults of a user's profile file as sentences; empty when it is sound."""
     _, faults = _read_user_file(path)

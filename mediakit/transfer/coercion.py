@@ -77,11 +77,6 @@ class CoercionPlan:
             new.setdefault("issuer", "")
         return replace(subject.identity, **new)
 
-    @property
-    def is_decided(self) -> bool:
-        """Return True when no person has to decide on anything."""
-        return all(finding.severity is not Severity.ERROR for finding in self.findings)
-
 
 def plan_coercion(subjects: Iterable[Subject], rows: Sequence[MapRow]) -> CoercionPlan:
     """Find the row of each subject: the narrowest that is approved.

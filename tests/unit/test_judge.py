@@ -391,7 +391,7 @@ def test_a_bare_implicit_data_set_becomes_explicit_even_where_any_syntax_may_sta
 
 
 @pytest.mark.parametrize(
-    ("note", "rule"), [(Note.UID_MISMATCH, "MK-PRO-064"), (Note.TRUNCATED, "MK-PRO-065")]
+    ("note", "rule"), [(Note.UID_MISMATCH, "MK-PRO-064"), (Note.NO_PIXELS, "MK-PRO-069")]
 )
 @pytest.mark.parametrize("convert", list(Convert))
 def test_what_no_conversion_mends_is_refused_under_every_policy(

@@ -16,7 +16,7 @@ from mediakit.fileset.key_values import is_legal, number, padded, repaired
 from mediakit.fileset.keys import key_plan
 from mediakit.fileset.record import Key
 from mediakit.fileset.record_types import KEYS
-from mediakit.profile.load import load_profile, profile_ids
+from mediakit.profile.load import load_catalogue, load_profile
 from mediakit.profile.model import KeyCondition, KeyRule, Profile
 from tests.support.each import each
 from tests.support.instances import CT, ENHANCED_CT, SR, XA, make_instance, make_profile
@@ -253,7 +253,7 @@ def test_concept_modifiers_are_copied() -> None:
     assert leaf_keys(report(**{"0040A730": content}))[0x0040A730] == content
 
 
-@each("identifier", profile_ids())
+@each("identifier", load_catalogue().profiles)
 def test_every_shipped_profile_has_keys_that_can_be_picked(identifier: str) -> None:
     profile = load_profile(identifier)
     for record_type in KEYS:

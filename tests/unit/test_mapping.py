@@ -107,7 +107,6 @@ def test_an_approved_row_is_applied() -> None:
     assert planned.changes_for(STUDY) == {PATIENT_ID: "L-1", NAME: "Doe^Jane"}
     after = planned.identity_after(STUDY)
     assert after == Identity(patient_id="L-1", issuer="", name="Doe^Jane", birth_date="19610430", sex="F")
-    assert planned.is_decided
     assert ids(planned) == []
 
 
@@ -117,7 +116,6 @@ def test_a_row_that_nobody_approved_is_not_applied(approved: str) -> None:
     assert planned.changes_for(STUDY) is None
     assert planned.identity_after(STUDY) == ANNA
     assert ids(planned) == ["MK-IDN-030"]
-    assert not planned.is_decided
 
 
 @pytest.mark.parametrize(

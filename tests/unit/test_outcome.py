@@ -8,7 +8,6 @@ import pytest
 
 from mediakit.findings import Report, Rule, Severity
 from mediakit.outcome import (
-    IMPORT_STATES,
     Fate,
     Outcome,
     Result,
@@ -64,6 +63,21 @@ TABLE = {
     State.DIFFERS: "FFFFFFFFSIFFFFF",
     State.ALONE: "FFFFFFFFSIFFFFF",
 }
+#: In these only an import ends.
+IMPORT_STATES = frozenset(
+    {
+        State.STORED,
+        State.STORED_WITH_WARNING,
+        State.COMMITTED,
+        State.ALREADY_THERE,
+        State.UNCONFIRMED,
+        State.UNCERTAIN,
+        State.UNSENT,
+        State.NOT_NEGOTIATED,
+        State.MISSING,
+        State.CONFLICT,
+    }
+)
 LETTERS = {
     "G": Outcome.GOOD,
     "F": Outcome.FINDINGS,

@@ -16,7 +16,7 @@ from mediakit.dicom.uids import STORAGE, SYNTAXES
 from mediakit.errors import ProfileError
 from mediakit.profile import load
 from mediakit.profile.dump import to_builtins
-from mediakit.profile.load import canonical, check_file, load_catalogue, load_media, load_profile, profile_ids
+from mediakit.profile.load import canonical, check_file, load_catalogue, load_profile
 from mediakit.profile.model import Kind, Requirement, Role
 from mediakit.profile.sense import document_faults, profile_faults
 from tests.support.each import each
@@ -72,10 +72,6 @@ def test_the_catalogue_is_in_the_order_of_the_annexes() -> None:
 @each("identifier", CATALOGUE.profiles)
 def test_a_profile_loaded_alone_equals_the_one_of_the_catalogue(identifier: str) -> None:
     assert load_profile(identifier) == CATALOGUE.profiles[identifier]
-
-
-def test_the_identifiers_come_without_building_profiles() -> None:
-    assert profile_ids() == tuple(CATALOGUE.profiles)
 
 
 def test_loading_one_profile_parses_its_own_file_and_no_other() -> None:
@@ -154,8 +150,9 @@ def test_a_role_that_a_profile_does_not_have_is_not_defined_in_any_row() -> None
 
 def test_every_medium_is_used_and_its_default_capacity_is_one_of_its_own() -> None:
     used = {profile.medium.id for profile in CATALOGUE.profiles.values()}
-    assert used == set(load_media())
-    for medium in load_media().values():
+    media = load._media()
+    assert used == set(media)
+    for medium in media.values():
         assert (medium.default_capacity in medium.capacities) == bool(medium.capacities)
 
 

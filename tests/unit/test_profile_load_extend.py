@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from mediakit.errors import ProfileError
-from mediakit.profile.load import check_file, load_catalogue, load_profile, profile_ids
+from mediakit.profile.load import check_file, load_catalogue, load_profile
 from mediakit.profile.model import IconRule, Kind, Profile, Requirement, Role, Security, SopRule
 from mediakit.profile.superset import superset_faults
 from tests.support.each import each
@@ -313,9 +313,8 @@ def test_what_a_user_may_not_write_is_said_in_a_sentence(tmp_path: Path, text: s
 def test_an_identifier_in_two_files_is_an_error_and_no_shadow(tmp_path: Path) -> None:
     first = written(tmp_path, aug("STD-CTMR-CD"), "a.toml")
     second = written(tmp_path, aug("STD-CTMR-CD"), "b.toml")
-    for call in (load_catalogue, profile_ids):
-        with pytest.raises(ProfileError, match=f"{second}: AUG-X-CD is defined in {first} already"):
-            call([tmp_path])
+    with pytest.raises(ProfileError, match=f"{second}: AUG-X-CD is defined in {first} already"):
+        load_catalogue([tmp_path])
 
 
 def test_an_identifier_twice_in_one_file_is_an_error(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import mediakit
 from mediakit.errors import UsageError
 from mediakit.findings import Rule, Severity
-from mediakit.journeys.rulebook import GROUPS, entries, entry_of, rulebook
+from mediakit.journeys.rulebook import GROUPS, RETIRED, entries, entry_of, rulebook
 from mediakit.rules.check import RuleSet
 from mediakit.rules.every import CHECKS
 
@@ -41,6 +41,10 @@ def test_each_id_is_that_of_one_rule() -> None:
     for rule in constants().values():
         by_id.setdefault(rule.id, set()).add(id(rule))
     assert [rule_id for rule_id, rules in by_id.items() if len(rules) > 1] == []
+
+
+def test_no_rule_has_the_id_of_one_that_is_no_more() -> None:
+    assert {rule.id for rule in rulebook()} & RETIRED == set()
 
 
 def test_each_rule_of_a_check_belongs_to_one_rule_set() -> None:

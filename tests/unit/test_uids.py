@@ -76,10 +76,9 @@ def test_names_fall_back_to_the_uid() -> None:
 
 
 def test_multi_frame_is_a_property_of_the_class() -> None:
-    assert uids.is_multiframe("1.2.840.10008.5.1.4.1.1.3.1")
-    assert uids.is_multiframe("1.2.840.10008.5.1.4.1.1.12.1")
-    assert not uids.is_multiframe("1.2.840.10008.5.1.4.1.1.2")
-    assert not uids.is_multiframe("1.2.3")
+    assert STORAGE["1.2.840.10008.5.1.4.1.1.3.1"].multiframe
+    assert STORAGE["1.2.840.10008.5.1.4.1.1.12.1"].multiframe
+    assert not STORAGE["1.2.840.10008.5.1.4.1.1.2"].multiframe
     named = [k for k in STORAGE.values() if "Multi-frame" in k.name or "Enhanced CT" in k.name]
     assert len(named) >= 9
     assert all(kind.multiframe for kind in named)
