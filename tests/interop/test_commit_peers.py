@@ -36,6 +36,7 @@ from tests.support.dicom_bytes import CT, EXPLICIT, RAW
 from tests.support.embedded_scp import embedded_scp
 from tests.support.network_peers import free_port, orthanc
 from tests.support.peers import need, run
+from tests.support.pynetdicom_scp import listening
 from tests.support.raw_scu import RawScu
 from tests.support.studies import CT_FOLDER
 
@@ -156,14 +157,12 @@ def scripted_peer(script: Script, listener: tuple[str, int], status: int = 0) ->
 
     entity = AE(ae_title="SCRIPTED")
     entity.add_supported_context(STORAGE_COMMITMENT)
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_ACTION, act)])
-    assert server is not None
-    try:
-        yield int(server.server_address[1])
-    finally:
-        for thread in threads:
-            thread.join(30)
-        server.shutdown()
+    with listening(entity, [(evt.EVT_N_ACTION, act)]) as port:
+        try:
+            yield port
+        finally:
+            for thread in threads:
+                thread.join(30)
 
 
 def scripted(script: Script, *uids: str, status: int = 0, **changes: Any) -> dict[str, ProofAnswer]:
@@ -239,12 +238,8 @@ def test_a_peer_that_refuses_the_request_denies_all_of_it() -> None:
 def test_a_peer_without_the_service_gives_no_answer_and_says_why() -> None:
     entity = AE(ae_title="ECHO")
     entity.add_supported_context("1.2.840.10008.1.1")
-    server = entity.start_server(("127.0.0.1", 0), block=False)
-    assert server is not None
-    try:
-        proof = prove_by_commit(peer_at(int(server.server_address[1])), [(RAW, "1.2.3")], options(None))
-    finally:
-        server.shutdown()
+    with listening(entity) as port:
+        proof = prove_by_commit(peer_at(port), [(RAW, "1.2.3")], options(None))
     assert "does not offer the service" in proof.words
     assert proof.answers == {"1.2.3": NoAnswer(proof.words)}
 

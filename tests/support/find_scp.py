@@ -13,6 +13,7 @@ from pynetdicom import AE, evt
 
 from mediakit.destinations.find import FindModel
 from mediakit.destinations.peer import Peer, Timeouts
+from tests.support.pynetdicom_scp import listening
 
 SYNTAXES = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 Answers = Sequence[tuple[int, Dataset | None]]
@@ -50,15 +51,7 @@ def find_scp(
     entity = AE(ae_title="FINDSCP")
     for model in models:
         entity.add_supported_context(model, list(syntaxes))
-    server = entity.start_server(
-        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, handle)], ssl_context=tls
-    )
-    assert server is not None
-    try:
+    with listening(entity, [(evt.EVT_C_FIND, handle)], tls) as port:
         timeouts = Timeouts(connect_s=5, association_s=5, answer_s=answer_s)
-        asked.peer = Peer(
-            called_ae="FINDSCP", host="127.0.0.1", port=server.server_address[1], timeouts=timeouts
-        )
+        asked.peer = Peer(called_ae="FINDSCP", host="127.0.0.1", port=port, timeouts=timeouts)
         yield asked
-    finally:
-        server.shutdown()

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.peers import need
+from tests.support.pynetdicom_scp import listening
 
 STARTING_S = 30.0
 ENDING_S = 10.0
@@ -204,11 +205,5 @@ def pynetdicom_scp(
             )
         return status
 
-    listener = server.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, keep)])
-    assert listener is not None
-    assert listener.socket is not None
-    received.port = int(listener.socket.getsockname()[1])
-    try:
+    with listening(server, [(evt.EVT_C_STORE, keep)]) as received.port:
         yield received
-    finally:
-        server.shutdown()

@@ -17,6 +17,7 @@ from mediakit.destinations.tls import server_context
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.each import each
 from tests.support.find_scp import Asked, find_scp
+from tests.support.pynetdicom_scp import listening
 
 LEVEL, CHARSET, NAME, PATIENT_ID = 0x00080052, 0x00080005, 0x00100010, 0x00100020
 STEPS, STATION, INSTANCES = 0x00400100, 0x00400001, 0x00201208
@@ -150,14 +151,10 @@ def test_a_peer_that_rejects_the_association_says_why() -> None:
     entity = ApplicationEntity(ae_title="ARCHIVE")
     entity.require_called_aet = True
     entity.add_supported_context(FindModel.STUDY_ROOT.value)
-    server = entity.start_server(("127.0.0.1", 0), block=False)
-    assert server is not None
-    try:
-        peer = Peer(called_ae="OTHER", host="127.0.0.1", port=int(server.server_address[1]))
+    with listening(entity) as port:
+        peer = Peer(called_ae="OTHER", host="127.0.0.1", port=port)
         with pytest.raises(Unreachable, match="the called AE title is not known there") as failed:
             find(peer, FindModel.STUDY_ROOT, {LEVEL: "STUDY"})
-    finally:
-        server.shutdown()
     assert not failed.value.is_passing
 
 
