@@ -11,7 +11,7 @@ SLOW := $(patsubst %,tests/unit/test_%.py,address coerce dicomweb dicomweb_tls f
 	transcode transcode_pixels)
 QUICK = tests/docs/test_rules_page.py $(filter-out $(SLOW),$(wildcard tests/unit/test_*.py))
 
-.PHONY: setup demo test check check-fast check-quick $(CHECKS) fmt docs bench clean
+.PHONY: setup demo test coverage check check-fast check-quick $(CHECKS) fmt docs bench clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mediakit needs Python 3.11 or newer; try make PYTHON=python3.11")'
@@ -24,6 +24,11 @@ setup: $(VENV)/.ready
 
 test: setup
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+# Of the package, by the tests that need no process of their own; `make coverage COVERED=tests` takes all.
+COVERED ?= tests/unit tests/contracts
+coverage: setup
+	$(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-report=term $(COVERED)
 
 check-format: setup
 	$(BIN)/ruff format --check .
