@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -67,9 +68,13 @@ def wait_until_open(port: int, process: subprocess.Popen[bytes] | None = None) -
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], port: int, log: Path, env: dict[str, str] | None = None
+    command: Sequence[str],
+    port: int,
+    log: Path,
+    env: dict[str, str] | None = None,
+    last: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the block ends."""
+    """Run a server until the block ends; `last` is the signal that ends it."""
     with log.open("wb") as out:
         process = subprocess.Popen(
             list(command),
@@ -82,7 +87,7 @@ def running(
             wait_until_open(port, process)
             yield process
         finally:
-            process.terminate()
+            process.send_signal(last)
             try:
                 process.wait(ENDING_S)
             except subprocess.TimeoutExpired:
@@ -171,7 +176,8 @@ def orthanc(folder: Path, ae_title: str = "ORTHANC", **settings: Any) -> Iterato
     path = folder / "orthanc.json"
     path.write_text(json.dumps(configuration))
     log = folder / "orthanc.log"
-    with running([program, str(path)], http_port, log):
+    # Killed, because it takes more than three seconds to end in order, and nobody reads its store after it.
+    with running([program, str(path)], http_port, log, last=signal.SIGKILL):
         wait_until_open(port)
         yield Listening(port=port, ae_title=ae_title, folder=folder, http_port=http_port, log=log)
 
