@@ -25,7 +25,7 @@ setup: $(VENV)/.ready
 test: setup
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-# Of the package, by the tests that need no process of their own; `make coverage COVERED=tests` takes all.
+# By a part of the suite that is quick; `make coverage COVERED=tests` takes all of it.
 COVERED ?= tests/unit tests/contracts
 coverage: setup
 	$(BIN)/python -m pytest -q -n $(WORKERS) --cov --cov-report=term $(COVERED)
