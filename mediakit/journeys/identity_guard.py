@@ -18,7 +18,7 @@ from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.findings import Finding, Severity
 from mediakit.journeys.import_order import ImportOrder
 from mediakit.journeys.inventory import Inventory, Member
-from mediakit.journeys.loading import Changed, Held
+from mediakit.journeys.loading import Changed, Unsendable
 from mediakit.transfer.coercion import CoercionPlan, plan_coercion
 from mediakit.transfer.imported import Change
 from mediakit.transfer.mapping import Subject
@@ -148,7 +148,7 @@ class Coercer:
                 if before.get(tag, "") != after
             ]
 
-    def __call__(self, item: Outgoing, stream: BinaryIO) -> Changed | Held | None:
+    def __call__(self, item: Outgoing, stream: BinaryIO) -> Changed | Unsendable | None:
         """Return the instance with its new values, why it cannot get them, or None when it stays as it is."""
         key = key_of(item.sop_instance, item.path)
         subject = self._owners.subjects.get(key)
@@ -157,7 +157,7 @@ class Coercer:
             return None
         coerced = coerce(stream, changes, self._note)
         if not isinstance(coerced, Coerced):
-            return Held(Happening.ERROR, coerced.finding)
+            return Unsendable(Happening.ERROR, coerced.finding)
         if not coerced.changed:
             return None
         with self._lock:

@@ -26,16 +26,16 @@ class Patience:
     """How often something is tried again, and the waits between, in seconds.
 
     `refusals` are the waits before each new round for instances that the peer refused for want of resources;
-    `connections` those before each new connection; `in_a_row` refusals without a success between end a round.
-    More than `vain_in_a_row` connections that ended without an answer to anything end the import: so many
-    instances may break them one behind the other, and the rest still goes.
+    `connections` those before each new connection. So many `refusals_in_a_row` without a success between
+    end a round. More than `fruitless_in_a_row` connections that ended without an answer to anything end the
+    import: so many instances may break one connection each, and the rest is still sent.
     """
 
     refusals: tuple[float, ...] = (5.0, 30.0)
     connections: tuple[float, ...] = (1.0, 5.0, 15.0)
     tries: int = 2
-    in_a_row: int = 10
-    vain_in_a_row: int = 5
+    refusals_in_a_row: int = 10
+    fruitless_in_a_row: int = 5
     grace_s: float = 10.0
 
 
