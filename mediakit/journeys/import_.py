@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import shown
 from mediakit.errors import UsageError
 from mediakit.events import FileSettled, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
@@ -18,10 +19,11 @@ from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.formats.registry import open_medium
 from mediakit.journeys.confirming import Confirmed, confirm, leave_what_is_there
 from mediakit.journeys.identity_guard import NOBODY, Coercer, GuardedIdentities, guard_identities
-from mediakit.journeys.import_order import ImportDepth, ImportOrder
+from mediakit.journeys.import_order import ImportDepth, ImportOrder, Matching
 from mediakit.journeys.import_target import Target
-from mediakit.journeys.inventory import Inventory, take_inventory
+from mediakit.journeys.inventory import Inventory, inventory_of
 from mediakit.journeys.loading import Loader
+from mediakit.journeys.look import look
 from mediakit.journeys.rehearsing import rehearse
 from mediakit.journeys.sending import Sender
 from mediakit.journeys.stored_report import keep_imported
@@ -90,16 +92,23 @@ class ImportFigures(Figures):
 
 
 def import_medium(
-    source: Path, target: Target, jobs: Jobs, order: ImportOrder, tell: Listener = silence
+    source: Path,
+    target: Target,
+    jobs: Jobs,
+    order: ImportOrder,
+    tell: Listener = silence,
+    matching: Matching | None = None,
 ) -> Imported:
     """Bring the instances of a medium to a destination.
 
+    With `matching` a peer is asked for local values, which take the place of a map of the order.
+
     Returns one state for every instance and one fate for every other file, also when the destination cannot
     be reached or a signal ends it (outcome `INTERRUPTED`). Raises SourceError when the medium cannot be
-    opened, UsageError when a job cannot be begun or resumed.
+    opened, UsageError when a job cannot be begun or resumed, and with `matching` as `reconcile` does, and
+    IdentityError when the peer knows nobody.
     """
-    with open_medium(source) as tree:
-        inventory = take_inventory(tree, str(source), order.scope, tell)
+    inventory, order = _look(source, order, matching, tell)
     task = _guard(_Task(source=source, target=target, order=order, inventory=inventory, tell=tell))
     if task.identities.is_refused:
         return _imported(task, _Report(rows=task.rows, fates=tuple(_withheld(task))))
@@ -129,6 +138,19 @@ def retry_job(
     Raises as `import_medium` does.
     """
     return import_medium(source, target, jobs, replace(order, job=job, retry=True), tell)
+
+
+def _look(
+    source: Path, order: ImportOrder, matching: Matching | None, tell: Listener
+) -> tuple[Inventory, ImportOrder]:
+    """Look at the medium, and ask for local values of those who are on it."""
+    with open_medium(source) as tree:
+        seen = look(tree, str(source), Scanner(), tell)
+    if matching is not None:
+        from mediakit.journeys.reconcile import matched_rows  # noqa: PLC0415 - loads the network
+
+        order = replace(order, mapping=matched_rows(seen, matching, tell))
+    return inventory_of(seen, order.scope), order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

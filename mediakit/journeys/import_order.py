@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mediakit.destinations.peer import Peer
 from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.findings import Severity
 from mediakit.journeys.inventory import Scope
 from mediakit.transfer.mapping import MapRow
+from mediakit.transfer.matching import Match
 from mediakit.transfer.patient_identity import Expectation
 from mediakit.transfer.proof import Verify
 
@@ -37,6 +39,18 @@ class Patience:
     refusals_in_a_row: int = 10
     fruitless_in_a_row: int = 5
     grace_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matching:
+    """Whom to ask for local values in place of those on the medium.
+
+    Applied are matches with a confidence higher than `approve_above` alone (0 to 100).
+    """
+
+    peer: Peer
+    match: Match
+    approve_above: int = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

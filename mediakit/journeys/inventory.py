@@ -9,17 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance, shown
-from mediakit.events import Listener, silence
 from mediakit.fileset.contents import Contents, InstanceFact, PatientFact, Seen, StudyFact, contents_of
 from mediakit.fileset.file_kinds import OtherKind
 from mediakit.fileset.survey import Duplicates, FileFact, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.formats.base import Tree
 from mediakit.journeys.fates import Fates
 from mediakit.journeys.instances import SAME_DATA_SET
-from mediakit.journeys.look import look
 from mediakit.outcome import Fate, State
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.patient_identity import Identities, Identity
@@ -142,16 +138,12 @@ class Inventory:
     findings: tuple[Finding, ...] = ()
 
 
-def take_inventory(tree: Tree, source: str, scope: Scope, tell: Listener = silence) -> Inventory:
-    """Look at a medium and sort out what is to be sent. Loads no pixel data.
-
-    Files are compared only when two have one SOP Instance UID.
-    """
-    seen = look(tree, source, Scanner(), tell)
+def inventory_of(seen: Survey, scope: Scope) -> Inventory:
+    """Sort out what of a medium is to be sent."""
     taking = _InventoryTaking(seen, scope)
     taking.run()
     return Inventory(
-        source=source,
+        source=seen.subject,
         format=seen.format,
         contents=taking.contents,
         rows=tuple(taking.rows.values()),
