@@ -35,6 +35,7 @@ from mediakit.transfer.imported import ContextLine, Imported
 from mediakit.transfer.mapping import digest_of
 from mediakit.transfer.negotiate import batches
 from mediakit.transfer.outgoing import Outgoing
+from mediakit.transfer.patient_identity import Expectation, Mixed
 from mediakit.transfer.proof import Verify
 from mediakit.transfer.row import Row
 from mediakit.transfer.states import Happening, TransferState
@@ -224,8 +225,9 @@ class _Report:
 def _guard(task: _Task) -> _Task:
     """Judge whose instances these are; leave out those of patients that were not chosen."""
     inventory, order = task.inventory, task.order
-    if order.retry:  # a job was guarded when it was begun
-        return replace(task, rows=inventory.rows, coercer=Coercer(NOBODY, order))
+    if order.retry:  # a job was guarded when it was begun: only the values of its map count
+        identities = replace(guard_identities(inventory, _of_all(order)), findings=(), left_out=frozenset())
+        return replace(task, rows=inventory.rows, coercer=Coercer(identities, order))
     identities = guard_identities(inventory, order)
     rows = inventory.rows
     if not identities.is_refused:
@@ -241,6 +243,10 @@ def _guard(task: _Task) -> _Task:
             finding.moved(finding.where.path or inventory.source) for finding in identities.findings
         ),
     )
+
+
+def _of_all(order: ImportOrder) -> ImportOrder:
+    return replace(order, expectation=Expectation(mixed=Mixed.ALLOW))
 
 
 def _withheld(task: _Task) -> Iterator[Fate]:
@@ -276,16 +282,17 @@ def _new_job(task: _Task, jobs: Jobs) -> Ledger:
 
 
 def _resumed_job(task: _Task, jobs: Jobs, job: str) -> Ledger:
-    ledger = jobs.resume(job)
-    if ledger.facts.options.get("map", "") != digest_of(task.order.mapping):
-        ledger.close()
+    """Hold a job again. A job that is refused stays as it ended."""
+    approved = jobs.read(job).facts.options.get("map", "")
+    if approved != digest_of(task.order.mapping):
+        others = ", or begin a new import without `--resume`" if not task.order.retry else ""
         raise UsageError(
             "instances of one job would get different local values",
             where=job,
             why="what its map approved is not what is approved now",
-            hint="go on with the same `--map`, or begin a new import without `--resume`",
+            hint=("go on with the same `--map`" if approved else "go on without `--map`") + others,
         )
-    return ledger
+    return jobs.resume(job)
 
 
 def _plan(task: _Task, ledger: Ledger) -> _Task:
