@@ -18,7 +18,13 @@ from mediakit.events import FileSettled, FoundSomething, Listener, PhaseEnded, P
 from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.formats.registry import open_medium
 from mediakit.journeys.confirming import Confirmed, confirm, leave_what_is_there
-from mediakit.journeys.identity_guard import NOBODY, Coercer, GuardedIdentities, guard_identities
+from mediakit.journeys.identity_guard import (
+    NOBODY,
+    Coercer,
+    GuardedIdentities,
+    guard_identities,
+    without_other_patients,
+)
 from mediakit.journeys.import_order import ImportDepth, ImportOrder, Matching
 from mediakit.journeys.import_target import Target
 from mediakit.journeys.inventory import Inventory, inventory_of
@@ -229,6 +235,8 @@ def _guard(task: _Task) -> _Task:
         identities = replace(guard_identities(inventory, _of_all(order)), findings=(), left_out=frozenset())
         return replace(task, rows=inventory.rows, coercer=Coercer(identities, order))
     identities = guard_identities(inventory, order)
+    if not identities.is_refused and order.expectation.patient:
+        inventory = without_other_patients(inventory, order.expectation.patient)
     rows = inventory.rows
     if not identities.is_refused:
         rows = tuple(
@@ -236,6 +244,7 @@ def _guard(task: _Task) -> _Task:
         )
     return replace(
         task,
+        inventory=inventory,
         identities=identities,
         coercer=Coercer(identities, order),
         rows=rows,
