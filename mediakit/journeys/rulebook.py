@@ -58,6 +58,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
             "journeys.loading",
             "journeys.carrying",
             "journeys.import_",
+            "journeys.import_result",
             "journeys.identity_guard",
         ),
         ("import",),

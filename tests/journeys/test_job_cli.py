@@ -13,7 +13,7 @@ import pytest
 from mediakit.cli.state import jobs_of
 from mediakit.errors import SourceError
 from mediakit.findings import Where
-from mediakit.journeys.import_ import STOPPED
+from mediakit.journeys.import_result import STOPPED
 from mediakit.journeys.stored_report import keep_imported, recalled
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Fate, Outcome, State
