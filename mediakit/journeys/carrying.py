@@ -246,4 +246,4 @@ def _finding_on(answer: Answer, destination: str) -> Finding | None:
     rule = _FINDINGS.get(answer.kind)
     if rule is None:
         return None
-    return rule.at(answer=answer.told(destination))
+    return rule.at(answer=answer.text(destination))

@@ -127,8 +127,8 @@ def _mapped(subjects: Mapping[str, Subject], order: ImportOrder) -> GuardedIdent
     verdict = guard(
         _counted(plan.identity_after(subject) for subject in wanted), replace(expected, patient="")
     )
-    told = tuple(finding for finding in choice.findings if finding.rule in {NOT_THERE, LEFT_OUT})
-    return _owners(subjects, choice, plan, replace(verdict, findings=(*told, *verdict.findings)))
+    kept = tuple(finding for finding in choice.findings if finding.rule in {NOT_THERE, LEFT_OUT})
+    return _owners(subjects, choice, plan, replace(verdict, findings=(*kept, *verdict.findings)))
 
 
 def _owners(

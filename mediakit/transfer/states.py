@@ -19,7 +19,7 @@ class TransferState(StrEnum):
 
     PLANNED = "planned"  # read, and to be sent
     SENDING = "sending"  # written down before the first byte goes out
-    UNCERTAIN = "uncertain"  # went out, and no answer came: it may be there or not
+    UNCERTAIN = "uncertain"  # was sent, and no answer came: it may be there or not
     STORED = "stored"  # the peer answered success
     STORED_WITH_WARNING = "stored-with-warning"  # stored, and the peer changed or doubts something
     COMMITTED = "committed"  # stored, and the proof that was asked for says so
