@@ -18,15 +18,15 @@ from mediakit.cli.options import CommitPort, Config, FailOn, Json, Medium, Quiet
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import peer_named, target_of
-from mediakit.errors import IdentityError, UsageError, mapped
+from mediakit.errors import UsageError, mapped
 from mediakit.findings import Severity
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
-    from mediakit.destinations.peer import Peer
-    from mediakit.events import Listener
+    from mediakit.journeys.import_order import Matching
     from mediakit.journeys.inventory import Scope
     from mediakit.transfer.mapping import MapRow
+    from mediakit.transfer.matching import Match
 
 _RATE = re.compile(r"([0-9]{1,9})\s*(k|m|g)?b?(?:/s)?", re.IGNORECASE | re.ASCII)
 _DATE = re.compile(r"([0-9]{4})([-.]?)([0-9]{2})\2([0-9]{2})", re.ASCII)
@@ -131,13 +131,10 @@ def import_(
         )
         if map_ is not None:
             order = replace(order, mapping=map_rows(map_))
-        elif match:
-            with listener(progress, quiet=quiet or as_json) as tell:
-                rows = matched_rows(src, peer_named(match_dest or dest, config), match, approve_above, tell)
-            order = replace(order, mapping=rows)
+        matching = matching_of(match, match_dest or dest, config, approve_above) if match else None
         target = target_of(dest, config, verify, ask_first=ask_first, commit_port=commit_port)
         with listener(progress, quiet=quiet or as_json) as tell:
-            imported = import_medium(src, target, jobs_of(state), order, tell)
+            imported = import_medium(src, target, jobs_of(state), order, tell, matching)
         print_imported(imported, report or (), as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(imported.result.outcome))
 
@@ -173,21 +170,20 @@ def map_rows(path: Path) -> tuple[MapRow, ...]:
     return parse_map(raw, str(path))
 
 
-def matched_rows(src: Path, peer: Peer, match: str, approve_above: int, tell: Listener) -> tuple[MapRow, ...]:
-    """Return a map of what a peer knows of the patients of a medium; what is not sure is not approved.
+def matching_of(match: str, dest: str, config: Path | None, approve_above: int) -> Matching:
+    """Return whom to ask for local values. Raises UsageError."""
+    from mediakit.journeys.import_order import Matching
 
-    Raises IdentityError when nobody is known to the peer.
-    """
-    from mediakit.journeys.reconcile import Match, ReconcileOrder, reconcile
+    return Matching(peer=peer_named(dest, config), match=match_of(match), approve_above=approve_above)
 
-    if match not in set(Match):
-        raise UsageError(f"there is no match by {match!a}", hint=f"there are {', '.join(Match)}")
-    order = ReconcileOrder(match=Match(match), approve_above=approve_above)
-    rows = tuple(replace(row, line=0) for row in reconcile(src, peer, order, tell).rows)  # of no file
-    if not rows:
-        hint = "`mediakit reconcile` writes a map that can be filled in by hand"
-        raise IdentityError("the peer knows no patient of this medium", where=str(peer), hint=hint)
-    return rows
+
+def match_of(text: str) -> Match:
+    """Return who is asked. Raises UsageError."""
+    from mediakit.transfer.matching import Match
+
+    if text not in set(Match):
+        raise UsageError(f"there is no match by {text!a}", hint=f"there are {', '.join(Match)}")
+    return Match(text)
 
 
 def rate_of(text: str) -> int:

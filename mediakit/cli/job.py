@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediakit.cli.guard import guarded
-from mediakit.cli.import_ import rate_of
+from mediakit.cli.import_ import map_rows, rate_of
 from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.options import CommitPort, Config, FailOn, LimitRate, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
@@ -96,6 +96,9 @@ def retry(
     associations: Annotated[
         int, typer.Option("--jobs", "-j", min=1, max=32, help="Associations side by side.")
     ] = 1,
+    map_: Annotated[
+        Path | None, typer.Option("--map", help="The map that the job was begun with, when it had one.")
+    ] = None,
     limit_rate: LimitRate = "",
     commit_port: CommitPort = None,
     fail_on: FailOn = Severity.ERROR,
@@ -128,6 +131,7 @@ def retry(
             associations=associations,
             rate=rate_of(limit_rate),
             fail_on=fail_on,
+            mapping=() if map_ is None else map_rows(map_),
         )
         dest = said.get("destination", facts.destination)
         target = target_of(dest, config, verify, commit_port=commit_port)

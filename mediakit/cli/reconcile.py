@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediakit.cli.guard import guarded
+from mediakit.cli.import_ import match_of
 from mediakit.cli.options import Config, Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.target import peer_named
@@ -44,11 +45,10 @@ def reconcile(
     `mediakit import --map` applies the rows that are approved.
     """
     with guarded("reconcile", as_json=as_json, verbose=verbose):
-        from mediakit.journeys.reconcile import Match, ReconcileOrder
+        from mediakit.journeys.reconcile import ReconcileOrder
         from mediakit.journeys.reconcile import reconcile as run_reconcile
 
-        if match not in set(Match):
-            raise UsageError(f"there is no match by {match!a}", hint=f"there are {', '.join(Match)}")
+        who = match_of(match)
         if str(out) == "-":
             hint = (
                 "name a file, for example `-o map.csv`: it has names of patients, and is made for you alone"
@@ -57,7 +57,7 @@ def reconcile(
         check_report(out, src if src.is_dir() else None)
         if out.exists() and not force:
             raise UsageError("there is a file already", where=str(out), hint="`--force` replaces it")
-        order = ReconcileOrder(match=Match(match), approve_above=approve_above)
+        order = ReconcileOrder(match=who, approve_above=approve_above)
         peer = peer_named(dest, config)
         with listener(progress, quiet=quiet or as_json) as tell:
             reconciled = run_reconcile(src, peer, order, tell)

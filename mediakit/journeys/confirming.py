@@ -36,7 +36,7 @@ _TO_PROVE = frozenset({_T.STORED, _T.STORED_WITH_WARNING, _T.ALREADY_THERE, _T.U
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmed:
-    """What a proof came to: how many of those asked for are confirmed, and what is to be told.
+    """What a proof came to: how many of those asked for are confirmed, and what was found.
 
     `because` is why an instance is not confirmed, by its key; `findings` are about the destination.
     """
@@ -75,7 +75,9 @@ def confirm(ledger: Ledger, prover: Prover, tell: Listener) -> Confirmed:
         if isinstance(answer, Proven):
             happened.append(Happened(key=row.key, happening=Happening.PROVEN))
         else:
-            why = "no answer came" if answer.reason == proof.words else answer.reason  # that is told once
+            why = (
+                "no answer came" if answer.reason == proof.words else answer.reason
+            )  # the report says that once
             because[row.key] = UNPROVEN.at(Where(path=row.item.path), why=why)
             happened += _denied(row, answer)
     ledger.happen_each(happened)

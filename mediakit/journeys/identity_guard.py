@@ -14,11 +14,13 @@ from typing import BinaryIO
 
 from mediakit.dicom.coerce import Coerced, coerce
 from mediakit.dicom.dictionary import tag_name
+from mediakit.dicom.instance import shown
 from mediakit.dicom.original_attributes import CoercionNote
-from mediakit.findings import Finding, Severity
+from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.journeys.import_order import ImportOrder
 from mediakit.journeys.inventory import Inventory, Member
-from mediakit.journeys.loading import Changed, Held
+from mediakit.journeys.loading import Changed, Unsendable
+from mediakit.outcome import Fate, State
 from mediakit.transfer.coercion import CoercionPlan, plan_coercion
 from mediakit.transfer.imported import Change
 from mediakit.transfer.mapping import Subject
@@ -35,6 +37,14 @@ from mediakit.transfer.patient_identity import (
 )
 from mediakit.transfer.row import key_of
 from mediakit.transfer.states import Happening, TransferState
+
+NOT_CHOSEN = Rule(
+    id="MK-IMP-033",
+    severity=Severity.NOTE,
+    title="cannot be sent, and belongs to another patient than the chosen one: it is left out",
+    ref="PS3.3 C.7.1.1",
+    hint="an import of that patient says what is wrong with it",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +81,40 @@ def guard_identities(inventory: Inventory, order: ImportOrder) -> GuardedIdentit
     return _owners(subjects, verdict, CoercionPlan(), verdict)
 
 
+def without_other_patients(inventory: Inventory, patient: str) -> Inventory:
+    """Return the inventory without what cannot be sent and belongs to another patient than the chosen one.
+
+    What nobody asked for cannot spoil the outcome: its files are excluded, with a note. What may belong to
+    the chosen patient stays.
+    """
+    others = {key for key, owner in inventory.owners.items() if owner.strip() not in {"", patient.strip()}}
+    left = [row for row in inventory.rows if row.key in others and row.state is not TransferState.PLANNED]
+    fates = {fate.source: fate for fate in inventory.fates}
+    spoilt = [fate for fate in inventory.fates if fate.sop_instance in others and not fate.state.is_good]
+    reasons = {fate.source: NOT_CHOSEN.at(Where(path=fate.source)) for fate in spoilt}
+    for row in left:
+        place = shown(inventory.source, row.place)
+        reasons[place] = NOT_CHOSEN.at(Where(path=place))
+        fates.setdefault(place, Fate(source=place, state=State.EXCLUDED, sop_instance=row.item.sop_instance))
+    gone = {row.key for row in left}
+    replaced = {fate.because for fate in spoilt}
+    return replace(
+        inventory,
+        rows=tuple(row for row in inventory.rows if row.key not in gone),
+        because={key: finding for key, finding in inventory.because.items() if key not in gone},
+        fates=tuple(
+            replace(fate, state=State.EXCLUDED, because=reasons[fate.source])
+            if fate.source in reasons
+            else fate
+            for fate in fates.values()
+        ),
+        findings=(
+            *(finding for finding in inventory.findings if finding not in replaced),
+            *reasons.values(),
+        ),
+    )
+
+
 def _mapped(subjects: Mapping[str, Subject], order: ImportOrder) -> GuardedIdentities:
     """Choose by what stands on the medium, judge by what the map makes of it."""
     expected = order.expectation
@@ -83,8 +127,8 @@ def _mapped(subjects: Mapping[str, Subject], order: ImportOrder) -> GuardedIdent
     verdict = guard(
         _counted(plan.identity_after(subject) for subject in wanted), replace(expected, patient="")
     )
-    told = tuple(finding for finding in choice.findings if finding.rule in {NOT_THERE, LEFT_OUT})
-    return _owners(subjects, choice, plan, replace(verdict, findings=(*told, *verdict.findings)))
+    kept = tuple(finding for finding in choice.findings if finding.rule in {NOT_THERE, LEFT_OUT})
+    return _owners(subjects, choice, plan, replace(verdict, findings=(*kept, *verdict.findings)))
 
 
 def _owners(
@@ -148,7 +192,7 @@ class Coercer:
                 if before.get(tag, "") != after
             ]
 
-    def __call__(self, item: Outgoing, stream: BinaryIO) -> Changed | Held | None:
+    def __call__(self, item: Outgoing, stream: BinaryIO) -> Changed | Unsendable | None:
         """Return the instance with its new values, why it cannot get them, or None when it stays as it is."""
         key = key_of(item.sop_instance, item.path)
         subject = self._owners.subjects.get(key)
@@ -157,7 +201,7 @@ class Coercer:
             return None
         coerced = coerce(stream, changes, self._note)
         if not isinstance(coerced, Coerced):
-            return Held(Happening.ERROR, coerced.finding)
+            return Unsendable(Happening.ERROR, coerced.finding)
         if not coerced.changed:
             return None
         with self._lock:

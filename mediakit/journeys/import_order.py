@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mediakit.destinations.peer import Peer
 from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.findings import Severity
 from mediakit.journeys.inventory import Scope
 from mediakit.transfer.mapping import MapRow
+from mediakit.transfer.matching import Match
 from mediakit.transfer.patient_identity import Expectation
 from mediakit.transfer.proof import Verify
 
@@ -26,17 +28,29 @@ class Patience:
     """How often something is tried again, and the waits between, in seconds.
 
     `refusals` are the waits before each new round for instances that the peer refused for want of resources;
-    `connections` those before each new connection; `in_a_row` refusals without a success between end a round.
-    More than `vain_in_a_row` connections that ended without an answer to anything end the import: so many
-    instances may break them one behind the other, and the rest still goes.
+    `connections` those before each new connection. So many `refusals_in_a_row` without a success between
+    end a round. More than `fruitless_in_a_row` connections that ended without an answer to anything end the
+    import: so many instances may break one connection each, and the rest is still sent.
     """
 
     refusals: tuple[float, ...] = (5.0, 30.0)
     connections: tuple[float, ...] = (1.0, 5.0, 15.0)
     tries: int = 2
-    in_a_row: int = 10
-    vain_in_a_row: int = 5
+    refusals_in_a_row: int = 10
+    fruitless_in_a_row: int = 5
     grace_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matching:
+    """Whom to ask for local values in place of those on the medium.
+
+    Applied are matches with a confidence higher than `approve_above` alone (0 to 100).
+    """
+
+    peer: Peer
+    match: Match
+    approve_above: int = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

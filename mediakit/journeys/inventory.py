@@ -9,17 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance, shown
-from mediakit.events import Listener, silence
 from mediakit.fileset.contents import Contents, InstanceFact, PatientFact, Seen, StudyFact, contents_of
 from mediakit.fileset.file_kinds import OtherKind
 from mediakit.fileset.survey import Duplicates, FileFact, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.formats.base import Tree
 from mediakit.journeys.fates import Fates
 from mediakit.journeys.instances import SAME_DATA_SET
-from mediakit.journeys.look import look
 from mediakit.outcome import Fate, State
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.patient_identity import Identities, Identity
@@ -129,7 +125,8 @@ class Inventory:
     `rows` are the instances in physical order, those that cannot be sent with the state they are in.
     `members` tell by key whose they are, `because` by key why a row cannot be sent. `fates` are those of the
     files that are in no row. `findings` are on the medium as a whole and on the files; what could not be read
-    of the medium is among them.
+    of the medium is among them. `owners` have by key the Patient ID of what cannot be sent, where all of its
+    files have the same.
     """
 
     source: str
@@ -140,18 +137,15 @@ class Inventory:
     because: Mapping[str, Finding] = field(default_factory=dict)
     fates: tuple[Fate, ...] = ()
     findings: tuple[Finding, ...] = ()
+    owners: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def take_inventory(tree: Tree, source: str, scope: Scope, tell: Listener = silence) -> Inventory:
-    """Look at a medium and sort out what is to be sent. Loads no pixel data.
-
-    Files are compared only when two have one SOP Instance UID.
-    """
-    seen = look(tree, source, Scanner(), tell)
+def inventory_of(seen: Survey, scope: Scope) -> Inventory:
+    """Sort out what of a medium is to be sent."""
     taking = _InventoryTaking(seen, scope)
     taking.run()
     return Inventory(
-        source=source,
+        source=seen.subject,
         format=seen.format,
         contents=taking.contents,
         rows=tuple(taking.rows.values()),
@@ -159,6 +153,7 @@ def take_inventory(tree: Tree, source: str, scope: Scope, tell: Listener = silen
         because=taking.because,
         fates=taking.fates.fates(),
         findings=tuple(taking.fates.findings),
+        owners=taking.owners,
     )
 
 
@@ -173,9 +168,11 @@ class _InventoryTaking:
         self.rows: dict[str, Row] = {}
         self.members: dict[str, Member] = {}
         self.because: dict[str, Finding] = {}
+        self.owners: dict[str, str] = {}
         self._absent: list[tuple[Member, InstanceFact]] = []
         self._facts: dict[str, tuple[Member, InstanceFact]] = {}
         self._identities = Identities()
+        self._named = {link.file.path for link in seen.all_links() if link.file is not None}
 
     def run(self) -> None:
         """Sort every file, then what only the directory knows."""
@@ -202,12 +199,10 @@ class _InventoryTaking:
         return shown(self.seen.subject, path)
 
     def _instance(self, file: FileFact, instance: Instance) -> None:
-        member, fact = self._facts[file.path]
-        if fact.seen is Seen.SCAN and self.scope is Scope.DIRECTORY:
-            place = self._place(file.path)
-            self.fates.enter(place)
-            self.fates.settle(place, State.EXCLUDED, NOT_ASKED_FOR.at(), sop_instance=instance.sop_instance)
+        if not self._is_asked_for(file):
+            self._settle(file.path, State.EXCLUDED, NOT_ASKED_FOR.at(), instance.sop_instance)
             return
+        member, _ = self._facts[file.path]
         self._row(
             Outgoing(
                 sop_class=instance.sop_class,
@@ -220,6 +215,9 @@ class _InventoryTaking:
             ),
             replace(member, identity=self._identities.of(instance)),
         )
+
+    def _is_asked_for(self, file: FileFact) -> bool:
+        return self.scope is not Scope.DIRECTORY or self._facts[file.path][1].seen is not Seen.SCAN
 
     def _row(
         self, item: Outgoing, member: Member, state: TransferState = TransferState.PLANNED, key: str = ""
@@ -236,20 +234,38 @@ class _InventoryTaking:
         if duplicates.kept is not None and duplicates.kept.instance is not None:
             self._instance(duplicates.kept, duplicates.kept.instance)
         is_taken = uid in self.rows
+        not_asked_for = self._not_asked_for(duplicates)
         for file in duplicates.same:
             self._settle(file.path, State.DUPLICATE, SAME_DATA_SET.at(first=kept), uid)
         for file, why in duplicates.unread:
             finding = TWIN_UNREADABLE.at(why=why.text, other=kept) if is_taken else _why_unreadable(why)
-            if duplicates.others or uid in self.rows:
+            if file.path in not_asked_for:
+                self._settle(file.path, State.EXCLUDED, NOT_ASKED_FOR.at(), uid)
+            elif duplicates.others or uid in self.rows:
                 self._settle(file.path, State.UNREADABLE, finding, uid)
             else:
                 self._stand_for(file, TransferState.UNREADABLE, finding)
         for file in duplicates.others:
+            if file.path in not_asked_for:
+                self._settle(file.path, State.EXCLUDED, NOT_ASKED_FOR.at(), uid)
+                continue
             other = next(other for other in reversed(duplicates.others) if kept or other is not file)
             finding = CONFLICT.at(uid=uid, other=kept or self._place(other.path))
             self._settle(file.path, State.CONFLICT, finding, uid)
             if uid not in self.rows:
                 self._stand_for(file, TransferState.CONFLICT, finding)
+        files = (duplicates.kept, *duplicates.left_out())
+        instances = [file.instance for file in files if file is not None and file.instance is not None]
+        owners = {self._identities.of(instance).patient_id for instance in instances}
+        if len(owners) == 1:
+            self.owners[uid] = owners.pop()
+
+    def _not_asked_for(self, duplicates: Duplicates) -> frozenset[str]:
+        """Return the paths of duplicates that no record names, when only what is named is wanted."""
+        files = [file for file in (duplicates.kept, *duplicates.left_out()) if file is not None]
+        if self.scope is Scope.DIRECTORY and any(file.path in self._named for file in files):
+            return frozenset(file.path for file in files if file.path not in self._named)
+        return frozenset(file.path for file in files if not self._is_asked_for(file))
 
     def _stand_for(self, file: FileFact, state: TransferState, finding: Finding) -> None:
         """Let one file stand for an instance that cannot be sent in the ledger, unless it is not wanted."""
@@ -287,6 +303,7 @@ class _InventoryTaking:
                 state = TransferState.MISSING
                 finding = MISSING.at(what=path or fact.sop_instance or "an instance")
             self._row(item, member, state, key)
+            self.owners[key] = member.patient.id
             self.because[key] = finding.moved(self._place(path) if path else self.seen.subject)
 
     def _others(self) -> None:
@@ -302,6 +319,8 @@ class _InventoryTaking:
             elif other.path == directory:  # also when it is broken it is nothing that could be sent
                 why = _why_damaged(findings.get(other.path))
                 self._settle(other.path, State.EXCLUDED, DAMAGED_DIRECTORY.at(why=why))
+            elif other.kind in {OtherKind.DAMAGED, OtherKind.ENCRYPTED} and self.scope is Scope.DIRECTORY:
+                self._settle(other.path, State.EXCLUDED, NOT_ASKED_FOR.at())  # what is named is a row
             elif other.kind in {OtherKind.DAMAGED, OtherKind.ENCRYPTED}:
                 self._unreadable(other.path, other.size, _why_unreadable(findings.get(other.path)))
             else:

@@ -43,8 +43,8 @@ NO_CONTEXT = Rule(
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """An instance that cannot go out: what happened to it, and the finding that says why."""
+class Unsendable:
+    """An instance that cannot be sent: what happened to it, and the finding that says why."""
 
     happening: Happening
     finding: Finding
@@ -68,7 +68,7 @@ class Changed:
 
 
 #: Changes the bytes of an instance, or says why it cannot; None leaves it as it is.
-Change = Callable[[Outgoing, BinaryIO], "Changed | Held | None"]
+Change = Callable[[Outgoing, BinaryIO], "Changed | Unsendable | None"]
 
 
 class Loader:
@@ -92,7 +92,7 @@ class Loader:
             stream.close()
         self._tree.close()
 
-    def load(self, item: Outgoing, takes: frozenset[str] | None) -> Loaded | Held:
+    def load(self, item: Outgoing, takes: frozenset[str] | None) -> Loaded | Unsendable:
         """Return an instance in a transfer syntax that the destination takes, or why it cannot go.
 
         A small file is read whole; a large one is read while it goes out, and can still break then.
@@ -100,19 +100,19 @@ class Loader:
         try:
             return self._load(item, takes)
         except (SourceError, OSError) as exc:
-            return Held(Happening.CANNOT_READ, finding_on_failure(exc))
+            return Unsendable(Happening.CANNOT_READ, finding_on_failure(exc))
 
-    def _load(self, item: Outgoing, takes: frozenset[str] | None) -> Loaded | Held:
+    def _load(self, item: Outgoing, takes: frozenset[str] | None) -> Loaded | Unsendable:
         stream, held = self._opened(item)
         _check_same(item, stream)
         changed = None if self._change is None else self._change(item, stream)
-        if isinstance(changed, Held):
+        if isinstance(changed, Unsendable):
             return changed
         syntax = item.transfer_syntax if changed is None else changed.transfer_syntax
         way = route(syntax, takes, may_convert=self._may_convert)
         if way.way is Way.NOT_AT_ALL:
             finding = NO_CONTEXT.at(sop_class=class_name(item.sop_class), syntax=syntax_name(syntax))
-            return Held(Happening.NO_CONTEXT, finding)
+            return Unsendable(Happening.NO_CONTEXT, finding)
         if changed is not None:
             stream, held = io.BytesIO(changed.data), None
         findings = () if changed is None else changed.findings
@@ -123,10 +123,10 @@ class Loader:
 
     def _converted(
         self, item: Outgoing, stream: BinaryIO, way: Route, findings: tuple[Finding, ...]
-    ) -> Loaded | Held:
+    ) -> Loaded | Unsendable:
         done = transcode(stream, way.transfer_syntax)
         if isinstance(done, NotConvertible):
-            return Held(Happening.ERROR, done.finding)
+            return Unsendable(Happening.ERROR, done.finding)
         payload = _payload(item, io.BytesIO(done.data), len(done.data), way.transfer_syntax)
         return Loaded(payload, (*findings, *done.findings))
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 
 from mediakit.destinations.association import association
@@ -16,16 +15,19 @@ from mediakit.destinations.peer import Peer
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.identifier import Value, Values
 from mediakit.dicom.instance import Instance
-from mediakit.errors import SourceError
+from mediakit.errors import IdentityError, SourceError
 from mediakit.events import Advanced, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Report, Rule, Severity
-from mediakit.formats.registry import open_tree
+from mediakit.formats.registry import open_medium
+from mediakit.journeys.import_order import Matching
 from mediakit.journeys.look import look
 from mediakit.outcome import Outcome
-from mediakit.transfer.mapping import Reconciled, Subject, Subjects
+from mediakit.transfer.mapping import MapRow, Reconciled, Subject, Subjects
 from mediakit.transfer.matching import (
     MATCH,
     Candidate,
+    Match,
     Ranking,
     Wanted,
     candidates_of,
@@ -63,13 +65,6 @@ _LIMITS = Limits(matches=5_000, total_bytes=32 << 20, total_s=120.0)
 _STUDY_DATE, _MODALITY = 0x00080020, 0x00080060
 
 
-class Match(StrEnum):
-    """Who is asked: the patients that an archive or register knows, or the orders of a worklist."""
-
-    QUERY = "query"
-    WORKLIST = "worklist"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileOrder:
     """How to reconcile. `approve_above`: matches with a higher confidence need no person (None: all do)."""
@@ -84,14 +79,29 @@ def reconcile(source: Path, peer: Peer, order: ReconcileOrder, tell: Listener = 
     The outcome is good when there is one good candidate for each. Raises SourceError when the medium cannot
     be opened or holds no instance, Unreachable and FindFailed when the peer does not answer.
     """
-    tree = open_tree(source)
-    try:
+    with open_medium(source) as tree:
         seen = look(tree, str(source), Scanner(), tell)
-    finally:
-        tree.close()
+    return reconcile_survey(seen, peer, order, tell)
+
+
+def matched_rows(seen: Survey, matching: Matching, tell: Listener = silence) -> tuple[MapRow, ...]:
+    """Return a map of what a peer knows of the patients of a medium; what is not sure is not approved.
+
+    Raises IdentityError when the peer knows nobody of them, and as `reconcile` does.
+    """
+    order = ReconcileOrder(match=matching.match, approve_above=matching.approve_above)
+    rows = tuple(replace(row, line=0) for row in reconcile_survey(seen, matching.peer, order, tell).rows)
+    if not rows:
+        hint = "`mediakit reconcile` writes a map that can be filled in by hand"
+        raise IdentityError("the peer knows no patient of this medium", where=str(matching.peer), hint=hint)
+    return rows  # of no file: they have no lines
+
+
+def reconcile_survey(seen: Survey, peer: Peer, order: ReconcileOrder, tell: Listener = silence) -> Reconciled:
+    """Ask a peer for each identity of a medium that was looked at; see `reconcile`."""
     wanted = _wanted((instance for _, instance in seen.instances()), order.match)
     if not wanted:
-        raise SourceError("there is no instance on the medium", where=str(source))
+        raise SourceError("there is no instance on the medium", where=seen.subject)
     rankings = _rankings(wanted, peer, order.match, tell)
     findings = [finding for ranking in rankings for finding in _doubts(ranking)]
     for finding in findings:
@@ -99,11 +109,11 @@ def reconcile(source: Path, peer: Peer, order: ReconcileOrder, tell: Listener = 
     rows = (row for ranking in rankings for row in rows_of(ranking, order.match.value, order.approve_above))
     is_clear = all(ranking.is_match for ranking in rankings)
     return Reconciled(
-        source=str(source),
+        source=seen.subject,
         peer=str(peer),
         rows=tuple(replace(row, line=line) for line, row in enumerate(rows, start=2)),  # 1 is the head
         counts=match_words(rankings),
-        report=Report.of(str(source), findings),
+        report=Report.of(seen.subject, findings),
         outcome=Outcome.GOOD if is_clear else Outcome.IDENTITY,
     )
 

@@ -5,8 +5,8 @@ Nothing is sent. A probe opens each association that the import would open, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from mediakit.destinations.base import Destination, Unreachable, contexts_of
 from mediakit.dicom.uids import class_name, syntax_name
@@ -20,30 +20,31 @@ from mediakit.transfer.row import Row, key_of
 from mediakit.transfer.states import TransferState
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsed:
-    """What a rehearsal tells. `because` by key; `stopped` says why the peer could not be asked."""
+    """What a rehearsal found. `because` by key; `stopped` says why the peer could not be asked."""
 
-    rows: list[Row]
-    lines: list[ContextLine] = field(default_factory=list)
-    because: dict[str, Finding] = field(default_factory=dict)
-    stopped: str = ""
+    rows: tuple[Row, ...]
+    lines: tuple[ContextLine, ...]
+    because: Mapping[str, Finding]
+    stopped: str
 
 
 def rehearse(rows: Sequence[Row], destination: Destination, order: ImportOrder) -> Rehearsed:
     """Plan the associations of an import, and ask the peer what it takes when the order says so."""
     items = [row.item for row in rows if row.state is TransferState.PLANNED]
-    told = Rehearsed(list(rows))
+    lines: list[ContextLine] = []
+    stopped = ""
     refused: dict[str, Finding] = {}
     for batch in batches(items, destination.most_contexts, may_convert=order.may_convert):
         if order.depth is ImportDepth.PLAN:
-            told.lines += _planned(batch)
+            lines += _planned(batch)
             continue
         try:
             session = destination.connect(contexts_of(batch.proposals))
         except Unreachable as exc:
-            told.stopped = exc.reason
-            told.lines += _planned(batch)
+            stopped = exc.reason
+            lines += _planned(batch)
             continue
         try:
             taken = {uid: session.takes(uid) for uid in {item.sop_class for item in batch.items}}
@@ -51,13 +52,13 @@ def rehearse(rows: Sequence[Row], destination: Destination, order: ImportOrder) 
             session.close()
         for (sop_class, syntax), members in _kinds(batch.items):
             line = _line(sop_class, syntax, members, taken[sop_class], order)
-            told.lines.append(line)
+            lines.append(line)
             if line.accepted == _REFUSED:
                 finding = NO_CONTEXT.at(sop_class=class_name(sop_class), syntax=syntax_name(syntax))
                 refused.update((key_of(each.sop_instance, each.path), finding) for each in members)
-    told.because = refused
-    told.rows = [_row(row, refused) for row in rows]
-    return told
+    return Rehearsed(
+        rows=tuple(_row(row, refused) for row in rows), lines=tuple(lines), because=refused, stopped=stopped
+    )
 
 
 _REFUSED = "would not be taken"

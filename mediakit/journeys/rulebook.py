@@ -52,7 +52,17 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("scp.served",), ("serve scp",)),
     (("dicom.coerce", "transfer.coercion", "transfer.patient_identity"), ("import",)),
     (("journeys.reconcile",), ("reconcile",)),
-    (("journeys.inventory", "journeys.loading", "journeys.carrying", "journeys.import_"), ("import",)),
+    (
+        (
+            "journeys.inventory",
+            "journeys.loading",
+            "journeys.carrying",
+            "journeys.import_",
+            "journeys.import_result",
+            "journeys.identity_guard",
+        ),
+        ("import",),
+    ),
     (("journeys.confirming",), ("import",)),
 )
 

@@ -56,16 +56,16 @@ class Sender:
             rate=Rate(order.rate, self._stop),
             stop=self._stop,
             tries=order.patience.tries,
-            refusals=order.patience.in_a_row,
+            refusals=order.patience.refusals_in_a_row,
         )
 
-    def send(self, batches: Iterable[Batch], went: Collection[str] = ()) -> None:
+    def send(self, batches: Iterable[Batch], sent_before: Collection[str] = ()) -> None:
         """Send all, batch by batch, in rounds while instances are refused for want of resources.
 
-        `went` are the keys of those that may have gone out before. KeyboardInterrupt lets the instances under
-        way end within the grace time, and passes on.
+        `sent_before` are the keys of those that may have been sent before. KeyboardInterrupt lets the
+        instances that are being sent end within the grace time, and passes on.
         """
-        self.log.went.update(went)
+        self.log.sent.update(sent_before)
         for batch in batches:
             left: Sequence[Outgoing] = batch.items
             rest: Sequence[Outgoing] = ()
@@ -142,7 +142,7 @@ class Sender:
 
     def _on_session(self, waiting: Waiting, contexts: Sequence[Context], loader: Loader) -> bool:
         """Carry over one session; return True when another one is worth while."""
-        if self._stop.is_set() or waiting.is_over(self._patience.in_a_row) or not waiting.is_left():
+        if self._stop.is_set() or waiting.is_over(self._patience.refusals_in_a_row) or not waiting.is_left():
             return False
         session = self._connected(waiting, contexts)
         if session is None:
@@ -153,7 +153,7 @@ class Sender:
             return True
         except Lost as exc:
             waiting.why = str(exc.why or exc.what)
-            return waiting.vain <= self._patience.vain_in_a_row
+            return waiting.fruitless <= self._patience.fruitless_in_a_row
         except Unreachable as exc:
             waiting.why = exc.reason
             return False

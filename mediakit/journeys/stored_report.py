@@ -1,4 +1,4 @@
-"""What an import told when it ended, kept in its ledger, so that its report can be made again at any time.
+"""What an import came to, kept in its ledger, so that its report can be made again at any time.
 
 The rows are there anyhow; kept are the figures, the findings, and those fates that the rows do not give.
 Neither changed values nor identities are kept.
@@ -67,7 +67,7 @@ def keep_imported(ledger: Ledger, imported: Imported) -> None:
 
 
 def recalled(view: JobView) -> Imported:
-    """Return what an import told when it ended; of one that is unfinished, what its ledger has.
+    """Return an import as it ended; of one that is unfinished, what its ledger has.
 
     Raises SourceError when the ledger is damaged.
     """
@@ -83,13 +83,13 @@ def recalled(view: JobView) -> Imported:
     except (msgspec.MsgspecError, KeyError, ValueError) as exc:
         raise SourceError("the ledger is damaged", where=view.job_id, why=str(exc)) from exc
     rules = {rule.id: rule for rule in rulebook()}
-    told = [_fate(each, rules) for each in kept.fates]
-    known = {fate.source for fate in told}
+    others = [_fate(each, rules) for each in kept.fates]
+    known = {fate.source for fate in others}
     given = [fate for fate in _fates(kept.source, rows) if fate.source not in known]
     report = Report(subject=kept.subject, findings=tuple(_finding(each, rules) for each in kept.findings))
     result = Result(
         journey="import",
-        fates=(*given, *told),
+        fates=(*given, *others),
         report=report,
         outcome=outcome,
         figures=kept.figures,

@@ -20,26 +20,26 @@ class Waiting:
         self._tries: dict[str, int] = {}
         self._has_answered = False
         self._refusals = 0
-        self.vain = 0  # connections in a row that brought nothing
+        self.fruitless = 0  # connections in a row that ended without any answer
         self.refused: list[Outgoing] = []
         self.fault: Exception | None = None
         self.why = ""
         self.gone = ""  # why the medium could not be opened any more
 
-    def take(self, most: int) -> list[Outgoing]:
-        """Return the next instances, at most so many: first what this thread keeps, and that alone.
+    def take(self) -> Outgoing | None:
+        """Return the next instance, None when there is none: first what this thread keeps.
 
         What was put last comes when nothing else is left.
         """
         with self._lock:
             own = self._own.pop(threading.get_ident(), None)
             if own is not None:
-                return [own]
+                return own
             queue = self._waiting or self._again
-            return [queue.popleft() for _ in range(min(most, len(queue)))]
+            return queue.popleft() if queue else None
 
     def count_try(self, item: Outgoing) -> int:
-        """Note that an instance went out without an answer; return how often it did."""
+        """Note that an instance was sent and got no answer; return how often that happened."""
         with self._lock:
             self._tries[item.path] = tries = self._tries.get(item.path, 0) + 1
             return tries
@@ -78,24 +78,24 @@ class Waiting:
         """Note that the peer answered."""
         with self._lock:
             self._has_answered = True
-            self.vain = 0
+            self.fruitless = 0
             self._refusals = self._refusals + 1 if is_refusal else 0
             if is_refusal:
                 self.refused.append(item)
 
-    def note_vain(self, tries: int) -> None:
-        """Note that a session brought nothing: it ended with an instance that was tried so often.
+    def note_fruitless(self, tries: int) -> None:
+        """Note that a session ended without any answer, over an instance that was tried so often.
 
         That a second try fails says nothing of a peer that answered others.
         """
         with self._lock:
             if tries == 1 or not self._has_answered:
-                self.vain += 1
+                self.fruitless += 1
 
     def pause(self, waits: Sequence[float]) -> float:
-        """Return how long to wait before the next session, in seconds: longer the more were in vain."""
+        """Return how long to wait before the next session, in seconds: longer the more were fruitless."""
         with self._lock:
-            return waits[min(self.vain, len(waits)) - 1] if self.vain and waits else 0.0
+            return waits[min(self.fruitless, len(waits)) - 1] if self.fruitless and waits else 0.0
 
     def is_over(self, refusals: int) -> bool:
         """Return True when it is of no use to go on with this round."""

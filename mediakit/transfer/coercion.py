@@ -120,15 +120,15 @@ def _chosen(candidates: Sequence[MapRow]) -> MapRow | Rule:
 
 
 def _finding(rule: Rule, patient_id: str, candidates: Sequence[MapRow]) -> Finding:
-    told = shown_id(patient_id)
+    shown = shown_id(patient_id)
     lines = sorted(row.line for row in candidates)
     if rule is NOT_APPROVED and not lines[0]:
-        return NOT_SURE.at(patient_id=told, found=_found(candidates))
+        return NOT_SURE.at(patient_id=shown, found=_found(candidates))
     if rule is NOT_APPROVED:
-        return rule.at(patient_id=told, line=lines[0])
+        return rule.at(patient_id=shown, line=lines[0])
     if rule is AMBIGUOUS:
-        return rule.at(patient_id=told, lines=", ".join(str(line) for line in lines))
-    return rule.at(patient_id=told)
+        return rule.at(patient_id=shown, lines=", ".join(str(line) for line in lines))
+    return rule.at(patient_id=shown)
 
 
 def _found(candidates: Sequence[MapRow]) -> str:

@@ -1,4 +1,4 @@
-"""What an import tells when it has ended, as values: more than the fates, for whoever has to act on it."""
+"""What an import came to, as values: more than the fates, for whoever has to act on it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ContextLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One attribute of one instance that went out with another value. The values are patient data.
+    """One attribute of one instance that was sent with another value. The values are patient data.
 
     `tag` is the number of the attribute, `name` its name.
     """

@@ -160,10 +160,10 @@ def parse_map(raw: bytes, where: str) -> tuple[MapRow, ...]:
     reader = _Reader(text)
     rows = tuple(reader.rows())
     if reader.faults:
-        told = [f"line {line}: {what}" for line, what in sorted(reader.faults)[:_MOST_FAULTS]]
+        faults = [f"line {line}: {what}" for line, what in sorted(reader.faults)[:_MOST_FAULTS]]
         if len(reader.faults) > _MOST_FAULTS:
-            told.append(f"and {len(reader.faults) - _MOST_FAULTS} more")
-        raise UsageError("the map cannot be used", where=where, why="; ".join(told), hint=_HINT)
+            faults.append(f"and {len(reader.faults) - _MOST_FAULTS} more")
+        raise UsageError("the map cannot be used", where=where, why="; ".join(faults), hint=_HINT)
     return rows
 
 

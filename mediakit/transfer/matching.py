@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from mediakit.dicom.identifier import Value, Values
 from mediakit.dicom.limits import why_unfit
@@ -26,6 +27,13 @@ _PATIENT_NAME, _PATIENT_ID, _ISSUER = 0x00100010, 0x00100020, 0x00100021
 _BIRTH_DATE, _SEX, _ACCESSION = 0x00100030, 0x00100040, 0x00080050
 _STUDY_UID, _STEPS, _MODALITY, _START_DATE = 0x0020000D, 0x00400100, 0x00080060, 0x00400002
 _LEVEL = 0x00080052
+
+
+class Match(StrEnum):
+    """Who is asked: the patients that an archive or register knows, or the orders of a worklist."""
+
+    QUERY = "query"
+    WORKLIST = "worklist"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""One instance on its way, as values; what a destination answers to it, and how that is told. No bytes."""
+"""One instance on its way, as values; what a destination answers to it, and how that reads. No bytes."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Answer:
             return Happening.UNEQUAL
         return Happening.FOUND_THERE if self.is_there else self.kind.happening
 
-    def told(self, destination: str) -> str:
+    def text(self, destination: str) -> str:
         """Return status and words for a person; `destination` is its name."""
         status = status_text(self.code, destination)
         if not status:

@@ -34,7 +34,7 @@ _TAGS: Mapping[str, tuple[Tag, str]] = {
     "sex": (0x00100040, "CS"),
 }
 _TOLD_IDS = 8  # Patient IDs in one finding
-_MOST_PEOPLE = 16  # that are told apart below one Patient ID: enough to refuse
+_MOST_PEOPLE = 16  # that are distinguished below one Patient ID: enough to refuse
 _LONGEST_ID = 64  # characters of a Long String (PS3.5 6.2)
 
 
@@ -168,8 +168,8 @@ def _sum(identities: Iterable[Counted]) -> int:
 
 def _ids(identities: Iterable[Counted]) -> str:
     ids = sorted({shown_id(identity.patient_id) for identity, _ in identities})
-    told = ", ".join(f"`{each}`" if each else "(none)" for each in ids[:_TOLD_IDS])
-    return told if len(ids) <= _TOLD_IDS else f"{told} and {len(ids) - _TOLD_IDS} more"
+    shown = ", ".join(f"`{each}`" if each else "(none)" for each in ids[:_TOLD_IDS])
+    return shown if len(ids) <= _TOLD_IDS else f"{shown} and {len(ids) - _TOLD_IDS} more"
 
 
 def shown_id(patient_id: str) -> str:

@@ -17,7 +17,7 @@ def key_of(sop_instance: str, path: str) -> str:
 class Row:
     """One instance in one job.
 
-    `sent_as` is the transfer syntax that went out, "" before; `code` and `words` are the last answer, `rule`
+    `sent_as` is the transfer syntax that was sent, "" before; `code` and `words` are the last answer, `rule`
     the id of the finding that decided. `changed_at` is ISO 8601 with offset, "" when nothing has happened.
     """
 

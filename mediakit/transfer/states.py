@@ -19,7 +19,7 @@ class TransferState(StrEnum):
 
     PLANNED = "planned"  # read, and to be sent
     SENDING = "sending"  # written down before the first byte goes out
-    UNCERTAIN = "uncertain"  # went out, and no answer came: it may be there or not
+    UNCERTAIN = "uncertain"  # was sent, and no answer came: it may be there or not
     STORED = "stored"  # the peer answered success
     STORED_WITH_WARNING = "stored-with-warning"  # stored, and the peer changed or doubts something
     COMMITTED = "committed"  # stored, and the proof that was asked for says so
@@ -56,13 +56,12 @@ class Happening(StrEnum):
     NO_CONTEXT = "no-context"
     CANNOT_READ = "cannot-read"
     FOUND_THERE = "found-there"  # a query says that the destination has it
-    NOT_FOUND = "not-found"  # a query says that it has not
     PROVEN = "proven"  # storage commitment or a query confirms it
     DENIED = "denied"  # storage commitment or a query denies it, or no answer came
     UNEQUAL = "unequal"  # other bytes under the same UID
     AGAIN = "again"  # the user asks for another try, or another copy of the medium has it
     SKIP = "skip"  # it is not asked for
-    HELD_BACK = "held-back"  # it was about to go out, and did not, or nobody was there to take it
+    HELD_BACK = "held-back"  # it was about to go out, and nobody was there to take it
 
 
 class ForbiddenTransition(Exception):  # noqa: N818 - a fault of ours, never of the medium or the peer
@@ -79,7 +78,6 @@ _ANSWERS: Final = {
     _H.UNEQUAL: _T.CONFLICT,
     _H.FOUND_THERE: _T.ALREADY_THERE,
     _H.CANNOT_READ: _T.UNREADABLE,  # it broke while it was read for sending
-    _H.NO_CONTEXT: _T.NOT_NEGOTIATED,  # it was noted before it was looked at
     _H.HELD_BACK: _T.PLANNED,
 }
 _RETRY: Final = {
@@ -106,7 +104,7 @@ TRANSITIONS: Final[Mapping[TransferState, Mapping[Happening, TransferState]]] = 
             _H.SKIP: _T.EXCLUDED,
         },
         _T.SENDING: _ANSWERS,
-        _T.UNCERTAIN: {**_RETRY, _H.NOT_FOUND: _T.PLANNED},
+        _T.UNCERTAIN: _RETRY,
         _T.STORED: _PROOF,
         _T.STORED_WITH_WARNING: _PROOF,
         _T.COMMITTED: {_H.DENIED: _T.UNCONFIRMED},

@@ -212,7 +212,7 @@ def test_a_full_disk_is_seen_and_the_rest_not_sent_in_vain(
     assert counts[State.STORED] + counts[State.REFUSED] + counts[State.UNSENT] == count
     assert counts[State.UNSENT] > 0
     # three rounds; a success that is noted late begins the count of refusals anew, once an association
-    assert len(scp.received) <= 20 + 3 * (QUICK.in_a_row + associations) + QUICK.in_a_row
+    assert len(scp.received) <= 20 + 3 * (QUICK.refusals_in_a_row + associations) + QUICK.refusals_in_a_row
     assert imported.result.outcome is Outcome.PARTLY_STORED
     check_truth(imported, scp, jobs, digests(count, 100))
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 
-from mediakit.journeys.carrying import MOST_AHEAD
 from mediakit.ledger.jobs import Jobs
 from mediakit.transfer.states import Happening, TransferState
 from tests.support.cli import command, process
@@ -156,7 +155,7 @@ def killed_until_it_is_done(state: Path, medium: Path, choose: random.Random, ho
             assert code in {0, -signal.SIGKILL}
             kills += code == -signal.SIGKILL
             check_what_is_known(jobs, scp)
-        check_the_set(jobs, scp, most_doubles=(MOST_AHEAD + 1) * associations * kills)
+        check_the_set(jobs, scp, most_doubles=associations * kills)
     return kills
 
 

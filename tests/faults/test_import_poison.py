@@ -95,7 +95,7 @@ def test_a_dead_peer_ends_the_import_soon(associations: int, medium: Path, jobs:
     dead = Script(faults=dict.fromkeys(range(100), AtInstance.CLOSE_BEFORE_ANSWER))
     with WatchedScp(dead) as scp:
         imported = import_into(scp, medium, jobs, associations=associations)
-    assert len(scp.proposed) <= QUICK.vain_in_a_row + associations
+    assert len(scp.proposed) <= QUICK.fruitless_in_a_row + associations
     assert is_stopped(imported)
     assert imported.result.counts()[State.UNSENT] >= COUNT - len(scp.proposed)
     check_truth(imported, scp, jobs, SENT)
@@ -110,7 +110,7 @@ def test_a_dead_peer_is_not_tried_for_long_with_few_instances(
     with WatchedScp(dead) as scp:
         imported = import_into(scp, folder_of_small(tmp_path / "m", count), jobs, associations=associations)
     # some connections find that another one has just taken what was left
-    assert len(scp.proposed) <= (QUICK.vain_in_a_row + 1) * associations
+    assert len(scp.proposed) <= (QUICK.fruitless_in_a_row + 1) * associations
     assert len(scp.begun) <= QUICK.tries * count
     assert set(states_of(imported).values()) <= {State.UNCERTAIN, State.UNSENT}
     check_truth(imported, scp, jobs, digests(count))

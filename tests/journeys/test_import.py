@@ -17,7 +17,7 @@ from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from tests.support.import_runs import data_sets, rules, run, states, uid_of
 from tests.support.scripted import ScriptedDestination
-from tests.support.studies import CT_1, CT_2, CT_3, NOTES, SAMPLES, burnt_to, folder_of
+from tests.support.studies import CT_1, CT_2, CT_3, NOTES, SAMPLES, altered, burnt_to, folder_of
 
 
 @pytest.fixture
@@ -139,6 +139,23 @@ def test_a_file_that_the_directory_does_not_name_is_taken_unless_it_is_not_wante
     assert states(only)["EXTRA"] is State.EXCLUDED
     assert "MK-IMP-004" in rules(only)
     assert only.result.outcome is Outcome.GOOD
+
+
+def test_what_the_directory_does_not_name_cannot_spoil_an_import_of_what_it_names(
+    tmp_path: Path, jobs: Jobs, ct: Path
+) -> None:
+    medium = tmp_path / "medium"
+    burnt_to(medium, ct)
+    folder_of(medium, {"CUT": CT_1.read_bytes()[:900]})
+    altered(CT_2, medium / "OTHER", PatientComments="not the same")
+    imported = run(medium, ScriptedDestination(), jobs, scope=Scope.DIRECTORY)
+    assert imported.result.outcome is Outcome.GOOD
+    assert states(imported)["CUT"] is states(imported)["OTHER"] is State.EXCLUDED
+    assert {"MK-IMP-002", "MK-IMP-005"}.isdisjoint(rules(imported))
+    everything = run(medium, ScriptedDestination(), jobs)
+    assert everything.result.outcome is Outcome.PARTLY_STORED
+    assert states(everything)["CUT"] is State.UNREADABLE
+    assert states(everything)["OTHER"] is State.CONFLICT
 
 
 def test_a_medium_without_a_directory_is_scanned_and_said_to_be_one(ct: Path, jobs: Jobs) -> None:

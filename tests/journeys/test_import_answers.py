@@ -83,7 +83,7 @@ def test_a_refusal_is_tried_again_and_an_error_is_not(ct: Path, jobs: Jobs) -> N
 
 def test_a_full_destination_is_not_sent_everything_in_vain(jobs: Jobs) -> None:
     destination = ScriptedDestination(script=lambda _item, _tries: FULL)
-    patience = Patience(refusals=(), connections=(), in_a_row=3)
+    patience = Patience(refusals=(), connections=(), refusals_in_a_row=3)
     imported = run(SAMPLES, destination, jobs, patience=patience)
     assert len(destination.received) == 3
     assert imported.result.counts()[State.UNSENT] == 37

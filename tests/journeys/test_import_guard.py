@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,14 @@ import pytest
 from mediakit.destinations.base import Unreachable
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
-from mediakit.transfer.patient_identity import Expectation
-from tests.support.import_runs import rules, run
+from mediakit.transfer.patient_identity import Expectation, Mixed
+from tests.support.import_runs import rules, run, states
+from tests.support.people import Person, medium_of
 from tests.support.scripted import ScriptedDestination
-from tests.support.studies import CT_1, CT_2, CT_3, SAMPLES, folder_of
+from tests.support.studies import CT_1, CT_2, CT_3, SAMPLES, burnt_to, folder_of
+
+ANNA = Person(patient_id="007", name="Muster^Anna", birth_date="19610430", sex="F")
+PETER = Person(patient_id="008", name="Smith^Peter", birth_date="19700101", sex="M", study="1.2.3.2")
 
 
 @pytest.fixture
@@ -44,6 +49,48 @@ def test_one_patient_can_be_chosen_and_the_others_are_left_out(jobs: Jobs) -> No
     counts = imported.result.counts()
     assert counts[State.STORED] == len(destination.received) > 0
     assert counts[State.STORED] + counts[State.EXCLUDED] == 40
+
+
+def test_a_conflict_of_patients_who_were_not_chosen_does_not_spoil_the_outcome(
+    tmp_path: Path, jobs: Jobs
+) -> None:
+    medium = medium_of(tmp_path / "m", [ANNA, PETER])
+    (medium / "OTHER").write_bytes(PETER.instance(1).replace(b"\1\2\3\4", b"\4\3\2\1"))
+    destination = ScriptedDestination()
+    imported = run(medium, destination, jobs, expectation=Expectation(patient=ANNA.patient_id))
+    assert imported.result.outcome is Outcome.GOOD
+    assert imported.result.counts() == {State.STORED: 2, State.EXCLUDED: 3}
+    assert "MK-IMP-005" not in rules(imported)
+    assert len(destination.received) == 2
+    both = run(medium, ScriptedDestination(), jobs, expectation=Expectation(mixed=Mixed.ALLOW))
+    assert both.result.outcome is Outcome.PARTLY_STORED
+    assert {"MK-IMP-005"} <= rules(both)
+
+
+def test_a_conflict_between_the_chosen_patient_and_another_one_stays(tmp_path: Path, jobs: Jobs) -> None:
+    medium = medium_of(tmp_path / "m", [ANNA, PETER])
+    stranger = replace(PETER, study=ANNA.study)
+    (medium / "OTHER").write_bytes(stranger.instance(1))
+    imported = run(medium, ScriptedDestination(), jobs, expectation=Expectation(patient=ANNA.patient_id))
+    assert imported.result.outcome is Outcome.PARTLY_STORED
+    assert imported.result.counts()[State.CONFLICT] == 2
+    assert "MK-IMP-033" not in rules(imported)
+
+
+def test_what_is_missing_of_another_patient_than_the_chosen_one_is_left_out(
+    tmp_path: Path, jobs: Jobs
+) -> None:
+    medium = tmp_path / "m"
+    burnt_to(medium, medium_of(tmp_path / "people", [ANNA, PETER]))
+    files = sorted(path for path in medium.rglob("*") if path.is_file() and path.name != "DICOMDIR")
+    gone = next(path for path in files if PETER.name.encode() in path.read_bytes())
+    gone.unlink()
+    imported = run(medium, ScriptedDestination(), jobs, expectation=Expectation(patient=ANNA.patient_id))
+    assert imported.result.outcome is Outcome.GOOD
+    assert states(imported)[gone.name] is State.EXCLUDED
+    assert "MK-IMP-033" in rules(imported)
+    other = run(medium, ScriptedDestination(), jobs, expectation=Expectation(patient=PETER.patient_id))
+    assert other.result.outcome is Outcome.PARTLY_STORED
 
 
 def test_a_resume_for_another_patient_leaves_out_those_of_the_first(jobs: Jobs) -> None:

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
+import pydicom
 import pytest
 
 from mediakit.cli.state import jobs_of
 from mediakit.errors import SourceError
 from mediakit.findings import Where
-from mediakit.journeys.import_ import STOPPED
+from mediakit.journeys.import_result import STOPPED
 from mediakit.journeys.stored_report import keep_imported, recalled
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Fate, Outcome, State
@@ -226,3 +227,32 @@ def test_an_import_is_kept_shown_reported_and_tried_again_with_another_copy(
     history = mediakit("job", "show", job, "--instance", "path:A/IM2", "--state", state).out
     assert "superseded" in history
     assert mediakit("job", "list", "--state", state).out.splitlines()[0].endswith("good")
+
+
+def test_a_retry_applies_the_map_of_the_job_and_without_it_leaves_the_job_as_it_is(
+    state: Path, tmp_path: Path
+) -> None:
+    whole = folder_of(tmp_path / "whole", {"A/IM1": CT_1, "A/IM2": CT_2})
+    broken = folder_of(tmp_path / "broken", {"A/IM1": CT_1, "A/IM2": CT_2})
+    (broken / "A/IM2").write_bytes((broken / "A/IM2").read_bytes()[:900])
+    values = tmp_path / "map.csv"
+    foreign = pydicom.dcmread(CT_1, stop_before_pixels=True).PatientID
+    values.write_text(f"from_patient_id,to_patient_id,approved\n{foreign},L-1,yes\n")
+    out, at = tmp_path / "out", ("--state", state)
+    first = mediakit("import", broken, f"dir:{out}", *at, "--map", values, "--json")
+    assert first.code == 6
+    job = first.document["job"]
+    retry = ("job", "retry", job, "--source", whole, *at)
+
+    without = mediakit(*retry)
+    assert without.code == 2
+    assert "go on with the same `--map`" in without.err
+    assert "  partly-stored" in mediakit("job", "list", *at).out
+
+    assert mediakit(*retry, "--map", values).code == 0
+    stored = [pydicom.dcmread(path, stop_before_pixels=True) for path in out.rglob("*.dcm")]
+    assert [each.PatientID for each in stored] == ["L-1", "L-1"]
+
+    assert mediakit(*retry).code == 2
+    assert mediakit("job", "list", *at).out.splitlines()[0].endswith("good")
+    assert mediakit("job", "report", job, *at, "-q").code == 0

@@ -4,13 +4,22 @@ import os
 import stat
 from pathlib import Path
 
+import pydicom
 import pytest
 from pydicom import Dataset
 
 from mediakit.destinations.find import FindModel
+from mediakit.destinations.folder import FolderDestination
+from mediakit.events import PhaseStarted
+from mediakit.journeys.import_ import import_medium
+from mediakit.journeys.import_order import ImportOrder, Matching
+from mediakit.journeys.import_target import Target
 from mediakit.journeys.reconcile import ReconcileOrder, reconcile
+from mediakit.ledger.jobs import Jobs
+from mediakit.outcome import Outcome
 from mediakit.transfer.coercion import plan_coercion
 from mediakit.transfer.mapping import Subject, parse_map
+from mediakit.transfer.matching import Match
 from mediakit.transfer.patient_identity import Identity
 from tests.support.cli import mediakit
 from tests.support.find_scp import Answers, Asked, find_scp
@@ -195,6 +204,25 @@ def test_what_was_found_can_be_planned_without_the_file_between(tmp_path: Path) 
     assert plan.changes_for(subjects[1]) is None
     assert [finding.rule.id for finding in plan.findings] == ["MK-IDN-030"]
     assert "line 3" in plan.findings[0].text
+
+
+def test_an_import_that_asks_for_local_values_looks_at_the_medium_once(tmp_path: Path) -> None:
+    medium = medium_of(tmp_path / "cd", [ANNA])
+    events: list[object] = []
+    with find_scp(register(LOCAL)) as scp:  # type: ignore[arg-type]
+        imported = import_medium(
+            medium,
+            Target(destination=FolderDestination(tmp_path / "out")),
+            Jobs(tmp_path / "jobs"),
+            ImportOrder(),
+            events.append,
+            Matching(peer=scp.address, match=Match.QUERY, approve_above=79),
+        )
+    assert imported.result.outcome is Outcome.GOOD
+    phases = [event.phase for event in events if isinstance(event, PhaseStarted)]
+    assert phases == ["scan", "query", "send"]
+    arrived = [pydicom.dcmread(path) for path in (tmp_path / "out").rglob("*.dcm")]
+    assert {dataset.PatientID for dataset in arrived} == {"L-1"}
 
 
 def identity_of(person: Person) -> Identity:

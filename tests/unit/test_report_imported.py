@@ -121,10 +121,10 @@ def test_a_status_is_written_as_its_documents_write_it() -> None:
 
 def test_an_answer_is_told_with_its_status_where_the_destination_has_one() -> None:
     refused = Answer(kind=StatusClass.REFUSED, code=0xA700, words="out of resources")
-    assert refused.told(PEER) == "status 0xA700 (out of resources)"
-    assert Answer(kind=StatusClass.ERROR, code=404).told("dicomweb+http://host") == "status 404"
-    assert Answer(kind=StatusClass.REFUSED, words="there is no room").told("dir:/in") == "there is no room"
-    assert Answer(kind=StatusClass.REFUSED).told("dir:/in") == "it does not say why"
+    assert refused.text(PEER) == "status 0xA700 (out of resources)"
+    assert Answer(kind=StatusClass.ERROR, code=404).text("dicomweb+http://host") == "status 404"
+    assert Answer(kind=StatusClass.REFUSED, words="there is no room").text("dir:/in") == "there is no room"
+    assert Answer(kind=StatusClass.REFUSED).text("dir:/in") == "it does not say why"
 
 
 def test_a_rehearsal_says_what_would_go_and_that_nothing_was_sent() -> None:
