@@ -103,8 +103,7 @@ def staged_file(target: Path, *, overwrite: bool, mode: int = 0o666) -> Iterator
 @contextmanager
 def written_file(part: Path) -> Iterator[int]:
     """Give a descriptor to write to an empty file; it is synced when the block ends well. Raises OSError."""
-    optional = ("O_BINARY", "O_CLOEXEC", "O_NOFOLLOW")
-    fd = os.open(part, os.O_RDWR | sum(getattr(os, name, 0) for name in optional))
+    fd = os.open(part, os.O_RDWR | _FILE_FLAGS | _NO_LINK)
     try:
         with _WriteBehind(fd):
             yield fd

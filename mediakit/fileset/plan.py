@@ -76,13 +76,9 @@ class ExtraFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What the user asks of the medium.
-
-    `capacity_bytes` None means no limit.
-    """
+    """What the user asks of the file-set."""
 
     file_set_id: str = ""
-    capacity_bytes: int | None = None
     extra: tuple[ExtraFile, ...] = ()
 
 
@@ -119,13 +115,6 @@ class FileSetPlan:
     findings: tuple[Finding, ...] = field(repr=False)
 
 
-def plan(
-    collated: Collated, profile: Profile, wishes: Wishes, icons: Mapping[str, Key] | None = None
-) -> FileSetPlan:
-    """Plan a file-set from collated instances: `lay_out`, then `complete` with nothing made from it."""
-    return complete(lay_out(collated, profile, wishes, icons), wishes.capacity_bytes)
-
-
 def lay_out(
     collated: Collated, profile: Profile, wishes: Wishes, icons: Mapping[str, Key] | None = None
 ) -> FileSetLayout:
@@ -160,8 +149,9 @@ def complete(
 ) -> FileSetPlan:
     """Add the content that was made from the layout, and find out whether everything fits the medium.
 
-    `stored_size` gives the bytes that a file of so many bytes takes there (more when it is enveloped). What
-    does not fit is an error among the findings. Raises UsageError for content whose name is taken.
+    `capacity_bytes` None means no limit. `stored_size` gives the bytes that a file of so many bytes takes
+    there (more when it is enveloped). What does not fit is an error among the findings. Raises UsageError
+    for content whose name is taken.
     """
     extra = (*laid_out.extra, *produced)
     _check_extra(extra)

@@ -81,12 +81,6 @@ class Session:
     damage: tuple[Damage, ...] = ()
 
 
-def read_volume(image: Readable) -> Descriptor | None:
-    """Return the primary volume of the first session, or None when there is none. Source: ECMA-119 8.4."""
-    session = read_session(image, 0)
-    return None if session is None else session.primary
-
-
 def read_session(image: Readable, begins: int) -> Session | None:
     """Return the volumes that are described behind the 16 sectors of a session; None when there is none.
 

@@ -117,18 +117,6 @@ class Image:
         self._fd = -1
 
 
-class Memory:
-    """Bytes in memory, read like an image."""
-
-    def __init__(self, held: bytes | bytearray) -> None:
-        self._held = memoryview(held)
-        self.size = len(held)
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Return up to `size` bytes at `offset`."""
-        return bytes(self._held[offset : offset + size])
-
-
 class Readable(Protocol):
     """What a reader of structures needs: bounded reads at any byte."""
 

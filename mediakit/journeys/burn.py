@@ -137,13 +137,16 @@ def burn(sources: Sequence[Path], order: BurnOrder, tell: Listener = silence) ->
     format_of(order.profile, order.out, order.format)
     check_target(order.out, (*sources, *order.add), overwrite=order.overwrite)
     with open_media(sources) as media:
-        return burn_looked_at(look_at_all(media, scanner_for(order.profile), tell), media, order, tell)
+        surveys = list(look_at_all(media, scanner_for(order.profile), tell))
+        return burn_looked_at(surveys, media, order, tell)
 
 
-def burn_looked_at(
-    surveys: tuple[Survey, ...], media: Media, order: BurnOrder, tell: Listener = silence
-) -> Burnt:
-    """Burn what was looked at already; see `burn`."""
+def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: Listener = silence) -> Burnt:
+    """Burn what was looked at already; see `burn`.
+
+    `surveys` is emptied: the headers of what does not go on are most of the memory, and nobody else should
+    hold them.
+    """
     with Spool() as spool, gather(order.add) as extra:
         work = _Work(
             order=order,
@@ -155,7 +158,7 @@ def burn_looked_at(
         )
         fates = Fates(surveys, extra.places.values())
         instances = take_instances(surveys, fates)
-        del surveys  # the headers of what does not go on are let go: they are most of the memory
+        surveys.clear()
         prepared = _prepare(instances, work, fates)
         del instances
         planned = None if prepared is None else _plan(prepared, work, fates)

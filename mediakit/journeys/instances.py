@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mediakit.dicom.instance import Instance, shown
+from mediakit.fileset.charset import place_of
 from mediakit.fileset.record import FileRef
 from mediakit.fileset.survey import DirectoryFact, Duplicates, FileFact, FileKind, RecordLink, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
@@ -105,7 +106,7 @@ def _settle_duplicates(duplicates: Duplicates, fates: Fates) -> None:
 
 
 def _place(file: FileFact) -> str:
-    return shown(file.instance.source, file.path) if file.instance is not None else file.path
+    return file.path if file.instance is None else place_of(file.instance)
 
 
 def _absent(surveys: Sequence[Survey]) -> Iterator[Finding]:
@@ -117,15 +118,14 @@ def _absent(surveys: Sequence[Survey]) -> Iterator[Finding]:
         return
     held = {instance.sop_instance for survey in surveys for _, instance in survey.instances()}
     for survey in surveys:
-        for directory in directories_of(survey):
+        missing = {id(link) for link in survey.missing()}
+        for directory in _directories_of(survey):
+            where = shown(survey.subject, directory.file.path)
             if directory.decoded is None:
                 why = "it is damaged" if directory.finding is None else directory.finding.text
-                yield NOT_READ.at(Where(path=shown(survey.subject, directory.file.path)), why=why)
-        missing = {id(link) for link in survey.missing()}
-        for directory in directories_of(survey):
-            where = shown(survey.subject, directory.file.path)
+                yield NOT_READ.at(Where(path=where), why=why)
             yield from (
-                absent_finding(link, where)
+                _absent_finding(link, where)
                 for link in directory.links
                 if id(link) in missing and _is_absent(link) and link.reference.sop_instance not in held
             )
@@ -135,8 +135,7 @@ def _is_absent(link: RecordLink) -> bool:
     return link.file is None or link.file.kind in _OTHER_CONTENT
 
 
-def absent_finding(link: RecordLink, directory: str) -> Finding:
-    """Return the finding that no file holds what a record of the directory names."""
+def _absent_finding(link: RecordLink, directory: str) -> Finding:
     return ABSENT.at(
         Where(path=directory, record=link.record.seen_at),
         file_id=_file_id(link.reference) or "an instance",
@@ -144,7 +143,7 @@ def absent_finding(link: RecordLink, directory: str) -> Finding:
     )
 
 
-def directories_of(survey: Survey) -> Iterator[DirectoryFact]:
+def _directories_of(survey: Survey) -> Iterator[DirectoryFact]:
     """Yield every directory of a medium, the one that counts first."""
     if survey.dicomdir is not None:
         yield DirectoryFact(

@@ -92,7 +92,7 @@ DIRECTORY = Rule(
     ref="PS3.10 8.6",
     hint="nothing needs to be done: the instances that it names are sent",
 )
-TWIN_UNREADABLE = Rule(
+DUPLICATE_UNREADABLE = Rule(
     id="MK-IMP-032",
     severity=Severity.ERROR,
     title="cannot be read to its end ({why}); {other}, which has the same SOP Instance UID, is taken",
@@ -238,7 +238,7 @@ class _InventoryTaking:
         for file in duplicates.same:
             self._settle(file.path, State.DUPLICATE, SAME_DATA_SET.at(first=kept), uid)
         for file, why in duplicates.unread:
-            finding = TWIN_UNREADABLE.at(why=why.text, other=kept) if is_taken else _why_unreadable(why)
+            finding = DUPLICATE_UNREADABLE.at(why=why.text, other=kept) if is_taken else _why_unreadable(why)
             if file.path in not_asked_for:
                 self._settle(file.path, State.EXCLUDED, NOT_ASKED_FOR.at(), uid)
             elif duplicates.others or uid in self.rows:

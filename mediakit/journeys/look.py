@@ -17,9 +17,10 @@ from typing import BinaryIO
 
 from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.header import Scanner, Unusable
-from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance, Note, shown
+from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance, Note
 from mediakit.errors import SourceError, UsageError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.fileset.charset import place_of
 from mediakit.fileset.decode import decode
 from mediakit.fileset.resolve import Difference, Names
 from mediakit.fileset.survey import (
@@ -119,10 +120,11 @@ def look_at_all(media: Media, scanner: Scanner, tell: Listener = silence) -> tup
     surveys = tuple(_survey(tree, subject, scanner, tell) for subject, tree in media.trees.items())
     duplicates = _settle_duplicates(surveys, media)
     tell(PhaseEnded("scan"))
+    by_source: dict[str, list[Duplicates]] = {}
+    for one in duplicates:
+        by_source.setdefault(_first_of(one).source, []).append(one)
     return tuple(
-        replace(survey, duplicates=tuple(mine))
-        if (mine := [one for one in duplicates if _first_of(one).source == survey.subject])
-        else survey
+        replace(survey, duplicates=tuple(by_source.get(survey.subject, ()))) if by_source else survey
         for survey in surveys
     )
 
@@ -133,9 +135,9 @@ def finding_on_failure(exc: SourceError | OSError) -> Finding:
     return CANNOT_READ.at(why=why)
 
 
-def sha256_of(stream: BinaryIO) -> str:
-    """Return the SHA-256 (hex) of what is left in a stream. Raises what its reads raise."""
-    digest = hashlib.sha256()
+def sha256_of(stream: BinaryIO, before: bytes = b"") -> str:
+    """Return the SHA-256 (hex) of `before` and what is left in a stream. Raises what its reads raise."""
+    digest = hashlib.sha256(before)
     while block := stream.read(_BLOCK_BYTES):
         digest.update(block)
     return digest.hexdigest()
@@ -173,15 +175,11 @@ def _said(directory: DirectoryFact) -> FileFact:
 
 def _fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFact:
     if node.kind is not NodeKind.FILE:
-        return FileFact(
-            node.path, node.size, FileKind.CLOSED, None, _finding_on_closed(node), b"", node.also, node.stored
-        )
+        return _fact_of(node, FileKind.CLOSED, _finding_on_closed(node))
     try:
         return _read_fact(tree, node, scanner, subject)
     except (SourceError, OSError) as exc:
-        return FileFact(
-            node.path, node.size, FileKind.DAMAGED, None, finding_on_failure(exc), b"", node.also, node.stored
-        )
+        return _fact_of(node, FileKind.DAMAGED, finding_on_failure(exc))
 
 
 def _finding_on_closed(node: Node) -> Finding:
@@ -196,16 +194,20 @@ def _read_fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFa
     with tree.open(node) as stream:
         result = scanner.read(stream, node.size, subject, node.path)
         if isinstance(result, Instance) and Note.PREAMBLE_USED not in result.header.notes:
-            return _fact_of(node, result)
+            return _fact_of_instance(node, result)
         stream.seek(0)
         head = stream.read(HEAD_BYTES)
     if isinstance(result, Unusable):
         kind = FileKind.OTHER if result.state is State.NOT_DICOM else FileKind.DAMAGED
-        return FileFact(node.path, node.size, kind, None, result.finding, head, node.also, node.stored)
-    return _fact_of(node, result, head[:_PREAMBLE])
+        return _fact_of(node, kind, result.finding, head)
+    return _fact_of_instance(node, result, head[:_PREAMBLE])
 
 
-def _fact_of(node: Node, instance: Instance, preamble: bytes = b"") -> FileFact:
+def _fact_of(node: Node, kind: FileKind, finding: Finding, head: bytes = b"") -> FileFact:
+    return FileFact(node.path, node.size, kind, None, finding, head, node.also, node.stored)
+
+
+def _fact_of_instance(node: Node, instance: Instance, preamble: bytes = b"") -> FileFact:
     if instance.sop_class == MEDIA_STORAGE_DIRECTORY:
         return FileFact(node.path, node.size, FileKind.DICOMDIR, None, None, preamble, node.also, node.stored)
     return FileFact(node.path, node.size, FileKind.INSTANCE, instance, None, preamble, node.also, node.stored)
@@ -266,7 +268,7 @@ def _read_directory(tree: Tree, file: FileFact, files: tuple[FileFact, ...]) -> 
 
 def _beginning(tree: Tree, node: Node, most_bytes: int) -> bytes:
     with tree.open(node) as stream:
-        return stream.read(most_bytes)
+        return stream.read(min(node.size, most_bytes))  # a read makes room for all that it may give
 
 
 def _texts(tree: Tree, files: Sequence[FileFact]) -> dict[str, bytes]:
@@ -325,14 +327,10 @@ def _held_twice(surveys: Sequence[Survey]) -> dict[str, list[_Held]]:
             known = first.setdefault(instance.sop_instance, file)
             if known is not file and known.instance is not None:
                 held = several.setdefault(
-                    instance.sop_instance, {_place(known, known.instance): _Held(known, known.instance)}
+                    instance.sop_instance, {place_of(known.instance): _Held(known, known.instance)}
                 )
-                held.setdefault(_place(file, instance), _Held(file, instance))
+                held.setdefault(place_of(instance), _Held(file, instance))
     return {uid: list(held.values()) for uid, held in several.items() if len(held) > 1}
-
-
-def _place(file: FileFact, instance: Instance) -> str:
-    return shown(instance.source, file.path)
 
 
 def _sort_out(uid: str, held: Sequence[_Held], named: Sequence[int], media: Media) -> Duplicates:
@@ -371,7 +369,4 @@ def _data_set_digest(media: Media, held: _Held) -> str:
         uids = (instance.sop_class, instance.sop_instance)
         place = data_set_place(stream, held.file.size, uids, instance.transfer_syntax)
         stream.seek(place.at)
-        digest = hashlib.sha256(instance.transfer_syntax.encode("latin-1"))
-        while block := stream.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return sha256_of(stream, instance.transfer_syntax.encode("latin-1"))

@@ -9,12 +9,13 @@ from typing import BinaryIO
 
 from mediakit.choices import Convert
 from mediakit.dicom.header import Scanner
-from mediakit.dicom.instance import Instance, shown
+from mediakit.dicom.instance import Instance
 from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.fileset.charset import place_of
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.journeys.fates import Fates
-from mediakit.journeys.look import CANNOT_READ, Media
+from mediakit.journeys.look import Media, finding_on_failure
 from mediakit.journeys.spool import SPOOL, Spool
 from mediakit.outcome import State
 from mediakit.profile.judge import Decision, Judge, Verdict
@@ -45,7 +46,7 @@ class Prepared:
 
     def place_of(self, instance: Instance) -> str:
         """Return the place of the source file that an instance comes from."""
-        return self.places.get(instance.sop_instance) or shown(instance.source, instance.path)
+        return self.places.get(instance.sop_instance) or place_of(instance)
 
     def without(self, refused: Mapping[int, object]) -> Prepared:
         """Return what is left when the instances with these indices are taken out."""
@@ -77,7 +78,7 @@ def judge_all(instances: Sequence[Instance], judge: Judge, fates: Fates, tell: L
         if verdict.decision is Decision.ACCEPT and not verdict.findings:
             accepted.append(instance)
             continue
-        place = shown(instance.source, instance.path)
+        place = place_of(instance)
         if verdict.decision is Decision.REFUSE:
             fates.refuse(place, verdict.findings, sop_instance=instance.sop_instance)
             continue
@@ -108,7 +109,7 @@ class Converter:
         converted: list[Instance] = []
         tell(PhaseStarted("convert", total=len(judged.to_convert)))
         for instance, verdict in judged.to_convert:
-            place = shown(instance.source, instance.path)
+            place = place_of(instance)
             made = self._convert(instance, verdict, place, fates)
             if made is not None:
                 converted.append(made)
@@ -130,8 +131,7 @@ class Converter:
             with self.store.open(instance) as stream:
                 done = transcode(stream, verdict.to, loss)
         except (SourceError, OSError) as exc:
-            why = exc.why if isinstance(exc, SourceError) else exc.strerror or ""
-            fates.settle(place, State.UNREADABLE, CANNOT_READ.at(why=why), sop_instance=uid)
+            fates.settle(place, State.UNREADABLE, finding_on_failure(exc), sop_instance=uid)
             return None
         if isinstance(done, NotConvertible):
             fates.refuse(place, (done.finding,), sop_instance=uid)

@@ -62,10 +62,8 @@ def repair(source: Path, order: RepairOrder, tell: Listener = silence) -> Burnt:
         system = file_system_of(order.out, file_system(tree.facts.volume))
         candidates = candidates_for(order.catalogue, system, tree.facts.size_bytes)
         profiles = candidates if order.profile is None else (*candidates, order.profile)
-        surveys = look_at_all(media, scanner_for(*profiles), tell)
-        (seen,) = surveys
-        known = _Known.of(seen, order, candidates)
-        del seen
+        surveys = list(look_at_all(media, scanner_for(*profiles), tell))
+        known = _Known.of(surveys[0], order, candidates)
         burnt = burn_looked_at(surveys, media, _burn_order(order, known), tell)
     return replace(burnt, result=_repaired(source, burnt.result, known.lost, order.fail_on))
 

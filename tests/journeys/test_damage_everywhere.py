@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mediakit.formats.iso_records import SECTOR, read_volume, records
+from mediakit.formats.iso_records import SECTOR, records
 from mediakit.formats.readable import Image
 from tests.support.cli import Said, mediakit
+from tests.support.iso_bytes import read_volume
 from tests.support.studies import CT_1, CT_2, MR, burnt_to, left_in
 
 CD = ("-p", "STD-GEN-CD")

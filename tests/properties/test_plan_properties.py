@@ -9,7 +9,7 @@ from mediakit.choices import Supply
 from mediakit.dicom.instance import Instance
 from mediakit.fileset.collate import collate
 from mediakit.fileset.decode import decode
-from mediakit.fileset.plan import Wishes, plan
+from mediakit.fileset.plan import Wishes, complete, lay_out
 from tests.support.instances import CT, CT_PROTOCOL, ECG, PDF, make_instance, make_profile
 
 PROFILE = make_profile()
@@ -56,7 +56,7 @@ def test_the_order_of_the_input_makes_no_difference(
     outcomes = []
     for order in (instances, shuffled):
         collated = collate(order, PROFILE, supply)
-        value = plan(collated, PROFILE, Wishes())
+        value = complete(lay_out(collated, PROFILE, Wishes()), None)
         refused = {(order[index].path, finding) for index, finding in collated.refused.items()}
         outcomes.append((value.dicomdir, value.files, frozenset(refused), frozenset(value.findings)))
     assert outcomes[0] == outcomes[1]
@@ -68,7 +68,7 @@ def test_every_instance_ends_once_in_the_files_or_among_the_refused(
     instances: list[Instance], supply: Supply
 ) -> None:
     collated = collate(instances, PROFILE, supply)
-    value = plan(collated, PROFILE, Wishes())
+    value = complete(lay_out(collated, PROFILE, Wishes()), None)
     written = [file.instance.path for file in value.files]
     refused = [instances[index].path for index in collated.refused]
     assert sorted(written + refused) == [instance.path for instance in instances]
@@ -78,7 +78,7 @@ def test_every_instance_ends_once_in_the_files_or_among_the_refused(
 @settings(deadline=None, max_examples=50)
 @given(some_instances(), st.sampled_from(Supply))
 def test_the_dicomdir_reads_back_without_a_complaint(instances: list[Instance], supply: Supply) -> None:
-    value = plan(collate(instances, PROFILE, supply), PROFILE, Wishes())
+    value = complete(lay_out(collate(instances, PROFILE, supply), PROFILE, Wishes()), None)
     decoded = decode(value.dicomdir)
     assert decoded.directory == value.directory
     assert decoded.findings == ()
@@ -87,7 +87,7 @@ def test_the_dicomdir_reads_back_without_a_complaint(instances: list[Instance], 
 @settings(deadline=None, max_examples=50)
 @given(some_instances())
 def test_one_patient_one_study_one_series_has_one_record(instances: list[Instance]) -> None:
-    value = plan(collate(instances, PROFILE, Supply.DIRECTORY), PROFILE, Wishes())
+    value = complete(lay_out(collate(instances, PROFILE, Supply.DIRECTORY), PROFILE, Wishes()), None)
     for record_type, tag in (("PATIENT", 0x00100020), ("STUDY", 0x0020000D), ("SERIES", 0x0020000E)):
         keys = [record.key(tag) for record in value.directory.walk() if record.type == record_type]
         assert all(key is not None and key.value for key in keys)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mediakit.formats.base import Entry
-from mediakit.formats.iso_records import SECTOR, IsoRecord, read_volume, records
-from mediakit.formats.readable import Memory
+from mediakit.formats.iso_records import SECTOR, IsoRecord, records
+from tests.support.iso_bytes import Memory, read_volume
 from tests.support.media import write
 
 GAP = 150  # sectors between two sessions; on a disc there are 11,400

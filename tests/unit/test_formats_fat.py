@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind
 from mediakit.formats.fat_read import FatTree
-from mediakit.formats.readable import Memory
 from mediakit.formats.registry import open_tree, sniff
 from mediakit.volume import Damage, FatVolume
 from tests.support.fat_images import BAD, SECTOR, FatImage, long_entries, mbr, short_entry
+from tests.support.iso_bytes import Memory
 from tests.support.media import content_of, contents
 
 CONTENT = content_of("FAT", 3 * SECTOR + 7)

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from mediakit.errors import DoesNotFit, SourceError
 from mediakit.formats.base import NodeKind
 from mediakit.formats.iso_read import IsoTree
-from mediakit.formats.iso_records import read_volume, records
-from mediakit.formats.readable import Memory
+from mediakit.formats.iso_records import records
 from mediakit.formats.registry import open_tree
 from mediakit.formats.udf_tags import decode_name, dstring, encode_name, tag_of, undstring
 from mediakit.volume import Damage
+from tests.support.iso_bytes import Memory, read_volume
 from tests.support.media import DEEP, a_small_medium, content_of, contents, entry, many, nodes, write
 
 SECTOR = 2048

@@ -11,10 +11,10 @@ from pycdlib import PyCdlib
 
 from mediakit.formats.base import Entry
 from mediakit.formats.iso_layout import IsoLayout, lay_out
-from mediakit.formats.iso_records import SECTOR, read_volume, records
+from mediakit.formats.iso_records import SECTOR, records
 from mediakit.formats.legal import check_paths
-from mediakit.formats.readable import Memory
 from mediakit.volume import Damage
+from tests.support.iso_bytes import Memory, read_volume
 from tests.support.media import WHEN, a_small_medium, content_of, entry, many, write
 
 

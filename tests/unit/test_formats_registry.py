@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from mediakit.errors import SourceError, UsageError
-from mediakit.formats.readable import Memory
 from mediakit.formats.registry import SINKS, TREES, open_tree, sink, sniff
 from tests.support.each import each
 from tests.support.fat_images import FatImage, mbr
+from tests.support.iso_bytes import Memory
 from tests.support.media import a_small_medium, nodes, write
 
 

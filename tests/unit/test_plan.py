@@ -11,7 +11,7 @@ from mediakit.errors import UsageError
 from mediakit.fileset.capacity import bytes_needed, max_file_bytes
 from mediakit.fileset.collate import collate
 from mediakit.fileset.decode import decode
-from mediakit.fileset.plan import ExtraFile, FileSetPlan, Wishes, file_set_uid, plan
+from mediakit.fileset.plan import ExtraFile, FileSetPlan, Wishes, complete, file_set_uid, lay_out
 from mediakit.journeys.target import capacity_of
 from mediakit.profile.model import Medium, Profile
 from tests.support.instances import CD, PDF, make_instance, make_profile
@@ -35,9 +35,12 @@ SD = Medium(id="sd", title="SD", annex="U", file_systems=("FAT16",), sector_byte
 ZIP = Medium(id="zip", title="ZIP", annex="V", file_systems=("ZIP",), images=("zip",), sector_bytes=1)
 
 
-def planned(wishes: Wishes | None = None, profile: Profile | None = None) -> FileSetPlan:
+def planned(
+    wishes: Wishes | None = None, profile: Profile | None = None, capacity_bytes: int | None = None
+) -> FileSetPlan:
     chosen = profile or make_profile()
-    return plan(collate(INSTANCES, chosen, Supply.DIRECTORY), chosen, wishes or Wishes())
+    laid_out = lay_out(collate(INSTANCES, chosen, Supply.DIRECTORY), chosen, wishes or Wishes())
+    return complete(laid_out, capacity_bytes)
 
 
 def rules(value: FileSetPlan) -> list[str]:
@@ -68,12 +71,12 @@ def test_extra_content_keeps_its_name_and_the_top_folder_goes_out_of_its_way() -
 
 
 def test_what_does_not_fit_is_an_error_with_both_figures() -> None:
-    value = planned(Wishes(capacity_bytes=100_000))
+    value = planned(capacity_bytes=100_000)
     (finding,) = value.findings
     assert (finding.rule.id, finding.severity) == ("MK-FST-011", "error")
     assert f"needs {value.total_bytes} bytes, 120 mm CD-R holds 100000" in finding.text
-    assert rules(planned(Wishes(capacity_bytes=value.total_bytes))) == []
-    assert rules(planned(Wishes(capacity_bytes=value.total_bytes - 1))) == ["MK-FST-011"]
+    assert rules(planned(capacity_bytes=value.total_bytes)) == []
+    assert rules(planned(capacity_bytes=value.total_bytes - 1)) == ["MK-FST-011"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +87,7 @@ def test_a_single_file_has_a_limit_of_its_own(medium: Medium, limit: int | None)
     profile = make_profile(medium=medium)
     for size, expected in ((2**31 - 1, []), (2**32, ["MK-FST-012"] if limit else [])):
         instances = [make_instance(size=size)]
-        value = plan(collate(instances, profile, Supply.NONE), profile, Wishes())
+        value = complete(lay_out(collate(instances, profile, Supply.NONE), profile, Wishes()), None)
         assert rules(value) == expected
 
 
@@ -95,14 +98,14 @@ def test_a_required_icon_that_is_not_there_is_an_error() -> None:
 
 def test_nothing_left_is_an_error() -> None:
     profile = make_profile()
-    value = plan(collate([], profile, Supply.NONE), profile, Wishes())
+    value = complete(lay_out(collate([], profile, Supply.NONE), profile, Wishes()), None)
     assert rules(value) == ["MK-FST-014"]
 
 
 def test_findings_of_the_collation_travel_with_the_plan() -> None:
     profile = make_profile()
     collated = collate([make_instance(number=None)], profile, Supply.DIRECTORY)
-    assert rules(plan(collated, profile, Wishes())) == ["MK-KEY-003"]
+    assert rules(complete(lay_out(collated, profile, Wishes()), None)) == ["MK-KEY-003"]
 
 
 @pytest.mark.parametrize("file_set_id", ["disc", "A B", "A" * 17, "A-1", "Ä"])
