@@ -91,7 +91,7 @@ class _Bucket:
 
 def sort_out(instances: Sequence[Instance], supply: Supply, findings: list[Finding]) -> Sorted:
     """Assign every instance to a series or to the root, or refuse it."""
-    refused: dict[int, Finding] = _twins(instances)
+    refused: dict[int, Finding] = _duplicates(instances)
     buckets, roots = _buckets(instances, refused)
     for bucket, finding in _contradictions(buckets):
         _refuse(bucket, finding, instances, refused)
@@ -108,7 +108,7 @@ def sort_out(instances: Sequence[Instance], supply: Supply, findings: list[Findi
     return Sorted(series=series, roots=tuple(roots), refused=refused)
 
 
-def _twins(instances: Sequence[Instance]) -> dict[int, Finding]:
+def _duplicates(instances: Sequence[Instance]) -> dict[int, Finding]:
     """Refuse every instance whose SOP Instance UID comes again: which one is right is not ours to say."""
     if len({instance.sop_instance for instance in instances}) == len(instances):
         return {}

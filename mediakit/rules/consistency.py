@@ -150,7 +150,7 @@ def check_extra(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
         yield UNREFERENCED.at(Where(path=path))
 
 
-def check_twins(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+def check_duplicates(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     """Report instances that lie in two files: one finding for two folders."""
     first: dict[str, str] = {}
     found = Tally()
@@ -220,6 +220,6 @@ def _shown(text: str) -> str:
 CHECKS: Final = (
     Check(check_files, (MISSING_FILE, ALL_MISSING, OTHER_NAME, DAMAGED, ITSELF, NOT_DICOM)),
     Check(check_extra, (UNREFERENCED, NONE_REFERENCED)),
-    Check(check_twins, (TWO_FILES,)),
+    Check(check_duplicates, (TWO_FILES,)),
     Check(check_references, (OTHER_INSTANCE, OTHER_CLASS, OTHER_SYNTAX)),
 )
