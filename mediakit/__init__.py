@@ -92,9 +92,6 @@ if TYPE_CHECKING:
     from mediakit.journeys.burn import Burnt, Depth
     from mediakit.journeys.extract import Only
     from mediakit.journeys.fit import Fitted
-    from mediakit.journeys.import_order import ImportDepth, ImportOrder, Patience
-    from mediakit.journeys.import_target import Target, target_at
-    from mediakit.journeys.inventory import Scope
     from mediakit.ledger.jobs import Jobs, JobView
     from mediakit.ledger.ledger import Ledger
     from mediakit.ledger.values import HistoryLine, JobFacts, JobSummary
@@ -120,6 +117,9 @@ if TYPE_CHECKING:
     )
     from mediakit.rules.check import RuleSet
     from mediakit.rules.validation import Validation, Verdict
+    from mediakit.stages.import_order import ImportDepth, ImportOrder, Patience
+    from mediakit.stages.look.inventory import Scope
+    from mediakit.stages.plan.import_target import Target, target_at
     from mediakit.transfer.imported import Change, ContextLine, Imported
     from mediakit.transfer.mapping import MapRow, Subject
     from mediakit.transfer.outgoing import Outgoing
@@ -258,8 +258,8 @@ _HOMES = {
     "HistoryLine": "ledger.values",
     "Identity": "transfer.patient_identity",
     "IdentityError": "errors",
-    "ImportDepth": "journeys.import_order",
-    "ImportOrder": "journeys.import_order",
+    "ImportDepth": "stages.import_order",
+    "ImportOrder": "stages.import_order",
     "Imported": "transfer.imported",
     "Inspection": "fileset.inspection",
     "InstanceFact": "fileset.contents",
@@ -281,7 +281,7 @@ _HOMES = {
     "OtherKind": "fileset.file_kinds",
     "Outcome": "outcome",
     "Outgoing": "transfer.outgoing",
-    "Patience": "journeys.import_order",
+    "Patience": "stages.import_order",
     "PatientFact": "fileset.contents",
     "PhaseEnded": "events",
     "PhaseStarted": "events",
@@ -294,7 +294,7 @@ _HOMES = {
     "Row": "transfer.row",
     "Rule": "findings",
     "RuleSet": "rules.check",
-    "Scope": "journeys.inventory",
+    "Scope": "stages.look.inventory",
     "Seen": "fileset.contents",
     "SeriesFact": "fileset.contents",
     "Severity": "findings",
@@ -304,7 +304,7 @@ _HOMES = {
     "StudyFact": "fileset.contents",
     "Subject": "transfer.mapping",
     "Supply": "choices",
-    "Target": "journeys.import_target",
+    "Target": "stages.plan.import_target",
     "Timeouts": "destinations.peer",
     "Tls": "destinations.peer",
     "TransferState": "transfer.states",
@@ -323,7 +323,7 @@ _HOMES = {
     "load_catalogue": "profile.load",
     "load_profile": "profile.load",
     "repair": "public",
-    "target_at": "journeys.import_target",
+    "target_at": "stages.plan.import_target",
     "validate": "public",
 }
 

@@ -34,9 +34,9 @@ from mediakit.rules.check import RuleSet
 from mediakit.rules.validation import Validation
 
 if TYPE_CHECKING:  # an import brings the ledger and the network with it: loaded when one is asked for
-    from mediakit.journeys.import_order import ImportOrder
-    from mediakit.journeys.import_target import Target
     from mediakit.ledger.jobs import Jobs
+    from mediakit.stages.import_order import ImportOrder
+    from mediakit.stages.plan.import_target import Target
     from mediakit.transfer.imported import Imported
 
 #: A path as a program has it.

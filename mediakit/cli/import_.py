@@ -23,8 +23,8 @@ from mediakit.findings import Severity
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
-    from mediakit.journeys.import_order import Matching
-    from mediakit.journeys.inventory import Scope
+    from mediakit.stages.import_order import Matching
+    from mediakit.stages.look.inventory import Scope
     from mediakit.transfer.mapping import MapRow
     from mediakit.transfer.matching import Match
 
@@ -101,7 +101,7 @@ def import_(
     """
     with guarded("import", as_json=as_json, verbose=verbose):
         from mediakit.journeys.import_ import import_medium
-        from mediakit.journeys.import_order import ImportDepth, ImportOrder
+        from mediakit.stages.import_order import ImportDepth, ImportOrder
         from mediakit.transfer.patient_identity import Expectation, Mixed
 
         if probe and not dry_run:
@@ -172,7 +172,7 @@ def map_rows(path: Path) -> tuple[MapRow, ...]:
 
 def matching_of(match: str, dest: str, config: Path | None, approve_above: int) -> Matching:
     """Return whom to ask for local values. Raises UsageError."""
-    from mediakit.journeys.import_order import Matching
+    from mediakit.stages.import_order import Matching
 
     return Matching(peer=peer_named(dest, config), match=match_of(match), approve_above=approve_above)
 
@@ -198,7 +198,7 @@ def rate_of(text: str) -> int:
 
 def scope_of(*, only_directory: bool, ignore_directory: bool) -> Scope:
     """Return which instances are wanted. Raises UsageError when the options exclude each other."""
-    from mediakit.journeys.inventory import Scope
+    from mediakit.stages.look.inventory import Scope
 
     if only_directory and ignore_directory:
         raise UsageError("`--only-directory` and `--ignore-directory` exclude each other")

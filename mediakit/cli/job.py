@@ -114,8 +114,8 @@ def retry(
     with guarded("job retry", as_json=as_json, verbose=verbose):
         check_reports(reports or (), source)
         from mediakit.journeys.import_ import retry_job
-        from mediakit.journeys.import_order import ImportOrder
-        from mediakit.journeys.inventory import Scope
+        from mediakit.stages.import_order import ImportOrder
+        from mediakit.stages.look.inventory import Scope
         from mediakit.transfer.proof import Verify
 
         jobs = jobs_of(state)

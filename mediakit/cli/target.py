@@ -11,7 +11,7 @@ from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # destinations are loaded when a command speaks to one
     from mediakit.destinations.peer import Peer
-    from mediakit.journeys.import_target import Target
+    from mediakit.stages.plan.import_target import Target
 
 
 def peer_named(dest: str, config: Path | None) -> Peer:
@@ -36,7 +36,7 @@ def target_of(
     Raises UsageError.
     """
     from mediakit.cli.named import destination_named
-    from mediakit.journeys.import_target import target_at
+    from mediakit.stages.plan.import_target import target_at
 
     named = destination_named(dest, config)
     options = named.options

@@ -23,19 +23,19 @@ from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.envelope import Envelope, sealed
 from mediakit.formats.registry import write_medium
-from mediakit.journeys.extra import ExtraContent, gather
-from mediakit.journeys.fates import Fates
-from mediakit.journeys.icons import make_icons
-from mediakit.journeys.instances import take_instances
-from mediakit.journeys.look import Media, look_at_all, open_media, scanner_for
-from mediakit.journeys.prepare import Converter, Prepared, Store, judge_all
-from mediakit.journeys.produce import Producer, manifest
-from mediakit.journeys.proof import prove
-from mediakit.journeys.spool import SPOOL, Spool
-from mediakit.journeys.target import capacity_of, check_target, format_of
 from mediakit.outcome import Fate, Figures, Outcome, Result, State
 from mediakit.profile.judge import Judge
 from mediakit.profile.model import Profile, Security
+from mediakit.stages.judge.prepare import Converter, Prepared, Store, judge_all
+from mediakit.stages.judge.spool import SPOOL, Spool
+from mediakit.stages.look.fates import Fates
+from mediakit.stages.look.instances import take_instances
+from mediakit.stages.look.media import Media, look_at_all, open_media, scanner_for
+from mediakit.stages.plan.extra import ExtraContent, gather
+from mediakit.stages.plan.icons import make_icons
+from mediakit.stages.plan.produce import Producer, manifest
+from mediakit.stages.plan.target import capacity_of, check_target, format_of
+from mediakit.stages.prove.proof import prove
 
 FAILED_TO_WRITE = Rule(
     id="MK-FST-101",

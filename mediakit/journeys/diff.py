@@ -15,9 +15,9 @@ from mediakit.fileset.compare import header_difference, record_differences
 from mediakit.fileset.survey import FileFact, FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Tree
-from mediakit.journeys.fates import Fates
-from mediakit.journeys.look import finding_on_failure, look, open_media, sha256_of
 from mediakit.outcome import Figures, Result, State
+from mediakit.stages.look.fates import Fates
+from mediakit.stages.look.media import finding_on_failure, look, open_media, sha256_of
 
 ONLY_HERE = Rule(
     id="MK-DIF-001",

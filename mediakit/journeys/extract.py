@@ -18,9 +18,9 @@ from mediakit.formats.base import Entry, Node, Tree
 from mediakit.formats.registry import open_medium
 from mediakit.formats.safe_names import safe_paths
 from mediakit.formats.unpack import unpack
-from mediakit.journeys.fates import Fates
-from mediakit.journeys.look import CANNOT_READ, look
 from mediakit.outcome import Fate, Figures, Result, State
+from mediakit.stages.look.fates import Fates
+from mediakit.stages.look.media import CANNOT_READ, look
 
 RENAMED = Rule(
     id="MK-EXT-001",

@@ -9,13 +9,13 @@ from pathlib import Path
 from mediakit.dicom.header import Scanner
 from mediakit.errors import SourceError
 from mediakit.events import Listener, silence
-from mediakit.journeys.fates import Fates
-from mediakit.journeys.instances import take_instances
-from mediakit.journeys.look import look_at_all, open_media
 from mediakit.outcome import Fate, Outcome
 from mediakit.profile.fit import Fit, fit
 from mediakit.profile.judge import judged_tags
 from mediakit.profile.model import Profile
+from mediakit.stages.look.fates import Fates
+from mediakit.stages.look.instances import take_instances
+from mediakit.stages.look.media import look_at_all, open_media
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,25 +17,25 @@ from mediakit.errors import UsageError
 from mediakit.events import Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Rule, Severity, Where
 from mediakit.formats.registry import open_medium
-from mediakit.journeys.confirming import Confirmed, confirm, leave_what_is_there
-from mediakit.journeys.identity_guard import (
-    Coercer,
-    guard_identities,
-    without_other_patients,
-)
-from mediakit.journeys.import_order import ImportDepth, ImportOrder, Matching
 from mediakit.journeys.import_result import Ended, Step, Task, imported_of
-from mediakit.journeys.import_target import Target
-from mediakit.journeys.inventory import Inventory, inventory_of
-from mediakit.journeys.loading import Loader
-from mediakit.journeys.look import look
-from mediakit.journeys.rehearsing import rehearse
-from mediakit.journeys.sending import Sender
 from mediakit.journeys.stored_report import keep_imported
 from mediakit.ledger.jobs import Jobs
 from mediakit.ledger.ledger import Ledger
 from mediakit.ledger.values import JobFacts
 from mediakit.outcome import Fate, State
+from mediakit.stages.act.coercing import Coercer
+from mediakit.stages.act.loading import Loader
+from mediakit.stages.act.rehearsing import rehearse
+from mediakit.stages.act.sending import Sender
+from mediakit.stages.import_order import ImportDepth, ImportOrder, Matching
+from mediakit.stages.judge.identity_guard import (
+    guard_identities,
+    without_other_patients,
+)
+from mediakit.stages.look.inventory import Inventory, inventory_of
+from mediakit.stages.look.media import look
+from mediakit.stages.plan.import_target import Target
+from mediakit.stages.prove.confirming import Confirmed, confirm, leave_what_is_there
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.mapping import digest_of
 from mediakit.transfer.negotiate import batches

@@ -12,11 +12,12 @@ from pathlib import Path
 from mediakit.dicom.instance import shown
 from mediakit.events import FileSettled, FoundSomething, Listener
 from mediakit.findings import Finding, Report, Rule, Severity, Where
-from mediakit.journeys.identity_guard import NOBODY, Coercer, GuardedIdentities
-from mediakit.journeys.import_order import ImportDepth, ImportOrder
-from mediakit.journeys.import_target import Target
-from mediakit.journeys.inventory import Inventory
 from mediakit.outcome import Fate, Figures, Outcome, Result, State, outcome_of_import
+from mediakit.stages.act.coercing import Coercer
+from mediakit.stages.import_order import ImportDepth, ImportOrder
+from mediakit.stages.judge.identity_guard import NOBODY, GuardedIdentities
+from mediakit.stages.look.inventory import Inventory
+from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.imported import ContextLine, Imported
 from mediakit.transfer.proof import Verify
 from mediakit.transfer.row import Row

@@ -15,12 +15,12 @@ from mediakit.fileset.inspection import Counts, Inspection, counts_of
 from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Finding, Report
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.look import look
 from mediakit.outcome import Outcome
 from mediakit.rules import consistency
 from mediakit.rules.consistency import check_files
 from mediakit.rules.hygiene import check_only_archives
 from mediakit.rules.instances import check_decoding, damage_findings
+from mediakit.stages.look.media import look
 
 #: Parts of a directory are lost, or had to be guessed. What only offends against its form is for `validate`.
 _LOSSES = frozenset(

@@ -18,7 +18,6 @@ from mediakit.errors import UsageError
 from mediakit.events import Listener, silence
 from mediakit.findings import Report, Severity
 from mediakit.journeys.burn import BurnOrder, Burnt, burn
-from mediakit.journeys.target import format_of
 from mediakit.outcome import Outcome
 from mediakit.scp.events import Reception, ScpEvent
 from mediakit.scp.instance_store import InstanceStore, instance_store
@@ -26,6 +25,7 @@ from mediakit.scp.requestor import Dial
 from mediakit.scp.served import Served, Tally
 from mediakit.scp.server import Listening
 from mediakit.scp.storage import StorageScp
+from mediakit.stages.plan.target import format_of
 
 _TURN_S = 0.2
 _CAME = frozenset({Reception.STORED, Reception.SAME})

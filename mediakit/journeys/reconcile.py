@@ -20,9 +20,9 @@ from mediakit.events import Advanced, FoundSomething, Listener, PhaseEnded, Phas
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Report, Rule, Severity
 from mediakit.formats.registry import open_medium
-from mediakit.journeys.import_order import Matching
-from mediakit.journeys.look import look
 from mediakit.outcome import Outcome
+from mediakit.stages.import_order import Matching
+from mediakit.stages.look.media import look
 from mediakit.transfer.mapping import MapRow, Reconciled, Subject, Subjects
 from mediakit.transfer.matching import (
     MATCH,

@@ -20,14 +20,14 @@ from mediakit.fileset.file_id import is_file_set_id
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Report, Severity
 from mediakit.journeys.burn import BurnOrder, Burnt, Depth, burn_looked_at
-from mediakit.journeys.instances import ABSENT
-from mediakit.journeys.look import look_at_all, open_media, scanner_for
-from mediakit.journeys.target import check_target, file_system_of
 from mediakit.outcome import Outcome, Result, outcome_of
 from mediakit.profile.choose import candidates_for, choose
 from mediakit.profile.model import Profile
 from mediakit.rules import consistency
 from mediakit.rules.consistency import check_files
+from mediakit.stages.look.instances import ABSENT
+from mediakit.stages.look.media import look_at_all, open_media, scanner_for
+from mediakit.stages.plan.target import check_target, file_system_of
 from mediakit.volume import file_system
 
 _DEFAULT_ID = "DICOM"

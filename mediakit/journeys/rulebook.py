@@ -34,8 +34,8 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
         ("dicom.dataset", "dicom.elements", "dicom.fallback", "dicom.scanned", "dicom.opening"),
         _READING,
     ),
-    (("dicom.bounded_read", "journeys.look"), _READING),
-    (("journeys.instances",), _WRITING),
+    (("dicom.bounded_read", "stages.look.media"), _READING),
+    (("stages.look.instances",), _WRITING),
     (("dicom.conversion", "dicom.transcode"), _WRITING),
     (
         ("profile.file_rules", "profile.image_rules", "profile.item_rules", "profile.judge"),
@@ -45,8 +45,8 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("fileset.decode", "fileset.decode_findings", "fileset.decode_items"), _INSPECTING),
     (("fileset.decode_records", "fileset.decode_tree"), _INSPECTING),
     (("fileset.charset", "fileset.disagreement", "fileset.hierarchy", "fileset.plan"), _WRITING),
-    (("fileset.supply", "journeys.burn", "journeys.icons"), _WRITING),
-    (("journeys.prepare", "journeys.proof"), _WRITING),
+    (("fileset.supply", "journeys.burn", "stages.plan.icons"), _WRITING),
+    (("stages.judge.prepare", "stages.prove.proof"), _WRITING),
     (("journeys.diff",), ("diff",)),
     (("journeys.extract",), ("extract",)),
     (("scp.served",), ("serve scp",)),
@@ -54,16 +54,16 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("journeys.reconcile",), ("reconcile",)),
     (
         (
-            "journeys.inventory",
-            "journeys.loading",
-            "journeys.carrying",
+            "stages.look.inventory",
+            "stages.act.loading",
+            "stages.act.carrying",
             "journeys.import_",
             "journeys.import_result",
-            "journeys.identity_guard",
+            "stages.judge.identity_guard",
         ),
         ("import",),
     ),
-    (("journeys.confirming",), ("import",)),
+    (("stages.prove.confirming",), ("import",)),
 )
 
 # The checks that `inspect` uses as well.

@@ -14,13 +14,13 @@ from mediakit.fileset.survey import FileFact, FileKind, Survey
 from mediakit.findings import Finding, Report, Severity
 from mediakit.formats.base import TreeFacts
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.look import look, scanner_for
 from mediakit.outcome import Fate, Figures, Result, State, outcome_of
 from mediakit.profile.choose import Choice, candidates_for, choose
 from mediakit.profile.model import Profile
 from mediakit.rules.check import RuleSet
 from mediakit.rules.every import judge_medium
 from mediakit.rules.validation import Validation, Verdict, verdict_of
+from mediakit.stages.look.media import look, scanner_for
 from mediakit.volume import file_system
 
 _CLAIMS = {RuleSet.PDI: "IHE PDI", RuleSet.DRG: "the German catalogue of 2006"}

@@ -14,8 +14,8 @@ from mediakit.fileset.survey import FileKind
 from mediakit.formats.base import Entry, Node
 from mediakit.formats.envelope import Envelope, UnsealedTree, sealed
 from mediakit.formats.registry import SINKS, open_medium
-from mediakit.journeys.look import look
 from mediakit.outcome import Outcome
+from mediakit.stages.look.media import look
 from tests.support.envelopes import Identity, Inverted
 from tests.support.media import a_small_medium, content_of, read_all, write
 from tests.support.studies import CT_1, CT_2, burnt_to

@@ -11,12 +11,12 @@ import pytest
 
 from mediakit.destinations.dimse import DimseDestination
 from mediakit.events import Event, PhaseStarted
-from mediakit.journeys import loading
 from mediakit.journeys.import_ import import_medium
-from mediakit.journeys.import_order import ImportOrder
-from mediakit.journeys.import_target import Target
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.stages.act import loading
+from mediakit.stages.import_order import ImportOrder
+from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.outgoing import Outgoing
 from tests.support.dicom_bytes import CT, part10

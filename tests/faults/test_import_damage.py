@@ -13,9 +13,9 @@ import pytest
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY
 from mediakit.errors import SourceError
 from mediakit.formats.base import Entry
-from mediakit.journeys import loading
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.stages.act import loading
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.states import TransferState
 from tests.support.importing import (

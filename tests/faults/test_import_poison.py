@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mediakit.journeys.import_order import Patience
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.stages.import_order import Patience
 from mediakit.transfer.imported import Imported
 from tests.support.fault_script import AtInstance, Script
 from tests.support.importing import (

@@ -10,10 +10,10 @@ import pytest
 from mediakit.destinations.dicomweb import DicomwebDestination
 from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.journeys.import_ import import_medium
-from mediakit.journeys.import_order import ImportOrder, Patience
-from mediakit.journeys.import_target import Target
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.stages.import_order import ImportOrder, Patience
+from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.imported import Imported
 from tests.support.fault_http import FaultServer, Handler, drops_before_answer, replies, serving
 from tests.support.importing import (

@@ -31,10 +31,10 @@ with atheris.instrument_imports(include=["mediakit"]):
     from mediakit.formats.base import NodeKind, Tree
     from mediakit.formats.registry import TREES, open_tree
     from mediakit.formats.udf_tags import BLOCK, Tag
-    from mediakit.journeys.look import look as survey
     from mediakit.profile.load import load_profile
     from mediakit.rules.check import RuleSet
     from mediakit.rules.every import judge_medium
+    from mediakit.stages.look.media import look as survey
 
     for _where in TREES.values():
         import_module(_where.partition(":")[0])

@@ -15,10 +15,10 @@ from mediakit.destinations.dimse import DimseDestination
 from mediakit.destinations.peer import Peer
 from mediakit.dicom.uids import STORAGE
 from mediakit.journeys.import_ import import_medium
-from mediakit.journeys.import_order import ImportOrder
-from mediakit.journeys.import_target import Target
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.stages.import_order import ImportOrder
+from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.imported import Imported
 from tests.support.cli import mediakit, process
 from tests.support.dicom_bytes import element, encapsulated, identity, part10

@@ -12,10 +12,10 @@ import pytest
 from mediakit.destinations.dimse import DimseDestination
 from mediakit.destinations.peer import Peer
 from mediakit.journeys.import_ import import_medium
-from mediakit.journeys.import_order import ImportOrder
-from mediakit.journeys.import_target import Target
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.stages.import_order import ImportOrder
+from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.imported import Imported
 from tests.support.importing import ALL_PATIENTS, PATIENT, QUICK, check_ledger
 from tests.support.kept import (

@@ -17,10 +17,10 @@ from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.destinations.options import Options
 from mediakit.events import Event, PhaseStarted
 from mediakit.journeys.import_ import import_medium
-from mediakit.journeys.import_order import ImportOrder
-from mediakit.journeys.import_target import target_at
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.stages.import_order import ImportOrder
+from mediakit.stages.plan.import_target import target_at
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.proof import Verify
 from tests.support.cli import Said, mediakit

@@ -10,7 +10,7 @@ import pytest
 from mediakit.dicom.header import Scanner
 from mediakit.fileset.survey import FileKind, Survey
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.look import look as survey
+from mediakit.stages.look.media import look as survey
 from tests.support.zoo import CAGES, KEEPERS, instances_in_a_folder
 
 

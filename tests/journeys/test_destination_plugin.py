@@ -14,10 +14,10 @@ import pytest
 from mediakit.destinations.registry import GROUP, parse_address
 from mediakit.errors import UsageError
 from mediakit.journeys.import_ import import_medium
-from mediakit.journeys.import_order import ImportOrder
-from mediakit.journeys.import_target import target_at
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome
+from mediakit.stages.import_order import ImportOrder
+from mediakit.stages.plan.import_target import target_at
 from mediakit.transfer.proof import Verify
 from tests.support.plugins import plugin_folder
 from tests.support.studies import CT_1, CT_FOLDER

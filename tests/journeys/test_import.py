@@ -12,9 +12,9 @@ import pytest
 from mediakit.destinations.folder import FolderDestination
 from mediakit.errors import SourceError
 from mediakit.findings import Severity
-from mediakit.journeys.inventory import Scope
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.stages.look.inventory import Scope
 from tests.support.import_runs import data_sets, rules, run, states, uid_of
 from tests.support.scripted import ScriptedDestination
 from tests.support.studies import CT_1, CT_2, CT_3, NOTES, SAMPLES, altered, burnt_to, folder_of

@@ -9,9 +9,9 @@ import pytest
 
 from mediakit.destinations.base import Unreachable
 from mediakit.dicom.uids import STORAGE
-from mediakit.journeys.import_order import ImportDepth, Patience
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.stages.import_order import ImportDepth, Patience
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
 from tests.support.import_runs import IMPLICIT, rules, run, small_file, states, uid_of
 from tests.support.scripted import BAD, FULL, LOSE, SUCCESS, WARNING, ScriptedDestination

@@ -12,7 +12,7 @@ import pytest
 from mediakit.cli.import_ import rate_of
 from mediakit.destinations.base import Payload
 from mediakit.errors import UsageError
-from mediakit.journeys.rate import Rate
+from mediakit.stages.act.rate import Rate
 from tests.support.cli import Said, mediakit, process
 from tests.support.studies import CT_1, CT_2, NAMES, NOTES, SAMPLES, burnt_to, folder_of
 

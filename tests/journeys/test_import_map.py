@@ -12,10 +12,10 @@ from mediakit.destinations.folder import FolderDestination
 from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.errors import UsageError
 from mediakit.journeys.import_ import import_medium
-from mediakit.journeys.import_order import ImportDepth, ImportOrder, Patience
-from mediakit.journeys.import_target import Target
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.stages.import_order import ImportDepth, ImportOrder, Patience
+from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.mapping import parse_map
 from mediakit.transfer.patient_identity import Expectation

@@ -11,10 +11,10 @@ import pytest
 from mediakit.errors import UsageError
 from mediakit.events import Event, Listener, PhaseStarted
 from mediakit.journeys.import_ import import_medium
-from mediakit.journeys.import_order import ImportOrder
-from mediakit.journeys.import_target import Target
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.stages.import_order import ImportOrder
+from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.patient_identity import Expectation
 from mediakit.transfer.proof import Denied, NoAnswer, Proof, Proven, Verify

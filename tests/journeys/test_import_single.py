@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from mediakit.journeys.import_ import import_medium
-from mediakit.journeys.import_order import ImportOrder
-from mediakit.journeys.import_target import Target
 from mediakit.journeys.stored_report import recalled
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
 from mediakit.report.imported import imported_text
 from mediakit.report.imported_html import imported_html
 from mediakit.report.jobs import job_text
+from mediakit.stages.import_order import ImportOrder
+from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.imported import Imported
 from tests.support.cli import mediakit
 from tests.support.importing import ALL_PATIENTS, QUICK

@@ -12,11 +12,11 @@ from mediakit.destinations.find import FindModel
 from mediakit.destinations.folder import FolderDestination
 from mediakit.events import PhaseStarted
 from mediakit.journeys.import_ import import_medium
-from mediakit.journeys.import_order import ImportOrder, Matching
-from mediakit.journeys.import_target import Target
 from mediakit.journeys.reconcile import ReconcileOrder, reconcile
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome
+from mediakit.stages.import_order import ImportOrder, Matching
+from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.coercion import plan_coercion
 from mediakit.transfer.mapping import Subject, parse_map
 from mediakit.transfer.matching import Match

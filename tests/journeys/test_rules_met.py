@@ -22,18 +22,18 @@ from mediakit.fileset.record import Key
 from mediakit.findings import Finding, Where
 from mediakit.journeys.diff import diff
 from mediakit.journeys.extract import ExtractOrder, Only, extract
-from mediakit.journeys.fates import Fates
-from mediakit.journeys.icons import make_icons
-from mediakit.journeys.instances import take_instances
-from mediakit.journeys.look import look_at_all, open_media
-from mediakit.journeys.prepare import Converter, Store, judge_all
-from mediakit.journeys.proof import prove
-from mediakit.journeys.spool import Spool
 from mediakit.outcome import Fate, State
 from mediakit.profile.item_rules import check_items
 from mediakit.profile.judge import Judge, judged_tags
 from mediakit.profile.load import load_profile
 from mediakit.profile.model import IconRule, ItemRule, Profile
+from mediakit.stages.judge.prepare import Converter, Store, judge_all
+from mediakit.stages.judge.spool import Spool
+from mediakit.stages.look.fates import Fates
+from mediakit.stages.look.instances import take_instances
+from mediakit.stages.look.media import look_at_all, open_media
+from mediakit.stages.plan.icons import make_icons
+from mediakit.stages.prove.proof import prove
 from tests.support.dicom_bytes import CT, IMPLICIT, element, identity, item, part10, sequence
 from tests.support.directories import Item, dicomdir
 from tests.support.directories import element as key_element

@@ -10,10 +10,10 @@ import pydicom
 
 from mediakit.destinations.base import Destination
 from mediakit.journeys.import_ import import_medium
-from mediakit.journeys.import_order import ImportOrder, Patience
-from mediakit.journeys.import_target import Target
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import State
+from mediakit.stages.import_order import ImportOrder, Patience
+from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.patient_identity import Expectation, Mixed
 from mediakit.transfer.proof import Prover

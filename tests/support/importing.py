@@ -12,10 +12,10 @@ from pathlib import Path
 from mediakit.destinations.dimse import DimseDestination
 from mediakit.destinations.peer import Peer, Timeouts
 from mediakit.journeys.import_ import import_medium
-from mediakit.journeys.import_order import ImportOrder, Patience
-from mediakit.journeys.import_target import Target
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.stages.import_order import ImportOrder, Patience
+from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.patient_identity import Expectation, Mixed
 from mediakit.transfer.states import TransferState

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mediakit.findings import Rule, Severity, Where
-from mediakit.journeys.fates import Fates
 from mediakit.outcome import Fate, State
+from mediakit.stages.look.fates import Fates
 
 ERROR = Rule(id="MK-TST-001", severity=Severity.ERROR, title="wrong", ref="")
 NOTE = Rule(id="MK-TST-002", severity=Severity.NOTE, title="seen", ref="")

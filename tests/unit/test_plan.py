@@ -12,8 +12,8 @@ from mediakit.fileset.capacity import bytes_needed, max_file_bytes
 from mediakit.fileset.collate import collate
 from mediakit.fileset.decode import decode
 from mediakit.fileset.plan import ExtraFile, FileSetPlan, Wishes, complete, file_set_uid, lay_out
-from mediakit.journeys.target import capacity_of
 from mediakit.profile.model import Medium, Profile
+from mediakit.stages.plan.target import capacity_of
 from tests.support.instances import CD, PDF, make_instance, make_profile
 from tests.unit.test_build import icon_rule
 

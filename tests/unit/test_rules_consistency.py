@@ -15,7 +15,6 @@ from mediakit.fileset.record import Directory
 from mediakit.fileset.survey import FileFact, FileKind, Survey
 from mediakit.findings import Finding, Severity
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.look import look as survey_medium
 from mediakit.profile.load import load_profile
 from mediakit.profile.model import DicomdirRule, Profile
 from mediakit.rules import (
@@ -27,6 +26,7 @@ from mediakit.rules import (
     key_values,
     profile_keys,
 )
+from mediakit.stages.look.media import look as survey_medium
 from tests.support.each import each
 from tests.support.instances import SR, make_instance, make_profile
 from tests.support.studies import burnt_to

@@ -9,9 +9,9 @@ import pytest
 from mediakit.dicom.header import Scanner
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.look import look as survey_medium
 from mediakit.profile.load import load_profile
 from mediakit.rules import medium, medium_fat
+from mediakit.stages.look.media import look as survey_medium
 from mediakit.volume import FatVolume, IsoVolume, UdfVolume, Volume, ZipVolume
 from tests.support.each import each
 from tests.support.instances import make_instance

@@ -15,13 +15,13 @@ from mediakit.fileset.record import Directory, DirectoryRecord, FileRef, Key
 from mediakit.fileset.survey import TEXT_BYTES, FileKind, Survey
 from mediakit.findings import Severity
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.look import look as survey
 from mediakit.profile.load import load_profile
 from mediakit.rules import pdi, pdi_directory, pdi_web
 from mediakit.rules.check import RuleSet
 from mediakit.rules.every import CHECKS, judge_medium
 from mediakit.rules.pdi import LARGEST_CD
 from mediakit.rules.web_page import read_page, target_of
+from mediakit.stages.look.media import look as survey
 from mediakit.volume import FatVolume, IsoVolume, UdfVolume
 from tests.support.cli import mediakit
 from tests.support.each import each

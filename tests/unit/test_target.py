@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from mediakit.errors import UsageError
-from mediakit.journeys.target import capacity_of, file_system_of, format_of
 from mediakit.profile.load import load_catalogue, load_profile
 from mediakit.profile.model import Security
+from mediakit.stages.plan.target import capacity_of, file_system_of, format_of
 from tests.support.each import each
 from tests.support.instances import CD
 

@@ -9,8 +9,8 @@ from mediakit.fileset.charset import place_of
 from mediakit.fileset.record import FileRef
 from mediakit.fileset.survey import DirectoryFact, Duplicates, FileFact, FileKind, RecordLink, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.journeys.fates import Fates
 from mediakit.outcome import State
+from mediakit.stages.look.fates import Fates
 
 DIRECTORY = Rule(
     id="MK-SRC-104",

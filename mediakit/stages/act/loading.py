@@ -25,7 +25,7 @@ from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node
 from mediakit.formats.readable import ReadStream
 from mediakit.formats.registry import open_named
-from mediakit.journeys.look import finding_on_failure
+from mediakit.stages.look.media import finding_on_failure
 from mediakit.transfer.negotiate import Route, Way, route
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.states import Happening

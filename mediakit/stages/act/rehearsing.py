@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from mediakit.destinations.base import Destination, Unreachable, contexts_of
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.findings import Finding
-from mediakit.journeys.import_order import ImportDepth, ImportOrder
-from mediakit.journeys.loading import NO_CONTEXT
+from mediakit.stages.act.loading import NO_CONTEXT
+from mediakit.stages.import_order import ImportDepth, ImportOrder
 from mediakit.transfer.imported import ContextLine
 from mediakit.transfer.negotiate import Batch, Way, batches, route
 from mediakit.transfer.outgoing import Outgoing

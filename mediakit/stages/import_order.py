@@ -8,7 +8,7 @@ from enum import StrEnum
 from mediakit.destinations.peer import Peer
 from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.findings import Severity
-from mediakit.journeys.inventory import Scope
+from mediakit.stages.look.inventory import Scope
 from mediakit.transfer.mapping import MapRow
 from mediakit.transfer.matching import Match
 from mediakit.transfer.patient_identity import Expectation

@@ -14,11 +14,11 @@ from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
 from mediakit.findings import Finding, Rule, Severity
-from mediakit.journeys.fates import Fates
-from mediakit.journeys.look import Media, finding_on_failure
-from mediakit.journeys.spool import SPOOL, Spool
 from mediakit.outcome import State
 from mediakit.profile.judge import Decision, Judge, Verdict
+from mediakit.stages.judge.spool import SPOOL, Spool
+from mediakit.stages.look.fates import Fates
+from mediakit.stages.look.media import Media, finding_on_failure
 
 STILL_REFUSED = Rule(
     id="MK-CNV-101",

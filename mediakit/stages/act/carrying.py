@@ -14,11 +14,11 @@ from mediakit.destinations.base import Lost, Session, Unreachable
 from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener
 from mediakit.findings import Finding, Rule, Severity
-from mediakit.journeys.loading import Loaded, Loader, Unsendable
-from mediakit.journeys.look import finding_on_failure
-from mediakit.journeys.rate import Rate
-from mediakit.journeys.waiting import Waiting
 from mediakit.ledger.ledger import Ledger
+from mediakit.stages.act.loading import Loaded, Loader, Unsendable
+from mediakit.stages.act.rate import Rate
+from mediakit.stages.act.waiting import Waiting
+from mediakit.stages.look.media import finding_on_failure
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
 from mediakit.transfer.row import key_of
 from mediakit.transfer.states import Happening

@@ -16,7 +16,7 @@ from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.formats.envelope import Envelope, UnsealedTree
 from mediakit.formats.registry import open_medium
-from mediakit.journeys.look import sha256_of
+from mediakit.stages.look.media import sha256_of
 
 _READERS = 2
 _AT_ONCE = 1024  # files handed to the readers: each that waits takes 2 KB

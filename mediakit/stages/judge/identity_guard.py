@@ -5,26 +5,17 @@ The guard judges identities as they will be at the destination: after the map th
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import BinaryIO
 
-from mediakit.dicom.coerce import Coerced, coerce
-from mediakit.dicom.dictionary import tag_name
 from mediakit.dicom.instance import shown
-from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.journeys.import_order import ImportOrder
-from mediakit.journeys.inventory import Inventory, Member
-from mediakit.journeys.loading import Changed, Unsendable
 from mediakit.outcome import Fate, State
+from mediakit.stages.import_order import ImportOrder
+from mediakit.stages.look.inventory import Inventory, Member
 from mediakit.transfer.coercion import CoercionPlan, plan_coercion
-from mediakit.transfer.imported import Change
 from mediakit.transfer.mapping import Subject
-from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.patient_identity import (
     LEFT_OUT,
     NOT_THERE,
@@ -35,8 +26,7 @@ from mediakit.transfer.patient_identity import (
     Mixed,
     guard,
 )
-from mediakit.transfer.row import key_of
-from mediakit.transfer.states import Happening, TransferState
+from mediakit.transfer.states import TransferState
 
 NOT_CHOSEN = Rule(
     id="MK-IMP-033",
@@ -154,59 +144,3 @@ def _subject(member: Member) -> Subject | None:
     if identity is None or (not member.study.uid and identity == Identity()):
         return None
     return Subject(identity=identity, study_uid=member.study.uid, accession=member.study.accession)
-
-
-class Coercer:
-    """Exchanges the values of instances on their way, and keeps what was changed. For several threads."""
-
-    def __init__(self, guarded: GuardedIdentities, order: ImportOrder) -> None:
-        self._owners = guarded
-        self._note = order.note or CoercionNote(system="MEDIAKIT", at=datetime.now(UTC))
-        self._lock = threading.Lock()
-        self.changes: list[Change] = []
-
-    @property
-    def is_needed(self) -> bool:
-        """Return True when some instance gets new values."""
-        return bool(self._owners.plan.changes)
-
-    def rehearse(self) -> None:
-        """Note what would be changed, once for each patient and study; `key` is the first instance."""
-        first: dict[Subject, str] = {}
-        for key, subject in self._owners.subjects.items():
-            first.setdefault(subject, key)
-        for subject, key in first.items():
-            changes = self._owners.plan.changes_for(subject) or {}
-            known = subject.identity
-            before = {
-                0x00100010: known.name,
-                0x00100020: known.patient_id,
-                0x00100021: known.issuer,
-                0x00100030: known.birth_date,
-                0x00100040: known.sex,
-                0x00080050: subject.accession,
-            }
-            self.changes += [
-                Change(key=key, tag=tag, name=tag_name(tag), before=before.get(tag, ""), after=after)
-                for tag, after in changes.items()
-                if before.get(tag, "") != after
-            ]
-
-    def __call__(self, item: Outgoing, stream: BinaryIO) -> Changed | Unsendable | None:
-        """Return the instance with its new values, why it cannot get them, or None when it stays as it is."""
-        key = key_of(item.sop_instance, item.path)
-        subject = self._owners.subjects.get(key)
-        changes = None if subject is None else self._owners.plan.changes_for(subject)
-        if not changes:
-            return None
-        coerced = coerce(stream, changes, self._note)
-        if not isinstance(coerced, Coerced):
-            return Unsendable(Happening.ERROR, coerced.finding)
-        if not coerced.changed:
-            return None
-        with self._lock:
-            self.changes += [
-                Change(key=key, tag=each.tag, name=tag_name(each.tag), before=each.before, after=each.after)
-                for each in coerced.changed
-            ]
-        return Changed(coerced.data, coerced.transfer_syntax, coerced.findings)

@@ -11,8 +11,8 @@ from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silenc
 from mediakit.fileset.record import Key
 from mediakit.fileset.record_types import RECORD_TYPE_OF
 from mediakit.findings import Finding, Rule, Severity
-from mediakit.journeys.prepare import Store
 from mediakit.profile.model import IconRule
+from mediakit.stages.judge.prepare import Store
 
 NO_ICON = Rule(
     id="MK-ICN-101",

@@ -14,9 +14,9 @@ from mediakit.fileset.contents import Contents, InstanceFact, PatientFact, Seen,
 from mediakit.fileset.file_kinds import OtherKind
 from mediakit.fileset.survey import Duplicates, FileFact, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.journeys.fates import Fates
-from mediakit.journeys.instances import SAME_DATA_SET
 from mediakit.outcome import Fate, State
+from mediakit.stages.look.fates import Fates
+from mediakit.stages.look.instances import SAME_DATA_SET
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.patient_identity import Identities, Identity
 from mediakit.transfer.row import Row, key_of

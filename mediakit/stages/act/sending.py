@@ -14,12 +14,12 @@ from functools import partial
 from mediakit.destinations.base import Context, Destination, Lost, Session, Unreachable, contexts_of
 from mediakit.errors import SourceError
 from mediakit.events import Listener
-from mediakit.journeys.carrying import Carrier, Log, Shared, Unread
-from mediakit.journeys.import_order import ImportOrder
-from mediakit.journeys.loading import Loader
-from mediakit.journeys.rate import Rate
-from mediakit.journeys.waiting import Waiting
 from mediakit.ledger.ledger import Ledger
+from mediakit.stages.act.carrying import Carrier, Log, Shared, Unread
+from mediakit.stages.act.loading import Loader
+from mediakit.stages.act.rate import Rate
+from mediakit.stages.act.waiting import Waiting
+from mediakit.stages.import_order import ImportOrder
 from mediakit.transfer.negotiate import Batch
 from mediakit.transfer.outgoing import Outgoing
 

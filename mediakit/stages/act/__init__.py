@@ -1,0 +1,1 @@
+"""Act: load instances and send them, or rehearse that."""

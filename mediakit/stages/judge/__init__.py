@@ -1,0 +1,1 @@
+"""Judge: which instances the profile or the identity guard lets pass."""

@@ -1,0 +1,1 @@
+"""Plan: where it goes, and what is added to it."""

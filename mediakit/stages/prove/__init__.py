@@ -1,0 +1,1 @@
+"""Prove: read back what was written, or ask the destination what it has."""
