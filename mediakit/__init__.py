@@ -116,7 +116,7 @@ if TYPE_CHECKING:
         validate,
     )
     from mediakit.rules.check import RuleSet
-    from mediakit.rules.validation import Validation, Verdict
+    from mediakit.rules.validation import Conformance, Validation
     from mediakit.stages.import_order import ImportDepth, ImportOrder, Patience
     from mediakit.stages.look.inventory import Scope
     from mediakit.stages.plan.import_target import Target, target_at
@@ -138,6 +138,7 @@ __all__ = [
     "Catalogue",
     "Change",
     "CoercionNote",
+    "Conformance",
     "Contents",
     "ContextLine",
     "Convert",
@@ -212,7 +213,6 @@ __all__ = [
     "UsageError",
     "ValidateOrder",
     "Validation",
-    "Verdict",
     "Verify",
     "Where",
     "burn",
@@ -311,7 +311,7 @@ _HOMES = {
     "UsageError": "errors",
     "ValidateOrder": "public",
     "Validation": "rules.validation",
-    "Verdict": "rules.validation",
+    "Conformance": "rules.validation",
     "Verify": "transfer.proof",
     "Where": "findings",
     "burn": "public",

@@ -1,8 +1,18 @@
-"""What the user chooses for instances that do not fit a profile as they are. Values only, quick to import."""
+"""What the user chooses: for instances that do not fit a profile as they are, and sizes. Quick to import."""
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+
+_SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*(?:([kmg]i?)?b?)", re.IGNORECASE | re.ASCII)
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+def bytes_of(text: str) -> int | None:
+    """Return the bytes of a size ("700MB", "4.7 GB", "25GiB", "512"), or None when it is not one."""
+    match = _SIZE.fullmatch(text.strip())
+    return None if match is None else int(float(match[1]) * _UNITS[(match[2] or "").lower()])
 
 
 class Convert(StrEnum):

@@ -125,3 +125,13 @@ class Report:
 def tag_text(tag: int) -> str:
     """Return a tag in the notation of the standard: 0x00100020 gives "(0010,0020)"."""
     return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
+
+
+def printable(text: str) -> str:
+    """Return text of foreign origin safe to show on one line: what cannot be printed as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode()
+        for char in text
+    )

@@ -13,6 +13,7 @@ from types import FrameType
 import typer
 
 from mediakit.errors import MediakitError
+from mediakit.findings import printable
 from mediakit.outcome import Outcome
 
 
@@ -77,9 +78,9 @@ def _say(command: str, exc: MediakitError, *, as_json: bool, verbose: int) -> No
         from mediakit.report.json import error_doc, to_json
 
         sys.stdout.write(to_json(error_doc(command, exc)))
-    from mediakit.report.text import finding_line, shown_name
+    from mediakit.report.text import finding_line
 
-    print(f"error: {shown_name(str(exc))}", file=sys.stderr)
+    print(f"error: {printable(str(exc))}", file=sys.stderr)
     for finding in exc.findings:
         print(f"  {finding_line(finding)}", file=sys.stderr)
     if exc.hint:

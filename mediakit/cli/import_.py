@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediakit.choices import Convert
+from mediakit.choices import Convert, bytes_of
 from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.options import CommitPort, Config, FailOn, Json, Medium, Quiet, ShowProgress, Verbose
@@ -28,9 +28,7 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
     from mediakit.transfer.mapping import MapRow
     from mediakit.transfer.matching import Match
 
-_RATE = re.compile(r"([0-9]{1,9})\s*(k|m|g)?b?(?:/s)?", re.IGNORECASE | re.ASCII)
 _DATE = re.compile(r"([0-9]{4})([-.]?)([0-9]{2})\2([0-9]{2})", re.ASCII)
-_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3}
 
 
 def import_(
@@ -190,10 +188,10 @@ def rate_of(text: str) -> int:
     """Return bytes per second: "10MB" is 10,000,000; "" is no limit (0). Raises UsageError."""
     if not text:
         return 0
-    found = _RATE.fullmatch(text.strip())
-    if found is None or not int(found[1]):
+    size = bytes_of(re.sub(r"(?i)/s$", "", text.strip()))
+    if not size:
         raise UsageError("not a rate", where=text, hint="for example `--limit-rate 10MB` for 10 MB a second")
-    return int(found[1]) * _UNITS[(found[2] or "").lower()]
+    return size
 
 
 def scope_of(*, only_directory: bool, ignore_directory: bool) -> Scope:

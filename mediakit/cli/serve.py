@@ -18,6 +18,7 @@ from mediakit.cli.options import Config, Json, Profiles, Quiet, ShowProgress, Ve
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.written import now
 from mediakit.errors import UsageError
+from mediakit.findings import printable
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
     import ssl
@@ -156,9 +157,7 @@ def _printer(*, as_json: bool, quiet: bool, verbose: int) -> Callable[[ReceiveEv
     def hear(event: ReceiveEvent) -> None:
         line = _line(event, verbose=verbose)
         if line and not quiet:
-            from mediakit.report.text import shown_name
-
-            print(shown_name(line), file=stream, flush=True)
+            print(printable(line), file=stream, flush=True)
 
     return hear
 

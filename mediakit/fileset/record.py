@@ -32,6 +32,13 @@ class FileRef:
     related_classes: tuple[str, ...] = ()
     raw_file_id: bytes = b""  # as stored, when it is not a legal File ID
 
+    @property
+    def file_id_text(self) -> str:
+        """The File ID as people read it, "/" between components, also when it is not legal; "" for none."""
+        if self.file_id is not None:
+            return str(self.file_id)
+        return self.raw_file_id.strip(b" \0").replace(b"\\", b"/").decode("ascii", "backslashreplace")
+
 
 @dataclass(frozen=True, slots=True)
 class DirectoryRecord:

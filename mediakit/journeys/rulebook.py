@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from mediakit.errors import UsageError
-from mediakit.findings import Rule
+from mediakit.findings import Rule, printable
 from mediakit.rules.check import RuleSet
 from mediakit.rules.consistency import check_files
 from mediakit.rules.every import checks
@@ -137,7 +137,7 @@ def entry_of(rule_id: str, among: Sequence[Entry]) -> Entry:
         return found
     close = difflib.get_close_matches(wanted, by_id, n=4, cutoff=0.7)
     hint = f"did you mean {' or '.join(close)}?" if close else "`mediakit explain` lists them all"
-    raise UsageError(f"there is no rule `{ascii(rule_id)[1:-1]}`", hint=hint)
+    raise UsageError(f"there is no rule `{printable(rule_id)}`", hint=hint)
 
 
 def _of_checks() -> Iterator[Entry]:

@@ -19,7 +19,7 @@ from mediakit.profile.choose import Choice, candidates_for, choose
 from mediakit.profile.model import Profile
 from mediakit.rules.check import RuleSet
 from mediakit.rules.every import judge_medium
-from mediakit.rules.validation import Validation, Verdict, verdict_of
+from mediakit.rules.validation import Conformance, Validation, conformance_of
 from mediakit.stages.look.media import look, scanner_for
 from mediakit.volume import file_system
 
@@ -117,12 +117,12 @@ def _validation(
 
 def _verdicts(
     choice: Choice, order: ValidateOrder, found: Sequence[tuple[RuleSet, Finding]]
-) -> Iterable[Verdict]:
+) -> Iterable[Conformance]:
     for rule_set in RuleSet:
         if rule_set not in order.rule_sets:
             continue
         claim = _CLAIMS.get(rule_set) or ("any profile" if choice.profile is None else choice.profile.id)
-        yield verdict_of(rule_set, claim, (finding for owner, finding in found if owner is rule_set))
+        yield conformance_of(rule_set, claim, (finding for owner, finding in found if owner is rule_set))
 
 
 def _fates(seen: Survey, report: Report) -> tuple[Fate, ...]:

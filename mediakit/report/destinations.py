@@ -7,7 +7,7 @@ from typing import Any
 
 from mediakit.destinations.address import Named
 from mediakit.dicom.uids import class_name, syntax_name
-from mediakit.report.text import shown_name
+from mediakit.findings import printable
 from mediakit.transfer.probed import SYNTAXES, Probe, Taken
 
 # Headings of the columns, in the order of SYNTAXES.
@@ -23,11 +23,11 @@ _SHORT = dict(
 def list_text(destinations: Sequence[Named], own_file: str) -> str:
     """Return one line per destination: name, address, what is set beside it, file."""
     if not destinations:
-        return f"no destinations; `mediakit dest add NAME URL` keeps one in {shown_name(own_file)}\n"
+        return f"no destinations; `mediakit dest add NAME URL` keeps one in {printable(own_file)}\n"
     names = max(len(one.name) for one in destinations)
     places = max(len(str(one.address)) for one in destinations)
     return "".join(
-        f"{one.name:<{names}}  {shown_name(str(one.address)):<{places}}  {shown_name(_beside(one))}".rstrip()
+        f"{one.name:<{names}}  {printable(str(one.address)):<{places}}  {printable(_beside(one))}".rstrip()
         + "\n"
         for one in destinations
     )
@@ -51,7 +51,7 @@ def list_doc(destinations: Sequence[Named]) -> dict[str, Any]:
 
 def echo_text(one: Named, said: str) -> str:
     """Return what a destination said of itself."""
-    return f"{shown_name(str(one))}: {shown_name(said)}\n"
+    return f"{printable(str(one))}: {printable(said)}\n"
 
 
 def echo_doc(one: Named, said: str) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def echo_doc(one: Named, said: str) -> dict[str, Any]:
 
 def probe_text(found: Probe) -> str:
     """Return a table: a line for each SOP Class that is taken, a column for each transfer syntax."""
-    name = shown_name(found.name)
+    name = printable(found.name)
     if found.classes is None:
         return f"{name}: nothing is negotiated; what it takes shows when an instance is sent\n"
     taken = [one for one in found.classes if one.syntaxes]

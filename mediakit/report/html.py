@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 from mediakit import __version__
 from mediakit.fileset.inspection import counts_of
-from mediakit.findings import Finding, Severity
+from mediakit.findings import Finding, Severity, printable
 from mediakit.outcome import Outcome, State
 from mediakit.report.html_page import as_text, html_page, last_name, prose, upper
 from mediakit.report.inspection import KINDS
-from mediakit.report.text import many, shown_name, size_text
+from mediakit.report.text import many, size_text
 from mediakit.report.validation import by_rule
-from mediakit.rules.validation import Validation, Verdict
+from mediakit.rules.validation import Conformance, Validation
 
 _PLACES_SHOWN = 10
 _PLACES_LISTED = 200
@@ -63,7 +63,7 @@ def _verdicts(validation: Validation) -> Iterator[str]:
         yield "</div>"
 
 
-def _counts(verdict: Verdict) -> str:
+def _counts(verdict: Conformance) -> str:
     parts = [
         many(count, _WORDS[severity], f"{_WORDS[severity]}s")
         for severity, count in verdict.counts.items()
@@ -174,7 +174,7 @@ class _Left(dict[str, str]):
 
 
 def _place(finding: Finding, *, with_text: bool) -> str:
-    where = shown_name(str(finding.where))
+    where = printable(str(finding.where))
     text = finding.text if with_text else ""
     if not where and not text:
         return ""

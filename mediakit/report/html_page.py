@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 from html import escape
 
+from mediakit.findings import printable
 from mediakit.report.html_style import STYLE
-from mediakit.report.text import shown_name
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -58,4 +58,4 @@ def prose(text: str) -> str:
 
 def as_text(text: str) -> str:
     """Return text that is only text in HTML: what cannot be printed, or turns its direction, as an escape."""
-    return escape(shown_name(text))
+    return escape(printable(text))

@@ -9,11 +9,11 @@ from typing import Any, Final, Literal
 import msgspec
 
 from mediakit.dicom.uids import class_name, syntax_name
-from mediakit.findings import tag_text
+from mediakit.findings import printable, tag_text
 from mediakit.outcome import Outcome, State
 from mediakit.report.import_places import Ended, ended, needing_attention, other_files
 from mediakit.report.json import FateDoc, FindingDoc, fate_doc, finding_doc
-from mediakit.report.text import many, shown_name, size_text
+from mediakit.report.text import many, size_text
 from mediakit.transfer.imported import Change, ContextLine, Imported
 from mediakit.transfer.outgoing import status_text
 
@@ -114,7 +114,7 @@ def imported_doc(imported: Imported) -> ImportDoc:
 
 def imported_text(imported: Imported, *, everything: bool = False) -> str:
     """Return what became of the medium, for a terminal: counts, what needs attention, how to go on."""
-    lines = [shown_name(f"{imported.source} -> {imported.destination}")]
+    lines = [printable(f"{imported.source} -> {imported.destination}")]
     lines += [f"  {state:<20} {count:,}" for state, count in _counts(imported).items()]
     lines += _speed(imported)
     lines += _converted(imported)
@@ -147,7 +147,7 @@ def attention_lines(imported: Imported, *, everything: bool = False) -> Iterator
             yield f"  {state.value:<20} ... and {len(group) - len(listed):,} more ({where} has all)"
         for step in dict.fromkeys(each.to_do(imported.job) for each in group):
             if step:
-                yield f"    hint: {shown_name(step)}"
+                yield f"    hint: {printable(step)}"
 
 
 def attention_line(each: Ended, destination: str) -> str:
@@ -155,10 +155,10 @@ def attention_line(each: Ended, destination: str) -> str:
     row = each.row
     status = status_text(row.code, destination)
     parts = [
-        f"  {each.state.value:<20} {shown_name(row.place or each.fate.source)}",
-        shown_name(row.item.sop_instance),
+        f"  {each.state.value:<20} {printable(row.place or each.fate.source)}",
+        printable(row.item.sop_instance),
         f"status {status}" if status else "",
-        shown_name(each.why),
+        printable(each.why),
     ]
     return "  ".join(part for part in parts if part)
 
@@ -172,7 +172,7 @@ def context_lines(imported: Imported) -> Iterator[str]:
         syntaxes = ", ".join(syntax_name(uid) for uid in line.transfer_syntaxes)
         accepted = f"  {line.accepted}" if line.accepted else ""
         why = f": {line.why}" if line.why else ""
-        yield shown_name(f"  {line.count:>6,}  {class_name(line.sop_class)}, {syntaxes}{accepted}{why}")
+        yield printable(f"  {line.count:>6,}  {class_name(line.sop_class)}, {syntaxes}{accepted}{why}")
 
 
 def _is_told(imported: Imported, state: State) -> bool:
@@ -193,7 +193,7 @@ def _speed(imported: Imported) -> Iterator[str]:
         pace = f"{figures.get('objects_per_s', 0)} objects/s, {figures.get('megabytes_per_s', 0)} MB/s"
         yield f"  sent                 {size}, {pace}"
     if proof := figures.get("proof"):
-        yield shown_name(f"  proof                {proof}")
+        yield printable(f"  proof                {proof}")
 
 
 def _converted(imported: Imported) -> Iterator[str]:
@@ -205,7 +205,7 @@ def _converted(imported: Imported) -> Iterator[str]:
     )
     for syntax, count in sorted(converted.items()):
         instances = many(count, "instance is", "instances are")
-        yield shown_name(f"  converted            {instances} there as {syntax_name(syntax)}, without loss")
+        yield printable(f"  converted            {instances} there as {syntax_name(syntax)}, without loss")
 
 
 def _how_to_go_on(imported: Imported) -> Iterator[str]:
@@ -215,7 +215,7 @@ def _how_to_go_on(imported: Imported) -> Iterator[str]:
     outcome = imported.result.outcome
     if outcome is Outcome.IDENTITY and not imported.job:
         yield "nothing was sent"
-        yield from (f"  {shown_name(line)}" for line in _identities(imported))
+        yield from (f"  {printable(line)}" for line in _identities(imported))
         return
     if imported.job:
         on = "" if outcome is Outcome.GOOD else "; `mediakit import SRC DEST --resume` goes on with it"

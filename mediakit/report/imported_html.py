@@ -12,7 +12,7 @@ from typing import Final
 
 from mediakit import __version__
 from mediakit.dicom.uids import class_name, syntax_name
-from mediakit.findings import Severity, tag_text
+from mediakit.findings import Severity, printable, tag_text
 from mediakit.outcome import Outcome, State
 from mediakit.report.html_page import as_text, html_page, last_name, prose, upper
 from mediakit.report.import_places import (
@@ -22,7 +22,7 @@ from mediakit.report.import_places import (
     needing_attention,
     other_files,
 )
-from mediakit.report.text import many, shown_name, size_text
+from mediakit.report.text import many, size_text
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.outgoing import status_text
 
@@ -264,10 +264,10 @@ def _place(each: Ended, destination: str) -> str:
     row = each.row
     status = status_text(row.code, destination)
     parts = [
-        shown_name(row.place or each.fate.source),
-        shown_name(each.why),
+        printable(row.place or each.fate.source),
+        printable(each.why),
         f"status {status}" if status else "",
-        shown_name(row.item.sop_instance),
+        printable(row.item.sop_instance),
     ]
     return f"<li>{as_text(' · '.join(part for part in parts if part))}</li>"
 

@@ -14,7 +14,8 @@ from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.fileset.contents import OtherFact, PatientFact, Seen, SeriesFact, StudyFact
 from mediakit.fileset.file_kinds import OtherKind
 from mediakit.fileset.inspection import Inspection, size_of
-from mediakit.report.text import many, shown_name, size_text
+from mediakit.findings import printable
+from mediakit.report.text import many, size_text
 
 #: What files without an instance are called, in the order shown; a DICOMDIR has a line of its own.
 KINDS: Final[Mapping[OtherKind, str]] = MappingProxyType(
@@ -199,4 +200,4 @@ def _shown(text: str, *, longest: int = _LONGEST) -> str:
     """Return a value that is safe to print on one line, cut when it is longer than `longest` (0: never)."""
     if longest and len(text) > longest:
         text = text[:longest] + "..."
-    return shown_name(text)
+    return printable(text)

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from mediakit.findings import printable
 from mediakit.ledger.values import HistoryLine, JobSummary
 from mediakit.report.import_places import ended, needing_attention
 from mediakit.report.imported import InstanceDoc, attention_line, attention_lines, instance_doc
-from mediakit.report.text import shown_name
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.outgoing import status_text
 from mediakit.transfer.states import TransferState
@@ -117,17 +117,17 @@ def job_text(summary: JobSummary, imported: Imported, *, everything: bool = Fals
 
 def history_text(key: str, history: Sequence[HistoryLine], destination: str) -> str:
     """Return what happened to one instance, one change a line."""
-    lines = [shown_name(key), *(_history_line(line, destination) for line in history)]
+    lines = [printable(key), *(_history_line(line, destination) for line in history)]
     return "\n".join(lines) + "\n"
 
 
 def _block(summary: JobSummary) -> Iterator[str]:
     if summary.problem:
-        yield f"{summary.job_id}  cannot be read: {shown_name(summary.problem)}"
+        yield f"{summary.job_id}  cannot be read: {printable(summary.problem)}"
         return
     facts = summary.facts
     yield f"{summary.job_id}  {_moment(facts.created_at)}  {_standing(summary)}"
-    yield shown_name(f"  {facts.source} -> {facts.destination}")
+    yield printable(f"  {facts.source} -> {facts.destination}")
     counts = ", ".join(f"{count:,} {word}" for word, count in _words(summary).items())
     yield f"  {counts or 'no instances'}"
 
@@ -159,7 +159,7 @@ def _history_line(line: HistoryLine, destination: str) -> str:
         f"{line.was or '-'} -> {line.now or '-'}",
         line.sent_as,
         f"status {status}" if status else "",
-        shown_name(line.words),
+        printable(line.words),
         line.rule,
     ]
     return "  ".join(part for part in parts if part)

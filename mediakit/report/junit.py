@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
-from mediakit.findings import Finding, Severity
-from mediakit.report.text import finding_line, shown_name
+from mediakit.findings import Finding, Severity, printable
+from mediakit.report.text import finding_line
 from mediakit.report.validation import by_rule
 from mediakit.rules.every import rule_set_of
-from mediakit.rules.validation import Validation, Verdict
+from mediakit.rules.validation import Conformance, Validation
 
 _LISTED = 200  # findings of one rule that are written out
 
@@ -23,7 +23,7 @@ def validation_junit(validation: Validation) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _suite(validation: Validation, verdict: Verdict) -> Iterator[str]:
+def _suite(validation: Validation, verdict: Conformance) -> Iterator[str]:
     found = tuple(
         finding
         for finding in validation.result.report.findings
@@ -66,4 +66,4 @@ def _text(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Return text that XML 1.0 can hold: what cannot be printed leaves as an escape."""
-    return "".join(c if c not in "\ufffe\uffff" else "?" for c in shown_name(text))
+    return "".join(c if c not in "\ufffe\uffff" else "?" for c in printable(text))

@@ -8,13 +8,12 @@ from typing import Any
 import msgspec
 
 from mediakit.dicom.uids import class_name, syntax_name
-from mediakit.findings import tag_text
+from mediakit.findings import printable, tag_text
 from mediakit.outcome import Fate
 from mediakit.profile.dump import to_builtins
 from mediakit.profile.fit import Fit
 from mediakit.profile.load import Catalogue
 from mediakit.profile.model import ImageRule, KeyRule, Profile, SopRule, When
-from mediakit.report.text import shown_name
 
 _OBSTACLES = 3  # shown per profile on a terminal
 
@@ -149,12 +148,12 @@ def fit_text(fits: Sequence[Fit], instances: int, left_out: Sequence[Fate]) -> s
         if one.refused:
             lines.append(f"  {one.profile_id:<30} {one.refused} refused")
             lines += [
-                f"      {obstacle.count} x {obstacle.rule_id} {shown_name(obstacle.text)}"
+                f"      {obstacle.count} x {obstacle.rule_id} {printable(obstacle.text)}"
                 for obstacle in one.obstacles[:_OBSTACLES]
             ]
     if left_out:
         lines += ["", "no instances:"]
-        lines += [f"  {fate.state.value:<10} {shown_name(fate.source)}" for fate in left_out]
+        lines += [f"  {fate.state.value:<10} {printable(fate.source)}" for fate in left_out]
     return "\n".join([*lines, ""])
 
 
@@ -166,5 +165,5 @@ def check_doc(name: str, faults: Sequence[str]) -> dict[str, Any]:
 def check_text(name: str, faults: Sequence[str]) -> str:
     """Return the faults of a profile file, one a line, or that it is sound."""
     if not faults:
-        return f"{shown_name(name)}: sound\n"
-    return "".join(f"{shown_name(name)}: {fault}\n" for fault in faults)
+        return f"{printable(name)}: sound\n"
+    return "".join(f"{printable(name)}: {fault}\n" for fault in faults)

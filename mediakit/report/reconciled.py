@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
+from mediakit.findings import printable
 from mediakit.report.json import FindingDoc, finding_doc
-from mediakit.report.text import many, shown_name
+from mediakit.report.text import many
 from mediakit.transfer.mapping import COLUMNS, Reconciled
 
 _WORDS = {
@@ -55,9 +56,9 @@ def reconciliation_text(reconciled: Reconciled, path: str) -> str:
     """Return what was found out, without names: those are in the review file at `path`."""
     approved = sum(row.approved for row in reconciled.rows)
     lines = [
-        f"reconcile {shown_name(reconciled.source)} with {reconciled.peer}: {reconciled.outcome.word}",
+        f"reconcile {printable(reconciled.source)} with {reconciled.peer}: {reconciled.outcome.word}",
         *(f"  {count:>5}  {_WORDS[word]}" for word, count in reconciled.counts.items() if count),
-        f"  {shown_name(path)}: {many(len(reconciled.rows), 'row', 'rows')}, {approved} approved",
+        f"  {printable(path)}: {many(len(reconciled.rows), 'row', 'rows')}, {approved} approved",
     ]
     if approved < len(reconciled.rows):
         lines.append(

@@ -8,8 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mediakit import __version__
-from mediakit.findings import Finding, Severity
-from mediakit.report.text import shown_name
+from mediakit.findings import Finding, Severity, printable
 from mediakit.rules.validation import Validation
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -57,7 +56,7 @@ def validation_sarif(validation: Validation) -> str:
 
 def _result(finding: Finding, index: dict[str, int]) -> dict[str, Any]:
     where = finding.where
-    text = shown_name(finding.text)
+    text = printable(finding.text)
     mark = f"{finding.rule.id}\n{where}\n{text}".encode("utf-8", "backslashreplace")
     result: dict[str, Any] = {
         "ruleId": finding.rule.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from mediakit.findings import Finding, Report, Severity
+from mediakit.findings import Finding, Report, Severity, printable
 from mediakit.outcome import Fate, Result, State
 
 if TYPE_CHECKING:  # errors are printed through this module, and must not wait for the whole core
@@ -15,20 +15,11 @@ _COUNTED = frozenset({State.WRITTEN, State.PLANNED, State.WITHHELD, State.VALID,
 _LISTED = 40  # what a terminal shows of a long list; the JSON report has it all
 
 
-def shown_name(text: str) -> str:
-    """Return a path or value safe to print on one line: control characters and odd bytes as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )
-
-
 def finding_line(finding: Finding) -> str:
     """Return a finding on one line: severity, place, rule, sentence, clause."""
-    where = shown_name(str(finding.where))
+    where = printable(str(finding.where))
     place = f"  {where}" if where else ""
-    return f"{finding.severity.value}: {finding.rule.id}{place}  {shown_name(finding.text)} ({finding.ref})"
+    return f"{finding.severity.value}: {finding.rule.id}{place}  {printable(finding.text)} ({finding.ref})"
 
 
 def size_text(size_bytes: int) -> str:
@@ -62,9 +53,9 @@ def findings_text(report: Report, *, least: Severity = Severity.WARNING) -> Iter
 
 
 def _fate_line(fate: Fate) -> str:
-    became = f" -> {shown_name(fate.became)}" if fate.became else ""
-    because = f"  {fate.because.rule.id} {shown_name(fate.because.text)}" if fate.because else ""
-    return f"  {fate.state.value:<10} {shown_name(fate.source)}{became}{because}"
+    became = f" -> {printable(fate.became)}" if fate.became else ""
+    because = f"  {fate.because.rule.id} {printable(fate.because.text)}" if fate.because else ""
+    return f"  {fate.state.value:<10} {printable(fate.source)}{became}{because}"
 
 
 def _listed(fates: Iterable[Fate], *, everything: bool) -> Iterator[str]:
@@ -88,7 +79,7 @@ def _listed(fates: Iterable[Fate], *, everything: bool) -> Iterator[str]:
 def burn_text(result: Result, *, everything: bool = False) -> str:
     """Return the summary of a burn: what became of the files, the figures, and the outcome."""
     figures = result.figures
-    lines = [shown_name(f"{figures.get('profile', '')}  {figures.get('target', '')}".strip())]
+    lines = [printable(f"{figures.get('profile', '')}  {figures.get('target', '')}".strip())]
     lines += _listed(result.fates, everything=everything)
     if "needs_bytes" in figures:
         lines.append(_capacity_line(result))
@@ -102,7 +93,7 @@ def result_text(result: Result, *, everything: bool = False) -> str:
     """Return the summary of a journey that only moves or compares files: fates and outcome."""
     figures = result.figures
     head = " -> ".join(str(figures[key]) for key in ("source", "target") if key in figures)
-    lines = [shown_name(head), *_listed(result.fates, everything=everything)]
+    lines = [printable(head), *_listed(result.fates, everything=everything)]
     lines.append(f"outcome: {result.outcome.word} (exit code {int(result.outcome)})")
     return "\n".join(lines) + "\n"
 
@@ -121,5 +112,5 @@ def plan_text(planned: FileSetPlan) -> str:
     lines += [
         f"{file.file_id}  {size_text(file.size)}  {file.instance.sop_instance}" for file in planned.files
     ]
-    lines += [f"{shown_name(extra.path)}  {size_text(extra.size)}" for extra in planned.extra]
+    lines += [f"{printable(extra.path)}  {size_text(extra.size)}" for extra in planned.extra]
     return "\n".join([*lines, ""])

@@ -8,11 +8,11 @@ from typing import Any, Literal
 import msgspec
 
 from mediakit.fileset.inspection import counts_of
-from mediakit.findings import Finding, Severity
+from mediakit.findings import Finding, Severity, printable
 from mediakit.outcome import State
 from mediakit.report.json import FateDoc, FindingDoc, fate_doc, finding_doc
-from mediakit.report.text import many, shown_name, size_text
-from mediakit.rules.validation import Validation, Verdict
+from mediakit.report.text import many, size_text
+from mediakit.rules.validation import Conformance, Validation
 
 _WORDS = {Severity.ERROR: "fault", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
@@ -92,7 +92,7 @@ def validation_text(validation: Validation, *, everything: bool = False) -> str:
     if validation.unconfirmed:
         lines.append(f"  unconfirmed in this profile: {'; '.join(validation.unconfirmed)}")
     lines.append(f"outcome: {validation.result.outcome.word} (exit code {int(validation.result.outcome)})")
-    return "\n".join(map(shown_name, lines)) + "\n"
+    return "\n".join(map(printable, lines)) + "\n"
 
 
 def contents_line(validation: Validation) -> str:
@@ -125,7 +125,7 @@ def _states(validation: Validation) -> list[tuple[State, int]]:
     return [(state, counted[state]) for state in State if counted[state]]
 
 
-def _counted(verdict: Verdict) -> str:
+def _counted(verdict: Conformance) -> str:
     parts = [
         many(count, _WORDS[severity], f"{_WORDS[severity]}s")
         for severity, count in verdict.counts.items()
@@ -134,7 +134,7 @@ def _counted(verdict: Verdict) -> str:
     return f": {', '.join(parts)}" if parts else ""
 
 
-def _verdict_doc(verdict: Verdict) -> VerdictDoc:
+def _verdict_doc(verdict: Conformance) -> VerdictDoc:
     return VerdictDoc(
         rules=verdict.rule_set.value,
         claim=verdict.claim,

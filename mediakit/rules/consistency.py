@@ -13,7 +13,7 @@ from mediakit.dicom.instance import Instance, Tag
 from mediakit.dicom.scanned import MEDIA_SOP_CLASS, MEDIA_SOP_INSTANCE
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.fileset.survey import FileKind, RecordLink, Survey
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
 from mediakit.rules.tally import Tally
@@ -114,7 +114,9 @@ def check_files(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     path = survey.dicomdir.path
     if len(survey.links) > 1 and all(link.file is None for link in survey.links):
         yield ALL_MISSING.at(
-            Where(path=path), count=len(survey.links), file_id=_file_id(survey.links[0]) or "unnamed"
+            Where(path=path),
+            count=len(survey.links),
+            file_id=printable(survey.links[0].reference.file_id_text) or "unnamed",
         )
         return
     misnamed = Tally()
@@ -123,14 +125,14 @@ def check_files(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
         if file is not None and file.kind is FileKind.INSTANCE and not link.differences:
             continue
         where = Where(path=path, record=link.record.seen_at)
-        file_id = _file_id(link)
+        file_id = printable(link.reference.file_id_text)
         if file is None:
             if file_id:  # a reference without a File ID is known from decoding
                 yield MISSING_FILE.at(where, file_id=file_id, uid=link.reference.sop_instance or "unknown")
             continue
         if link.differences:
             how = ", ".join(sorted(link.differences))
-            misnamed.add(OTHER_NAME, how, where, file_id=file_id, name=_shown(file.path), how=how)
+            misnamed.add(OTHER_NAME, how, where, file_id=file_id, name=printable(file.path), how=how)
         if file.kind is not FileKind.INSTANCE and link.record.type != "HL7 STRUC DOC":
             yield _NOT_INSTANCES.get(file.kind, DAMAGED).at(where, file_id=file_id)
     yield from misnamed.findings()
@@ -144,7 +146,7 @@ def check_extra(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
     extra = [file.path for file, _ in survey.instances() if file.path not in linked]
     if len(extra) > 1 and not any(file.path in linked for file, _ in survey.instances()):
         where = Where(path="" if survey.dicomdir is None else survey.dicomdir.path)
-        yield NONE_REFERENCED.at(where, count=len(extra), path=_shown(extra[0]))
+        yield NONE_REFERENCED.at(where, count=len(extra), path=printable(extra[0]))
         return
     for path in extra:
         yield UNREFERENCED.at(Where(path=path))
@@ -159,7 +161,7 @@ def check_duplicates(survey: Survey, _profile: Profile | None) -> Iterator[Findi
         other = first.setdefault(instance.sop_instance, path)
         if other is not path and other != path:
             folders = (path.rpartition("/")[0], other.rpartition("/")[0])
-            found.add(TWO_FILES, folders, Where(path=path), path=_shown(path), other=_shown(other))
+            found.add(TWO_FILES, folders, Where(path=path), path=printable(path), other=printable(other))
     yield from found.findings()
 
 
@@ -187,16 +189,16 @@ def check_references(survey: Survey, _profile: Profile | None) -> Iterator[Findi
 
 
 def _contradictions(link: RecordLink, instance: Instance, where: Where, found: Tally) -> Iterator[Finding]:
-    said, path = link.reference, _shown(instance.path)
+    said, path = link.reference, printable(instance.path)
     if _differs(said.sop_instance, instance.sop_instance, instance, MEDIA_SOP_INSTANCE):
         yield OTHER_INSTANCE.at(
-            where, path=path, said=_shown(said.sop_instance), found=_shown(instance.sop_instance)
+            where, path=path, said=printable(said.sop_instance), found=printable(instance.sop_instance)
         )
     if _differs(said.sop_class, instance.sop_class, instance, MEDIA_SOP_CLASS):
-        names = [_shown(class_name(uid)) for uid in (said.sop_class, instance.sop_class)]
+        names = [printable(class_name(uid)) for uid in (said.sop_class, instance.sop_class)]
         found.add(OTHER_CLASS, tuple(names), where, said=names[0], found=names[1], path=path)
     if _differs(said.transfer_syntax, instance.transfer_syntax, instance, _SYNTAX):
-        names = [_shown(syntax_name(uid)) for uid in (said.transfer_syntax, instance.transfer_syntax)]
+        names = [printable(syntax_name(uid)) for uid in (said.transfer_syntax, instance.transfer_syntax)]
         found.add(OTHER_SYNTAX, tuple(names), where, said=names[0], found=names[1], path=path)
 
 
@@ -205,16 +207,6 @@ def _differs(said: str, held: str, instance: Instance, tag: Tag) -> bool:
     if not said or said == held:
         return False
     return said != instance.header.meta.get(tag, b"").strip(b" \0").decode("latin-1")
-
-
-def _file_id(link: RecordLink) -> str:
-    if link.reference.file_id is not None:
-        return str(link.reference.file_id)
-    return _shown(link.reference.raw_file_id.rstrip(b" \0").decode("latin-1"))
-
-
-def _shown(text: str) -> str:
-    return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]
 
 
 CHECKS: Final = (

@@ -14,7 +14,7 @@ from mediakit.fileset.file_id import FileID
 from mediakit.fileset.record_types import CURRENT_TYPES, HISTORICAL_TYPE_OF, RECORD_TYPE_OF
 from mediakit.fileset.resolve import Names
 from mediakit.fileset.survey import FileFact, FileKind, RecordLink, Survey
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
 from mediakit.rules.tally import Tally
@@ -146,7 +146,7 @@ def check_place(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
         if profile is None or profile.dicomdir.mandatory:
             yield NO_DICOMDIR.at()
         return
-    where, shown = Where(path=found.path), _shown(found.path)
+    where, shown = Where(path=found.path), printable(found.path)
     if "/" in found.path:
         yield ELSEWHERE.at(where, path=shown)
         if any(file.path == _NAME for file in survey.files):
@@ -161,8 +161,10 @@ def check_place(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
 def _others(survey: Survey, found: FileFact) -> Iterator[Finding]:
     others = [file.path for file in survey.files if file.kind is FileKind.DICOMDIR and file is not found]
     if others:
-        listed = ", ".join(map(_shown, others[:_LISTED])) + (" ..." if len(others) > _LISTED else "")
-        yield SEVERAL.at(Where(path=others[0]), count=len(others) + 1, path=_shown(found.path), others=listed)
+        listed = ", ".join(map(printable, others[:_LISTED])) + (" ..." if len(others) > _LISTED else "")
+        yield SEVERAL.at(
+            Where(path=others[0]), count=len(others) + 1, path=printable(found.path), others=listed
+        )
 
 
 def check_content(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
@@ -181,7 +183,7 @@ def check_content(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
 
 
 def _descriptor(descriptor: str, survey: Survey, where: Where) -> Iterator[Finding]:
-    shown = _shown(descriptor.replace("\\", "/"))
+    shown = printable(descriptor.replace("\\", "/"))
     try:
         FileID(tuple(descriptor.split("\\")))
     except ValueError:
@@ -213,7 +215,7 @@ def _count_wrong_type(found: Tally, link: RecordLink, path: str) -> bool:
     if type_ == right or type_ in _EITHER.get(sop_class, ()):
         return False
     where = Where(path=path, record=link.record.seen_at)
-    detail = {"type": _shown(type_), "sop_class": _shown(class_name(sop_class))}
+    detail = {"type": printable(type_), "sop_class": printable(class_name(sop_class))}
     if right is None:
         found.add(NO_TYPE, (type_, sop_class), where, **detail)
     else:
@@ -250,16 +252,12 @@ def check_instances(survey: Survey, _profile: Profile | None) -> Iterator[Findin
             continue
         if not (_holds(link, uid) and _holds(other, uid)):
             where = Where(path=survey.dicomdir.path, record=link.record.seen_at)
-            yield REPEATED_INSTANCE.at(where, uid=_shown(uid), other=other.record.seen_at or 0)
+            yield REPEATED_INSTANCE.at(where, uid=printable(uid), other=other.record.seen_at or 0)
 
 
 def _holds(link: RecordLink, uid: str) -> bool:
     file = link.file
     return file is not None and file.instance is not None and file.instance.sop_instance == uid
-
-
-def _shown(text: str) -> str:
-    return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]
 
 
 CHECKS: Final = (

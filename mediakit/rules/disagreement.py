@@ -16,7 +16,7 @@ from mediakit.fileset.key_names import key_text
 from mediakit.fileset.keys import ICON_IMAGE_SEQUENCE
 from mediakit.fileset.record import DirectoryRecord, Key
 from mediakit.fileset.survey import RecordLink, Survey
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
 from mediakit.rules.same_value import Comparer, Said
@@ -121,7 +121,7 @@ class _Judge:
 
     def _count(self, key: Key, record: DirectoryRecord, link: RecordLink, instance: Instance) -> None:
         where = Where(path=self.path, record=record.seen_at, tag=key.tag)
-        path = instance.path if instance.path.isascii() else ascii(instance.path)[1:-1]
+        path = instance.path if instance.path.isascii() else printable(instance.path)
         is_empty = not key.value.strip(b" \0")
         if record.type == "PATIENT" and key.tag in {_PATIENT_ID, _PATIENT_NAME} and not is_empty:
             self._count_patient(key, record, instance, path)

@@ -21,7 +21,7 @@ from mediakit.fileset.decode_records import MULTI_REFERENCED, RETIRED_TYPE
 from mediakit.fileset.file_kinds import OtherKind, kind_of
 from mediakit.fileset.record import DirectoryRecord
 from mediakit.fileset.survey import FileKind, Survey
-from mediakit.findings import Finding, Rule, Severity, Where, tag_text
+from mediakit.findings import Finding, Rule, Severity, Where, printable, tag_text
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check, RuleSet
 from mediakit.rules.pdi import LARGEST_CD, is_autorun
@@ -178,7 +178,7 @@ def check_pages(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     odd = {path: link for path, page in pages.items() for link in page.local if link != link.lower()}
     if odd:
         path = next(iter(odd))
-        yield LINK_CASE.at(Where(path=path), count=len(odd), link=ascii(odd[path][:200])[1:-1])
+        yield LINK_CASE.at(Where(path=path), count=len(odd), link=printable(odd[path][:200]))
     styled = [path for path, page in pages.items() if page.has_style]
     if styled:
         yield STYLES.at(Where(path=styled[0]), count=len(styled))
@@ -213,7 +213,7 @@ def _scripts(pages: Mapping[str, Page]) -> Iterator[Finding]:
         for language in sorted(page.script_types - _JAVASCRIPT)[:1]:
             others.setdefault(language, []).append(path)
     for language, paths in list(others.items())[:8]:
-        yield OTHER_SCRIPTS.at(Where(path=paths[0]), count=len(paths), language=ascii(language)[1:-1])
+        yield OTHER_SCRIPTS.at(Where(path=paths[0]), count=len(paths), language=printable(language))
 
 
 def _is_of_mrdr(finding: Finding) -> bool:

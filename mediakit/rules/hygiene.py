@@ -11,7 +11,7 @@ from typing import Final
 
 from mediakit.fileset.file_kinds import OtherKind, is_enveloped, kind_of
 from mediakit.fileset.survey import TEXT_BYTES, FileFact, FileKind, Survey
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile, Security
 from mediakit.rules.check import Check
 
@@ -103,7 +103,7 @@ def check_other_files(survey: Survey, _profile: Profile | None) -> Iterator[Find
         (LITTER, litter),
     ):
         if paths:
-            yield rule.at(Where(path=paths[0]), count=len(paths), example=_shown(paths[0]))
+            yield rule.at(Where(path=paths[0]), count=len(paths), example=printable(paths[0]))
     for path in by_kind.get(OtherKind.ENCRYPTED, []):
         yield ENCRYPTED.at(Where(path=path))
 
@@ -118,7 +118,7 @@ def check_only_archives(survey: Survey, _profile: Profile | None) -> Iterator[Fi
         if file.kind is FileKind.OTHER and kind_of(file.path, file.head, file.size) is OtherKind.ARCHIVE
     ]
     if paths:
-        yield ONLY_ARCHIVES.at(Where(path=paths[0]), count=len(paths), example=_shown(paths[0]))
+        yield ONLY_ARCHIVES.at(Where(path=paths[0]), count=len(paths), example=printable(paths[0]))
 
 
 def check_autorun(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
@@ -129,9 +129,9 @@ def check_autorun(survey: Survey, _profile: Profile | None) -> Iterator[Finding]
         text = survey.texts.get(file.path)
         found = None if text is None else _STARTS.search(text.replace(b"\0", b""))  # it may be UTF-16
         if found is not None:
-            yield AUTORUN.at(Where(path=file.path), what=_shown(found[1].decode("latin-1").strip()))
+            yield AUTORUN.at(Where(path=file.path), what=printable(found[1].decode("latin-1").strip()))
         elif text is None or len(text) >= TEXT_BYTES:  # what it starts was not read
-            yield AUTORUN.at(Where(path=file.path), what=_shown(file.path))
+            yield AUTORUN.at(Where(path=file.path), what=printable(file.path))
 
 
 def check_security(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
@@ -145,7 +145,7 @@ def check_security(survey: Survey, profile: Profile | None) -> Iterator[Finding]
     plain = [file.path for file in survey.files if file.kind in _PLAIN]
     if plain:
         yield NOT_SECURE.at(
-            Where(path=plain[0]), profile=profile.id, count=len(plain), example=_shown(plain[0])
+            Where(path=plain[0]), profile=profile.id, count=len(plain), example=printable(plain[0])
         )
 
 
@@ -160,7 +160,7 @@ def _secure(survey: Survey, profile: Profile) -> Iterator[Finding]:
         yield SECURE.at(
             Where(path=secure[0]),
             count=len(secure),
-            example=_shown(secure[0]),
+            example=printable(secure[0]),
             profile=profile.id,
             ref=profile.source,
         )
@@ -178,10 +178,6 @@ def _is_program(file: FileFact, kind: OtherKind) -> bool:
 def _is_autorun(file: FileFact) -> bool:
     is_other = file.kind in {FileKind.OTHER, FileKind.DAMAGED}
     return is_other and file.size > 0 and kind_of(file.path, file.head, file.size) is OtherKind.AUTORUN
-
-
-def _shown(text: str) -> str:
-    return ascii(text)[1:-1]
 
 
 CHECKS: Final = (

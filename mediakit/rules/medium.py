@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mediakit.fileset.survey import FileKind, Survey
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Medium, Profile, Sessions
 from mediakit.rules.check import Check
 from mediakit.volume import IsoVolume, UdfVolume, Volume, ZipVolume, file_system, udf_name
@@ -291,7 +291,7 @@ def check_zip(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
 def _only_on_cd(volume: IsoVolume, ref: str) -> Iterator[Finding]:
     """Report what Annex F forbids and Annex P leaves open: a DVD may have Extended Attribute Records."""
     if volume.system_id not in {"", _CD_I}:
-        yield SYSTEM_ID.at(found=ascii(volume.system_id)[1:-1])
+        yield SYSTEM_ID.at(found=printable(volume.system_id))
     for rule, paths in ((FILE_FLAGS, volume.flagged), (EXTENDED_ATTRIBUTES, volume.attributed)):
         if paths:
             yield example_of(rule, paths, ref)
@@ -311,7 +311,7 @@ def _hidden(survey: Survey, volume: UdfVolume, medium: Medium) -> Iterator[Findi
     dicom = {file.path for file in survey.files if file.kind in _DICOM}
     paths = tuple(path for path in volume.hidden if path in dicom)
     if paths and file_system(volume) in medium.file_systems:
-        shown = ascii(paths[0])[1:-1]
+        shown = printable(paths[0])
         yield HIDDEN_DICOM.at(Where(path=paths[0]), example=shown, medium=medium.title, ref=medium.annex)
     else:
         yield example_of(HIDDEN, paths or volume.hidden, medium.annex)
@@ -323,7 +323,7 @@ def _iso_label(survey: Survey, volume: IsoVolume, medium: Medium) -> Iterator[Fi
         return
     if volume.volume_id.rstrip(" ") != directory.file_set_id.strip(" "):
         label, file_set_id = (
-            ascii(text)[1:-1] or "empty"
+            printable(text) or "empty"
             for text in (volume.volume_id.rstrip(" "), directory.file_set_id.strip(" "))
         )
         yield OTHER_LABEL.at(label=label, file_set_id=file_set_id)
@@ -331,7 +331,7 @@ def _iso_label(survey: Survey, volume: IsoVolume, medium: Medium) -> Iterator[Fi
 
 def example_of(rule: Rule, paths: tuple[str, ...], ref: str) -> Finding:
     """Return a finding on the first of some paths."""
-    return rule.at(Where(path=paths[0]), example=ascii(paths[0])[1:-1], ref=ref)
+    return rule.at(Where(path=paths[0]), example=printable(paths[0]), ref=ref)
 
 
 CHECKS: Final = (

@@ -12,7 +12,7 @@ from typing import Final
 
 from mediakit.fileset.file_id import is_reserved
 from mediakit.fileset.survey import Survey
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
 
@@ -85,7 +85,7 @@ def check_names(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
         for rule in _faults(path):
             found.setdefault((rule.id, folder), (rule, []))[1].append(path)
     for rule, paths in found.values():
-        yield rule.at(Where(path=paths[0]), count=len(paths), example=ascii(paths[0])[1:-1])
+        yield rule.at(Where(path=paths[0]), count=len(paths), example=printable(paths[0]))
 
 
 def check_case(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
@@ -94,7 +94,7 @@ def check_case(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     for file in survey.files:
         other = seen.setdefault(file.path.casefold(), file.path)
         if other != file.path:
-            yield ONLY_CASE.at(Where(path=file.path), other=ascii(other)[1:-1])
+            yield ONLY_CASE.at(Where(path=file.path), other=printable(other))
 
 
 def _faults(path: str) -> Iterator[Rule]:

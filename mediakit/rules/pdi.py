@@ -15,7 +15,7 @@ from typing import Final
 
 from mediakit.fileset.file_kinds import OtherKind, kind_of
 from mediakit.fileset.survey import FileFact, FileKind, Survey
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check, RuleSet
 from mediakit.volume import IsoVolume, UdfVolume, file_system
@@ -214,7 +214,7 @@ def check_paths(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
         yield counted(PATHS, odd)
     if lower:
         path, other = lower[0]
-        yield OTHER_CASE.at(Where(path=path), count=len(lower), example=ascii(other)[1:-1])
+        yield OTHER_CASE.at(Where(path=path), count=len(lower), example=printable(other))
     named = [
         file.path
         for file, instance in survey.instances()
@@ -242,8 +242,8 @@ def check_folders(survey: Survey, _profile: Profile | None) -> Iterator[Finding]
         if file.kind is FileKind.OTHER and slash and top in dicom and top.upper() != _WEB:
             others.setdefault(top, []).append(file.path)
     for folder, paths in others.items():
-        example = ascii(paths[0])[1:-1]
-        yield MIXED.at(Where(path=folder), folder=ascii(folder)[1:-1], count=len(paths), example=example)
+        example = printable(paths[0])
+        yield MIXED.at(Where(path=folder), folder=printable(folder), count=len(paths), example=example)
 
 
 def is_autorun(file: FileFact) -> bool:
@@ -253,7 +253,7 @@ def is_autorun(file: FileFact) -> bool:
 
 def counted(rule: Rule, paths: list[str]) -> Finding:
     """Return one finding for all the paths of a medium that break a rule in the same manner."""
-    return rule.at(Where(path=paths[0]), count=len(paths), example=ascii(paths[0])[1:-1])
+    return rule.at(Where(path=paths[0]), count=len(paths), example=printable(paths[0]))
 
 
 def _reserved(survey: Survey, files: Iterable[str]) -> Iterator[Finding]:
@@ -265,9 +265,9 @@ def _reserved(survey: Survey, files: Iterable[str]) -> Iterator[Finding]:
         if name == _XDM and name in folders:
             yield XDM.at(where)
         elif name.upper() == _WEB and (name != _WEB or name not in folders):
-            yield NO_WEB_FOLDER.at(where, name=ascii(name)[1:-1])
+            yield NO_WEB_FOLDER.at(where, name=printable(name))
         elif name != _WEB:
-            yield RESERVED.at(where, name=ascii(name)[1:-1])
+            yield RESERVED.at(where, name=printable(name))
 
 
 def _is_odd_name(path: str, uid: str) -> bool:

@@ -17,7 +17,7 @@ from mediakit.fileset.record import Directory, DirectoryRecord
 from mediakit.fileset.record_types import KEYS as STANDARD_KEYS
 from mediakit.fileset.record_types import KeyNeed
 from mediakit.fileset.survey import FileFact, Survey
-from mediakit.findings import Finding, Rule, Severity, Where, tag_text
+from mediakit.findings import Finding, Rule, Severity, Where, printable, tag_text
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check, RuleSet
 from mediakit.rules.pdi import may_be_cd
@@ -191,7 +191,7 @@ def check_leaves(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     for what, found in differing.items():
         record, file = found[0]
         where = Where(path=path, record=record.seen_at)
-        yield LEAF_DIFFERS.at(where, count=len(found), what=what, example=ascii(file.path)[1:-1])
+        yield LEAF_DIFFERS.at(where, count=len(found), what=what, example=printable(file.path))
 
 
 def check_instances(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
@@ -208,11 +208,11 @@ def check_instances(survey: Survey, profile: Profile | None) -> Iterator[Finding
         if instance.transfer_syntax != EXPLICIT_VR_LITTLE_ENDIAN:
             compressed.append(file.path)
     for what, paths in differing.items():
-        example = ascii(paths[0])[1:-1]
+        example = printable(paths[0])
         yield META_DIFFERS.at(Where(path=paths[0]), count=len(paths), what=what, example=example)
     if compressed:
         rule = OTHER_SYNTAX if may_be_cd(survey, profile) else OPTION_SYNTAX
-        example = ascii(compressed[0])[1:-1]
+        example = printable(compressed[0])
         yield rule.at(Where(path=compressed[0]), count=len(compressed), example=example)
 
 
@@ -237,7 +237,7 @@ def _judge_records(records: Iterable[DirectoryRecord], path: str) -> Iterator[Fi
     if illegal:
         first = illegal[0].reference
         example = b"" if first is None else first.raw_file_id.rstrip(b" \0")[:80]
-        shown = ascii(example.decode("latin-1"))[1:-1] or "empty"
+        shown = printable(example.decode("latin-1")) or "empty"
         yield FILE_ID.at(Where(path=path, record=illegal[0].seen_at), count=len(illegal), example=shown)
 
 

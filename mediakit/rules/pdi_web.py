@@ -15,7 +15,7 @@ from typing import Final
 
 from mediakit.fileset.file_kinds import OtherKind, kind_of
 from mediakit.fileset.survey import TEXT_BYTES, FileFact, FileKind, Survey
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check, RuleSet
 from mediakit.rules.pdi import counted
@@ -140,7 +140,7 @@ class _Links:
     def at(self, rule: Rule) -> Finding:
         """Return the one finding for them."""
         path, link = self.found[0]
-        return rule.at(Where(path=path), count=len(self.found), link=ascii(link[:200])[1:-1])
+        return rule.at(Where(path=path), count=len(self.found), link=printable(link[:200]))
 
 
 @dataclass(slots=True)
@@ -171,7 +171,7 @@ def check_pages(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
         if file.kind is FileKind.OTHER and file.path not in pages and _is_page(file.path)
     ]
     if unread:
-        yield UNREAD.at(Where(path=unread[0]), count=len(unread), example=ascii(unread[0])[1:-1])
+        yield UNREAD.at(Where(path=unread[0]), count=len(unread), example=printable(unread[0]))
     yield from _index(survey, pages.get(_INDEX))
     if pages:
         yield from _links(pages, _names(survey))
@@ -180,7 +180,7 @@ def check_pages(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
         yield SCRIPT.at(Where(path=scripted[0]), count=len(scripted))
     faulty = [path for path, page in pages.items() if page.fault]
     if faulty:
-        yield NOT_XHTML.at(Where(path=faulty[0]), count=len(faulty), what=ascii(pages[faulty[0]].fault)[1:-1])
+        yield NOT_XHTML.at(Where(path=faulty[0]), count=len(faulty), what=printable(pages[faulty[0]].fault))
 
 
 def check_web_folder(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:

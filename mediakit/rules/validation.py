@@ -12,7 +12,7 @@ from mediakit.rules.check import RuleSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Conformance:
     """Whether a medium meets a claim: `claim` reads "STD-GEN-CD", "IHE PDI" or "DRG 2006".
 
     `counts` has the number of findings of each severity that bear on it.
@@ -43,7 +43,7 @@ class Validation:
     """
 
     result: Result
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Conformance, ...]
     contents: Contents
     profile_id: str = ""
     is_chosen: bool = False
@@ -51,9 +51,9 @@ class Validation:
     unconfirmed: tuple[str, ...] = ()
 
 
-def verdict_of(rule_set: RuleSet, claim: str, findings: Iterable[Finding]) -> Verdict:
+def conformance_of(rule_set: RuleSet, claim: str, findings: Iterable[Finding]) -> Conformance:
     """Return the verdict that some findings give."""
     counts = dict.fromkeys(Severity, 0)
     for finding in findings:
         counts[finding.severity] += 1
-    return Verdict(rule_set=rule_set, claim=claim, counts=counts)
+    return Conformance(rule_set=rule_set, claim=claim, counts=counts)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediakit.findings import Report, Rule, Severity, Where
+from mediakit.findings import Report, Rule, Severity, Where, printable
 from mediakit.outcome import Fate, Outcome, Result, State
-from mediakit.report.text import burn_text, finding_line, findings_text, shown_name, size_text
+from mediakit.report.text import burn_text, finding_line, findings_text, size_text
 from tests.support.each import each
 
 ERROR = Rule(
@@ -32,12 +32,12 @@ NOTE = Rule(id="MK-TST-003", severity=Severity.NOTE, title="seen", ref="PS3.5 6.
     ],
 )
 def test_a_name_is_shown_on_one_line_without_control_characters(name: str, shown: str) -> None:
-    assert shown_name(name) == shown
+    assert printable(name) == shown
 
 
 @given(st.text(alphabet=st.characters(codec=None)))
 def test_any_name_can_be_printed_in_any_terminal(name: str) -> None:
-    shown = shown_name(name)
+    shown = printable(name)
     assert shown.isprintable()
     shown.encode("utf-8")
 

@@ -17,7 +17,7 @@ from mediakit.report.forms import FORMS, form_of
 from mediakit.report.validation import validation_text
 from mediakit.rules.check import RuleSet
 from mediakit.rules.consistency import UNREFERENCED
-from mediakit.rules.validation import Validation, Verdict
+from mediakit.rules.validation import Conformance, Validation
 
 NAMES = st.text(alphabet=st.characters(codec=None), min_size=1)  # lone surrogates too
 
@@ -32,7 +32,7 @@ def validation_of(name: str) -> Validation:
             outcome=Outcome.FINDINGS,
             figures={"source": name, "label": name, "missing": 1, "size_bytes": 1},
         ),
-        verdicts=(Verdict(rule_set=RuleSet.PS3, claim=name, counts={Severity.ERROR: 1}),),
+        verdicts=(Conformance(rule_set=RuleSet.PS3, claim=name, counts={Severity.ERROR: 1}),),
         contents=Contents(kind=name),
         profile_id=name,
         unconfirmed=(name,),

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from mediakit.dicom.instance import Instance, shown
 from mediakit.fileset.charset import place_of
-from mediakit.fileset.record import FileRef
 from mediakit.fileset.survey import DirectoryFact, Duplicates, FileFact, FileKind, RecordLink, Survey
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.outcome import State
 from mediakit.stages.look.fates import Fates
 
@@ -138,7 +137,7 @@ def _is_absent(link: RecordLink) -> bool:
 def _absent_finding(link: RecordLink, directory: str) -> Finding:
     return ABSENT.at(
         Where(path=directory, record=link.record.seen_at),
-        file_id=_file_id(link.reference) or "an instance",
+        file_id=printable(link.reference.file_id_text) or "an instance",
         uid=link.reference.sop_instance or "unknown",
     )
 
@@ -153,9 +152,3 @@ def _directories_of(survey: Survey) -> Iterator[DirectoryFact]:
             links=survey.links,
         )
     yield from survey.other_directories
-
-
-def _file_id(reference: FileRef) -> str:
-    if reference.file_id is not None:
-        return str(reference.file_id)
-    return ascii(reference.raw_file_id.decode("latin-1").strip(" \0"))[1:-1]

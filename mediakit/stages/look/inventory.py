@@ -13,7 +13,7 @@ from mediakit.dicom.instance import Instance, shown
 from mediakit.fileset.contents import Contents, InstanceFact, PatientFact, Seen, StudyFact, contents_of
 from mediakit.fileset.file_kinds import OtherKind
 from mediakit.fileset.survey import Duplicates, FileFact, Survey
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.outcome import Fate, State
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import SAME_DATA_SET
@@ -328,7 +328,7 @@ class _InventoryTaking:
         archives = [other.path for other in self.contents.others if other.kind is OtherKind.ARCHIVE]
         if archives:
             where = Where(path=self.seen.subject)
-            self.fates.findings.append(ARCHIVES.at(where, count=len(archives), path=_safe(archives[0])))
+            self.fates.findings.append(ARCHIVES.at(where, count=len(archives), path=printable(archives[0])))
 
     def _unreadable(self, path: str, size: int, finding: Finding) -> None:
         """Add a row for a file that may be an instance: a second copy of the medium may have it whole."""
@@ -349,10 +349,10 @@ class _InventoryTaking:
             file.path for file, _ in self.seen.instances() if self._facts[file.path][1].seen is Seen.SCAN
         ]
         if extra:
-            self.fates.findings.append(UNREFERENCED.at(where, count=len(extra), path=_safe(extra[0])))
+            self.fates.findings.append(UNREFERENCED.at(where, count=len(extra), path=printable(extra[0])))
         wrong = list(_contradicted(self.seen))
         if wrong:
-            self.fates.findings.append(CONTRADICTION.at(where, count=len(wrong), path=_safe(wrong[0])))
+            self.fates.findings.append(CONTRADICTION.at(where, count=len(wrong), path=printable(wrong[0])))
 
 
 def _members(contents: Contents) -> Iterator[tuple[Member, InstanceFact]]:
@@ -368,9 +368,7 @@ def _file_ids(seen: Survey) -> dict[str, str]:
     """Return the File ID that the directory gives for each SOP Instance UID, "/" between components."""
     names: dict[str, str] = {}
     for link in seen.all_links():
-        reference = link.reference
-        raw = reference.raw_file_id.decode("latin-1").strip(" \0").replace("\\", "/")
-        names.setdefault(reference.sop_instance, raw if reference.file_id is None else str(reference.file_id))
+        names.setdefault(link.reference.sop_instance, link.reference.file_id_text)
     return names
 
 
@@ -394,7 +392,3 @@ def _contradicted(seen: Survey) -> Iterator[str]:
             instance.transfer_syntax,
         ):
             yield instance.path
-
-
-def _safe(text: str) -> str:
-    return text if text.isascii() and text.isprintable() else ascii(text)[1:-1]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from mediakit.choices import bytes_of
 from mediakit.errors import UsageError, mapped
 from mediakit.formats.registry import SINKS, sink, sink_names
 from mediakit.profile.model import Medium, Profile, Security
 
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|KB|MB|GB|KIB|MIB|GIB)?", re.IGNORECASE)
-_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _FOLDER = "folder"
 _FOREIGN_SUFFIXES = frozenset({".img", ".dmg", ".nrg", ".bin"})
 
@@ -110,11 +108,11 @@ def capacity_of(medium: Medium, asked: str) -> int | None:
         return medium.capacities.get(medium.default_capacity)
     if asked.lower() in medium.capacities:
         return medium.capacities[asked.lower()]
-    match = _SIZE.fullmatch(asked.strip())
-    if match is None:
+    size = bytes_of(asked)
+    if size is None:
         names = ", ".join(medium.capacities) or "none"
         raise UsageError(
             f"`{asked}` is not a capacity of {medium.title}",
             hint=f"names: {names}; or a size such as 650MB, 4.7GB, 25GiB",
         )
-    return int(float(match[1]) * _UNITS[(match[2] or "B").upper()])
+    return size
