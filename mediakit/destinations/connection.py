@@ -15,6 +15,7 @@ from mediakit.destinations.base import Lost, Unreachable
 from mediakit.destinations.peer import Timeouts
 from mediakit.destinations.wire import Buffer, Wire
 from mediakit.network import reasons
+from mediakit.network.assembly import Message
 from mediakit.network.associate import AssociateAC
 from mediakit.network.association import (
     Aborted,
@@ -28,7 +29,6 @@ from mediakit.network.association import (
     Released,
 )
 from mediakit.network.machine import State
-from mediakit.network.message import Response
 
 LONGEST_GOODBYE_S: Final = 5.0  # for the release; what was stored is known by then
 _LAST_WORD_S: Final = 1.0  # for an abort to go out
@@ -112,16 +112,15 @@ class Connection:
         if not self.is_open:
             raise self._ended(self._indications[-1])
 
-    def early_response(self) -> Response | None:
-        """Return a response that came before everything was sent."""
-        first = self._indications[0] if self._indications else None
-        return first.message.response if isinstance(first, Received) else None
+    def heard(self) -> list[Message]:
+        """Return the messages that arrived and have not been asked for yet, in their order."""
+        return [each.message for each in self._indications if isinstance(each, Received)]
 
-    def response(self) -> Response:
-        """Wait for the next response and return it. Raises Lost."""
+    def message(self) -> Message:
+        """Wait for the next message and return it. Raises Lost."""
         indication = self._next(self._timeouts.answer_s)
         if isinstance(indication, Received):
-            return indication.message.response
+            return indication.message
         raise self._ended(indication)
 
     def protest(self, why: str) -> Lost:

@@ -35,14 +35,18 @@ _AT: Final = Struct("<HH")
 class Response:
     """What a peer answers to an operation.
 
-    `command` is the Command Field, `message_id` that of the request it answers. `comment` is printable and
-    short. `offending` are the tags of elements that the peer names. Source: PS3.7 9.3.1.2, 9.3.5.2, C.
+    `command` is the Command Field, `message_id` that of the request it answers. `sop_class` and
+    `sop_instance` are what the peer says that it answers for, "" where it does not say. `comment` is
+    printable and short. `offending` are the tags of elements that the peer names.
+    Source: PS3.7 9.3.1.2, 9.3.5.2, C.
     """
 
     command: int
     message_id: int
     status: int
     has_data_set: bool = False
+    sop_class: str = ""
+    sop_instance: str = ""
     comment: str = field(default="", repr=False)
     offending: tuple[int, ...] = ()
 
@@ -105,6 +109,8 @@ def decode_response(data: bytes) -> Response:
         message_id=_us(values, _RESPONDS_TO),
         status=_us(values, _STATUS),
         has_data_set=_us(values, _DATA_SET_TYPE) != _NO_DATA_SET,
+        sop_class=_named(values.get(_SOP_CLASS, b"")),
+        sop_instance=_named(values.get(_SOP_INSTANCE, b"")),
         comment=_comment(values.get(_COMMENT, b"")),
         offending=_tags(values.get(_OFFENDING, b"")),
     )
@@ -134,8 +140,17 @@ def _us(values: dict[int, bytes], element: int) -> int:
     return int.from_bytes(raw, "little")
 
 
+def _named(raw: bytes) -> str:
+    """Return a UID as a peer writes it, without its padding; what is longer than a UID stays too long."""
+    return _printable(raw[: LONGEST_UID + 1])
+
+
 def _comment(raw: bytes) -> str:
-    text = raw[:_LONGEST_COMMENT].decode("ascii", "replace").strip("\0 ")
+    return _printable(raw[:_LONGEST_COMMENT])
+
+
+def _printable(raw: bytes) -> str:
+    text = raw.decode("ascii", "replace").strip("\0 ")
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 

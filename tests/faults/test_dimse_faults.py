@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from mediakit.destinations.base import Context, Lost, Payload, Unreachable
-from mediakit.destinations.dimse import DimseDestination, DimseSession
+from mediakit.destinations.dimse import DimseDestination
+from mediakit.destinations.dimse_session import DimseSession
 from mediakit.destinations.peer import Peer, Timeouts
 from mediakit.errors import SourceError, UsageError
 from mediakit.network.reasons import RejectReason
@@ -328,6 +329,8 @@ LOSING = {
     AtInstance.RELEASE: "released",
     AtInstance.WRONG_MESSAGE_ID: "another message",
     AtInstance.WRONG_CONTEXT: "not agreed on",
+    AtInstance.OTHER_INSTANCE: r"another SOP Instance, 1\.2\.3\.4\.5\.6",
+    AtInstance.OTHER_CLASS: r"another SOP Class, 1\.2\.840",
     AtInstance.OTHER_COMMAND: "8030H",
     AtInstance.REQUEST: "0001H",
 }
@@ -348,6 +351,32 @@ def test_an_instance_without_an_answer_is_lost_and_nothing_is_sent_behind_it(
         open_session.close()
     assert scp.acknowledged == ["1.2.3.0"]
     assert "1.2.3.2" not in scp.stored
+
+
+def test_an_answer_in_another_context_that_was_agreed_on_is_none() -> None:
+    with FaultScp(Script(faults={0: AtInstance.OTHER_CONTEXT})) as scp:
+        open_session = DimseDestination(peer(scp)).connect(
+            (Context(CT, (EXPLICIT,)), Context(CT, (IMPLICIT,)))
+        )
+        with pytest.raises(Lost, match="context 3, not 1"):
+            open_session.send(outgoing(), payload())
+        open_session.close()
+
+
+def test_an_answer_that_names_no_uids_is_an_answer() -> None:
+    with FaultScp(Script(faults={0: AtInstance.NO_UIDS})) as scp:
+        open_session = session(scp)
+        assert open_session.send(outgoing(), payload()).kind is StatusClass.SUCCESS
+        open_session.close()
+
+
+@pytest.mark.parametrize("fault", [AtInstance.OTHER_INSTANCE, AtInstance.OTHER_CLASS])
+def test_a_failure_is_a_failure_whatever_it_names(fault: AtInstance) -> None:
+    with FaultScp(Script(faults={0: fault}, statuses={0: 0xC000})) as scp:
+        open_session = session(scp)
+        assert open_session.send(outgoing(0), payload()).kind is StatusClass.ERROR
+        assert open_session.send(outgoing(1), payload()).kind is StatusClass.SUCCESS
+        open_session.close()
 
 
 @pytest.mark.parametrize("fault", [AtInstance.STALL, AtInstance.DEAF])

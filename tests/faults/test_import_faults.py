@@ -255,6 +255,8 @@ TROUBLES = [
     AtInstance.RELEASE,
     AtInstance.WRONG_MESSAGE_ID,
     AtInstance.WRONG_CONTEXT,
+    AtInstance.OTHER_INSTANCE,
+    AtInstance.OTHER_CLASS,
     AtInstance.OTHER_COMMAND,
     AtInstance.REQUEST,
     AtInstance.STALL,

@@ -93,6 +93,12 @@ def answers(message: Incoming, comment: str) -> Iterator[bytes]:
         AtInstance.RELEASE: release,
         AtInstance.RELEASE_AFTER: good + release,
         AtInstance.WRONG_CONTEXT: data_pdu(255, 3, response(message, 0x8001, message.status)),
+        AtInstance.OTHER_CONTEXT: data_pdu(
+            message.context_id ^ 2, 3, response(message, 0x8001, message.status)
+        ),
+        AtInstance.OTHER_INSTANCE: naming(message, {0x1000: b"1.2.3.4.5.6"}),
+        AtInstance.OTHER_CLASS: naming(message, {0x0002: b"1.2.840.10008.5.1.4.1.1.4"}),
+        AtInstance.NO_UIDS: naming(message, {0x0002: b"", 0x1000: b""}),
         AtInstance.OTHER_COMMAND: data_pdu(message.context_id, 3, response(message, 0x8030, 0)),
     }
     if fault is AtInstance.WRONG_MESSAGE_ID:
@@ -102,6 +108,22 @@ def answers(message: Incoming, comment: str) -> Iterator[bytes]:
         yield data_pdu(message.context_id, 3, message.command)
     else:
         yield wrong.get(fault, good) if fault is not None else good
+
+
+def naming(message: Incoming, uids: dict[int, bytes]) -> bytes:
+    """Return a good answer with other values of these elements; an empty one is left out."""
+    parts = b"".join(
+        struct.pack("<HHI", 0, element, len(value)) + value
+        for element, value in sorted({**command_values(good_command(message)), **uids}.items())
+        if value and element
+    )
+    command = struct.pack("<HHII", 0, 0, 4, len(parts)) + parts
+    return data_pdu(message.context_id, 3, command)
+
+
+def good_command(message: Incoming) -> bytes:
+    """Return the command set of a good answer."""
+    return response(message, 0x8001, message.status)
 
 
 def is_stored(status: int) -> bool:

@@ -395,6 +395,9 @@ _NO_ANSWER = _ENDING - {AtInstance.CLOSE_AFTER} | {
     AtInstance.RELEASE,
     AtInstance.WRONG_CONTEXT,
     AtInstance.WRONG_MESSAGE_ID,
+    AtInstance.OTHER_CONTEXT,
+    AtInstance.OTHER_INSTANCE,
+    AtInstance.OTHER_CLASS,
     AtInstance.OTHER_COMMAND,
     AtInstance.REQUEST,
 }

@@ -42,6 +42,10 @@ class AtInstance(Enum):
     TINY_FRAGMENTS = auto()  # a good answer in fragments of one byte, sent byte by byte
     WRONG_MESSAGE_ID = auto()
     WRONG_CONTEXT = auto()
+    OTHER_CONTEXT = auto()  # the other one of 1 and 3
+    OTHER_INSTANCE = auto()  # answers for another SOP Instance UID
+    OTHER_CLASS = auto()  # answers for another SOP Class UID
+    NO_UIDS = auto()  # a good answer that names neither
     OTHER_COMMAND = auto()  # answers with a C-ECHO-RSP
     REQUEST = auto()  # sends a C-ECHO-RQ in place of the answer
     EARLY = auto()  # answers with the status behind the command, then reads on

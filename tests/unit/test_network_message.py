@@ -78,6 +78,8 @@ def test_a_response_is_read_with_what_the_peer_adds() -> None:
     assert decode_response(data) == Response(
         command=STORE_RSP,
         message_id=7,
+        sop_class=CT,
+        sop_instance="1.2.3",
         status=0xB000,
         comment="coerced ?[31m\ufffd",
         offending=(0x00100010, 0x00080018),

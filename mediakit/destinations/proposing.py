@@ -1,0 +1,89 @@
+"""What an association asks for, and what the peer made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from mediakit.destinations.base import Context
+from mediakit.destinations.peer import Peer
+from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from mediakit.errors import UsageError
+from mediakit.network.associate import (
+    ACCEPTED,
+    AssociateAC,
+    AssociateRQ,
+    ContextResult,
+    ProposedContext,
+    UserInformation,
+)
+from mediakit.network.message import VERIFICATION
+from mediakit.network.reasons import RejectReason, context_refusal
+
+MOST_CONTEXTS: Final = 128  # their IDs are the odd numbers below 256, PS3.8 9.3.2.2
+OUR_LONGEST_PDU: Final = 1 << 20
+IMPLICIT_LITTLE: Final = "1.2.840.10008.1.2"
+_UID: Final = re.compile(r"[0-9.]{1,64}", re.ASCII)
+
+
+def association_request(peer: Peer, contexts: Sequence[Context]) -> AssociateRQ:
+    """Return the request for an association of these contexts. Raises UsageError."""
+    for what, title in (("called", peer.called_ae), ("calling", peer.calling_ae)):
+        if not (title.strip() and len(title) <= 16 and title.isascii() and title.isprintable()):
+            raise UsageError(
+                f"the {what} AE title cannot be used",
+                where=str(peer),
+                why="an AE title has 1 to 16 characters of ASCII, not only spaces",
+            )
+    proposed = tuple(
+        ProposedContext(
+            id=context_id, abstract_syntax=context.sop_class, transfer_syntaxes=context.transfer_syntaxes
+        )
+        for context_id, context in zip(context_ids(), contexts, strict=False)
+        if can_be_proposed(context)
+    )
+    if not proposed:  # an association has a context; what became of ours is known without the peer
+        proposed = (
+            ProposedContext(id=1, abstract_syntax=VERIFICATION, transfer_syntaxes=(IMPLICIT_LITTLE,)),
+        )
+    user = UserInformation(
+        longest_pdu=OUR_LONGEST_PDU,
+        implementation_class=IMPLEMENTATION_CLASS_UID,
+        implementation_version=IMPLEMENTATION_VERSION_NAME,
+    )
+    return AssociateRQ(called_ae=peer.called_ae, calling_ae=peer.calling_ae, contexts=proposed, user=user)
+
+
+def context_ids() -> range:
+    """Return the IDs of contexts, in the order in which they are proposed."""
+    return range(1, 256, 2)
+
+
+def can_be_proposed(context: Context) -> bool:
+    """Return False for UIDs that a medium may hold but for which some peers end the whole association."""
+    uids = (context.sop_class, *context.transfer_syntaxes)
+    return bool(context.transfer_syntaxes) and all(_UID.fullmatch(uid) for uid in uids)
+
+
+def outcomes(
+    contexts: Sequence[Context], answer: AssociateAC
+) -> tuple[tuple[Context, str | RejectReason], ...]:
+    """Return what became of each context: the transfer syntax that the peer chose, or why there is none."""
+    results = {result.id: result for result in answer.contexts}
+    return tuple(
+        (context, _outcome(context, results.get(context_id)))
+        for context_id, context in zip(context_ids(), contexts, strict=False)
+    )
+
+
+def _outcome(context: Context, result: ContextResult | None) -> str | RejectReason:
+    if not can_be_proposed(context):
+        return RejectReason.NO_UID
+    if result is None:
+        return RejectReason.NOT_ANSWERED
+    if result.result != ACCEPTED:
+        return context_refusal(result.result)
+    if result.transfer_syntax not in context.transfer_syntaxes:
+        return RejectReason.NOT_PROPOSED
+    return result.transfer_syntax
