@@ -55,6 +55,7 @@ _RECOGNITION_AT = 16
 _MAIN_AT = 32
 _INTEGRITY_AT = 64
 _ANCHOR_AT = 256
+_METADATA_SINCE = 0x0250  # the revision that brought the metadata partition
 _READ_WRITE_DELETE = 0b10110 * 0b00001_00001_00001  # the same for owner, group and others
 _SEARCH = 0b00001 * 0b00001_00001_00001
 _IMPLEMENTATION = entity(b"*mediakit")
@@ -193,7 +194,7 @@ def _integrity(plan: Plan) -> bytes:
         _IMPLEMENTATION,
         len(plan.entries),
         len(plan.folders),
-        plan.revision,
+        min(plan.revision, _METADATA_SINCE),  # who knows 2.50 can read it: nothing in it is newer
         plan.revision,
         plan.revision,
     )

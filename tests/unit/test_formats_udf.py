@@ -53,6 +53,14 @@ def test_our_volume_says_what_annex_x_asks(name: str, revision: str, tmp_path: P
     )
 
 
+def test_a_reader_of_2_50_may_read_what_we_write_in_2_60(image: bytes) -> None:
+    (at,) = places(image, Tag.INTEGRITY)
+    partitions, of_use = struct.unpack_from("<II", image, at + 72)
+    read, write_, most = struct.unpack_from("<HHH", image, at + 80 + 8 * partitions + 40)
+    assert of_use == 46
+    assert (read, write_, most) == (0x0250, 0x0260, 0x0260)
+
+
 @pytest.mark.parametrize("stored", [0x0102, 0x0150, 0x0200, 0x0201, 0x0250, 0x0260])
 def test_the_revision_is_that_of_the_domain_of_the_logical_volume(
     stored: int, image: bytes, tmp_path: Path
