@@ -15,8 +15,8 @@ from mediakit.destinations.base import Lost, Unreachable
 from mediakit.destinations.peer import Timeouts
 from mediakit.destinations.wire import Buffer, Wire
 from mediakit.network import reasons
+from mediakit.network.agreement import Agreement
 from mediakit.network.assembly import Message
-from mediakit.network.associate import AssociateAC
 from mediakit.network.association import (
     Aborted,
     Accepted,
@@ -51,8 +51,11 @@ class Connection:
         """Return True while messages can go out."""
         return self._association.state is State.STA6
 
-    def associate(self) -> AssociateAC:
-        """Ask for the association and return the answer. Raises Unreachable; then the wire is closed."""
+    def associate(self) -> Agreement:
+        """Ask for the association and return what was agreed on.
+
+        Raises Unreachable; then the wire is closed.
+        """
         try:
             self._association.connected()
             self._flush(self._timeouts.association_s)
@@ -66,7 +69,7 @@ class Connection:
             self.abort()
             raise
         if isinstance(indication, Accepted):
-            return indication.answer
+            return indication.agreement
         self.abort()
         raise self._refusal(indication)
 

@@ -14,8 +14,8 @@ from mediakit.destinations.base import Chunk, Context, Lost, Meanwhile, Payload,
 from mediakit.destinations.connection import Connection
 from mediakit.destinations.proposing import IMPLICIT_LITTLE, context_ids, outcomes
 from mediakit.errors import SourceError
+from mediakit.network.agreement import Agreement
 from mediakit.network.assembly import Message
-from mediakit.network.associate import AssociateAC
 from mediakit.network.message import ECHO_RSP, STORE_RSP, VERIFICATION, Response, echo_request, store_request
 from mediakit.network.reasons import RejectReason
 from mediakit.network.status import StatusKind, meaning
@@ -44,13 +44,13 @@ class DimseSession:
     """
 
     def __init__(
-        self, connection: Connection, contexts: Sequence[Context], answer: AssociateAC, where: str
+        self, connection: Connection, contexts: Sequence[Context], agreement: Agreement, where: str
     ) -> None:
         self._connection = connection
         self._where = where
         self._message_id = 0
-        self._implementation = answer.user.implementation_version
-        self.accepted: tuple[tuple[Context, str | RejectReason], ...] = outcomes(contexts, answer)
+        self.agreement = agreement
+        self.accepted: tuple[tuple[Context, str | RejectReason], ...] = outcomes(contexts, agreement)
         self._context_ids: dict[tuple[str, str], int] = {}
         for context_id, (context, chosen) in zip(context_ids(), self.accepted, strict=False):
             if isinstance(chosen, str):
@@ -140,7 +140,7 @@ class DimseSession:
         response = self._response(asked)
         if response.status:
             raise Unreachable("C-ECHO failed", where=self._where, why=_words(response))
-        return f"answers C-ECHO{_introduction(self._implementation)}"
+        return f"answers C-ECHO{_introduction(self.agreement.peer.implementation_version)}"
 
     def close(self) -> None:
         """Release the association, within a few seconds; never raises."""

@@ -10,16 +10,11 @@ from mediakit.destinations.base import Context
 from mediakit.destinations.peer import Peer
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from mediakit.errors import UsageError
-from mediakit.network.associate import (
-    ACCEPTED,
-    AssociateAC,
-    AssociateRQ,
-    ContextResult,
-    ProposedContext,
-    UserInformation,
-)
+from mediakit.network.agreement import Agreement
+from mediakit.network.associate import AssociateRQ, ProposedContext
 from mediakit.network.message import VERIFICATION
-from mediakit.network.reasons import RejectReason, context_refusal
+from mediakit.network.reasons import RejectReason
+from mediakit.network.user_items import UserInformation
 
 MOST_CONTEXTS: Final = 128  # their IDs are the odd numbers below 256, PS3.8 9.3.2.2
 OUR_LONGEST_PDU: Final = 1 << 20
@@ -67,23 +62,11 @@ def can_be_proposed(context: Context) -> bool:
 
 
 def outcomes(
-    contexts: Sequence[Context], answer: AssociateAC
+    contexts: Sequence[Context], agreement: Agreement
 ) -> tuple[tuple[Context, str | RejectReason], ...]:
     """Return what became of each context: the transfer syntax that the peer chose, or why there is none."""
-    results = {result.id: result for result in answer.contexts}
+    agreed = {each.id: each.refusal or each.transfer_syntax for each in agreement.contexts}
     return tuple(
-        (context, _outcome(context, results.get(context_id)))
+        (context, agreed[context_id] if can_be_proposed(context) else RejectReason.NO_UID)
         for context_id, context in zip(context_ids(), contexts, strict=False)
     )
-
-
-def _outcome(context: Context, result: ContextResult | None) -> str | RejectReason:
-    if not can_be_proposed(context):
-        return RejectReason.NO_UID
-    if result is None:
-        return RejectReason.NOT_ANSWERED
-    if result.result != ACCEPTED:
-        return context_refusal(result.result)
-    if result.transfer_syntax not in context.transfer_syntaxes:
-        return RejectReason.NOT_PROPOSED
-    return result.transfer_syntax

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from mediakit.network.agreement import Agreement, agree
 from mediakit.network.assembly import Assembler, Message
-from mediakit.network.associate import ACCEPTED, AssociateAC, AssociateRQ
+from mediakit.network.associate import AssociateAC, AssociateRQ
 from mediakit.network.machine import TRANSITIONS, Action, Event, State
 from mediakit.network.pdu import (
     PDU,
@@ -37,9 +38,9 @@ Buffer = bytes | memoryview
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The association stands; `answer` says what became of each context."""
+    """The association stands, as agreed on."""
 
-    answer: AssociateAC
+    agreement: Agreement
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,17 +211,19 @@ class Association:
 
     def _accept(self, pdu: PDU | None) -> None:
         assert isinstance(pdu, AssociateAC)  # noqa: S101 - AE-3 follows upon Evt3 alone
+        try:
+            agreement = agree(self._request, pdu)
+        except Malformed as exc:
+            self._protest(str(exc), exc.reason)
+            return
         longest = pdu.user.longest_pdu
         if 0 < longest < SMALLEST_PDU:
             self._protest(f"the peer takes PDUs of {longest} bytes only", AbortReason.INVALID_PARAMETER)
             return
         room = longest - PDV_HEADER_BYTES if longest else LARGEST_FRAGMENT
         self._fragment = min(room, LARGEST_FRAGMENT) & ~1  # fragments have an even length
-        proposed = {context.id for context in self._request.contexts}
-        self._contexts = frozenset(
-            context.id for context in pdu.contexts if context.result == ACCEPTED and context.id in proposed
-        )
-        self._told.append(Accepted(pdu))
+        self._contexts = frozenset(each.id for each in agreement.contexts if each.refusal is None)
+        self._told.append(Accepted(agreement))
 
     def _reject(self, pdu: PDU | None) -> None:
         assert isinstance(pdu, AssociateRJ)  # noqa: S101 - AE-4 follows upon Evt4 alone

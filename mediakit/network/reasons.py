@@ -35,7 +35,7 @@ class Malformed(Exception):  # noqa: N818 - reads as a sentence where it is rais
 
 
 class RejectReason(Enum):
-    """Why a presentation context cannot be used. Source: PS3.8 Table 9-18; the last three are our own."""
+    """Why a presentation context cannot be used. Source: PS3.8 Table 9-18; the last four are our own."""
 
     USER_REJECTION = "the peer does not want it"
     NO_REASON = "the peer gives no reason"
@@ -43,6 +43,7 @@ class RejectReason(Enum):
     TRANSFER_SYNTAXES = "none of the transfer syntaxes is supported"
     NOT_ANSWERED = "the peer did not answer to it"
     NOT_PROPOSED = "the peer chose a transfer syntax that was not proposed"
+    ROLE = "the peer does not let us be its SCU"
     NO_UID = "what should be a UID is none, so that it cannot be proposed"
 
     def __str__(self) -> str:

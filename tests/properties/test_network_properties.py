@@ -8,13 +8,8 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediakit.network.associate import (
-    AssociateAC,
-    AssociateRQ,
-    ContextResult,
-    ProposedContext,
-    UserInformation,
-)
+from mediakit.network.agreement import agree
+from mediakit.network.associate import AssociateAC, AssociateRQ, ContextResult, ProposedContext
 from mediakit.network.association import Association, Broken, Indication
 from mediakit.network.machine import State
 from mediakit.network.message import Response, decode_response, store_request
@@ -30,17 +25,46 @@ from mediakit.network.pdu import (
     encode,
 )
 from mediakit.network.reasons import Malformed
+from mediakit.network.user_items import (
+    CommonExtended,
+    Extended,
+    Identity,
+    IdentityAnswer,
+    Role,
+    UserInformation,
+    Window,
+)
 from tests.unit.test_network_association import REQUEST, acceptance, answer, response
 
 LONGEST = 1 << 16
 byte = st.integers(0, 255)
 uid = st.text("0123456789.", min_size=1, max_size=64)
 title = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=16)
+few = 3
+count = st.integers(0, 0xFFFF)
+role = st.builds(Role, sop_class=uid, is_scu=st.booleans(), is_scp=st.booleans())
+extended = st.builds(Extended, sop_class=uid, information=st.binary(max_size=20))
+common = st.builds(
+    CommonExtended, sop_class=uid, service_class=uid, general=st.lists(uid, max_size=few).map(tuple)
+)
+identity = st.builds(
+    Identity,
+    kind=byte,
+    primary=st.binary(max_size=300),
+    secondary=st.binary(max_size=50),
+    wants_response=st.booleans(),
+)
 user = st.builds(
     UserInformation,
     longest_pdu=st.integers(0, 0xFFFFFFFF),
     implementation_class=uid,
     implementation_version=title,
+    window=st.none() | st.builds(Window, invoked=count, performed=count),
+    roles=st.lists(role, max_size=few).map(tuple),
+    extended=st.lists(extended, max_size=few).map(tuple),
+    common=st.lists(common, max_size=few).map(tuple),
+    identity=st.none() | identity,
+    identity_answer=st.none() | st.builds(IdentityAnswer, response=st.binary(max_size=300)),
 )
 proposed = st.builds(
     ProposedContext,
@@ -94,6 +118,38 @@ def read_all(parts: Sequence[bytes]) -> tuple[list[PDU], str]:
 def test_what_is_written_is_read_again_wherever_it_is_cut(some: list[PDU], cuts: list[int]) -> None:
     data = b"".join(map(encode, some))
     assert read_all(pieces(data, cuts)) == (some, "")
+
+
+def answer_to(request: AssociateRQ, data: st.DataObject) -> AssociateAC:
+    """Return an answer that resembles one to this request: most of it was proposed, not all."""
+    number = st.sampled_from([each.id for each in request.contexts] or [1]) | byte
+    syntax = st.sampled_from([name for each in request.contexts for name in each.transfer_syntaxes] or [""])
+    results = st.builds(
+        ContextResult, id=number, result=st.sampled_from([0, 0, 1, 3]), transfer_syntax=syntax
+    )
+    contexts = tuple(data.draw(st.lists(results, max_size=4, unique_by=lambda each: each.id)))
+    return AssociateAC(called_ae="A", calling_ae="B", contexts=contexts, user=data.draw(user))
+
+
+@given(st.lists(proposed, max_size=4, unique_by=lambda each: each.id).map(tuple), user, st.data())
+def test_nothing_holds_that_was_not_proposed(
+    contexts: tuple[ProposedContext, ...], ours: UserInformation, data: st.DataObject
+) -> None:
+    request = AssociateRQ(called_ae="A", calling_ae="B", contexts=contexts, user=ours)
+    try:
+        found = agree(request, answer_to(request, data))
+    except Malformed:
+        return
+    assert [(each.id, each.abstract_syntax) for each in found.contexts] == [
+        (each.id, each.abstract_syntax) for each in contexts
+    ]
+    for agreed in found.contexts:
+        assert (agreed.transfer_syntax in agreed.proposed) is (agreed.refusal is None)
+        wanted = [each for each in ours.roles if each.sop_class == agreed.abstract_syntax]
+        assert not agreed.is_scp or any(each.is_scp for each in wanted)
+    limit = 1 if ours.window is None else ours.window.invoked
+    assert not limit or 0 < found.window.invoked <= limit
+    assert found.extended.keys() <= {each.sop_class for each in ours.extended}
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))

@@ -7,14 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from mediakit.network.agreement import agree
 from mediakit.network.assembly import Message
-from mediakit.network.associate import (
-    AssociateAC,
-    AssociateRQ,
-    ContextResult,
-    ProposedContext,
-    UserInformation,
-)
+from mediakit.network.associate import AssociateAC, AssociateRQ, ContextResult, ProposedContext
 from mediakit.network.association import (
     LARGEST_FRAGMENT,
     Aborted,
@@ -31,6 +26,7 @@ from mediakit.network.association import (
 from mediakit.network.machine import TRANSITIONS, Action, Event, State
 from mediakit.network.message import STORE_RSP
 from mediakit.network.pdu import PDU, PDV, Abort, AssociateRJ, PDataTF, ReleaseRP, ReleaseRQ, encode
+from mediakit.network.user_items import UserInformation
 from tests.support.each import each
 
 REQUEST = AssociateRQ(
@@ -71,7 +67,9 @@ def requested() -> Association:
 
 def established(longest_pdu: int = 16_384) -> Association:
     association = requested()
-    assert association.receive(encode(acceptance(longest_pdu))) == [Accepted(acceptance(longest_pdu))]
+    assert association.receive(encode(acceptance(longest_pdu))) == [
+        Accepted(agree(REQUEST, acceptance(longest_pdu)))
+    ]
     return association
 
 

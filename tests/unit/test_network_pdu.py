@@ -6,14 +6,7 @@ import struct
 
 import pytest
 
-from mediakit.network.associate import (
-    ASSUMED_LONGEST_PDU,
-    AssociateAC,
-    AssociateRQ,
-    ContextResult,
-    ProposedContext,
-    UserInformation,
-)
+from mediakit.network.associate import AssociateAC, AssociateRQ, ContextResult, ProposedContext
 from mediakit.network.pdu import (
     PDU,
     PDV,
@@ -27,6 +20,7 @@ from mediakit.network.pdu import (
     fragment_header,
 )
 from mediakit.network.reasons import AbortReason, Malformed
+from mediakit.network.user_items import ASSUMED_LONGEST_PDU, UserInformation, Window
 from tests.support.each import each
 
 LONGEST = 1 << 20
@@ -112,7 +106,7 @@ def test_padding_and_items_that_are_not_known_are_passed_over() -> None:
         called_ae="PACS",
         calling_ae="MEDIAKIT",
         contexts=(ContextResult(id=5, result=0, transfer_syntax="1.3"), ContextResult(id=7, result=3)),
-        user=UserInformation(longest_pdu=ASSUMED_LONGEST_PDU),
+        user=UserInformation(longest_pdu=ASSUMED_LONGEST_PDU, window=Window(invoked=1, performed=1)),
         application_context="",
     )
 
@@ -156,6 +150,8 @@ def test_what_is_no_pdu_is_malformed(data: str, why: str, reason: AbortReason) -
         "1000 0005 00",
         "2100 0003 010000",
         "2100 0008 01000000 4000 0009",
+        "2100 000e 01000000 4000 0001 31 4000 0001 32",
+        "5000 0000 5000 0000",
         "5000 0006 5100 0002 4000",
         "5000 0003 510000",
     ],
