@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mediakit.cli.guard import guarded
+from mediakit.cli.login import AskPasscode, PasscodeFile, User, as_user, login_of
 from mediakit.cli.options import CommitPort, Config, Json
 
 app = typer.Typer(
@@ -48,12 +49,40 @@ def add(
     header_file: Annotated[Path | None, typer.Option(help='DICOMweb: file of lines "Name: value".')] = None,
     commit_port: CommitPort = None,
     commit_host: Annotated[str | None, typer.Option(help="The address that this port is bound to.")] = None,
+    user: Annotated[str | None, typer.Option(help="The user that we are there (user identity).")] = None,
+    passcode_file: Annotated[Path | None, typer.Option(help="File with the passcode of the user.")] = None,
+    passcode_variable: Annotated[
+        str | None, typer.Option(help="Environment variable with the passcode.")
+    ] = None,
+    ask_passcode: Annotated[bool, typer.Option("--ask-passcode", help="Ask for it each time.")] = False,
+    kerberos_file: Annotated[Path | None, typer.Option(help="File with a Kerberos service ticket.")] = None,
+    saml_file: Annotated[Path | None, typer.Option(help="File with a SAML assertion.")] = None,
+    jwt_file: Annotated[Path | None, typer.Option(help="File with a JSON web token.")] = None,
+    jwt_variable: Annotated[
+        str | None, typer.Option(help="Environment variable with a JSON web token.")
+    ] = None,
+    identity_response: Annotated[
+        bool,
+        typer.Option(
+            "--identity-response/--no-identity-response", help="Whether the peer must confirm the identity."
+        ),
+    ] = True,
+    window: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Operations under way at once; 1 proposes no window.")
+    ] = None,
+    extended_negotiation: Annotated[
+        bool,
+        typer.Option(
+            "--extended-negotiation/--no-extended-negotiation",
+            help="Tell more of SOP Classes than their contexts.",
+        ),
+    ] = True,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Keep a destination under a name, in the user's own configuration."""
     with guarded("dest add", as_json=as_json):
-        from mediakit.cli.destination_rows import DestinationRow, TimeoutRow
+        from mediakit.cli.destination_rows import DestinationRow, IdentityRow, TimeoutRow
         from mediakit.cli.named import add_destination
         from mediakit.destinations.registry import parse_address
         from mediakit.report.destinations import list_doc, list_text
@@ -64,6 +93,17 @@ def add(
             association=association_timeout,
             answer=answer_timeout,
             proof=proof_timeout,
+        )
+        identity = IdentityRow(
+            user=user,
+            passcode_file=_absolute(passcode_file),
+            passcode_variable=passcode_variable,
+            ask_passcode=ask_passcode or None,
+            kerberos_file=_absolute(kerberos_file),
+            saml_file=_absolute(saml_file),
+            jwt_file=_absolute(jwt_file),
+            jwt_variable=jwt_variable,
+            response=None if identity_response else False,
         )
         row = DestinationRow(
             url=str(address),
@@ -78,6 +118,9 @@ def add(
             header_file=_absolute(header_file),
             commit_port=commit_port,
             commit_host=commit_host,
+            identity=None if identity == IdentityRow() else identity,
+            window=window,
+            extended_negotiation=None if extended_negotiation else False,
         )
         one = add_destination(name, row, config)
         _print(list_doc([one]) if as_json else list_text([one], one.origin), as_json=as_json)
@@ -106,20 +149,35 @@ def remove(name: _Name, config: Config = None, as_json: Json = False) -> None:
 
 
 @app.command("echo")
-def echo(dest: _Dest, config: Config = None, as_json: Json = False) -> None:
+def echo(
+    dest: _Dest,
+    user: User = None,
+    passcode_file: PasscodeFile = None,
+    ask_passcode: AskPasscode = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
     """Ask whether a destination is there and willing: C-ECHO, a search, or a try to write."""
     with guarded("dest echo", as_json=as_json):
         from mediakit.cli.named import destination_named
         from mediakit.destinations.registry import destination_of
         from mediakit.report.destinations import echo_doc, echo_text
 
-        one = destination_named(dest, config)
+        login = login_of(user, passcode_file, asks=ask_passcode)
+        one = as_user(destination_named(dest, config), login)
         said = destination_of(one.address, one.options).verify()
         _print(echo_doc(one, said) if as_json else echo_text(one, said), as_json=as_json)
 
 
 @app.command("probe")
-def probe(dest: _Dest, config: Config = None, as_json: Json = False) -> None:
+def probe(
+    dest: _Dest,
+    user: User = None,
+    passcode_file: PasscodeFile = None,
+    ask_passcode: AskPasscode = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
     """Ask which Storage SOP Classes a destination takes, in which transfer syntaxes. Nothing is sent."""
     with guarded("dest probe", as_json=as_json):
         from mediakit.cli.named import destination_named
@@ -127,7 +185,8 @@ def probe(dest: _Dest, config: Config = None, as_json: Json = False) -> None:
         from mediakit.journeys.probe import probe as run_probe
         from mediakit.report.destinations import probe_doc, probe_text
 
-        one = destination_named(dest, config)
+        login = login_of(user, passcode_file, asks=ask_passcode)
+        one = as_user(destination_named(dest, config), login)
         found = run_probe(destination_of(one.address, one.options))
         _print(probe_doc(found) if as_json else probe_text(found), as_json=as_json)
 

@@ -12,15 +12,27 @@ from typing import Annotated, Any
 import msgspec
 
 from mediakit.destinations.address import Named
+from mediakit.destinations.login import Login
 from mediakit.destinations.options import Options
-from mediakit.destinations.peer import DEFAULT_CALLING_AE, Timeouts, Tls, check_ae_title
+from mediakit.destinations.peer import (
+    DEFAULT_CALLING_AE,
+    DEFAULT_WINDOW,
+    MOST_WINDOW,
+    Timeouts,
+    Tls,
+    check_ae_title,
+)
 from mediakit.destinations.registry import parse_address
 from mediakit.errors import UsageError
+from mediakit.network.user_items import IdentityKind
 from mediakit.profile.shape import shape_faults
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 _Seconds = Annotated[
     float, msgspec.Meta(gt=0, le=86400, description="seconds, more than 0 and at most a day")
+]
+_Window = Annotated[
+    int, msgspec.Meta(ge=1, le=MOST_WINDOW, description=f"a number of operations from 1 to {MOST_WINDOW}")
 ]
 _Port = Annotated[int, msgspec.Meta(ge=1, le=65535, description="a port from 1 to 65535")]
 
@@ -32,6 +44,22 @@ class TimeoutRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     association: _Seconds | None = None
     answer: _Seconds | None = None
     proof: _Seconds | None = None
+
+
+class IdentityRow(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab", omit_defaults=True
+):
+    """Who we are; see `Login`. Where a secret stands, never the secret."""
+
+    user: str | None = None
+    passcode_file: str | None = None
+    passcode_variable: str | None = None
+    ask_passcode: bool | None = None
+    kerberos_file: str | None = None
+    saml_file: str | None = None
+    jwt_file: str | None = None
+    jwt_variable: str | None = None
+    response: bool | None = None
 
 
 class DestinationRow(
@@ -51,6 +79,9 @@ class DestinationRow(
     header_file: str | None = None
     commit_port: _Port | None = None
     commit_host: str | None = None
+    identity: IdentityRow | None = None
+    window: _Window | None = None
+    extended_negotiation: bool | None = None
 
 
 def named_of(name: str, raw: object, file: Path, where: str | None = None) -> Named:
@@ -114,6 +145,9 @@ def _meant(name: str, row: DestinationRow, file: Path) -> Named:
         header_file=None if row.header_file is None else _path(row.header_file, folder),
         commit_port=row.commit_port,
         commit_host=row.commit_host or "",
+        login=_login(row.identity, folder),
+        window=DEFAULT_WINDOW if row.window is None else row.window,
+        extends=row.extended_negotiation is not False,
     )
     address.check(options)
     return Named(name=name, address=address, options=options, origin=str(file))
@@ -129,6 +163,33 @@ def _tls(row: DestinationRow, folder: Path) -> Tls | None:
         certificate=None if row.certificate is None else _path(row.certificate, folder),
         key=None if row.key is None else _path(row.key, folder),
         check_host_name=row.check_host_name is not False,
+    )
+
+
+def _login(row: IdentityRow | None, folder: Path) -> Login | None:
+    """Return who we are. Raises UsageError for none, or more than one at once."""
+    if row is None:
+        return None
+    files = {
+        IdentityKind.PASSCODE: (row.passcode_file, row.passcode_variable, row.ask_passcode),
+        IdentityKind.KERBEROS: (row.kerberos_file, None, None),
+        IdentityKind.SAML: (row.saml_file, None, None),
+        IdentityKind.JWT: (row.jwt_file, row.jwt_variable, None),
+    }
+    kinds = [kind for kind, places in files.items() if any(places)]
+    if not kinds and row.user is not None:
+        kinds, files[IdentityKind.USER_NAME] = [IdentityKind.USER_NAME], (None, None, None)
+    if len(kinds) != 1 or (row.user is not None and kinds[0] > IdentityKind.PASSCODE):
+        hint = "a user with or without a passcode, a Kerberos ticket, a SAML assertion, or a JSON web token"
+        raise UsageError("`identity` says nothing, or several things at once", hint=f"give one: {hint}")
+    file, variable, asks = files[kinds[0]]
+    return Login(
+        kind=kinds[0],
+        user=row.user or "",
+        file=None if file is None else _path(file, folder),
+        variable=variable or "",
+        asks=bool(asks),
+        wants_response=row.response is not False,
     )
 
 

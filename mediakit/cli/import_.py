@@ -14,6 +14,7 @@ import typer
 from mediakit.choices import Convert, bytes_of
 from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
+from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
 from mediakit.cli.options import CommitPort, Config, FailOn, Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
@@ -23,7 +24,6 @@ from mediakit.findings import Severity
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
-    from mediakit.stages.import_order import Matching
     from mediakit.stages.look.inventory import Scope
     from mediakit.transfer.mapping import MapRow
     from mediakit.transfer.matching import Match
@@ -53,6 +53,9 @@ def import_(
         Verify, typer.Option(help="Proof of storage: commit (Storage Commitment), query (C-FIND, QIDO).")
     ] = Verify.NONE,
     commit_port: CommitPort = None,
+    user: User = None,
+    passcode_file: PasscodeFile = None,
+    ask_passcode: AskPasscode = False,
     ask_first: Annotated[
         bool, typer.Option("--ask-first", help="Query first; do not send what is there already.")
     ] = False,
@@ -99,7 +102,7 @@ def import_(
     """
     with guarded("import", as_json=as_json, verbose=verbose):
         from mediakit.journeys.import_ import import_medium
-        from mediakit.stages.import_order import ImportDepth, ImportOrder
+        from mediakit.stages.import_order import ImportDepth, ImportOrder, Matching
         from mediakit.transfer.patient_identity import Expectation, Mixed
 
         if probe and not dry_run:
@@ -129,8 +132,12 @@ def import_(
         )
         if map_ is not None:
             order = replace(order, mapping=map_rows(map_))
-        matching = matching_of(match, match_dest or dest, config, approve_above) if match else None
-        target = target_of(dest, config, verify, ask_first=ask_first, commit_port=commit_port)
+        login = login_of(user, passcode_file, asks=ask_passcode)
+        matching = None
+        if match:
+            asked = peer_named(match_dest or dest, config, None if match_dest else login)
+            matching = Matching(peer=asked, match=match_of(match), approve_above=approve_above)
+        target = target_of(dest, config, verify, ask_first=ask_first, commit_port=commit_port, login=login)
         with listener(progress, quiet=quiet or as_json) as tell:
             imported = import_medium(src, target, jobs_of(state), order, tell, matching)
         print_imported(imported, report or (), as_json=as_json, quiet=quiet, verbose=verbose)
@@ -166,13 +173,6 @@ def map_rows(path: Path) -> tuple[MapRow, ...]:
     with mapped({OSError: UsageError}, "the map cannot be read", str(path)), path.open("rb") as stream:
         raw = stream.read(MAX_BYTES + 1)
     return parse_map(raw, str(path))
-
-
-def matching_of(match: str, dest: str, config: Path | None, approve_above: int) -> Matching:
-    """Return whom to ask for local values. Raises UsageError."""
-    from mediakit.stages.import_order import Matching
-
-    return Matching(peer=peer_named(dest, config), match=match_of(match), approve_above=approve_above)
 
 
 def match_of(text: str) -> Match:

@@ -11,6 +11,7 @@ import typer
 from mediakit.cli.guard import guarded
 from mediakit.cli.import_ import map_rows, rate_of
 from mediakit.cli.imported import check_reports, print_imported
+from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
 from mediakit.cli.options import CommitPort, Config, FailOn, LimitRate, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
@@ -101,6 +102,9 @@ def retry(
     ] = None,
     limit_rate: LimitRate = "",
     commit_port: CommitPort = None,
+    user: User = None,
+    passcode_file: PasscodeFile = None,
+    ask_passcode: AskPasscode = False,
     fail_on: FailOn = Severity.ERROR,
     reports: _Reports = None,
     state: StateFolder = None,
@@ -134,7 +138,8 @@ def retry(
             mapping=() if map_ is None else map_rows(map_),
         )
         dest = said.get("destination", facts.destination)
-        target = target_of(dest, config, verify, commit_port=commit_port)
+        login = login_of(user, passcode_file, asks=ask_passcode)
+        target = target_of(dest, config, verify, commit_port=commit_port, login=login)
         with listener(progress, quiet=quiet or as_json) as tell:
             imported = retry_job(source or Path(facts.source), target, jobs, job_id, order, tell)
         _end(imported, reports, as_json=as_json, quiet=quiet, verbose=verbose)

@@ -6,20 +6,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediakit.cli.login import as_user
 from mediakit.errors import UsageError
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # destinations are loaded when a command speaks to one
+    from mediakit.destinations.login import Login
     from mediakit.destinations.peer import Peer
     from mediakit.stages.plan.import_target import Target
 
 
-def peer_named(dest: str, config: Path | None) -> Peer:
+def peer_named(dest: str, config: Path | None, login: Login | None = None) -> Peer:
     """Return the remote SCP that is meant by DEST. Raises UsageError for any other destination."""
     from mediakit.cli.named import destination_named
     from mediakit.destinations.dicom_address import peer_of
 
-    named = destination_named(dest, config)
+    named = as_user(destination_named(dest, config), login)
     return peer_of(named.address, named.options)
 
 
@@ -30,15 +32,16 @@ def target_of(
     *,
     ask_first: bool = False,
     commit_port: int | None = None,
+    login: Login | None = None,
 ) -> Target:
-    """Return where an import goes, and how it proves; `commit_port` outweighs that of the configuration.
+    """Return where an import goes, and how it proves; `commit_port` and `login` outweigh the configuration.
 
     Raises UsageError.
     """
     from mediakit.cli.named import destination_named
     from mediakit.stages.plan.import_target import target_at
 
-    named = destination_named(dest, config)
+    named = as_user(destination_named(dest, config), login)
     options = named.options
     if commit_port is not None:
         if verify is not Verify.COMMIT:

@@ -18,11 +18,13 @@ Chunk = bytes | memoryview
 class Context:
     """One presentation context to propose: a SOP Class and the transfer syntaxes, best first.
 
-    The peer takes one of them or none. Source: PS3.8 7.1.1.13.
+    The peer takes one of them or none. `wants_scp` proposes the role of the SCP beside that of the SCU, for
+    the SOP Class. Source: PS3.8 7.1.1.13, PS3.7 D.3.3.4.
     """
 
     sop_class: str
     transfer_syntaxes: tuple[str, ...]
+    wants_scp: bool = False
 
 
 def contexts_of(proposals: Iterable[Proposal]) -> tuple[Context, ...]:

@@ -76,7 +76,8 @@ class Connection:
     def _refusal(self, indication: Indication) -> Unreachable:
         if isinstance(indication, Rejected):
             said = indication.answer
-            return rejected(self._where, said.result, said.source, said.reason)
+            codes = (said.result, said.source, said.reason)
+            return rejected(self._where, codes, has_identity=self._association.has_identity)
         hint = "is this a DICOM port, and is TLS wanted there?" if isinstance(indication, Broken) else ""
         return Unreachable(
             "no association",
@@ -192,14 +193,27 @@ class Connection:
         return Lost("the association ended", where=self._where, why=_why(indication))
 
 
-def rejected(where: str, result: int, source: int, reason: int) -> Unreachable:
-    """Return the error for an A-ASSOCIATE-RJ, in words."""
+def rejected(where: str, codes: tuple[int, int, int], *, has_identity: bool) -> Unreachable:
+    """Return the error for an A-ASSOCIATE-RJ of this result, source and reason, in words."""
+    hint = "does the peer know our AE title, is its own spelled right, may this machine connect?"
+    if has_identity:
+        hint += " Does it know the user, and is the secret right?"
     return Unreachable(
         "no association",
         where=where,
-        why=reasons.rejection(result, source, reason),
-        hint="does the peer know our AE title, is its own spelled right, may this machine connect?",
-        is_busy=result == reasons.TRANSIENT,
+        why=reasons.rejection(*codes),
+        hint=hint,
+        is_busy=codes[0] == reasons.TRANSIENT,
+    )
+
+
+def not_confirmed(where: str) -> Unreachable:
+    """Return the error for a peer that accepts an association and says nothing of the user identity."""
+    return Unreachable(
+        "the peer does not confirm the user identity",
+        where=where,
+        why="it accepts the association without an answer to it (PS3.7 D.3.3.7)",
+        hint="it may not check identities; `response = false` in `identity` asks for no answer",
     )
 
 

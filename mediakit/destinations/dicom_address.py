@@ -29,7 +29,10 @@ from mediakit.transfer.proof import Proof
 DEFAULT_PORT: Final = 104  # "acr-nema" of the registered ports (PS3.8 9.1.1)
 DEFAULT_TLS_PORT: Final = 2762  # "dicom-tls" (PS3.15 B.1)
 
-_FITTING: Final = frozenset({"calling-ae", "commit-port", "commit-host", "ca-file", "timeouts"})
+_FITTING: Final = frozenset(
+    {"calling-ae", "commit-port", "commit-host", "ca-file", "timeouts", "identity", "window"}
+    | {"extended-negotiation"}
+)
 _COLON_HINT = "no password has a place here; an AE title with a colon is written dicom://A%3AB@host:port"
 
 
@@ -93,6 +96,9 @@ class DicomAddress:
             calling_ae=check_ae_title(options.calling_ae),
             tls=(options.tls or Tls()) if self.is_tls else None,
             timeouts=options.timeouts,
+            login=options.login,
+            window=options.window,
+            extends=options.extends,
         )
 
     @classmethod

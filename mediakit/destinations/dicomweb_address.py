@@ -57,7 +57,7 @@ class DicomwebAddress:
     def check(self, options: Options) -> None:
         """Raise UsageError for an option that would have no effect here."""
         options.check_tls(self)
-        hint = "Storage Commitment and AE titles are for the DICOM network"
+        hint = "Storage Commitment, AE titles and user identities are for the DICOM network"
         options.check_only(_FITTING, str(self), hint)
 
     def settings(self, options: Options) -> Iterator[Setting]:

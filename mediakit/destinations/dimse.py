@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mediakit.destinations.base import Context, Lost, Unreachable
-from mediakit.destinations.connection import Connection
+from mediakit.destinations.connection import Connection, not_confirmed
 from mediakit.destinations.dial import dial
 from mediakit.destinations.dimse_session import DimseSession
 from mediakit.destinations.peer import Peer
 from mediakit.destinations.proposing import IMPLICIT_LITTLE, MOST_CONTEXTS, association_request
 from mediakit.destinations.wire import wire_over
+from mediakit.network.agreement import IdentityOutcome
 from mediakit.network.association import Association
 from mediakit.network.message import VERIFICATION
 
@@ -42,7 +43,11 @@ class DimseDestination:
         request = association_request(self._peer, contexts)
         wire = wire_over(dial(self._peer), self.name)
         connection = Connection(wire, Association(request), self.name, self._peer.timeouts)
-        return DimseSession(connection, contexts, connection.associate(), self.name)
+        agreement = connection.associate()
+        if agreement.identity is IdentityOutcome.NOT_CONFIRMED:
+            connection.release()
+            raise not_confirmed(self.name)
+        return DimseSession(connection, contexts, agreement, self.name)
 
     def verify(self) -> str:
         """Send a C-ECHO and return what the peer said of itself. Raises Unreachable."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from mediakit.destinations.peer import DEFAULT_CALLING_AE, Timeouts, Tls
+from mediakit.destinations.login import Login
+from mediakit.destinations.peer import DEFAULT_CALLING_AE, DEFAULT_WINDOW, Timeouts, Tls
 from mediakit.errors import UsageError
 
 #: A key of the configuration and what it is set to.
@@ -26,7 +27,9 @@ class Options:
     `tls` None means: nothing said (an address with TLS then trusts the certificates of the system).
     `token_file` holds a bearer token, `token_variable` names the environment variable that does,
     `header_file` holds lines "Name: value": all for DICOMweb. `commit_port` is our own port to listen on for
-    the reports of Storage Commitment, `commit_host` the address it is bound to (PS3.4 J).
+    the reports of Storage Commitment, `commit_host` the address it is bound to (PS3.4 J). `login` is who
+    we are on the DICOM network, `window` how many operations may be under way there, `extends` whether SOP
+    Classes are negotiated by more than their contexts.
     """
 
     calling_ae: str = DEFAULT_CALLING_AE
@@ -37,12 +40,15 @@ class Options:
     header_file: Path | None = None
     commit_port: int | None = None
     commit_host: str = ""
+    login: Login | None = None
+    window: int = DEFAULT_WINDOW
+    extends: bool = True
 
     def check_only(self, fitting: Collection[str], where: str, hint: str) -> None:
         """Raise UsageError when an option is set that is not among those that fit a destination.
 
         They are named "token-file", "token-variable", "header-file", "calling-ae", "commit-port",
-        "commit-host", "ca-file" (all of TLS) and "timeouts".
+        "commit-host", "ca-file" (all of TLS), "timeouts", "identity", "window" and "extended-negotiation".
         """
         for name, is_set in self._set().items():
             if is_set and name not in fitting:
@@ -69,6 +75,12 @@ class Options:
             yield "commit-port", self.commit_port
         if self.commit_host:
             yield "commit-host", self.commit_host
+        if self.login is not None:
+            yield from self.login.settings()
+        if self.window != DEFAULT_WINDOW:
+            yield "window", self.window
+        if not self.extends:
+            yield "extended-negotiation", False
 
     def _set(self) -> Mapping[str, bool]:
         return {
@@ -80,6 +92,9 @@ class Options:
             "commit-host": bool(self.commit_host),
             "ca-file": self.tls is not None,
             "timeouts": self.timeouts != Timeouts(),
+            "identity": self.login is not None,
+            "window": self.window != DEFAULT_WINDOW,
+            "extended-negotiation": not self.extends,
         }
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
+from mediakit.destinations.login import Login
 from mediakit.errors import UsageError
 
 DEFAULT_CALLING_AE = "MEDIAKIT"
+DEFAULT_WINDOW: Final = 8  # C-STOREs under way at once, where the peer agrees
+MOST_WINDOW: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,11 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """A remote SCP. `str` gives "CALLED@host:port", as reports name it."""
+    """A remote SCP. `str` gives "CALLED@host:port", as reports name it.
+
+    `login` says who we are there. So many operations as `window` are proposed to be under way at once (1: no
+    window is proposed). `extends` off proposes no extended negotiation of SOP Classes.
+    """
 
     called_ae: str
     host: str
@@ -49,6 +57,9 @@ class Peer:
     calling_ae: str = DEFAULT_CALLING_AE
     tls: Tls | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
+    login: Login | None = None
+    window: int = DEFAULT_WINDOW
+    extends: bool = True
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -9,12 +9,15 @@ from typing import Final
 from mediakit.destinations.base import Context
 from mediakit.destinations.peer import Peer
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from mediakit.dicom.related_classes import RELATED_GENERAL, STORAGE_SERVICE
 from mediakit.errors import UsageError
 from mediakit.network.agreement import Agreement
 from mediakit.network.associate import AssociateRQ, ProposedContext
 from mediakit.network.message import VERIFICATION
+from mediakit.network.pdu import encode
 from mediakit.network.reasons import RejectReason
-from mediakit.network.user_items import UserInformation
+from mediakit.network.storage_level import SCU_ONLY
+from mediakit.network.user_items import CommonExtended, Extended, Role, UserInformation, Window
 
 MOST_CONTEXTS: Final = 128  # their IDs are the odd numbers below 256, PS3.8 9.3.2.2
 OUR_LONGEST_PDU: Final = 1 << 20
@@ -42,12 +45,41 @@ def association_request(peer: Peer, contexts: Sequence[Context]) -> AssociateRQ:
         proposed = (
             ProposedContext(id=1, abstract_syntax=VERIFICATION, transfer_syntaxes=(IMPLICIT_LITTLE,)),
         )
-    user = UserInformation(
+    request = AssociateRQ(
+        called_ae=peer.called_ae,
+        calling_ae=peer.calling_ae,
+        contexts=proposed,
+        user=_user_information(peer, [each for each in contexts if can_be_proposed(each)]),
+    )
+    try:
+        encode(request)
+    except ValueError as exc:
+        hint = "propose less: `extended-negotiation = false` of the destination, a shorter identity"
+        raise UsageError(
+            "the request for the association is too long", where=str(peer), why=str(exc), hint=hint
+        ) from exc
+    return request
+
+
+def _user_information(peer: Peer, contexts: Sequence[Context]) -> UserInformation:
+    """Return what we say of ourselves, and propose beside these contexts."""
+    storage = list(dict.fromkeys(each.sop_class for each in contexts if each.sop_class != VERIFICATION))
+    extended = storage if peer.extends else []
+    both_roles = dict.fromkeys(each.sop_class for each in contexts if each.wants_scp)
+    window = Window(invoked=peer.window, performed=1) if storage and peer.window > 1 else None
+    return UserInformation(
         longest_pdu=OUR_LONGEST_PDU,
         implementation_class=IMPLEMENTATION_CLASS_UID,
         implementation_version=IMPLEMENTATION_VERSION_NAME,
+        window=window,
+        roles=tuple(Role(sop_class=uid, is_scu=True, is_scp=True) for uid in both_roles),
+        extended=tuple(Extended(sop_class=uid, information=SCU_ONLY) for uid in extended),
+        common=tuple(
+            CommonExtended(sop_class=uid, service_class=STORAGE_SERVICE, general=RELATED_GENERAL.get(uid, ()))
+            for uid in extended
+        ),
+        identity=None if peer.login is None else peer.login.identity(),
     )
-    return AssociateRQ(called_ae=peer.called_ae, calling_ae=peer.calling_ae, contexts=proposed, user=user)
 
 
 def context_ids() -> range:

@@ -105,6 +105,11 @@ class Association:
         self._why = ""
         self._abort_reason = AbortReason.NOT_SPECIFIED
 
+    @property
+    def has_identity(self) -> bool:
+        """Return True when the request says who the user is."""
+        return self._request.user.identity is not None
+
     # What the caller tells and wants.
 
     def connected(self) -> None:

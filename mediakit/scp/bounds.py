@@ -13,10 +13,14 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
+from pynetdicom import _config as pynetdicom_config
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 
 from mediakit.scp.message_provider import MessageProvider
+
+# What the library would log has the passcodes of user identities in it, and fails over bytes without text.
+pynetdicom_config.LOG_HANDLER_LEVEL = "none"
 
 MAXIMUM_PDU_BYTES = 1 << 18  # what peers are told; larger ones bring nothing
 _MOST_PDU_BYTES = 1 << 20  # what is read: 128 presentation contexts with all their syntaxes are a third of it

@@ -198,7 +198,7 @@ def deliver(dial: Dial, called_ae: str, calling_ae: str, report: CommitmentRepor
         contexts=[build_context(STORAGE_COMMITMENT, list(MESSAGE_SYNTAXES))],
         association_s=_TIMEOUT_S,
         answer_s=_TIMEOUT_S,
-        roles=[build_role(STORAGE_COMMITMENT, scp_role=True)],
+        items=[build_role(STORAGE_COMMITMENT, scp_role=True)],
     )
     try:
         with requested(dial(), request) as link:

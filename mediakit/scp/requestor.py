@@ -17,7 +17,7 @@ from time import monotonic, sleep
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.events import EVT_CONN_OPEN, Event, EventHandlerType, trigger
-from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation, UserIdentityNegotiation
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import T_CONNECT, AddressInformation, AssociationSocket
 
@@ -37,6 +37,7 @@ class AssociationRequest:
     """Who asks whom for which contexts, and how long to wait, in seconds.
 
     `association_s` is for the answer to the request, `answer_s` for that to an operation, and for any send.
+    `items` are negotiated beside the contexts.
     """
 
     calling_ae: str
@@ -44,7 +45,7 @@ class AssociationRequest:
     contexts: Sequence[PresentationContext]
     association_s: float
     answer_s: float
-    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = ()
+    items: Sequence[SCP_SCU_RoleSelectionNegotiation | UserIdentityNegotiation] = ()
     handlers: Sequence[EventHandlerType] = ()
 
 
@@ -63,7 +64,7 @@ def requested(connected: socket.socket, request: AssociationRequest) -> Iterator
             port,
             contexts=list(request.contexts),
             ae_title=request.called_ae,
-            ext_neg=list(request.roles),
+            ext_neg=list(request.items),
             evt_handlers=list(request.handlers),
         )
         try:

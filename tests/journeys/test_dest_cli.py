@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,18 +14,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediakit.cli.destination_rows import DestinationRow, TimeoutRow, named_of, to_toml
+from mediakit.cli.destination_rows import DestinationRow, IdentityRow, TimeoutRow, named_of, to_toml
 from mediakit.cli.named import destination_named, named_destinations, own_file
 from mediakit.destinations.address import Named
 from mediakit.destinations.dicom_address import DicomAddress
 from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.destinations.folder import FolderAddress
+from mediakit.destinations.login import Login
 from mediakit.destinations.options import Options
 from mediakit.destinations.peer import Timeouts, Tls
 from mediakit.dicom.uids import STORAGE
 from mediakit.errors import UsageError
+from mediakit.network.user_items import IdentityKind
 from mediakit.transfer.probed import SYNTAXES
-from tests.support.cli import mediakit
+from tests.support.cli import command, mediakit
 from tests.support.fault_http import replies, serving
 from tests.support.fault_scp import FaultScp
 from tests.support.fault_script import AtConnection, Script
@@ -73,6 +77,91 @@ def test_every_option_is_kept(tmp_path: Path) -> None:
     assert listed["options"]["answer-timeout"] == 600
     assert listed["options"]["proof-timeout"] == 3600
     assert listed["options"]["check-host-name"] is False
+
+
+def test_an_identity_is_kept_by_the_place_of_its_secret_and_a_window_by_its_size(tmp_path: Path) -> None:
+    place = ("--passcode-file", "code")
+    options = ("--no-identity-response", "--window", "1", "--no-extended-negotiation")
+    said = mediakit("dest", "add", "pacs", "PACS@host", "--user", "ward", *place, *options)
+    assert said.code == 0, said.err
+    assert destination_named("pacs", None).options == Options(
+        login=Login(kind=IdentityKind.PASSCODE, user="ward", file=tmp_path / "code", wants_response=False),
+        window=1,
+        extends=False,
+    )
+    (listed,) = mediakit_document("dest", "list")["destinations"]
+    assert listed["options"] == {
+        "calling-ae": "MEDIAKIT",
+        "user": "ward",
+        "passcode-file": str(tmp_path / "code"),
+        "identity-response": False,
+        "window": 1,
+        "extended-negotiation": False,
+    }
+
+
+def test_every_kind_of_identity_has_its_keys(tmp_path: Path) -> None:
+    kinds = IdentityKind
+    for options, login in (
+        (("--user", "ward"), Login(kind=kinds.USER_NAME, user="ward")),
+        (
+            ("--user", "ward", "--passcode-variable", "CODE"),
+            Login(kind=kinds.PASSCODE, user="ward", variable="CODE"),
+        ),
+        (("--user", "ward", "--ask-passcode"), Login(kind=kinds.PASSCODE, user="ward", asks=True)),
+        (("--kerberos-file", "t"), Login(kind=kinds.KERBEROS, file=tmp_path / "t")),
+        (("--saml-file", "t"), Login(kind=kinds.SAML, file=tmp_path / "t")),
+        (("--jwt-file", "t"), Login(kind=kinds.JWT, file=tmp_path / "t")),
+        (("--jwt-variable", "TOKEN"), Login(kind=kinds.JWT, variable="TOKEN")),
+    ):
+        assert mediakit("dest", "add", "pacs", "PACS@host", *options).code == 0
+        assert destination_named("pacs", None).options.login == login
+        mediakit("dest", "remove", "pacs")
+
+
+def test_an_echo_says_who_we_are_and_never_the_passcode(tmp_path: Path) -> None:
+    (tmp_path / "code").write_text("sesame\n")
+    with FaultScp(Script(user_items=b"\x59\0\0\2\0\0")) as scp:
+        place = f"PACS@127.0.0.1:{scp.port}"
+        said = mediakit("dest", "echo", place, "--user", "ward", "--passcode-file", "code", "--json")
+        mediakit("dest", "add", "pacs", place, "--user", "other", "--passcode-file", "code")
+        by_name = mediakit("dest", "echo", "pacs")
+        outweighed = mediakit("dest", "echo", "pacs", "--user", "ward")
+    assert (said.code, by_name.code, outweighed.code) == (0, 0, 0)
+    sent = [value for items in scp.user_items for kind, value in items if kind == 0x58]
+    assert sent == [
+        b"\2\1\0\4ward\0\6sesame",
+        b"\2\1\0\5other\0\6sesame",
+        b"\1\1\0\4ward\0\0",
+    ]
+    assert "sesame" not in said.out + said.err + by_name.out + own_file().read_text()
+
+
+def test_a_passcode_is_asked_for_on_a_terminal_alone() -> None:
+    with FaultScp() as scp:
+        said = mediakit("dest", "echo", f"A@127.0.0.1:{scp.port}", "--user", "ward", "--ask-passcode")
+    assert said.code == 2
+    assert "no terminal" in said.err
+    assert scp.user_items == []
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no terminals like that here")
+def test_a_passcode_that_is_typed_is_sent_and_not_shown() -> None:
+    ours, theirs = os.openpty()
+    with FaultScp(Script(user_items=b"\x59\0\0\2\0\0")) as scp:
+        words = command("dest", "echo", f"A@127.0.0.1:{scp.port}", "--user", "ward", "--ask-passcode")
+        process = subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+        shown = b""
+        while b"Passcode of ward" not in shown:
+            shown += os.read(ours, 1000)
+        os.write(ours, b"sesame\n")
+        assert process.wait(60) == 0
+        shown += os.read(ours, 10_000)
+    os.close(ours)
+    os.close(theirs)
+    assert b"answers C-ECHO" in shown
+    assert b"sesame" not in shown
+    assert (0x58, b"\2\1\0\4ward\0\6sesame") in scp.user_items[0]
 
 
 def test_paths_of_dest_add_mean_what_they_mean_there(tmp_path: Path) -> None:
@@ -155,6 +244,14 @@ def test_an_address_needs_no_name_and_a_wrong_name_gets_a_hint() -> None:
         (("pacs", "A@host", "--calling-ae", "MUCH-TOO-LONG-A-TITLE"), "at most 16"),
         (("pacs", "A@host", "--ca-file", "x"), "without TLS"),
         (("pacs", "A@host", "--token-file", "x"), "`token-file` has no sense"),
+        (("pacs", "A@host", "--passcode-file", "x"), "needs a user name"),
+        (("pacs", "A@host", "--user", "w", "--jwt-file", "x"), "several things at once"),
+        (("pacs", "A@host", "--saml-file", "w", "--jwt-file", "x"), "several things at once"),
+        (("pacs", "A@host", "--jwt-variable", "w", "--jwt-file", "x"), "stands in one place"),
+        (("pacs", "A@host", "--no-identity-response"), "says nothing"),
+        (("web", "dicomweb+https://host/", "--user", "w"), "`identity` has no sense"),
+        (("in", "dir:/in", "--window", "5"), "`window` has no sense"),
+        (("in", "dir:/in", "--no-extended-negotiation"), "`extended-negotiation` has no sense"),
         (("web", "dicomweb+https://host/", "--calling-ae", "US"), "`calling-ae` has no sense"),
         (("web", "dicomweb+https://host/", "--commit-port", "5"), "`commit-port` has no sense"),
         (("in", "dir:/in", "--answer-timeout", "5"), "`timeouts` has no sense"),
@@ -178,6 +275,12 @@ def test_what_makes_no_sense_is_not_kept(arguments: tuple[str, ...], message: st
         ('[destinations.pacs]\nulr = "A@host"', "ulr: unknown key; did you mean `url`?; `url` is missing"),
         ('[destinations.pacs]\nurl = "A@host"\ncommit-port = 70000', "a port from 1 to 65535"),
         ('[destinations.pacs]\nurl = "A@host"\ntimeouts = { answer = "x" }', "timeouts.answer: expected sec"),
+        ('[destinations.pacs]\nurl = "A@host"\nwindow = 0', "window: expected a number of operations from 1"),
+        (
+            '[destinations.pacs]\nurl = "A@host"\nidentity = { user = "w", passcode = "sesame" }',
+            "identity.passcode: unknown key; did you mean `",
+        ),
+        ('[destinations.pacs]\nurl = "A@host"\nidentity = {}', "says nothing"),
         ('[destinations.pacs]\nurl = "host"', "neither an address"),
         ('[destinations."a.b"]\nurl = "A@host"', "is not a valid name"),
         ('[destinations.p]\nurl = "dicomweb+https://h/"\ntoken-file = ""', "a path is empty"),
@@ -190,6 +293,7 @@ def test_a_wrong_table_is_told_with_its_place(tmp_path: Path, text: str, message
     error = said.document
     assert message in f"{error['error']}: {error['why']}"
     assert "mediakit.toml" in error["where"]
+    assert "sesame" not in said.out
 
 
 def test_unknown_keys_are_answered_with_the_known_ones(tmp_path: Path) -> None:
@@ -222,6 +326,8 @@ _SECONDS = st.one_of(st.none(), st.floats(0.001, 86400))
             check_host_name=st.none() | st.booleans(),
             timeouts=st.none() | st.builds(TimeoutRow, connect=_SECONDS, answer=_SECONDS, proof=_SECONDS),
             commit_port=st.none() | st.integers(1, 65535),
+            identity=st.none() | st.builds(IdentityRow, user=_TEXT, response=st.none() | st.booleans()),
+            window=st.none() | st.integers(1, 64),
         ),
         max_size=3,
     )

@@ -64,6 +64,7 @@ class FaultScp:
         self.cut: frozenset[int] = frozenset()
         self.proposed: list[dict[int, tuple[str, tuple[str, ...]]]] = []
         self.called: list[tuple[str, str]] = []
+        self.user_items: list[list[tuple[int, bytes]]] = []
         self.echoes = 0
         self.odd_fragments = 0
         self.longest_seen = 0  # the longest P-DATA-TF behind its header, in bytes
@@ -213,17 +214,20 @@ class FaultScp:
     def _associate(self, link: Connection, body: bytes) -> bytes:
         called, calling = body[4:20].decode().strip(), body[20:36].decode().strip()
         contexts: dict[int, tuple[str, tuple[str, ...]]] = {}
+        user_items: list[tuple[int, bytes]] = []
         for item, value in items(body[68:]):
             if item == 0x20:
                 names = [(kind, name.decode()) for kind, name in items(value[4:])]
                 abstract = next(name for kind, name in names if kind == 0x30)
                 contexts[value[0]] = (abstract, tuple(name for kind, name in names if kind == 0x40))
             elif item == 0x50:
+                user_items = list(items(value))
                 link.longest_pdu = next(
-                    struct.unpack(">I", part)[0] for kind, part in items(value) if kind == 0x51
+                    struct.unpack(">I", part)[0] for kind, part in user_items if kind == 0x51
                 )
         with self._lock:
             self.called.append((called, calling))
+            self.user_items.append(user_items)
             self.proposed.append(contexts)
             if self.script.reject and self._rejected < (self.script.reject_times or 1_000_000):
                 self._rejected += 1
@@ -241,7 +245,8 @@ class FaultScp:
             inner = bytes((context_id, 0, result, 0)) + item_of(0x40, chosen.encode())
             parts.append(item_of(0x21, inner))
         user = item_of(0x51, struct.pack(">I", self.script.longest_pdu)) + item_of(0x52, b"1.2.3.4")
-        body = b"".join((*parts, item_of(0x50, user)))
+        user += self.script.user_items
+        body = b"".join((*parts, self.script.context_items, item_of(0x50, user)))
         return struct.pack(">BxI", 2, len(body)) + body
 
     def _judge(self, abstract: str, syntaxes: tuple[str, ...]) -> tuple[int, str]:

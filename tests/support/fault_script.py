@@ -65,7 +65,8 @@ class Script:
     may also go by SOP Instance UID, or be a function of both. `reject` is (result, source, reason), for the
     first `reject_times` requests (None: all). `classes` and `syntaxes` are those accepted (None: all).
     `full_from`: from this number on A700. `dies_after` so many it stops to listen and ends all connections.
-    `longest_pdu` is what it says of itself.
+    `longest_pdu` is what it says of itself, `user_items` and `context_items` are bytes of further items in
+    its answer to the association.
     """
 
     at_connection: AtConnection = AtConnection.NOTHING
@@ -74,6 +75,8 @@ class Script:
     classes: frozenset[str] | None = None
     syntaxes: frozenset[str] | None = None
     longest_pdu: int = 16_384
+    user_items: bytes = b""
+    context_items: bytes = b""
     statuses: Answering = field(default_factory=dict[int, int])
     comment: str = ""
     faults: Mapping[int, AtInstance] = field(default_factory=dict)
