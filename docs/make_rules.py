@@ -45,7 +45,7 @@ def _lines() -> Iterator[str]:
 def _entry(entry: Entry) -> Iterator[str]:
     rule = entry.rule
     yield f"\n### {rule.id}\n"
-    yield f"**{rule.severity.value}**: {_text(rule.title)}.\n"
+    yield f"**{rule.severity.value}**: {_text(rule.template)}.\n"
     if rule.hint:
         yield f"{_text(rule.hint[0].upper() + rule.hint[1:])}.\n"
     rule_set = "" if entry.rule_set is None else f"Rule set: `{entry.rule_set.value}`. "

@@ -310,7 +310,7 @@ def _check_file_target(target: Path, overwrite: bool) -> None:
     if not overwrite:
         raise _exists(target)
     if not stat.S_ISREG(mode):
-        raise UsageError("only an ordinary file can be overwritten", where=str(target))
+        raise UsageError("choose a file name; a device is not written to", where=str(target))
 
 
 def _check_folder_target(target: Path) -> bool:
@@ -365,4 +365,4 @@ def _cannot_start(exc: OSError, target: Path) -> MediakitError:
     if exc.errno in _FULL:
         return write_error(exc, target)
     why = exc.strerror or type(exc).__name__
-    return UsageError("nothing can be written there", where=str(target), why=why)
+    return UsageError("the folder cannot be written to", where=str(target), why=why)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from string import Formatter
 
 Detail = str | int
 
@@ -47,12 +48,52 @@ class Where:
 NOWHERE = Where()
 
 
+class _Filled(Formatter):
+    """Fills a title. A field with a specification is a number, and the words for one and for many."""
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        if not format_spec:
+            return str(value)
+        one, many = _forms(format_spec)
+        number = f"{value:,}" if isinstance(value, int) else str(value)
+        return f"{number} {one if number == '1' else many}"
+
+
+class _Template(Formatter):
+    """Leaves the names of the fields in a title."""
+
+    def get_value(self, key: int | str, args: object, kwargs: object) -> str:  # noqa: ARG002 - of Formatter
+        return f"{{{key}}}"
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        return f"{value} {_forms(format_spec)[1]}" if format_spec else str(value)
+
+
+class _Heading(_Template):
+    """Leaves out what differs from finding to finding."""
+
+    def get_value(self, key: int | str, args: object, kwargs: object) -> str:  # noqa: ARG002 - of Formatter
+        return "\u2026"
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        return _forms(format_spec)[1] if format_spec else str(value)
+
+
+def _forms(words: str) -> tuple[str, str]:
+    one, _, many = words.partition("|")
+    return one, many or f"{one}s"
+
+
+_FILLED = _Filled()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One thing that can be found.
 
-    `title` is a `str.format` template filled from the finding's detail; `ref` names the clause
-    (for example "PS3.10 8.5"), `hint` says what to do about it.
+    `title` is a `str.format` template filled from the finding's detail. A number can have its noun with it:
+    `{count:file is|files are}` gives "1 file is" and "2 files are". `ref` names the clause (for example
+    "PS3.10 8.5"), `hint` says what to do about it.
     """
 
     id: str
@@ -60,6 +101,16 @@ class Rule:
     title: str
     ref: str
     hint: str = ""
+
+    @property
+    def heading(self) -> str:
+        """Return the title for many findings at once: an ellipsis stands for what differs."""
+        return _Heading().vformat(self.title, (), {})
+
+    @property
+    def template(self) -> str:
+        """Return the title with the names of its fields, for a list of rules: "{count} files are"."""
+        return _Template().vformat(self.title, (), {})
 
     def at(self, where: Where = NOWHERE, **detail: Detail) -> Finding:
         """Return a finding of this rule; `detail` must name every field of `title`."""
@@ -87,7 +138,7 @@ class Finding:
     @property
     def text(self) -> str:
         """Return the sentence for a person. Raises KeyError when a detail is missing."""
-        return self.rule.title.format_map(dict(self.detail))
+        return _FILLED.vformat(self.rule.title, (), dict(self.detail))
 
     def moved(self, path: str) -> Finding:
         """Return the same finding at another path."""

@@ -42,11 +42,17 @@ class State(StrEnum):
     CONFLICT = "conflict"  # import: the same SOP Instance UID as another one with other bytes
 
     @property
+    def shown(self) -> str:
+        """Return the word for a person, where that of the JSON reports is hard to understand."""
+        return _SHOWN.get(self, self.value)
+
+    @property
     def is_good(self) -> bool:
         """Return True when the file needs nobody's attention."""
         return self in _GOOD
 
 
+_SHOWN = {State.EXCLUDED: "left out", State.WITHHELD: "held back"}
 _GOOD = frozenset(
     {
         State.WRITTEN,
@@ -114,8 +120,24 @@ class Outcome(IntEnum):
 
     @property
     def word(self) -> str:
-        """Return the name as reports print it, for example "does-not-fit"."""
+        """Return the name as JSON reports have it, for example "does-not-fit"."""
         return self.name.lower().replace("_", "-")
+
+    @property
+    def line(self) -> str:
+        """Return how a journey ended, for a person: "outcome: good (exit code 0)"."""
+        return f"outcome: {_SENTENCES.get(self, self.word.replace('-', ' '))} (exit code {int(self)})"
+
+
+_SENTENCES = {
+    Outcome.FINDINGS: "problems found",
+    Outcome.SOURCE: "nothing to read here",
+    Outcome.NO_ASSOCIATION: "the destination could not be reached",
+    Outcome.PARTLY_STORED: "not everything was stored",
+    Outcome.IDENTITY: "stopped: patient not confirmed",
+    Outcome.INTEGRITY: "storage not proven",
+    Outcome.FAULT: "an error in mediakit",
+}
 
 
 class Figures:

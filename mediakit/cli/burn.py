@@ -22,10 +22,10 @@ def burn(
     profile: Annotated[str, typer.Option("--profile", "-p", help="Profile, for example STD-GEN-CD.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="OUT.iso, OUT.zip, or a new folder.")],
     on_reject: Annotated[
-        OnReject, typer.Option(help="fail: write nothing when a file cannot go; skip: leave it out.")
+        OnReject, typer.Option(help="fail: write nothing if a file is refused; skip: leave it out.")
     ] = OnReject.FAIL,
     convert: Annotated[
-        Convert, typer.Option(help="What may be re-encoded to fit. `any` allows lossy compression.")
+        Convert, typer.Option(help="What may be converted to fit. `any` allows lossy compression.")
     ] = Convert.LOSSLESS,
     supply: Annotated[
         Supply, typer.Option(help="Missing mandatory keys: supplied in the DICOMDIR only, or refused.")

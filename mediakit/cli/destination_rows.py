@@ -111,7 +111,7 @@ def check_name(name: str, where: str = "") -> None:
     """Raise UsageError for a name that could be taken for an address, or is no bare key of TOML."""
     if not _NAME.fullmatch(name):
         hint = "1 to 64 letters, digits, hyphens and underscores of ASCII"
-        raise UsageError(f"{name!a} is not a valid name for a destination", where=where, hint=hint)
+        raise UsageError(f"`{name}` is not a valid name for a destination", where=where, hint=hint)
 
 
 def to_toml(rows: Mapping[str, DestinationRow]) -> str:

@@ -48,7 +48,7 @@ def _doc(chosen: Sequence[Entry]) -> dict[str, Any]:
             {
                 "id": entry.rule.id,
                 "severity": entry.rule.severity.value,
-                "title": entry.rule.title,
+                "title": entry.rule.template,
                 "ref": entry.rule.ref,
                 "hint": entry.rule.hint,
                 "group": entry.group,
@@ -65,7 +65,7 @@ def _page(entry: Entry) -> Iterator[str]:
 
     rule = entry.rule
     yield f"{rule.id}  {rule.severity.value}"
-    yield f"  {rule.title}"
+    yield f"  {rule.template}"
     yield ""
     yield f"  about       {GROUPS.get(entry.group, 'It is of another package')}"
     yield f"  source      {rule.ref}"
@@ -87,6 +87,6 @@ def _list(book: Sequence[Entry]) -> Iterator[str]:
                 yield ""
             group = entry.group
             yield f"{group}  {GROUPS[group]}" if group in GROUPS else "Of other packages"
-        yield f"  {entry.rule.id}  {entry.rule.severity.value:<7}  {entry.rule.title}"
+        yield f"  {entry.rule.id}  {entry.rule.severity.value:<7}  {entry.rule.template}"
     yield ""
     yield f"{len(book)} rules; `mediakit explain RULE` tells more about one"

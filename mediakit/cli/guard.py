@@ -37,7 +37,7 @@ def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterato
         raise
     except Exception as exc:
         error = MediakitError(
-            "a fault in mediakit",
+            "an error in mediakit",
             why=type(exc).__name__,
             hint="please report it; `-v` shows where it happened (look for patient data before you share it)",
         )

@@ -95,7 +95,7 @@ def import_(
     verbose: Verbose = 0,
     progress: ShowProgress = Progress.AUTO,
 ) -> None:
-    """Bring the instances of a medium to a destination, and say what became of each.
+    """Send everything on a disc to a PACS, and report what happened to each file.
 
     Exit code 0 only when every instance of the medium is there. What was done is kept in a job: `--resume`
     goes on after anything, `mediakit job` shows it.
@@ -108,7 +108,7 @@ def import_(
         if probe and not dry_run:
             raise UsageError("`--probe` goes with `--dry-run`")
         if convert is Convert.ANY:
-            raise UsageError("an import never compresses with loss", hint="`--convert lossless` or `none`")
+            raise UsageError("an import never uses lossy compression", hint="`--convert lossless` or `none`")
         if map_ is not None and match:
             raise UsageError("`--map` and `--match` exclude each other", hint="`reconcile` makes a map")
         check_reports(report or (), src)
@@ -162,7 +162,7 @@ def date_of(option: str, value: str | None) -> str:
             date(int(found[1]), int(found[3]), int(found[4]))
             return text
     if text:
-        raise UsageError(f"`{option}` is no date", hint="as DICOM has it: YYYYMMDD, for example 19610430")
+        raise UsageError(f"`{option}` is not a date", hint="as DICOM has it: YYYYMMDD, for example 19610430")
     return ""
 
 
@@ -180,7 +180,7 @@ def match_of(text: str) -> Match:
     from mediakit.transfer.matching import Match
 
     if text not in set(Match):
-        raise UsageError(f"there is no match by {text!a}", hint=f"there are {', '.join(Match)}")
+        raise UsageError(f"`{text}` is not a way to match", hint=f"there are {', '.join(Match)}")
     return Match(text)
 
 

@@ -22,7 +22,9 @@ from mediakit.findings import Severity
 if TYPE_CHECKING:  # what a command needs is loaded when it runs
     from mediakit.transfer.imported import Imported
 
-app = typer.Typer(help="Look at imports and go on with them.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="List imports, show them, and resume them.", no_args_is_help=True, rich_markup_mode=None
+)
 
 _Job = Annotated[str, typer.Argument(metavar="JOB", help="The id of a job, or its beginning.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]

@@ -72,7 +72,7 @@ def add_destination(name: str, row: DestinationRow, config: Path | None) -> Name
     known = named_destinations(config)
     if name in known:
         hint = f"`mediakit dest remove {name}` first, or take another name"
-        raise UsageError(f"there is a destination `{name}` already", where=known[name].origin, hint=hint)
+        raise UsageError(f"there already is a destination `{name}`", where=known[name].origin, hint=hint)
     _write(file, {**_own_rows(file), name: row})
     return one
 
@@ -87,7 +87,7 @@ def remove_destination(name: str, config: Path | None) -> None:
             hint = "take it out of that file by hand"
             raise UsageError(f"`{name}` was not added by `dest add`", where=str(found[0]), hint=hint)
         hint = "`mediakit dest list` shows them all"
-        raise UsageError(f"there is no destination {name!a}", where=str(file), hint=hint)
+        raise UsageError(f"there is no destination `{name}`", where=str(file), hint=hint)
     _write(file, {known: row for known, row in rows.items() if known != name})
 
 
@@ -136,6 +136,6 @@ def _write(file: Path, rows: Mapping[str, DestinationRow]) -> None:
     except UnicodeEncodeError as exc:
         raise UsageError("a name or path that is not Unicode cannot be kept", where=str(file)) from exc
     except OSError as exc:
-        raise UsageError("nothing can be written there", where=str(file), why=exc.strerror or "") from exc
+        raise UsageError("the folder cannot be written to", where=str(file), why=exc.strerror or "") from exc
     with new_file(file, overwrite=True) as fd:
         write_all(fd, content)

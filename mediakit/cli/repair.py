@@ -25,9 +25,9 @@ def repair(
         str, typer.Option("--profile", "-p", help="Profile, or auto: the best fitting.")
     ] = "auto",
     on_reject: Annotated[
-        OnReject, typer.Option(help="skip: leave broken instances out and name them; fail: write nothing.")
+        OnReject, typer.Option(help="skip: leave out damaged instances and list them; fail: write nothing.")
     ] = OnReject.SKIP,
-    convert: Annotated[Convert, typer.Option(help="What may be re-encoded to fit.")] = Convert.LOSSLESS,
+    convert: Annotated[Convert, typer.Option(help="What may be converted to fit.")] = Convert.LOSSLESS,
     add: Annotated[list[Path] | None, typer.Option(help="Folder with other content for the medium.")] = None,
     profiles: Profiles = None,
     config: Config = None,

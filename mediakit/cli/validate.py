@@ -75,7 +75,7 @@ def _rule_sets(text: str) -> frozenset[RuleSet]:
     unknown = [name for name in names if name not in set(RuleSet)]
     if unknown or not names:
         raise UsageError(
-            f"`{', '.join(unknown) or text}` is no rule set", hint=f"there are {', '.join(RuleSet)}"
+            f"`{', '.join(unknown) or text}` is not a rule set", hint=f"there are {', '.join(RuleSet)}"
         )
     return frozenset(RuleSet(name) for name in names)
 

@@ -91,7 +91,7 @@ def check_text(text: str) -> None:
     if len(text) > _MOST_CHARACTERS:
         raise UsageError("the destination is too long to be an address", hint=ADDRESS_HINT)
     if not text.isprintable():  # before anything else: parsers of URLs take some of these away
-        raise UsageError("a destination has no control characters", hint=ADDRESS_HINT)
+        raise UsageError("a destination must not contain control characters", hint=ADDRESS_HINT)
 
 
 def host_and_port(text: str, default: int) -> tuple[str, int]:

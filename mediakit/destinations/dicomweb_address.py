@@ -82,7 +82,7 @@ def _base_url(url: str) -> str:
         raise UsageError("not a URL", hint=_EXAMPLE) from exc
     if "@" in parts.netloc:
         hint = "put it into a file and name that in the configuration: header-file or token-file"
-        raise UsageError("no user or password has a place in an address", hint=hint)
+        raise UsageError("an address must not contain a user or password", hint=hint)
     if parts.query or parts.fragment or "?" in url or "#" in url:
         hint = "give the base URL of the service; a key belongs into a header-file or token-file"
         raise UsageError("a base URL has no query and no fragment", hint=hint)

@@ -52,7 +52,7 @@ class Options:
         """
         for name, is_set in self._set().items():
             if is_set and name not in fitting:
-                raise UsageError(f"`{name}` has no sense for this destination", where=where, hint=hint)
+                raise UsageError(f"`{name}` does not apply to this destination", where=where, hint=hint)
 
     def check_tls(self, address: _MayHaveTls) -> None:
         """Raise UsageError for TLS settings where there is no TLS."""

@@ -80,9 +80,9 @@ class NotCoercible:
 UNREADABLE = Rule(
     id="MK-IDN-020",
     severity=Severity.ERROR,
-    title="its values cannot be exchanged: {why}",
+    title="its values cannot be replaced: {why}",
     ref="PS3.10 7",
-    hint="the file is damaged or odd: ask the sender for it again",
+    hint="the file is damaged or malformed: ask the sender for it again",
 )
 VALUE_UNFIT = Rule(
     id="MK-IDN-021",
@@ -128,35 +128,36 @@ class _Refused(Exception):  # noqa: N818 - an answer, turned into a value by `co
 IN_UTF_8 = Rule(
     id="MK-IDN-022",
     severity=Severity.NOTE,
-    title="all text is written in UTF-8: its character set cannot hold the new values",
+    title="all text was rewritten in UTF-8: its character set cannot hold the new values",
     ref="PS3.5 6.1.2.3",
     hint="nothing needs to be done",
 )
 UNKNOWN_TEXT = Rule(
     id="MK-IDN-023",
     severity=Severity.WARNING,
-    title="{count} elements of unknown VR were not turned to UTF-8: text in them can no longer be read",
+    title="{count:element|elements} of unknown VR were not converted to UTF-8: text in them can no "
+    "longer be read",
     ref="PS3.5 6.2.2",
-    hint="private elements in Implicit VR are such; the values that were exchanged are right",
+    hint="private elements in Implicit VR are like that; the replaced values are right",
 )
 NOT_IN_UTF_8 = Rule(
     id="MK-IDN-024",
     severity=Severity.ERROR,
-    title="its character set cannot hold the new values, and its text cannot be turned to UTF-8: {why}",
+    title="its character set cannot hold the new values, and its text cannot be converted to UTF-8: {why}",
     ref="PS3.5 6.1.2.3",
     hint="give values that its character set holds (a transliterated name), or have the file corrected",
 )
 NONCONFORMING = Rule(
     id="MK-IDN-025",
     severity=Severity.NOTE,
-    title="the old value was not as its VR asks; its bytes are kept as Nonconforming Modified Attributes",
+    title="the old value was not legal for its VR; its bytes are kept as Nonconforming Modified Attributes",
     ref="PS3.3 C.12.1.1.9",
     hint="nothing needs to be done",
 )
 SIGNATURE_BROKEN = Rule(
     id="MK-IDN-026",
     severity=Severity.WARNING,
-    title="its digital signatures no longer hold: they cover what was exchanged",
+    title="its digital signatures are no longer valid: they cover what was replaced",
     ref="PS3.15 C",
     hint="the file on the medium is unchanged; keep it where the signature matters",
 )

@@ -63,8 +63,9 @@ TWO_READINGS = Rule(
     id="MK-CNV-027",
     severity=Severity.ERROR,
     title="cannot be converted: Big Endian samples of {bits} bits in VR OW are written in two ways",
-    ref="PS3.5 7.3",
-    hint="convert it with the software that wrote it: by the bytes alone the words may be swapped",
+    ref="PS3.5-2016b 7.3",
+    hint="convert it with the software that wrote it: from the bytes alone nobody can tell whether "
+    "words are swapped",
 )
 
 
@@ -219,9 +220,9 @@ def _described(file: DicomFile, shape: Shape, photometric: str, new: dict[int, E
 LOSSY_DECLARED = Rule(
     id="MK-CNV-005",
     severity=Severity.WARNING,
-    title="Lossy Image Compression is now 01: the image came in {old}, and nothing else would tell",
+    title="Lossy Image Compression is now 01: the image came in {old}, and nothing else in it says so",
     ref="PS3.3 C.7.6.1.1.5",
-    hint="the pixels had lost information before they came here; what the image says of it is true again",
+    hint="the pixels had lost information before they came here; the image now says so correctly",
 )
 
 

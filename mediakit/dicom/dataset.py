@@ -164,7 +164,7 @@ UNKNOWN_VR = Rule(
     severity=Severity.ERROR,
     title="its VR is {vr}, which no edition of the standard knows: the length of its value is not certain",
     ref="PS3.5 6.2",
-    hint="have the system that wrote the file corrected",
+    hint="have the system that wrote the file fixed",
 )
 
 

@@ -60,7 +60,7 @@ NOT_DICOM = Rule(
     severity=Severity.NOTE,
     title="not a DICOM file: {why}",
     ref="PS3.10 7",
-    hint="nothing is missing when it is no image; otherwise ask the sender in which format it is",
+    hint="nothing is missing if it is not an image; otherwise ask the sender which format it has",
 )
 NO_DATA_SET = Rule(
     id="MK-SRC-011",
@@ -72,7 +72,7 @@ NO_DATA_SET = Rule(
 NO_ENCODING = Rule(
     id="MK-SRC-012",
     severity=Severity.ERROR,
-    title="the data set is not encoded as {syntax}, nor as anything that could stand for it",
+    title="the data set is encoded neither as {syntax} nor in another known way",
     ref="PS3.5 A",
     hint="fetch the file again from where it came from",
 )

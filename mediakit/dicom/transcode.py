@@ -57,7 +57,8 @@ UNREADABLE = Rule(
     severity=Severity.ERROR,
     title="cannot be converted: {why}",
     ref="PS3.10 7",
-    hint="the file is damaged or odd: ask the sender for it again, or leave it out with `--on-reject skip`",
+    hint="the file is damaged or malformed: ask the sender for it again, or leave it out with "
+    "`--on-reject skip`",
 )
 
 
@@ -95,7 +96,7 @@ def transcode(stream: BinaryIO, to: str, loss: Loss = Loss.LOSSLESS) -> Transcod
 NO_ENCODER = Rule(
     id="MK-CNV-022",
     severity=Severity.ERROR,
-    title="cannot be converted: nothing here writes {new}",
+    title="cannot be converted: mediakit cannot write {new}",
     ref="PS3.5 10",
     hint="name a profile that takes the file as it is; `mediakit profiles fit` finds one",
 )
@@ -191,9 +192,9 @@ CONVERTED = Rule(
 GROUP_LENGTHS_DROPPED = Rule(
     id="MK-CNV-003",
     severity=Severity.NOTE,
-    title="{count} retired group length elements were left out",
+    title="{count:retired group length element was|retired group length elements were} left out",
     ref="PS3.5 7.2",
-    hint="they say nothing of the image and no reader needs them; nothing needs to be done",
+    hint="they say nothing about the image and no reader needs them; nothing needs to be done",
 )
 
 PREAMBLE_CLEARED = Rule(
@@ -207,7 +208,7 @@ PREAMBLE_CLEARED = Rule(
 META_MADE = Rule(
     id="MK-CNV-007",
     severity=Severity.NOTE,
-    title="the file had no file meta information; it has now",
+    title="the file had no file meta information; it has been added",
     ref="PS3.10 7.1",
     hint="readers of media need it; nothing needs to be done",
 )
@@ -217,7 +218,7 @@ NOT_AS_DECLARED = Rule(
     severity=Severity.WARNING,
     title="the data set was encoded in {seen}, not in {declared} as the file said",
     ref="PS3.10 7.1",
-    hint="the new file says what it is; have the sending system mended",
+    hint="the new file names the right one; have the sending system fixed",
 )
 
 

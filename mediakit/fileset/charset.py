@@ -41,8 +41,8 @@ NOT_CONVERTED = Rule(
 LOSSY = Rule(
     id="MK-KEY-024",
     severity=Severity.WARNING,
-    title="{record} record: {key} is written in UTF-8, but holds bytes that are not of the character set "
-    "of its instance",
+    title="{record} record: {key} is written in UTF-8, but has bytes that do not belong to the "
+    "character set of its instance",
     ref="PS3.5 6.1",
     hint="readers will show replacement characters; the instances themselves are unchanged",
 )

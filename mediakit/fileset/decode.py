@@ -33,8 +33,8 @@ from mediakit.findings import Finding, Rule, Severity, tag_text
 NOT_A_DIRECTORY = Rule(
     id="MK-DIR-001",
     severity=Severity.ERROR,
-    title="this is no DICOMDIR: there is no File-set Identification and no directory record in it",
-    ref="PS3.10 8.6",
+    title="this is not a DICOMDIR: it has no File-set Identification and no directory records",
+    ref="PS3.3 F.3.1",
     hint="the files of the medium can still be found by their content",
 )
 NO_PREFIX = Rule(
@@ -42,35 +42,35 @@ NO_PREFIX = Rule(
     severity=Severity.ERROR,
     title="the file does not begin with 128 bytes and DICM",
     ref="PS3.10 7.1",
-    hint="strict readers refuse the directory, mediakit reads it; `mediakit repair` writes it anew",
+    hint="strict readers refuse the directory, mediakit reads it; `mediakit repair` rewrites it",
 )
 BAD_META = Rule(
     id="MK-DIR-003",
     severity=Severity.ERROR,
     title="the file meta information is wrong: {what}",
     ref="PS3.10 7.1",
-    hint="strict readers refuse the directory, mediakit reads it; `mediakit repair` writes it anew",
+    hint="strict readers refuse the directory, mediakit reads it; `mediakit repair` rewrites it",
 )
 WRONG_CLASS = Rule(
     id="MK-DIR-004",
     severity=Severity.ERROR,
     title="the SOP Class is {uid}, not Media Storage Directory Storage",
     ref="PS3.10 8.6",
-    hint="systems may not take the file for a directory; `mediakit repair` writes it anew",
+    hint="systems may not recognise the file as a directory; `mediakit repair` rewrites it",
 )
 WRONG_ENCODING = Rule(
     id="MK-DIR-005",
     severity=Severity.ERROR,
     title="the directory is encoded in {found}, not in Explicit VR Little Endian",
     ref="PS3.10 8.6",
-    hint="many readers cannot read the directory; `mediakit repair` writes it anew",
+    hint="many readers cannot read the directory; `mediakit repair` rewrites it",
 )
 WRONG_SYNTAX = Rule(
     id="MK-DIR-006",
     severity=Severity.ERROR,
     title="the Transfer Syntax {uid} is not how the directory is encoded ({found})",
     ref="PS3.10 7.1",
-    hint="readers that trust the Transfer Syntax read nonsense; `mediakit repair` writes it anew",
+    hint="readers that trust the Transfer Syntax read nonsense; `mediakit repair` rewrites it",
 )
 NO_SEQUENCE = Rule(
     id="MK-DIR-009",
@@ -82,23 +82,23 @@ NO_SEQUENCE = Rule(
 LACKING = Rule(
     id="MK-DIR-027",
     severity=Severity.ERROR,
-    title="{what} is absent",
+    title="{what} is missing",
     ref="PS3.3 F.3",
-    hint="strict readers refuse the directory; `mediakit repair` writes it anew",
+    hint="strict readers refuse the directory; `mediakit repair` rewrites it",
 )
 CONSISTENCY_FLAG = Rule(
     id="MK-DIR-028",
     severity=Severity.WARNING,
     title="the File-set Consistency Flag is {flag}, not 0000H",
     ref="PS3.3 F.3.2.2",
-    hint="a program did not end its changes: the directory may not tell of all files",
+    hint="a program did not finish its changes: the directory may not list all files",
 )
 ILLEGAL_FILE_SET_ID = Rule(
     id="MK-DIR-034",
     severity=Severity.ERROR,
     title="the File-set ID {value} is not 0 to 16 characters of A-Z 0-9 _",
-    ref="PS3.10 8.5",
-    hint="it names the medium, no patient; systems that sort media by it may refuse it",
+    ref="PS3.10 8.1, 8.5",
+    hint="it names the medium, not a patient; systems that sort media by it may refuse it",
 )
 
 _SEQUENCE: Tag = 0x00041220

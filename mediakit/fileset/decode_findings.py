@@ -12,9 +12,9 @@ FINDINGS_PER_RULE = 1000
 MORE_OF_THE_SAME = Rule(
     id="MK-DIR-099",
     severity=Severity.NOTE,
-    title="{count} more findings of {rule} are not listed",
+    title="{count:more finding|more findings} of {rule} not listed",
     ref="PS3.3 F.3",
-    hint="they are like those that are listed; mend these first",
+    hint="they are like those that are listed; fix these first",
 )
 
 

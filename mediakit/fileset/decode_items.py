@@ -38,35 +38,35 @@ TRUNCATED = Rule(
 LENGTH_WRONG = Rule(
     id="MK-DIR-008",
     severity=Severity.ERROR,
-    title="the length of the {what} is wrong; it was read by its content instead",
+    title="the length of {what} is wrong; its end was found from its content",
     ref="PS3.5 7.5",
-    hint="readers that trust the length lose records; `mediakit repair` writes it anew",
+    hint="readers that trust the length lose records; `mediakit repair` rewrites it",
 )
 BROKEN_ELEMENT = Rule(
     id="MK-DIR-010",
     severity=Severity.ERROR,
-    title="the bytes at {offset} are no element; the rest of the record is left out",
+    title="the bytes at {offset} are not an element; the rest of the record was skipped",
     ref="PS3.5 7.1",
-    hint="what the record says is incomplete; `mediakit repair` writes it anew from the files",
+    hint="what the record says is incomplete; `mediakit repair` rewrites it from the files",
 )
 LOST_BYTES = Rule(
     id="MK-DIR-011",
     severity=Severity.ERROR,
-    title="{count} bytes at {offset} are no directory record and were passed over",
+    title="{count:byte|bytes} at {offset} are not a directory record and were skipped",
     ref="PS3.3 F.3.2.2",
-    hint="there may have been records of images in them: compare with the files on the medium",
+    hint="they may have been records of images: compare with the files on the medium",
 )
 TOO_MUCH = Rule(
     id="MK-DIR-029",
     severity=Severity.ERROR,
     title="there are more than {limit} {what}; the rest was not read",
     ref="PS3.3 F.3.2.2",
-    hint="this is no directory of a real medium, or an attack: do not import from it",
+    hint="no real medium has such a directory, or it is an attack: do not import from it",
 )
 KEY_ORDER = Rule(
     id="MK-DIR-031",
     severity=Severity.WARNING,
-    title="{tag} does not stand in ascending order, or stands twice; the first one counts",
+    title="{tag} is out of ascending order, or comes twice; the first one counts",
     ref="PS3.5 7.1",
     hint="most readers do not mind; strict ones refuse the directory",
 )

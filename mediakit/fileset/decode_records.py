@@ -16,9 +16,9 @@ from mediakit.findings import Rule, Severity
 IN_USE_FLAG = Rule(
     id="MK-DIR-019",
     severity=Severity.WARNING,
-    title="the Record In-use Flag is {flag}, not FFFFH; the record was read all the same",
+    title="the Record In-use Flag is {flag}, not FFFFH; the record was read anyway",
     ref="PS3.3 F.3.2.2",
-    hint="the flag is a relic: some readers pass over such records and miss images",
+    hint="the flag is a relic: some readers skip such records and miss images",
 )
 ILLEGAL_FILE_ID = Rule(
     id="MK-DIR-020",
@@ -30,73 +30,73 @@ ILLEGAL_FILE_ID = Rule(
 UNKNOWN_TYPE = Rule(
     id="MK-DIR-021",
     severity=Severity.WARNING,
-    title="{type} is no type of directory record",
+    title="{type} is not a type of directory record",
     ref="PS3.3 F.3.2.2",
-    hint="readers may pass over this record; the file that it references may be sound",
+    hint="readers may skip this record; the file that it references may be sound",
 )
 RETIRED_TYPE = Rule(
     id="MK-DIR-022",
     severity=Severity.WARNING,
     title="directory record type {type} is retired",
     ref="PS3.3 F.3.2.2",
-    hint="newer readers may pass over such records and what is below them",
+    hint="newer readers may skip such records and what is below them",
 )
 MISPLACED = Rule(
     id="MK-DIR-023",
     severity=Severity.ERROR,
-    title="a record of type {type} may not stand below {parent}",
+    title="a {type} record may not stand below {parent}",
     ref="PS3.3 Table F.4-1",
-    hint="readers that go by the levels miss what is below; `mediakit repair` writes the directory anew",
+    hint="readers that go by the levels miss what is below; `mediakit repair` rewrites the directory",
 )
 MULTI_REFERENCED = Rule(
     id="MK-DIR-024",
     severity=Severity.WARNING,
     title="the file is referenced through a retired multi-referenced file record",
     ref="PS3.3-2004 F.3.2.2",
-    hint="newer readers do not follow it and miss the image; `mediakit repair` writes the directory anew",
+    hint="newer readers do not follow it and miss the image; `mediakit repair` rewrites the directory",
 )
 INCOMPLETE_REFERENCE = Rule(
     id="MK-DIR-025",
     severity=Severity.ERROR,
-    title="the reference to a file lacks {what}",
+    title="the reference to a file has no {what}",
     ref="PS3.3 F.3.2.2",
-    hint="readers may not find or not load the image; `mediakit repair` writes it anew from the file",
+    hint="readers may not find or load the image; `mediakit repair` rewrites it from the file",
 )
 NO_PRIVATE_UID = Rule(
     id="MK-DIR-026",
     severity=Severity.ERROR,
-    title="a PRIVATE record lacks Private Record UID (0004,1432)",
+    title="a PRIVATE record has no Private Record UID (0004,1432)",
     ref="PS3.3 F.3.2.2",
-    hint="nobody can tell what the record means; readers pass over it",
+    hint="nobody can tell what the record means; readers skip it",
 )
 INCOMPLETE = Rule(
     id="MK-DIR-033",
     severity=Severity.ERROR,
-    title="the record lacks {what}",
+    title="the record has no {what}",
     ref="PS3.3 F.3.2.2",
-    hint="readers may stop at this record; `mediakit repair` writes the directory anew",
+    hint="readers may stop at this record; `mediakit repair` rewrites the directory",
 )
 MRDR_NOWHERE = Rule(
     id="MK-DIR-032",
     severity=Severity.ERROR,
     title="offset {offset} is not that of a multi-referenced file record",
     ref="PS3.3-2004 F.3.2.2",
-    hint="readers that follow it miss the image; `mediakit repair` writes the directory anew",
+    hint="readers that follow it miss the image; `mediakit repair` rewrites the directory",
 )
 
 REPEATED_FILE = Rule(
     id="MK-DIR-035",
     severity=Severity.ERROR,
-    title="the file is referenced by the record at {other} already",
+    title="the file is already referenced by the record at {other}",
     ref="PS3.3 F.2.1",
-    hint="readers show the image twice or refuse the directory; `mediakit repair` writes it anew",
+    hint="readers show the image twice or refuse the directory; `mediakit repair` rewrites it",
 )
 REPEATED_IDENTITY = Rule(
     id="MK-DIR-036",
     severity=Severity.ERROR,
     title="the record at {other} has the same {what}",
     ref="PS3.3 F.5",
-    hint="both are read; a reader that expects one may show only part of the instances",
+    hint="both were read; a reader that expects one may show only some of the instances",
 )
 
 # What makes a record the only one of its type in a directory.

@@ -22,54 +22,55 @@ OFFSET_NOWHERE = Rule(
     severity=Severity.ERROR,
     title="offset {offset} is not the start of a directory record; {repair}",
     ref="PS3.3 F.3.2.2",
-    hint="readers stop there and miss images; `mediakit repair` writes the offsets anew",
+    hint="readers stop there and miss images; `mediakit repair` rewrites the offsets",
 )
 OFFSETS_SHIFTED = Rule(
     id="MK-DIR-013",
     severity=Severity.ERROR,
     title="all offsets are wrong by {shift} bytes; they were read as if they were right",
     ref="PS3.3 F.3.2.2",
-    hint="offsets count from the first byte of the file; a tool has changed the file before the first record",
+    hint="offsets count from the first byte of the file; a tool changed the file in front of the "
+    "first record",
 )
 RING = Rule(
     id="MK-DIR-014",
     severity=Severity.ERROR,
     title="offset {offset} leads back to a record that leads here",
     ref="PS3.3 F.2.1",
-    hint="readers may never end or show images twice; `mediakit repair` writes the offsets anew",
+    hint="readers may never finish or show images twice; `mediakit repair` rewrites the offsets",
 )
 REACHED_TWICE = Rule(
     id="MK-DIR-015",
     severity=Severity.ERROR,
-    title="the record at {offset} is part of another directory entity already",
+    title="the record at {offset} already belongs to another directory entity",
     ref="PS3.3 F.2.1",
-    hint="readers may show images twice or under another patient; `mediakit repair` writes the offsets anew",
+    hint="readers may show images twice or under another patient; `mediakit repair` rewrites the offsets",
 )
 UNREACHABLE = Rule(
     id="MK-DIR-016",
     severity=Severity.ERROR,
-    title="no offset leads to this record of type {type}; it was put below {parent} by its place in the file",
+    title="no offset leads to this {type} record; it was placed below {parent} by its position in the file",
     ref="PS3.3 F.2.1",
-    hint="whether it belongs there is a guess: the file that it references says which patient it is of",
+    hint="whether it belongs there is a guess: the file that it references says which patient it belongs to",
 )
 LAST_ROOT = Rule(
     id="MK-DIR-017",
     severity=Severity.WARNING,
-    title="the offset of the last root record is {offset}; that record is at {true}",
+    title="the offset of the last root record is {offset}, but that record is at {true}",
     ref="PS3.3 F.3.2.2",
-    hint="programs that add records need it, readers do not; `mediakit repair` writes it anew",
+    hint="programs that add records need it, readers do not; `mediakit repair` rewrites it",
 )
 NO_FIRST_ROOT = Rule(
     id="MK-DIR-018",
     severity=Severity.ERROR,
-    title="the root directory entity is said to be empty, but there are {count} records",
+    title="the directory says that its root is empty, but there are {count:record|records}",
     ref="PS3.3 F.3.2.2",
-    hint="readers find nothing on the medium; `mediakit repair` writes the directory anew",
+    hint="readers find nothing on the medium; `mediakit repair` rewrites the directory",
 )
 TOO_DEEP = Rule(
     id="MK-DIR-030",
     severity=Severity.ERROR,
-    title="records are nested deeper than {limit} levels; what is below was put elsewhere",
+    title="records are nested more than {limit} levels deep; what is below was placed elsewhere",
     ref="PS3.3 F.4",
     hint="no medium needs so many levels: it was written by a broken program, or as an attack",
 )

@@ -19,7 +19,7 @@ _WHO: tuple[Tag, ...] = (_PATIENT_NAME, 0x00100030, 0x00100040, 0x00100021)
 MERGED = Rule(
     id="MK-KEY-011",
     severity=Severity.NOTE,
-    title="{record} record `{identity}`: {key} is not the same in all instances; that of {first} is written, "
+    title="{record} record `{identity}`: {key} differs between instances; that of {first} is written, "
     "{other} has another",
     ref="PS3.3 F.5",
     hint="the instances keep their own values; readers show the written one before the import",

@@ -27,35 +27,35 @@ NO_RECORD_TYPE = Rule(
     id="MK-FST-001",
     severity=Severity.ERROR,
     title="SOP class {sop_class} has no directory record type: no DICOMDIR can reference it",
-    ref="PS3.3 F.4",
+    ref="PS3.3 F.5",
     hint="leave it out, or write a profile without a DICOMDIR",
 )
 NO_UID = Rule(
     id="MK-FST-002",
     severity=Severity.ERROR,
-    title="{key} is missing; a UID is never made up",
+    title="{key} is missing; mediakit never makes up a UID",
     ref="PS3.3 F.5",
     hint="correct the instance at its source",
 )
 TWO_PATIENTS = Rule(
     id="MK-FST-003",
     severity=Severity.ERROR,
-    title="study {study} is found under {count} Patient IDs: {patient_ids}",
+    title="study {study} is found under {count:Patient ID|Patient IDs}: {patient_ids}",
     ref="PS3.3 F.5.1",
     hint="find out whose study it is and correct the instances at their source",
 )
 TWO_STUDIES = Rule(
     id="MK-FST-004",
     severity=Severity.ERROR,
-    title="series {series} is found in {count} studies: {studies}",
+    title="series {series} is found in {count:study|studies}: {studies}",
     ref="PS3.3 F.5.3",
     hint="correct the instances at their source",
 )
 SAME_INSTANCE = Rule(
     id="MK-FST-005",
     severity=Severity.ERROR,
-    title="SOP Instance UID {uid} comes {count} times",
-    ref="PS3.10 8.2",
+    title="SOP Instance UID {uid} comes {count:time|times}",
+    ref="PS3.5 9",
     hint="keep the right one in the source",
 )
 

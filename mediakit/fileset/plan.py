@@ -29,28 +29,28 @@ DICOMDIR = "DICOMDIR"
 TOO_BIG = Rule(
     id="MK-FST-011",
     severity=Severity.ERROR,
-    title="the file-set needs {needed} bytes, {medium} holds {capacity}",
+    title="the file-set needs {needed:byte|bytes}, but {medium} holds {capacity:byte|bytes}",
     ref="PS3.12",
     hint="split the studies over several media, or choose a larger one (`--capacity`)",
 )
 FILE_TOO_BIG = Rule(
     id="MK-FST-012",
     severity=Severity.ERROR,
-    title="a file of {size} bytes is larger than a file on {medium} may be ({limit})",
+    title="a file of {size:byte|bytes} is larger than a file on {medium} may be ({limit:byte|bytes})",
     ref="PS3.12",
     hint="choose a profile on another medium",
 )
 NO_ICON = Rule(
     id="MK-FST-013",
     severity=Severity.ERROR,
-    title="{record} record has no Icon Image Sequence, which {profile} requires",
+    title="the {record} record has no Icon Image Sequence, which {profile} requires",
     ref="PS3.3 F.7",
     hint="icons of compressed images need the codecs: `pip install 'dicom-mediakit[codecs]'`",
 )
 EMPTY = Rule(
     id="MK-FST-014",
     severity=Severity.ERROR,
-    title="no instance is left for the directory, and {profile} allows no empty one",
+    title="no instance is left for the directory, and {profile} does not allow an empty one",
     ref="PS3.3 F.3",
     hint="all files were refused or left out: the findings above say why",
 )
@@ -187,8 +187,8 @@ def file_set_uid(instances: Iterable[Instance], profile_id: str) -> str:
 def _check(wishes: Wishes) -> None:
     if not is_file_set_id(wishes.file_set_id):
         raise UsageError(
-            f"`{wishes.file_set_id!a}` is no File-set ID",
-            why="it has 0 to 16 characters of A-Z 0-9 _ (PS3.10 8.5)",
+            f'"{wishes.file_set_id}" is not a valid File-set ID',
+            why="use up to 16 of A-Z 0-9 _ (PS3.10 8.1, 8.5)",
         )
     _check_extra(wishes.extra)
 

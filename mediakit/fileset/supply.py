@@ -32,23 +32,24 @@ CONTENT_LABELS: frozenset[Tag] = frozenset({0x00700080, 0x30060002, 0x300A0002})
 MISSING = Rule(
     id="MK-KEY-001",
     severity=Severity.ERROR,
-    title="{record} record needs {key}, which has no value",
+    title="the {record} record needs {key}, which has no value",
     ref="PS3.3 F.5",
     hint="`--supply directory` writes a value into the DICOMDIR alone",
 )
 MISSING_FOR_GOOD = Rule(
     id="MK-KEY-002",
     severity=Severity.ERROR,
-    title="{record} record needs {key}, which has no value and cannot be supplied",
+    title="the {record} record needs {key}, which has no value and cannot be supplied",
     ref="PS3.3 F.5",
     hint="correct the instance at its source",
 )
 SUPPLIED = Rule(
     id="MK-KEY-003",
     severity=Severity.WARNING,
-    title="{record} record: {key} has no value; `{value}` is written in the DICOMDIR, not in the instance",
+    title="{record} record: {key} has no value; `{value}` is written into the DICOMDIR, not into the "
+    "instance",
     ref="PS3.11 D.3.3.1",
-    hint="look whether it is good enough for the receiver; `--supply none` refuses such instances instead",
+    hint="check whether that is good enough for the receiver; `--supply none` refuses such instances instead",
 )
 ILLEGAL = Rule(
     id="MK-KEY-004",

@@ -47,9 +47,9 @@ FAILED_TO_WRITE = Rule(
 FOLDER_ONLY = Rule(
     id="MK-FST-102",
     severity=Severity.NOTE,
-    title="a folder is not yet a medium: its content must go on {medium} with {systems}",
+    title="a folder is not yet a medium: its content belongs on {medium} with {systems}",
     ref="PS3.12",
-    hint="write it with a program for discs, or name an image (`-o OUT.iso`) and burn that",
+    hint="write it with a disc-burning program, or name an image (`-o OUT.iso`) and burn that",
 )
 MAIL_SECURITY = Rule(
     id="MK-FST-103",

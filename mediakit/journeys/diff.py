@@ -22,28 +22,28 @@ from mediakit.stages.look.media import finding_on_failure, look, open_media, sha
 ONLY_HERE = Rule(
     id="MK-DIF-001",
     severity=Severity.ERROR,
-    title="{other} has no instance {uid}",
+    title="{other} does not have instance {uid}",
     ref="PS3.10 8.6",
     hint="when both should hold the same study, an image was lost: look for it before either is given away",
 )
 OTHER_BYTES = Rule(
     id="MK-DIF-002",
     severity=Severity.ERROR,
-    title="instance {uid} is on {other} with other bytes ({path}); what differs: {what}",
+    title="instance {uid} on {other} has different bytes ({path}); what differs: {what}",
     ref="PS3.10 7",
     hint="one SOP Instance UID must stand for one instance: find out which of the two is the original",
 )
 OTHER_RECORD = Rule(
     id="MK-DIF-003",
     severity=Severity.WARNING,
-    title="the directories describe instance {uid} in other words: {what}",
+    title="the directories describe instance {uid} differently: {what}",
     ref="PS3.3 F.5",
-    hint="`mediakit validate` tells which of them agrees with the files",
+    hint="`mediakit validate` says which of them agrees with the files",
 )
 OTHER_CONTENT = Rule(
     id="MK-DIF-004",
     severity=Severity.NOTE,
-    title="is no DICOM file, and {other} has none of this name with the same bytes",
+    title="is not a DICOM file, and {other} has no identical file of this name",
     ref="PS3.10 8.1",
     hint="viewers and read-me files often differ; they hold no instance",
 )
@@ -52,7 +52,7 @@ DIRECTORY = Rule(
     severity=Severity.NOTE,
     title="is a directory: its records are compared, not its bytes",
     ref="PS3.10 8.6",
-    hint="two directories can say the same in other bytes",
+    hint="two directories can say the same with different bytes",
 )
 
 _BLOCK = 1 << 20

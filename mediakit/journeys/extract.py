@@ -25,7 +25,7 @@ from mediakit.stages.look.media import CANNOT_READ, look
 RENAMED = Rule(
     id="MK-EXT-001",
     severity=Severity.WARNING,
-    title="is written as {name}: the name on the medium cannot stand on every computer",
+    title="was written as {name}: its name on the medium is not possible on every computer",
     ref="PS3.10 8.2",
     hint="the bytes are the same; the report lists both names",
 )

@@ -47,7 +47,7 @@ from mediakit.transfer.states import Happening, TransferState
 BEFORE = Rule(
     id="MK-IMP-022",
     severity=Severity.WARNING,
-    title="there was an import of these instances to this destination before: job {job} ({outcome})",
+    title="these instances were imported to this destination before: job {job} ({outcome})",
     ref="PS3.4 B",
     hint="`--resume` goes on with it, and sends nothing again that is stored",
 )
@@ -55,9 +55,9 @@ BEFORE = Rule(
 OF_ANOTHER_JOB = Rule(
     id="MK-IMP-023",
     severity=Severity.NOTE,
-    title="is no part of this job",
+    title="does not belong to this job",
     ref="PS3.4 B",
-    hint="`mediakit import` brings it, as a job of its own",
+    hint="`mediakit import` imports it, as a job of its own",
 )
 
 _T = TransferState
@@ -186,7 +186,7 @@ def _resumed_job(task: Task, jobs: Jobs, job: str) -> Ledger:
     if approved != digest_of(task.order.mapping):
         others = ", or begin a new import without `--resume`" if not task.order.retry else ""
         raise UsageError(
-            "instances of one job would get different local values",
+            "this job was started with another patient map",
             where=job,
             why="what its map approved is not what is approved now",
             hint=("go on with the same `--map`" if approved else "go on without `--map`") + others,

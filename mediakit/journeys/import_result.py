@@ -30,7 +30,7 @@ STOPPED = Rule(
     severity=Severity.ERROR,
     title="the import ended before everything was sent: {why}",
     ref="PS3.8 7.1",
-    hint="when the destination is well again, the same command with `--resume` goes on",
+    hint="once the destination works again, the same command with `--resume` goes on",
 )
 GONE = Rule(
     id="MK-IMP-031",

@@ -42,22 +42,22 @@ from mediakit.transfer.patient_identity import shown_id
 NOBODY = Rule(
     id="MK-IDN-040",
     severity=Severity.WARNING,
-    title="Patient ID `{patient_id}`: the peer knows nobody like this",
-    ref="IHE RAD TF-2 4.61",
+    title="Patient ID `{patient_id}`: no matching patient found at the destination",
+    ref="IHE RAD TF-3 4.61",
     hint="fill in `to_patient_id` by hand, or have the patient registered first",
 )
 WEAK = Rule(
     id="MK-IDN-041",
     severity=Severity.WARNING,
-    title="Patient ID `{patient_id}`: the best candidate has a confidence of {confidence} only, of {least}",
-    ref="IHE RAD TF-2 4.61",
+    title="Patient ID `{patient_id}`: the best match scores only {confidence}; {least} is needed",
+    ref="IHE RAD TF-3 4.61",
     hint="look at the row before you approve it",
 )
 SEVERAL = Rule(
     id="MK-IDN-042",
     severity=Severity.WARNING,
-    title="Patient ID `{patient_id}`: {count} candidates are as good as each other",
-    ref="IHE RAD TF-2 4.61",
+    title="Patient ID `{patient_id}`: {count:candidate|candidates} match equally well",
+    ref="IHE RAD TF-3 4.61",
     hint="approve one of the rows and leave the others",
 )
 
@@ -93,7 +93,9 @@ def matched_rows(seen: Survey, matching: Matching, tell: Listener = silence) -> 
     rows = tuple(replace(row, line=0) for row in reconcile_survey(seen, matching.peer, order, tell).rows)
     if not rows:
         hint = "`mediakit reconcile` writes a map that can be filled in by hand"
-        raise IdentityError("the peer knows no patient of this medium", where=str(matching.peer), hint=hint)
+        raise IdentityError(
+            "the destination has no patient of this medium", where=str(matching.peer), hint=hint
+        )
     return rows  # of no file: they have no lines
 
 

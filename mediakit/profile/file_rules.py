@@ -17,26 +17,26 @@ NO_META = Rule(
     severity=Severity.ERROR,
     title="the file is a bare data set: it has no file meta information",
     ref="PS3.10 7.1",
-    hint=_REWRITE,
+    hint="`--convert lossless` rewrites the instance with preamble and file meta information",
 )
 NO_PREAMBLE = Rule(
     id="MK-PRO-061",
     severity=Severity.ERROR,
     title="the file has no preamble and no DICM prefix",
     ref="PS3.10 7.1",
-    hint=_REWRITE,
+    hint="`--convert lossless` rewrites the instance with preamble and file meta information",
 )
 BAD_META = Rule(
     id="MK-PRO-062",
     severity=Severity.ERROR,
     title="the file meta information is incomplete or wrong",
     ref="PS3.10 7.1",
-    hint=_REWRITE,
+    hint="`--convert lossless` rewrites the instance with preamble and file meta information",
 )
 REWRITTEN = Rule(
     id="MK-PRO-063",
     severity=Severity.NOTE,
-    title="the file is no DICOM File as it stands: it will be written anew, as {target}",
+    title="the file is not a DICOM File as it stands: it will be rewritten as {target}",
     ref="PS3.10 7.1",
     hint="the data set stays the same; the original is unchanged",
 )
@@ -123,7 +123,7 @@ def refusals(instance: Instance, where: Where) -> list[Finding]:
 
 
 def rewrites(instance: Instance, where: Where) -> list[Finding]:
-    """Return what is mended by writing the file anew."""
+    """Return what is fixed by writing the file anew."""
     return [rule.at(where) for note, rule in _REWRITES.items() if note in instance.header.notes]
 
 

@@ -35,28 +35,28 @@ _AT_SOURCE = "let the sender or the archive complete the instance: mediakit chan
 VALUE_MISSING = Rule(
     id="MK-PRO-040",
     severity=Severity.ERROR,
-    title="{tag} has no value; the profile wants {wanted}",
+    title="{tag} has no value; the profile requires {wanted}",
     ref="PS3.11",
-    hint=_AT_SOURCE,
+    hint="have the sender or the archive complete the instance: mediakit changes no attribute of an image",
 )
 VALUE_WRONG = Rule(
     id="MK-PRO-041",
     severity=Severity.ERROR,
-    title="{tag} is {found}; the profile wants {wanted}",
+    title="{tag} is {found}; the profile requires {wanted}",
     ref="PS3.11",
     hint=_FIT,
 )
 VALUE_TOO_LARGE = Rule(
     id="MK-PRO-042",
     severity=Severity.ERROR,
-    title="{tag} is {found}; the profile takes at most {wanted}",
+    title="{tag} is {found}; the profile allows at most {wanted}",
     ref="PS3.11",
     hint=_FIT,
 )
 VALUE_OFF_OTHER = Rule(
     id="MK-PRO-043",
     severity=Severity.ERROR,
-    title="{tag} is {found}; the profile wants {wanted}",
+    title="{tag} is {found}; the profile requires {wanted}",
     ref="PS3.11",
     hint=_FIT,
 )
@@ -77,7 +77,7 @@ ATTRIBUTE_REQUIRED = Rule(
 SYNTAX_OF_VALUE = Rule(
     id="MK-PRO-046",
     severity=Severity.ERROR,
-    title="{when} does not go with {syntax}; the profile wants {wanted}",
+    title="{when} does not go with {syntax}; the profile requires {wanted}",
     ref="PS3.11",
     hint="`--convert lossless` finds a transfer syntax that goes with it, where there is one",
 )

@@ -16,15 +16,15 @@ from mediakit.profile.model import ItemRule, When
 ITEM_ATTRIBUTE_MISSING = Rule(
     id="MK-PRO-050",
     severity=Severity.ERROR,
-    title="{tag} has no value in {count} of {total} items of {sequence}; the profile wants it in each",
+    title="{tag} has no value in {count} of {total} items of {sequence}; the profile requires it in each",
     ref="PS3.11",
-    hint="a profile without calibration takes the image: `mediakit profiles fit` shows which",
+    hint="a profile without calibration allows the image: `mediakit profiles fit` shows which",
 )
 ITEM_ATTRIBUTE_DOUBTFUL = Rule(
     id="MK-PRO-051",
     severity=Severity.WARNING,
-    title="{tag} has no value in {count} of {total} items of {sequence}; "
-    "the profile probably wants it in each (unconfirmed reading)",
+    title="{tag} has no value in {count} of {total} items of {sequence}; the profile probably requires "
+    "it in each (unconfirmed reading)",
     ref="PS3.11",
     hint="strict readers may refuse the instance; the value can only come from the sender",
 )

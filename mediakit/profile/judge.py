@@ -44,14 +44,14 @@ _LIKE = 4096  # kinds of instances that a judge remembers
 CONVERTED = Rule(
     id="MK-PRO-030",
     severity=Severity.NOTE,
-    title="will be written as {target}: the profile does not take {syntax} here",
+    title="will be written as {target}: the profile does not allow {syntax} here",
     ref="PS3.11",
     hint="the pixels stay the same; `--convert none` refuses such instances instead",
 )
 CONVERTED_LOSSY = Rule(
     id="MK-PRO-031",
     severity=Severity.WARNING,
-    title="will be compressed with loss, as {target}: the profile does not take {syntax} here",
+    title="will be compressed with loss, as {target}: the profile does not allow {syntax} here",
     ref="PS3.11",
     hint="without `--convert any` nothing is compressed with loss",
 )

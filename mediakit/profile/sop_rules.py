@@ -35,7 +35,7 @@ DIRECTORY = Rule(
     severity=Severity.ERROR,
     title="a DICOMDIR is not an instance: every medium gets its own",
     ref="PS3.10 8.6",
-    hint="give the images themselves: a directory of another medium says nothing of this one",
+    hint="give the images themselves: the directory of another medium does not describe this one",
 )
 NO_CLASS = Rule(
     id="MK-PRO-002",
@@ -49,7 +49,7 @@ CLASS_NOT_IN_PROFILE = Rule(
     severity=Severity.ERROR,
     title="{sop_class} is not a SOP Class of {profile}",
     ref="PS3.11",
-    hint=_FIT,
+    hint="choose another profile: `mediakit profiles fit` shows which allow it",
 )
 CLASS_PRIVATE = Rule(
     id="MK-PRO-004",
@@ -68,7 +68,7 @@ CLASS_RETIRED = Rule(
 CLASS_UNKNOWN = Rule(
     id="MK-PRO-006",
     severity=Severity.ERROR,
-    title="{sop_class} is no Storage SOP Class of the standard that mediakit knows",
+    title="{sop_class} is not a Storage SOP Class of the standard that mediakit knows",
     ref="PS3.4 B.5",
     hint="when the class is newer than this release, update mediakit",
 )
@@ -82,23 +82,23 @@ CLASS_NOT_FOR_ROLE = Rule(
 MULTIFRAME_REQUIRED = Rule(
     id="MK-PRO-008",
     severity=Severity.ERROR,
-    title="{profile} takes {what} for multi-frame instances only",
+    title="{profile} allows {what} for multi-frame instances only",
     ref="PS3.11",
-    hint=_FIT,
+    hint="choose another profile: `mediakit profiles fit` shows which allow it",
 )
 PHOTOMETRIC_NOT_IN_PROFILE = Rule(
     id="MK-PRO-009",
     severity=Severity.ERROR,
-    title="{profile} takes {sop_class} as {wanted} only, not as {found}",
+    title="{profile} allows {sop_class} as {wanted} only, not as {found}",
     ref="PS3.11",
-    hint=_FIT,
+    hint="choose another profile: `mediakit profiles fit` shows which allow it",
 )
 SYNTAX_NOT_IN_PROFILE = Rule(
     id="MK-PRO-020",
     severity=Severity.ERROR,
     title="{syntax} is not a transfer syntax of {profile} for {sop_class}, and there is no way to convert it",
     ref="PS3.11",
-    hint=_FIT,
+    hint="choose another profile: `mediakit profiles fit` shows which allow it",
 )
 SYNTAX_CONVERTIBLE = Rule(
     id="MK-PRO-021",
@@ -106,14 +106,14 @@ SYNTAX_CONVERTIBLE = Rule(
     title="{syntax} is not a transfer syntax of {profile} for {sop_class}; "
     "`--convert {policy}` would write it as {target}",
     ref="PS3.11",
-    hint="call `burn` with that option, or name a profile that takes the files as they are",
+    hint="call `burn` with that option, or name a profile that allows the files as they are",
 )
 SYNTAX_UNKNOWN = Rule(
     id="MK-PRO-022",
     severity=Severity.ERROR,
-    title="the transfer syntax {syntax} is not known",
+    title="the transfer syntax {syntax} is unknown",
     ref="PS3.5 10",
-    hint="nobody could read the instance: let its sender write it in a transfer syntax of the standard",
+    hint="nobody could read the instance: have the sender write it in a transfer syntax of the standard",
 )
 SYNTAX_NOT_FOR_FILES = Rule(
     id="MK-PRO-023",

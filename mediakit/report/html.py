@@ -22,10 +22,10 @@ from mediakit.rules.validation import Conformance, Validation
 _PLACES_SHOWN = 10
 _PLACES_LISTED = 200
 _MODALITIES = 12
-_WORDS = {Severity.ERROR: "fault", Severity.WARNING: "warning", Severity.NOTE: "note"}
+_WORDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 _STATES = {
     State.VALID: "sound",
-    State.FAULTY: "with a fault, but readable",
+    State.FAULTY: "with an error, but readable",
     State.UNREADABLE: "cannot be read",
     State.NOT_DICOM: "not DICOM (viewer, read-me and the like)",
 }
@@ -69,7 +69,7 @@ def _counts(verdict: Conformance) -> str:
         for severity, count in verdict.counts.items()
         if count
     ]
-    return ", ".join(parts) if parts else "Nothing was found to object to."
+    return ", ".join(parts) if parts else "No problems found."
 
 
 def _next_step(validation: Validation) -> Iterator[str]:
@@ -138,7 +138,7 @@ def _findings(validation: Validation) -> Iterator[str]:
     if not groups:
         return
     yield "<h2>What was found</h2>"
-    yield "<p>A fault breaks a rule, a warning is a risk, a note is worth knowing.</p>"
+    yield "<p>An error breaks a rule, a warning is a risk, a note is worth knowing.</p>"
     for group in groups:
         yield from _group(group)
 
@@ -146,7 +146,7 @@ def _findings(validation: Validation) -> Iterator[str]:
 def _group(group: list[Finding]) -> Iterator[str]:
     rule, severity = group[0].rule, group[0].severity
     is_same = len({finding.text for finding in group}) == 1
-    text = group[0].text if is_same else rule.title.format_map(_Left())
+    text = group[0].text if is_same else rule.heading
     count = f" ({len(group):,} times)" if len(group) > 1 else ""
     yield '<section class="rule">'
     yield f'<span class="mark {severity.value}">{_WORDS[severity]}</span>'
@@ -164,13 +164,6 @@ def _group(group: list[Finding]) -> Iterator[str]:
     if len(group) > _PLACES_LISTED:
         yield f"<p>{len(group) - _PLACES_LISTED:,} more are in the JSON report.</p>"
     yield "</section>"
-
-
-class _Left(dict[str, str]):
-    """Stands for what differs from finding to finding."""
-
-    def __missing__(self, key: str) -> str:
-        return "\u2026"
 
 
 def _place(finding: Finding, *, with_text: bool) -> str:

@@ -115,7 +115,7 @@ def imported_doc(imported: Imported) -> ImportDoc:
 def imported_text(imported: Imported, *, everything: bool = False) -> str:
     """Return what became of the medium, for a terminal: counts, what needs attention, how to go on."""
     lines = [printable(f"{imported.source} -> {imported.destination}")]
-    lines += [f"  {state:<20} {count:,}" for state, count in _counts(imported).items()]
+    lines += [f"  {State(state).shown:<20} {count:,}" for state, count in _counts(imported).items()]
     lines += _speed(imported)
     lines += _converted(imported)
     lines += context_lines(imported)
@@ -126,7 +126,7 @@ def imported_text(imported: Imported, *, everything: bool = False) -> str:
         lines.append(f"  changed              {changes} in {many(instances, 'instance', 'instances')}")
     lines += _how_to_go_on(imported)
     outcome = imported.result.outcome
-    lines.append(f"outcome: {outcome.word} (exit code {int(outcome)})")
+    lines.append(outcome.line)
     return "\n".join(lines) + "\n"
 
 
@@ -144,7 +144,7 @@ def attention_lines(imported: Imported, *, everything: bool = False) -> Iterator
         yield from (attention_line(each, imported.destination) for each in listed)
         if len(listed) < len(group):
             where = f"`mediakit job show {imported.job} -v`" if imported.job else "`--report FILE.json`"
-            yield f"  {state.value:<20} ... and {len(group) - len(listed):,} more ({where} has all)"
+            yield f"  {state.shown:<20} ... and {len(group) - len(listed):,} more ({where} has all)"
         for step in dict.fromkeys(each.to_do(imported.job) for each in group):
             if step:
                 yield f"    hint: {printable(step)}"
@@ -155,7 +155,7 @@ def attention_line(each: Ended, destination: str) -> str:
     row = each.row
     status = status_text(row.code, destination)
     parts = [
-        f"  {each.state.value:<20} {printable(row.place or each.fate.source)}",
+        f"  {each.state.shown:<20} {printable(row.place or each.fate.source)}",
         printable(row.item.sop_instance),
         f"status {status}" if status else "",
         printable(each.why),
@@ -190,7 +190,9 @@ def _speed(imported: Imported) -> Iterator[str]:
     figures = imported.result.figures
     if figures.get("sent"):
         size = size_text(int(figures.get("sent_bytes", 0)))
-        pace = f"{figures.get('objects_per_s', 0)} objects/s, {figures.get('megabytes_per_s', 0)} MB/s"
+        pace = (
+            f"{figures.get('objects_per_s', 0)} images per second, {figures.get('megabytes_per_s', 0)} MB/s"
+        )
         yield f"  sent                 {size}, {pace}"
     if proof := figures.get("proof"):
         yield printable(f"  proof                {proof}")

@@ -51,7 +51,7 @@ def inspection_text(inspection: Inspection, *, everything: bool = False) -> str:
     others = list(_others(inspection.contents.others, everything=everything))
     if others:
         lines += ["", "other content", *others]
-    lines += ["", f"outcome: {inspection.outcome.word} (exit code {int(inspection.outcome)})"]
+    lines += ["", inspection.outcome.line]
     return "\n".join(lines) + "\n"
 
 

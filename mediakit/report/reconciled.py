@@ -15,7 +15,7 @@ _WORDS = {
     "matched": "one good candidate",
     "several": "several candidates, as good as each other",
     "weak": "a weak candidate only",
-    "none": "nobody like this at the peer",
+    "none": "no matching patient found",
 }
 
 

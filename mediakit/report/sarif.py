@@ -32,7 +32,7 @@ def validation_sarif(validation: Validation) -> str:
                         "rules": [
                             {
                                 "id": identifier,
-                                "shortDescription": {"text": rules[identifier].title},
+                                "shortDescription": {"text": rules[identifier].template},
                                 "help": {"text": rules[identifier].hint or rules[identifier].ref},
                                 "defaultConfiguration": {"level": _LEVELS[rules[identifier].severity]},
                                 "properties": {"clause": rules[identifier].ref},

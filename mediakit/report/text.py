@@ -55,7 +55,7 @@ def findings_text(report: Report, *, least: Severity = Severity.WARNING) -> Iter
 def _fate_line(fate: Fate) -> str:
     became = f" -> {printable(fate.became)}" if fate.became else ""
     because = f"  {fate.because.rule.id} {printable(fate.because.text)}" if fate.because else ""
-    return f"  {fate.state.value:<10} {printable(fate.source)}{became}{because}"
+    return f"  {fate.state.shown:<10} {printable(fate.source)}{became}{because}"
 
 
 def _listed(fates: Iterable[Fate], *, everything: bool) -> Iterator[str]:
@@ -68,12 +68,12 @@ def _listed(fates: Iterable[Fate], *, everything: bool) -> Iterator[str]:
             continue
         quiet = state in _COUNTED and not everything
         if quiet:
-            yield f"  {state.value:<10} {len(group)} files"
+            yield f"  {state.shown:<10} {many(len(group), 'file', 'files')}"
             continue
         listed = group if everything or len(group) <= _LISTED else group[:_LISTED]
         yield from (_fate_line(fate) for fate in listed)
         if len(listed) < len(group):
-            yield f"  {state.value:<10} ... and {len(group) - len(listed)} more"
+            yield f"  {state.shown:<10} ... and {len(group) - len(listed)} more"
 
 
 def burn_text(result: Result, *, everything: bool = False) -> str:
@@ -85,7 +85,7 @@ def burn_text(result: Result, *, everything: bool = False) -> str:
         lines.append(_capacity_line(result))
     if proof := figures.get("proof"):
         lines.append(f"  proof      {proof}")
-    lines.append(f"outcome: {result.outcome.word} (exit code {int(result.outcome)})")
+    lines.append(result.outcome.line)
     return "\n".join(lines) + "\n"
 
 
@@ -94,7 +94,7 @@ def result_text(result: Result, *, everything: bool = False) -> str:
     figures = result.figures
     head = " -> ".join(str(figures[key]) for key in ("source", "target") if key in figures)
     lines = [printable(head), *_listed(result.fates, everything=everything)]
-    lines.append(f"outcome: {result.outcome.word} (exit code {int(result.outcome)})")
+    lines.append(result.outcome.line)
     return "\n".join(lines) + "\n"
 
 

@@ -14,7 +14,7 @@ from mediakit.report.json import FateDoc, FindingDoc, fate_doc, finding_doc
 from mediakit.report.text import many, size_text
 from mediakit.rules.validation import Conformance, Validation
 
-_WORDS = {Severity.ERROR: "fault", Severity.WARNING: "warning", Severity.NOTE: "note"}
+_WORDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
 
 class VerdictDoc(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +82,7 @@ def validation_text(validation: Validation, *, everything: bool = False) -> str:
     figures = validation.result.figures
     lines = [f"{figures.get('source', '')}  {figures.get('kind', '')}"]
     lines.append(f"  {contents_line(validation)}")
-    lines += [f"  {count:<6} {state.value}" for state, count in _states(validation)]
+    lines += [f"  {count:<6} {state.shown}" for state, count in _states(validation)]
     for verdict in validation.verdicts:
         lines.append(f"{verdict.sentence}{_counted(verdict)}")
     if validation.profile_id and not validation.is_chosen:
@@ -91,7 +91,7 @@ def validation_text(validation: Validation, *, everything: bool = False) -> str:
             lines.append(f"  its instances also fit {', '.join(validation.also_fits)}")
     if validation.unconfirmed:
         lines.append(f"  unconfirmed in this profile: {'; '.join(validation.unconfirmed)}")
-    lines.append(f"outcome: {validation.result.outcome.word} (exit code {int(validation.result.outcome)})")
+    lines.append(validation.result.outcome.line)
     return "\n".join(map(printable, lines)) + "\n"
 
 

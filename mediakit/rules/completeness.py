@@ -21,28 +21,29 @@ from mediakit.rules.check import Check
 GAPS = Rule(
     id="MK-CMP-001",
     severity=Severity.WARNING,
-    title="series {series} has {count} instances from {first} to {last}; {missing} are not there: {numbers}",
+    title="series {series} has {count:instance} numbered {first} to {last}; {missing} are missing: {numbers}",
     ref="PS3.3 C.7.6.1",
-    hint="images may be missing: ask the sender whether the series is whole",
+    hint="images may be missing: ask the sender whether the series is complete",
 )
 SPARSE = Rule(
     id="MK-CMP-002",
     severity=Severity.NOTE,
-    title="series {series} has {count} instances from {first} to {last}: half or more are not there",
+    title="series {series} has {count:instance} numbered {first} to {last}; half of the numbers or "
+    "more are missing",
     ref="PS3.3 C.7.6.1",
-    hint="some systems number so; it says nothing when the sender is known for it",
+    hint="some systems number this way; it means nothing when the sender is known to do so",
 )
 DOUBLED = Rule(
     id="MK-CMP-003",
     severity=Severity.NOTE,
-    title="series {series} has {count} instances whose Instance Number others have too",
+    title="series {series} has {count:instance|instances} with an Instance Number used more than once",
     ref="PS3.3 C.7.6.1",
     hint="viewers may show them in any order",
 )
 ABSENT = Rule(
     id="MK-CMP-004",
     severity=Severity.WARNING,
-    title="a {name} refers to {count} instances that are not on the medium, the first is {uid}",
+    title="a {name} refers to {count:instance|instances} not on the medium, first {uid}",
     ref="PS3.3 C.11.11, C.12.2",
     hint="what it marks or shows cannot be seen from this medium",
 )

@@ -23,21 +23,21 @@ MISSING_FILE = Rule(
     severity=Severity.ERROR,
     title="the directory references {file_id}, which is not on the medium (SOP Instance UID {uid})",
     ref="PS3.3 F.2.1",
-    hint="unless another file holds it, an image is missing: ask the sender for a new copy",
+    hint="an image is missing unless another file holds it: ask the sender for a new copy",
 )
 OTHER_NAME = Rule(
     id="MK-CON-002",
     severity=Severity.ERROR,
-    title="files are not named as the directory says ({how}): {file_id} is {name} (count: {count})",
+    title="{count:file is|files are} not named as the directory says ({how}): {file_id} is {name}",
     ref="PS3.10 8.2",
-    hint="systems that look for the exact name do not find them; mediakit found them all the same",
+    hint="systems that look for the exact name do not find them; mediakit found them anyway",
 )
 UNREFERENCED = Rule(
     id="MK-CON-003",
     severity=Severity.ERROR,
     title="no directory record references this instance",
     ref="PS3.3 F.2.1",
-    hint="systems that import by the DICOMDIR miss it; `mediakit repair` makes a whole directory",
+    hint="systems that import by the DICOMDIR miss it; `mediakit repair` writes a complete directory",
 )
 DAMAGED = Rule(
     id="MK-CON-004",
@@ -49,58 +49,59 @@ DAMAGED = Rule(
 OTHER_CLASS = Rule(
     id="MK-CON-005",
     severity=Severity.ERROR,
-    title="the directory says {said}, but the files hold {found}, the first is {path} (count: {count})",
+    title="the directory says {said}, but {count:file holds|files hold} {found}, first {path}",
     ref="PS3.3 F.3.2.2",
     hint="systems that trust the directory treat the objects wrongly or refuse them",
 )
 OTHER_INSTANCE = Rule(
     id="MK-CON-006",
     severity=Severity.ERROR,
-    title="the directory says that {path} holds instance {said}, it holds {found}",
+    title="the directory says that {path} holds instance {said}, but it holds {found}",
     ref="PS3.3 F.3.2.2",
     hint="the directory may belong to other files: clarify it before you trust what it says of patients",
 )
 OTHER_SYNTAX = Rule(
     id="MK-CON-007",
     severity=Severity.ERROR,
-    title="the directory says {said}, but the files are in {found}, the first is {path} (count: {count})",
+    title="the directory says {said}, but {count:file is|files are} in {found}, first {path}",
     ref="PS3.3 F.3.2.2",
     hint="systems that trust the directory cannot decode the images",
 )
 TWO_FILES = Rule(
     id="MK-CON-008",
     severity=Severity.WARNING,
-    title="two files have one SOP Instance UID: {path} and {other} (count in these folders: {count})",
-    ref="PS3.10 7.2",
-    hint="one is superfluous or has a wrong UID: look whether they are equal before both are imported",
+    title="two files have the same SOP Instance UID: {path} and {other} (in these folders: "
+    "{count:file|files})",
+    ref="PS3.5 9",
+    hint="one is superfluous or has a wrong UID: check whether they are identical before both are imported",
 )
 ITSELF = Rule(
     id="MK-CON-009",
     severity=Severity.ERROR,
     title="the directory references {file_id}, which is a directory itself",
     ref="PS3.3 F.2.1",
-    hint="only instances are referenced; the record is of no use",
+    hint="only instances may be referenced; the record is useless",
 )
 NOT_DICOM = Rule(
     id="MK-CON-010",
     severity=Severity.ERROR,
-    title="the directory references {file_id}, which is no DICOM file",
+    title="the directory references {file_id}, which is not a DICOM file",
     ref="PS3.3 F.2.1",
     hint="the file was replaced or encrypted: ask the sender for a new copy",
 )
 ALL_MISSING = Rule(
     id="MK-CON-014",
     severity=Severity.ERROR,
-    title="none of the {count} files that the directory references is on the medium, the first is {file_id}",
+    title="none of the {count:file|files} referenced by the directory is on the medium, first {file_id}",
     ref="PS3.3 F.2.1",
     hint="the DICOMDIR was copied without its files, or belongs to another medium: ask the sender",
 )
 NONE_REFERENCED = Rule(
     id="MK-CON-015",
     severity=Severity.ERROR,
-    title="the directory references none of the {count} instances on the medium, the first is {path}",
+    title="the directory references none of the {count:instance|instances} on the medium, first {path}",
     ref="PS3.3 F.2.1",
-    hint="systems that import by the DICOMDIR find nothing; `mediakit repair` makes a whole directory",
+    hint="systems that import by the DICOMDIR find nothing; `mediakit repair` writes a complete directory",
 )
 
 _SYNTAX: Tag = 0x00020010

@@ -22,7 +22,7 @@ from mediakit.rules.tally import Tally
 NO_DICOMDIR = Rule(
     id="MK-DIR-101",
     severity=Severity.ERROR,
-    title="there is no DICOMDIR: the medium holds no File-set",
+    title="there is no DICOMDIR: the medium does not hold a File-set",
     ref="PS3.10 8.6",
     hint="many systems cannot import such a medium; `mediakit repair` writes one with a directory",
 )
@@ -30,43 +30,45 @@ ELSEWHERE = Rule(
     id="MK-DIR-102",
     severity=Severity.ERROR,
     title="the DICOMDIR is not in the root of the medium, but at {path}",
-    ref="PS3.10 8.6",
+    ref="PS3.11 D.3.3",
     hint="readers that look in the root do not find it; give its folder as source, or copy what is in it",
 )
 SEVERAL = Rule(
     id="MK-DIR-103",
     severity=Severity.WARNING,
-    title="there are {count} directories on the medium; {path} was read, not {others}",
-    ref="PS3.10 8.6",
-    hint="a medium has one File-set with one DICOMDIR; look whether the others reference other images",
+    title="there are {count:DICOMDIR file|DICOMDIR files}; only {path} was read, not {others}",
+    ref="PS3.12 F.1.2.2",
+    hint="a medium has one File-set with one DICOMDIR; check whether the others reference other images",
 )
 IMPOSTOR = Rule(
     id="MK-DIR-104",
     severity=Severity.ERROR,
-    title="the file named DICOMDIR in the root holds no directory; {path} was read instead",
+    title="the file named DICOMDIR in the root is not a directory; {path} was read instead",
     ref="PS3.10 8.6",
     hint="the directory is damaged or another file took its name; `mediakit repair` makes a new one",
 )
 EMPTY = Rule(
     id="MK-DIR-105",
     severity=Severity.ERROR,
-    title="the directory references no instance, and {profile} allows no empty one",
+    title="the directory references no instances, and {profile} does not allow an empty one",
     ref="PS3.11",
     hint="the images, if there are any, cannot be found through it; `mediakit repair` makes a new one",
 )
 WRONG_TYPE = Rule(
     id="MK-DIR-106",
     severity=Severity.ERROR,
-    title="records of type {type} reference {sop_class}, whose records are of type {right} (count: {count})",
+    title="{count:{type} record references|{type} records reference} {sop_class}, which belongs in "
+    "{right} records",
     ref="PS3.3 Table F.4-1",
     hint="readers that look for objects by record type miss these; the files themselves may be sound",
 )
 NO_TYPE = Rule(
     id="MK-DIR-107",
     severity=Severity.WARNING,
-    title="no record type is defined for {sop_class}; it stands in records of type {type} (count: {count})",
+    title="no record type is defined for {sop_class}; {count:{type} record references|{type} records "
+    "reference} it",
     ref="PS3.3 Table F.4-1",
-    hint="readers may pass over these records; the files themselves may be sound",
+    hint="readers may skip these records; the files themselves may be sound",
 )
 NO_DESCRIPTOR = Rule(
     id="MK-DIR-108",
@@ -78,23 +80,23 @@ NO_DESCRIPTOR = Rule(
 BAD_SET_UID = Rule(
     id="MK-DIR-109",
     severity=Severity.ERROR,
-    title="the File-set UID in the file meta information is no UID of at most 64 digits and dots",
+    title="the File-set UID in the file meta information is not a UID of at most 64 digits and dots",
     ref="PS3.5 9.1",
-    hint="systems that tell media apart by it may take this one for another",
+    hint="systems that tell media apart by it may confuse this one with another",
 )
 MISNAMED = Rule(
     id="MK-DIR-110",
     severity=Severity.ERROR,
     title="the directory is named {name}, not DICOMDIR",
     ref="PS3.10 8.6",
-    hint="systems that tell upper from lower case, or look for this exact name, find no directory",
+    hint="systems that distinguish upper and lower case, or look for this exact name, find no directory",
 )
 UNREAD = Rule(
     id="MK-DIR-111",
     severity=Severity.ERROR,
     title="the DICOMDIR could not be read from the medium",
     ref="PS3.10 8.6",
-    hint="read the medium in another drive; the files were looked for by their content all the same",
+    hint="read the medium in another drive; the files were found by their content anyway",
 )
 BAD_DESCRIPTOR = Rule(
     id="MK-DIR-112",
@@ -106,23 +108,23 @@ BAD_DESCRIPTOR = Rule(
 REPEATED_INSTANCE = Rule(
     id="MK-DIR-113",
     severity=Severity.ERROR,
-    title="SOP Instance UID {uid} is referenced by the record at {other} already, with another file",
+    title="SOP Instance UID {uid} is already referenced by the record at {other}, with another file",
     ref="PS3.3 F.2.1",
     hint="a reader shows one of the two, and nobody can tell which one is meant",
 )
 BARREN = Rule(
     id="MK-DIR-114",
     severity=Severity.WARNING,
-    title="nothing stands below records of type {type} (count: {count})",
+    title="{count:{type} record has|{type} records have} nothing below",
     ref="PS3.3 F.4",
     hint="images may have been taken off the medium, or their records are lost: ask the sender",
 )
 NO_REFERENCE = Rule(
     id="MK-DIR-115",
     severity=Severity.WARNING,
-    title="records of type {type} reference no file (count: {count})",
+    title="{count:{type} record references|{type} records reference} no file",
     ref="PS3.3 F.3.2.2",
-    hint="what they stand for is not on the medium, or can be found by its content only",
+    hint="what they stand for is not on the medium, or can be found only by its content",
 )
 
 _NAME = "DICOMDIR"

@@ -27,52 +27,56 @@ from mediakit.rules.tally import Tally
 NO_VALUE = Rule(
     id="MK-DIR-121",
     severity=Severity.ERROR,
-    title="records of type {type} lack a value for {key}: {count} of {all}",
+    title="{count} of {all} {type} records have no value for {key}",
     ref="PS3.3 F.5",
-    hint="systems that sort by this key cannot place what it stands for; `mediakit repair` writes it anew",
+    hint="systems that sort by this key cannot place what the record stands for; `mediakit repair` "
+    "rewrites it",
 )
 ABSENT = Rule(
     id="MK-DIR-122",
     severity=Severity.ERROR,
-    title="records of type {type} lack {key}, which must be there even when empty: {count} of {all}",
+    title="{count} of {all} {type} records do not have {key}, which must be present even when empty",
     ref="PS3.3 F.5",
     hint="strict readers refuse the directory for this; `mediakit repair` writes it anew",
 )
 UNCONFIRMED = Rule(
     id="MK-DIR-126",
     severity=Severity.NOTE,
-    title="records of type {type} lack {key}, {count} of {all}; that it must be there is unconfirmed",
+    title="{count} of {all} {type} records do not have {key}; whether it is required is unconfirmed",
     ref="PS3.3 F.5",
     hint="editions of the standard differ here; nothing needs to be done",
 )
 NOT_TAKEN_OVER = Rule(
     id="MK-DIR-127",
     severity=Severity.ERROR,
-    title="records of type {type} lack {key}, though their instances have it: {count} of {all}",
+    title="{count} of {all} {type} records do not have {key}, though the instances do",
     ref="PS3.3 F.5",
-    hint="systems that rely on the directory miss it; the files have it, and `mediakit repair` takes it over",
+    hint="systems that rely on the directory do not see it; the files have it, and `mediakit repair` "
+    "copies it",
 )
 PROFILE_NO_VALUE = Rule(
     id="MK-PRO-101",
     severity=Severity.ERROR,
-    title="records of type {type} lack a value for {key}, which {profile} demands: {count} of {all}",
+    title="{count} of {all} {type} records have no value for {key}, required by {profile}",
     ref="PS3.11",
-    hint="systems that rely on the profile may refuse the medium; `mediakit repair` writes a whole directory",
+    hint="systems that rely on the profile may refuse the medium; `mediakit repair` writes a complete "
+    "directory",
 )
 PROFILE_ABSENT = Rule(
     id="MK-PRO-102",
     severity=Severity.ERROR,
-    title="records of type {type} lack {key}, which {profile} demands even when empty: {count} of {all}",
+    title="{count} of {all} {type} records do not have {key}, required by {profile} even when empty",
     ref="PS3.11",
-    hint="systems that rely on the profile may refuse the medium; `mediakit repair` writes a whole directory",
+    hint="systems that rely on the profile may refuse the medium; `mediakit repair` writes a complete "
+    "directory",
 )
 PROFILE_NOT_TAKEN_OVER = Rule(
     id="MK-PRO-103",
     severity=Severity.ERROR,
-    title="records of type {type} lack {key}, which {profile} demands as their instances have it: "
-    "{count} of {all}",
+    title="{count} of {all} {type} records do not have {key}, required by {profile} because the images "
+    "have it",
     ref="PS3.11",
-    hint="systems that rely on the profile miss it; the files have it, and `mediakit repair` takes it over",
+    hint="systems that rely on the profile do not see it; the files have it, and `mediakit repair` copies it",
 )
 
 _GROUPS = frozenset({"PATIENT", "STUDY", "SERIES"})

@@ -25,29 +25,29 @@ from mediakit.rules.tally import Tally
 OTHER_PATIENT = Rule(
     id="MK-CON-011",
     severity=Severity.ERROR,
-    title="{count} instances below this PATIENT record are of another patient, the first is {path}",
+    title="{count:instance|instances} below this PATIENT record belong to another patient, first {path}",
     ref="PS3.3 F.5.1",
-    hint="images of one person may stand under the name of another: import nothing before it is clarified",
+    hint="images of one person may stand under the name of another: import nothing until this is cleared up",
 )
 OTHER_IDENTITY = Rule(
     id="MK-CON-012",
     severity=Severity.ERROR,
-    title="{key} in this {type} record is not that of {count} instances below it, the first is {path}",
+    title="{key} in this {type} record differs from {count:instance|instances} below it, first {path}",
     ref="PS3.3 F.5",
-    hint="systems that trust the directory put the images into a wrong study or series",
+    hint="systems that trust the directory put the images into the wrong study or series",
 )
 OTHER_VALUE = Rule(
     id="MK-CON-013",
     severity=Severity.WARNING,
-    title="{key} in this {type} record is not what {count} instances say, the first is {path}",
+    title="{key} in this {type} record differs from what {count:instance says|instances say}, first {path}",
     ref="PS3.3 F.5",
-    hint="what a system shows before the import is not what it shows afterwards",
+    hint="a system shows other values before the import than after it",
 )
 OTHER_PATIENT_NAME = Rule(
     id="MK-CON-016",
     severity=Severity.WARNING,
-    title="{count} instances below this PATIENT record have its Patient ID but another name, "
-    "the first is {path}",
+    title="{count:instance|instances} below this PATIENT record have its Patient ID but a different "
+    "name, first {path}",
     ref="PS3.3 F.5.1",
     hint="the name was corrected in one place only, or two people share an ID: compare before the import",
 )

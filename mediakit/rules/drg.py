@@ -34,9 +34,9 @@ _REF = "DRG 2006"  # the catalogue of 2006-10-27; its sections follow
 NOT_A_CD = Rule(
     id="MK-DRG-001",
     severity=Severity.ERROR,
-    title="this is no CD with ISO 9660: {found}",
+    title="this is not a CD with ISO 9660: {found}",
     ref=f"{_REF} 2.1",
-    hint="the catalogue knows CDs only; the images may be sound all the same",
+    hint="the catalogue covers CDs only; the images may still be sound",
 )
 AUTORUN = Rule(
     id="MK-DRG-002",
@@ -48,72 +48,72 @@ AUTORUN = Rule(
 PRIVATE_KEY = Rule(
     id="MK-DRG-003",
     severity=Severity.ERROR,
-    title="{count} directory records have private elements, the first is {tag}",
+    title="{count:directory record has|directory records have} private elements, first {tag}",
     ref=f"{_REF} 3.1.2.4",
     hint="readers ignore them; the maker of the medium should leave them out",
 )
 DOUBLED = Rule(
     id="MK-DRG-004",
     severity=Severity.ERROR,
-    title="{count} records repeat the {key} of another {type} record",
+    title="{count:record repeats|records repeat} the {key} of another {type} record",
     ref=f"{_REF} 3.1.2.4",
     hint="a patient, study, series or instance must have one record: readers may show it twice or in part",
 )
 FORBIDDEN = Rule(
     id="MK-DRG-005",
     severity=Severity.ERROR,
-    title="there are records of type {type}, which the catalogue forbids",
+    title="there are {type} records, which the catalogue forbids",
     ref=f"{_REF} 3.1.2.4",
-    hint="readers need not follow them, and miss what is behind",
+    hint="readers need not follow them, and then miss what is below",
 )
 LINK_CASE = Rule(
     id="MK-DRG-006",
     severity=Severity.ERROR,
-    title="links of {count} pages are not in lower case, the first is {link}",
+    title="links of {count:page|pages} are not in lower case, first {link}",
     ref=f"{_REF} 3.2.1.9",
-    hint="the catalogue asks for it so that pages work on every system; the images are not concerned",
+    hint="the catalogue asks for it so that pages work on every system; the images are not affected",
 )
 STYLES = Rule(
     id="MK-DRG-007",
     severity=Severity.ERROR,
-    title="{count} pages use style sheets, which the catalogue forbids",
+    title="{count:page uses|pages use} style sheets, which the catalogue forbids",
     ref=f"{_REF} 3.2.1.10",
     hint="old browsers show them garbled",
 )
 SCRIPTS = Rule(
     id="MK-DRG-008",
     severity=Severity.NOTE,
-    title="{count} pages have JavaScript: they must be of use without it too, which was not judged",
+    title="{count:page has|pages have} JavaScript: whether they are useful without it was not judged",
     ref=f"{_REF} 3.2.1.10",
     hint="open them in a browser with scripts switched off",
 )
 NO_VIEWER_LINK = Rule(
     id="MK-DRG-009",
     severity=Severity.WARNING,
-    title="there are {count} programs on the medium, and INDEX.HTM links to none of them",
+    title="there are {count:program|programs} on the medium, and INDEX.HTM links to none of them",
     ref=f"{_REF} 3.3.2",
     hint="when one of them is a viewer, people do not find it",
 )
 UNKNOWN_MEDIUM = Rule(
     id="MK-DRG-010",
     severity=Severity.NOTE,
-    title="a folder was given: whether it is that of a CD cannot be told",
+    title="a folder was given, which cannot show whether it came from a CD",
     ref=f"{_REF} 2.1",
     hint="validate the device or an image of the disc to have the medium judged as well",
 )
 OTHER_SCRIPTS = Rule(
     id="MK-DRG-011",
     severity=Severity.ERROR,
-    title="{count} pages have scripts in {language}; the catalogue allows JavaScript only",
+    title="{count:page has|pages have} scripts in {language}; the catalogue allows JavaScript only",
     ref=f"{_REF} 3.2.1.10",
     hint="most browsers do not run them: what they show is missing there",
 )
 NO_INDEX = Rule(
     id="MK-DRG-012",
     severity=Severity.ERROR,
-    title="there are {count} pages on the medium, and no INDEX.HTM in the root",
+    title="there are {count:page|pages} on the medium, and no INDEX.HTM in the root",
     ref=f"{_REF} 3.2.2.1",
-    hint="people do not find the pages; the images are not concerned",
+    hint="people do not find the pages; the images are not affected",
 )
 
 _MRDR = "MRDR"

@@ -18,56 +18,60 @@ from mediakit.rules.check import Check
 PROGRAMS = Rule(
     id="MK-HYG-001",
     severity=Severity.NOTE,
-    title="there are {count} programs or scripts, the first is {example}",
-    ref="PS3.10 8.1",
-    hint="most are viewers; start none on a computer of the hospital without leave",
+    title="{count:program or script|programs or scripts} on the medium, first {example}",
+    ref="practice",
+    hint="usually viewers; do not run them on hospital computers without permission",
 )
 AUTORUN = Rule(
     id="MK-HYG-002",
     severity=Severity.WARNING,
     title="the medium asks to start a program by itself: {what}",
-    ref="PS3.10 8.1",
+    ref="practice",
     hint="keep autorun switched off; the images are imported without it",
 )
 LITTER = Rule(
     id="MK-HYG-003",
     severity=Severity.NOTE,
-    title="there are {count} files that operating systems left behind, the first is {example}",
-    ref="PS3.10 8.1",
+    title="{count:file|files} left behind by operating systems, first {example}",
+    ref="practice",
     hint="they hold no images; somebody has opened or copied the medium on a computer",
 )
 ENCRYPTED = Rule(
     id="MK-HYG-004",
     severity=Severity.WARNING,
-    title="is encrypted: what it holds cannot be judged",
+    title="is encrypted: its content cannot be judged",
     ref="PS3.15 D.1",
     hint="there may be images in it: ask the sender for the password or another medium",
 )
 ARCHIVES = Rule(
     id="MK-HYG-005",
     severity=Severity.NOTE,
-    title="there are {count} archives, the first is {example}: what they hold was not looked at",
+    title="{count:archive was|archives were} not opened, first {example}",
     ref="PS3.10 8.1",
-    hint="when they hold images, unpack them and validate the folder",
+    hint="if they hold images, unpack them and validate the folder",
 )
 NOT_SECURE = Rule(
     id="MK-HYG-006",
     severity=Severity.ERROR,
-    title="{profile} asks for Secure DICOM Files, but {count} files are plain, the first is {example}",
+    title="{profile} requires Secure DICOM Files, but {count:file is|files are} not encrypted, first "
+    "{example}",
     ref="PS3.15 D.1",
-    hint="patient data lie open on the medium",
+    hint="anybody can read the patient data on the medium",
 )
 SECURE = Rule(
     id="MK-HYG-007",
     severity=Severity.ERROR,
-    title="{count} files of the File-set are Secure DICOM Files, the first is {example}; {profile} has none",
+    title="{count:file of the File-set is a Secure DICOM File|files of the File-set are Secure DICOM "
+    "Files}, first {example}; {profile} has none",
     ref="PS3.11",
-    hint="a reader of this profile cannot open them: judge by a secure profile, or ask for a plain medium",
+    hint="a reader of this profile cannot open them: validate with a secure profile, or ask for an "
+    "unencrypted medium",
 )
 ONLY_ARCHIVES = Rule(
     id="MK-HYG-008",
     severity=Severity.WARNING,
-    title="no instance but {count} archives or images of media: {example} is the first; they were not opened",
+    title="no DICOM files here, only {count:archive or image of a medium|archives or images of media} "
+    "({example} is the first), not opened",
     ref="PS3.10 8.1",
     hint="give mediakit such a file by itself; `mediakit extract` takes it out of an archive first",
 )

@@ -23,30 +23,30 @@ from mediakit.rules.tally import Tally
 BAD_ICON = Rule(
     id="MK-DIR-151",
     severity=Severity.ERROR,
-    title="icons in records of type {type} are not as they must be: {what} (count: {count})",
+    title="{count:{type} record has|{type} records have} an icon that is wrong: {what}",
     ref="PS3.3 F.7",
-    hint="readers may show no preview or a wrong one; the images themselves are not concerned",
+    hint="readers may show no preview or a wrong one; the images themselves are not affected",
 )
 LARGE_ICON = Rule(
     id="MK-DIR-152",
     severity=Severity.NOTE,
-    title="icons in records of type {type} have {rows} x {columns} pixels (count: {count})",
+    title="{count:{type} record has|{type} records have} an icon of {rows} x {columns} pixels",
     ref="PS3.3 F.7",
-    hint="readers need to show icons of up to 64 x 64 only, and may pass over larger ones",
+    hint="readers need to show icons of up to 64 x 64 only, and may skip larger ones",
 )
 NO_ICON = Rule(
     id="MK-PRO-111",
     severity=Severity.ERROR,
-    title="records of type {type} have no icon, which {profile} demands: {count} of {all}",
+    title="{count} of {all} {type} records have no icon, required by {profile}",
     ref="PS3.11",
     hint="systems that rely on the profile may refuse the medium; `mediakit repair` writes icons",
 )
 OTHER_ICON = Rule(
     id="MK-PRO-112",
     severity=Severity.ERROR,
-    title="icons in records of type {type} are not as {profile} demands: {what} (count: {count})",
+    title="{count:{type} record has|{type} records have} an icon that is not as {profile} requires: {what}",
     ref="PS3.11",
-    hint="systems that rely on the profile may show no preview; the images themselves are not concerned",
+    hint="systems that rely on the profile may show no preview; the images themselves are not affected",
 )
 
 _SAMPLES, _PHOTOMETRIC, _PLANAR = 0x00280002, 0x00280004, 0x00280006

@@ -15,7 +15,7 @@ from mediakit.volume import CUT_OFF
 NO_PROFILE = Rule(
     id="MK-VAL-001",
     severity=Severity.ERROR,
-    title="no profile can be told for this medium: it holds no instance that can be judged",
+    title="no profile could be chosen: no readable DICOM files",
     ref="PS3.11",
     hint="name the profile that it should conform to with `--profile`",
 )
@@ -33,7 +33,7 @@ MADE_GOOD = Rule(
     severity=Severity.WARNING,
     title="the medium is damaged: {what}",
     ref="PS3.12",
-    hint="everything was read from a second copy on the medium; copy it before more of it fails",
+    hint="everything was read from a second copy on the medium; copy the medium before more of it fails",
 )
 
 

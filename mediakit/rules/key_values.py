@@ -26,39 +26,40 @@ from mediakit.rules.tally import Tally
 ILLEGAL = Rule(
     id="MK-DIR-123",
     severity=Severity.ERROR,
-    title="in records of type {type} the value of {key} is not legal for its VR {vr} (count: {count})",
+    title="{count:{type} record has|{type} records have} a value of {key} that is not legal for VR {vr}",
     ref="PS3.5 6.2",
     hint="readers may refuse the record or show a wrong value; the file itself may be right",
 )
 NO_CHARSET = Rule(
     id="MK-DIR-124",
     severity=Severity.ERROR,
-    title="in records of type {type} {key} is not plain ASCII, and they name no Specific Character Set "
-    "(count: {count})",
+    title="{count:{type} record has|{type} records have} a {key} that is not plain ASCII and no "
+    "Specific Character Set",
     ref="PS3.3 F.5",
     hint="names are shown garbled, and may be taken for another patient's",
 )
 WRONG_CHARSET = Rule(
     id="MK-DIR-125",
     severity=Severity.ERROR,
-    title="in records of type {type} {key} has bytes that are not of their Specific Character Set "
-    "(count: {count})",
+    title="{count:{type} record has|{type} records have} bytes in {key} that do not belong to their "
+    "Specific Character Set",
     ref="PS3.5 6.1",
     hint="names are shown garbled; compare with what the instances themselves say",
 )
 WRONG_VR = Rule(
     id="MK-DIR-128",
     severity=Severity.WARNING,
-    title="in records of type {type} {key} is written with VR {found}, its VR is {vr} (count: {count})",
+    title="{count:{type} record has|{type} records have} {key} with VR {found} instead of {vr}",
     ref="PS3.6",
     hint="readers that trust the written VR may misread the value",
 )
 BAD_UID = Rule(
     id="MK-DIR-129",
     severity=Severity.ERROR,
-    title="in records of type {type} {key} is no UID of at most 64 digits and dots (count: {count})",
+    title="{count:{type} record has|{type} records have} a {key} that is not a UID of at most 64 "
+    "digits and dots",
     ref="PS3.5 9.1",
-    hint="strict readers refuse the record; ask the maker of the sending system to mend it",
+    hint="strict readers refuse the record; ask the maker of the sending system to fix it",
 )
 
 _TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})

@@ -47,42 +47,42 @@ OTHER_LABEL = Rule(
     id="MK-MED-005",
     severity=Severity.ERROR,
     title="the volume identifier is {label}, the File-set ID is {file_set_id}",
-    ref="PS3.12 F.2",
-    hint="systems that recognise a disc by its label take it for another; the images are not concerned",
+    ref="PS3.12 F.1.1",
+    hint="systems that recognise a disc by its label confuse it with another; the images are not affected",
 )
 SYSTEM_ID = Rule(
     id="MK-MED-006",
     severity=Severity.WARNING,
-    title="the system identifier of the volume is {found}, it must be blank or CD-RTOS CD-BRIDGE",
-    ref="PS3.12 F.2",
+    title="the system identifier of the volume is {found}; it must be blank or CD-RTOS CD-BRIDGE",
+    ref="PS3.12 F.2.2.1",
     hint="some writing programs put their own name there; readers seldom mind",
 )
 FILE_FLAGS = Rule(
     id="MK-MED-007",
     severity=Severity.ERROR,
     title="files have record format or protection flags, which must not be set ({example})",
-    ref="PS3.12 F.2",
+    ref="PS3.12 F.1.3",
     hint="strict readers refuse such files",
 )
 EXTENDED_ATTRIBUTES = Rule(
     id="MK-MED-008",
     severity=Severity.ERROR,
     title="files have an Extended Attribute Record, whose length must be 0 ({example})",
-    ref="PS3.12 F.2",
+    ref="PS3.12 F.1.3",
     hint="readers that do not expect it read the wrong bytes",
 )
 NO_VERSION = Rule(
     id="MK-MED-009",
     severity=Severity.ERROR,
     title="names are recorded without the version number 1 ({example})",
-    ref="PS3.12 F.2",
+    ref="PS3.12 F.1.2.1",
     hint="strict readers of ISO 9660 do not find such files; most readers do",
 )
 NO_DOT = Rule(
     id="MK-MED-010",
     severity=Severity.ERROR,
     title="names are recorded without the separator dot ({example})",
-    ref="PS3.12 F.2",
+    ref="PS3.12 F.1.2.1",
     hint="strict readers of ISO 9660 do not find such files; most readers do",
 )
 HIDDEN = Rule(
@@ -102,7 +102,7 @@ TOO_DEEP = Rule(
 SESSIONS = Rule(
     id="MK-MED-013",
     severity=Severity.WARNING,
-    title="the medium has {count} sessions, and {profile} does not speak of more than one",
+    title="the medium has {count:session|sessions}, and {profile} does not mention more than one",
     ref="PS3.11",
     hint="some readers see the first session only: images of the later ones are missing there",
 )
@@ -110,13 +110,13 @@ MORE_NAMES = Rule(
     id="MK-MED-014",
     severity=Severity.NOTE,
     title="the volume has {what} names as well, which are neither required nor forbidden",
-    ref="PS3.12 F.2",
+    ref="PS3.12 F.1.2.1",
     hint="nothing needs to be done when they are the same names",
 )
 UDF_LEVEL = Rule(
     id="MK-MED-021",
     severity=Severity.ERROR,
-    title="interchange level and maximum interchange level are {level} and {maximum}, they must be 2",
+    title="interchange level and maximum interchange level are {level} and {maximum}; they must be 2",
     ref="PS3.12",
     hint="it was written for several volumes or by an odd program; most readers do not mind",
 )
@@ -125,7 +125,7 @@ UDF_PARTITION = Rule(
     severity=Severity.ERROR,
     title="the volume has {what}, which {medium} must not have",
     ref="PS3.12",
-    hint="drives that write in packets make such volumes; players and older systems cannot read them",
+    hint="packet-writing drives make such volumes; players and older systems cannot read them",
 )
 UDF_TYPES = Rule(
     id="MK-MED-023",
@@ -146,7 +146,7 @@ BRIDGE = Rule(
     severity=Severity.ERROR,
     title="there is {other} beside the file system of the medium, and {medium} has none",
     ref="PS3.12",
-    hint="a reader may take the one for the other and see other files",
+    hint="a reader may use the one instead of the other and see other files",
 )
 HIDDEN_DICOM = Rule(
     id="MK-MED-026",
@@ -167,12 +167,12 @@ ZIP_ENCRYPTED = Rule(
     severity=Severity.ERROR,
     title="members are encrypted ({example})",
     ref="PS3.12 V",
-    hint="nothing can be said of them: unpack the archive with its password and validate the folder",
+    hint="nothing can be said about them: unpack the archive with its password and validate the folder",
 )
 ZIP_DOUBLED = Rule(
     id="MK-MED-043",
     severity=Severity.ERROR,
-    title="members of one name come more than once ({example})",
+    title="the archive has several members of one name ({example})",
     ref="PS3.12 V",
     hint="programs disagree which of them counts",
 )
@@ -180,7 +180,7 @@ ZIP_ROOTED = Rule(
     id="MK-MED-044",
     severity=Severity.ERROR,
     title="names of members lead out of the archive ({example})",
-    ref="PS3.12 V",
+    ref="PS3.12 V.1.2.1",
     hint="the archive may be an attack: unpack it with `mediakit extract` only",
 )
 

@@ -32,7 +32,7 @@ PARTITIONED = Rule(
 CLUSTERS = Rule(
     id="MK-MED-033",
     severity=Severity.ERROR,
-    title="there are {sectors} sectors of {sector_bytes} bytes to a cluster; {medium} has {allowed}",
+    title="a cluster has {sectors} sectors of {sector_bytes} bytes; {medium} has {allowed}",
     ref="PS3.12",
     hint="it was formatted in another way than drives for such disks expect; most systems read it",
 )

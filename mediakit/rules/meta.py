@@ -19,37 +19,37 @@ from mediakit.rules.check import Check
 LACKS = Rule(
     id="MK-MET-001",
     severity=Severity.ERROR,
-    title="the file meta information lacks {what} {tag}",
+    title="the file meta information does not have {what} {tag}",
     ref="PS3.10 7.1",
-    hint="strict readers refuse the file; `mediakit repair` writes it anew",
+    hint="strict readers refuse the file; `mediakit repair` rewrites it",
 )
 VERSION = Rule(
     id="MK-MET-002",
     severity=Severity.ERROR,
     title="the version of the file meta information is not 00H 01H",
     ref="PS3.10 7.1",
-    hint="strict readers refuse the file; the image itself is not concerned",
+    hint="strict readers refuse the file; the image itself is not affected",
 )
 BAD_UID = Rule(
     id="MK-MET-003",
     severity=Severity.ERROR,
-    title="{what} {tag} is no UID of at most 64 digits and dots",
+    title="{what} {tag} is not a UID of at most 64 digits and dots",
     ref="PS3.5 9.1",
-    hint="strict readers refuse the file; ask the maker of the sending system to mend it",
+    hint="strict readers refuse the file; ask the maker of the sending system to fix it",
 )
 TOO_LONG = Rule(
     id="MK-MET-004",
     severity=Severity.WARNING,
     title="{what} {tag} is longer than 16 characters",
     ref="PS3.10 7.1",
-    hint="it names the program that wrote the file; the image itself is not concerned",
+    hint="it names the program that wrote the file; the image itself is not affected",
 )
 NO_CREATOR = Rule(
     id="MK-MET-005",
     severity=Severity.ERROR,
     title="there is private information (0002,0102) without its creator (0002,0100)",
     ref="PS3.10 7.1",
-    hint="nobody can tell whose it is; the image itself is not concerned",
+    hint="nobody can tell whose it is; the image itself is not affected",
 )
 NOT_IN_FILES = Rule(
     id="MK-MET-006",

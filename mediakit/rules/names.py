@@ -19,43 +19,43 @@ from mediakit.rules.check import Check
 LOWER_CASE = Rule(
     id="MK-NAM-001",
     severity=Severity.ERROR,
-    title="names with lower-case letters in this folder: {count}",
+    title="{count:name|names} with lower-case letters in this folder",
     ref="PS3.10 8.5",
-    hint="systems that tell upper from lower case do not find these files",
+    hint="systems that distinguish upper and lower case do not find these files",
 )
 EXTENSION = Rule(
     id="MK-NAM-002",
     severity=Severity.ERROR,
-    title="names of DICOM files with an extension or a dot in this folder: {count}",
+    title="{count:DICOM file|DICOM files} with an extension or a dot in the name in this folder",
     ref="PS3.10 8.5",
     hint="a File ID has none: systems that look for the File ID do not find these files",
 )
 TOO_LONG = Rule(
     id="MK-NAM-003",
     severity=Severity.ERROR,
-    title="names of more than 8 characters in this folder: {count}",
+    title="{count:name|names} of more than 8 characters in this folder",
     ref="PS3.10 8.2",
     hint="they are cut or changed on media and systems with short names",
 )
 CHARACTERS = Rule(
     id="MK-NAM-004",
     severity=Severity.ERROR,
-    title="names with characters other than A-Z, 0-9 and underscore in this folder: {count}",
+    title="{count:name|names} with characters other than A-Z, 0-9 and underscore in this folder",
     ref="PS3.10 8.5",
     hint="no File ID can reference these files",
 )
 TOO_DEEP = Rule(
     id="MK-NAM-005",
     severity=Severity.ERROR,
-    title="DICOM files deeper than 8 components in this folder: {count}",
+    title="{count:DICOM file|DICOM files} deeper than 8 components in this folder",
     ref="PS3.10 8.2",
     hint="no File ID can reference these files",
 )
 DEVICE_NAME = Rule(
     id="MK-NAM-006",
     severity=Severity.WARNING,
-    title="names of Windows devices in this folder: {count}",
-    ref="PS3.10 8.2",
+    title="{count:name is the name of a Windows device|names are names of Windows devices} in this folder",
+    ref="practice",
     hint="Windows cannot open such files",
 )
 ONLY_CASE = Rule(

@@ -32,14 +32,15 @@ NO_DICOMDIR = Rule(
 DICOM_IN_ROOT = Rule(
     id="MK-PDI-002",
     severity=Severity.ERROR,
-    title="{count} DICOM files besides the DICOMDIR lie in the root, the first is {example}",
+    title="{count:DICOM file besides the DICOMDIR lies|DICOM files besides the DICOMDIR lie} in the "
+    "root, first {example}",
     ref=_REF,
-    hint="instances belong in folders; importers may pass over those in the root",
+    hint="instances belong in folders; importers may skip those in the root",
 )
 PATHS = Rule(
     id="MK-PDI-009",
     severity=Severity.ERROR,
-    title="{count} names are not ISO 9660 Level 1 (8.3 of A-Z 0-9 _), the first is {example}",
+    title="{count:name is|names are} not ISO 9660 Level 1 (8.3 of A-Z 0-9 _), first {example}",
     ref=_REF,
     hint="older systems do not show these files, or show them under other names",
 )
@@ -48,7 +49,7 @@ NO_WEB_FOLDER = Rule(
     severity=Severity.ERROR,
     title="{name} in the root is not the folder IHE_PDI",
     ref=_REF,
-    hint="the web pages of the medium cannot be found; the images are not concerned",
+    hint="the web pages of the medium cannot be found; the images are not affected",
 )
 NO_README = Rule(
     id="MK-PDI-012",
@@ -60,16 +61,16 @@ NO_README = Rule(
 DICOM_IN_WEB = Rule(
     id="MK-PDI-013",
     severity=Severity.ERROR,
-    title="{count} DICOM files lie in IHE_PDI, the first is {example}",
+    title="{count:DICOM file lies|DICOM files lie} in IHE_PDI, first {example}",
     ref=_REF,
-    hint="IHE_PDI holds web content alone; importers may not look for images there",
+    hint="IHE_PDI holds only web content; importers may not look for images there",
 )
 RESERVED = Rule(
     id="MK-PDI-014",
     severity=Severity.ERROR,
     title="the root has {name}: names that begin with IHE are reserved",
     ref=_REF,
-    hint="a profile of IHE may give this name a meaning; the images are not concerned",
+    hint="a profile of IHE may give this name a meaning; the images are not affected",
 )
 AUTORUN = Rule(
     id="MK-PDI-021",
@@ -81,21 +82,23 @@ AUTORUN = Rule(
 OTHER_CASE = Rule(
     id="MK-PDI-022",
     severity=Severity.ERROR,
-    title="{count} files have lower-case names beside those of ISO 9660, the first is {example}",
+    title="{count:file has a lower-case name|files have lower-case names} beside those of ISO 9660, "
+    "first {example}",
     ref=_MEDIA_REF,
     hint="systems that show the names of Joliet or Rock Ridge do not find what the directory references",
 )
 MIXED = Rule(
     id="MK-PDI-023",
     severity=Severity.ERROR,
-    title="the folder {folder} with DICOM files holds {count} others too, the first is {example}",
+    title="the folder {folder} with DICOM files holds {count:other file|other files} too, first {example}",
     ref=_REF,
-    hint="importers may take the others for broken images",
+    hint="importers may mistake the others for damaged images",
 )
 ODD_NAMES = Rule(
     id="MK-PDI-024",
     severity=Severity.ERROR,
-    title="{count} DICOM files are named by their UID or have an extension, the first is {example}",
+    title="{count:DICOM file is named by its UID or has an extension|DICOM files are named by their "
+    "UID or have an extension}, first {example}",
     ref=_MEDIA_REF,
     hint="a File ID has at most 8 characters and no extension: importers may not find the files",
 )
@@ -125,7 +128,7 @@ PACKETS = Rule(
     severity=Severity.WARNING,
     title="the volume was written in packets, which a CD of PDI must not be",
     ref=_MEDIA_REF,
-    hint="some systems cannot read such discs; no fault when the medium is no CD",
+    hint="some systems cannot read such discs; ignore this when the medium is not a CD",
 )
 XDM = Rule(
     id="MK-PDI-029",

@@ -33,49 +33,49 @@ DICOMDIR_META = Rule(
 KEYS = Rule(
     id="MK-PDI-004",
     severity=Severity.ERROR,
-    title="{count} records of type {type} lack {key}, which PDI wants {how}",
+    title="{count:{type} record does|{type} records do} not have {key}, which PDI requires {how}",
     ref=_REF,
     hint="importers cannot sort or show what is below; `mediakit repair` makes a new directory",
 )
 NOT_UNIQUE = Rule(
     id="MK-PDI-005",
     severity=Severity.ERROR,
-    title="{count} records repeat the {key} of another {type} record",
+    title="{count:record repeats|records repeat} the {key} of another {type} record",
     ref=_REF,
     hint="importers may show the patient or study twice, or only a part of it",
 )
 FILE_ID = Rule(
     id="MK-PDI-006",
     severity=Severity.ERROR,
-    title="{count} Referenced File IDs are not legal, the first is {example}",
+    title="{count:Referenced File ID is|Referenced File IDs are} not legal, first {example}",
     ref=_REF,
     hint="a File ID has at most 8 components of at most 8 characters A-Z 0-9 _; others may not be found",
 )
 LEAF_DIFFERS = Rule(
     id="MK-PDI-007",
     severity=Severity.ERROR,
-    title="{count} records differ from their files in {what}, the first file is {example}",
+    title="{count:record differs|records differ} from their files in {what}, first file {example}",
     ref=_REF,
-    hint="importers that trust the directory take the images for others, or cannot decode them",
+    hint="importers that trust the directory confuse the images with others, or cannot decode them",
 )
 META_DIFFERS = Rule(
     id="MK-PDI-008",
     severity=Severity.ERROR,
-    title="in {count} files meta information and data set differ in {what}, the first is {example}",
+    title="in {count:file|files} meta information and data set differ in {what}, first {example}",
     ref=_REF,
     hint="nobody can tell which of the two is meant: ask the sender for the instances again",
 )
 FORBIDDEN_TYPE = Rule(
     id="MK-PDI-015",
     severity=Severity.ERROR,
-    title="there are {count} records of type {type}, which PDI forbids",
+    title="there {count:is|are} {type} {count:record|records}, which PDI forbids",
     ref=_REF,
     hint="importers need not know them, and may miss what they reference",
 )
 OTHER_SYNTAX = Rule(
     id="MK-PDI-016",
     severity=Severity.ERROR,
-    title="{count} instances are not in Explicit VR Little Endian, the first is {example}",
+    title="{count:instance is|instances are} not in Explicit VR Little Endian, first {example}",
     ref=_REF,
     hint="importers of plain PDI cannot read them; `mediakit burn` writes them uncompressed on another CD",
 )
@@ -89,15 +89,16 @@ NO_PATIENT = Rule(
 OPTION_SYNTAX = Rule(
     id="MK-PDI-018",
     severity=Severity.NOTE,
-    title="{count} instances are not in Explicit VR Little Endian, the first is {example}; "
-    "what the DVD and USB options of PDI take is unconfirmed",
+    title="{count:instance is|instances are} not in Explicit VR Little Endian, first {example}; what "
+    "the DVD and USB options of PDI allow is unconfirmed",
     ref=_REF,
     hint="whether they may be compressed on this medium was not judged",
 )
 MISSING_FILE = Rule(
     id="MK-PDI-019",
     severity=Severity.ERROR,
-    title="{count} records reference files that are not on the medium or hold no instance",
+    title="{count:record references a file that is|records reference files that are} not on the medium "
+    "or not an instance",
     ref=_REF,
     hint="images are missing: ask the sender for a new copy",
 )

@@ -26,9 +26,9 @@ _MEDIA_REF = "IHE ITI TF-2 3.32"
 NO_INDEX = Rule(
     id="MK-PDI-011",
     severity=Severity.ERROR,
-    title="there is web content in IHE_PDI, and no INDEX.HTM in the root",
+    title="there is web content in IHE_PDI, but no INDEX.HTM in the root",
     ref=_REF,
-    hint="people do not find the pages; the images are not concerned",
+    hint="people do not find the pages; the images are not affected",
 )
 INDEX_ADVISED = Rule(
     id="MK-PDI-031",
@@ -40,14 +40,14 @@ INDEX_ADVISED = Rule(
 DEAD_LINK = Rule(
     id="MK-PDI-032",
     severity=Severity.ERROR,
-    title="{count} links lead to nothing on the medium, the first is {link}",
+    title="{count:link leads|links lead} to nothing on the medium, first {link}",
     ref=_REF,
     hint="a page or picture is missing: people who use the pages do not see it",
 )
 REMOTE_LINK = Rule(
     id="MK-PDI-033",
     severity=Severity.WARNING,
-    title="{count} links lead to a server, the first is {link}",
+    title="{count:link leads|links lead} to a server, first {link}",
     ref=_REF,
     hint="pages must work without a network; following such a link may tell others who looked at the medium",
 )
@@ -68,57 +68,57 @@ NO_WEB_LINK = Rule(
 SCRIPT = Rule(
     id="MK-PDI-036",
     severity=Severity.NOTE,
-    title="{count} pages have scripts, which XHTML Basic pages do without",
+    title="{count:page has|pages have} scripts, which XHTML Basic pages do without",
     ref=_MEDIA_REF,
     hint="browsers of hospitals may not run them: what they show may be missing there",
 )
 NOT_WEB = Rule(
     id="MK-PDI-037",
     severity=Severity.ERROR,
-    title="{count} files in IHE_PDI are no web content, the first is {example}",
+    title="{count:file|files} in IHE_PDI not web content, first {example}",
     ref=_REF,
-    hint="other content belongs in other folders; the images are not concerned",
+    hint="other content belongs in other folders; the images are not affected",
 )
 LINK_CASE = Rule(
     id="MK-PDI-038",
     severity=Severity.WARNING,  # the German catalogue, which builds on PDI, asks for lower case
-    title="{count} links spell the name of a file in another case, the first is {link}",
+    title="{count:link spells|links spell} the name of a file in another case, first {link}",
     ref=_REF,
-    hint="they work on Windows alone: systems that tell upper from lower case do not follow them",
+    hint="they work only on Windows: systems that distinguish upper and lower case do not follow them",
 )
 FIXED_LINK = Rule(
     id="MK-PDI-039",
     severity=Severity.ERROR,
-    title="{count} links are not relative or lead out of the medium, the first is {link}",
+    title="{count:link is|links are} not relative or lead out of the medium, first {link}",
     ref=_REF,
     hint="they work on the computer that made the medium, and perhaps nowhere else",
 )
 NOT_XHTML = Rule(
     id="MK-PDI-040",
     severity=Severity.WARNING,
-    title="{count} pages are not well-formed XHTML, the first fault is: {what}",
+    title="{count:page is|pages are} not well-formed XHTML, first error: {what}",
     ref=_MEDIA_REF,
-    hint="most browsers show such pages all the same",
+    hint="most browsers show such pages anyway",
 )
 OTHER_WEB = Rule(
     id="MK-PDI-041",
     severity=Severity.WARNING,
-    title="{count} files in IHE_PDI are neither XHTML pages nor JPEG images, the first is {example}",
+    title="{count:file|files} in IHE_PDI neither XHTML page nor JPEG image, first {example}",
     ref=_REF,
     hint="PDI knows pages and JPEG images only: readers that keep to it may not show these",
 )
 LEAVES_WEB = Rule(
     id="MK-PDI-042",
     severity=Severity.NOTE,
-    title="{count} links lead from IHE_PDI to other folders, the first is {link}; "
-    "that PDI forbids them is unconfirmed",
+    title="{count:link leads|links lead} from IHE_PDI to other folders, first {link}; that PDI forbids "
+    "this is unconfirmed",
     ref=_REF,
     hint="they break when the web content is copied alone",
 )
 UNREAD = Rule(
     id="MK-PDI-043",
     severity=Severity.NOTE,
-    title="{count} pages of IHE_PDI were not read, the first is {example}",
+    title="{count:page|pages} of IHE_PDI not read, first {example}",
     ref=_REF,
     hint="their links were not judged; pages in folders of IHE_PDI and very many pages are not read",
 )

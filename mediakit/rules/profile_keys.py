@@ -22,7 +22,7 @@ from mediakit.rules.tally import Tally
 LACKS_NESTED = Rule(
     id="MK-PRO-104",
     severity=Severity.ERROR,
-    title="in records of type {type} {parent} lacks {key}, which {profile} demands (count: {count})",
+    title="{count:{type} record has|{type} records have} no {key} in {parent}, required by {profile}",
     ref="PS3.11",
     hint="what the sequence refers to cannot be found through the directory; the files may have it",
 )

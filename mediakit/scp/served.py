@@ -17,28 +17,28 @@ from mediakit.scp.receiver import OUT_OF_RESOURCES, PROCESSING_FAILURE
 NO_ROOM = Rule(
     id="MK-SCP-001",
     severity=Severity.ERROR,
-    title="{count} instance(s) from {sender} could not be written: {words}",
+    title="{count:instance|instances} from {sender} could not be written: {words}",
     ref="PS3.4 B.2.3",
-    hint="see that the folder has room and can be written, and let the sender send them again",
+    hint="check that the folder has room and can be written, and have the sender send them again",
 )
 OTHER_BYTES = Rule(
     id="MK-SCP-002",
     severity=Severity.WARNING,
-    title="{count} instance(s) from {sender} have the UID of another one that is here, and were refused",
+    title="{count:instance|instances} from {sender} refused, because another one here has the same UID",
     ref="PS3.5 9",
     hint="what came first stays as it is; ask the sender which of the two is right",
 )
 NOT_TAKEN = Rule(
     id="MK-SCP-003",
     severity=Severity.WARNING,
-    title="{count} instance(s) from {sender} were refused: {words}",
+    title="{count:instance|instances} from {sender} refused: {words}",
     ref="PS3.4 B.2.3",
-    hint="the sender was told; it has to send them as what they are",
+    hint="the sender was informed; it has to send them correctly",
 )
 UNDELIVERED = Rule(
     id="MK-SCP-004",
     severity=Severity.WARNING,
-    title="{count} report(s) of storage commitment could not be delivered to {sender}",
+    title="{count:report|reports} of storage commitment could not be delivered to {sender}",
     ref="PS3.4 J.3.3",
     hint="`--peer AET@host:port` says where it listens",
 )

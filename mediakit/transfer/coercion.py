@@ -12,36 +12,36 @@ from mediakit.transfer.patient_identity import Identity, shown_id
 NOT_APPROVED = Rule(
     id="MK-IDN-030",
     severity=Severity.ERROR,
-    title="Patient ID `{patient_id}`: the map has a row for it that nobody has approved (line {line})",
-    ref="IHE RAD TF-2 4.61",
+    title="Patient ID `{patient_id}`: its row in the map has not been approved (line {line})",
+    ref="IHE RAD TF-3 4.61",
     hint="look at the row and write yes into the column `approved`, or take it out",
 )
 AMBIGUOUS = Rule(
     id="MK-IDN-031",
     severity=Severity.ERROR,
     title="Patient ID `{patient_id}`: rows of the map contradict each other (lines {lines})",
-    ref="IHE RAD TF-2 4.61",
+    ref="IHE RAD TF-3 4.61",
     hint="approve one of them, or name the study in `from_study_uid`",
 )
 NOT_IN_MAP = Rule(
     id="MK-IDN-032",
     severity=Severity.WARNING,
-    title="Patient ID `{patient_id}`: no row of the map is for it; its values stay as they are",
-    ref="IHE RAD TF-2 4.61",
+    title="Patient ID `{patient_id}`: the map has no row for it; its values stay as they are",
+    ref="IHE RAD TF-3 4.61",
     hint="add a row when it is not an ID of the destination",
 )
 UNUSED = Rule(
     id="MK-IDN-033",
     severity=Severity.WARNING,
-    title="line {line} of the map is for nobody on the medium",
-    ref="IHE RAD TF-2 4.61",
-    hint="compare every character of the match; a spreadsheet may have taken leading zeros away",
+    title="line {line} of the map matches nobody on the medium",
+    ref="IHE RAD TF-3 4.61",
+    hint="compare every character of the match; a spreadsheet may have dropped leading zeros",
 )
 NOT_SURE = Rule(
     id="MK-IDN-034",
     severity=Severity.ERROR,
-    title="Patient ID `{patient_id}`: it is not sure who is meant ({found})",
-    ref="IHE RAD TF-2 4.61",
+    title="cannot tell for certain who Patient ID `{patient_id}` is: {found}",
+    ref="IHE RAD TF-3 4.61",
     hint="`mediakit reconcile` writes what is found into a map for a person to approve, `--map` applies it; "
     "`--approve-above` says how sure a match without a person has to be",
 )

@@ -128,9 +128,9 @@ NOT_THERE = Rule(
 LEFT_OUT = Rule(
     id="MK-IDN-002",
     severity=Severity.NOTE,
-    title="{count} instances of {people} other patients are left out, as asked: {ids}",
+    title="{count:instance|instances} of {people:other patient|other patients} left out, as asked: {ids}",
     ref="PS3.3 C.7.1.1",
-    hint="import them by their own `--patient`",
+    hint="import them with their own `--patient`",
 )
 
 
@@ -181,28 +181,29 @@ def shown_id(patient_id: str) -> str:
 MIXED = Rule(
     id="MK-IDN-003",
     severity=Severity.ERROR,
-    title="the medium holds {count} patients: Patient IDs {ids}",
+    title="the medium holds {count:patient|patients}: Patient IDs {ids}",
     ref="PS3.3 C.7.1.1",
     hint="choose one with `--patient ID`, or correct identities with `--map FILE.csv`",
 )
 MIXED_ALLOWED = Rule(
     id="MK-IDN-004",
     severity=Severity.NOTE,
-    title="the medium holds {count} patients, which is allowed: Patient IDs {ids}",
-    ref="PS3.3 C.7.1.1",
+    title="the medium holds {count:patient|patients}, which you allowed: Patient IDs {ids}",
+    ref="PS3.3 F.5.1",
     hint="nothing needs to be done",
 )
 NO_PATIENT_ID = Rule(
     id="MK-IDN-005",
     severity=Severity.ERROR,
-    title="{count} instances have no Patient ID",
+    title="{count:instance has|instances have} no Patient ID",
     ref="PS3.3 C.7.1.1",
-    hint="give them one with `--map FILE.csv`: an archive puts all such instances below one nameless patient",
+    hint="give them one with `--map FILE.csv`: an archive would put all such instances under one "
+    "nameless patient",
 )
 TWO_ISSUERS = Rule(
     id="MK-IDN-006",
     severity=Severity.ERROR,
-    title="Patient ID `{patient_id}` is from {count} different issuers",
+    title="Patient ID `{patient_id}` comes from {count:issuer|different issuers}",
     ref="PS3.3 C.7.1.1",
     hint="two institutions may give one ID to two people: correct identities with `--map FILE.csv`",
 )
@@ -228,16 +229,16 @@ def _mixed(identities: Sequence[Counted], mixed: Mixed) -> Iterator[Finding]:
 TWO_PEOPLE = Rule(
     id="MK-IDN-007",
     severity=Severity.ERROR,
-    title="Patient ID `{patient_id}` stands for different people: not the same {what}",
+    title="Patient ID `{patient_id}` stands for different people: {what} differs",
     ref="PS3.3 C.7.1.1",
     hint="find out who each instance belongs to; `--map FILE.csv` corrects identities",
 )
 OTHER_SPELLING = Rule(
     id="MK-IDN-008",
     severity=Severity.WARNING,
-    title="Patient ID `{patient_id}`: {what} not quite the same in all instances",
+    title="Patient ID `{patient_id}`: {what} differs slightly between instances",
     ref="PS3.3 C.7.1.1",
-    hint="look whether this is one person; `--map FILE.csv` gives all instances the same values",
+    hint="check whether this is one person; `--map FILE.csv` gives all instances the same values",
 )
 
 
@@ -308,14 +309,14 @@ OTHER_ID = Rule(
 OTHER_NAME = Rule(
     id="MK-IDN-010",
     severity=Severity.ERROR,
-    title="Patient ID `{patient_id}`: the name is not the one that is expected ({likeness})",
+    title="Patient ID `{patient_id}`: the name differs from the expected one ({likeness})",
     ref="PS3.3 C.7.1.1",
     hint="compare the names; when this is the right person, expect the name as the medium has it",
 )
 OTHER_BIRTH_DATE = Rule(
     id="MK-IDN-011",
     severity=Severity.ERROR,
-    title="Patient ID `{patient_id}`: the birth date is not the one that is expected",
+    title="Patient ID `{patient_id}`: the birth date differs from the expected one",
     ref="PS3.3 C.7.1.1",
     hint="compare the dates; this may be the disc of another person",
 )

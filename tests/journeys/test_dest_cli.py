@@ -188,7 +188,7 @@ def test_a_name_is_added_once() -> None:
     content = own_file().read_bytes()
     said = mediakit("dest", "add", "pacs", "B@host")
     assert said.code == 2
-    assert "there is a destination `pacs` already" in said.err
+    assert "there already is a destination `pacs`" in said.err
     assert "dest remove pacs" in said.err
     assert own_file().read_bytes() == content
 
@@ -243,18 +243,18 @@ def test_an_address_needs_no_name_and_a_wrong_name_gets_a_hint() -> None:
         (("pacs", "host:104"), "AE title is missing"),
         (("pacs", "A@host", "--calling-ae", "MUCH-TOO-LONG-A-TITLE"), "at most 16"),
         (("pacs", "A@host", "--ca-file", "x"), "without TLS"),
-        (("pacs", "A@host", "--token-file", "x"), "`token-file` has no sense"),
+        (("pacs", "A@host", "--token-file", "x"), "`token-file` does not apply"),
         (("pacs", "A@host", "--passcode-file", "x"), "needs a user name"),
         (("pacs", "A@host", "--user", "w", "--jwt-file", "x"), "several things at once"),
         (("pacs", "A@host", "--saml-file", "w", "--jwt-file", "x"), "several things at once"),
         (("pacs", "A@host", "--jwt-variable", "w", "--jwt-file", "x"), "stands in one place"),
         (("pacs", "A@host", "--no-identity-response"), "says nothing"),
-        (("web", "dicomweb+https://host/", "--user", "w"), "`identity` has no sense"),
-        (("in", "dir:/in", "--window", "5"), "`window` has no sense"),
-        (("in", "dir:/in", "--no-extended-negotiation"), "`extended-negotiation` has no sense"),
-        (("web", "dicomweb+https://host/", "--calling-ae", "US"), "`calling-ae` has no sense"),
-        (("web", "dicomweb+https://host/", "--commit-port", "5"), "`commit-port` has no sense"),
-        (("in", "dir:/in", "--answer-timeout", "5"), "`timeouts` has no sense"),
+        (("web", "dicomweb+https://host/", "--user", "w"), "`identity` does not apply"),
+        (("in", "dir:/in", "--window", "5"), "`window` does not apply"),
+        (("in", "dir:/in", "--no-extended-negotiation"), "`extended-negotiation` does not apply"),
+        (("web", "dicomweb+https://host/", "--calling-ae", "US"), "`calling-ae` does not apply"),
+        (("web", "dicomweb+https://host/", "--commit-port", "5"), "`commit-port` does not apply"),
+        (("in", "dir:/in", "--answer-timeout", "5"), "`timeouts` does not apply"),
         (("pacs", "dicom+tls://A@host", "--key", "x"), "a key needs its certificate"),
         (("pacs", "A@host", "--answer-timeout", "0"), "timeouts.answer: expected seconds"),
         (("pacs", "A@host", "--answer-timeout", "nan"), "timeouts.answer: expected seconds"),

@@ -71,7 +71,7 @@ def test_the_command_line_keeps_asks_and_fills_it(tmp_path: Path) -> None:
 def test_an_option_that_it_does_not_know_is_refused(tmp_path: Path) -> None:
     said = _mediakit(tmp_path, "dest", "add", "box", "zip:box.zip", "--token-file", "x")
     assert said.returncode == 2
-    assert "`token-file` has no sense" in said.stderr
+    assert "`token-file` does not apply" in said.stderr
 
 
 @pytest.mark.parametrize(

@@ -38,18 +38,18 @@ def test_a_destination_that_refuses_everything_is_no_success(ct: Path, jobs: Job
 @pytest.mark.parametrize(
     ("name", "answer", "said"),
     [
-        ("SCRIPT@127.0.0.1:1", FULL, "also later: status 0xA700 (out of resources)"),
-        ("SCRIPT@127.0.0.1:1", BAD, "take it: status 0xC000 (cannot understand)"),
+        ("SCRIPT@127.0.0.1:1", FULL, "also when asked again: status 0xA700 (out of resources)"),
+        ("SCRIPT@127.0.0.1:1", BAD, "accept it: status 0xC000 (cannot understand)"),
         ("SCRIPT@127.0.0.1:1", WARNING, "with a warning: status 0xB000 (coercion)"),
         (
             "dicomweb+http://127.0.0.1:1",
             Answer(kind=StatusClass.ERROR, code=413, words="too large"),
-            "take it: status 413 (too large)",
+            "accept it: status 413 (too large)",
         ),
         (
             "dir:/in",
             Answer(kind=StatusClass.REFUSED, words="there is no room"),
-            "also later: there is no room",
+            "also when asked again: there is no room",
         ),
     ],
 )

@@ -175,7 +175,7 @@ def test_an_empty_medium_is_said_to_be_empty(tmp_path: Path) -> None:
     said = mediakit("inspect", tmp_path / "in")
     assert said.code == 3
     assert "holds      no DICOM instance" in said.out
-    assert "outcome: source (exit code 3)" in said.out
+    assert "outcome: nothing to read here (exit code 3)" in said.out
 
 
 def test_a_call_without_a_medium_is_a_wrong_call() -> None:

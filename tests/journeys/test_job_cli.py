@@ -131,7 +131,7 @@ def test_the_report_is_made_again_as_it_was(state: Path, job: str, tmp_path: Pat
     said = mediakit("job", "report", job, "--state", state, "--report", page, "--report", document)
     assert said.code == 6
     assert "MK-IMP-020" in said.err
-    assert "outcome: partly-stored (exit code 6)" in said.out
+    assert "outcome: not everything was stored (exit code 6)" in said.out
     assert "1 of 2 images is not at the destination" in page.read_text(encoding="utf-8")
     kept = json.loads(document.read_text(encoding="utf-8"))
     jsonschema.validate(kept, import_schema())

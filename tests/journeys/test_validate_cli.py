@@ -131,7 +131,7 @@ class TestExitCodes:
         folder_of(tmp_path / "in", files)
         said = mediakit("validate", tmp_path / "in")
         assert said.code == 3
-        assert "outcome: source (exit code 3)" in said.out
+        assert "outcome: nothing to read here (exit code 3)" in said.out
 
 
 class TestTheVerdict:

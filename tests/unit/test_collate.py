@@ -128,7 +128,7 @@ def test_a_missing_type_1_key_is_refused_by_name_when_nobody_supplies_it(record:
     collated = collate([make_instance(values={tag: None})], PROFILE, Supply.NONE)
     finding = collated.refused[0]
     assert (finding.rule.id, finding.where.tag) == ("MK-KEY-001", tag)
-    assert finding.text.startswith(f"{record} record needs ")
+    assert finding.text.startswith(f"the {record} record needs ")
     assert is_suppliable(tag)
     supplying = collate([make_instance(values={tag: b"  "})], PROFILE, Supply.DIRECTORY)
     assert supplying.refused == {}
@@ -212,7 +212,7 @@ def test_what_says_something_of_the_object_is_never_made_up() -> None:
     for supply in Supply:
         collated = collate([document], PROFILE, supply)
         assert collated.refused[0].rule.id == "MK-KEY-002"
-        assert "MIMETypeOfEncapsulatedDocument (0042,0012)" in collated.refused[0].text
+        assert "MIME Type of Encapsulated Document (0042,0012)" in collated.refused[0].text
 
 
 def test_a_waveform_without_content_date_gets_one_from_its_acquisition() -> None:
@@ -240,7 +240,7 @@ def test_the_first_value_in_order_is_taken_and_the_other_said() -> None:
         collated = collate(order, PROFILE, Supply.NONE)
         assert value(collated.patients[0].studies[0].keys, 0x00081030) == b"THORAX"
         assert rules(collated.findings) == ["MK-KEY-011"]
-        assert "StudyDescription" in collated.findings[0].text
+        assert "Study Description" in collated.findings[0].text
 
 
 def test_one_patient_id_with_two_names_is_a_warning_that_shows_no_name() -> None:

@@ -53,14 +53,14 @@ def test_obstacles_are_counted_by_what_they_say_refusals_first_with_an_example()
     assert ctmr.obstacles == (
         Obstacle(
             rule_id="MK-PRO-009",
-            text="STD-CTMR-CD takes Secondary Capture Image Storage as MONOCHROME2 or PALETTE COLOR only, "
+            text="STD-CTMR-CD allows Secondary Capture Image Storage as MONOCHROME2 or PALETTE COLOR only, "
             "not as RGB",
             count=1,
             example_path="SC",
         ),
         Obstacle(
             rule_id="MK-PRO-030",
-            text="will be written as Explicit VR Little Endian: the profile does not take "
+            text="will be written as Explicit VR Little Endian: the profile does not allow "
             "Implicit VR Little Endian here",
             count=2,
             example_path="CT1",

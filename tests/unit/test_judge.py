@@ -353,7 +353,7 @@ def test_every_finding_tells_its_clause_its_place_and_a_whole_sentence() -> None
         "`--convert lossless` would write it as Explicit VR Little Endian"
     )
     assert (modality.ref, modality.where.tag) == ("PS3.11 Table E.3-3", 0x00080060)
-    assert modality.text == "(0008,0060) is PT; the profile wants CT"
+    assert modality.text == "(0008,0060) is PT; the profile requires CT"
 
 
 def test_without_conversion_what_would_be_converted_is_refused_and_the_way_out_is_shown() -> None:

@@ -74,7 +74,7 @@ def test_what_does_not_fit_is_an_error_with_both_figures() -> None:
     value = planned(capacity_bytes=100_000)
     (finding,) = value.findings
     assert (finding.rule.id, finding.severity) == ("MK-FST-011", "error")
-    assert f"needs {value.total_bytes} bytes, 120 mm CD-R holds 100000" in finding.text
+    assert f"needs {value.total_bytes:,} bytes, but 120 mm CD-R holds 100,000" in finding.text
     assert rules(planned(capacity_bytes=value.total_bytes)) == []
     assert rules(planned(capacity_bytes=value.total_bytes - 1)) == ["MK-FST-011"]
 

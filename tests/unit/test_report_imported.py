@@ -38,9 +38,9 @@ def test_a_good_import_is_told_in_a_few_lines() -> None:
     assert imported_text(good()).splitlines() == [
         f"{SOURCE} -> {PEER}",
         "  not-dicom            1",
-        "  excluded             1",
+        "  left out             1",
         "  stored               2",
-        "  sent                 2.5 MB, 812.5 objects/s, 40.1 MB/s",
+        "  sent                 2.5 MB, 812.5 images per second, 40.1 MB/s",
         f"job {JOB}",
         "outcome: good (exit code 0)",
     ]
@@ -79,7 +79,7 @@ def test_every_state_that_needs_attention_is_named_with_place_uid_status_words_a
     assert f"job {JOB}; `mediakit import SRC DEST --resume` goes on with it" in text
     assert "sector 16 cannot be read" in text
     assert "hint: clean the disc" in text
-    assert text.endswith("outcome: partly-stored (exit code 6)\n")
+    assert text.endswith("outcome: not everything was stored (exit code 6)\n")
 
 
 def test_every_fate_that_is_not_good_has_something_to_do_and_words() -> None:

@@ -125,7 +125,7 @@ def test_the_summary_counts_what_is_well_and_names_what_is_not() -> None:
         r"  refused    in/d\n  MK-TST-001 c is wrong",
         "  size       5.0 kB of 682.0 MB on CD-R",
         "  proof      3 files read back",
-        "outcome: findings (exit code 1)",
+        "outcome: problems found (exit code 1)",
     ]
 
 
@@ -139,7 +139,7 @@ def test_every_file_is_listed_when_asked_for() -> None:
 def test_every_state_is_shown() -> None:
     fates = [Fate(source=state.value, state=state) for state in State]
     text = burn_text(result_of(*fates))
-    assert all(state.value in text for state in State)
+    assert all(state.shown in text for state in State)
 
 
 def test_a_long_list_of_one_state_is_cut_and_counted() -> None:

@@ -263,7 +263,7 @@ def test_another_patient_id_is_the_gravest_and_told_once() -> None:
     assert (finding.rule.id, finding.severity) == ("MK-CON-011", Severity.ERROR)
     assert dict(finding.detail)["count"] == 2
     assert dict(finding.detail)["path"] == PLACE
-    assert "before it is clarified" in finding.rule.hint
+    assert "until this is cleared up" in finding.rule.hint
     assert "ROE" not in finding.text
 
 

@@ -88,7 +88,7 @@ def test_of_many_other_directories_some_are_named() -> None:
     survey = medium_of(FIRST)
     others = tuple(other_file(f"OLD{n}/DICOMDIR", FileKind.DICOMDIR) for n in range(9))
     (finding,) = judged(replace(survey, files=survey.files + others))
-    assert "10 directories" in finding.text
+    assert "10 DICOMDIR files" in finding.text
     assert "OLD4/DICOMDIR ..." in finding.text
     assert "OLD5" not in finding.text
 

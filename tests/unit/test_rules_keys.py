@@ -104,7 +104,7 @@ def test_what_many_records_lack_is_one_finding_with_a_count() -> None:
         wrong = changed(wrong, "IMAGE", with_keys({0x00200013: None}), which=which)
     (finding,) = judged(wrong, *instances)
     assert (detail(finding)["count"], detail(finding)["all"]) == (2, 3)
-    assert finding.text == "records of type IMAGE lack a value for InstanceNumber (0020,0013): 2 of 3"
+    assert finding.text == "2 of 3 IMAGE records have no value for Instance Number (0020,0013)"
 
 
 def test_records_of_types_that_are_not_current_need_no_key() -> None:
@@ -258,7 +258,7 @@ def test_what_the_profile_demands_inside_a_sequence_is_looked_for() -> None:
     assert judged_with({0x00081140: whole}, profile=profile) == []
     (finding,) = judged_with({0x00081140: half}, profile=profile)
     assert (finding.rule.id, finding.where.tag) == ("MK-PRO-104", 0x00081140)
-    assert "ReferencedSOPInstanceUID" in finding.text
+    assert "Referenced SOP Instance UID" in finding.text
     assert judged_with({0x00081140: half}) == []
     assert judged_with({0x00081140: b""}, profile=profile) == []
 

@@ -374,7 +374,7 @@ def test_each_odd_method_of_an_archive_is_a_warning_and_the_common_ones_are_righ
 def test_odd_members_of_an_archive_are_one_error_at_the_first(field: str, rule: Rule, profile: str) -> None:
     (finding,) = found(replace(ZipVolume(), **{field: EXAMPLES}), profile)  # type: ignore[arg-type]  # paths
     assert (finding.rule, finding.severity) == (rule, Severity.ERROR)
-    assert (finding.where.path, finding.ref) == (EXAMPLES[0], "PS3.12 V")
+    assert (finding.where.path, finding.ref) == (EXAMPLES[0], rule.ref)
     assert dict(finding.detail)["example"] == "DICOM/IM\\x1b2"
 
 

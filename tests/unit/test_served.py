@@ -24,8 +24,8 @@ def test_instances_of_one_sender_and_reason_are_one_finding() -> None:
     tally.hear(refused("CT1", 0xC000, "the data set is not whole"))
     found = {finding.rule.id: finding.text for finding in tally.findings()}
     assert found == {
-        "MK-SCP-001": "3 instance(s) from CT1 could not be written: no room for the instance",
-        "MK-SCP-003": "1 instance(s) from CT1 were refused: the data set is not whole",
+        "MK-SCP-001": "3 instances from CT1 could not be written: no room for the instance",
+        "MK-SCP-003": "1 instance from CT1 refused: the data set is not whole",
     }
     assert tally.counts == {Reception.REFUSED: 4}
     assert tally.received == []

@@ -26,16 +26,16 @@ from mediakit.transfer.states import Happening
 REFUSED = Rule(
     id="MK-IMP-011",
     severity=Severity.ERROR,
-    title="the destination refused it for want of resources, also later: {answer}",
+    title="the destination refused it for lack of resources, also when asked again: {answer}",
     ref="PS3.4 B.2.3",
-    hint="look for room and limits at the destination, then `mediakit job retry`",
+    hint="check disk space and limits at the destination, then `mediakit job retry`",
 )
 FAILED = Rule(
     id="MK-IMP-012",
     severity=Severity.ERROR,
-    title="the destination does not take it: {answer}",
+    title="the destination does not accept it: {answer}",
     ref="PS3.4 B.2.3",
-    hint="the log of the destination tells why; then `mediakit job retry`",
+    hint="the log of the destination says why; then `mediakit job retry`",
 )
 WARNED = Rule(
     id="MK-IMP-013",
@@ -47,9 +47,9 @@ WARNED = Rule(
 NO_ANSWER = Rule(
     id="MK-IMP-014",
     severity=Severity.ERROR,
-    title="it was sent and the connection ended before an answer came, {times}: {why}",
-    ref="PS3.8 7.3",
-    hint="`--resume` sends it again; when it ends so each time, look into the log of the destination",
+    title="it was sent, but the connection ended before a reply came, {times}: {why}",
+    ref="PS3.8 7.4",
+    hint="`--resume` sends it again; if it ends the same way each time, look into the log of the destination",
 )
 OTHER_THERE = Rule(
     id="MK-IMP-015",

@@ -31,7 +31,7 @@ from mediakit.transfer.states import TransferState
 NOT_CHOSEN = Rule(
     id="MK-IMP-033",
     severity=Severity.NOTE,
-    title="cannot be sent, and belongs to another patient than the chosen one: it is left out",
+    title="cannot be sent, but belongs to another patient than the chosen one: left out",
     ref="PS3.3 C.7.1.1",
     hint="an import of that patient says what is wrong with it",
 )

@@ -22,7 +22,7 @@ SAME_DATA_SET = Rule(
     id="MK-SRC-105",
     severity=Severity.NOTE,
     title="the same SOP Instance with the same data set as {first}",
-    ref="PS3.10 7",
+    ref="PS3.5 9",
     hint="one of them is enough; nothing is lost",
 )
 OTHER_DATA_SET = Rule(
@@ -35,7 +35,7 @@ OTHER_DATA_SET = Rule(
 ABSENT = Rule(
     id="MK-SRC-107",
     severity=Severity.WARNING,
-    title="the directory names {file_id} (SOP Instance UID {uid}), and no file of the sources holds it",
+    title="the directory names {file_id} (SOP Instance UID {uid}), but no file of the sources holds it",
     ref="PS3.3 F.2.1",
     hint="the new medium will not have it: ask the sender for a new copy; or burn with `--fail-on warning`",
 )
@@ -49,7 +49,7 @@ NOT_READ = Rule(
 DUPLICATE_UNREADABLE = Rule(
     id="MK-SRC-109",
     severity=Severity.ERROR,
-    title="cannot be read to its end ({why}); {other}, which has the same SOP Instance UID, is taken",
+    title="cannot be read to its end ({why}); {other}, which has the same SOP Instance UID, was used",
     ref="PS3.10 7",
     hint="whether both are the same cannot be told: compare it with another copy of the medium",
 )

@@ -25,7 +25,7 @@ from mediakit.transfer.states import TransferState
 MISSING = Rule(
     id="MK-IMP-001",
     severity=Severity.ERROR,
-    title="the directory names {what}, which is not on the medium: it cannot be imported",
+    title="the directory names {what}, which is not on the medium and cannot be imported",
     ref="PS3.3 F.2.1",
     hint="ask the sender for a new copy; `--resume` with it fills the gap",
 )
@@ -39,14 +39,14 @@ UNREADABLE = Rule(
 UNREFERENCED = Rule(
     id="MK-IMP-003",
     severity=Severity.WARNING,
-    title="the directory does not name {count} instances, the first is {path}; they are taken all the same",
+    title="the directory does not list {count:instance|instances}, first {path}; they are imported anyway",
     ref="PS3.3 F.2.1",
     hint="`--only-directory` leaves them out",
 )
 NOT_ASKED_FOR = Rule(
     id="MK-IMP-004",
     severity=Severity.NOTE,
-    title="no directory record names it, and `--only-directory` was given",
+    title="no directory record references it, and `--only-directory` was given",
     ref="PS3.3 F.2.1",
     hint="without `--only-directory` it is imported too",
 )
@@ -60,42 +60,43 @@ CONFLICT = Rule(
 NO_DIRECTORY = Rule(
     id="MK-IMP-006",
     severity=Severity.WARNING,
-    title="there is no DICOMDIR that can be read: whether all instances are there cannot be told",
+    title="there is no readable DICOMDIR: it is impossible to know whether any images are missing",
     ref="PS3.10 8.6",
     hint="compare the number of images with the letter or the sender's word",
 )
 CONTRADICTION = Rule(
     id="MK-IMP-007",
     severity=Severity.WARNING,
-    title="the directory says other than {count} of its files, the first is {path}; the files are believed",
+    title="the directory contradicts {count:of its files|of its files}, first {path}; the files are trusted",
     ref="PS3.3 F.3.2.2",
-    hint="`mediakit validate` tells in what they differ",
+    hint="`mediakit validate` says how they differ",
 )
 ARCHIVES = Rule(
     id="MK-IMP-008",
     severity=Severity.WARNING,
-    title="{count} archives or images of media lie on it, the first is {path}; they were not opened",
+    title="{count:archive or image of a medium was|archives or images of media were} not opened, first "
+    "{path}",
     ref="PS3.10 8.6",
-    hint="they may hold instances: `mediakit inspect` looks into one, `mediakit import` brings what is in it",
+    hint="they may hold instances: `mediakit inspect` looks into one, `mediakit import` imports its content",
 )
 DAMAGED_DIRECTORY = Rule(
     id="MK-IMP-009",
     severity=Severity.WARNING,
-    title="the directory is damaged ({why}): whether all instances are there cannot be told",
+    title="the directory is damaged ({why}): it is impossible to know whether any images are missing",
     ref="PS3.10 8.6",
     hint="compare the number of images with the letter or the sender's word",
 )
 DIRECTORY = Rule(
     id="MK-IMP-030",
     severity=Severity.NOTE,
-    title="the directory of a medium is not sent: it is no instance that a destination could store",
+    title="the directory of a medium is not sent: it is not an instance that a destination could store",
     ref="PS3.10 8.6",
     hint="nothing needs to be done: the instances that it names are sent",
 )
 DUPLICATE_UNREADABLE = Rule(
     id="MK-IMP-032",
     severity=Severity.ERROR,
-    title="cannot be read to its end ({why}); {other}, which has the same SOP Instance UID, is taken",
+    title="cannot be read to its end ({why}); {other}, which has the same SOP Instance UID, was used",
     ref="PS3.10 7",
     hint="whether both are the same cannot be told: `--resume` with another copy of the medium compares them",
 )

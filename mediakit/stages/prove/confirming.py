@@ -18,9 +18,9 @@ from mediakit.transfer.states import TRANSITIONS, Happening, TransferState
 UNPROVEN = Rule(
     id="MK-IMP-021",
     severity=Severity.ERROR,
-    title="stored by the word of the destination, and not proven: {why}",
+    title="the destination reported success, but did not confirm storage: {why}",
     ref="PS3.4 J.3",
-    hint="keep the medium; look at the destination, then `mediakit job retry JOB`",
+    hint="keep the medium; check the destination, then `mediakit job retry JOB`",
 )
 UNANSWERED = Rule(
     id="MK-IMP-024",

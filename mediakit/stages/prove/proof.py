@@ -38,8 +38,8 @@ MISSING = Rule(
 DIFFERS = Rule(
     id="MK-PRF-003",
     severity=Severity.ERROR,
-    title="was read back with other bytes: SHA-256 {found} instead of {expected}",
-    ref="PS3.10 8.6",
+    title="was read back with different bytes: SHA-256 {found} instead of {expected}",
+    ref="PS3.10 8.4",
     hint="do not hand it out; check the disk and the memory of this machine",
 )
 DIRECTORY_DIFFERS = Rule(
@@ -47,14 +47,14 @@ DIRECTORY_DIFFERS = Rule(
     severity=Severity.ERROR,
     title="the DICOMDIR read back is not the one planned: {why}",
     ref="PS3.3 F.3.2.2",
-    hint="do not hand it out; this is a fault of mediakit, please report it",
+    hint="do not hand it out; this is an error in mediakit, please report it",
 )
 UNEXPECTED = Rule(
     id="MK-PRF-005",
     severity=Severity.ERROR,
     title="is on the written image but was not planned",
     ref="PS3.10 8.1",
-    hint="do not hand it out; this is a fault of mediakit, please report it",
+    hint="do not hand it out; this is an error in mediakit, please report it",
 )
 
 
