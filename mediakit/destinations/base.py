@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from mediakit.errors import DestinationError
 from mediakit.transfer.negotiate import Proposal
@@ -133,6 +133,32 @@ class Session(Protocol):
 
     def abort(self) -> None:
         """End the connection at once, from any thread: a `send` under way raises Lost. Never raises."""
+        ...
+
+
+@runtime_checkable
+class WindowedSession(Session, Protocol):
+    """A session on which several instances can be under way at once. For one thread."""
+
+    @property
+    def window(self) -> int:
+        """Return how many instances may be under way: 1 or more."""
+        ...
+
+    def start(self, item: Outgoing, payload: Payload) -> None:
+        """Send one instance whole.
+
+        Raises as `send` does. When it was the payload that could not be read, nothing more can be started,
+        and `answer` still gives the answers to what is under way.
+        """
+        ...
+
+    def answer(self) -> tuple[Outgoing, Answer]:
+        """Wait for the next answer, whichever instance it is to. Raises Lost."""
+        ...
+
+    def known(self) -> Sequence[tuple[Outgoing, Answer]]:
+        """Return the answers that came before the session was lost."""
         ...
 
 

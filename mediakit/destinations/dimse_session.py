@@ -34,7 +34,7 @@ class _Asked:
     message_id: int
     context_id: int
     sop_class: str
-    sop_instance: str = ""
+    item: Outgoing | None = None  # None for C-ECHO
 
 
 class DimseSession:
@@ -49,6 +49,9 @@ class DimseSession:
         self._connection = connection
         self._where = where
         self._message_id = 0
+        self._under_way: dict[int, _Asked] = {}  # by Message ID
+        self._unfinished: _Asked | None = None  # what has gone out in part
+        self._has_odd_length = False
         self.agreement = agreement
         self.accepted: tuple[tuple[Context, str | RejectReason], ...] = outcomes(contexts, agreement)
         self._context_ids: dict[tuple[str, str], int] = {}
@@ -68,6 +71,11 @@ class DimseSession:
         said = [str(chosen) for context, chosen in self.accepted if context.sop_class == sop_class]
         return said[-1] if said else ""
 
+    @property
+    def window(self) -> int:
+        """Return how many operations may be under way at once, as the peer agreed to."""
+        return max(1, self.agreement.window.invoked)
+
     def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:
         """Send one instance by C-STORE and return the answer; see `Session` for `meanwhile`.
 
@@ -75,6 +83,21 @@ class DimseSession:
         cannot be read: then the peer has not got the instance. ValueError when the peer did not accept the
         SOP Class in the transfer syntax of the payload (ask `takes`).
         """
+        try:
+            self.start(item, payload)
+            meanwhile()
+            return self.answer()[1]
+        except Lost:
+            for _, answer in self.known():
+                return answer  # the peer said that it does not take the instance, and then ended
+            raise
+        except BaseException:  # the payload cannot be read, or the user interrupts
+            if self._under_way:
+                self._connection.abort()
+            raise
+
+    def start(self, item: Outgoing, payload: Payload) -> None:
+        """Send one instance whole by C-STORE. Raises as `send` does."""
         context_id = self._context_ids.get((item.sop_class, payload.transfer_syntax))
         if context_id is None:
             raise ValueError("the peer did not accept this SOP Class in this transfer syntax")
@@ -84,45 +107,76 @@ class DimseSession:
             message_id=self._next_message_id(),
             context_id=context_id,
             sop_class=item.sop_class,
-            sop_instance=item.sop_instance,
+            item=item,
         )
         try:
             command = store_request(asked.message_id, item.sop_class, item.sop_instance)
         except ValueError as exc:
             raise SourceError("its SOP Instance UID cannot be sent", where=item.path, why=str(exc)) from exc
-        return _answer(self._exchange(asked, command, payload, meanwhile))
+        self._send_whole(asked, command, payload)
 
-    def _exchange(self, asked: _Asked, command: bytes, payload: Payload, meanwhile: Meanwhile) -> Response:
-        """Send a C-STORE-RQ and return the C-STORE-RSP."""
-        is_begun = False
+    def answer(self) -> tuple[Outgoing, Answer]:
+        """Wait for the next answer, whichever instance it is to. Raises Lost."""
+        asked, response = self._response()
+        assert asked.item is not None  # noqa: S101 - C-STORE-RSP answers to C-STORE-RQ alone
+        return asked.item, _answer(response)
+
+    def known(self) -> list[tuple[Outgoing, Answer]]:
+        """Return the answers that came before the association was lost.
+
+        What was not sent to its end can only have been refused.
+        """
+        known = []
+        for message in self._connection.heard():
+            asked = self._under_way.get(message.response.message_id)
+            if asked is None or asked.item is None or _objection(message, asked):
+                continue
+            if asked is not self._unfinished or _refuses(message):
+                del self._under_way[asked.message_id]
+                known.append((asked.item, _answer(message.response)))
+        return known
+
+    def _send_whole(self, asked: _Asked, command: bytes, payload: Payload) -> None:
+        """Send a C-STORE-RQ with its data set. Raises Lost, and what reading the payload raises."""
         try:
             for chunk, is_last in _chunks(payload):
-                if is_begun:
+                if self._unfinished is not None:
                     self._connection.send_more(asked.context_id, chunk, is_last=is_last)
                 else:  # what cannot be read at all has cost nothing so far
-                    is_begun = True
+                    self._unfinished = self._under_way[asked.message_id] = asked
+                    self._has_odd_length |= bool(payload.data_set_bytes % 2)
                     self._connection.send_first(asked.context_id, command, chunk, is_last=is_last)
-            meanwhile()
-            self._check_early(asked)
-            return self._response(asked)
         except Lost as lost:
-            if payload.data_set_bytes % 2:
-                lost.hint = "its data set has an odd length, which many peers do not take (PS3.5 7.1.1)"
-            early = self._connection.heard()
-            self._connection.abort()
-            if early and _refuses(early[0], asked):
-                return early[0].response  # the peer said that it does not take the instance, and then ended
+            self._abort(lost)
             raise
-        except BaseException:  # the payload cannot be read, or the user interrupts
-            if is_begun:
-                self._connection.abort()
-            raise
+        early = [each for each in self._connection.heard() if each.response.message_id == asked.message_id]
+        if early and not _refuses(early[0]):
+            raise self._protest("it answered before the end of the data set")
+        self._unfinished = None
 
-    def _check_early(self, asked: _Asked) -> None:
-        """Raise Lost when the peer says to have stored what it has not got to its end."""
-        early = self._connection.heard()
-        if early and not _refuses(early[0], asked):
-            raise self._connection.protest("it answered before the end of the data set")
+    def _response(self) -> tuple[_Asked, Response]:
+        """Wait for the answer to a request that is under way. Raises Lost, also for any other answer."""
+        try:
+            message = self._connection.message()
+        except Lost as lost:
+            self._abort(lost)
+            raise
+        asked = self._under_way.get(message.response.message_id)
+        objection = "it answered to another message" if asked is None else _objection(message, asked)
+        if asked is None or objection:
+            raise self._protest(objection)
+        del self._under_way[asked.message_id]
+        return asked, message.response
+
+    def _protest(self, why: str) -> Lost:
+        """End because of what the peer answered; nothing else that it says is believed."""
+        self._under_way.clear()
+        return self._connection.protest(why)
+
+    def _abort(self, lost: Lost) -> None:
+        if self._has_odd_length:
+            lost.hint = "its data set has an odd length, which many peers do not take (PS3.5 7.1.1)"
+        self._connection.abort()
 
     def echo(self) -> str:
         """Send a C-ECHO and return what the peer said of itself. Raises Lost, Unreachable."""
@@ -136,14 +190,17 @@ class DimseSession:
             context_id=context_id,
             sop_class=VERIFICATION,
         )
+        self._under_way[asked.message_id] = asked
         self._connection.send_command(context_id, echo_request(asked.message_id))
-        response = self._response(asked)
+        _, response = self._response()
         if response.status:
             raise Unreachable("C-ECHO failed", where=self._where, why=_words(response))
         return f"answers C-ECHO{_introduction(self.agreement.peer.implementation_version)}"
 
     def close(self) -> None:
-        """Release the association, within a few seconds; never raises."""
+        """Release the association, within a few seconds, or abort one with half an instance; never raises."""
+        if self._unfinished is not None:
+            self._connection.abort()
         self._connection.release()
 
     def abort(self) -> None:
@@ -151,20 +208,14 @@ class DimseSession:
         self._connection.cut()
 
     def _must_be_open(self) -> None:
-        if not self._connection.is_open:
+        if not self._connection.is_open or self._unfinished is not None:
             raise Lost("the association has ended", where=self._where)
 
     def _next_message_id(self) -> int:
-        self._message_id = self._message_id % _LAST_MESSAGE_ID + 1
-        return self._message_id
-
-    def _response(self, asked: _Asked) -> Response:
-        """Wait for the answer to a request. Raises Lost, also for an answer to something else."""
-        message = self._connection.message()
-        objection = _objection(message, asked)
-        if objection:
-            raise self._connection.protest(objection)
-        return message.response
+        while True:
+            self._message_id = self._message_id % _LAST_MESSAGE_ID + 1
+            if self._message_id not in self._under_way:
+                return self._message_id
 
 
 def _objection(message: Message, asked: _Asked) -> str:
@@ -175,8 +226,6 @@ def _objection(message: Message, asked: _Asked) -> str:
     response = message.response
     if response.command != asked.kind:
         return f"it answered with the command {response.command:04X}H"
-    if response.message_id != asked.message_id:
-        return "it answered to another message"
     if message.context_id != asked.context_id:
         return f"it answered in presentation context {message.context_id}, not {asked.context_id}"
     return _other_object(response, asked) if meaning(response.status)[0] in _STORED else ""
@@ -186,14 +235,14 @@ def _other_object(response: Response, asked: _Asked) -> str:
     """Return what else than the instance of the request an answer names, or ""."""
     if response.sop_class not in {"", asked.sop_class}:
         return f"it answered for another SOP Class, {response.sop_class}"
-    if asked.sop_instance and response.sop_instance not in {"", asked.sop_instance}:
+    if asked.item is not None and response.sop_instance not in {"", asked.item.sop_instance}:
         return f"it answered for another SOP Instance, {response.sop_instance}"
     return ""
 
 
-def _refuses(message: Message, asked: _Asked) -> bool:
-    """Return True for the answer to a request that says that the instance is not stored."""
-    return not _objection(message, asked) and meaning(message.response.status)[0] not in _STORED
+def _refuses(message: Message) -> bool:
+    """Return True for an answer that says that the instance is not stored."""
+    return meaning(message.response.status)[0] not in _STORED
 
 
 def _chunks(payload: Payload) -> Iterator[tuple[Chunk, bool]]:

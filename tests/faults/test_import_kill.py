@@ -20,12 +20,13 @@ import pytest
 from mediakit.ledger.jobs import Jobs
 from mediakit.transfer.states import Happening, TransferState
 from tests.support.cli import command, process
+from tests.support.fault_bytes import window_item
 from tests.support.fault_script import Script
 from tests.support.importing import Watch, WatchedScp, digests, folder_of_small, states_in, uid
 
 COUNT = 240
 PIXELS = 2000
-KILLS = 25  # of each import; there are two
+KILLS = 20  # of each import; there are four
 LONGEST_RUN_S = 60
 SENT = digests(COUNT, PIXELS)
 _T = TransferState
@@ -117,15 +118,15 @@ def check_what_is_known(jobs: Jobs, scp: WatchedScp) -> None:
 
 
 @contextmanager
-def receiving() -> Iterator[WatchedScp]:
+def receiving(window: int = 1) -> Iterator[WatchedScp]:
     """Run a good SCP with small PDUs, so that an instance has moments within."""
-    with WatchedScp(Script(longest_pdu=1024)) as scp:
+    with WatchedScp(Script(longest_pdu=1024, user_items=window_item(window))) as scp:
         yield scp
 
 
-@pytest.mark.parametrize("associations", [1, 3])
+@pytest.mark.parametrize(("associations", "window"), [(1, 1), (3, 1), (1, 8), (2, 8)])
 def test_whatever_moment_it_is_killed_at_the_peer_gets_exactly_the_set(
-    associations: int, medium: Path, tmp_path: Path
+    associations: int, window: int, medium: Path, tmp_path: Path
 ) -> None:
     choose = random.Random(20261124 + associations)  # noqa: S311 - not a secret
     kills = imports = 0
@@ -133,15 +134,17 @@ def test_whatever_moment_it_is_killed_at_the_peer_gets_exactly_the_set(
         imports += 1
         assert imports <= KILLS  # one in which nothing could be killed proves nothing
         kills += killed_until_it_is_done(
-            tmp_path / str(imports), medium, choose, (associations, KILLS - kills)
+            tmp_path / str(imports), medium, choose, (associations, window, KILLS - kills)
         )
 
 
-def killed_until_it_is_done(state: Path, medium: Path, choose: random.Random, how: tuple[int, int]) -> int:
+def killed_until_it_is_done(
+    state: Path, medium: Path, choose: random.Random, how: tuple[int, int, int]
+) -> int:
     """Kill one import again and again, at most so many times; return how often. At last it ends well."""
-    associations, most = how
+    associations, window, most = how
     jobs, kills, code = Jobs(state / "jobs"), 0, -1
-    with receiving() as scp:
+    with receiving(window) as scp:
         while code:
             running = Running(scp, medium, state, "--jobs", str(associations))
             latest_s = moment(choose, scp, partial(running.end, signal.SIGKILL))
@@ -155,7 +158,7 @@ def killed_until_it_is_done(state: Path, medium: Path, choose: random.Random, ho
             assert code in {0, -signal.SIGKILL}
             kills += code == -signal.SIGKILL
             check_what_is_known(jobs, scp)
-        check_the_set(jobs, scp, most_doubles=associations * kills)
+        check_the_set(jobs, scp, most_doubles=associations * window * kills)
     return kills
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -26,6 +27,24 @@ class Connection:
     number: int
     contexts: dict[int, tuple[str, str]] = field(default_factory=dict)
     longest_pdu: int = 0
+    held: list[bytes] = field(default_factory=list)
+    most_held: int = 0  # at once
+
+    def hold(self, answer: bytes, most: int) -> None:
+        """Keep an answer until there are so many."""
+        self.held.append(answer)
+        self.most_held = max(self.most_held, len(self.held))
+        if len(self.held) >= most:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Give the answers that are held, the last one first."""
+        held, self.held = self.held, []
+        self.sock.sendall(b"".join(reversed(held)))
+
+    def is_quiet(self) -> bool:
+        """Return True when nothing comes for a moment."""
+        return not select.select([self.sock], [], [], 0.1)[0]
 
     def read(self, size: int) -> bytes:
         parts = b""
@@ -98,6 +117,7 @@ def answers(message: Incoming, comment: str) -> Iterator[bytes]:
         ),
         AtInstance.OTHER_INSTANCE: naming(message, {0x1000: b"1.2.3.4.5.6"}),
         AtInstance.OTHER_CLASS: naming(message, {0x0002: b"1.2.840.10008.5.1.4.1.1.4"}),
+        AtInstance.ANSWER_TWICE: good * 2,
         AtInstance.NO_UIDS: naming(message, {0x0002: b"", 0x1000: b""}),
         AtInstance.OTHER_COMMAND: data_pdu(message.context_id, 3, response(message, 0x8030, 0)),
     }
@@ -142,6 +162,11 @@ def items(body: bytes) -> Iterator[tuple[int, bytes]]:
 def item_of(kind: int, value: bytes) -> bytes:
     """Return an item."""
     return struct.pack(">BxH", kind, len(value)) + value
+
+
+def window_item(size: int) -> bytes:
+    """Return an asynchronous operations window of so many invoked operations, nothing for 1."""
+    return item_of(0x53, struct.pack(">HH", size, 1)) if size > 1 else b""
 
 
 def pdvs(body: bytes) -> Iterator[tuple[int, int, bytes]]:

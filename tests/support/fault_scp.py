@@ -66,6 +66,7 @@ class FaultScp:
         self.called: list[tuple[str, str]] = []
         self.user_items: list[list[tuple[int, bytes]]] = []
         self.echoes = 0
+        self.most_held = 0  # answers to one association that were held back at once
         self.odd_fragments = 0
         self.longest_seen = 0  # the longest P-DATA-TF behind its header, in bytes
         self.port = 0
@@ -279,6 +280,8 @@ class FaultScp:
         if message.fault is AtInstance.CLOSE_IN_PDU and message.command:
             link.read(20)
             raise End
+        if link.held and link.is_quiet():
+            link.let_go()
         return link.read_pdu()
 
     def _release(self, link: Connection) -> str:
@@ -379,8 +382,12 @@ class FaultScp:
             ]
             link.drip(b"".join(tiny))
             return ""
-        for data in answers(message, self.script.comment):
-            send(data)
+        answer = b"".join(answers(message, self.script.comment))
+        if self.script.held > 1 and fault is None:
+            link.hold(answer, self.script.held)
+            self.most_held = max(self.most_held, link.most_held)
+        else:
+            send(answer)
         if fault in {AtInstance.GARBAGE, AtInstance.HUGE_PDU}:
             self._stall_until_closed(link)
         return "by-us" if fault in _ENDING else ""

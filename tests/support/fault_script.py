@@ -45,6 +45,7 @@ class AtInstance(Enum):
     OTHER_CONTEXT = auto()  # the other one of 1 and 3
     OTHER_INSTANCE = auto()  # answers for another SOP Instance UID
     OTHER_CLASS = auto()  # answers for another SOP Class UID
+    ANSWER_TWICE = auto()
     NO_UIDS = auto()  # a good answer that names neither
     OTHER_COMMAND = auto()  # answers with a C-ECHO-RSP
     REQUEST = auto()  # sends a C-ECHO-RQ in place of the answer
@@ -66,7 +67,7 @@ class Script:
     first `reject_times` requests (None: all). `classes` and `syntaxes` are those accepted (None: all).
     `full_from`: from this number on A700. `dies_after` so many it stops to listen and ends all connections.
     `longest_pdu` is what it says of itself, `user_items` and `context_items` are bytes of further items in
-    its answer to the association.
+    its answer to the association. So many answers as `held` are held back, and given in reverse.
     """
 
     at_connection: AtConnection = AtConnection.NOTHING
@@ -82,6 +83,7 @@ class Script:
     faults: Mapping[int, AtInstance] = field(default_factory=dict)
     full_from: int | None = None
     dies_after: int | None = None
+    held: int = 1
     stalls_on_release: bool = False
     collides_on_release: bool = False
 

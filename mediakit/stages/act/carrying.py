@@ -8,6 +8,7 @@ most one instance for each session of which nobody knows whether it arrived.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mediakit.destinations.base import Lost, Session, Unreachable
@@ -170,7 +171,7 @@ class Carrier:
             payload = self._shared.rate.limited(ready.loaded.payload)
             answer = self._session.send(ready.item, payload, self._load_meanwhile)
         except Lost as exc:
-            self._note_lost(ready, exc)
+            self._note_lost([ready], exc)
             raise
         except Unreachable:  # this session has not brought it; an earlier one may have
             ledger.happen(ready.key, Happening.LOST if was_sent_before else Happening.HELD_BACK)
@@ -221,19 +222,23 @@ class Carrier:
         self._waiting.note_answer(ready.item, is_refusal=answer.kind is StatusClass.REFUSED)
         self._shared.log.note_answer(ready, finding)
 
-    def _note_lost(self, ready: Ready, exc: Lost) -> None:
-        tries = self._waiting.count_try(ready.item)
-        finding = NO_ANSWER.at(times=_times(tries), why=exc.why or exc.what)
-        self._shared.ledger.happen(ready.key, Happening.LOST, rule=NO_ANSWER.id)
-        self._shared.log.note_lost(ready.key, ready.item, finding)
+    def _note_lost(self, lost: Sequence[Ready], exc: Lost) -> None:
+        """Note instances that were under way when the session ended."""
+        is_alone = len(lost) == 1
+        tries = [self._waiting.count_try(ready.item, is_alone=is_alone) for ready in lost]
+        for ready, count in zip(lost, tries, strict=True):
+            finding = NO_ANSWER.at(times=_times(count), why=exc.why or exc.what)
+            self._shared.ledger.happen(ready.key, Happening.LOST, rule=NO_ANSWER.id)
+            self._shared.log.note_lost(ready.key, ready.item, finding)
         if not self._has_answered:
-            self._waiting.note_fruitless(tries)
-        if tries >= self._shared.tries:
+            self._waiting.note_fruitless(max(tries))
+        most = self._shared.tries
+        again = [ready.item for ready in lost if self._waiting.may_be_tried(ready.item, most)]
+        if self._has_answered:  # they may be innocent: they go first on the next session
+            self._waiting.keep(again)
             return
-        if self._has_answered:  # it may be innocent: it goes first on the next session
-            self._waiting.keep(ready.item)
-        else:
-            self._waiting.put_last(ready.item)
+        for item in again:
+            self._waiting.put_last(item)
 
 
 def _times(count: int) -> str:

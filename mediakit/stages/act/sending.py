@@ -11,7 +11,15 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from mediakit.destinations.base import Context, Destination, Lost, Session, Unreachable, contexts_of
+from mediakit.destinations.base import (
+    Context,
+    Destination,
+    Lost,
+    Session,
+    Unreachable,
+    WindowedSession,
+    contexts_of,
+)
 from mediakit.errors import SourceError
 from mediakit.events import Listener
 from mediakit.ledger.ledger import Ledger
@@ -19,6 +27,7 @@ from mediakit.stages.act.carrying import Carrier, Log, Shared, Unread
 from mediakit.stages.act.loading import Loader
 from mediakit.stages.act.rate import Rate
 from mediakit.stages.act.waiting import Waiting
+from mediakit.stages.act.windowed import WindowedCarrier
 from mediakit.stages.import_order import ImportOrder
 from mediakit.transfer.negotiate import Batch
 from mediakit.transfer.outgoing import Outgoing
@@ -148,7 +157,7 @@ class Sender:
         if session is None:
             return False
         try:
-            Carrier(session, waiting, loader, self._shared).run()
+            _carrier(session, waiting, loader, self._shared).run()
         except Unread:
             return True
         except Lost as exc:
@@ -186,6 +195,13 @@ class Sender:
                 self._sessions.add(session)
             return session
         return None
+
+
+def _carrier(session: Session, waiting: Waiting, loader: Loader, shared: Shared) -> Carrier:
+    """Return what carries over a session: several instances at once where its peer agreed to that."""
+    if isinstance(session, WindowedSession) and session.window > 1:
+        return WindowedCarrier(session, waiting, loader, shared)
+    return Carrier(session, waiting, loader, shared)
 
 
 class _Worker(threading.Thread):

@@ -16,8 +16,9 @@ class Waiting:
         self._lock = threading.Lock()
         self._waiting = deque(items)
         self._again: deque[Outgoing] = deque()
-        self._own: dict[int, Outgoing] = {}
+        self._own: dict[int, deque[Outgoing]] = {}
         self._tries: dict[str, int] = {}
+        self._beside: set[str] = set()
         self._has_answered = False
         self._refusals = 0
         self.fruitless = 0  # connections in a row that ended without any answer
@@ -32,25 +33,37 @@ class Waiting:
         What was put last comes when nothing else is left.
         """
         with self._lock:
-            own = self._own.pop(threading.get_ident(), None)
-            if own is not None:
-                return own
-            queue = self._waiting or self._again
+            queue = self._own.get(threading.get_ident()) or self._waiting or self._again
             return queue.popleft() if queue else None
 
-    def count_try(self, item: Outgoing) -> int:
-        """Note that an instance was sent and got no answer; return how often that happened."""
+    def count_try(self, item: Outgoing, *, is_alone: bool = True) -> int:
+        """Note that an instance was sent and got no answer; return how often that happened.
+
+        `is_alone` off: others were under way beside it, of which any may have ended the session.
+        """
         with self._lock:
             self._tries[item.path] = tries = self._tries.get(item.path, 0) + 1
+            if not is_alone:
+                self._beside.add(item.path)
             return tries
 
-    def keep(self, item: Outgoing) -> None:
-        """Keep an instance for the next session of this thread.
+    def may_be_tried(self, item: Outgoing, most: int) -> bool:
+        """Return False for an instance that was sent so often; a time beside others does not count."""
+        with self._lock:
+            return self._tries.get(item.path, 0) - (item.path in self._beside) < most
+
+    def was_tried(self, item: Outgoing) -> bool:
+        """Return True for an instance that was sent before in this round and got no answer."""
+        with self._lock:
+            return item.path in self._tries
+
+    def keep(self, items: Sequence[Outgoing]) -> None:
+        """Keep instances for the next session of this thread, in front of what it keeps already.
 
         That one is new; those of other threads may be over as well, which they learn only when they send.
         """
         with self._lock:
-            self._own[threading.get_ident()] = item
+            self._own.setdefault(threading.get_ident(), deque()).extendleft(reversed(items))
 
     def put_last(self, item: Outgoing) -> None:
         """Put an instance behind all others, and what is of its SOP Class behind the rest.
@@ -65,9 +78,7 @@ class Waiting:
     def leave(self) -> None:
         """Give the others what this thread keeps: it ends."""
         with self._lock:
-            own = self._own.pop(threading.get_ident(), None)
-            if own is not None:
-                self._waiting.appendleft(own)
+            self._waiting.extendleft(reversed(self._own.pop(threading.get_ident(), ())))
 
     def put_back(self, item: Outgoing) -> None:
         """Put an instance back in front."""
@@ -105,7 +116,7 @@ class Waiting:
     def is_left(self) -> bool:
         """Return True when instances are waiting that this thread can take."""
         with self._lock:
-            return bool(self._waiting or self._again) or threading.get_ident() in self._own
+            return bool(self._own.get(threading.get_ident()) or self._waiting or self._again)
 
     def rest(self) -> tuple[Outgoing, ...]:
         """Return the instances that nobody took."""
