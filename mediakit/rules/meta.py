@@ -19,7 +19,7 @@ from mediakit.rules.check import Check
 LACKS = Rule(
     id="MK-MET-001",
     severity=Severity.ERROR,
-    title="the file meta information does not have {what} {tag}",
+    title="the file meta information has no {what} {tag}",
     ref="PS3.10 7.1",
     hint="strict readers refuse the file; `mediakit repair` rewrites it",
 )

@@ -75,7 +75,7 @@ def test_what_must_be_there_is_missed_once_when_it_is_absent_or_empty(
     (finding,) = found({tag: value})
     assert (finding.rule, finding.severity) == (meta.LACKS, Severity.ERROR)
     assert (finding.where.path, finding.where.tag) == ("IM0", tag)
-    assert finding.text == f"the file meta information lacks {what}"
+    assert finding.text == f"the file meta information has no {what}"
 
 
 @pytest.mark.parametrize("tag", [CLASS, INSTANCE, SYNTAX, IMPLEMENTATION])
