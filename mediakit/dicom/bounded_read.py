@@ -106,6 +106,19 @@ class Window:
             offset += len(part)
         return True
 
+    def rest_holds(self, offset: int, wanted: bytes) -> bool:
+        """Return True when some bytes stand behind an offset, as far as the bound of reads lets us look."""
+        kept = b""
+        while offset < self.size and self._left > 0:
+            part = self._read(offset, min(1 << 16, self.size - offset, self._left))
+            if not part:
+                return False
+            if wanted in kept + part:
+                return True
+            kept = part[1 - len(wanted) :]
+            offset += len(part)
+        return False
+
     def _read(self, offset: int, count: int) -> bytes:
         if count > self._left:
             raise Malformed(TOO_MUCH, limit=MAX_READ)

@@ -41,7 +41,9 @@ def data_set_place(stream: Readable, size: int, uids: tuple[str, str], transfer_
             "the file is not what it was when it was scanned", why=exc.finding("").text
         ) from exc
     at = opening.begin
-    is_true = opening.meta_at == _META_AT and is_meta_sound(opening.meta, at - _META_AT)
+    is_true = (
+        opening.meta_at == _META_AT and opening.is_orderly and is_meta_sound(opening.meta, at - _META_AT)
+    )
     if is_true and opening.declared == transfer_syntax and at <= len(head):
         return DataSetPlace(at, head[:at])
     return DataSetPlace(at, head_of(*uids, transfer_syntax))

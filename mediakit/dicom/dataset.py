@@ -15,19 +15,27 @@ from mediakit.dicom.elements import (
     BROKEN,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
-    LONG_VRS,
-    SHORT_VRS,
+    KNOWN_VRS,
     UNDEFINED,
     ElementHeader,
     Encoding,
+    dictionary_vr,
     element_at,
     header_at,
-    skip_fragments,
-    skip_undefined,
 )
-from mediakit.dicom.instance import Tag
+from mediakit.dicom.instance import Breach, Fault, Note, Tag
 from mediakit.dicom.sequences import concept_modifiers, find_inside, to_explicit_little
+from mediakit.dicom.structure import (
+    LONG_MASKS,
+    SHORT_MASKS,
+    Faults,
+    check_fragments,
+    check_sequence,
+    encoding_inside,
+    is_sequence,
+)
 from mediakit.dicom.values import converted, swapped
+from mediakit.dicom.walk import Unwalkable
 from mediakit.dicom.wanted import CONTENT_SEQUENCE, SHARED_GROUPS, WANTED_INSIDE
 from mediakit.findings import Rule, Severity
 
@@ -35,8 +43,25 @@ PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 MAX_VALUE = 1 << 20  # bytes of a wanted value that is not a sequence
 NOT_HERE = frozenset({0x0000, 0xFFFE})  # groups that cannot stand at the top level of a data set
 
+_FILE_START = b"DICM\x02\x00"  # behind a preamble
 _EXPLICIT = Struct("<HH2sH")
-_LENGTH = Struct("<I")
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What the elements of a data set come to: its faults, and where the last one ends."""
+
+    faults: tuple[Fault, ...]
+    end: int
+
+
+def extent_of(window: Window, encoding: Encoding) -> Extent:
+    """Return the faults of a whole data set, which is all of the window, and its end. Raises Malformed."""
+    found = read_elements(window, 0, encoding, {})
+    end = found.end
+    if found.pixels is not None:
+        end, _ = check_to_the_end(window, found.pixels, encoding, found.faults)
+    return Extent(tuple(found.faults.found), end)
 
 
 class PixelElement(NamedTuple):
@@ -61,6 +86,8 @@ class Found:
     end: int = 0
     odd_vr: bool = False
     plain: bool = True
+    faults: Faults = field(default_factory=Faults)
+    tail: Note | None = None  # what lies behind the last element, when there are no pixel data
 
 
 VALUE_TOO_LONG = Rule(
@@ -80,9 +107,11 @@ def read_elements(  # noqa: C901, PLR0912, PLR0915 - the hot loop: each branch t
     `wanted` maps tags to VRs. When a tag is there twice the last one counts, as for other readers.
     """
     found = Found()
-    quick = encoding == EXPLICIT_LITTLE
+    faults = found.faults
+    quick, is_implicit = encoding == EXPLICIT_LITTLE, encoding.implicit
     size, data, base = window.size, window.data, window.start
     last = len(data) - 12
+    previous = -1
     while offset < size:
         index = offset - base
         if index > last:
@@ -91,25 +120,33 @@ def read_elements(  # noqa: C901, PLR0912, PLR0915 - the hot loop: each branch t
             index = window.load(offset, min(12, size - offset))
             data, base = window.data, window.start
             last = len(data) - 12
+            faults.spend(0)
+        mask = None
         if quick:  # the common case, without the cost of a call
             group, element, vr, length = _EXPLICIT.unpack_from(data, index)
             tag, width = group << 16 | element, 8
-            if vr in LONG_VRS and index <= last:
-                length, width = _LENGTH.unpack_from(data, index + 8)[0], 12
-            elif vr not in SHORT_VRS:
-                tag, vr, width, length = header_at(data, index, encoding)
-        else:
+            mask = SHORT_MASKS.get(vr)
+        if mask is None:
             tag, vr, width, length = header_at(data, index, encoding)
+            holds_items = vr == b"SQ" or (is_implicit and dictionary_vr(tag) == b"SQ")
+            mask = None if holds_items or length == UNDEFINED else 1 if is_implicit else LONG_MASKS.get(vr)
         if tag in PIXEL_TAGS:
+            faults.in_order(tag, previous)
             found.pixels = PixelElement(tag, offset + width, None if length == UNDEFINED else length)
             break
         if tag >> 16 in NOT_HERE:
             break
+        if tag <= previous:
+            faults.in_order(tag, previous)
+        previous = tag
+        faults.left -= 1
         expected = wanted.get(tag)
         stop = index + width + length
-        if expected is None and length != UNDEFINED:
+        if mask is not None and length & mask:
+            faults.length(tag, length)
+        if mask is not None and expected is None:
             offset += width + length
-        elif quick and vr == expected != b"SQ" and stop <= last:
+        elif quick and vr == expected != b"SQ" and stop <= last and not length & 1:
             found.values[tag] = data[index + width : stop]
             offset += width + length
         else:
@@ -119,9 +156,11 @@ def read_elements(  # noqa: C901, PLR0912, PLR0915 - the hot loop: each branch t
             last = len(data) - 12
         if offset > size:
             raise _cut_off(ElementHeader(tag, vr, width, length), encoding, offset - size)
-    if found.pixels is None and not window.rest_is_padding(offset):
-        raise Malformed(BROKEN, why="what follows the last element is not an element")
     found.end = offset
+    if found.pixels is None:
+        found.tail = _tail(window, offset, faults)
+        if found.tail is Note.TRAILING:
+            raise Malformed(BROKEN, why="what follows the last element is not an element")
     return found
 
 
@@ -136,20 +175,24 @@ def _take(
     """Put one element into `found` when it is wanted; return the offset behind it."""
     tag, vr, _, length = header
     without_vr = vr == b"" and not encoding.implicit
-    inner = IMPLICIT_LITTLE if vr == b"UN" or without_vr else encoding
-    stop, behind = _extent(window, start, header, inner)
+    found.faults.header(header, encoding)
+    if length != UNDEFINED and start + length > window.size:
+        raise _cut_off(header, encoding, start + length - window.size)
+    stop, behind = _extent(window, start, header, encoding, found.faults)
     found.plain = found.plain and length != UNDEFINED
     expected = wanted.get(tag)
     if expected is None:
         return behind
-    if behind > window.size:
-        raise _cut_off(header, encoding, behind - window.size)
+    inner = IMPLICIT_LITTLE if vr == b"UN" or without_vr else encoding
     if expected != b"UN" and (vr not in {expected, b""} or without_vr):
         found.odd_vr, found.plain = True, False
     found.values.pop(tag, None)
     if expected == b"SQ":
         if vr in {b"SQ", b"UN", b""}:
-            _take_sequence(tag, _content(window, start, stop), inner, found)
+            try:
+                _take_sequence(tag, _content(window, start, stop), inner, found)
+            except Unwalkable:
+                found.faults.add(Breach.NESTING, tag)  # what stands behind it can be read
     elif length != UNDEFINED:
         if length > MAX_VALUE:
             raise Malformed(VALUE_TOO_LONG, tag=tag, length=length)
@@ -177,15 +220,20 @@ def _cut_off(header: ElementHeader, encoding: Encoding, missing: int) -> Malform
     return Malformed(TRUNCATED, tag=tag, missing=missing)
 
 
-def _extent(window: Window, start: int, header: ElementHeader, encoding: Encoding) -> tuple[int, int]:
+def _extent(
+    window: Window, start: int, header: ElementHeader, encoding: Encoding, faults: Faults
+) -> tuple[int, int]:
     """Return the end of a value and the offset behind its element; they differ by a delimiter."""
-    if header.length != UNDEFINED:
-        return start + header.length, start + header.length
-    if header.vr[:1] == b"O":
-        behind = skip_fragments(window, start, encoding)
-    else:
-        behind = skip_undefined(window, start, encoding)
-    return behind - 8, behind
+    inner = encoding_inside(header, encoding)
+    if header.length == UNDEFINED:
+        if header.vr[:1] == b"O":
+            behind = check_fragments(window, start, header.tag, encoding, faults)
+        else:
+            behind = check_sequence(window, start, header, inner, faults)
+        return behind - 8, behind
+    if is_sequence(window, start, header, inner):
+        check_sequence(window, start, header, inner, faults)
+    return start + header.length, start + header.length
 
 
 def _value(value: bytes, vr: bytes, expected: bytes, encoding: Encoding) -> bytes | None:
@@ -212,17 +260,30 @@ def _content(window: Window, start: int, stop: int) -> bytes:
     return window.data[index : index + stop - start]
 
 
-def read_meta(window: Window, offset: int) -> tuple[dict[Tag, bytes], int]:
-    """Return group 2 from `offset` on, and the offset behind it (PS3.10 7.1). Raises Malformed.
+class Meta(NamedTuple):
+    """Group 2: its values, the offset behind it, and whether its elements are put together rightly."""
 
-    Values longer than 64 KiB (private information) are left out.
+    values: dict[Tag, bytes]
+    behind: int
+    is_orderly: bool
+
+
+def read_meta(window: Window, offset: int) -> Meta:
+    """Return group 2 from `offset` on (PS3.10 7.1). Raises Malformed.
+
+    Values longer than 64 KiB (private information) are left out; of an element that is there twice the first
+    one counts.
     """
-    meta: dict[Tag, bytes] = {}
-    for tag, _, start, behind in meta_elements(window, offset):
+    values: dict[Tag, bytes] = {}
+    faults, previous = Faults(), 0
+    for tag, vr, start, behind in meta_elements(window, offset):
         offset = behind
-        if offset - start <= 1 << 16:
-            meta[tag] = _content(window, start, offset)
-    return meta, offset
+        previous = faults.in_order(tag, previous)
+        faults.header(ElementHeader(tag, vr, 0, behind - start), EXPLICIT_LITTLE)
+        faults.spend(1)
+        if offset - start <= 1 << 16 and tag not in values:
+            values[tag] = _content(window, start, offset)
+    return Meta(values, offset, not faults.found)
 
 
 def meta_elements(window: Window, offset: int) -> Iterator[tuple[Tag, bytes, int, int]]:
@@ -256,28 +317,78 @@ FRAGMENTS_CUT = Rule(
 )
 
 
-def check_to_the_end(window: Window, pixels: PixelElement, encoding: Encoding) -> bool:
-    """Walk over pixel data to the end of the file; return True when other bytes than padding trail.
+def check_to_the_end(
+    window: Window, pixels: PixelElement, encoding: Encoding, faults: Faults
+) -> tuple[int, Note | None]:
+    """Walk over pixel data and what follows; return where the last element ends, and what lies behind it.
 
     Reads headers of fragments and of trailing elements only. Raises Malformed when pixel data are cut off.
     """
     if pixels.length is None:
         try:
-            offset = skip_fragments(window, pixels.offset, encoding)
+            offset = check_fragments(window, pixels.offset, pixels.tag, encoding, faults)
         except Malformed as broken:
             if broken.rule is TRUNCATED:
                 raise Malformed(FRAGMENTS_CUT, tag=pixels.tag) from broken
             raise
     else:
         offset = pixels.offset + pixels.length
+        if pixels.length & 1:
+            faults.length(pixels.tag, pixels.length)
     if offset > window.size:
         missing = offset - window.size
         raise Malformed(PIXELS_CUT, tag=pixels.tag, missing=missing, length=pixels.length or 0)
-    previous = pixels.tag
+    if offset == window.size:
+        return offset, None
+    offset = _elements_behind(window, offset, pixels.tag, encoding, faults)
+    return offset, _tail(window, offset, faults)
+
+
+def _elements_behind(window: Window, offset: int, previous: Tag, encoding: Encoding, faults: Faults) -> int:
+    """Return where the elements behind pixel data end.
+
+    Elements that are out of order are believed only when the rest of the file is made of elements.
+    """
+    unordered: Faults | None = None
+    end = offset
     while window.size - offset >= 8:
-        tag, _, width, length = element_at(window, offset, encoding)
-        behind = offset + width + length
-        if tag <= previous or length == UNDEFINED or behind > window.size:
+        try:
+            header = element_at(window, offset, encoding)
+            if not _can_be_behind(header, encoding):
+                break
+            if header.tag <= previous:
+                unordered = unordered or Faults()
+            found = faults if unordered is None else unordered
+            found.header(header, encoding)
+            behind = _extent(window, offset + header.size, header, encoding, found)[1]
+        except Malformed:
             break
-        offset, previous = behind, tag
-    return not window.rest_is_padding(offset)
+        if behind > window.size:
+            break
+        offset, previous = behind, found.in_order(header.tag, previous)
+        end = offset if unordered is None else end
+    if unordered is None or not window.rest_is_padding(offset):
+        return end
+    for fault in unordered.found:
+        faults.add(*fault)
+    return offset
+
+
+def _can_be_behind(header: ElementHeader, encoding: Encoding) -> bool:
+    tag, vr, _, _ = header
+    if tag >> 16 < 0x0008 or tag >> 16 == 0xFFFE:
+        return False
+    is_known = dictionary_vr(tag) != b"UN" or tag >> 16 & 1
+    return bool(is_known) if encoding.implicit else vr in KNOWN_VRS
+
+
+def _tail(window: Window, offset: int, faults: Faults) -> Note | None:
+    """Return what lies behind the last element: nothing, zeros or other bytes; a whole file is a fault."""
+    if offset >= window.size:
+        return None
+    if window.rest_is_padding(offset):
+        return Note.ZEROS
+    if window.rest_holds(offset, _FILE_START):
+        faults.add(Breach.SECOND_FILE, 0)
+        return None
+    return Note.TRAILING

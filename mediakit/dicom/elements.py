@@ -102,8 +102,8 @@ def header_at(data: bytes | memoryview, index: int, encoding: Encoding) -> Eleme
         if index + 12 > len(data):
             raise Malformed(BROKEN, tag=tag, why="its header is cut off")
         return ElementHeader(tag, vr, 12, forms.long.unpack_from(data, index + 8)[0])
-    if vr.isalpha() and vr.isupper():
-        return ElementHeader(tag, vr, 8, length)
+    if (vr.isalpha() and vr.isupper()) or (length and min(vr) >= 0x20 and max(vr) < 0x7F):
+        return ElementHeader(tag, vr, 8, length)  # no VR of any edition, in the form that most have
     return ElementHeader(tag, b"", 8, forms.long.unpack_from(data, index + 4)[0])
 
 
@@ -163,22 +163,6 @@ def skip_undefined(window: Window, offset: int, encoding: Encoding, max_depth: i
         else:
             offset += length
     return offset
-
-
-def skip_fragments(window: Window, offset: int, encoding: Encoding) -> int:
-    """Return the offset behind encapsulated pixel data whose first item is at `offset` (PS3.5 A.4).
-
-    Only the headers of the fragments are read. Raises Malformed when a fragment runs past the end of
-    the file or the delimiter is missing.
-    """
-    while True:
-        tag, length = item_header_at(window.peek(offset, 8), 0, encoding)
-        offset += 8
-        if tag == SEQUENCE_END:
-            return offset
-        if tag != ITEM or length == UNDEFINED:
-            raise Malformed(BROKEN, tag=tag, why="a fragment of pixel data was expected")
-        offset += length
 
 
 @lru_cache(maxsize=4096)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mediakit.dicom.codec_process import CodecFailed, decoded_apart
 from mediakit.dicom.codestream import stream_shape
 from mediakit.dicom.elements import PIXEL_DATA
-from mediakit.dicom.image import CODEC_ERRORS, DCT_SYNTAXES, RLE, Shape
+from mediakit.dicom.image import CODEC_ERRORS, DCT_SYNTAXES, RLE, Shape, native_bits
 from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
 from mediakit.errors import UsageError
@@ -136,11 +136,12 @@ class FrameReader:
         from pydicom.pixels.decoders.base import get_decoder  # noqa: PLC0415
 
         shape, value = self.shape, self._pixels.value
-        if len(value) * 8 < _native_bits(shape) * shape.frames:
+        frame_bits = native_bits(shape.frame_bits, shape.photometric)
+        if len(value) * 8 < frame_bits * shape.frames:
             raise Undecodable("its Pixel Data are shorter than its attributes say")
         start, value_part, within = 0, value, index
         if shape.bits_allocated > 1:
-            length = _native_bits(shape) // 8
+            length = frame_bits // 8
             start, within = index * length, 0
             value_part = value[start : start + length]
         options = shape.options() | {"number_of_frames": within + 1, "pixel_vr": self._pixels.vr}
@@ -150,11 +151,6 @@ class FrameReader:
                 value_part, index=within, raw=True, validate=False, **options
             )
         return array
-
-
-def _native_bits(shape: Shape) -> int:
-    """Return the bits of one frame as stored natively: 4:2:2 leaves out half of the colour."""
-    return shape.frame_bits // 3 * 2 if shape.photometric == "YBR_FULL_422" else shape.frame_bits
 
 
 def _extended_offsets(file: DicomFile) -> tuple[bytes, bytes] | None:

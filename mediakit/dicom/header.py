@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 
 from mediakit.dicom import scanned as scanning
 from mediakit.dicom.bounded_read import Malformed, Readable, Window
@@ -16,15 +17,17 @@ from mediakit.dicom.elements import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
     UNDEFINED,
+    ElementHeader,
     Encoding,
     dictionary_vr,
 )
 from mediakit.dicom.instance import Instance, Note, Tag
 from mediakit.dicom.known_headers import Layout, Memo
-from mediakit.dicom.opening import NOT_DICOM, TRANSFER_SYNTAX, Opening, check_pixels, is_meta_sound, opened
+from mediakit.dicom.opening import NOT_DICOM, TRANSFER_SYNTAX, Opening, check_pixels, meta_note, opened
 from mediakit.dicom.packed import Packed
 from mediakit.dicom.scanned import Scanned
 from mediakit.dicom.sequences import to_explicit_little
+from mediakit.dicom.structure import ITEM_START, Faults, check_sequence
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
 from mediakit.dicom.wanted import SHARED_GROUPS, WANTED
 from mediakit.findings import Finding
@@ -87,7 +90,6 @@ class Scanner:
         self._first = FIRST_READ[0]
         self._pool: dict[bytes, bytes] = {}
         self._places: dict[tuple[Tag, ...], Mapping[Tag, int]] = {}
-        self._sequence_tags = frozenset(tag for tag, vr in self._wanted.items() if vr == b"SQ")
         self._sequences: dict[bytes, bytes] = {}  # sound ones, and what they became
 
     def read(self, stream: Readable, size: int, source: str, path: str) -> Instance | Unusable:
@@ -124,23 +126,22 @@ class Scanner:
         meta = self._packed(layout, raw)
         form = self._forms.get(meta[TRANSFER_SYNTAX])
         found = None if form is None else form.memo.match(head, start, size)
-        if form is None or found is None:
+        if form is None or found is None or not self._has_sound_sequences(*found[:2], form.encoding):
             return None
         layout, raw, end = found
-        for tag in self._sequence_tags.intersection(layout.tags):
-            place = layout.places[tag]
-            raw[place] = self._sequence(raw[place], form.encoding)
         values = self._packed(layout, raw)
         notes = [] if head.startswith(_ZEROS) else [Note.PREAMBLE_USED]
-        if not is_meta_sound(meta, start - 132):
-            notes.append(Note.BAD_META)
+        noted = meta_note(meta, start - 132)
+        if noted is not None:
+            notes.append(noted)
         if not layout.follows:
             return Scanned(meta, values, _NO_VALUES, None, form.syntax, notes)
         pixels = form.pixels_at(head, end)
         if pixels is None:
             return None
         scanned = Scanned(meta, values, _NO_VALUES, pixels, form.syntax, notes)
-        if form.is_encapsulated or pixels.length is None or pixels.offset + pixels.length != size:
+        length = pixels.length
+        if form.is_encapsulated or length is None or length & 1 or pixels.offset + length != size:
             _check_end(Window(stream, size, head), scanned, form.encoding)
         return scanned
 
@@ -157,7 +158,10 @@ class Scanner:
             found.pixels,
             opening.syntax,
             notes,
+            found.faults,
         )
+        if found.tail is not None:
+            notes.append(found.tail)
         if found.pixels is not None:
             in_head = window.start == 0
             _check_end(window, scanned, opening.encoding)
@@ -174,6 +178,8 @@ class Scanner:
         if syntax is None or syntax.big_endian or syntax.kind not in _REMEMBERED:
             return
         if opening.declared != opening.syntax or not head.startswith(b"DICM", 128):
+            return
+        if found.faults.found or not opening.is_orderly:
             return
         encoding = opening.encoding
         memo = self._implicit_memo if encoding.implicit else self._explicit_memo
@@ -209,10 +215,27 @@ class Scanner:
             pool.clear()
         return tuple(map(pool.setdefault, values, values))
 
-    def _sequence(self, content: bytes, encoding: Encoding) -> bytes:
-        """Return a sequence as `Header` promises; the same bytes are walked once. Raises Malformed."""
+    def _has_sound_sequences(self, layout: Layout, raw: list[bytes], encoding: Encoding) -> bool:
+        """Return True when no sequence has a fault; in `raw` wanted ones become as `Header` promises."""
+        for place, tag, is_wanted in layout.sequences:
+            content = self._sequence(tag, raw[place], encoding)
+            if content is None:
+                return False
+            raw[place] = content if is_wanted else b""
+        return True
+
+    def _sequence(self, tag: Tag, content: bytes, encoding: Encoding) -> bytes | None:
+        """Return a sequence as `Header` promises, None when it has faults; the same bytes are walked once.
+
+        Raises Malformed.
+        """
         known = self._sequences.get(content)
         if known is None:
+            faults, window = Faults(), Window(BytesIO(), len(content), content)
+            if not encoding.implicit or content.startswith(ITEM_START):
+                check_sequence(window, 0, ElementHeader(tag, b"SQ", 0, len(content)), encoding, faults)
+            if faults.found:
+                return None
             if len(self._sequences) > 1024:
                 self._sequences.clear()
             known = self._sequences[content] = to_explicit_little(content, encoding)
@@ -225,5 +248,6 @@ def _check_end(window: Window, scanned: Scanned, encoding: Encoding) -> None:
     if pixels is None:
         return
     check_pixels(scanned.syntax, pixels)
-    if check_to_the_end(window, pixels, encoding):
-        scanned.notes.append(Note.TRAILING)
+    _, tail = check_to_the_end(window, pixels, encoding, scanned.faults)
+    if tail is not None:
+        scanned.notes.append(tail)

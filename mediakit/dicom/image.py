@@ -89,3 +89,11 @@ class Shape:
     def dtype(self) -> str:
         """Return the little endian numpy type of one sample."""
         return f"<{'i' if self.signed else 'u'}{max(1, self.bits_allocated // 8)}"
+
+
+def native_bits(frame_bits: int, photometric: str) -> int:
+    """Return the bits of one frame as stored natively: subsampling leaves out colour (PS3.3 C.7.6.3.1.2)."""
+    return frame_bits * _STORED_SIXTHS.get(photometric, 6) // 6
+
+
+_STORED_SIXTHS = {"YBR_FULL_422": 4, "YBR_PARTIAL_422": 4, "YBR_PARTIAL_420": 3}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 Tag = int  # 0xGGGGEEEE
 
@@ -19,13 +20,39 @@ class Note(StrEnum):
     NO_META = "no-meta"  # a bare data set: no preamble, no file meta information
     NO_PREAMBLE = "no-preamble"  # group 2 without the 128 bytes and DICM
     BAD_META = "bad-meta"  # group 2 is there but incomplete or wrong (no transfer syntax, wrong length)
+    LONG_META = "long-meta"  # a name in group 2 is longer than 16 characters
     TRAILING = "trailing"  # bytes after the last element that are not padding
+    ZEROS = "zeros"  # zeros after the last element
     ODD_VR = "odd-vr"  # a wanted element has another VR than the dictionary
+    NO_SOP_UIDS = "no-sop-uids"  # (0008,0016) or (0008,0018) is missing; the meta information has it
     UID_MISMATCH = "uid-mismatch"  # (0002,0002)/(0002,0003) differ from (0008,0016)/(0008,0018)
     NO_PIXELS = "no-pixels"  # pixel data are described and are not there: cut off between two elements
     HEADER_ALONE = "header-alone"  # an image SOP Class without pixel data and without their description
     PREAMBLE_USED = "preamble-used"  # the 128 bytes are not all zero
     BAD_UID = "bad-uid"  # a UID of class, instance, study or series is longer than 64 or has odd characters
+
+
+class Breach(StrEnum):
+    """How elements can be put together against PS3.5 7 and A.4. The judge turns breaches into findings."""
+
+    ODD_LENGTH = "odd-length"  # a value of an odd number of bytes
+    PART_OF_VALUE = "part-of-value"  # a length that is no multiple of what one number of its VR takes
+    ODD_FRAGMENT = "odd-fragment"  # a fragment of pixel data of an odd number of bytes
+    ORDER = "order"  # a tag that is lower than the one before it
+    TWICE = "twice"  # the same tag again
+    UNKNOWN_VR = "unknown-vr"  # two characters that are no VR of any edition
+    NO_VR = "no-vr"  # an element without VR in an explicit encoding
+    NESTING = "nesting"  # items, delimiters or elements of a sequence that do not add up
+    SHORT_PIXELS = "short-pixels"  # native pixel data of fewer bytes than the image has
+    LONG_PIXELS = "long-pixels"  # native pixel data of more bytes than the image has
+    SECOND_FILE = "second-file"  # another DICOM file behind the last element
+
+
+class Fault(NamedTuple):
+    """One breach, at a tag."""
+
+    breach: Breach
+    tag: Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +65,8 @@ class Header:
     elements found inside Shared Functional Groups Sequence (5200,9229), nested at any depth of it.
     `meta` holds group 2. An element that is absent is not in the mapping; an empty one maps to b"".
     `pixel_offset` is where the value of the pixel data element begins in the file (in the inflated data
-    set of a deflated one); None without pixel data.
+    set of a deflated one); None without pixel data. `faults` are breaches of the encoding at any depth, the
+    first ones of a file.
 
     Raw bytes are kept so that a key reaches its directory record undecoded and no character is lost.
     """
@@ -48,6 +76,7 @@ class Header:
     shared: Mapping[Tag, bytes] = field(default_factory=dict, repr=False)
     pixel_offset: int | None = None
     notes: frozenset[Note] = frozenset()
+    faults: tuple[Fault, ...] = ()
 
     def text(self, tag: Tag) -> str:
         """Return a value as text without padding, for VRs of the default repertoire; "" when absent.

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from struct import Struct
 
-from mediakit.dicom.elements import KNOWN_VRS, Encoding, header_at
+from mediakit.dicom.elements import KNOWN_VRS, Encoding, dictionary_vr, header_at
 from mediakit.dicom.instance import Tag
+from mediakit.dicom.structure import length_mask
 
 MAX_LAYOUTS = 16
 PATIENCE = 64  # layouts that may be learnt before they have to pay
@@ -31,6 +32,13 @@ class _Link:
     value: bytes
     tag: Tag
     wanted: bool
+    is_sequence: bool
+    odd_bits: int  # the bits of the length that must be zero
+
+    @property
+    def kept(self) -> bool:
+        """Return True when `match` gives its value: because it is wanted, or to look into its items."""
+        return self.wanted or self.is_sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +50,19 @@ class _Run:
     expected: tuple[bytes, ...]
     values: Struct  # wanted values that differ, and last the free length when there is one
     is_open: bool
-    keeps: bool  # the value of free length is wanted
+    keeps: bool  # the value of free length is kept
+    odd_bits: int  # the bits of the free length that must be zero
 
 
 class Layout:
     """A chain of elements, and the bytes that follow it (b"" for the end of the file).
 
-    `constant` holds the wanted values that never differed, `tags` the elements whose values `match` gives and
-    `places` the index of each. None of them changes once the layout is made: headers share them.
+    `constant` holds the wanted values that never differed, `places` the index of every other wanted value
+    among those that `match` gives, `sequences` the index of each sequence, its tag and whether it is wanted.
+    None of them changes once the layout is made: headers share them.
     """
 
-    __slots__ = ("_differs", "_free", "_links", "_runs", "constant", "follows", "hits", "places", "tags")
+    __slots__ = ("_differs", "_free", "_links", "_runs", "constant", "follows", "hits", "places", "sequences")
 
     def __init__(self, links: tuple[_Link, ...], follows: bytes, values: Mapping[Tag, bytes]) -> None:
         """`values` are the wanted values of this chain, as the plain parser gives them."""
@@ -62,12 +72,12 @@ class Layout:
         self.follows = follows
         self.constant = dict(values)
         self.hits = 0
-        self.tags: tuple[Tag, ...] = ()
+        self.sequences: tuple[tuple[int, Tag, bool], ...] = ()
         self.places: Mapping[Tag, int] = {}
         self._runs = self._compiled()
 
     def match(self, data: bytes, offset: int, size: int) -> tuple[list[bytes], int] | None:
-        """Return the values of `tags` and the offset behind the chain; None when the bytes are different."""
+        """Return the values kept and the offset behind the chain; None when the bytes are different."""
         values: list[bytes] = []
         have = len(data)
         for run in self._runs:
@@ -76,8 +86,9 @@ class Layout:
             values += run.values.unpack_from(data, offset)
             offset += run.span
             if run.is_open:
-                end = offset + int(values.pop())
-                if end > have:
+                length = int(values.pop())
+                end = offset + length
+                if end > have or length & run.odd_bits:
                     return None
                 if run.keeps:
                     values.append(data[offset:end])
@@ -107,26 +118,28 @@ class Layout:
     def _compiled(self) -> tuple[_Run, ...]:
         runs: list[_Run] = []
         open_run = _OpenRun()
-        tags: list[Tag] = []
+        kept: list[_Link] = []
         for index, link in enumerate(self._links):
-            if index in self._differs and link.wanted:
-                tags.append(link.tag)
+            if index in self._differs and link.kept:
+                kept.append(link)
                 self.constant.pop(link.tag, None)
             open_run.literal += link.prefix
             length = len(link.value)
             width = 4 if link.wide else 2
             if index in self._free:
-                runs.append(open_run.closed(f"{'I' if link.wide else 'H'}", link.wanted))
+                runs.append(open_run.closed(link))
                 open_run = _OpenRun()
                 continue
             open_run.literal += length.to_bytes(width, "little")
             if index in self._differs:
-                open_run.skip(length, keep=link.wanted)
+                open_run.skip(length, keep=link.kept)
             else:
                 open_run.literal += link.value
-        runs.append(open_run.closed("", keeps=False))
-        self.tags = tuple(tags)
-        self.places = {tag: place for place, tag in enumerate(tags)}
+        runs.append(open_run.closed(None))
+        self.places = {link.tag: place for place, link in enumerate(kept) if link.wanted}
+        self.sequences = tuple(
+            (place, link.tag, link.wanted) for place, link in enumerate(kept) if link.is_sequence
+        )
         return tuple(runs)
 
 
@@ -145,12 +158,14 @@ class _OpenRun:
         self._fixed += f"{length}x"
         self._values += f"{length}{'s' if keep else 'x'}"
 
-    def closed(self, free_length: str, keeps: bool) -> _Run:
-        """Return the run; `free_length` is the format of the length field it ends with, if it does."""
+    def closed(self, link: _Link | None) -> _Run:
+        """Return the run; `link` is the element whose length it ends with, if it does."""
         self._flush()
-        values = Struct(self._values + free_length)
-        fixed = Struct(self._fixed)
-        return _Run(values.size, fixed, tuple(self._expected), values, bool(free_length), keeps)
+        values = Struct(self._values + ("" if link is None else "I" if link.wide else "H"))
+        fixed, expected = Struct(self._fixed), tuple(self._expected)
+        if link is None:
+            return _Run(values.size, fixed, expected, values, False, False, 0)
+        return _Run(values.size, fixed, expected, values, True, link.kept, link.odd_bits)
 
     def _flush(self) -> None:
         if self.literal:
@@ -220,6 +235,8 @@ class Memo:
             prefix = data[offset : offset + width - (4 if wide else 2)]
             offset += width
             wanted = self._wanted is None or tag in self._wanted
-            links.append(_Link(prefix, wide, data[offset : offset + length], tag, wanted))
+            value = data[offset : offset + length]
+            holds_items = vr == b"SQ" or (self._encoding.implicit and dictionary_vr(tag) == b"SQ")
+            links.append(_Link(prefix, wide, value, tag, wanted, holds_items, length_mask(vr)))
             offset += length
         return tuple(links)

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from mediakit.dicom.bounded_read import Malformed, Readable, Window
 from mediakit.dicom.dataset import PixelElement, read_meta
 from mediakit.dicom.elements import EXPLICIT_LITTLE, KNOWN_VRS, Encoding, encoding_of
 from mediakit.dicom.fallback import Inflated, bare_data_set, described, told_encoding
 from mediakit.dicom.instance import Note, Tag
+from mediakit.dicom.scanned import MEDIA_SOP_INSTANCE, is_sound_uid
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
 from mediakit.findings import Rule, Severity
 
 GROUP_LENGTH: Tag = 0x00020000
-MEDIA_SOP_CLASS: Tag = 0x00020002
-MEDIA_SOP_INSTANCE: Tag = 0x00020003
 TRANSFER_SYNTAX: Tag = 0x00020010
 LENGTH_ELEMENT = 12  # bytes of the group length element itself
 
 #: How a file is encoded is decided by so many of its first bytes and of those of its data set, no more and no
 #: fewer: all who read a file decide alike, however much of it they have read.
 FIRST_LOOK = 8192
+# Version, SOP Class, Transfer Syntax, Implementation Class, private information and its creator; names.
+_ALIKE: tuple[Tag, ...] = (0x00020001, 0x00020002, 0x00020010, 0x00020012, 0x00020102, 0x00020100)
+_ALIKE += (0x00020013, 0x00020016, 0x00020017, 0x00020018)
+_NAME_MAX = 16  # characters of SH and AE
+_PAD = b" \0"
 _DATA_SET_LOOK = 1024
 
 _ZEROS = bytes(128)
@@ -47,6 +52,7 @@ class Opening:
     meta: dict[Tag, bytes] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     meta_at: int = 0
+    is_orderly: bool = True  # the elements of the meta information are put together as they must be
 
     @property
     def is_deflated(self) -> bool:
@@ -117,28 +123,57 @@ def located(stream: Readable, size: int, head: bytes) -> Opening:
         if bare is None:
             raise Malformed(NOT_DICOM, why=described(head))
         return Opening(window, 0, 0, bare, syntax=bare.syntax, notes=[Note.NO_META])
-    meta, behind = read_meta(window, offset)
+    meta, behind, is_orderly = read_meta(window, offset)
     if behind >= size:
         raise Malformed(NO_DATA_SET)
     uid = meta.get(TRANSFER_SYNTAX, b"").strip(b" \0").decode("latin-1")
-    if not is_meta_sound(meta, behind - offset):
-        notes.append(Note.BAD_META)
-    opening = Opening(window, behind, behind, EXPLICIT_LITTLE, uid, uid, meta, notes, offset)
+    noted = meta_note(meta, behind - offset) if is_orderly else Note.BAD_META
+    if noted is not None:
+        notes.append(noted)
+    opening = Opening(window, behind, behind, EXPLICIT_LITTLE, uid, uid, meta, notes, offset, is_orderly)
     if not opening.is_deflated:
         _settle_encoding(opening)
     return opening
 
 
 def is_meta_sound(meta: Mapping[Tag, bytes], length: int) -> bool:
-    """Return True when group 2, `length` bytes with its length element, has what it must (PS3.10 7.1)."""
-    said = meta.get(GROUP_LENGTH, b"")
-    return (
-        len(said) == 4
-        and int.from_bytes(said, "little") == length - LENGTH_ELEMENT
-        and bool(meta.get(TRANSFER_SYNTAX))
-        and bool(meta.get(MEDIA_SOP_CLASS))
-        and bool(meta.get(MEDIA_SOP_INSTANCE))
-    )
+    """Return True when group 2, `length` bytes with its length element, is as it must be (PS3.10 7.1)."""
+    return meta_note(meta, length) is not Note.BAD_META
+
+
+def meta_note(meta: Mapping[Tag, bytes], length: int) -> Note | None:
+    """Return what is to be noted of group 2, `length` bytes with its length element (PS3.10 7.1)."""
+    get = meta.get
+    said = get(GROUP_LENGTH, b"")
+    if (
+        len(said) != 4
+        or int.from_bytes(said, "little") != length - LENGTH_ELEMENT
+        or not get(MEDIA_SOP_INSTANCE)
+    ):
+        return Note.BAD_META
+    return _values_note(*map(get, _ALIKE))
+
+
+@lru_cache(maxsize=1024)
+def _values_note(*values: bytes | None) -> Note | None:
+    """Return what is to be noted of values that are alike in most files, those of `_ALIKE`.
+
+    Of the version only bit 0 of the second byte is looked at, as the standard asks of readers.
+    """
+    version, sop_class, syntax, implementation, private, creator, *names = values
+    uids = (sop_class, syntax, implementation)
+    if version is None or not is_version(version):
+        return Note.BAD_META
+    if not all(is_sound_uid((uid or b"").strip(_PAD)) for uid in uids):
+        return Note.BAD_META
+    if private is not None and not (creator or b"").strip(_PAD):
+        return Note.BAD_META
+    return Note.LONG_META if any(len((name or b"").strip(_PAD)) > _NAME_MAX for name in names) else None
+
+
+def is_version(value: bytes) -> bool:
+    """Return True for a File Meta Information Version of this edition: bit 0 of the second byte is set."""
+    return len(value) == 2 and bool(value[1] & 1)
 
 
 def _settle_encoding(opening: Opening) -> None:

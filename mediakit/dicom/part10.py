@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import BinaryIO
 
 from mediakit.dicom.bounded_read import Malformed, Window
-from mediakit.dicom.dataset import meta_elements
-from mediakit.dicom.elements import VR_NAMES, Encoding
+from mediakit.dicom.dataset import extent_of, meta_elements
+from mediakit.dicom.elements import PIXEL_DATA, VR_NAMES, Encoding
+from mediakit.dicom.fragments import NotPaddable, even_fragments
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from mediakit.dicom.instance import Note
+from mediakit.dicom.instance import Breach, Fault, Note
 from mediakit.dicom.opening import FIRST_LOOK, Opening, located
 from mediakit.dicom.recode import Element, element, implicit_chunks, recode
-from mediakit.dicom.uids import SYNTAXES
+from mediakit.dicom.uids import SYNTAXES, SyntaxKind
 from mediakit.dicom.walk import Unwalkable
 from mediakit.dicom.write import Buffer
 
@@ -29,6 +30,9 @@ EXPLICIT_BIG = Encoding.EXPLICIT_BIG.syntax
 
 #: No file is read, and no deflated data set inflated, beyond this.
 MAX_BYTES = 4 << 30
+
+_NUMBER_OF_FRAMES = 0x00280008
+_EXTENDED_OFFSETS = 0x7FE00001
 
 # Kept from the source besides what a new file must say of itself: who sent it, private information.
 _KEPT_META = frozenset({0x00020016, 0x00020017, 0x00020018, 0x00020026, 0x00020027, 0x00020028})
@@ -40,7 +44,9 @@ class DicomFile:
     """All elements of one file, in Explicit VR Little Endian; pixel data still as they were encoded.
 
     `syntax` is what the data set was really encoded in, `declared` what the file meta information says
-    ("" when it says nothing). `preamble_used`: the first 128 bytes were not all zero.
+    ("" when it says nothing). `preamble_used`: the first 128 bytes were not all zero. `faults` are those of
+    the source: odd lengths and the order of top-level elements are mended here. `left_out` is how many bytes
+    stood behind the last element and are not here.
     """
 
     syntax: str
@@ -48,6 +54,8 @@ class DicomFile:
     meta: tuple[Element, ...] = field(repr=False)
     elements: tuple[Element, ...] = field(repr=False)
     preamble_used: bool = False
+    faults: tuple[Fault, ...] = ()
+    left_out: int = 0
 
     def first(self, tag: int) -> Element | None:
         """Return the top-level element with this tag, or None."""
@@ -113,17 +121,66 @@ class Opened:
 def read(stream: BinaryIO) -> DicomFile:
     """Return the file behind `stream`, read from its start. Raises `Unreadable` and the stream's OSError."""
     opened = open_whole(stream)
+    body = opened.body
     try:
-        elements = recode(opened.body, opened.encoding)
+        extent = extent_of(Window(_View(body), len(body)), opened.encoding)
+        elements = recode(body[: extent.end], opened.encoding)
     except Unwalkable as exc:
         raise Unreadable(str(exc)) from exc
-    return DicomFile(
+    except Malformed as broken:
+        raise Unreadable(broken.finding("").text) from broken
+    file = DicomFile(
         syntax=opened.syntax(has_fragments=any(each.is_encapsulated for each in elements)),
         declared=opened.declared,
         meta=opened.meta,
         elements=elements,
         preamble_used=Note.PREAMBLE_USED in opened.opening.notes,
+        faults=extent.faults,
+        left_out=len(body) - extent.end if any(body[extent.end :]) else 0,
     )
+    return _mended(file) if file.faults else file
+
+
+class _View:
+    """Bytes in memory as a stream, without a copy."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+        self._at = 0
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to an offset from the start."""
+        if whence != 0:
+            raise ValueError(whence)
+        self._at = offset
+        return offset
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes."""
+        end = len(self._view) if size < 0 else self._at + size
+        part = bytes(self._view[self._at : end])
+        self._at += len(part)
+        return part
+
+
+def _mended(file: DicomFile) -> DicomFile:
+    """Return the file with its elements in order and its fragments even. Raises `Unreadable`."""
+    breaches = {fault.breach for fault in file.faults}
+    elements = file.elements
+    if Breach.ORDER in breaches:
+        elements = tuple(sorted(elements, key=lambda each: each.tag))
+    pixels = file.first(PIXEL_DATA)
+    if Breach.ODD_FRAGMENT in breaches and pixels is not None and pixels.is_encapsulated:
+        is_video = SYNTAXES[file.syntax].kind is SyntaxKind.VIDEO
+        frames = 1 if is_video else file.number(_NUMBER_OF_FRAMES) or 1
+        offsets = file.first(_EXTENDED_OFFSETS)
+        has_offsets = offsets is not None and len(offsets.value) > 0
+        try:
+            value = even_fragments(pixels.value, frames, has_offsets=has_offsets)
+        except NotPaddable as exc:
+            raise Unreadable(str(exc)) from exc
+        elements = tuple(replace(e, value=value) if e is pixels else e for e in elements)
+    return replace(file, elements=elements)
 
 
 def open_whole(stream: BinaryIO) -> Opened:
@@ -212,5 +269,5 @@ def _new_meta(body: tuple[Element, ...], syntax: str, source: tuple[Element, ...
         element(0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode("ascii")),
         element(0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode("ascii")),
     )
-    kept = {e.tag: e for e in source if e.tag in _KEPT_META}
+    kept = {e.tag: element(e.tag, e.vr, bytes(e.value)) for e in source if e.tag in _KEPT_META}
     return made + tuple(kept[tag] for tag in sorted(kept))

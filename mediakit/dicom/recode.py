@@ -61,8 +61,8 @@ def element(tag: int, vr: str, value: bytes) -> Element:
 def recode(view: memoryview, encoding: Encoding) -> tuple[Element, ...]:
     """Return the top-level elements of a data set. Raises `Unwalkable` when the bytes are not one.
 
-    Group lengths (gggg,0000) inside sequences are left out when lengths change (from Implicit VR). Those at
-    the top level are given like any other element.
+    Values of odd length are padded (PS3.5 7.1.1); numbers cannot be. Group lengths (gggg,0000) inside
+    sequences are left out when lengths change. Those at the top level are given like any other element.
     """
     if encoding is Encoding.EXPLICIT_LITTLE:
         return tuple(_carried(view))
@@ -77,20 +77,34 @@ def is_group_length(tag: int) -> bool:
 
 
 def _carried(view: memoryview) -> Iterator[Element]:
-    """Yield the elements of Explicit VR Little Endian: slices of the source."""
+    """Yield the elements of Explicit VR Little Endian: slices of the source, unless something is odd."""
     opened: Token | None = None
+    is_odd = False
     for token in Walker(view, Encoding.EXPLICIT_LITTLE):
         if token.depth:
-            continue
-        if token.step is Step.ELEMENT:
-            yield Element(token.tag, token.vr, view[token.start : token.end])
+            is_odd = is_odd or (token.step is Step.ELEMENT and bool((token.end - token.start) & 1))
+        elif token.step is Step.ELEMENT:
+            yield Element(token.tag, token.vr, _padded(token, view[token.start : token.end]))
         elif token.step is Step.FRAGMENTS:
             yield Element(token.tag, token.vr, view[token.start : token.end], undefined=True)
         elif token.step is Step.SEQUENCE:
-            opened = token
+            opened, is_odd = token, False
+        elif opened is not None and is_odd:
+            one = view[opened.at : token.next]
+            yield from _rewritten(one, Walker(one, Encoding.EXPLICIT_LITTLE), None)
         elif opened is not None:  # SEQUENCE_CLOSED, at the delimiter or at the end of a defined length
             value = view[opened.start : token.at]
             yield Element(opened.tag, opened.vr, value, undefined=opened.end < 0)
+
+
+def _padded(token: Token, value: Buffer) -> Buffer:
+    """Return a value of even length. Raises `Unwalkable` for numbers, which no padding makes whole."""
+    if len(value) % 2 == 0:
+        return value
+    vr = token.vr
+    if vr != "OW" and _WORD_BYTES.get(vr, 1) > 1:
+        raise Unwalkable(f"the length of an element of VR {vr} is odd", token.at, tag=token.tag)
+    return b"".join((value, pad(vr, value)))
 
 
 def _rewritten(view: memoryview, tokens: Iterable[Token], words: Vrs | None) -> Iterator[Element]:
@@ -215,7 +229,8 @@ def _take_implicit(writer: NestedWriter, whole: memoryview, token: Token) -> Non
 
 
 def _value(view: memoryview, token: Token) -> Buffer:
-    value = view[token.start : token.end]
+    """Return a value in little endian and of even length. Raises `Unwalkable`."""
+    value = _padded(token, view[token.start : token.end])
     width = _WORD_BYTES.get(token.vr, 1)
     if token.encoding is not Encoding.EXPLICIT_BIG or width == 1:
         return value
@@ -259,7 +274,12 @@ class Vrs:
             return vr if tag == PIXEL_DATA else "SQ"
         if vr == "SQ" and length and head != b"\xfe\xff\x00\xe0":
             return "UN"  # the dictionary says sequence, the bytes are none
-        return "UN" if length % _WORD_BYTES.get(vr, 1) else vr
+        if vr == "OW":
+            return vr  # of an odd length too: it is padded
+        width = _WORD_BYTES.get(vr, 1)
+        if length % 2 and width > 1:
+            raise Unwalkable(f"the length of an element of VR {vr} is odd", 0, tag=tag)
+        return "UN" if length % width else vr
 
     def _public(self, tag: int) -> str:
         from pydicom.datadict import dictionary_VR  # noqa: PLC0415 - pydicom costs start-up time

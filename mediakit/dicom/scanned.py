@@ -9,7 +9,9 @@ from functools import lru_cache
 
 from mediakit.dicom.bounded_read import Malformed
 from mediakit.dicom.dataset import PixelElement
-from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Header, Instance, Note, Tag
+from mediakit.dicom.image import native_bits
+from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Breach, Header, Instance, Note, Tag
+from mediakit.dicom.structure import Faults
 from mediakit.dicom.uids import is_image
 from mediakit.findings import Rule, Severity
 
@@ -19,6 +21,11 @@ SOP_CLASS: Tag = 0x00080016
 SOP_INSTANCE: Tag = 0x00080018
 STUDY: Tag = 0x0020000D
 SERIES: Tag = 0x0020000E
+SAMPLES: Tag = 0x00280002
+COLOURS: Tag = 0x00280004
+FRAMES: Tag = 0x00280008
+ROWS: Tag = 0x00280010
+COLUMNS: Tag = 0x00280011
 BITS_ALLOCATED: Tag = 0x00280100
 
 _NO_NOTES: frozenset[Note] = frozenset()
@@ -36,6 +43,7 @@ class Scanned:
     pixels: PixelElement | None
     syntax: str
     notes: list[Note] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
 
 
 NO_IDENTITY = Rule(
@@ -72,7 +80,10 @@ def instance(scanned: Scanned, source: str, path: str, size: int) -> Instance:
     elif scanned.pixels is None and is_image(sop_class):
         notes.append(Note.HEADER_ALONE)
     offset = None if scanned.pixels is None else scanned.pixels.offset
-    header = Header(meta, values, scanned.shared, offset, frozenset(notes) if notes else _NO_NOTES)
+    if scanned.pixels is not None and scanned.pixels.length is not None:
+        _check_length(scanned, scanned.pixels.tag, scanned.pixels.length)
+    faults = tuple(scanned.faults.found)
+    header = Header(meta, values, scanned.shared, offset, frozenset(notes) if notes else _NO_NOTES, faults)
     return Instance(source, path, size, sop_class, sop_instance.decode("latin-1"), scanned.syntax, header)
 
 
@@ -84,8 +95,46 @@ def _settled(scanned: Scanned, raw_class: bytes, raw_instance: bytes) -> tuple[b
     theirs = (meta.get(MEDIA_SOP_CLASS, b"").strip(pad), meta.get(MEDIA_SOP_INSTANCE, b"").strip(pad))
     is_directory = theirs[0] == _DIRECTORY and ours == (b"", b"")
     if meta and ours != theirs and not is_directory:
-        scanned.notes.append(Note.UID_MISMATCH)
+        if any(one and other and one != other for one, other in zip(ours, theirs, strict=True)):
+            scanned.notes.append(Note.UID_MISMATCH)
+        if not all(ours):
+            scanned.notes.append(Note.NO_SOP_UIDS)
     return ours[0] or theirs[0], ours[1] or theirs[1]
+
+
+def _check_length(scanned: Scanned, tag: Tag, length: int) -> None:
+    """Hold the length of native pixel data against the image (PS3.3 C.7.6.3, PS3.5 8.1.1)."""
+    get = scanned.values.get
+    wanted = _pixel_bytes(
+        get(ROWS), get(COLUMNS), get(SAMPLES), get(BITS_ALLOCATED), get(FRAMES), get(COLOURS)
+    )
+    if wanted and length != wanted + (wanted & 1) and length != wanted:
+        scanned.faults.add(Breach.SHORT_PIXELS if length < wanted else Breach.LONG_PIXELS, tag)
+
+
+@lru_cache(maxsize=1024)
+def _pixel_bytes(
+    rows: bytes | None,
+    columns: bytes | None,
+    samples: bytes | None,
+    bits: bytes | None,
+    frames: bytes | None,
+    colours: bytes | None,
+) -> int:
+    """Return how many bytes the native frames of an image have without padding; 0 when it is not said."""
+    if not rows or not columns or not bits:
+        return 0
+    try:
+        count = int(frames.split(b"\\")[0]) if frames and frames.strip(b" \0") else 1
+    except ValueError:
+        return 0
+    cells = _number(rows) * _number(columns) * (_number(samples) if samples else 1)
+    per_frame = native_bits(cells * _number(bits), (colours or b"").strip(b" \0").decode("latin-1"))
+    return -(-per_frame * max(count, 0) // 8)
+
+
+def _number(value: bytes) -> int:
+    return int.from_bytes(value[:2], "little")
 
 
 def is_sound_uid(uid: bytes) -> bool:

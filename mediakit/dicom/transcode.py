@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from mediakit.dicom import part10
 from mediakit.dicom.elements import PIXEL_DATA
+from mediakit.dicom.instance import Breach
 from mediakit.dicom.lossy import SOP_INSTANCE
 from mediakit.dicom.part10 import EXPLICIT_LITTLE, IMPLICIT_LITTLE, DicomFile
 from mediakit.dicom.recode import Contradiction, Element, is_group_length
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
 from mediakit.dicom.walk import Unwalkable
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, tag_text
 
 if TYPE_CHECKING:
     from mediakit.dicom.conversion import Change
@@ -122,14 +123,15 @@ def _changed(file: DicomFile, to: str, loss: Loss) -> Change:
     """Return what the new transfer syntax makes of the pixel data. Raises `Refused`."""
     from mediakit.dicom import conversion, encoders  # noqa: PLC0415
 
-    if to not in encoders.LOSSLESS_TARGETS | encoders.LOSSY_TARGETS | _NATIVE:
-        raise conversion.Refused(NO_ENCODER.at(new=syntax_name(to)))
     pixels = file.first(PIXEL_DATA)
+    is_same = file.syntax == to and pixels is not None and pixels.is_encapsulated
+    if not is_same and to not in encoders.LOSSLESS_TARGETS | encoders.LOSSY_TARGETS | _NATIVE:
+        raise conversion.Refused(NO_ENCODER.at(new=syntax_name(to)))
     by_reference = SYNTAXES[file.syntax].kind is SyntaxKind.OTHER
     if by_reference or (pixels is None and to not in {file.syntax} | _NATIVE):
         raise conversion.Refused(NO_PIXELS.at(new=syntax_name(to)))
     encapsulated = pixels is not None and pixels.is_encapsulated
-    if pixels is None or (encapsulated and file.syntax == to):
+    if pixels is None or is_same:
         return conversion.carry(file)
     if to in _NATIVE:
         return conversion.decode(file) if encapsulated else conversion.carry(file)
@@ -222,6 +224,31 @@ NOT_AS_DECLARED = Rule(
 )
 
 
+PADDED = Rule(
+    id="MK-CNV-010",
+    severity=Severity.NOTE,
+    title="{tag} had an odd length and is padded now",
+    ref="PS3.5 7.1.1",
+    hint="the value is the same; nothing needs to be done",
+)
+
+ORDERED = Rule(
+    id="MK-CNV-011",
+    severity=Severity.NOTE,
+    title="the elements were not in ascending order, first {tag}; they are now",
+    ref="PS3.5 7.1",
+    hint="all values are the same; nothing needs to be done",
+)
+
+LEFT_OUT = Rule(
+    id="MK-CNV-012",
+    severity=Severity.WARNING,
+    title="{count} bytes behind the last element were left out",
+    ref="PS3.10 7.2",
+    hint="they are no part of the instance; the original still has them",
+)
+
+
 def _written(file: DicomFile, to: str, change: Change) -> Transcoded:
     elements = _merged(file.elements, change)
     uid = next((e for e in elements if e.tag == SOP_INSTANCE), None)
@@ -261,6 +288,14 @@ def _told(file: DicomFile, to: str) -> tuple[Finding, ...]:
         )
     if file.preamble_used:
         findings.append(PREAMBLE_CLEARED.at())
+    for breach, tag in file.faults:
+        if breach in {Breach.ODD_LENGTH, Breach.ODD_FRAGMENT}:
+            findings.append(PADDED.at(Where(tag=tag), tag=tag_text(tag)))
+    ordered = next((tag for breach, tag in file.faults if breach is Breach.ORDER), None)
+    if ordered is not None:
+        findings.append(ORDERED.at(Where(tag=ordered), tag=tag_text(ordered)))
+    if file.left_out:
+        findings.append(LEFT_OUT.at(count=file.left_out))
     dropped = sum(is_group_length(e.tag) for e in file.elements)
     if dropped:
         findings.append(GROUP_LENGTHS_DROPPED.at(count=dropped))

@@ -20,7 +20,7 @@ from mediakit.dicom.elements import (
 Buffer = bytes | bytearray | memoryview
 
 SHORT_MAX = 0xFFFE  # the longest even value whose length has 16 bits
-PADDED_WITH_NUL = frozenset({"OB", "UI", "UN"})
+PADDED_WITH_NUL = frozenset({"OB", "OW", "UI", "UN"})
 _PLAIN = {order: Struct(f"{order}HHL") for order in "<>"}
 _SHORT = {order: Struct(f"{order}HH2sH") for order in "<>"}
 _LONG = {order: Struct(f"{order}HH2sHL") for order in "<>"}

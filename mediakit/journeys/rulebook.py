@@ -34,13 +34,14 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
         ("dicom.dataset", "dicom.elements", "dicom.fallback", "dicom.scanned", "dicom.opening"),
         _READING,
     ),
-    (("dicom.bounded_read", "stages.look.media"), _READING),
+    (("dicom.bounded_read", "dicom.structure", "stages.look.media"), _READING),
     (("stages.look.instances",), _WRITING),
     (("dicom.conversion", "dicom.transcode"), _WRITING),
     (
         ("profile.file_rules", "profile.image_rules", "profile.item_rules", "profile.judge"),
         _JUDGING,
     ),
+    (("profile.meta_rules", "profile.structure_rules"), _JUDGING),
     (("profile.sop_rules",), _JUDGING),
     (("fileset.decode", "fileset.decode_findings", "fileset.decode_items"), _INSPECTING),
     (("fileset.decode_records", "fileset.decode_tree"), _INSPECTING),
@@ -54,6 +55,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("journeys.reconcile",), ("reconcile",)),
     (
         (
+            "stages.look.as_it_is",
             "stages.look.inventory",
             "stages.act.loading",
             "stages.act.carrying",

@@ -6,8 +6,12 @@ its data set can be written anew.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from mediakit.dicom.instance import Instance, Note
 from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.profile.meta_rules import meta_findings
+from mediakit.profile.structure_rules import MENDED, finding_of
 
 SOP_INSTANCE = 0x00080018
 _REWRITE = "`--convert lossless` writes the instance anew, with preamble and file meta information"
@@ -35,10 +39,10 @@ BAD_META = Rule(
 )
 REWRITTEN = Rule(
     id="MK-PRO-063",
-    severity=Severity.NOTE,
-    title="the file is not a DICOM File as it stands: it will be rewritten as {target}",
+    severity=Severity.WARNING,
+    title="will be rewritten as {target}: {why}",
     ref="PS3.10 7.1",
-    hint="the data set stays the same; the original is unchanged",
+    hint="all values stay the same; the original is unchanged",
 )
 UID_MISMATCH = Rule(
     id="MK-PRO-064",
@@ -46,6 +50,13 @@ UID_MISMATCH = Rule(
     title="the file meta information names another SOP Class or SOP Instance than the data set",
     ref="PS3.10 7.1",
     hint="nobody can tell which of the two is meant: fetch the instance again from where it came from",
+)
+NO_SOP_UIDS = Rule(
+    id="MK-PRO-083",
+    severity=Severity.ERROR,
+    title="SOP Class UID (0008,0016) or SOP Instance UID (0008,0018) is missing in the data set",
+    ref="PS3.3 C.12.1",
+    hint="only the file meta information has them: ask the system that made the file for a correct copy",
 )
 NO_PIXELS = Rule(
     id="MK-PRO-069",
@@ -75,6 +86,13 @@ TRAILING = Rule(
     ref="PS3.10 7.2",
     hint="most readers do not mind; the file may have been damaged or joined with another",
 )
+ZEROS = Rule(
+    id="MK-PRO-082",
+    severity=Severity.NOTE,
+    title="there are zeros behind the last element",
+    ref="PS3.10 7.2",
+    hint="readers do not mind: some systems fill the last block of a file so",
+)
 ODD_VR = Rule(
     id="MK-PRO-068",
     severity=Severity.NOTE,
@@ -97,14 +115,35 @@ BAD_INSTANCE_UID = Rule(
     hint="a directory cannot refer to it: ask the sender for the instance again",
 )
 
-_REWRITES = {Note.NO_META: NO_META, Note.NO_PREAMBLE: NO_PREAMBLE, Note.BAD_META: BAD_META}
-_REFUSALS = {Note.UID_MISMATCH: UID_MISMATCH, Note.NO_PIXELS: NO_PIXELS}
+_REWRITES = {
+    Note.NO_META: NO_META,
+    Note.NO_PREAMBLE: NO_PREAMBLE,
+    Note.BAD_META: BAD_META,
+    Note.TRAILING: TRAILING,
+}
+_REFUSALS = {Note.UID_MISMATCH: UID_MISMATCH, Note.NO_SOP_UIDS: NO_SOP_UIDS, Note.NO_PIXELS: NO_PIXELS}
 _REMARKS = {
     Note.HEADER_ALONE: HEADER_ALONE,
     Note.PREAMBLE_USED: PREAMBLE_USED,
-    Note.TRAILING: TRAILING,
+    Note.ZEROS: ZEROS,
     Note.ODD_VR: ODD_VR,
 }
+#: With one of these the values of the file meta information are looked at one by one.
+UNSOUND_META = frozenset({Note.BAD_META, Note.LONG_META, Note.BAD_UID})
+_OF_THE_DATA_SET = frozenset({0x00020002, 0x00020003})  # made from the data set when a file is written again
+
+
+@dataclass(frozen=True, slots=True)
+class FileFindings:
+    """What is said of one file: what no conversion mends, what writing it again mends, and remarks."""
+
+    refusals: tuple[Finding, ...] = ()
+    rewrites: tuple[Finding, ...] = ()
+    remarks: tuple[Finding, ...] = ()
+
+    def all(self) -> tuple[Finding, ...]:
+        """Return every finding, the worst first."""
+        return (*self.refusals, *self.rewrites, *self.remarks)
 
 
 def is_uid(uid: str) -> bool:
@@ -112,21 +151,21 @@ def is_uid(uid: str) -> bool:
     return 0 < len(uid) <= 64 and uid.isascii() and uid.replace(".", "").isdigit()
 
 
-def refusals(instance: Instance, where: Where) -> list[Finding]:
-    """Return what no conversion mends."""
-    notes = instance.header.notes
-    findings = [rule.at(where) for note, rule in _REFUSALS.items() if note in notes]
+def file_findings(instance: Instance) -> FileFindings:
+    """Return what is to be said of the file of an instance, whatever the profile."""
+    where, notes, faults = Where(path=instance.path), instance.header.notes, instance.header.faults
+    refusals = [rule.at(where) for note, rule in _REFUSALS.items() if note in notes]
+    rewrites = [rule.at(where) for note, rule in _REWRITES.items() if note in notes]
+    remarks = [rule.at(where) for note, rule in _REMARKS.items() if note in notes]
     if not is_uid(instance.sop_instance):
         rule = BAD_INSTANCE_UID if instance.sop_instance else NO_INSTANCE_UID
-        findings.append(rule.at(Where(path=where.path, tag=SOP_INSTANCE)))
-    return findings
-
-
-def rewrites(instance: Instance, where: Where) -> list[Finding]:
-    """Return what is fixed by writing the file anew."""
-    return [rule.at(where) for note, rule in _REWRITES.items() if note in instance.header.notes]
-
-
-def remarks(instance: Instance, where: Where) -> list[Finding]:
-    """Return what stands in nobody's way but should be known."""
-    return [rule.at(where) for note, rule in _REMARKS.items() if note in instance.header.notes]
+        refusals.append(rule.at(Where(path=where.path, tag=SOP_INSTANCE)))
+    for fault in faults:
+        finding = finding_of(fault, where.path)
+        kind = rewrites if fault.breach in MENDED else refusals
+        (kind if finding.severity is Severity.ERROR else remarks).append(finding)
+    for finding in meta_findings(instance.header.meta, where.path) if notes & UNSOUND_META else ():
+        is_kept = Note.BAD_UID in notes and finding.where.tag in _OF_THE_DATA_SET
+        kind = refusals if is_kept else rewrites
+        (kind if finding.severity is Severity.ERROR else remarks).append(finding)
+    return FileFindings(tuple(refusals), tuple(rewrites), tuple(remarks))

@@ -87,6 +87,7 @@ def _groups(instances: Sequence[Instance], profiles: Sequence[Profile]) -> tuple
             instance.sop_class,
             instance.transfer_syntax,
             header.notes,
+            header.faults,
             bool(instance.sop_instance),
             is_uid(instance.sop_instance),
             tuple(map(header.values.get, tags)),

@@ -14,7 +14,7 @@ from mediakit.choices import Convert
 from mediakit.dicom.instance import Instance
 from mediakit.dicom.uids import syntax_name
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.profile.file_rules import REWRITTEN, is_uid, refusals, remarks, rewrites
+from mediakit.profile.file_rules import REWRITTEN, file_findings, is_uid
 from mediakit.profile.form import (
     BITS_ALLOCATED,
     BITS_STORED,
@@ -149,7 +149,7 @@ class Judge:
     def __call__(self, instance: Instance) -> Verdict:
         """Return the verdict on an instance. Raises nothing."""
         header = instance.header
-        if header.notes or not is_uid(instance.sop_instance):
+        if header.notes or header.faults or not is_uid(instance.sop_instance):
             return self._examine(instance)
         key = (instance.sop_class, instance.transfer_syntax)
         plain = self._plain.get(key)
@@ -183,32 +183,36 @@ class Judge:
     def _examine(self, instance: Instance) -> Verdict:
         header, where = instance.header, Where(path=instance.path)
         rules = self._rules(instance.sop_class)
-        fixed = refusals(instance, where)
+        file = file_findings(instance)
+        fixed = list(file.refusals)
         if rules.fault is not None:
             return _refuse((rules.fault.moved(instance.path), *fixed))
         case = _Case(instance, rules, (header.number(NUMBER_OF_FRAMES) or 0) > 0, where)
         items = check_items(rules.items, header, where) if rules.items else []
         fixed += [finding for finding in items if finding.severity is Severity.ERROR]
         passing = [finding for finding in items if finding.severity is not Severity.ERROR]
-        passing += remarks(instance, where)
+        passing += file.remarks
         own = case.trial(Form(instance.transfer_syntax, header.text(PHOTOMETRIC)))
-        anew = rewrites(instance, where)
-        if own.passes and not fixed and not anew:
-            return Verdict(Decision.ACCEPT, rule=own.row, findings=tuple(passing))
+        anew = file.rewrites
+        can_stay = own.passes and not fixed and not any(each.severity is Severity.ERROR for each in anew)
+        if can_stay and (not anew or self.convert is Convert.NONE):
+            return Verdict(Decision.ACCEPT, rule=own.row, findings=(*anew, *passing))
         found = case.best(own.form, self.convert, rewrite=bool(anew))
         if found is None:
             return _refuse((*fixed, *anew, *case.faults_as_is(own, self.convert), *passing))
         if fixed or found.faults:
             return _refuse((*fixed, *found.faults, *passing))
-        said = self._conversion(own, found, where, anew=bool(anew))
+        said = self._conversion(own, found, where, anew)
         return Verdict(Decision.CONVERT, found.form.syntax, found.row, (*said, *passing))
 
-    def _conversion(self, own: _Trial, found: _Trial, where: Where, *, anew: bool) -> list[Finding]:
+    def _conversion(
+        self, own: _Trial, found: _Trial, where: Where, anew: tuple[Finding, ...]
+    ) -> list[Finding]:
         """Return what is to be said of a conversion."""
         said: list[Finding] = []
         target = syntax_name(found.form.syntax)
         if anew:
-            said.append(REWRITTEN.at(where, target=target))
+            said.append(REWRITTEN.at(where, target=target, why="; ".join(each.text for each in anew)))
         if not own.passes:
             rule = CONVERTED_LOSSY if found.form.syntax in LOSSY_TARGETS else CONVERTED
             place = Where(path=where.path, tag=TRANSFER_SYNTAX)

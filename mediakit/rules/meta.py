@@ -5,52 +5,17 @@ That a file has none, or one that is wrong as a whole, the judge of the profile 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
-from mediakit.dicom.instance import Note, Tag
-from mediakit.dicom.scanned import is_sound_uid
+from mediakit.dicom.instance import Note
 from mediakit.dicom.uids import STORAGE, SYNTAXES
-from mediakit.fileset.survey import FileFact, Survey
-from mediakit.findings import Finding, Rule, Severity, Where, tag_text
+from mediakit.fileset.survey import Survey
+from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.profile.meta_rules import BAD_UID, LACKS, NO_CREATOR, TOO_LONG, VERSION, meta_findings
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
 
-LACKS = Rule(
-    id="MK-MET-001",
-    severity=Severity.ERROR,
-    title="the file meta information has no {what} {tag}",
-    ref="PS3.10 7.1",
-    hint="strict readers refuse the file; `mediakit repair` rewrites it",
-)
-VERSION = Rule(
-    id="MK-MET-002",
-    severity=Severity.ERROR,
-    title="the version of the file meta information is not 00H 01H",
-    ref="PS3.10 7.1",
-    hint="strict readers refuse the file; the image itself is not affected",
-)
-BAD_UID = Rule(
-    id="MK-MET-003",
-    severity=Severity.ERROR,
-    title="{what} {tag} is not a UID of at most 64 digits and dots",
-    ref="PS3.5 9.1",
-    hint="strict readers refuse the file; ask the maker of the sending system to fix it",
-)
-TOO_LONG = Rule(
-    id="MK-MET-004",
-    severity=Severity.WARNING,
-    title="{what} {tag} is longer than 16 characters",
-    ref="PS3.10 7.1",
-    hint="it names the program that wrote the file; the image itself is not affected",
-)
-NO_CREATOR = Rule(
-    id="MK-MET-005",
-    severity=Severity.ERROR,
-    title="there is private information (0002,0102) without its creator (0002,0100)",
-    ref="PS3.10 7.1",
-    hint="nobody can tell whose it is; the image itself is not affected",
-)
 NOT_IN_FILES = Rule(
     id="MK-MET-006",
     severity=Severity.ERROR,
@@ -87,26 +52,6 @@ DUAL_FORMAT = Rule(
     hint="this is allowed, and used for slide microscopy",
 )
 
-_GROUP_LENGTH, _VERSION, _CLASS, _INSTANCE = 0x00020000, 0x00020001, 0x00020002, 0x00020003
-_SYNTAX, _IMPLEMENTATION, _NAME = 0x00020010, 0x00020012, 0x00020013
-_CREATOR, _PRIVATE = 0x00020100, 0x00020102
-_WHAT: dict[Tag, str] = {
-    _GROUP_LENGTH: "its length",
-    _VERSION: "its version",
-    _CLASS: "Media Storage SOP Class UID",
-    _INSTANCE: "Media Storage SOP Instance UID",
-    _SYNTAX: "Transfer Syntax UID",
-    _IMPLEMENTATION: "Implementation Class UID",
-    _NAME: "Implementation Version Name",
-    0x00020016: "Source Application Entity Title",
-    0x00020017: "Sending Application Entity Title",
-    0x00020018: "Receiving Application Entity Title",
-}
-_REQUIRED = (_GROUP_LENGTH, _VERSION, _CLASS, _INSTANCE, _SYNTAX, _IMPLEMENTATION)
-_BINARY = frozenset({_GROUP_LENGTH, _VERSION})
-_UIDS = (_CLASS, _INSTANCE, _SYNTAX, _IMPLEMENTATION)
-_SHORT = (_NAME, 0x00020016, 0x00020017, 0x00020018)
-_JUDGED = (_VERSION, _CLASS, _SYNTAX, _IMPLEMENTATION, *_SHORT, _CREATOR, _PRIVATE)  # alike in most files
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _JPIP = frozenset(
     {
@@ -116,7 +61,6 @@ _JPIP = frozenset(
         "1.2.840.10008.1.2.4.205",
     }
 )
-_WITHOUT_META = frozenset({Note.NO_META})
 _PROGRAMS = (
     (b"MZ", "a Windows program"),
     (b"\x7fELF", "a Linux program"),
@@ -130,21 +74,11 @@ _PROGRAMS = (
 _IMAGES = ((b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "BigTIFF"), (b"MM\0+", "BigTIFF"))
 
 
-def check_meta(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
-    """Report what exactly is wrong with file meta information; equal ones are judged once."""
-    sound: set[tuple[bytes | None, ...]] = set()
-    for file, instance in survey.instances():
-        header = instance.header
-        if header.notes & _WITHOUT_META:
-            continue
-        get = header.meta.get
-        shape = tuple(map(get, _JUDGED))
-        if shape in sound and _is_uid(get(_INSTANCE, b"")) and get(_GROUP_LENGTH):
-            continue
-        findings = list(_faults(file, header.meta))
-        if not findings:
-            sound.add(shape)
-        yield from findings
+def check_meta(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
+    """Report what is wrong with file meta information; where there is a profile, its judge has said so."""
+    for file, instance in survey.instances() if profile is None else ():
+        if Note.NO_META not in instance.header.notes:
+            yield from meta_findings(instance.header.meta, file.path)
 
 
 def check_kinds(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
@@ -178,28 +112,6 @@ def check_preambles(survey: Survey, _profile: Profile | None) -> Iterator[Findin
             for start, kind in _IMAGES:
                 if file.head.startswith(start):
                     yield DUAL_FORMAT.at(where, kind=kind)
-
-
-def _faults(file: FileFact, meta: Mapping[Tag, bytes]) -> Iterator[Finding]:
-    for tag in _REQUIRED:
-        value = meta.get(tag, b"")
-        if not (value if tag in _BINARY else value.strip(b" \0")):
-            yield LACKS.at(Where(path=file.path, tag=tag), what=_WHAT[tag], tag=tag_text(tag))
-    for tag in _UIDS:
-        value = meta.get(tag, b"")
-        if value.strip(b" \0") and not _is_uid(value):
-            yield BAD_UID.at(Where(path=file.path, tag=tag), what=_WHAT[tag], tag=tag_text(tag))
-    if meta.get(_VERSION) not in {None, b"", b"\0\1"}:
-        yield VERSION.at(Where(path=file.path, tag=_VERSION))
-    for tag in _SHORT:
-        if len(meta.get(tag, b"").strip(b" \0")) > 16:
-            yield TOO_LONG.at(Where(path=file.path, tag=tag), what=_WHAT[tag], tag=tag_text(tag))
-    if _PRIVATE in meta and not meta.get(_CREATOR, b"").strip(b" \0"):
-        yield NO_CREATOR.at(Where(path=file.path, tag=_PRIVATE))
-
-
-def _is_uid(raw: bytes) -> bool:
-    return is_sound_uid(raw.strip(b" \0"))
 
 
 CHECKS: Final = (

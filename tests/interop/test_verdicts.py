@@ -106,7 +106,8 @@ def by_pydicom() -> dict[str, set[str]]:
             found[name].add("MK-PRO-021")
         pairs = ("SOPClassUID", "SOPInstanceUID")
         if any(meta.get(f"MediaStorage{pair}") != read.get(pair) for pair in pairs):
-            found[name].add("MK-PRO-064")
+            has_both = all(read.get(pair) for pair in pairs)
+            found[name].add("MK-PRO-064" if has_both else "MK-PRO-083")
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from mediakit.dicom.bounded_read import MAX_READ
 from mediakit.dicom.header import Scanner, Unusable
-from mediakit.dicom.instance import Instance, Note
+from mediakit.dicom.instance import Breach, Fault, Instance, Note
 from mediakit.dicom.wanted import CONTENT_SEQUENCE
 from mediakit.outcome import State
 from tests.support.dicom_bytes import (
@@ -162,7 +162,7 @@ def test_a_wrong_group_length_and_missing_meta_elements_are_noted() -> None:
     assert good(bytes(128) + b"DICM" + lying + identity()).header.notes == {Note.BAD_META}
     only_syntax = element(0x00020010, "UI", EXPLICIT)
     notes = good(bytes(128) + b"DICM" + only_syntax + identity()).header.notes
-    assert notes == {Note.BAD_META, Note.UID_MISMATCH}
+    assert notes == {Note.BAD_META}
 
 
 def test_a_lying_transfer_syntax_gives_way_to_the_real_encoding() -> None:
@@ -261,7 +261,7 @@ def test_pixel_data_must_be_encapsulated_exactly_when_the_syntax_says_so() -> No
 
 def test_trailing_bytes_are_noted_unless_they_are_padding() -> None:
     sound = tiny(tail=PIXELS)
-    assert good(sound + bytes(100)).header.notes == frozenset()
+    assert good(sound + bytes(100)).header.notes == {Note.ZEROS}
     assert good(sound + element(0xFFFCFFFC, "OB", bytes(50))).header.notes == frozenset()
     assert good(sound + b"appended by some archive").header.notes == {Note.TRAILING}
 
@@ -401,9 +401,12 @@ def test_wanted_values_are_found_inside_the_shared_functional_groups(undefined: 
     assert 0x52009229 not in header.values
 
 
-def test_a_wanted_sequence_with_a_broken_inside_is_unreadable() -> None:
-    broken = sequence(0x00081140, [item(element(0x00081150, "UI", CT, length=4000))])
-    assert refused(tiny(tail=broken)) == unreadable("MK-SRC-004")
+def test_a_sequence_with_a_broken_inside_is_a_fault_and_what_stands_behind_it_is_read() -> None:
+    for tag in (0x00081140, 0x00081141):  # one is wanted, the other one is not
+        broken = sequence(tag, [item(element(0x00081150, "UI", CT, length=4000))])
+        header = good(tiny(tail=broken + element(0x00100020, "LO", "ID"))).header
+        assert header.faults == (Fault(Breach.NESTING, tag),)
+        assert (header.values.get(0x00081140), header.text(0x00100020)) == (None, "ID")
 
 
 def test_sequences_nested_without_end_are_unreadable() -> None:
@@ -453,7 +456,8 @@ def test_values_that_files_share_are_one_object() -> None:
 @pytest.mark.parametrize("vr", [b"??", b"--", b"  "])
 def test_a_vr_of_two_signs_is_the_reason_and_not_bytes_that_are_missing(vr: bytes) -> None:
     odd = pack("<HH2sH", 9, 0x1001, vr, 4) + b"abcd"
-    result = read(part10(identity() + odd + PIXELS))
+    assert good(part10(identity() + odd + PIXELS)).header.faults == (Fault(Breach.UNKNOWN_VR, 0x00091001),)
+    result = read(part10(identity() + pack("<HH2sH", 9, 0x1001, vr, 0) + PIXELS))  # or a length alone
     assert isinstance(result, Unusable)
     assert result.finding.rule.id == "MK-SRC-014"
     assert vr.decode("ascii") in result.finding.text

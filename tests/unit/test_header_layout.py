@@ -72,7 +72,7 @@ def test_a_layout_gives_the_values_that_differ_and_keeps_those_that_do_not() -> 
     found = memo.match(files[2], 0, len(files[2]))
     assert found is not None
     layout, values, end = found
-    assert (layout.tags, values, end) == ((0x00100020,), [b"EFGHIJ"], len(files[2]))
+    assert (layout.places, values, end) == ({0x00100020: 0}, [b"EFGHIJ"], len(files[2]))
     assert layout.constant == {0x00280010: b"\0\2"}
 
 

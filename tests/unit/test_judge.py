@@ -375,7 +375,8 @@ def test_a_pair_of_photometric_interpretation_and_syntax_outside_the_table_is_re
 def test_a_file_without_sound_meta_information_is_written_anew_or_refused(note: Note, rule: str) -> None:
     profile = load_profile("STD-GEN-DVD-JPEG")
     bare = made(syntax=IMPLICIT, notes=[note])
-    assert ids(judge(bare, profile, Convert.NONE)) == (rule, "MK-PRO-021")
+    said = ids(judge(bare, profile, Convert.NONE))
+    assert {rule, "MK-PRO-021"} == {each for each in said if not each.startswith("MK-MET")}
     converted = judge(bare, profile)
     assert (converted.decision, converted.to) == (CONVERT, EXPLICIT)
     assert ids(converted) == ("MK-PRO-063", "MK-PRO-030")
@@ -405,11 +406,16 @@ def test_a_used_preamble_and_trailing_bytes_are_told_but_stand_in_nobodys_way() 
     noted = made(notes=[Note.PREAMBLE_USED, Note.TRAILING, Note.ODD_VR])
     verdict = judge(noted, load_profile("STD-GEN-CD"), Convert.NONE)
     assert verdict.decision is ACCEPT
-    assert [(f.rule.id, f.severity) for f in verdict.findings] == [
+    assert {(f.rule.id, f.severity) for f in verdict.findings} == {
         ("MK-PRO-066", Severity.WARNING),
         ("MK-PRO-067", Severity.WARNING),
         ("MK-PRO-068", Severity.NOTE),
-    ]
+    }
+    rewritten = judge(noted, load_profile("STD-GEN-CD"))
+    assert (rewritten.decision, rewritten.to) == (
+        CONVERT,
+        EXPLICIT,
+    )  # bytes that are no part of it stay behind
 
 
 def test_a_role_is_judged_by_its_own_column() -> None:

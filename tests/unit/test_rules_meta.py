@@ -8,6 +8,7 @@ import pytest
 from mediakit.dicom.instance import Instance, Note
 from mediakit.fileset.survey import FileKind
 from mediakit.findings import Finding, Severity
+from mediakit.profile import meta_rules
 from mediakit.rules import meta
 from tests.support.dicom_bytes import BIG, EXPLICIT, IMPLICIT
 from tests.support.each import each
@@ -60,8 +61,8 @@ def test_sound_meta_information_gives_no_finding_nor_do_the_elements_that_may_be
 @each(
     ("tag", "what"),
     [
-        (LENGTH, "its length (0002,0000)"),
-        (VERSION, "its version (0002,0001)"),
+        (LENGTH, "File Meta Information Group Length (0002,0000)"),
+        (VERSION, "File Meta Information Version (0002,0001)"),
         (CLASS, "Media Storage SOP Class UID (0002,0002)"),
         (INSTANCE, "Media Storage SOP Instance UID (0002,0003)"),
         (SYNTAX, "Transfer Syntax UID (0002,0010)"),
@@ -73,7 +74,7 @@ def test_what_must_be_there_is_missed_once_when_it_is_absent_or_empty(
     tag: int, what: str, value: bytes | None
 ) -> None:
     (finding,) = found({tag: value})
-    assert (finding.rule, finding.severity) == (meta.LACKS, Severity.ERROR)
+    assert (finding.rule, finding.severity) == (meta_rules.LACKS, Severity.ERROR)
     assert (finding.where.path, finding.where.tag) == ("IM0", tag)
     assert finding.text == f"the file meta information has no {what}"
 
@@ -87,11 +88,15 @@ def test_a_length_of_zero_is_there() -> None:
     assert found({LENGTH: b"\0\0\0\0"}) == []
 
 
-@pytest.mark.parametrize("value", [b"\1\0", b"\0\2", b"\0\3", b"\0\1\0\0", b"01"])
+@pytest.mark.parametrize("value", [b"\1\0", b"\0\2", b"\0\1\0\0", b"10"])
 def test_another_version_is_found(value: bytes) -> None:
     (finding,) = found({VERSION: value})
-    assert (finding.rule, finding.severity) == (meta.VERSION, Severity.ERROR)
+    assert (finding.rule, finding.severity) == (meta_rules.VERSION, Severity.ERROR)
     assert (finding.where.path, finding.where.tag) == ("IM0", VERSION)
+
+
+def test_only_bit_0_of_the_second_byte_of_the_version_counts() -> None:
+    assert found({VERSION: b"\0\3"}, {VERSION: b"\xff\xff"}) == []
 
 
 @pytest.mark.parametrize("tag", [CLASS, INSTANCE, SYNTAX, IMPLEMENTATION])
@@ -100,7 +105,7 @@ def test_what_is_no_uid_is_found_and_the_longest_uid_is_right(tag: int) -> None:
     assert found({tag: longest}) == []
     for wrong in (longest + b"2", b"1.02.3", b"1..2", b"1.2.a"):
         (finding,) = found({tag: wrong})
-        assert (finding.rule, finding.where.path, finding.where.tag) == (meta.BAD_UID, "IM0", tag)
+        assert (finding.rule, finding.where.path, finding.where.tag) == (meta_rules.BAD_UID, "IM0", tag)
 
 
 @pytest.mark.parametrize("tag", [NAME, SOURCE_TITLE, SENDING_TITLE, RECEIVING_TITLE])
@@ -108,7 +113,7 @@ def test_sixteen_characters_are_right_and_seventeen_are_too_many(tag: int) -> No
     assert found({tag: b"ABCDEFGHIJKLMNOP"}) == []
     assert found({tag: b"ABCDEFGHIJKLMNOP  "}) == []
     (finding,) = found({tag: b"ABCDEFGHIJKLMNOPQ "})
-    assert (finding.rule, finding.severity) == (meta.TOO_LONG, Severity.WARNING)
+    assert (finding.rule, finding.severity) == (meta_rules.TOO_LONG, Severity.WARNING)
     assert (finding.where.path, finding.where.tag) == ("IM0", tag)
 
 
@@ -116,7 +121,7 @@ def test_sixteen_characters_are_right_and_seventeen_are_too_many(tag: int) -> No
 def test_private_information_needs_its_creator(creator: bytes | None) -> None:
     assert found({PRIVATE: b"\1\2", CREATOR: b"1.2.3.98"}) == []
     (finding,) = found({PRIVATE: b"\1\2", CREATOR: creator})
-    assert (finding.rule, finding.severity) == (meta.NO_CREATOR, Severity.ERROR)
+    assert (finding.rule, finding.severity) == (meta_rules.NO_CREATOR, Severity.ERROR)
     assert (finding.where.path, finding.where.tag) == ("IM0", PRIVATE)
 
 
@@ -242,6 +247,6 @@ def test_other_preambles_are_not_those_of_programs_or_images(start: bytes) -> No
 def test_the_directory_can_be_a_program_too_and_a_file_that_is_not_dicom_has_no_preamble() -> None:
     program = b"MZ".ljust(128, b"\0")
     directory = other_file("DICOMDIR", FileKind.DICOMDIR, head=program)
-    viewer = replace(other_file("VIEWER.EXE", head=program), finding=meta.VERSION.at())
+    viewer = replace(other_file("VIEWER.EXE", head=program), finding=meta_rules.VERSION.at())
     (finding,) = found_by(meta.CHECKS, survey_of(directory, viewer))
     assert (finding.rule, finding.where.path) == (meta.EXECUTABLE, "DICOMDIR")

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from mediakit.choices import Convert
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance
+from mediakit.dicom.uids import syntax_name
 from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
@@ -141,10 +142,10 @@ class Converter:
         if not isinstance(made, Instance):
             fates.refuse(place, (*findings, made.finding), sop_instance=uid)
             return None
-        again = self.judge(made)
+        again = Judge(self.judge.profile, Convert.NONE, self.judge.role)(made)
         if again.decision is not Decision.ACCEPT:
-            still = STILL_REFUSED.at(syntax=verdict.to)
-            fates.refuse(place, (still, *findings, *again.findings), sop_instance=uid)
+            still = STILL_REFUSED.at(syntax=syntax_name(verdict.to))
+            fates.refuse(place, (still, *again.findings), sop_instance=uid)
             return None
         fates.note(place, (*findings, *again.findings))
         return made

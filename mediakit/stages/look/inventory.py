@@ -15,6 +15,7 @@ from mediakit.fileset.file_kinds import OtherKind
 from mediakit.fileset.survey import Duplicates, FileFact, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.outcome import Fate, State
+from mediakit.stages.look.as_it_is import findings_of
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import SAME_DATA_SET
 from mediakit.transfer.outgoing import Outgoing
@@ -192,6 +193,10 @@ class _InventoryTaking:
             self._add_absent()
         self._others()
         self._compare()
+        for file, instance in self.seen.instances():
+            row = self.rows.get(key_of(instance.sop_instance, file.path))
+            if row is not None and row.state is TransferState.PLANNED and row.item.path == file.path:
+                self.fates.findings += findings_of(instance, self._place(file.path))
         order = {file.path: number for number, file in enumerate(self.seen.files)}
         last = len(order)
         self.rows = dict(sorted(self.rows.items(), key=lambda each: order.get(each[1].item.path, last)))
