@@ -73,6 +73,7 @@ class BurnOrder(_burn.BurnOrder):
         fail_on: Severity = Severity.ERROR,
         format: str = "",  # noqa: A002 - the name of the field
         manifest: bool = False,
+        unpartitioned: bool = False,
         envelope: Envelope | None = None,
     ) -> None:
         super().__init__(
@@ -90,6 +91,7 @@ class BurnOrder(_burn.BurnOrder):
             fail_on=fail_on,
             format=format,
             manifest=manifest,
+            unpartitioned=unpartitioned,
             envelope=envelope,
         )
 

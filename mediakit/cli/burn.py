@@ -20,7 +20,9 @@ from mediakit.findings import Severity
 def burn(
     src: Annotated[list[Path], typer.Argument(help="Folders, files, ISO or ZIP images.")],
     profile: Annotated[str, typer.Option("--profile", "-p", help="Profile, for example STD-GEN-CD.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="OUT.iso, OUT.zip, or a new folder.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="OUT.iso, OUT.img (stick), OUT.zip, or a new folder.")
+    ],
     on_reject: Annotated[
         OnReject, typer.Option(help="fail: write nothing if a file is refused; skip: leave it out.")
     ] = OnReject.FAIL,
@@ -51,6 +53,9 @@ def burn(
     media_format: Annotated[
         str, typer.Option("--format", help="Media format where several suit, for example udf-2.50 for BD-RE.")
     ] = "",
+    unpartitioned: Annotated[
+        bool, typer.Option("--unpartitioned", help="FAT image without a partition table.")
+    ] = False,
     proof: Annotated[bool, typer.Option(help="Read the image back and compare every SHA-256.")] = True,
     fail_on: Annotated[
         Severity, typer.Option(help="Findings from here on give exit code 1.")
@@ -90,6 +95,7 @@ def burn(
             fail_on=fail_on,
             format=media_format,
             manifest=manifest,
+            unpartitioned=unpartitioned,
         )
         with listener(progress, quiet=quiet or as_json) as tell:
             burnt = run_burn(src, order, tell)

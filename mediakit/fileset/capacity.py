@@ -6,9 +6,10 @@ Counted are the files in whole sectors or clusters, the folders, and what the fi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import Enum, auto
 
+from mediakit.fileset.fat_geometry import FatError, bytes_for, parents, wishes_of
 from mediakit.profile.model import Medium
 
 _SECTOR = 2048
@@ -18,9 +19,6 @@ _ISO_PATH_ROW = 8 + 8
 _ISO_LONG_RECORD = 34 + 222  # other content may have long names, in a second tree (Joliet, Rock Ridge)
 _UDF_RESERVED = (257 + 600) * _SECTOR  # anchors, both descriptor sequences, metadata and integrity
 _UDF_IDENTIFIER = 38 + 2 * 255
-_FAT_RESERVED = 4 << 20
-_FAT_CLUSTER = 32768
-_FAT_ENTRY = 32 * 2
 _ZIP_ENTRY = 30 + 46 + 24 + 3 * 28  # local and central header, data descriptor, ZIP64 extras
 _ZIP_END = 22 + 76
 
@@ -57,15 +55,17 @@ def max_file_bytes(medium: Medium) -> int | None:
     return None
 
 
-def bytes_needed(files: Sequence[tuple[str, int]], medium: Medium) -> int:
-    """Return the bytes that these files (path with "/", size) take on the medium, folders included."""
+def bytes_needed(files: Sequence[tuple[str, int]], medium: Medium, capacity: int | None = None) -> int:
+    """Return the bytes that these files (path with "/", size) take on the medium, folders included.
+
+    `capacity` is the size of a FAT volume, whose clusters depend on it; None: as large as needed.
+    """
     system = file_system_of(medium)
     if system is FileSystem.ARCHIVE:
         return _ZIP_END + sum(size + _ZIP_ENTRY + 2 * len(path.encode()) for path, size in files)
-    entries = Counter(_parents(path for path, _ in files))
     if system is FileSystem.FAT:
-        content = sum(_whole(size, _FAT_CLUSTER) for _, size in files)
-        return _FAT_RESERVED + content + sum(_whole(n * _FAT_ENTRY, _FAT_CLUSTER) for n in entries.values())
+        return _fat_bytes(files, medium, capacity)
+    entries = Counter(parents(path for path, _ in files))
     content = sum(_whole(size, _SECTOR) for _, size in files)
     if system is FileSystem.UDF:
         folders = sum(_SECTOR + _whole(n * _UDF_IDENTIFIER, _SECTOR) for n in entries.values())
@@ -76,18 +76,11 @@ def bytes_needed(files: Sequence[tuple[str, int]], medium: Medium) -> int:
     return _ISO_RESERVED + content + folders + path_tables + long_names
 
 
-def _parents(paths: Iterable[str]) -> list[str]:
-    """Return the parent of every file and of every folder, once for each entry in it."""
-    folders: set[str] = {""}
-    parents: list[str] = []
-    for path in paths:
-        parent = path.rpartition("/")[0]
-        parents.append(parent)
-        while parent not in folders:
-            folders.add(parent)
-            parent = parent.rpartition("/")[0]
-            parents.append(parent)
-    return parents
+def _fat_bytes(files: Sequence[tuple[str, int]], medium: Medium, capacity: int | None) -> int:
+    try:
+        return bytes_for(files, wishes_of(medium, capacity))
+    except FatError:  # no volume of that size: at least what the content takes
+        return sum(_whole(size, medium.sector_bytes) for _, size in files) + (capacity or 0)
 
 
 def _is_short(path: str) -> bool:

@@ -158,7 +158,7 @@ def complete(
     files, profile = laid_out.files, laid_out.profile
     sizes = [(DICOMDIR, len(laid_out.dicomdir)), *((str(file.file_id), file.size) for file in files)]
     sizes.extend((one.path, one.size) for one in extra)
-    total = bytes_needed([(path, stored_size(size)) for path, size in sizes], profile.medium)
+    total = bytes_needed([(path, stored_size(size)) for path, size in sizes], profile.medium, capacity_bytes)
     return FileSetPlan(
         profile=profile,
         directory=laid_out.directory,

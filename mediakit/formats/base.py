@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from mediakit.events import Listener
+from mediakit.fileset.fat_geometry import FatWishes
 from mediakit.volume import Damage, Volume
 
 
@@ -115,7 +116,7 @@ class Receipt:
 class Order:
     """How to write: the volume label (File-set ID or ""), the time stamp, and whether to hash.
 
-    `variant` is the name of the media format ("iso9660", "udf-2.60").
+    `variant` is the name of the media format ("iso9660", "udf-2.60"). `fat` says what a FAT volume has to be.
     """
 
     label: str
@@ -123,6 +124,7 @@ class Order:
     hashing: bool = True
     variant: str = ""
     overwrite: bool = False
+    fat: FatWishes | None = None
 
 
 class Sink(Protocol):

@@ -26,6 +26,7 @@ SINKS: Final = {
     "iso9660": "mediakit.formats.iso:IsoSink",
     "udf-2.60": "mediakit.formats.udf:UdfSink",
     "udf-2.50": "mediakit.formats.udf:Udf250Sink",
+    "fat": "mediakit.formats.fat:FatSink",
     "zip": "mediakit.formats.zipfmt:ZipSink",
 }
 TREES: Final = {

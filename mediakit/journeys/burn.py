@@ -16,6 +16,7 @@ from mediakit.errors import IntegrityError, MediakitError
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
 from mediakit.fileset.collate import collate
+from mediakit.fileset.fat_geometry import wishes_of
 from mediakit.fileset.groups import Collated
 from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan, Wishes, complete, lay_out
 from mediakit.fileset.survey import Survey
@@ -74,7 +75,8 @@ class BurnOrder:
     """What to burn and how. `when` is the only time that reaches the medium.
 
     `format` names one of several media formats that suit the target ("udf-2.50"). `manifest` adds
-    MANIFEST.TXT with the SHA-256 of every file. `envelope` seals every file.
+    MANIFEST.TXT with the SHA-256 of every file. `unpartitioned` writes a FAT image without a
+    partition table. `envelope` seals every file.
     """
 
     profile: Profile
@@ -91,6 +93,7 @@ class BurnOrder:
     fail_on: Severity = Severity.ERROR
     format: str = ""
     manifest: bool = False
+    unpartitioned: bool = False
     envelope: Envelope | None = None
 
     def producers(self) -> tuple[Producer, ...]:
@@ -303,7 +306,7 @@ def _note_medium(work: _Work, fates: Fates) -> None:
 def _write(planned: _Planned, work: _Work) -> _Written:
     """Write the medium under a hidden name, prove it, give it its name."""
     order = work.order
-    is_proven = order.depth is Depth.PROVE
+    is_proven, medium = order.depth is Depth.PROVE, order.profile.medium
 
     def check(part: Path, receipt: Receipt) -> None:
         work.tell(PhaseEnded("write"))
@@ -321,6 +324,9 @@ def _write(planned: _Planned, work: _Work) -> _Written:
                 hashing=order.manifest or order.depth in {Depth.HASH, Depth.PROVE},
                 variant=work.variant,
                 overwrite=order.overwrite,
+                fat=wishes_of(
+                    medium, capacity_of(medium, order.capacity), is_partitioned=not order.unpartitioned
+                ),
             ),
             work.tell,
             check,

@@ -237,6 +237,8 @@ class MediumRow(Row, frozen=True, kw_only=True):
     capacities: dict[str, Annotated[int, Meta(ge=1)]] = {}
     default_capacity: str = ""
     sector_bytes: Size = 2048
+    cluster_sectors: tuple[Size, ...] = ()
+    partitioned: bool = True
     max_depth: Size = 8
     volume_id_is_file_set_id: bool = False
 

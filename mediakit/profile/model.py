@@ -82,6 +82,8 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     capacities: dict[str, int] = {}
     default_capacity: str = ""
     sector_bytes: int = 2048
+    cluster_sectors: tuple[int, ...] = ()  # FAT: what a cluster may have; none: anything
+    partitioned: bool = True  # FAT: whether a partition table may be there
     max_depth: int = 8
     volume_id_is_file_set_id: bool = False
 

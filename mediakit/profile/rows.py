@@ -144,6 +144,8 @@ def medium_of(row: MediumRow) -> Medium:
         capacities=row.capacities,
         default_capacity=row.default_capacity,
         sector_bytes=row.sector_bytes,
+        cluster_sectors=row.cluster_sectors,
+        partitioned=row.partitioned,
         max_depth=row.max_depth,
         volume_id_is_file_set_id=row.volume_id_is_file_set_id,
     )

@@ -37,9 +37,6 @@ CLUSTERS = Rule(
     hint="it was formatted in another way than drives for such disks expect; most systems read it",
 )
 
-_UNPARTITIONED = frozenset({"mod-130-4.1", "mod-90-2.3"})
-_CLUSTERS = {"mod-130-4.1": (512, (64, 128)), "mod-90-2.3": (2048, (8, 16, 32, 64))}  # bytes, sectors
-
 
 def check_fat(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
     """Report what PS3.12 Annexes A, R, S, T and U do not allow of a FAT volume."""
@@ -47,7 +44,7 @@ def check_fat(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
     if not isinstance(volume, FatVolume) or profile is None:
         return
     medium, ref = profile.medium, profile.medium.annex
-    if volume.partition and medium.id in _UNPARTITIONED:
+    if volume.partition and not medium.partitioned:
         yield PARTITIONED.at(medium=medium.title, ref=ref)
     elif volume.partition > 1:
         yield NOT_FIRST.at(number=volume.partition, ref=ref)
@@ -58,9 +55,9 @@ def check_fat(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
 
 def _clusters(volume: FatVolume, medium: Medium) -> Iterator[Finding]:
     """Report sectors and clusters of other sizes than those of a magneto-optical disk (Annexes M and Q)."""
-    if medium.id not in _CLUSTERS:
+    sector_bytes, sectors = medium.sector_bytes, medium.cluster_sectors
+    if not sectors:
         return
-    sector_bytes, sectors = _CLUSTERS[medium.id]
     if volume.sector_bytes != sector_bytes or volume.sectors_per_cluster not in sectors:
         yield CLUSTERS.at(
             sectors=volume.sectors_per_cluster,

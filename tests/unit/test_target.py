@@ -44,8 +44,8 @@ def test_the_suffix_and_the_medium_choose_the_format(profile: str, out: str, exp
         ("STD-GEN-CD", "a.zip", "`.iso`"),
         ("STD-GEN-CD", "a.udf", "`.iso`"),
         ("STD-GEN-ZIP-MAIL", "a.iso", "`.zip`"),
-        ("STD-GEN-USB-JPEG", "a.iso", "folder"),
-        ("STD-GEN-CD", "a.img", "folder"),
+        ("STD-GEN-USB-JPEG", "a.iso", ".img"),
+        ("STD-GEN-CD", "a.img", ".iso"),
         ("STD-GEN-CD", "a.nrg", "folder"),
     ],
 )

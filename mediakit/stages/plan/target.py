@@ -12,7 +12,7 @@ from mediakit.formats.registry import SINKS, sink, sink_names
 from mediakit.profile.model import Medium, Profile, Security
 
 _FOLDER = "folder"
-_FOREIGN_SUFFIXES = frozenset({".img", ".dmg", ".nrg", ".bin"})
+_FOREIGN_SUFFIXES = frozenset({".dmg", ".nrg", ".bin"})
 
 
 def format_of(profile: Profile, out: Path, asked: str = "") -> str:
@@ -30,7 +30,9 @@ def format_of(profile: Profile, out: Path, asked: str = "") -> str:
     named = _formats_of(suffix)
     if not named and suffix in _FOREIGN_SUFFIXES:
         raise UsageError(
-            f"mediakit cannot write `{suffix}` images", where=str(out), hint="use .iso, .zip or a folder"
+            f"mediakit cannot write `{suffix}` images",
+            where=str(out),
+            hint="use .iso, .img, .zip or a folder",
         )
     if asked and asked not in named:
         raise UsageError(

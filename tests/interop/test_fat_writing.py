@@ -1,0 +1,87 @@
+"""FAT images that we write, as fsck.fat, mtools, 7-Zip and the Linux kernel see them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import mediakit, process
+from tests.support.kernel_read import kernel_read
+from tests.support.media import contents
+from tests.support.peers import need, run
+
+pytestmark = pytest.mark.interop
+
+_STUDIES = Path(__file__).parents[2] / "samples/studies"
+_KINDS = (
+    ("STD-GEN-USB-JPEG",),
+    ("STD-GEN-USB-JPEG", "--capacity", "4GB"),
+    ("STD-GEN-CF-JPEG", "--capacity", "64MB", "--unpartitioned"),
+    ("STD-GEN-MMC-JPEG",),
+    ("STD-GEN-SD-JPEG", "--capacity", "3GB"),
+)
+
+
+@pytest.fixture(name="images", scope="module")
+def _images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder, images = tmp_path_factory.mktemp("sticks"), []
+    for number, (profile, *options) in enumerate(_KINDS):
+        images.append(folder / f"{number}.img")
+        burnt = mediakit("burn", _STUDIES, "-p", profile, "-o", images[-1], *options)
+        assert burnt.code == 0, burnt
+        judged = mediakit("validate", images[-1], "-p", profile, "--fail-on", "warning")
+        assert judged.code == 0, judged
+    return images
+
+
+def _starts_at(image: Path) -> int:
+    """Return the byte of the first partition; 0 for an image without a partition table."""
+    with image.open("rb") as file:
+        head = file.read(512)
+    return (
+        0 if head[:3] in {b"\xeb\x3c\x90", b"\xeb\x58\x90"} else int.from_bytes(head[454:458], "little") * 512
+    )
+
+
+def test_fsck_finds_nothing_to_mend(images: list[Path], tmp_path: Path) -> None:
+    need("fsck.fat", "dd")
+    for image in images:
+        volume = tmp_path / "volume"
+        sectors = _starts_at(image) // 512
+        assert (
+            run("dd", f"if={image}", f"of={volume}", f"skip={sectors}", "conv=sparse", "bs=512").returncode
+            == 0
+        )
+        checked = run("fsck.fat", "-n", "-v", str(volume))
+        assert checked.returncode == 0, checked.stdout
+        volume.unlink()
+
+
+def test_mtools_copy_every_file_back(images: list[Path], tmp_path: Path) -> None:
+    need("mcopy")
+    for number, image in enumerate(images):
+        out = tmp_path / str(number)
+        out.mkdir()
+        at = f"{image}@@{_starts_at(image)}"
+        assert run("mcopy", "-i", at, "-s", "-n", "::", str(out)).returncode == 0
+        there = {str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+        assert there == contents(image)
+
+
+def test_7z_and_the_kernel_read_what_we_wrote(images: list[Path], tmp_path: Path) -> None:
+    need("7z")
+    assert [run("7z", "t", str(image)).returncode for image in images] == [0] * len(images)
+    found = kernel_read(images, tmp_path)
+    for number, image in enumerate(images):
+        ours = {path: hashlib.sha256(content).hexdigest() for path, content in contents(image).items()}
+        assert found.get((number, "vfat")) == ours, (_KINDS[number], sorted(found))
+
+
+def test_the_same_content_gives_the_same_image(images: list[Path], tmp_path: Path) -> None:
+    for name in ("a.img", "b.img"):
+        command = ("burn", _STUDIES, "-p", "STD-GEN-USB-JPEG", "-o", tmp_path / name)
+        assert process(*command, SOURCE_DATE_EPOCH="1700000000").code == 0
+    assert (tmp_path / "a.img").read_bytes() == (tmp_path / "b.img").read_bytes()
+    assert len(images) == len(_KINDS)
