@@ -20,7 +20,9 @@ from mediakit.dicom.encoders import (
     pixel_data,
 )
 from mediakit.dicom.frames import (
+    INSTALL_HINT,
     FrameReader,
+    NoCodecs,
     NoDecoder,
     Undecodable,
     decoded_photometric,
@@ -149,6 +151,14 @@ NO_DECODER = Rule(
     hint="choose a profile that takes the transfer syntax, or convert with the software that wrote it",
 )
 
+NO_CODECS = Rule(
+    id="MK-CNV-030",
+    severity=Severity.ERROR,
+    title="cannot be converted: {why}",
+    ref="PS3.5 8.2",
+    hint=INSTALL_HINT,
+)
+
 BAD_PIXELS = Rule(
     id="MK-CNV-024",
     severity=Severity.ERROR,
@@ -162,6 +172,8 @@ def _opened(file: DicomFile) -> tuple[Shape, FrameReader]:
     try:
         shape = shape_of(file)
         return shape, FrameReader(file, shape)
+    except NoCodecs as exc:
+        raise Refused(NO_CODECS.at(why=str(exc))) from exc
     except NoDecoder as exc:
         raise Refused(NO_DECODER.at(why=str(exc))) from exc
     except Undecodable as exc:

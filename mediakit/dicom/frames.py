@@ -13,12 +13,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mediakit.dicom.codec_process import CodecFailed, decoded_apart
-from mediakit.dicom.codestream import stream_shape
+from mediakit.dicom.codestream import contradiction, stream_shape
 from mediakit.dicom.elements import PIXEL_DATA
 from mediakit.dicom.image import CODEC_ERRORS, DCT_SYNTAXES, RLE, Shape, native_bits
 from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
-from mediakit.errors import UsageError
 
 if TYPE_CHECKING:
     from mediakit.dicom.image import Frame
@@ -75,6 +74,10 @@ def _frame_count(file: DicomFile) -> int:
 def _high_bit(file: DicomFile) -> int:
     found = file.number(0x00280102)
     return found if found is not None else (file.number(0x00280101) or 1) - 1
+
+
+class NoCodecs(Undecodable):
+    """The extra `codecs` is not installed, or not all of it."""
 
 
 class FrameReader:
@@ -196,17 +199,17 @@ def _check_claims(stream: bytes, syntax: str, shape: Shape) -> None:
         raise Undecodable("a frame has another size than the data set says")
     if claims.precision > shape.bits_allocated:
         raise Undecodable("a frame has a larger precision than Bits Allocated")
+    if why := contradiction(claims, shape.photometric):
+        raise Undecodable(why)
 
 
 def need_codecs() -> None:
-    """Raise `UsageError` with what to install when the extra `codecs` is missing."""
+    """Raise `NoCodecs` when the extra `codecs` is missing."""
     try:
         for module in ("gdcm", "jpeg_ls", "numpy", "openjpeg", "PIL.Image", "rle"):
             import_module(module)
     except ImportError as exc:
-        raise UsageError(
-            "this needs pixel codecs that are not installed", why=str(exc), hint=INSTALL_HINT
-        ) from exc
+        raise NoCodecs(f"its pixels need codecs that are not installed ({exc})") from exc
 
 
 @contextmanager

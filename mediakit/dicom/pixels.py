@@ -47,7 +47,7 @@ def gray_frame(stream: BinaryIO, frame: int | None = None) -> GrayFrame | NoGray
     """Return one frame of a DICOM file as 8 bit gray; no other frame is decoded.
 
     `frame` counts from 1, as in the standard. Without it: Representative Frame Number (0028,6010), or the
-    frame about one third through (PS3.11 A.3.3.2). Raises `UsageError` when the codecs are not installed.
+    frame about one third through (PS3.11 A.3.3.2).
     """
     try:
         file = part10.read(stream)

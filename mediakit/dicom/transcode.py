@@ -76,7 +76,7 @@ def transcode(stream: BinaryIO, to: str, loss: Loss = Loss.LOSSLESS) -> Transcod
     """Convert a DICOM file to transfer syntax `to` (a UID).
 
     Elements other than Pixel Data and what describes its encoding are carried over byte for byte.
-    Raises `UsageError` when codecs are needed and not installed, and OSError when `stream` does.
+    Raises OSError when `stream` does.
     """
     from mediakit.dicom.conversion import Refused  # noqa: PLC0415 - only when something is converted
 

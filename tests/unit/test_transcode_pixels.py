@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mediakit.choices import OnReject
 from mediakit.dicom import codec_process, frames, part10
 from mediakit.dicom.encoders import LOSSLESS_TARGETS
 from mediakit.dicom.frames import FrameReader, Undecodable, decode_frame, shape_of
@@ -21,8 +22,9 @@ from mediakit.dicom.jpeg_lossless import encode
 from mediakit.dicom.part10 import EXPLICIT_LITTLE
 from mediakit.dicom.transcode import Loss, NotConvertible, Transcoded, transcode
 from mediakit.dicom.uids import SYNTAXES
-from mediakit.errors import UsageError
+from mediakit.outcome import Outcome, State
 from tests.support.each import each
+from tests.support.studies import CT_1, burnt_to, folder_of, states
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 TARGETS = [EXPLICIT_LITTLE, *sorted(LOSSLESS_TARGETS)]
@@ -354,15 +356,38 @@ def test_an_icon_in_the_old_syntax_is_left_out_and_anything_else_refused() -> No
     assert refused(other, EXPLICIT_LITTLE) == "MK-CNV-028"
 
 
-def test_missing_codecs_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_codecs_refuse_the_one_instance_and_say_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def absent(name: str) -> None:
         raise ImportError(name)
 
     monkeypatch.setattr(frames, "import_module", absent)
-    with pytest.raises(UsageError) as caught:
-        transcode(opened(FILES / "MR_small_RLE.dcm"), EXPLICIT_LITTLE)
-    assert "dicom-mediakit[codecs]" in caught.value.hint
+    result = transcode(opened(FILES / "MR_small_RLE.dcm"), EXPLICIT_LITTLE)
+    assert isinstance(result, NotConvertible)
+    assert result.finding.rule.id == "MK-CNV-030"
+    assert "dicom-mediakit[codecs]" in result.finding.rule.hint
     assert isinstance(transcode(opened(FILES / "MR_small_implicit.dcm"), EXPLICIT_LITTLE), Transcoded)
+    folder = folder_of(tmp_path / "in", {"RLE": FILES / "MR_small_RLE.dcm", "CT": CT_1})
+    skipped = burnt_to(tmp_path / "new", folder, on_reject=OnReject.SKIP)
+    assert states(skipped) == {"RLE": State.REFUSED, "CT": State.WRITTEN}
+    assert skipped.result.outcome is Outcome.FINDINGS
+
+
+@pytest.mark.parametrize(
+    ("name", "photometric"),
+    [
+        ("SC_rgb_jpeg_gdcm.dcm", "YBR_FULL"),  # components named R, G and B
+        ("SC_rgb_jpeg_gdcm.dcm", "YBR_FULL_422"),
+        ("SC_jpeg_no_color_transform_2.dcm", "YBR_FULL"),  # an Adobe marker that says: no transform
+        ("SC_rgb_gdcm_KY.dcm", "YBR_RCT"),  # no multiple component transform
+    ],
+)
+def test_colours_of_a_codestream_that_contradict_the_description_are_refused(
+    name: str, photometric: str
+) -> None:
+    assert isinstance(transcode(opened(FILES / name), EXPLICIT_LITTLE), Transcoded)
+    assert refused(changed(name, PhotometricInterpretation=photometric), EXPLICIT_LITTLE) == "MK-CNV-024"
 
 
 def test_the_table_of_transfer_syntaxes_promises_what_is_here() -> None:
