@@ -54,10 +54,27 @@ def as_user(named: Named, login: Login | None = None) -> Named:
     return replace(named, options=replace(named.options, login=login))
 
 
+def new_passcode(user: str, file: Path | None) -> str:
+    """Return the passcode that a user is to have, from a file or asked for twice. Raises UsageError."""
+    from mediakit.destinations.login import read_secret
+
+    if file is not None:
+        return read_secret(file).rstrip(b"\r\n").decode("utf-8", "surrogateescape")
+    _check_terminal()
+    first, second = (getpass.getpass(f"{each} of {printable(user)}: ") for each in ("Passcode", "Again"))
+    if first != second:
+        raise UsageError("the two are not the same", hint="run the command again")
+    return first
+
+
 @cache
 def _asked(user: str, where: str) -> str:
     """Ask once for each user and destination."""
+    _check_terminal()
+    return getpass.getpass(f"Passcode of {printable(user)} for {printable(where)}: ")
+
+
+def _check_terminal() -> None:
     if not sys.stdin.isatty():
         hint = "without a terminal name a file: `--passcode-file`, or `passcode-file` of the destination"
         raise UsageError("the passcode cannot be asked for", why="there is no terminal", hint=hint)
-    return getpass.getpass(f"Passcode of {printable(user)} for {printable(where)}: ")

@@ -61,6 +61,9 @@ def scp(
     tls_ca: Annotated[
         Path | None, typer.Option(help="Let in only clients with a certificate of these authorities.")
     ] = None,
+    users: Annotated[
+        Path | None, typer.Option(help="Let in only the users of this file; `serve user` makes its lines.")
+    ] = None,
     then_burn: Annotated[
         str, typer.Option(metavar="PROFILE", help="When it ends: burn what lies in the folder.")
     ] = "",
@@ -88,6 +91,7 @@ def scp(
         from mediakit.destinations.peer import check_ae_title
         from mediakit.journeys.receive import ReceiveOrder, receive
         from mediakit.scp.server import Listening
+        from mediakit.scp.users import load_users
 
         order = ReceiveOrder(
             folder=folder,
@@ -101,6 +105,7 @@ def scp(
             ssl_context=_server_tls(tls_cert, tls_key, tls_ca),
             callers=dict(_caller(each, (tls_cert, tls_key, tls_ca)) for each in peer or ()),
             idle_s=0.0 if once and idle is None else idle,
+            users=None if users is None else load_users(users),
             burn=_burn_order(then_burn, out, profiles or [], config),
             keeps_all=as_json,
         )
@@ -108,6 +113,22 @@ def scp(
             served, burnt = receive(order, _printer(as_json=as_json, quiet=quiet, verbose=verbose), tell)
         _print_served(served, burnt, as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(served.outcome))
+
+
+@app.command("user")
+def user(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name that a sender gives.")],
+    passcode_file: Annotated[
+        Path | None, typer.Option(help="File with the passcode; without it the passcode is asked for.")
+    ] = None,
+) -> None:
+    """Print the line of a user for the file of `serve scp --users`: the passcode stands there hashed."""
+    with guarded("serve user"):
+        from mediakit.cli.login import new_passcode
+        from mediakit.scp.users import check_user_name, user_line
+
+        check_user_name(name)
+        sys.stdout.write(user_line(name, new_passcode(name, passcode_file)) + "\n")
 
 
 def _server_tls(cert: Path | None, key: Path | None, ca: Path | None) -> ssl.SSLContext | None:

@@ -25,6 +25,7 @@ from mediakit.scp.requestor import Dial
 from mediakit.scp.served import Served, Tally
 from mediakit.scp.server import Listening
 from mediakit.scp.storage import StorageScp
+from mediakit.scp.users import Users
 from mediakit.stages.plan.target import format_of
 
 _TURN_S = 0.2
@@ -37,7 +38,8 @@ class ReceiveOrder:
 
     `idle_s` ends the journey when something came and no association has been open for so long; None: only
     an interruption ends it. `grace_s` is what open associations get at the end. `burn` is the order for what
-    lies in the folder then. `keeps_all` keeps every instance for the report.
+    lies in the folder then. Only `users` are let in (None: everybody). `keeps_all` keeps every
+    instance for the report.
     """
 
     folder: Path
@@ -47,6 +49,7 @@ class ReceiveOrder:
     idle_s: float | None = None
     grace_s: float = 5.0
     burn: BurnOrder | None = None
+    users: Users | None = None
     keeps_all: bool = False
 
 
@@ -100,7 +103,7 @@ def _received(order: ReceiveOrder, place: InstanceStore, hear: Hear) -> tuple[Ta
     """Serve until it ends."""
     tally = Tally(keeps_all=order.keeps_all)
     events: SimpleQueue[ScpEvent] = SimpleQueue()
-    scp = StorageScp(place, order.listening, events.put, order.ssl_context, order.callers)
+    scp = StorageScp(place, order.listening, events.put, order.ssl_context, order.callers, order.users)
     scp.grace_s = order.grace_s
     try:
         scp.start()

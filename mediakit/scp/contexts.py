@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,16 +27,16 @@ class Proposed:
     transfer_syntaxes: tuple[str, ...]
 
 
-def is_storage(sop_class: str) -> bool:
+def is_storage(sop_class: str, told: Collection[str] = ()) -> bool:
     """Return True for every class whose instances are stored: known, private, or newer than our tables.
 
-    The DICOMDIR is none: it is for media only.
+    `told` are those of which the peer says so. The DICOMDIR is none: it is for media only.
     """
     if sop_class in STORAGE:
         return True
     if sop_class == MEDIA_STORAGE_DIRECTORY or _NO_STORAGE.fullmatch(sop_class):
         return False
-    return not sop_class.startswith(_STANDARD) or sop_class.startswith(_STORAGE_ARC)
+    return not sop_class.startswith(_STANDARD) or sop_class.startswith(_STORAGE_ARC) or sop_class in told
 
 
 def first_known(transfer_syntaxes: Iterable[str]) -> str | None:
@@ -44,11 +44,11 @@ def first_known(transfer_syntaxes: Iterable[str]) -> str | None:
     return next((syntax for syntax in transfer_syntaxes if syntax in SYNTAXES), None)
 
 
-def accepted(proposed: Iterable[Proposed]) -> Mapping[str, tuple[str, ...]]:
+def accepted(proposed: Iterable[Proposed], told: Collection[str] = ()) -> Mapping[str, tuple[str, ...]]:
     """Return what is accepted of the storage that a peer proposes: transfer syntaxes by SOP Class."""
     found: dict[str, dict[str, None]] = {}
     for context in proposed:
         syntax = first_known(context.transfer_syntaxes)
-        if syntax is not None and is_storage(context.sop_class):
+        if syntax is not None and is_storage(context.sop_class, told):
             found.setdefault(context.sop_class, {})[syntax] = None
     return {sop_class: tuple(syntaxes) for sop_class, syntaxes in found.items()}

@@ -43,12 +43,17 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssociationEnded:
-    """An association is over; `counts` are the instances by what became of them."""
+    """An association is over; `counts` are the instances by what became of them.
+
+    `user` is who the peer said that he is, "" when it did not. `words` say why he was rejected.
+    """
 
     calling_ae: str
     host: str
     ending: Ending
     counts: dict[Reception, int]
+    user: str = ""
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

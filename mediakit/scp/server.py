@@ -29,6 +29,8 @@ from mediakit.scp.instance_store import InstanceStore
 from mediakit.scp.message_provider import MessageProvider
 
 _TURN_S = 0.2
+_BEGINNING_S = 2.0  # for an association to begin with its connection
+_IDLE, _ENDED = "Sta1", "Sta13"  # PS3.8 9.2.1
 _END_S = 10.0  # for the threads of an aborted association
 
 
@@ -64,6 +66,7 @@ class Server:
         self._ssl_context = ssl_context
         self._lock = Lock()
         self._open: list[tuple[Association, socket.socket]] = []
+        self._idle_since: dict[Association, float] = {}
         self._thread: Thread | None = None
         self._server: _BoundedServer | None = None
         self.opened: Callable[[Association], None] = _nothing  # a connection was made
@@ -140,16 +143,31 @@ class Server:
 
     def _clear_up(self) -> None:
         """Close what associations have left, and tell that they are over."""
+        for association, _ in self._still_open():
+            if association.requestor.primitive is None and self._is_dead(association):
+                association.dul.to_user_queue.put(None)  # or it would wait for a request that cannot come
         with self._lock:
             over = [one for one in self._open if one[0].ident is not None and not one[0].is_alive()]
             self._open = [one for one in self._open if one not in over]
         for association, plain in over:
+            self._idle_since.pop(association, None)
             association.dul.kill_dul()
             with suppress(OSError):
                 plain.close()
             if isinstance(association.dimse, MessageProvider):
                 association.dimse.discard()
             self.ended(association)
+
+    def _is_dead(self, association: Association) -> bool:
+        """Return True when nothing more can come: the thread that reads has ended, or the connection has."""
+        reading = association.dul
+        if reading.ident is None:
+            return False
+        if not reading.is_alive() or reading.state_machine.current_state == _ENDED:
+            return True
+        if reading.state_machine.current_state != _IDLE:
+            return False
+        return monotonic() > self._idle_since.setdefault(association, monotonic()) + _BEGINNING_S
 
 
 def _nothing(_association: Association) -> None:

@@ -25,19 +25,21 @@ from pynetdicom.presentation import PresentationContext, build_context
 from mediakit.dicom.commitment import STORAGE_COMMITMENT
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.identifier import status_of
+from mediakit.dicom.related_classes import STORAGE_SERVICE
 from mediakit.network.message import VERIFICATION
 from mediakit.scp.commitment_service import CommitmentService
 from mediakit.scp.contexts import MESSAGE_SYNTAXES, Proposed, accepted, first_known, is_storage
 from mediakit.scp.events import AssociationEnded, Ending, Received, Reception, ScpListener
 from mediakit.scp.instance_store import InstanceStore
+from mediakit.scp.negotiation import answer_items, told_as_storage, turned_away, user_of
 from mediakit.scp.receiver import CANNOT_UNDERSTAND, DOES_NOT_MATCH, Claim, Spool, StoreAnswer, put_away
 from mediakit.scp.requestor import Dial
 from mediakit.scp.server import Listening, Server
+from mediakit.scp.users import Users
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_STORAGE_SERVICE = "1.2.840.10008.4.2"  # PS3.4 B, as a Service Class UID
 _MOST_CONTEXTS = 128
 
 
@@ -47,6 +49,7 @@ class _Visit:
 
     scanner: Scanner = field(default_factory=Scanner)
     counts: Counter[Reception] = field(default_factory=Counter)
+    words: str = ""  # why it was rejected
 
 
 class StorageScp:
@@ -62,12 +65,17 @@ class StorageScp:
         tell: ScpListener,
         ssl_context: ssl.SSLContext | None = None,
         callers: Mapping[str, Dial] | None = None,
+        users: Users | None = None,
     ) -> None:
-        """`callers` connect by AE title to where a peer listens for reports of storage commitment."""
+        """`callers` connect by AE title to where a peer listens for reports of storage commitment.
+
+        Only `users` are let in; None lets in everybody.
+        """
         self.address = ("", 0)
         self.grace_s = 5.0
         self._instance_store = instance_store
         self._tell = tell
+        self._users = users
         self._visits: dict[Association, _Visit] = {}
         self._commitment = CommitmentService(instance_store, callers or {}, listening.ae_title, tell)
         handlers: list[EventHandlerType] = [
@@ -124,34 +132,49 @@ class StorageScp:
                 calling_ae=_sender(association),
                 host=str(association.requestor.address or ""),
                 ending=ending,
+                user=user_of(association),
+                words=visit.words,
                 counts=dict(visit.counts),
             )
         )
 
     def _requested(self, event: Event) -> None:
-        """Accept the storage that is proposed, each context in the transfer syntax that stands first."""
+        """Accept the storage that is proposed, each context in the transfer syntax that stands first.
+
+        Somebody who is not among the users is rejected.
+        """
+        visit = self._visits[event.assoc]
+        visit.words = turned_away(event.assoc, self._users)
+        if visit.words:
+            return
+        told = told_as_storage(event.assoc)
         proposed = []
         for context in _proposed(event.assoc):
             sop_class = str(context.abstract_syntax)
             syntaxes = tuple(str(syntax) for syntax in context.transfer_syntax)
             first = first_known(syntaxes)
-            if first is not None and is_storage(sop_class):
+            if first is not None and is_storage(sop_class, told):
                 context.transfer_syntax = [first]
                 syntaxes = (first,)
             proposed.append(Proposed(sop_class, syntaxes))
-        storage = [build_context(each, list(syntaxes)) for each, syntaxes in accepted(proposed).items()]
+        taken = accepted(proposed, told)
+        storage = [build_context(each, list(syntaxes)) for each, syntaxes in taken.items()]
+        for context in storage:  # we are the SCP, and nothing else (PS3.7 D.3.3.4)
+            context.scu_role, context.scp_role = True, False
         acceptor = event.assoc.acceptor
         acceptor.supported_contexts = [*acceptor.supported_contexts, *storage]
+        answer_items(event.assoc, self._users, taken)
 
     def _services(self, event: Event) -> dict[str, SOPClassCommonExtendedNegotiation]:
         """Say that what is accepted as storage is served as such, also what the library does not know."""
         services = {}
+        told = told_as_storage(event.assoc)
         for context in _proposed(event.assoc):
             sop_class = str(context.abstract_syntax)
-            if is_storage(sop_class):
+            if is_storage(sop_class, told):
                 item = SOPClassCommonExtendedNegotiation()
                 item.sop_class_uid = sop_class
-                item.service_class_uid = _STORAGE_SERVICE
+                item.service_class_uid = STORAGE_SERVICE
                 services[sop_class] = item
         return services
 
@@ -194,8 +217,10 @@ class StorageScp:
 
 def _sender(association: Association) -> str:
     """Return the calling AE title, in characters that can be shown."""
-    title = association.requestor.ae_title.strip()
-    return "".join(one if one.isascii() and one.isprintable() else "?" for one in title)
+    requestor = association.requestor
+    request = requestor.primitive
+    title = requestor.ae_title or (request.calling_ae_title if request is not None else "") or ""
+    return "".join(one if one.isascii() and one.isprintable() else "?" for one in title.strip())
 
 
 def _proposed(association: Association) -> list[PresentationContext]:

@@ -242,3 +242,39 @@ def test_what_a_hostile_peer_sends_leaves_no_traceback(tmp_path: Path) -> None:
         said = server.finish(signal.SIGTERM)
     assert said.err == ""
     assert said.code == 0
+
+
+def test_only_users_of_a_file_are_let_in_and_the_line_says_who_was_not(tmp_path: Path) -> None:
+    (tmp_path / "code").write_text("sesame\n")
+    made = mediakit("serve", "user", "ward", "--passcode-file", tmp_path / "code")
+    assert made.code == 0, made.err
+    assert made.out.startswith("ward:scrypt:")
+    (tmp_path / "users").write_text(made.out)
+    right, wrong = b"\x58\0\0\x10\2\1\0\4ward\0\6sesame", b"\x58\0\0\x10\2\1\0\4ward\0\6simsim"
+    with serving(tmp_path / "in", "--users", tmp_path / "users") as server:
+        with RawScu(server.address, CONTEXTS, user_items=right, calling_ae="CT1") as scu:
+            assert scu.store(RAW, "1.2.3", small("1.2.3")) == 0
+        with pytest.raises(Ended):
+            RawScu(server.address, CONTEXTS, user_items=wrong, calling_ae="CT2")
+        said = server.finish(signal.SIGTERM)
+    assert said.code == 0
+    assert "CT1 (127.0.0.1, user ward): 1 stored" in said.out
+    assert "CT2 (127.0.0.1, user ward): nothing sent, rejected: user and passcode do not fit" in said.out
+    assert "sesame" not in said.out + said.err + made.out
+    assert "simsim" not in said.out + said.err
+
+
+def test_a_user_without_a_passcode_or_a_name_gets_no_line(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    for arguments, why in (
+        (("ward", "--passcode-file", tmp_path / "empty"), "the passcode is empty"),
+        (("wa:rd", "--passcode-file", tmp_path / "empty"), "not a user name"),
+        (("ward", "--passcode-file", tmp_path / "missing"), "cannot be read"),
+        (("ward",), "no terminal"),
+    ):
+        said = mediakit("serve", "user", *arguments)
+        assert (said.code, said.out) == (2, "")
+        assert why in said.err
+    said = mediakit("serve", "scp", "--dir", tmp_path / "in", "--users", tmp_path / "empty")
+    assert (said.code, said.out) == (2, "")
+    assert "there are no users" in said.err

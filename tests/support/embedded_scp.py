@@ -16,6 +16,7 @@ from mediakit.scp.instance_store import instance_store
 from mediakit.scp.requestor import Dial
 from mediakit.scp.server import Listening
 from mediakit.scp.storage import StorageScp
+from mediakit.scp.users import Users
 
 
 @dataclass
@@ -74,12 +75,13 @@ def embedded_scp(
     listening: Callable[[], Listening] = lambda: Listening(ae_title="MEDIAKIT"),
     ssl_context: ssl.SSLContext | None = None,
     callers: Mapping[str, Dial] | None = None,
+    users: Users | None = None,
 ) -> Iterator[Running]:
     """Run one until the block ends."""
     running = Running(folder)
     with (
         instance_store(folder) as place,
-        StorageScp(place, listening(), running.hear, ssl_context, callers) as scp,
+        StorageScp(place, listening(), running.hear, ssl_context, callers, users) as scp,
     ):
         running.address = scp.address
         yield running

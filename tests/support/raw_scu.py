@@ -9,6 +9,7 @@ from struct import pack, unpack
 from types import TracebackType
 
 from tests.support.dicom_bytes import element, even
+from tests.support.fault_bytes import items
 
 CONTEXT_NAME = "1.2.840.10008.3.1.1.1"
 
@@ -24,23 +25,30 @@ class RawScu:
         self,
         address: tuple[str, int],
         contexts: Sequence[tuple[str, Sequence[str]]],
-        called_ae: str = "MEDIAKIT",
-        calling_ae: str = "RAWSCU",
+        called_ae: str | bytes = "MEDIAKIT",
+        calling_ae: str | bytes = "RAWSCU",
+        user_items: bytes = b"",
     ) -> None:
+        """`user_items` are bytes of further items of the request; `answered` are those of the acceptance."""
         self.socket = socket.create_connection(address, timeout=20)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        body = pack(">HH16s16s32x", 1, 0, called_ae.ljust(16).encode(), calling_ae.ljust(16).encode())
+        body = pack(">HH16s16s32x", 1, 0, _title(called_ae), _title(calling_ae))
         body += _item(0x10, CONTEXT_NAME.encode())
         for index, (sop_class, syntaxes) in enumerate(contexts):
             inner = _item(0x30, sop_class.encode()) + b"".join(_item(0x40, one.encode()) for one in syntaxes)
             body += _item(0x20, bytes((2 * index + 1, 0, 0, 0)) + inner)
-        body += _item(0x50, _item(0x51, pack(">I", 16384)) + _item(0x52, b"1.2.3.4"))
-        self.send_pdu(1, body)
-        kind, answer = self.read_pdu()
-        if kind != 2:
+        body += _item(0x50, _item(0x51, pack(">I", 16384)) + _item(0x52, b"1.2.3.4") + user_items)
+        try:
+            self.send_pdu(1, body)
+            kind, answer = self.read_pdu()
+            if kind != 2:
+                raise Ended(f"PDU {kind:02X}: {answer.hex()}")
+        except (Ended, OSError):
             self.socket.close()
-            raise Ended(f"PDU {kind:02X}: {answer.hex()}")
+            raise
         self.accepted = dict(_results(answer[68:]))
+        user = next((value for kind, value in items(answer[68:]) if kind == 0x50), b"")
+        self.answered = list(items(user))
 
     def __enter__(self) -> RawScu:
         return self
@@ -120,6 +128,10 @@ def store_request(sop_class: str, sop_instance: str, *, field: int = 1, data_set
         + element(0x00001000, "UI", even(sop_instance, b"\0"), implicit=True)
     )
     return element(0x00000000, "UL", pack("<I", len(rest)), implicit=True) + rest
+
+
+def _title(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.ljust(16).encode()
 
 
 def _item(kind: int, value: bytes) -> bytes:
