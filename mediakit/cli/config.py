@@ -1,4 +1,6 @@
-"""The configuration: `--config FILE`, else `mediakit.toml` in the working folder, else the user's own file.
+"""The configuration: `--config FILE`, else `MEDIAKIT_CONFIG`, else the user's own file and the system's.
+
+Never is one read from the working folder: a command may be run inside a medium that somebody else wrote.
 
     profiles = ["/etc/mediakit/profiles", "our-profile.toml"]
 
@@ -21,6 +23,7 @@ from mediakit.errors import UsageError
 
 _KNOWN = frozenset({"profiles", "destinations"})
 _MOST_BYTES = 1 << 20
+_SYSTEM = Path("/etc/mediakit/config.toml")
 
 
 def profile_paths(given: list[Path], config: Path | None) -> tuple[Path, ...]:
@@ -37,20 +40,19 @@ def profile_paths(given: list[Path], config: Path | None) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(path.resolve() for path in paths))
 
 
-def settings(config: Path | None) -> tuple[Path, dict[str, Any]] | None:
-    """Return the configuration file and what stands in it; None when there is none.
+def settings(config: Path | None) -> tuple[tuple[Path, dict[str, Any]], ...]:
+    """Return the configuration files in use, each with what stands in it; the user's own one comes first.
 
     Raises UsageError for one that cannot be read, or has a setting that is not known.
     """
-    # A home that the system will not show has no configuration: `Path.is_file` would raise there.
-    file = config or next((path for path in _places() if os.path.isfile(path)), None)  # noqa: PTH113
-    if file is None:
-        return None
-    values = read_toml(file)
-    if unknown := sorted(values.keys() - _KNOWN):
-        hint = f"known: {', '.join(sorted(_KNOWN))}"
-        raise UsageError(f"unknown setting `{unknown[0]}`", where=str(file), hint=hint)
-    return file, values
+    found = []
+    for file in _places(config):
+        values = read_toml(file)
+        if unknown := sorted(values.keys() - _KNOWN):
+            hint = f"known: {', '.join(sorted(_KNOWN))}"
+            raise UsageError(f"unknown setting `{unknown[0]}`", where=str(file), hint=hint)
+        found.append((file, values))
+    return tuple(found)
 
 
 def read_toml(file: Path) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def read_toml(file: Path) -> dict[str, Any]:
         if len(content) > _MOST_BYTES:
             raise UsageError("the configuration is too long to be one", where=str(file))
         return tomllib.loads(content.decode("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:  # a number can be too long to be one
         raise UsageError("the configuration cannot be read", where=str(file), why=str(exc)) from exc
 
 
@@ -71,15 +73,20 @@ def own_folder() -> Path:
 
 
 def _from_config(config: Path | None) -> list[Path]:
-    found = settings(config)
-    if found is None:
-        return []
-    file, values = found
-    names = values.get("profiles", [])
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UsageError("`profiles` must be a list of paths", where=str(file))
-    return [file.parent / Path(name).expanduser() for name in names]
+    paths: list[Path] = []
+    for file, values in settings(config):
+        names = values.get("profiles", [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise UsageError("`profiles` must be a list of paths", where=str(file))
+        paths += [file.parent / Path(name).expanduser() for name in names]
+    return paths
 
 
-def _places() -> tuple[Path, ...]:
-    return (Path("mediakit.toml"), own_folder() / "config.toml")
+def _places(config: Path | None) -> list[Path]:
+    if config is not None:
+        return [config]
+    if named := os.environ.get("MEDIAKIT_CONFIG", ""):
+        return [Path(named)]
+    places = [own_folder() / "config.toml", *([] if os.name == "nt" else [_SYSTEM])]
+    # A home that the system will not show has no configuration: `Path.is_file` would raise there.
+    return [path for path in places if os.path.isfile(path)]  # noqa: PTH113

@@ -18,7 +18,7 @@ from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
 from mediakit.cli.options import CommitPort, Config, FailOn, Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
-from mediakit.cli.target import peer_named, target_of
+from mediakit.cli.target import peer_named, show_origin, target_of
 from mediakit.errors import UsageError, mapped
 from mediakit.findings import Severity
 from mediakit.transfer.proof import Verify
@@ -138,6 +138,8 @@ def import_(
             asked = peer_named(match_dest or dest, config, None if match_dest else login)
             matching = Matching(peer=asked, match=match_of(match), approve_above=approve_above)
         target = target_of(dest, config, verify, ask_first=ask_first, commit_port=commit_port, login=login)
+        if not (quiet or as_json):
+            show_origin(dest, config)
         with listener(progress, quiet=quiet or as_json) as tell:
             imported = import_medium(src, target, jobs_of(state), order, tell, matching)
         print_imported(imported, report or (), as_json=as_json, quiet=quiet, verbose=verbose)

@@ -82,10 +82,10 @@ def remove_destination(name: str, config: Path | None) -> None:
     file = own_file()
     rows = _own_rows(file)
     if name not in rows:
-        found = settings(config)
-        if found is not None and name in _destinations(*found):
-            hint = "take it out of that file by hand"
-            raise UsageError(f"`{name}` was not added by `dest add`", where=str(found[0]), hint=hint)
+        for other, values in settings(config):
+            if name in _destinations(other, values):
+                hint = "take it out of that file by hand"
+                raise UsageError(f"`{name}` was not added by `dest add`", where=str(other), hint=hint)
         hint = "`mediakit dest list` shows them all"
         raise UsageError(f"there is no destination `{name}`", where=str(file), hint=hint)
     _write(file, {known: row for known, row in rows.items() if known != name})
@@ -93,8 +93,7 @@ def remove_destination(name: str, config: Path | None) -> None:
 
 def _tables(config: Path | None) -> list[tuple[Path, Mapping[str, object]]]:
     """Return the files that define destinations, with their tables by name."""
-    found = settings(config)
-    places = [] if found is None else [(found[0], _destinations(*found))]
+    places = [(file, _destinations(file, values)) for file, values in settings(config)]
     file = own_file()
     if os.path.isfile(file):  # noqa: PTH113 - as in `settings`
         places.append((file, _own_tables(file)))

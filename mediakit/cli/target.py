@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,15 @@ def peer_named(dest: str, config: Path | None, login: Login | None = None) -> Pe
 
     named = as_user(destination_named(dest, config), login)
     return peer_of(named.address, named.options)
+
+
+def show_origin(dest: str, config: Path | None) -> None:
+    """Print on standard error which file a named destination comes from. Raises UsageError."""
+    from mediakit.cli.named import destination_named
+
+    named = destination_named(dest, config)
+    if named.origin:
+        print(f"destination: {named}, from {named.origin}", file=sys.stderr)
 
 
 def target_of(

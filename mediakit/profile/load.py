@@ -255,14 +255,14 @@ def parse(text: str) -> tuple[Document | None, list[str]]:
     try:
         raw = tomllib.loads(text)
         return msgspec.convert(raw, Document), []
-    except tomllib.TOMLDecodeError as exc:
-        return None, [f"is not TOML: {exc}"]
     except RecursionError:
         return None, ["is nested too deeply for a profile file"]
     except msgspec.ValidationError as exc:
         from mediakit.profile.shape import shape_faults  # noqa: PLC0415 - only when something is wrong
 
         return None, list(shape_faults(raw, Document)) or [str(exc)]
+    except ValueError as exc:  # TOML that is none, or a number too long to be one
+        return None, [f"is not TOML: {exc}"]
 
 
 # What to say when it goes wrong.

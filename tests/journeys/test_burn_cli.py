@@ -303,7 +303,10 @@ class TestUserProfiles:
         monkeypatch.setenv("MEDIAKIT_PROFILES", str(EXAMPLE))
         assert mediakit(*arguments).code == 0
         monkeypatch.delenv("MEDIAKIT_PROFILES")
-        (tmp_path / "mediakit.toml").write_text(f'profiles = ["{EXAMPLE.as_posix()}"]')
+        config = tmp_path / "mediakit.toml"
+        config.write_text(f'profiles = ["{EXAMPLE.as_posix()}"]')
+        assert mediakit(*arguments).code == 2  # none is read from the working folder
+        monkeypatch.setenv("MEDIAKIT_CONFIG", str(config))
         document = mediakit(*arguments).document
         assert document["figures"]["profile"] == "AUG-HOSPITAL-CD"
 

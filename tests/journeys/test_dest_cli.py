@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediakit.cli.config import own_folder
 from mediakit.cli.destination_rows import DestinationRow, IdentityRow, TimeoutRow, named_of, to_toml
 from mediakit.cli.named import destination_named, named_destinations, own_file
 from mediakit.destinations.address import Named
@@ -193,9 +194,15 @@ def test_a_name_is_added_once() -> None:
     assert own_file().read_bytes() == content
 
 
+def own_config() -> Path:
+    """Return the user's own configuration file, with its folder made."""
+    own_folder().mkdir(parents=True, exist_ok=True)
+    return own_folder() / "config.toml"
+
+
 def test_a_name_in_two_files_is_an_error_that_can_be_mended(tmp_path: Path) -> None:
     mediakit("dest", "add", "pacs", "A@host")
-    (tmp_path / "mediakit.toml").write_text('[destinations.pacs]\nurl = "B@host"\n')
+    own_config().write_text('[destinations.pacs]\nurl = "B@host"\n')
     said = mediakit("dest", "list")
     assert said.code == 2
     assert "defined twice" in said.err
@@ -206,7 +213,7 @@ def test_a_name_in_two_files_is_an_error_that_can_be_mended(tmp_path: Path) -> N
 
 def test_a_given_configuration_stands_beside_the_names_of_dest_add(tmp_path: Path) -> None:
     mediakit("dest", "add", "own", "A@host")
-    (tmp_path / "mediakit.toml").write_text('[destinations.here]\nurl = "B@host"\n')
+    own_config().write_text('[destinations.here]\nurl = "B@host"\n')
     (tmp_path / "etc").mkdir()
     other = tmp_path / "etc" / "other.toml"
     other.write_text('profiles = []\n[destinations.there]\nurl = "dir:in"\n')
@@ -218,7 +225,7 @@ def test_a_given_configuration_stands_beside_the_names_of_dest_add(tmp_path: Pat
 
 
 def test_a_name_of_another_file_is_not_removed(tmp_path: Path) -> None:
-    (tmp_path / "mediakit.toml").write_text('[destinations.pacs]\nurl = "B@host"\n')
+    own_config().write_text('[destinations.pacs]\nurl = "B@host"\n')
     said = mediakit("dest", "remove", "pacs")
     assert said.code == 2
     assert "by hand" in said.err
@@ -287,17 +294,17 @@ def test_what_makes_no_sense_is_not_kept(arguments: tuple[str, ...], message: st
     ],
 )
 def test_a_wrong_table_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "mediakit.toml").write_text(text)
+    own_config().write_text(text)
     said = mediakit("dest", "list", "--json")
     assert said.code == 2
     error = said.document
     assert message in f"{error['error']}: {error['why']}"
-    assert "mediakit.toml" in error["where"]
+    assert "config.toml" in error["where"]
     assert "sesame" not in said.out
 
 
 def test_unknown_keys_are_answered_with_the_known_ones(tmp_path: Path) -> None:
-    (tmp_path / "mediakit.toml").write_text('[destinations.pacs]\nurl = "A@host"\nport = 5')
+    own_config().write_text('[destinations.pacs]\nurl = "A@host"\nport = 5')
     hint = mediakit("dest", "list", "--json").document["hint"]
     assert "known keys: url, calling-ae, ca-file" in hint
 
