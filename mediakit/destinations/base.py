@@ -9,6 +9,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 from mediakit.errors import DestinationError
 from mediakit.transfer.negotiate import Proposal
 from mediakit.transfer.outgoing import Answer, Outgoing
+from mediakit.transfer.probed import Negotiated
 
 CHUNK_BYTES = 1 << 20
 Chunk = bytes | memoryview
@@ -133,6 +134,15 @@ class Session(Protocol):
 
     def abort(self) -> None:
         """End the connection at once, from any thread: a `send` under way raises Lost. Never raises."""
+        ...
+
+
+@runtime_checkable
+class NegotiatedSession(Session, Protocol):
+    """A session for which more was negotiated than what it takes."""
+
+    def negotiated(self) -> Negotiated:
+        """Return what was agreed on."""
         ...
 
 

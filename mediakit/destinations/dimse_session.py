@@ -12,7 +12,7 @@ from typing import Final
 
 from mediakit.destinations.base import Chunk, Context, Lost, Meanwhile, Payload, Unreachable, nothing
 from mediakit.destinations.connection import Connection
-from mediakit.destinations.proposing import IMPLICIT_LITTLE, context_ids, outcomes
+from mediakit.destinations.proposing import IMPLICIT_LITTLE, context_ids, negotiated, outcomes
 from mediakit.errors import SourceError
 from mediakit.network.agreement import Agreement
 from mediakit.network.assembly import Message
@@ -20,6 +20,7 @@ from mediakit.network.message import ECHO_RSP, STORE_RSP, VERIFICATION, Response
 from mediakit.network.reasons import RejectReason
 from mediakit.network.status import StatusKind, meaning
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
+from mediakit.transfer.probed import Negotiated
 
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _LAST_MESSAGE_ID: Final = 0xFFFF
@@ -75,6 +76,10 @@ class DimseSession:
     def window(self) -> int:
         """Return how many operations may be under way at once, as the peer agreed to."""
         return max(1, self.agreement.window.invoked)
+
+    def negotiated(self) -> Negotiated:
+        """Return what was agreed on, for people."""
+        return negotiated(self.agreement)
 
     def send(self, item: Outgoing, payload: Payload, meanwhile: Meanwhile = nothing) -> Answer:
         """Send one instance by C-STORE and return the answer; see `Session` for `meanwhile`.

@@ -65,11 +65,6 @@ class Login:
                 hint="give one of them",
             )
 
-    @property
-    def name(self) -> str:
-        """Return what kind of identity it is, in words."""
-        return _NAMES[self.kind]
-
     def identity(self) -> Identity:
         """Return what is sent. Raises UsageError when the secret cannot be read, or is none."""
         if self.kind is IdentityKind.USER_NAME:
@@ -97,7 +92,7 @@ class Login:
             yield "identity-response", False
 
     def _secret(self) -> bytes:
-        what = f"holds no {'passcode' if self.kind is IdentityKind.PASSCODE else self.name}"
+        what = f"holds no {'passcode' if self.kind is IdentityKind.PASSCODE else kind_name(self.kind)}"
         if self.secret is not None:
             raw, where = self.secret.encode("utf-8", "surrogateescape"), "what was typed"
         elif self.variable:
@@ -120,6 +115,11 @@ class Login:
     @property
     def _is_token(self) -> bool:
         return self.kind is not IdentityKind.PASSCODE  # the spaces of a passcode are its own
+
+
+def kind_name(kind: IdentityKind) -> str:
+    """Return what kind of identity it is, in words."""
+    return _NAMES[kind]
 
 
 def read_secret(path: Path) -> bytes:

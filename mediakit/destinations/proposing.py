@@ -7,20 +7,24 @@ from collections.abc import Sequence
 from typing import Final
 
 from mediakit.destinations.base import Context
+from mediakit.destinations.login import kind_name
 from mediakit.destinations.peer import Peer
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from mediakit.dicom.related_classes import RELATED_GENERAL, STORAGE_SERVICE
 from mediakit.errors import UsageError
-from mediakit.network.agreement import Agreement
+from mediakit.findings import printable
+from mediakit.network.agreement import AgreedContext, Agreement
 from mediakit.network.associate import AssociateRQ, ProposedContext
-from mediakit.network.message import VERIFICATION
+from mediakit.network.message import LONGEST_UID, VERIFICATION
 from mediakit.network.pdu import encode
 from mediakit.network.reasons import RejectReason
-from mediakit.network.storage_level import SCU_ONLY
-from mediakit.network.user_items import CommonExtended, Extended, Role, UserInformation, Window
+from mediakit.network.storage_level import SCU_ONLY, level_words
+from mediakit.network.user_items import CommonExtended, Extended, IdentityKind, Role, UserInformation, Window
+from mediakit.transfer.probed import ContextOutcome, Negotiated
 
 MOST_CONTEXTS: Final = 128  # their IDs are the odd numbers below 256, PS3.8 9.3.2.2
 OUR_LONGEST_PDU: Final = 1 << 20
+_LONGEST_VERSION: Final = 16  # characters
 IMPLICIT_LITTLE: Final = "1.2.840.10008.1.2"
 _UID: Final = re.compile(r"[0-9.]{1,64}", re.ASCII)
 
@@ -65,7 +69,7 @@ def _user_information(peer: Peer, contexts: Sequence[Context]) -> UserInformatio
     """Return what we say of ourselves, and propose beside these contexts."""
     storage = list(dict.fromkeys(each.sop_class for each in contexts if each.sop_class != VERIFICATION))
     extended = storage if peer.extends else []
-    both_roles = dict.fromkeys(each.sop_class for each in contexts if each.wants_scp)
+    both_roles = dict.fromkeys(each.sop_class for each in contexts if each.wants_scp and peer.extends)
     window = Window(invoked=peer.window, performed=1) if storage and peer.window > 1 else None
     return UserInformation(
         longest_pdu=OUR_LONGEST_PDU,
@@ -102,3 +106,43 @@ def outcomes(
         (context, agreed[context_id] if can_be_proposed(context) else RejectReason.NO_UID)
         for context_id, context in zip(context_ids(), contexts, strict=False)
     )
+
+
+def negotiated(agreement: Agreement) -> Negotiated:
+    """Return an agreement in words. Nothing in it is a secret."""
+    ours, peer = agreement.ours, agreement.peer
+    return Negotiated(
+        our_longest_pdu=ours.longest_pdu,
+        their_longest_pdu=peer.longest_pdu,
+        implementation_class=printable(peer.implementation_class[:LONGEST_UID]),
+        implementation_version=printable(peer.implementation_version[:_LONGEST_VERSION]),
+        window_proposed=None if ours.window is None else (ours.window.invoked, ours.window.performed),
+        window=(agreement.window.invoked, agreement.window.performed),
+        identity=_identity_words(agreement),
+        contexts=tuple(_context_outcome(each, agreement) for each in agreement.contexts),
+        remarks=agreement.remarks,
+    )
+
+
+def _context_outcome(context: AgreedContext, agreement: Agreement) -> ContextOutcome:
+    answer = agreement.extended.get(context.abstract_syntax)
+    return ContextOutcome(
+        id=context.id,
+        sop_class=context.abstract_syntax,
+        proposed=context.proposed,
+        transfer_syntax=context.transfer_syntax,
+        why="" if context.refusal is None else str(context.refusal),
+        is_scu=context.is_scu,
+        is_scp=context.is_scp,
+        level="" if answer is None else level_words(answer),
+    )
+
+
+def _identity_words(agreement: Agreement) -> str:
+    identity = agreement.ours.identity
+    if identity is None:
+        return str(agreement.identity)
+    user = ""
+    if identity.kind in {IdentityKind.USER_NAME, IdentityKind.PASSCODE}:
+        user = f" ({printable(identity.primary.decode('utf-8', 'replace'))})"
+    return f"{kind_name(IdentityKind(identity.kind))}{user}: {agreement.identity}"

@@ -44,13 +44,14 @@ class AgreedContext:
 class Agreement:
     """What holds for an association. `window` is 1 and 1 when none was agreed on; 0 means any number.
 
-    `extended` are the answers by SOP Class, `peer` is what the other side says of itself, `remarks` are what
-    it answered to nothing that was proposed.
+    `ours` is what we said and proposed, `peer` what the other side says of itself. `extended` are the answers
+    by SOP Class, `remarks` are what it answered to nothing that was proposed.
     """
 
     contexts: tuple[AgreedContext, ...]
     window: Window
     identity: IdentityOutcome
+    ours: UserInformation
     peer: UserInformation
     extended: Mapping[str, bytes] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
@@ -65,6 +66,7 @@ def agree(request: AssociateRQ, answer: AssociateAC) -> Agreement:
         contexts=tuple(_context(each, results.get(each.id), roles) for each in request.contexts),
         window=_window(request.user.window, answer.user.window),
         identity=_identity(request.user, answer.user),
+        ours=request.user,
         peer=answer.user,
         extended=extended,
         remarks=(*ignored_roles, *ignored_extended, *_remarks(request.user, answer.user)),

@@ -36,9 +36,50 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContextOutcome:
+    """What became of one presentation context. `why` is "" when it was accepted.
+
+    `is_scu` and `is_scp` are the roles that we have in it; `level` is what the peer says of its level of
+    support, "" when it says nothing.
+    """
+
+    id: int
+    sop_class: str
+    proposed: tuple[str, ...]
+    transfer_syntax: str
+    why: str
+    is_scu: bool
+    is_scp: bool
+    level: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negotiated:
+    """What two sides agreed on for one association, for people. Lengths of PDUs are in bytes, 0 means any.
+
+    Windows are (invoked, performed) by us, 0 means any number; `window_proposed` is None for none. `identity`
+    says what was sent and what came of it. `remarks` are what the peer answered to nothing that was proposed.
+    """
+
+    our_longest_pdu: int
+    their_longest_pdu: int
+    implementation_class: str
+    implementation_version: str
+    window_proposed: tuple[int, int] | None
+    window: tuple[int, int]
+    identity: str
+    contexts: tuple[ContextOutcome, ...]
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """What a destination takes. `classes` is None when it does not negotiate: it says so at each instance."""
+    """What a destination takes. `classes` is None when it does not negotiate: it says so at each instance.
+
+    `negotiated` are the associations in their order: the first ones ask for every class in all syntaxes.
+    """
 
     name: str
     classes: tuple[Taken, ...] | None
     associations: int = 0
+    negotiated: tuple[Negotiated, ...] = ()

@@ -29,12 +29,17 @@ from mediakit.errors import UsageError
 from mediakit.network.user_items import IdentityKind
 from mediakit.transfer.probed import SYNTAXES
 from tests.support.cli import command, mediakit
+from tests.support.fault_bytes import item_of, window_item
 from tests.support.fault_http import replies, serving
 from tests.support.fault_scp import FaultScp
 from tests.support.fault_script import AtConnection, Script
 from tests.support.instances import CT
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
+
+
+def counted(text: str) -> bytes:
+    return len(text).to_bytes(2, "big") + text.encode()
 
 
 @pytest.fixture(autouse=True)
@@ -416,7 +421,73 @@ def test_a_probe_is_shown_as_a_table() -> None:
     row = next(line for line in lines if line.startswith("CT Image Storage"))
     assert row.index("x") == heading.index("ELE")
     assert row.count("x") == 1
-    assert "not taken: the SOP Class is not supported" in lines
+    heading = next(line for line in lines if line.startswith("ID "))
+    rows = lines[lines.index(heading) + 1 :]
+    assert len(rows) == len(STORAGE)
+    taken = next(row for row in rows if " CT Image Storage" in row)
+    assert taken[heading.index("result") :].split("  ")[0] == "Explicit VR Little Endian"
+    assert taken[heading.index("roles") :].split()[0] == "SCU"
+    assert sum("the SOP Class is not supported" in row for row in rows) == len(STORAGE) - 1
+
+
+def test_a_probe_tells_the_whole_outcome_of_the_negotiation(tmp_path: Path) -> None:
+    (tmp_path / "code").write_text("sesame")
+    level = counted(CT) + b"\2\0\3\0\0\0"
+    answers = (
+        window_item(4)
+        + item_of(0x54, counted(CT) + b"\1\1")
+        + item_of(0x55, b"PACS 7\x1b ")
+        + item_of(0x56, level)
+        + item_of(0x59, bytes(2))
+        + item_of(0x99, b"?")
+    )
+    login = ("--user", "ward", "--passcode-file", "code")
+    with FaultScp(Script(classes=frozenset({CT}), syntaxes=frozenset({EXPLICIT}), user_items=answers)) as scp:
+        place = f"SCP@127.0.0.1:{scp.port}"
+        found = mediakit_document("dest", "probe", place, *login)
+        text = mediakit("dest", "probe", place, *login).out
+    assert found["negotiation"] == {
+        "implementation_class_uid": "1.2.3.4",
+        "implementation_version": "PACS 7\\x1b",
+        "our_longest_pdu": 1 << 20,
+        "their_longest_pdu": 16_384,
+        "window_proposed": {"invoked": 8, "performed": 1},
+        "window": {"invoked": 4, "performed": 1},
+        "user_identity": "user name and passcode (ward): confirmed by the peer",
+        "ignored": ["an item of the unknown type 99H"],
+    }
+    contexts = found["contexts"]
+    assert [one["id"] for one in contexts if one["association"] == 1] == list(range(1, 256, 2))
+    assert {one["association"] for one in contexts} == set(range(1, found["associations"] + 1))
+    first = next(one for one in contexts if one["sop_class_uid"] == CT)
+    assert (first["accepted"], first["transfer_syntax"], first["why"]) == (True, EXPLICIT, "")
+    assert (first["scu"], first["scp"]) == (True, True)
+    support = "level 2: all attributes are stored, signature level 3, does not coerce values"
+    assert first["level_of_support"] == support
+    refused = next(one for one in contexts if one["sop_class_uid"] != CT)
+    assert (refused["accepted"], refused["transfer_syntax"]) == (False, "")
+    assert "implementation   1.2.3.4 PACS 7\\x1b" in text
+    assert "longest PDU      ours 1048576 bytes, theirs 16384 bytes" in text
+    assert "window           4 invoked, 1 performed (8 invoked, 1 performed was proposed)" in text
+    assert "user identity    user name and passcode (ward): confirmed by the peer" in text
+    assert "ignored          an item of the unknown type 99H" in text
+    row = next(line for line in text.splitlines() if support in line)
+    assert "CT Image Storage" in row
+    assert "SCU, SCP" in row
+    assert "sesame" not in text + json.dumps(found)
+
+
+def test_a_probe_without_extended_negotiation_asks_for_contexts_alone(tmp_path: Path) -> None:
+    with FaultScp() as scp:
+        mediakit(
+            *("dest", "add", "plain", f"SCP@127.0.0.1:{scp.port}"),
+            *("--window", "1", "--no-extended-negotiation"),
+        )
+        found = mediakit_document("dest", "probe", "plain")
+    assert {kind for items in scp.user_items for kind, _ in items} == {0x51, 0x52, 0x55}
+    assert found["negotiation"]["window_proposed"] is None
+    assert found["negotiation"]["window"] == {"invoked": 1, "performed": 1}
+    assert found["negotiation"]["user_identity"] == "not sent"
 
 
 def test_a_probe_of_what_does_not_negotiate_says_so(tmp_path: Path) -> None:
