@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from mediakit.dicom.text import is_complete
+
 
 class Likeness(StrEnum):
     """How much two names are alike."""
@@ -21,7 +23,7 @@ class Likeness(StrEnum):
     SAME = "same"  # one name, perhaps written in another way
     SIMILAR = "similar"  # a typing error, an initial, a name left out or in another order
     DIFFERENT = "different"
-    UNKNOWN = "unknown"  # one of them is empty, or they are in scripts that cannot be compared
+    UNKNOWN = "unknown"  # one is empty or cannot be read, or they are in scripts that cannot be compared
 
 
 GROUPS = 3  # alphabetic, ideographic, phonetic
@@ -63,10 +65,11 @@ _KANA_SHIFT = 0x60
 def same_name(one: str, other: str) -> Likeness:
     """Compare two names, each as decoded: groups with "=" between, components with "^".
 
-    Groups are compared with those of the same script: a name in kanji says nothing about one in Latin.
+    Groups are compared with those of the same script: a name in kanji says nothing about one in Latin. A name
+    with characters that could not be read is neither equal to another one nor different.
     """
     ours, theirs = _folded(one), _folded(other)
-    if not ours or not theirs:
+    if not ours or not theirs or not (is_complete(one) and is_complete(other)):
         return Likeness.UNKNOWN
     found = [_compare(a, b) for a in ours for b in theirs if a.script == b.script]
     if not found:

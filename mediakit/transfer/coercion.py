@@ -75,6 +75,8 @@ class CoercionPlan:
         new = {name: changes[tag] for name, tag in _NAMES.items() if tag in changes}
         if "patient_id" in new and new["patient_id"] != subject.identity.patient_id:
             new.setdefault("issuer", "")
+        if "name" in new:
+            new["unread"] = ""
         return replace(subject.identity, **new)
 
 

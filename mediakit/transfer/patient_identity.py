@@ -26,10 +26,11 @@ __all__ = [
     "same_name",
 ]
 
+_NAME: Tag = 0x00100010
 _TAGS: Mapping[str, tuple[Tag, str]] = {
     "patient_id": (0x00100020, "LO"),
     "issuer": (0x00100021, "LO"),
-    "name": (0x00100010, "PN"),
+    "name": (_NAME, "PN"),
     "birth_date": (0x00100030, "DA"),
     "sex": (0x00100040, "CS"),
 }
@@ -40,13 +41,18 @@ _LONGEST_ID = 64  # characters of a Long String (PS3.5 6.2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What an instance says about its patient: text, decoded by the character set of the instance."""
+    """What an instance says about its patient: text, decoded by the character set of the instance.
+
+    `unread` shows the bytes of a name that its character set does not explain, so that two such names are
+    never taken for one.
+    """
 
     patient_id: str = field(default="", repr=False)
     issuer: str = field(default="", repr=False)
     name: str = field(default="", repr=False)
     birth_date: str = field(default="", repr=False)
     sex: str = field(default="", repr=False)
+    unread: str = field(default="", repr=False)
 
 
 Counted = tuple[Identity, int]
@@ -69,6 +75,13 @@ class Identities:
                 name: text.decode(value, charset.strip(b" \0"), vr).strip(" \0")
                 for (name, (_, vr)), value in zip(_TAGS.items(), raw, strict=True)
             }
+            if not text.is_complete(decoded["patient_id"]):  # what cannot be read must not make two IDs one
+                decoded["patient_id"] = raw[0].strip(b" \0").decode("ascii", "backslashreplace")
+            name = values.get(_NAME, b"")
+            if not text.is_readable(name, charset, "PN"):
+                decoded["unread"] = name.decode("ascii", "backslashreplace")
+                if text.is_complete(decoded["name"]):  # no character set: it was read as a guess
+                    decoded["name"] = name.decode("ascii", "replace").strip(" \0")
             known = self._known[(charset, *raw)] = Identity(**decoded)
         return known
 
@@ -279,7 +292,7 @@ def _apart(one: Identity, other: Identity) -> tuple[set[str], set[str]]:
     likeness = same_name(one.name, other.name)
     if likeness is Likeness.DIFFERENT:
         different.add("name")
-    elif likeness is not Likeness.SAME and one.name != other.name:
+    elif likeness is not Likeness.SAME and (one.name, one.unread) != (other.name, other.unread):
         similar.add("name")
     if not same_date(one.birth_date, other.birth_date):
         different.add("birth date")
@@ -323,7 +336,7 @@ OTHER_BIRTH_DATE = Rule(
 _LIKENESS: Mapping[Likeness, str] = {
     Likeness.SIMILAR: "it is similar",
     Likeness.DIFFERENT: "it is different",
-    Likeness.UNKNOWN: "it is empty or in another script",
+    Likeness.UNKNOWN: "it is empty, in another script, or cannot be read in its character set",
 }
 
 

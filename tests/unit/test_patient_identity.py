@@ -170,3 +170,26 @@ def test_identities_are_read_by_the_character_set_of_each_instance() -> None:
         make_instance(values={**rest, 0x00080005: b"ISO_IR 192", 0x00100010: "Müller^A".encode()}),
     ]
     assert identities_of(instances) == ((Identity(patient_id="1", name="Müller^A"), 2),)
+
+
+def test_a_name_that_cannot_be_read_is_neither_the_expected_one_nor_another() -> None:
+    for charset in (b"ISO_IR192", b"ISO_IR 192", b""):  # misspelt, another one, none
+        instance = make_instance(
+            values={0x00080005: charset, 0x00100010: b"M\xfcller^Anna", 0x00100020: b"1"}
+        )
+        verdict = guard(identities_of([instance]), Expectation(name="Müller^Anna"))
+        assert ids(verdict) == ["MK-IDN-010"]
+        assert "cannot be read" in verdict.findings[0].text
+
+
+def test_two_names_that_cannot_be_read_are_not_taken_for_one() -> None:
+    names = (b"M\xfcller^Anna", b"M\xf6ller^Anna")
+    people = [make_instance(values={0x00100010: name, 0x00100020: b"1"}) for name in names]
+    assert ids(guard(identities_of(people), Expectation())) == ["MK-IDN-008"]
+    assert ids(guard(identities_of(people[:1] * 2), Expectation())) == []
+
+
+def test_two_patient_ids_that_cannot_be_read_are_not_taken_for_one() -> None:
+    charset = b"ISO-IR 100"
+    people = [make_instance(values={0x00080005: charset, 0x00100020: raw}) for raw in (b"\xc4", b"\xd6")]
+    assert "MK-IDN-003" in ids(guard(identities_of(people), Expectation()))

@@ -76,6 +76,9 @@ TABLE = [
     ("", "", UNKNOWN),
     ("^^^^", "Smith^Anna", UNKNOWN),
     ("==", "Smith^Anna", UNKNOWN),
+    ("M\ufffdller^Anna", "Müller^Anna", UNKNOWN),
+    ("M\ufffdller^Anna", "M\ufffdller^Anna", UNKNOWN),
+    ("Zhang^Wei=\ufffd\ufffd", "Smith^Anna", UNKNOWN),
 ]
 
 

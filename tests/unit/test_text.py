@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediakit.dicom.text import decode, encode, is_complete, needs_charset
+from mediakit.dicom.text import (
+    decode,
+    encode,
+    is_complete,
+    is_misplaced,
+    is_readable,
+    needs_charset,
+    unknown_term,
+)
 
 # Names as PS3.5 gives them: character set, bytes, text.
 NAMES = [
@@ -32,6 +40,9 @@ NAMES = [
     ),
     ("GB18030", b"Wang^XiaoDong=\xcd\xf5^\xd0\xa1\xb6\xab", "Wang^XiaoDong=王^小东"),
     ("ISO_IR 192", "Wang^XiaoDong=王^小東".encode(), "Wang^XiaoDong=王^小東"),
+    ("ISO_IR 203", b"\xa6imkov\xe1^L\xbdna", "Šimková^Lœna"),
+    ("GBK", b"Wang^XiaoDong=\xcd\xf5^\xd0\xa1\xb6\xab", "Wang^XiaoDong=王^小东"),
+    ("ISO_IR 13", b"\xd4\xcf\xc0\xde^\xc0\xdb\xb3", "ﾔﾏﾀﾞ^ﾀﾛｳ"),
     ("ISO_IR 144", b"\xbb\xee\xda\x63\x65\xdc\xd1\x79\x70\xd3", None),
 ]
 
@@ -67,8 +78,53 @@ def test_an_unknown_character_set_loses_only_what_is_not_ascii_and_says_so(chars
     assert not is_complete(found)
 
 
-def test_a_misspelt_character_set_is_understood() -> None:
-    assert decode("Müller".encode(), b"ISO IR 192", "PN") == "Müller"
+@pytest.mark.parametrize("charset", [b"ISO IR 192", b"ISO_IR192", b"ISO-IR 100", b"UTF-8", b"ISO_IR 999"])
+def test_a_misspelt_character_set_is_not_taken_for_another_one(charset: bytes) -> None:
+    assert decode("Müller".encode(), charset, "PN") == "M\ufffd\ufffdller"
+    assert unknown_term(charset) == charset.decode()
+
+
+# What pydicom does not read as DCMTK and the standard do (PS3.5 Annex K, Table C.12-3).
+EXTENDED = [
+    (
+        "\\ISO 2022 IR 58",
+        b"Zhang^XiaoDong=\x1b$)A\xd5\xc5^\x1b$)A\xd0\xa1\xb6\xab=",
+        "Zhang^XiaoDong=张^小东=",
+    ),
+    ("ISO 2022 IR 100\\ISO 2022 IR 203", b"M\xfcller=\x1b-b\xa6im", "Müller=Šim"),
+    ("ISO 2022 IR 100\\ISO 2022 IR 144", b"M\xfc=\x1b-L\xbb\xee^\xe9", "Mü=Лю^é"),
+    ("\\ISO 2022 IR 87\\ISO 2022 IR 159", b"A=\x1b$(D0!\x1b(B", "A=丂"),
+]
+
+
+def test_code_extensions_are_read_and_end_behind_each_delimiter() -> None:
+    read = [(decode(raw, charset.encode(), "PN"), name) for charset, raw, name in EXTENDED]
+    assert [found for found, _ in read] == [name for _, name in read]
+    assert all(unknown_term(charset.encode()) is None for charset, _, _ in EXTENDED)
+
+
+def test_an_escape_sequence_of_a_set_that_is_not_declared_is_not_followed() -> None:
+    assert not is_complete(decode(b"A=\x1b$)A\xd5\xc5", b"\\ISO 2022 IR 149", "PN"))
+    assert not is_complete(decode(b"A=\x1b$)A\xd5\xc5", b"ISO_IR 100", "PN"))
+    assert not is_complete(decode(b"A=\xd5\xc5", b"\\ISO 2022 IR 58", "PN"))
+    assert not is_complete(decode(b"A=\x1b$B;", b"\\ISO 2022 IR 87", "PN"))
+
+
+def test_terms_that_may_not_stand_together_are_unknown_or_misplaced() -> None:
+    assert unknown_term(b"ISO_IR 192\\ISO 2022 IR 87") == "ISO_IR 192"
+    assert unknown_term(b"\\GB18030") == "GB18030"
+    misplaced = (b"ISO 2022 IR 87", b"ISO 2022 IR 100", b"ISO_IR 100\\ISO 2022 IR 87", b"\\ISO_IR 144")
+    assert all(is_misplaced(charset) and unknown_term(charset) is None for charset in misplaced)
+    sound = (b"", b"ISO_IR 6", b"ISO_IR 192", b"\\ISO 2022 IR 87", b"ISO 2022 IR 13\\ISO 2022 IR 87")
+    assert not any(map(is_misplaced, sound))
+
+
+def test_only_bytes_of_a_declared_character_set_are_readable() -> None:
+    assert is_readable(b"M\xfcller", b"ISO_IR 100", "PN")
+    assert is_readable("M\ufffdller".encode(), b"ISO_IR 192", "PN")
+    assert not is_readable(b"M\xfcller", b"", "PN")
+    assert not is_readable(b"M\xfcller", b"ISO_IR 6", "PN")
+    assert not is_readable(b"M\xfcller", b"ISO_IR 192", "PN")
 
 
 def test_broken_utf_8_is_replaced_and_told() -> None:
