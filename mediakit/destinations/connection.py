@@ -32,6 +32,8 @@ from mediakit.network.machine import State
 
 LONGEST_GOODBYE_S: Final = 5.0  # for the release; what was stored is known by then
 _LAST_WORD_S: Final = 1.0  # for an abort to go out
+_IS_IT_DICOM: Final = "is this a DICOM port, and is TLS wanted there?"
+_PROPOSE_LESS: Final = "`window = 1` and `extended-negotiation = false` of the destination propose less"
 _MOST_FRAGMENTS: Final = 256  # that are prepared at once, so that tiny PDUs cost no memory
 
 
@@ -78,7 +80,9 @@ class Connection:
             said = indication.answer
             codes = (said.result, said.source, said.reason)
             return rejected(self._where, codes, has_identity=self._association.has_identity)
-        hint = "is this a DICOM port, and is TLS wanted there?" if isinstance(indication, Broken) else ""
+        hint = ""
+        if isinstance(indication, Broken):
+            hint = _PROPOSE_LESS if indication.is_disagreement else _IS_IT_DICOM
         return Unreachable(
             "no association",
             where=self._where,

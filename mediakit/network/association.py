@@ -77,9 +77,13 @@ class Aborted:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The association ended because the connection did, or because of what the peer sent."""
+    """The association ended because the connection did, or because of what the peer sent.
+
+    `is_disagreement`: it never stood, as the answer to our request makes no sense.
+    """
 
     why: str
+    is_disagreement: bool = False
 
 
 Indication = Accepted | Rejected | Received | ReleaseAsked | Released | Aborted | Broken
@@ -103,6 +107,7 @@ class Association:
         self._told: list[Indication] = []
         self._out: list[bytes] = []
         self._why = ""
+        self._disagrees = False
         self._abort_reason = AbortReason.NOT_SPECIFIED
 
     @property
@@ -219,6 +224,7 @@ class Association:
         try:
             agreement = agree(self._request, pdu)
         except Malformed as exc:
+            self._disagrees = True
             self._protest(str(exc), exc.reason)
             return
         longest = pdu.user.longest_pdu
@@ -265,7 +271,7 @@ class Association:
 
     def _abort_as_provider(self, _: PDU | None) -> None:
         self._abort_again(None)
-        self._told.append(Broken(self._why))
+        self._told.append(Broken(self._why, self._disagrees))
 
     def _abort_again(self, _: PDU | None) -> None:
         self._out.append(encode(Abort(source=2, reason=self._abort_reason)))

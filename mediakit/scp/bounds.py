@@ -95,11 +95,16 @@ class Reader:
 
 
 class _Hook:
-    """Hears of threads that end with an error: those of associations, for what a peer sent, say nothing."""
+    """Hears of threads that end with an error: those of associations, for what a peer sent, say nothing.
+
+    Whoever waits for what such a thread reads waits no longer.
+    """
 
     def __init__(self, before: Callable[[threading.ExceptHookArgs], Any]) -> None:
         self._before = before
 
     def __call__(self, args: threading.ExceptHookArgs, /) -> None:
-        if not isinstance(args.thread, Association | DULServiceProvider):
+        if isinstance(args.thread, DULServiceProvider):
+            args.thread.to_user_queue.put(None)  # as when nothing came in time
+        elif not isinstance(args.thread, Association):
             self._before(args)

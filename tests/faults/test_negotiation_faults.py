@@ -7,18 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from mediakit.destinations.association import association
 from mediakit.destinations.base import Context, Unreachable
 from mediakit.destinations.dimse import DimseDestination
 from mediakit.destinations.dimse_session import DimseSession
+from mediakit.destinations.find import FindModel, contexts_of
 from mediakit.destinations.login import Login
 from mediakit.destinations.peer import Peer, Timeouts
 from mediakit.errors import UsageError
 from mediakit.network.agreement import IdentityOutcome
 from mediakit.network.user_items import IdentityKind
+from tests.support.cli import mediakit
 from tests.support.each import each
 from tests.support.fault_bytes import item_of
 from tests.support.fault_scp import FaultScp
 from tests.support.fault_script import Script
+from tests.support.importing import folder_of_small
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.88.11"
@@ -230,6 +234,56 @@ def test_a_secret_that_is_none_is_refused_before_anything_is_sent(
                 connect(scp, login=login)
             assert SECRET not in str(caught.value)
     assert scp.user_items == []
+
+
+def test_an_identity_beside_which_the_request_has_no_room_is_told(tmp_path: Path) -> None:
+    assertion = tmp_path / "saml"
+    assertion.write_text("<" + "a" * 47_000 + "/>")
+    login = Login(kind=IdentityKind.SAML, file=assertion)
+    contexts = [Context(f"1.2.3.{number}.{'9' * 50}", (EXPLICIT,)) for number in range(128)]
+    with FaultScp() as scp:
+        with pytest.raises(UsageError, match="too long") as caught:
+            connect(scp, *contexts, login=login)
+        assert "extended-negotiation" in caught.value.hint
+    assert scp.user_items == []
+
+
+@each(
+    ("script", "is_open"),
+    [
+        (Script(context_items=context_item(1)), True),
+        (Script(context_items=context_item(2)), False),
+        (Script(context_items=item_of(0x21, b"\1")), False),
+        (Script(user_items=item_of(0x53, bytes(3))), False),
+        (Script(user_items=item_of(ROLE, counted(CT))), False),
+        (Script(user_items=item_of(ROLE, counted(CT) + b"\1\1")), True),
+        (Script(user_items=item_of(IDENTITY, bytes(6))), False),
+        (Script(user_items=item_of(CONFIRMATION, b"\0\5")), True),
+        (Script(user_items=b"\x53\0\xff\xff\0"), False),
+    ],
+)
+def test_a_query_meets_the_same_answers_and_ends_at_once(script: Script, is_open: bool) -> None:
+    with FaultScp(script) as scp:
+        wanted = contexts_of(FindModel.STUDY_ROOT)
+        if is_open:
+            with association(peer(scp), wanted) as link:
+                assert link.is_established
+        else:
+            with pytest.raises(Unreachable, match="no association"), association(peer(scp), wanted):
+                pass
+
+
+def test_an_import_into_a_peer_that_answers_nonsense_sends_nothing_and_says_why(tmp_path: Path) -> None:
+    medium = folder_of_small(tmp_path / "m", 2)
+    with FaultScp(Script(user_items=item_of(0x53, struct.pack(">HH", 9, 1)))) as scp:
+        place = f"FAULTY@127.0.0.1:{scp.port}"
+        said = mediakit("import", medium, place, "--all-patients", "--state", tmp_path / "state")
+        other = mediakit("dest", "probe", place)
+    assert (said.code, other.code) == (5, 5)
+    assert "window of 9 and 1 operations to 8 and 1" in said.out + said.err
+    assert "window of 9 and 1 operations to 8 and 1" in other.err
+    assert "`window = 1`" in other.err
+    assert scp.received == []
 
 
 @each(
