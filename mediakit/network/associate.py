@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from mediakit.network.reasons import Malformed
 from mediakit.network.user_items import (
+    KNOWN_TYPES,
     UserInformation,
     decode_user,
     encode_user,
@@ -121,6 +122,25 @@ def decode_associate(kind: type[_Associate], body: bytes) -> _Associate:
         user=user or UserInformation(),
         application_context=application,
     )
+
+
+def with_known_items(body: bytes) -> bytes:
+    """Return an A-ASSOCIATE PDU without the items that are of no known type, and titles padded with spaces.
+
+    For a reader that cannot skip them, as PS3.8 9.3.1 asks. What is not of the form of items stays as it is.
+    """
+    titles = slice(4, 36)
+    try:
+        parts = [body[:4], body[titles].replace(b"\0", b" "), body[titles.stop : _FIXED.size]]
+        for kind, value in items_of(body, _FIXED.size):
+            if kind == _USER:
+                known = [item_of(*each) for each in items_of(value) if each[0] in KNOWN_TYPES]
+                parts.append(item_of(_USER, b"".join(known)))
+            elif kind in {_APPLICATION, _CONTEXT_RQ, _CONTEXT_AC}:
+                parts.append(item_of(kind, value))
+    except Malformed:
+        return body
+    return b"".join(parts)
 
 
 def _proposed(value: bytes) -> ProposedContext:

@@ -287,5 +287,6 @@ _DECODERS: Final[dict[int, tuple[str, Callable[[bytes], Any]]]] = {
     _IDENTITY: ("identity", _identity),
     _IDENTITY_ANSWER: ("identity_answer", _identity_answer),
 }
+KNOWN_TYPES: Final = frozenset(_DECODERS)
 _SEVERAL: Final = frozenset({"roles", "extended", "common"})
 assert {name for name, _ in _DECODERS.values()} < {each.name for each in fields(UserInformation)}  # noqa: S101

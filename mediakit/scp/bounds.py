@@ -17,6 +17,8 @@ from pynetdicom import _config as pynetdicom_config
 from pynetdicom.association import Association
 from pynetdicom.dul import DULServiceProvider
 
+from mediakit.network.associate import with_known_items
+from mediakit.network.pdu import ASSOCIATE_AC, ASSOCIATE_RQ, HEADER_BYTES
 from mediakit.scp.message_provider import MessageProvider
 
 # What the library would log has the passcodes of user identities in it, and fails over bytes without text.
@@ -62,6 +64,7 @@ class Reader:
         self._patience_s = patience_s
         self._has_ended = has_ended
         self._left = _MOST_LEFT_BYTES
+        self._body = bytearray()  # of an A-ASSOCIATE PDU whose header was asked for
 
     def __call__(self, nr_bytes: int) -> bytearray:
         """Return that many bytes, or fewer when the connection ends. Raises OSError when they are late."""
@@ -69,8 +72,13 @@ class Reader:
             self._left -= nr_bytes
         if nr_bytes > _MOST_PDU_BYTES or self._left < 0:
             return bytearray()
+        if self._body:
+            body, self._body = self._body, bytearray()
+            return body
         try:
             read = self._read(nr_bytes)
+            if nr_bytes == HEADER_BYTES == len(read) and read[0] in {ASSOCIATE_RQ, ASSOCIATE_AC}:
+                read = self._associate(read)
         finally:
             with suppress(OSError):
                 self._plain.settimeout(self._patience_s)
@@ -78,6 +86,17 @@ class Reader:
             with suppress(OSError):  # a sender that holds back small packets waits for this
                 self._plain.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         return read
+
+    def _associate(self, header: bytearray) -> bytearray:
+        """Read the body of an A-ASSOCIATE PDU, keep what the library can read, and return its header."""
+        length = int.from_bytes(header[2:], "big")
+        if not 0 < length <= _MOST_PDU_BYTES:
+            return header
+        body = self._read(length)
+        if len(body) < length:
+            return bytearray()
+        self._body = bytearray(with_known_items(bytes(body)))
+        return header[:2] + len(self._body).to_bytes(4, "big")
 
     def _read(self, nr_bytes: int) -> bytearray:
         until = monotonic() + self._patience_s

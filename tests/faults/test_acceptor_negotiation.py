@@ -204,6 +204,20 @@ HOSTILE_TITLES = [
 ]
 
 
+def test_items_of_unknown_types_are_skipped(tmp_path: Path) -> None:
+    strange = item_of(0x99, b"?") + item_of(0x53, pack(">HH", 3, 1)) + item_of(0x5A, bytes(300))
+    with embedded_scp(tmp_path) as scp:
+        assert answers(scp, strange, 0x53) == [pack(">HH", 3, 1)]
+
+
+def test_titles_that_are_padded_with_nuls_are_titles(tmp_path: Path) -> None:
+    titles = {"called_ae": b"MEDIAKIT".ljust(16, b"\0"), "calling_ae": b"CT1".ljust(16, b"\0")}
+    with embedded_scp(tmp_path) as scp:
+        with RawScu(scp.address, [(RAW, [EXPLICIT])], **titles) as scu:
+            assert scu.accepted == {1: EXPLICIT}
+        assert scp.wait_for_end().calling_ae == "CT1"
+
+
 def harass(scp: Running) -> None:
     """Send every hostile item and title, each on an association of its own."""
     good = who(2, b"ward", b"sesame")

@@ -259,6 +259,7 @@ def test_an_identity_beside_which_the_request_has_no_room_is_told(tmp_path: Path
         (Script(user_items=item_of(ROLE, counted(CT) + b"\1\1")), True),
         (Script(user_items=item_of(IDENTITY, bytes(6))), False),
         (Script(user_items=item_of(CONFIRMATION, b"\0\5")), True),
+        (Script(user_items=item_of(0x99, b"?"), context_items=item_of(0x77, b"?")), True),
         (Script(user_items=b"\x53\0\xff\xff\0"), False),
     ],
 )

@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediakit.network.agreement import agree
-from mediakit.network.associate import AssociateAC, AssociateRQ, ContextResult, ProposedContext
+from mediakit.network.associate import (
+    AssociateAC,
+    AssociateRQ,
+    ContextResult,
+    ProposedContext,
+    encode_associate,
+    with_known_items,
+)
 from mediakit.network.association import Association, Broken, Indication
 from mediakit.network.machine import State
 from mediakit.network.message import Response, decode_response, store_request
@@ -33,6 +40,7 @@ from mediakit.network.user_items import (
     Role,
     UserInformation,
     Window,
+    item_of,
 )
 from tests.unit.test_network_association import REQUEST, acceptance, answer, response
 
@@ -150,6 +158,21 @@ def test_nothing_holds_that_was_not_proposed(
     limit = 1 if ours.window is None else ours.window.invoked
     assert not limit or 0 < found.window.invoked <= limit
     assert found.extended.keys() <= {each.sop_class for each in ours.extended}
+
+
+@given(pdus, st.lists(st.tuples(st.integers(0x5A, 0xFF), st.binary(max_size=20)), max_size=3))
+def test_without_the_items_of_unknown_types_a_pdu_is_what_it_was(
+    pdu: PDU, strange: list[tuple[int, bytes]]
+) -> None:
+    if isinstance(pdu, AssociateRQ | AssociateAC):
+        body = encode_associate(pdu)
+        more = b"".join(item_of(*each) for each in strange)
+        assert with_known_items(body + more) == body
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_stay_an_associate_pdu_or_as_they_are(data: bytes) -> None:
+    assert len(with_known_items(data)) <= len(data)
 
 
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
