@@ -18,7 +18,7 @@ from mediakit.network.associate import AssociateRQ, ProposedContext
 from mediakit.network.message import LONGEST_UID, VERIFICATION
 from mediakit.network.pdu import encode
 from mediakit.network.reasons import RejectReason
-from mediakit.network.storage_level import SCU_ONLY, level_words
+from mediakit.network.storage_level import SCU_ONLY, is_partial, level_words
 from mediakit.network.user_items import CommonExtended, Extended, IdentityKind, Role, UserInformation, Window
 from mediakit.transfer.probed import ContextOutcome, Negotiated
 
@@ -135,6 +135,7 @@ def _context_outcome(context: AgreedContext, agreement: Agreement) -> ContextOut
         is_scu=context.is_scu,
         is_scp=context.is_scp,
         level="" if answer is None else level_words(answer),
+        is_partial=answer is not None and is_partial(answer),
     )
 
 

@@ -27,6 +27,11 @@ _SIGNATURES: Final = MappingProxyType(
 _COERCION: Final = MappingProxyType({0: "does not coerce values", 1: "may coerce values"})
 
 
+def is_partial(information: bytes) -> bool:
+    """Return True for an SCP that says that it does not store every attribute."""
+    return len(information) == len(SCU_ONLY) and information[0] in {0, 1}
+
+
 def level_words(information: bytes) -> str:
     """Return what a peer says of its level of support: "level 2: all attributes are stored, ..."."""
     if len(information) != len(SCU_ONLY):

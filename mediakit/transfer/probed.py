@@ -40,7 +40,7 @@ class ContextOutcome:
     """What became of one presentation context. `why` is "" when it was accepted.
 
     `is_scu` and `is_scp` are the roles that we have in it; `level` is what the peer says of its level of
-    support, "" when it says nothing.
+    support, "" when it says nothing. `is_partial`: it says that it does not store every attribute.
     """
 
     id: int
@@ -51,6 +51,7 @@ class ContextOutcome:
     is_scu: bool
     is_scp: bool
     level: str = ""
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

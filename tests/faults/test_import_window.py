@@ -13,10 +13,11 @@ from mediakit.destinations.dimse import DimseDestination
 from mediakit.destinations.dimse_session import DimseSession
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.stages.act.carrying import PARTIAL
 from mediakit.transfer.outgoing import StatusClass
 from tests.faults.test_dimse_faults import CT, EXPLICIT, SMALL, failing, outgoing, payload
 from tests.faults.test_import_faults import TINY_PDUS, TROUBLES, patience_with
-from tests.support.fault_bytes import window_item
+from tests.support.fault_bytes import item_of, window_item
 from tests.support.fault_scp import FaultScp
 from tests.support.fault_script import AtInstance, Script
 from tests.support.importing import (
@@ -203,3 +204,16 @@ def test_nothing_is_waited_for_without_an_end(medium: Path, jobs: Jobs) -> None:
         imported = import_into(scp, medium, jobs, HASTY)
     assert imported.result.counts()[State.STORED] >= 5
     check_truth(imported, scp, jobs, SENT)
+
+
+@pytest.mark.parametrize(("level", "is_told"), [(0, True), (1, True), (2, False)])
+def test_a_destination_that_stores_a_part_of_each_instance_is_told(
+    level: int, is_told: bool, medium: Path, jobs: Jobs
+) -> None:
+    answer = len(CT).to_bytes(2, "big") + CT.encode() + bytes((level, 0, 0, 0, 1, 0))
+    with WatchedScp(Script(user_items=item_of(0x56, answer))) as scp:
+        imported = import_into(scp, medium, jobs, associations=2)
+    assert imported.result.outcome is Outcome.GOOD
+    told = [each for each in imported.result.report.findings if each.rule is PARTIAL]
+    assert len(told) == is_told
+    assert all(f"level {level}" in each.text and "CT Image Storage" in each.text for each in told)

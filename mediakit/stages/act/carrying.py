@@ -11,7 +11,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mediakit.destinations.base import Lost, Session, Unreachable
+from mediakit.destinations.base import Lost, NegotiatedSession, Session, Unreachable
+from mediakit.dicom.uids import class_name
 from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener
 from mediakit.findings import Finding, Rule, Severity
@@ -60,6 +61,14 @@ OTHER_THERE = Rule(
     hint="find out which of the two is right before one is replaced",
 )
 
+PARTIAL = Rule(
+    id="MK-IMP-038",
+    severity=Severity.WARNING,
+    title="the destination says that it does not store every attribute of {sop_class} ({level})",
+    ref="PS3.4 B.4.1.1",
+    hint="compare what it shows with the medium; for whole instances choose another destination",
+)
+
 _FINDINGS = {StatusClass.REFUSED: REFUSED, StatusClass.ERROR: FAILED, StatusClass.WARNING: WARNED}
 
 
@@ -78,6 +87,17 @@ class Log:
         self.sent: set[str] = set()
         self.count = 0
         self.bytes_sent = 0
+
+    def note_session(self, session: Session) -> None:
+        """Note what the peer said of itself when the session began, once for each SOP Class."""
+        if not isinstance(session, NegotiatedSession):
+            return
+        said = [each for each in session.negotiated().contexts if each.is_partial and not each.why]
+        with self._lock:
+            for context in said:
+                finding = PARTIAL.at(sop_class=class_name(context.sop_class), level=context.level)
+                if finding not in self.findings:
+                    self.findings.append(finding)
 
     def note_answer(self, ready: Ready, finding: Finding | None) -> None:
         """Note an answer, and the finding that it gives."""

@@ -193,6 +193,7 @@ class Sender:
                 continue
             with self._lock:
                 self._sessions.add(session)
+            self.log.note_session(session)
             return session
         return None
 
