@@ -124,6 +124,9 @@ def test_of_two_classes_the_one_that_is_taken_is_stored(
         imported = import_into(scp, medium, jobs, associations=associations)
     assert states_of(imported) == one_bad(State.NOT_NEGOTIATED)
     assert imported.result.outcome is Outcome.PARTLY_STORED
+    (because,) = [fate.because for fate in imported.result.fates if fate.sop_instance == uid(2)]
+    assert because is not None
+    assert because.text.endswith("converted to: the SOP Class is not supported")
     check_truth(imported, scp, jobs, SENT)
 
 

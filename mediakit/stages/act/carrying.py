@@ -218,7 +218,9 @@ class Carrier:
         """Return the next instance that can be sent; write down of others why they cannot."""
         while not self._is_over() and (item := self._waiting.take()) is not None:
             key = key_of(item.sop_instance, item.path)
-            loaded = self._loader.load(item, self._session.takes(item.sop_class))
+            loaded = self._loader.load(
+                item, self._session.takes(item.sop_class), self._session.refusal(item.sop_class)
+            )
             if isinstance(loaded, Loaded):
                 return Ready(key, item, loaded)
             self._note_unsendable(key, item, loaded)

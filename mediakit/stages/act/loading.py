@@ -36,10 +36,16 @@ HELD_BYTES = 32 << 20  # a file up to this size is read whole before its first b
 NO_CONTEXT = Rule(
     id="MK-IMP-010",
     severity=Severity.ERROR,
-    title="the destination does not take {sop_class} in {syntax}, nor in anything it can be converted to",
+    title="the destination takes {sop_class} neither in {syntax} nor in anything it can be converted to{why}",
     ref="PS3.8 9.3.3.2",
     hint="have the SOP Class and transfer syntax allowed there, then `mediakit job retry`",
 )
+
+
+def no_context(sop_class: str, syntax: str, refusal: str) -> Finding:
+    """Return the finding for what the destination does not take, with what it says of it."""
+    why = f": {refusal}" if refusal else ""
+    return NO_CONTEXT.at(sop_class=class_name(sop_class), syntax=syntax_name(syntax), why=why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +98,18 @@ class Loader:
             stream.close()
         self._tree.close()
 
-    def load(self, item: Outgoing, takes: frozenset[str] | None) -> Loaded | Unsendable:
+    def load(self, item: Outgoing, takes: frozenset[str] | None, refusal: str = "") -> Loaded | Unsendable:
         """Return an instance in a transfer syntax that the destination takes, or why it cannot go.
 
+        `refusal` is why the destination takes its SOP Class in none, "" when it does not say.
         A small file is read whole; a large one is read while it goes out, and can still break then.
         """
         try:
-            return self._load(item, takes)
+            return self._load(item, takes, refusal)
         except (SourceError, OSError) as exc:
             return Unsendable(Happening.CANNOT_READ, finding_on_failure(exc))
 
-    def _load(self, item: Outgoing, takes: frozenset[str] | None) -> Loaded | Unsendable:
+    def _load(self, item: Outgoing, takes: frozenset[str] | None, refusal: str) -> Loaded | Unsendable:
         stream, held = self._opened(item)
         _check_same(item, stream)
         changed = None if self._change is None else self._change(item, stream)
@@ -111,8 +118,7 @@ class Loader:
         syntax = item.transfer_syntax if changed is None else changed.transfer_syntax
         way = route(syntax, takes, may_convert=self._may_convert)
         if way.way is Way.NOT_AT_ALL:
-            finding = NO_CONTEXT.at(sop_class=class_name(item.sop_class), syntax=syntax_name(syntax))
-            return Unsendable(Happening.NO_CONTEXT, finding)
+            return Unsendable(Happening.NO_CONTEXT, no_context(item.sop_class, syntax, refusal))
         if changed is not None:
             stream, held = io.BytesIO(changed.data), None
         findings = () if changed is None else changed.findings

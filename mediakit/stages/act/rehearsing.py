@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mediakit.destinations.base import Destination, Unreachable, contexts_of
-from mediakit.dicom.uids import class_name, syntax_name
+from mediakit.dicom.uids import syntax_name
 from mediakit.findings import Finding
-from mediakit.stages.act.loading import NO_CONTEXT
+from mediakit.stages.act.loading import no_context
 from mediakit.stages.import_order import ImportDepth, ImportOrder
 from mediakit.transfer.imported import ContextLine
 from mediakit.transfer.negotiate import Batch, Way, batches, route
@@ -47,14 +47,16 @@ def rehearse(rows: Sequence[Row], destination: Destination, order: ImportOrder) 
             lines += _planned(batch)
             continue
         try:
-            taken = {uid: session.takes(uid) for uid in {item.sop_class for item in batch.items}}
+            classes = {item.sop_class for item in batch.items}
+            taken = {uid: session.takes(uid) for uid in classes}
+            refusals = {uid: session.refusal(uid) for uid in classes}
         finally:
             session.close()
         for (sop_class, syntax), members in _kinds(batch.items):
             line = _line(sop_class, syntax, members, taken[sop_class], order)
             lines.append(line)
             if line.accepted == _REFUSED:
-                finding = NO_CONTEXT.at(sop_class=class_name(sop_class), syntax=syntax_name(syntax))
+                finding = no_context(sop_class, syntax, refusals[sop_class])
                 refused.update((key_of(each.sop_instance, each.path), finding) for each in members)
     return Rehearsed(
         rows=tuple(_row(row, refused) for row in rows), lines=tuple(lines), because=refused, stopped=stopped
