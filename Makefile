@@ -62,7 +62,7 @@ demo: setup
 	rm -rf demo-out
 	mkdir demo-out
 	$(BIN)/mediakit profiles show STD-GEN-CD
-	$(BIN)/mediakit burn samples/studies -p STD-GEN-CD -o demo-out/study.iso --report demo-out/study.json
+	$(BIN)/mediakit burn samples/studies --all-patients -p STD-GEN-CD -o demo-out/study.iso --report demo-out/study.json
 	$(BIN)/mediakit validate demo-out/study.iso -p STD-GEN-CD --report demo-out/study.html
 	$(BIN)/mediakit inspect demo-out/study.iso
 	$(BIN)/python samples/demo_import.py demo-out/study.iso demo-out/pacs --verify commit --all-patients \

@@ -15,7 +15,8 @@ Text is taken for paths, and the identifier of a shipped profile for the profile
 
 >>> from datetime import UTC, datetime
 >>> import mediakit
->>> order = mediakit.BurnOrder(profile="STD-GEN-CD", out="study.iso", when=datetime.now(UTC))
+>>> now = datetime.now(UTC)
+>>> order = mediakit.BurnOrder(profile="STD-GEN-CD", out="study.iso", when=now, all_patients=True)
 >>> burnt = mediakit.burn("samples/studies", order)
 >>> burnt.result.outcome.word
 'good'
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
     from mediakit.fileset.file_kinds import OtherKind
     from mediakit.fileset.inspection import Counts, Inspection
     from mediakit.fileset.plan import FileSetPlan
+    from mediakit.fileset.selection import Selection
     from mediakit.findings import Finding, Report, Rule, Severity, Where
     from mediakit.formats.envelope import Envelope
     from mediakit.journeys.burn import Burnt, Depth
@@ -198,6 +200,7 @@ __all__ = [
     "RuleSet",
     "Scope",
     "Seen",
+    "Selection",
     "SeriesFact",
     "Severity",
     "SourceError",
@@ -295,6 +298,7 @@ _HOMES = {
     "Rule": "findings",
     "RuleSet": "rules.check",
     "Scope": "stages.look.inventory",
+    "Selection": "fileset.selection",
     "Seen": "fileset.contents",
     "SeriesFact": "fileset.contents",
     "Severity": "findings",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from mediakit.choices import Convert, OnReject, Supply
 from mediakit.events import Listener, silence
 from mediakit.fileset.inspection import Inspection
+from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.findings import Severity
 from mediakit.formats.envelope import Envelope
 from mediakit.journeys import burn as _burn
@@ -74,6 +75,8 @@ class BurnOrder(_burn.BurnOrder):
         format: str = "",  # noqa: A002 - the name of the field
         manifest: bool = False,
         unpartitioned: bool = False,
+        selection: Selection = EVERYTHING,
+        all_patients: bool = False,
         envelope: Envelope | None = None,
     ) -> None:
         super().__init__(
@@ -92,6 +95,8 @@ class BurnOrder(_burn.BurnOrder):
             format=format,
             manifest=manifest,
             unpartitioned=unpartitioned,
+            selection=selection,
+            all_patients=all_patients,
             envelope=envelope,
         )
 
@@ -123,12 +128,12 @@ class ValidateOrder(_validate.ValidateOrder):
 
 
 class ExtractOrder(_extract.ExtractOrder):
-    """Where to write, and which files."""
+    """Where to write, and which files; `selection` says which instances."""
 
     __slots__ = ()
 
-    def __init__(self, *, out: StrPath, only: Only = Only.ALL) -> None:
-        super().__init__(out=Path(out), only=only)
+    def __init__(self, *, out: StrPath, only: Only = Only.ALL, selection: Selection = EVERYTHING) -> None:
+        super().__init__(out=Path(out), only=only, selection=selection)
 
 
 class RepairOrder(_repair.RepairOrder):

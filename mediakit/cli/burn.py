@@ -12,6 +12,18 @@ from mediakit.cli.burnt import print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
 from mediakit.cli.progress import Progress, listener
+from mediakit.cli.selecting import (
+    Accession,
+    AllPatients,
+    BodyPart,
+    Modality,
+    Patient,
+    Series,
+    Since,
+    Study,
+    Until,
+    selection_of,
+)
 from mediakit.cli.written import check_report, now
 from mediakit.errors import UsageError, mapped
 from mediakit.findings import Severity
@@ -23,6 +35,15 @@ def burn(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="OUT.iso, OUT.img (stick), OUT.zip, or a new folder.")
     ],
+    patient: Patient = None,
+    study: Study = None,
+    accession: Accession = None,
+    series: Series = None,
+    modality: Modality = None,
+    body_part: BodyPart = None,
+    since: Since = None,
+    until: Until = None,
+    all_patients: AllPatients = False,
     on_reject: Annotated[
         OnReject, typer.Option(help="fail: write nothing if a file is refused; skip: leave it out.")
     ] = OnReject.FAIL,
@@ -96,6 +117,17 @@ def burn(
             format=media_format,
             manifest=manifest,
             unpartitioned=unpartitioned,
+            selection=selection_of(
+                patients=patient,
+                studies=study,
+                accessions=accession,
+                series=series,
+                modalities=modality,
+                body_parts=body_part,
+                since=since,
+                until=until,
+            ),
+            all_patients=all_patients,
         )
         with listener(progress, quiet=quiet or as_json) as tell:
             burnt = run_burn(src, order, tell)

@@ -11,6 +11,17 @@ import typer
 from mediakit.cli.guard import guarded
 from mediakit.cli.options import Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
+from mediakit.cli.selecting import (
+    Accession,
+    BodyPart,
+    Modality,
+    Patient,
+    Series,
+    Since,
+    Study,
+    Until,
+    selection_of,
+)
 from mediakit.cli.written import check_report, write_report
 from mediakit.errors import UsageError, mapped
 from mediakit.findings import Severity
@@ -20,6 +31,14 @@ def extract(
     src: Medium,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder.")],
     only: Annotated[str, typer.Option(help="all, dicom or other.")] = "all",
+    patient: Patient = None,
+    study: Study = None,
+    accession: Accession = None,
+    series: Series = None,
+    modality: Modality = None,
+    body_part: BodyPart = None,
+    since: Since = None,
+    until: Until = None,
     report: Annotated[
         Path | None, typer.Option(help="Write the JSON report with every SHA-256 here.")
     ] = None,
@@ -43,8 +62,22 @@ def extract(
         if report is not None:
             with mapped({OSError: UsageError}, "the report cannot be written there", str(report)):
                 check_report(report, out)
+        order = ExtractOrder(
+            out=out,
+            only=Only(only),
+            selection=selection_of(
+                patients=patient,
+                studies=study,
+                accessions=accession,
+                series=series,
+                modalities=modality,
+                body_parts=body_part,
+                since=since,
+                until=until,
+            ),
+        )
         with listener(progress, quiet=quiet or as_json) as tell:
-            result = run_extract(src, ExtractOrder(out=out, only=Only(only)), tell)
+            result = run_extract(src, order, tell)
         if report is not None:
             write_report(report, to_json(report_doc(result)))
         if as_json:

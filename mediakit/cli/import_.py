@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +15,20 @@ from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
 from mediakit.cli.options import CommitPort, Config, FailOn, Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
+from mediakit.cli.selecting import (
+    Accession,
+    AllPatients,
+    BodyPart,
+    Modality,
+    Patient,
+    Series,
+    Since,
+    Study,
+    Until,
+    day_of,
+    selection_of,
+    text_of,
+)
 from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import peer_named, show_origin, target_of
 from mediakit.errors import UsageError, mapped
@@ -27,8 +39,6 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
     from mediakit.stages.look.inventory import Scope
     from mediakit.transfer.mapping import MapRow
     from mediakit.transfer.matching import Match
-
-_DATE = re.compile(r"([0-9]{4})([-.]?)([0-9]{2})\2([0-9]{2})", re.ASCII)
 
 
 def import_(
@@ -62,10 +72,15 @@ def import_(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an earlier import of these instances.")
     ] = False,
-    patient: Annotated[str | None, typer.Option(help="Only this Patient ID; others are left out.")] = None,
-    all_patients: Annotated[
-        bool, typer.Option("--all-patients", help="Take a medium with several patients.")
-    ] = False,
+    patient: Patient = None,
+    study: Study = None,
+    accession: Accession = None,
+    series: Series = None,
+    modality: Modality = None,
+    body_part: BodyPart = None,
+    since: Since = None,
+    until: Until = None,
+    all_patients: AllPatients = False,
     expect_id: Annotated[str | None, typer.Option(help="Refuse any other Patient ID.")] = None,
     expect_name: Annotated[str | None, typer.Option(help="Refuse any other name.")] = None,
     expect_birth_date: Annotated[
@@ -121,12 +136,21 @@ def import_(
             resume=resume,
             rate=rate_of(limit_rate),
             ask_first=ask_first,
+            selection=selection_of(
+                patients=patient,
+                studies=study,
+                accessions=accession,
+                series=series,
+                modalities=modality,
+                body_parts=body_part,
+                since=since,
+                until=until,
+            ),
             expectation=Expectation(
-                patient_id=given("--expect-id", expect_id),
-                name=given("--expect-name", expect_name),
-                birth_date=date_of("--expect-birth-date", expect_birth_date),
-                patient=given("--patient", patient),
-                mixed=Mixed.ALLOW if all_patients else Mixed.REFUSE,
+                patient_id=text_of("--expect-id", expect_id),
+                name=text_of("--expect-name", expect_name),
+                birth_date=day_of("--expect-birth-date", expect_birth_date),
+                mixed=Mixed.ALLOW if all_patients or len(patient or ()) > 1 else Mixed.REFUSE,
             ),
             fail_on=fail_on,
         )
@@ -144,28 +168,6 @@ def import_(
             imported = import_medium(src, target, jobs_of(state), order, tell, matching)
         print_imported(imported, report or (), as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(imported.result.outcome))
-
-
-def given(option: str, value: str | None) -> str:
-    """Return the value of an option, "" when it is not given.
-
-    Raises UsageError when it is given and empty: a guard must not be off because a variable of a script is.
-    """
-    if value is not None and not value.strip():
-        raise UsageError(f"`{option}` is empty", hint="leave the option out when nothing is expected")
-    return value or ""
-
-
-def date_of(option: str, value: str | None) -> str:
-    """Return the value of an option that is a date, "" when it is not given. Raises UsageError."""
-    text = given(option, value)
-    if text and (found := _DATE.fullmatch(text.strip())) is not None:
-        with suppress(ValueError):
-            date(int(found[1]), int(found[3]), int(found[4]))
-            return text
-    if text:
-        raise UsageError(f"`{option}` is not a date", hint="as DICOM has it: YYYYMMDD, for example 19610430")
-    return ""
 
 
 def map_rows(path: Path) -> tuple[MapRow, ...]:

@@ -52,6 +52,7 @@ WANTED: Mapping[Tag, str] = MappingProxyType(
         0x00100021: "LO",  # Issuer of Patient ID
         0x00100030: "DA",  # Patient's Birth Date
         0x00100040: "CS",  # Patient's Sex
+        0x00180015: "CS",  # Body Part Examined
         0x00181800: "CS",  # Acquisition Time Synchronized
         0x00186011: "SQ",  # Sequence of Ultrasound Regions
         0x0018700A: "SH",  # Detector ID

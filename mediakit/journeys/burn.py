@@ -19,6 +19,7 @@ from mediakit.fileset.collate import collate
 from mediakit.fileset.fat_geometry import wishes_of
 from mediakit.fileset.groups import Collated
 from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan, Wishes, complete, lay_out
+from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Entry, Order, Receipt
@@ -32,11 +33,13 @@ from mediakit.stages.judge.spool import SPOOL, Spool
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import take_instances
 from mediakit.stages.look.media import Media, look_at_all, open_media, scanner_for
+from mediakit.stages.look.selecting import choose
 from mediakit.stages.plan.extra import ExtraContent, gather
 from mediakit.stages.plan.icons import make_icons
 from mediakit.stages.plan.produce import Producer, manifest
 from mediakit.stages.plan.target import capacity_of, check_target, format_of
 from mediakit.stages.prove.proof import prove
+from mediakit.transfer.patient_identity import Mixed, identities_of, several_patients
 
 FAILED_TO_WRITE = Rule(
     id="MK-FST-101",
@@ -76,7 +79,8 @@ class BurnOrder:
 
     `format` names one of several media formats that suit the target ("udf-2.50"). `manifest` adds
     MANIFEST.TXT with the SHA-256 of every file. `unpartitioned` writes a FAT image without a
-    partition table. `envelope` seals every file.
+    partition table. `selection` says what is wanted of the sources; instances of several patients are refused
+    unless `all_patients` or each of them was chosen. `envelope` seals every file.
     """
 
     profile: Profile
@@ -94,6 +98,8 @@ class BurnOrder:
     format: str = ""
     manifest: bool = False
     unpartitioned: bool = False
+    selection: Selection = EVERYTHING
+    all_patients: bool = False
     envelope: Envelope | None = None
 
     def producers(self) -> tuple[Producer, ...]:
@@ -113,6 +119,7 @@ class BurnFigures(Figures):
     medium: str
     file_set_id: str
     instances: int | None = None
+    patients: int | None = None
     file_set_uid: str | None = None
     dicomdir_bytes: int | None = None
     needs_bytes: int | None = None
@@ -160,18 +167,19 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
             tell=tell,
         )
         fates = Fates(surveys, extra.places.values())
-        instances = take_instances(surveys, fates)
-        surveys.clear()
-        prepared = _prepare(instances, work, fates)
-        del instances
+        taken = _take(surveys, work, fates)
+        prepared = None if taken.is_refused else _prepare(taken.instances, work, fates)
+        taken.instances.clear()
         planned = None if prepared is None else _plan(prepared, work, fates)
         del prepared
         if planned is None or planned.is_refused:
             fates.settle_rest(State.WITHHELD)
             outcome = None if planned is None else Outcome.DOES_NOT_FIT
-            return _burnt(work, fates, planned, _Written(outcome=outcome))
+            outcome = Outcome.IDENTITY if taken.is_refused else outcome
+            return _burnt(work, fates, planned, _Written(outcome=outcome, patients=taken.patients))
         _note_medium(work, fates)
         written = _Written() if order.depth is Depth.PLAN else _write(planned, work)
+        written = replace(written, patients=taken.patients)
         fates.findings += written.findings
         _settle(planned, written, work, fates)
         return _burnt(work, fates, planned, written)
@@ -187,6 +195,15 @@ class _Work:
     spool: Spool
     extra: ExtraContent
     tell: Listener
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """The instances that were asked for, how many patients they are of, and whether that stops the burn."""
+
+    instances: list[Instance]
+    patients: int
+    is_refused: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,12 +229,37 @@ class _Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Written:
-    """What came of writing and proving. `outcome` is that of a burn that ended early, else None."""
+    """What came of writing and proving. `outcome` is that of a burn that ended early, else None.
 
+    `patients` counts those of the instances that were asked for.
+    """
+
+    patients: int = 0
     receipt: Receipt | None = None
     proof: str | None = None
     findings: tuple[Finding, ...] = ()
     outcome: Outcome | None = None
+
+
+def _take(surveys: list[Survey], work: _Work, fates: Fates) -> _Taken:
+    """Take the instances that were asked for, each once; `surveys` is emptied.
+
+    Several patients on one medium are refused, unless that was asked for.
+    """
+    order = work.order
+    chosen = choose(surveys, order.selection)
+    surveys.clear()
+    chosen.settle(fates)
+    instances = take_instances(chosen.surveys, fates)
+    identities = identities_of(instances)
+    mixed = Mixed.ALLOW if order.all_patients or len(order.selection.patients) > 1 else Mixed.REFUSE
+    several = [one for one in several_patients(identities, mixed) if one.severity is Severity.ERROR]
+    fates.findings += several
+    return _Taken(
+        instances=instances,
+        patients=len({identity.patient_id for identity, _ in identities}),
+        is_refused=chosen.is_nothing or bool(several),
+    )
 
 
 def _prepare(instances: Sequence[Instance], work: _Work, fates: Fates) -> Prepared | None:
@@ -397,6 +439,7 @@ def _burnt(work: _Work, fates: Fates, planned: _Planned | None, written: _Writte
         medium=order.profile.medium.title,
         file_set_id=order.file_set_id,
         instances=None if plan is None else len(plan.files),
+        patients=written.patients,
         file_set_uid=None if plan is None else plan.directory.file_set_uid,
         dicomdir_bytes=None if plan is None else len(plan.dicomdir),
         needs_bytes=None if plan is None else plan.total_bytes,

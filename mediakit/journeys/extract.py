@@ -12,15 +12,17 @@ from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import shown
 from mediakit.errors import UsageError
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.fileset.survey import FileFact, FileKind, Survey
 from mediakit.findings import Rule, Severity, Where
 from mediakit.formats.base import Entry, Node, Tree
 from mediakit.formats.registry import open_medium
 from mediakit.formats.safe_names import safe_paths
 from mediakit.formats.unpack import unpack
-from mediakit.outcome import Fate, Figures, Result, State
+from mediakit.outcome import Fate, Figures, Outcome, Result, State
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.media import CANNOT_READ, look
+from mediakit.stages.look.selecting import NOT_CHOSEN, choose
 
 RENAMED = Rule(
     id="MK-EXT-001",
@@ -48,10 +50,11 @@ class Only(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractOrder:
-    """Where to write, and which files."""
+    """Where to write, and which files; `selection` says which instances."""
 
     out: Path
     only: Only = Only.ALL
+    selection: Selection = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +76,12 @@ def extract(source: Path, order: ExtractOrder, tell: Listener = silence) -> Resu
     if source.is_dir() and order.out.resolve().is_relative_to(source.resolve()):
         raise UsageError("the target lies in the source", where=str(order.out), hint="name another folder")
     with open_medium(source) as tree:
-        survey = look(tree, str(source), Scanner(), tell)
-        fates = Fates((survey,))
-        entries, places = _entries(tree, survey, order.only, fates)
+        seen = look(tree, str(source), Scanner(), tell)
+        fates = Fates((seen,))
+        chosen = choose([seen], order.selection)
+        chosen.settle(fates)
+        (survey,) = chosen.surveys
+        entries, places = _entries(tree, survey, order, fates)
         tell(PhaseStarted("write", total=sum(entry.size for entry in entries), unit="bytes"))
         unpacked = unpack(entries, order.out, tell)
         tell(PhaseEnded("write"))
@@ -84,15 +90,18 @@ def extract(source: Path, order: ExtractOrder, tell: Listener = silence) -> Resu
     for path, why in unpacked.failed.items():
         fates.settle(places[path], State.UNREADABLE, CANNOT_READ.at(why=why))
     figures = ExtractFigures(source=str(source), target=str(order.out), only=order.only.value)
-    result = fates.result("extract", str(source), figures)
+    outcome = Outcome.IDENTITY if chosen.is_nothing else None
+    result = fates.result("extract", str(source), figures, outcome=outcome)
     for fate in result.fates:
         tell(FileSettled(fate))
     return result
 
 
-def _entries(tree: Tree, survey: Survey, only: Only, fates: Fates) -> tuple[list[Entry], dict[str, str]]:
+def _entries(
+    tree: Tree, survey: Survey, order: ExtractOrder, fates: Fates
+) -> tuple[list[Entry], dict[str, str]]:
     """Return what is to be written, and for each path of the target the place it comes from."""
-    files = [(file, file.path or Path(survey.subject).name) for file in _wanted(survey, only, fates)]
+    files = [(file, file.path or Path(survey.subject).name) for file in _wanted(survey, order, fates)]
     names = safe_paths(name for _, name in files)
     entries: list[Entry] = []
     places: dict[str, str] = {}
@@ -106,13 +115,16 @@ def _entries(tree: Tree, survey: Survey, only: Only, fates: Fates) -> tuple[list
     return entries, places
 
 
-def _wanted(survey: Survey, only: Only, fates: Fates) -> Iterator[FileFact]:
+def _wanted(survey: Survey, order: ExtractOrder, fates: Fates) -> Iterator[FileFact]:
+    only = order.only
     for file in survey.files:
         place = shown(survey.subject, file.path)
         if not fates.enter(place):
             continue
         if file.kind is FileKind.CLOSED:
             fates.settle(place, State.UNREADABLE, file.finding)
+        elif file.kind is FileKind.DICOMDIR and order.selection:  # it names what was not asked for
+            fates.settle(place, State.EXCLUDED, NOT_CHOSEN.at())
         elif only is Only.ALL or (file.kind is not FileKind.OTHER) is (only is Only.DICOM):
             yield file
         else:

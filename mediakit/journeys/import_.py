@@ -30,10 +30,10 @@ from mediakit.stages.act.sending import Sender
 from mediakit.stages.import_order import ImportDepth, ImportOrder, Matching
 from mediakit.stages.judge.identity_guard import (
     guard_identities,
-    without_other_patients,
 )
 from mediakit.stages.look.inventory import Inventory, inventory_of
 from mediakit.stages.look.media import look
+from mediakit.stages.look.selecting import choose
 from mediakit.stages.plan.import_target import Target
 from mediakit.stages.prove.confirming import Confirmed, confirm, leave_what_is_there
 from mediakit.transfer.imported import Imported
@@ -83,13 +83,14 @@ def import_medium(
     """
     inventory, order = _look(source, order, matching, tell)
     task = _guard(Task(source=source, target=target, order=order, inventory=inventory, tell=tell))
-    if task.identities.is_refused:
+    if task.identities.is_refused or task.inventory.is_nothing:
         return imported_of(task, Ended(rows=task.rows), planned=State.WITHHELD)
     if order.depth is not ImportDepth.SEND:
         return _rehearsed(task)
     if not task.rows and not order.job:  # nothing that a job could go on with
         return imported_of(task, Ended(rows=()))
-    earlier = order.job or jobs.match(target.destination.name, [row.key for row in task.rows]) or ""
+    keys = [*(row.key for row in task.rows), *task.inventory.left_out]
+    earlier = order.job or jobs.match(target.destination.name, keys) or ""
     is_new = not earlier or not (order.resume or order.job)
     if earlier and is_new:
         task = _with_warning(task, jobs, earlier)
@@ -116,34 +117,26 @@ def _look(
 ) -> tuple[Inventory, ImportOrder]:
     """Look at the medium, and ask for local values of those who are on it."""
     with open_medium(source) as tree:
-        seen = look(tree, str(source), Scanner(), tell)
-    if matching is not None:
+        chosen = choose([look(tree, str(source), Scanner(), tell)], order.selection)
+    if matching is not None and not chosen.is_nothing:
         from mediakit.journeys.reconcile import matched_rows  # noqa: PLC0415 - loads the network
 
-        order = replace(order, mapping=matched_rows(seen, matching, tell))
-    return inventory_of(seen, order.scope), order
+        order = replace(order, mapping=matched_rows(chosen.surveys[0], matching, tell))
+    return inventory_of(chosen, order.scope), order
 
 
 def _guard(task: Task) -> Task:
-    """Judge whose instances these are; leave out those of patients that were not chosen."""
+    """Judge whose instances these are."""
     inventory, order = task.inventory, task.order
     if order.retry:  # a job was guarded when it was begun: only the values of its map count
-        identities = replace(guard_identities(inventory, _of_all(order)), findings=(), left_out=frozenset())
+        identities = replace(guard_identities(inventory, _of_all(order)), findings=())
         return replace(task, rows=inventory.rows, coercer=Coercer(identities, order))
     identities = guard_identities(inventory, order)
-    if not identities.is_refused and order.expectation.patient:
-        inventory = without_other_patients(inventory, order.expectation.patient)
-    rows = inventory.rows
-    if not identities.is_refused:
-        rows = tuple(
-            replace(row, state=_T.EXCLUDED) if row.key in identities.left_out else row for row in rows
-        )
     return replace(
         task,
-        inventory=inventory,
         identities=identities,
         coercer=Coercer(identities, order),
-        rows=rows,
+        rows=inventory.rows,
         findings=tuple(
             finding.moved(finding.where.path or inventory.source) for finding in identities.findings
         ),
@@ -204,8 +197,7 @@ def _plan(task: Task, ledger: Ledger) -> Task:
     again |= {_T.FAILED, _T.UNCONFIRMED} if task.order.retry else {_T.EXCLUDED}
     keys = [row.key for row in ledger.rows(again) if row.key in readable]
     ledger.happen_all(keys, Happening.AGAIN)
-    left_out = {row.key for row in task.rows if row.state is _T.EXCLUDED}
-    keys = [row.key for row in ledger.rows({_T.PLANNED}) if row.key in left_out]
+    keys = [row.key for row in ledger.rows({_T.PLANNED}) if row.key in task.inventory.left_out]
     ledger.happen_all(keys, Happening.SKIP)
     return task
 
@@ -216,10 +208,23 @@ def _kept_to_job(task: Task, ledger: Ledger) -> Task:
     paths = {row.item.path for row in known.values() if not row.item.sop_instance}
     is_part = [row.key in known or row.item.path in paths for row in task.rows]
     others = [row for row, is_kept in zip(task.rows, is_part, strict=True) if not is_kept]
+    spoilt = [
+        fate for fate in task.inventory.fates if not fate.state.is_good and fate.sop_instance not in known
+    ]
+    spoilt = [fate for fate in spoilt if fate.sop_instance]
     reasons = [OF_ANOTHER_JOB.at(Where(path=task.place(row))) for row in others]
+    reasons += [OF_ANOTHER_JOB.at(Where(path=fate.source)) for fate in spoilt]
     fates = (Fate(source=reason.where.path, state=State.EXCLUDED, because=reason) for reason in reasons)
+    gone = {fate.source for fate in spoilt}
+    because = {fate.because for fate in spoilt}
+    inventory = task.inventory
     return replace(
         task,
+        inventory=replace(
+            inventory,
+            fates=tuple(fate for fate in inventory.fates if fate.source not in gone),
+            findings=tuple(finding for finding in inventory.findings if finding not in because),
+        ),
         rows=tuple(row for row, is_kept in zip(task.rows, is_part, strict=True) if is_kept),
         left_out=tuple(fates),
         findings=(*task.findings, *reasons),

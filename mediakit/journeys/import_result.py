@@ -167,8 +167,8 @@ def _fates(task: Task, ended: Ended, planned: State | None) -> Iterator[Fate]:
     named: set[str] = set()
     for row in ended.rows:
         place = task.place(row)
-        if place in settled and row.state is _T.CONFLICT:
-            continue  # it is among the others, with all files of this UID
+        if place in settled and row.state in {_T.CONFLICT, _T.EXCLUDED}:
+            continue  # it is among the others: with all files of this UID, or not asked for
         if place in settled or place in named:  # the directory gives one File ID to several instances
             place = f"{place} ({row.key})"
         named.add(place)
@@ -207,6 +207,8 @@ def _report_of(task: Task, ended: Ended) -> Report:
 def _outcome(task: Task, ended: Ended, fates: tuple[Fate, ...], findings: Report) -> Outcome:
     if ended.is_interrupted:
         return Outcome.INTERRUPTED
+    if task.inventory.is_nothing:
+        return Outcome.IDENTITY
     if task.order.depth is not ImportDepth.SEND and ended.stopped:
         return Outcome.NO_ASSOCIATION
     outcome = outcome_of_import(fates, findings, task.order.fail_on)

@@ -100,6 +100,7 @@ def _burn_order(order: RepairOrder, known: _Known) -> BurnOrder:
         overwrite=order.overwrite,
         depth=order.depth,
         fail_on=order.fail_on,
+        all_patients=True,  # a repaired medium holds what the broken one held
     )
 
 

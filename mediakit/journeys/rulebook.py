@@ -36,6 +36,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     ),
     (("dicom.bounded_read", "dicom.structure", "stages.look.media"), _READING),
     (("stages.look.instances",), _WRITING),
+    (("stages.look.selecting",), ("burn", "extract", "import")),
     (("dicom.conversion", "dicom.transcode"), _WRITING),
     (
         ("profile.file_rules", "profile.image_rules", "profile.item_rules", "profile.judge"),
@@ -51,7 +52,8 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("journeys.diff",), ("diff",)),
     (("journeys.extract",), ("extract",)),
     (("scp.served",), ("serve scp",)),
-    (("dicom.coerce", "transfer.coercion", "transfer.patient_identity"), ("import",)),
+    (("dicom.coerce", "transfer.coercion"), ("import",)),
+    (("transfer.patient_identity",), ("burn", "import")),
     (("journeys.reconcile",), ("reconcile",)),
     (
         (

@@ -5,6 +5,7 @@ Pure. The same as one JSON document is in `inspection_doc`.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from types import MappingProxyType
@@ -51,8 +52,19 @@ def inspection_text(inspection: Inspection, *, everything: bool = False) -> str:
     others = list(_others(inspection.contents.others, everything=everything))
     if others:
         lines += ["", "other content", *others]
+    lines += _how_to_choose(inspection)
     lines += ["", inspection.outcome.line]
     return "\n".join(lines) + "\n"
+
+
+def _how_to_choose(inspection: Inspection) -> Iterator[str]:
+    """Say how one of several patients is taken."""
+    patients = [patient for patient in inspection.contents.patients if patient.id]
+    if len(inspection.contents.patients) < 2 or not patients:
+        return
+    command = shlex.join(("mediakit", "burn", inspection.source, "--patient", _shown(patients[0].id)))
+    yield ""
+    yield f"to take one patient: {printable(command)} -o OUT.iso (or `extract`, `import`; or `--study UID`)"
 
 
 def _head(inspection: Inspection) -> Iterator[str]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from mediakit.destinations.peer import Peer
 from mediakit.dicom.original_attributes import CoercionNote
+from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.findings import Severity
 from mediakit.stages.look.inventory import Scope
 from mediakit.transfer.mapping import MapRow
@@ -61,9 +62,9 @@ class ImportOrder:
     syntax it is stored in may be converted without loss. `rate` limits all of them together, in
     bytes per second (0: no limit). `ask_first`: instances that a query finds at the destination are
     not sent. `resume` goes on with an earlier import of the same instances, `job` with that one; `retry` also
-    tries again what the destination did not take. `expectation` says who should be on the medium.
-    `mapping` gives local values in place of foreign ones, `note` says in each instance who did so (None:
-    made now).
+    tries again what the destination did not take. `selection` says what is wanted, `expectation` who should
+    be on the medium. `mapping` gives local values in place of foreign ones, `note` says in each instance who
+    did so (None: made now).
     """
 
     scope: Scope = Scope.UNION
@@ -76,6 +77,7 @@ class ImportOrder:
     retry: bool = False
     rate: int = 0
     ask_first: bool = False
+    selection: Selection = EVERYTHING
     expectation: Expectation = field(default_factory=Expectation)
     mapping: tuple[MapRow, ...] = ()
     note: CoercionNote | None = None

@@ -87,9 +87,17 @@ class Identities:
 
 
 def identities_of(instances: Iterable[Instance]) -> tuple[Counted, ...]:
-    """Return every identity with the number of its instances, in the order they are met."""
+    """Return every identity with the number of its instances, in the order they are met.
+
+    What belongs to no patient is not counted.
+    """
     identities = Identities()
-    return tuple(Counter(identities.of(instance) for instance in instances).items())
+    counted = Counter(
+        identity
+        for instance in instances
+        if belongs_to_patient(identity := identities.of(instance), instance.study)
+    )
+    return tuple(counted.items())
 
 
 class Mixed(StrEnum):
@@ -103,26 +111,20 @@ class Mixed(StrEnum):
 class Expectation:
     """Who should be on the medium; "" where nothing is expected.
 
-    `patient` chooses one Patient ID of several: the others are left out. The `name` must be the same one,
-    however it is written; a name that is only similar is not enough.
+    The `name` must be the same one, however it is written; a name that is only similar is not enough.
     """
 
     patient_id: str = field(default="", repr=False)
     name: str = field(default="", repr=False)
     birth_date: str = field(default="", repr=False)
-    patient: str = field(default="", repr=False)
     mixed: Mixed = Mixed.REFUSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardVerdict:
-    """What the guard says. `identities` are all on the medium, for a terminal: they hold names.
-
-    Instances of `wanted` identities may be imported unless `is_refused`; the others are left out as asked.
-    """
+    """What the guard says. `identities` are those of all instances, for a terminal: they hold names."""
 
     identities: tuple[Counted, ...] = field(repr=False)
-    wanted: frozenset[Identity] = field(repr=False)
     findings: tuple[Finding, ...]
 
     @property
@@ -131,55 +133,38 @@ class GuardVerdict:
         return any(finding.severity is Severity.ERROR for finding in self.findings)
 
 
-NOT_THERE = Rule(
-    id="MK-IDN-001",
-    severity=Severity.ERROR,
-    title="no instance on the medium has the chosen Patient ID `{patient}`; there are {ids}",
-    ref="PS3.3 C.7.1.1",
-    hint="`mediakit inspect` shows who is on the medium; compare every character of the ID",
-)
-LEFT_OUT = Rule(
-    id="MK-IDN-002",
-    severity=Severity.NOTE,
-    title="{count:instance|instances} of {people:other patient|other patients} left out, as asked: {ids}",
-    ref="PS3.3 C.7.1.1",
-    hint="import them with their own `--patient`",
-)
-
-
 def guard(identities: Sequence[Counted], expectation: Expectation) -> GuardVerdict:
-    """Judge whether the instances of a medium may be imported together, and which of them.
+    """Judge whether the instances of a medium may be imported together.
 
-    Refused are: several Patient IDs when none is chosen, one Patient ID for different people, instances
+    Refused are: several Patient IDs unless that is allowed, one Patient ID for different people, instances
     without Patient ID beside others, and everything that is not as expected.
     """
-    findings: list[Finding] = []
-    wanted = [each for each in identities if _is_chosen(each[0], expectation)]
-    others = [each for each in identities if not _is_chosen(each[0], expectation)]
-    if identities and not wanted:
-        findings.append(NOT_THERE.at(patient=shown_id(expectation.patient), ids=_ids(identities)))
-    elif others:
-        people = len({identity.patient_id for identity, _ in others})
-        findings.append(LEFT_OUT.at(count=_sum(others), people=people, ids=_ids(others)))
-    findings += _mixed(wanted, expectation.mixed)
-    findings += _two_people(wanted)
-    findings += _unexpected(wanted, expectation)
-    return GuardVerdict(
-        identities=tuple(identities),
-        wanted=frozenset(identity for identity, _ in wanted),
-        findings=tuple(findings),
-    )
+    findings: list[Finding] = [*several_patients(identities, expectation.mixed)]
+    findings += _mixed(identities)
+    findings += _two_people(identities)
+    findings += _unexpected(identities, expectation)
+    return GuardVerdict(identities=tuple(identities), findings=tuple(findings))
 
 
-def _is_chosen(identity: Identity, expectation: Expectation) -> bool:
-    return not expectation.patient or identity.patient_id == expectation.patient.strip()
+def belongs_to_patient(identity: Identity, study: str) -> bool:
+    """Return False for what belongs to no patient (a hanging protocol): it has neither patient nor study."""
+    return bool(study) or identity != Identity()
+
+
+def several_patients(identities: Sequence[Counted], mixed: Mixed) -> Iterator[Finding]:
+    """Yield a finding when there is more than one Patient ID: an error unless that is allowed."""
+    ids = {identity.patient_id for identity, _ in identities}
+    if len(ids) > 1:
+        rule = MIXED if mixed is Mixed.REFUSE else MIXED_ALLOWED
+        yield rule.at(count=len(ids), ids=shown_ids(identities))
 
 
 def _sum(identities: Iterable[Counted]) -> int:
     return sum(count for _, count in identities)
 
 
-def _ids(identities: Iterable[Counted]) -> str:
+def shown_ids(identities: Iterable[Counted]) -> str:
+    """Return the Patient IDs for a message: not too many of them."""
     ids = sorted({shown_id(identity.patient_id) for identity, _ in identities})
     shown = ", ".join(f"`{each}`" if each else "(none)" for each in ids[:_TOLD_IDS])
     return shown if len(ids) <= _TOLD_IDS else f"{shown} and {len(ids) - _TOLD_IDS} more"
@@ -196,7 +181,7 @@ MIXED = Rule(
     severity=Severity.ERROR,
     title="the medium holds {count:patient|patients}: Patient IDs {ids}",
     ref="PS3.3 C.7.1.1",
-    hint="choose one with `--patient ID`, or correct identities with `--map FILE.csv`",
+    hint="choose one with `--patient ID`, or take all of them with `--all-patients`",
 )
 MIXED_ALLOWED = Rule(
     id="MK-IDN-004",
@@ -222,11 +207,7 @@ TWO_ISSUERS = Rule(
 )
 
 
-def _mixed(identities: Sequence[Counted], mixed: Mixed) -> Iterator[Finding]:
-    ids = {identity.patient_id for identity, _ in identities}
-    if len(ids) > 1:
-        rule = MIXED if mixed is Mixed.REFUSE else MIXED_ALLOWED
-        yield rule.at(count=len(ids), ids=_ids(identities))
+def _mixed(identities: Sequence[Counted]) -> Iterator[Finding]:
     nameless = _sum(each for each in identities if not each[0].patient_id)
     if nameless:
         yield NO_PATIENT_ID.at(count=nameless)
@@ -344,7 +325,7 @@ def _unexpected(identities: Sequence[Counted], expectation: Expectation) -> Iter
     """Report once for each Patient ID and kind what is not as expected."""
     expected = expectation.patient_id.strip()
     if expected and any(identity.patient_id != expected for identity, _ in identities):
-        yield OTHER_ID.at(expected=shown_id(expected), ids=_ids(identities))
+        yield OTHER_ID.at(expected=shown_id(expected), ids=shown_ids(identities))
     seen: set[tuple[Rule, str]] = set()
     for identity, _ in identities:
         for finding in _unlike(identity, expectation):

@@ -23,7 +23,7 @@ from tests.support.each import each
 
 
 def _commands(family: typer.Typer) -> Iterator[str]:
-    """Return every command that an app has, as it is called: "burn", "profiles list"."""
+    """Return every command that an app has, as it is called: "burn", "--all-patients", "profiles list"."""
     for one in family.registered_commands:
         assert one.name is not None
         yield one.name

@@ -194,13 +194,16 @@ class TestOddFolders:
 
     def test_a_pipe_given_as_a_source_is_refused(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
-        said = mediakit("burn", tmp_path / "pipe", *CD, "-o", tmp_path / "a.iso", "--json")
+        said = mediakit("burn", "--all-patients", tmp_path / "pipe", *CD, "-o", tmp_path / "a.iso", "--json")
         assert said.code == 3
         assert said.document["error"] == "is neither a file nor a folder"
 
     def test_a_pipe_at_the_target_is_not_written_to(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "a.iso")
-        assert mediakit("burn", CT_1, *CD, "-o", tmp_path / "a.iso", "--force", "--json").code == 2
+        assert (
+            mediakit("burn", "--all-patients", CT_1, *CD, "-o", tmp_path / "a.iso", "--force", "--json").code
+            == 2
+        )
         assert left_in(tmp_path) == ["a.iso"]
 
     @pytest.mark.skipif(IS_ROOT, reason="root reads everything")
@@ -229,7 +232,18 @@ class TestOddFolders:
         (source / "locked").chmod(0)
         (source / "closed").chmod(0)
         nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-        arguments = ("burn", source, *CD, "-o", tmp_path / "a.iso", "-n", "--on-reject", "skip", "--json")
+        arguments = (
+            "burn",
+            "--all-patients",
+            source,
+            *CD,
+            "-o",
+            tmp_path / "a.iso",
+            "-n",
+            "--on-reject",
+            "skip",
+            "--json",
+        )
         done = subprocess.run(
             [*nobody, *command(*arguments)], capture_output=True, text=True, timeout=60, check=False
         )
@@ -247,11 +261,11 @@ class TestOddFolders:
         odd = Path(os.fsdecode(os.fsencode(source) + b"/" + name))
         shutil.copyfile(CT_2, odd)
         shutil.copyfile(NOTES, odd.with_name("n"))
-        said = process("burn", source, *CD, "-o", tmp_path / "a.iso", "--json")
+        said = process("burn", "--all-patients", source, *CD, "-o", tmp_path / "a.iso", "--json")
         assert said.code == 0
         assert said.document["counts"] == {"not-dicom": 1, "written": 2}
         assert len({one["source"] for one in said.document["files"]}) == 3
-        read = process("burn", source, *CD, "-o", tmp_path / "b.iso", "-v")
+        read = process("burn", "--all-patients", source, *CD, "-o", tmp_path / "b.iso", "-v")
         assert read.code == 0
         assert all(line.isprintable() for line in (read.out + read.err).split("\n"))
         assert read.out.count("\n  written ") == 2
@@ -259,7 +273,7 @@ class TestOddFolders:
     @pytest.mark.parametrize("depth", [1, 200])
     def test_a_folder_of_nothing_but_folders_holds_nothing(self, depth: int, tmp_path: Path) -> None:
         (tmp_path / "in" / "/".join("d" * depth)).mkdir(parents=True)
-        said = mediakit("burn", tmp_path / "in", *CD, "-o", tmp_path / "a.iso", "--json")
+        said = mediakit("burn", "--all-patients", tmp_path / "in", *CD, "-o", tmp_path / "a.iso", "--json")
         assert said.code == 3
         assert said.document["files"] == []
         assert left_in(tmp_path) == ["in"]
@@ -522,7 +536,18 @@ class TestInterruption:
     def begun(big: Path, out: Path, temporary: Path, *options: str) -> subprocess.Popen[bytes]:
         """Start a burn and return when it has stopped in the middle of writing; `strike` lets it go on."""
         temporary.mkdir()
-        burn = ["burn", str(big), *CD, "-o", str(out), "--capacity", "4GB", "--json", *options]
+        burn = [
+            "burn",
+            "--all-patients",
+            str(big),
+            *CD,
+            "-o",
+            str(out),
+            "--capacity",
+            "4GB",
+            "--json",
+            *options,
+        ]
         child = subprocess.Popen(
             [sys.executable, "-c", _STOPPING, str(big), str(out.parent), *burn],
             stdout=subprocess.PIPE,
@@ -601,14 +626,16 @@ class TestNoRoom:
     def test_an_image_for_which_there_is_no_room_is_not_there(self, name: str, tmp_path: Path) -> None:
         profile = "STD-GEN-ZIP-MAIL" if name.endswith("zip") else "STD-GEN-CD"
         size = 30_000 if name == "out" else 100_000
-        said = self.limited(size, "burn", CT_FOLDER, "-p", profile, "-o", tmp_path / name, "--json")
+        said = self.limited(
+            size, "burn", "--all-patients", CT_FOLDER, "-p", profile, "-o", tmp_path / name, "--json"
+        )
         assert said.code == 4
         assert said.document["counts"] == {"failed": 10}
         assert left_in(tmp_path) == []
 
     def test_no_room_for_conversions_is_told_with_what_to_do(self, tmp_path: Path) -> None:
         (tmp_path / "tmp").mkdir()
-        arguments = ("burn", CT_THIN, *CD, "-o", tmp_path / "a.iso", "--json")
+        arguments = ("burn", "--all-patients", CT_THIN, *CD, "-o", tmp_path / "a.iso", "--json")
         said = self.limited(10_000, *arguments, TMPDIR=str(tmp_path / "tmp"))
         assert said.code == 4
         assert "TMPDIR" in said.document["hint"]
@@ -620,7 +647,7 @@ class TestNoRoom:
         if not small.is_dir() or shutil.disk_usage(small).free > 400_000_000:
             pytest.skip("no small file system here")
         out = small / f"mediakit-test-{os.getpid()}.iso"
-        said = mediakit("burn", big, *CD, "-o", out, "--capacity", "4GB", "--json")
+        said = mediakit("burn", "--all-patients", big, *CD, "-o", out, "--capacity", "4GB", "--json")
         assert said.code == 4
         assert not out.exists()
 
@@ -674,11 +701,11 @@ def test_a_damaged_image_as_a_source_gives_findings_and_no_fault(_image: Path, t
     for number, (start, stop) in enumerate([(32768, 34816), (34816, 40000), (40000, 60000)]):
         damaged = tmp_path / f"damaged{number}.iso"
         damaged.write_bytes(whole[:start] + b"\xff" * (stop - start) + whole[stop:])
-        said = mediakit("burn", damaged, *CD, "-o", tmp_path / "new.iso", "--json", "-n")
+        said = mediakit("burn", "--all-patients", damaged, *CD, "-o", tmp_path / "new.iso", "--json", "-n")
         assert said.code in {0, 1, 3, 4}
     (tmp_path / "cut.iso").write_bytes(whole[: len(whole) // 2])
     tree = open_tree(tmp_path / "cut.iso")
     tree.close()
-    said = mediakit("burn", tmp_path / "cut.iso", *CD, "-o", tmp_path / "new.iso", "--json")
+    said = mediakit("burn", "--all-patients", tmp_path / "cut.iso", *CD, "-o", tmp_path / "new.iso", "--json")
     assert said.code == 3
     assert not (tmp_path / "new.iso").exists()

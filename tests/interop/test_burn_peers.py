@@ -29,7 +29,9 @@ CARRIED = {State.WRITTEN, State.CONVERTED}
 
 
 def burnt(sources: list[Path], out: Path, profile: str = "STD-GEN-CD") -> Burnt:
-    order = BurnOrder(profile=load_profile(profile), out=out, when=WHEN, on_reject=OnReject.SKIP)
+    order = BurnOrder(
+        profile=load_profile(profile), out=out, when=WHEN, on_reject=OnReject.SKIP, all_patients=True
+    )
     return burn(sources, order)
 
 

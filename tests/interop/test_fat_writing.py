@@ -29,7 +29,7 @@ def _images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder, images = tmp_path_factory.mktemp("sticks"), []
     for number, (profile, *options) in enumerate(_KINDS):
         images.append(folder / f"{number}.img")
-        burnt = mediakit("burn", _STUDIES, "-p", profile, "-o", images[-1], *options)
+        burnt = mediakit("burn", "--all-patients", _STUDIES, "-p", profile, "-o", images[-1], *options)
         assert burnt.code == 0, burnt
         judged = mediakit("validate", images[-1], "-p", profile, "--fail-on", "warning")
         assert judged.code == 0, judged
@@ -81,7 +81,7 @@ def test_7z_and_the_kernel_read_what_we_wrote(images: list[Path], tmp_path: Path
 
 def test_the_same_content_gives_the_same_image(images: list[Path], tmp_path: Path) -> None:
     for name in ("a.img", "b.img"):
-        command = ("burn", _STUDIES, "-p", "STD-GEN-USB-JPEG", "-o", tmp_path / name)
+        command = ("burn", "--all-patients", _STUDIES, "-p", "STD-GEN-USB-JPEG", "-o", tmp_path / name)
         assert process(*command, SOURCE_DATE_EPOCH="1700000000").code == 0
     assert (tmp_path / "a.img").read_bytes() == (tmp_path / "b.img").read_bytes()
     assert len(images) == len(_KINDS)

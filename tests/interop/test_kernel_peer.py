@@ -28,7 +28,9 @@ def test_the_linux_kernel_reads_every_file_of_every_kind_of_image(tmp_path: Path
     for number, (profile, form, _) in enumerate(_KINDS):
         images.append(tmp_path / f"{number}.iso")
         options = ("--format", form) if form else ()
-        burnt = mediakit("burn", str(_STUDIES), "-p", profile, "-o", str(images[-1]), *options)
+        burnt = mediakit(
+            "burn", "--all-patients", str(_STUDIES), "-p", profile, "-o", str(images[-1]), *options
+        )
         assert burnt.code == 0, burnt
     found = kernel_read(images, tmp_path / "boot")
     for number, (profile, _, file_system) in enumerate(_KINDS):

@@ -58,7 +58,7 @@ def test_what_the_directory_names_and_no_file_holds_is_a_warning_with_its_name(
 def test_the_command_says_it(disc: Path, tmp_path: Path) -> None:
     gone = images(disc)[0]
     gone.unlink()
-    said = mediakit("burn", disc, "-p", "STD-GEN-CD", "-o", tmp_path / "new.iso")
+    said = mediakit("burn", "--all-patients", disc, "-p", "STD-GEN-CD", "-o", tmp_path / "new.iso")
     assert said.code == 0
     assert gone.relative_to(disc).as_posix() in said.err
 

@@ -43,7 +43,7 @@ def _nobodys_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 class TestTheReport:
     def test_it_holds_the_manifest_and_is_valid_under_its_schema(self, tmp_path: Path) -> None:
         report = tmp_path / "report.json"
-        said = mediakit("burn", SAMPLES, *CD, "-o", tmp_path / "a.iso", "--report", report)
+        said = mediakit("burn", "--all-patients", SAMPLES, *CD, "-o", tmp_path / "a.iso", "--report", report)
         assert said.code == 0
         document: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
         jsonschema.validate(document, json_schema())
@@ -60,14 +60,18 @@ class TestTheReport:
 
     def test_json_on_standard_output_is_the_same_document(self, tmp_path: Path) -> None:
         report = tmp_path / "report.json"
-        said = mediakit("burn", CT_FOLDER, *CD, "-o", tmp_path / "a.iso", "--report", report, "--json")
+        said = mediakit(
+            "burn", "--all-patients", CT_FOLDER, *CD, "-o", tmp_path / "a.iso", "--report", report, "--json"
+        )
         assert said.out == report.read_text(encoding="utf-8")
         assert said.document["counts"] == {"written": 10}
         assert said.err == ""
 
     def test_it_is_written_when_nothing_else_is(self, tmp_path: Path) -> None:
         report = tmp_path / "report.json"
-        said = mediakit("burn", CR, "-p", "STD-CTMR-CD", "-o", tmp_path / "a.iso", "--report", report)
+        said = mediakit(
+            "burn", "--all-patients", CR, "-p", "STD-CTMR-CD", "-o", tmp_path / "a.iso", "--report", report
+        )
         assert said.code == 4
         assert json.loads(report.read_text())["counts"] == {"refused": 1}
         assert left_in(tmp_path) == ["report.json"]
@@ -75,24 +79,35 @@ class TestTheReport:
     def test_a_place_where_it_cannot_be_is_told_before_the_burn(self, tmp_path: Path) -> None:
         out = tmp_path / "a.iso"
         for report in (tmp_path / "nowhere" / "r.json", tmp_path, out, out / "r.json"):
-            said = mediakit("burn", CT_1, *CD, "-o", out, "--report", report, "--json")
+            said = mediakit("burn", "--all-patients", CT_1, *CD, "-o", out, "--report", report, "--json")
             assert said.code == 2
             assert said.document["schema"] == "mediakit/error/1"
         assert left_in(tmp_path) == []
 
     def test_two_runs_give_the_same_report(self, tmp_path: Path) -> None:
-        arguments = ("burn", SAMPLES, *CD, "-o", tmp_path / "a.iso", "--json", "-n")
+        arguments = ("burn", "--all-patients", SAMPLES, *CD, "-o", tmp_path / "a.iso", "--json", "-n")
         assert mediakit(*arguments).out == mediakit(*arguments).out
 
 
 class TestExitCodes:
     def test_0_when_every_file_is_in_a_good_state(self, tmp_path: Path) -> None:
-        said = mediakit("burn", CT_FOLDER, NOTES, *CD, "-o", tmp_path / "a.iso", "--json")
+        said = mediakit("burn", "--all-patients", CT_FOLDER, NOTES, *CD, "-o", tmp_path / "a.iso", "--json")
         assert said.code == 0
         assert said.document["outcome"] == "good"
 
     def test_1_when_files_are_left_out(self, tmp_path: Path) -> None:
-        arguments = ("burn", CT_1, CR, "-p", "STD-CTMR-CD", "-o", tmp_path / "a.iso", "--on-reject", "skip")
+        arguments = (
+            "burn",
+            "--all-patients",
+            CT_1,
+            CR,
+            "-p",
+            "STD-CTMR-CD",
+            "-o",
+            tmp_path / "a.iso",
+            "--on-reject",
+            "skip",
+        )
         said = mediakit(*arguments, "--json")
         assert said.code == 1
         assert said.document["counts"] == {"refused": 1, "written": 1}
@@ -102,7 +117,9 @@ class TestExitCodes:
         poor = altered(CT_1, tmp_path / "in", StudyID="")
         for number, (severity, code) in enumerate((("error", 0), ("warning", 1), ("note", 1))):
             out = tmp_path / f"{number}.iso"
-            assert mediakit("burn", poor, *CD, "-o", out, "--fail-on", severity).code == code
+            assert (
+                mediakit("burn", "--all-patients", poor, *CD, "-o", out, "--fail-on", severity).code == code
+            )
 
     @pytest.mark.parametrize(
         "arguments",
@@ -127,7 +144,7 @@ class TestExitCodes:
     ) -> None:
         monkeypatch.chdir(tmp_path)
         folder_of(tmp_path, {"exists.iso": b"x", "full/file": b"y"})
-        said = mediakit("burn", CT_1, *arguments, "--json")
+        said = mediakit("burn", "--all-patients", CT_1, *arguments, "--json")
         assert said.code == 2
         assert said.document["schema"] == "mediakit/error/1"
         assert said.document["outcome"] == "usage"
@@ -142,15 +159,17 @@ class TestExitCodes:
         monkeypatch.chdir(tmp_path)
         (tmp_path / "empty").mkdir()
         folder_of(tmp_path / "only-notes", {"notes.txt": NOTES})
-        said = mediakit("burn", *arguments, *CD, "-o", "a.iso", "--json")
+        said = mediakit("burn", "--all-patients", *arguments, *CD, "-o", "a.iso", "--json")
         assert said.code == 3
         assert said.document["outcome"] == "source"
         assert left_in(tmp_path) == ["empty", "only-notes"]
 
     def test_4_when_it_does_not_fit_the_profile_or_the_medium(self, tmp_path: Path) -> None:
         out = tmp_path / "a.iso"
-        refused = mediakit("burn", CT_1, CR, "-p", "STD-CTMR-CD", "-o", out, "--json")
-        too_big = mediakit("burn", CT_FOLDER, *CD, "-o", out, "--capacity", "50kB", "--json")
+        refused = mediakit("burn", "--all-patients", CT_1, CR, "-p", "STD-CTMR-CD", "-o", out, "--json")
+        too_big = mediakit(
+            "burn", "--all-patients", CT_FOLDER, *CD, "-o", out, "--capacity", "50kB", "--json"
+        )
         assert (refused.code, refused.document["counts"]) == (4, {"refused": 1, "withheld": 1})
         assert (too_big.code, too_big.document["counts"]) == (4, {"withheld": 10})
         assert left_in(tmp_path) == []
@@ -162,7 +181,7 @@ class TestExitCodes:
             raise ZeroDivisionError("Beispiel^Patient")
 
         monkeypatch.setattr("mediakit.journeys.burn.burn", broken)
-        said = mediakit("burn", CT_1, *CD, "-o", tmp_path / "a.iso", "--json")
+        said = mediakit("burn", "--all-patients", CT_1, *CD, "-o", tmp_path / "a.iso", "--json")
         assert said.code == 70
         assert said.document["why"] == "ZeroDivisionError"
         assert "Beispiel" not in said.out + said.err
@@ -170,36 +189,38 @@ class TestExitCodes:
 
 class TestWhatPeopleRead:
     def test_the_summary_is_on_standard_output_and_the_findings_beside_it(self, tmp_path: Path) -> None:
-        said = mediakit("burn", SAMPLES, *CD, "-o", tmp_path / "a.iso")
+        said = mediakit("burn", "--all-patients", SAMPLES, *CD, "-o", tmp_path / "a.iso")
         assert "  written    34 files" in said.out
         assert "every SHA-256 equal" in said.out
         assert said.out.endswith("outcome: good (exit code 0)\n")
         assert "warning: MK-CNV-002" in said.err
 
     def test_quiet_says_nothing_when_all_is_well(self, tmp_path: Path) -> None:
-        said = mediakit("burn", SAMPLES, *CD, "-o", tmp_path / "a.iso", "-q")
+        said = mediakit("burn", "--all-patients", SAMPLES, *CD, "-o", tmp_path / "a.iso", "-q")
         assert (said.code, said.out, said.err) == (0, "", "")
 
     def test_quiet_still_tells_errors(self, tmp_path: Path) -> None:
-        said = mediakit("burn", CR, "-p", "STD-CTMR-CD", "-o", tmp_path / "a.iso", "-q")
+        said = mediakit("burn", "--all-patients", CR, "-p", "STD-CTMR-CD", "-o", tmp_path / "a.iso", "-q")
         assert (said.code, said.out) == (4, "")
         assert "MK-PRO-003" in said.err
 
     def test_verbose_lists_every_file(self, tmp_path: Path) -> None:
-        said = mediakit("burn", SAMPLES, *CD, "-o", tmp_path / "a.iso", "-v")
+        said = mediakit("burn", "--all-patients", SAMPLES, *CD, "-o", tmp_path / "a.iso", "-v")
         assert all(str(path) in said.out for path in files_in(SAMPLES))
         assert "note: " in said.err
 
     def test_the_rehearsal_prints_the_plan(self, tmp_path: Path) -> None:
-        said = mediakit("burn", CT_FOLDER, *CD, "-o", tmp_path / "a.iso", "--dry-run")
+        said = mediakit("burn", "--all-patients", CT_FOLDER, *CD, "-o", tmp_path / "a.iso", "--dry-run")
         assert said.code == 0
         assert said.out.count("DICOM/P0000001/S0000001/E0000001/I00000") == 10
         assert "  planned    10 files" in said.out
         assert left_in(tmp_path) == []
 
     def test_the_rehearsal_as_json_has_the_file_ids_of_the_real_burn(self, tmp_path: Path) -> None:
-        rehearsed = mediakit("burn", SAMPLES, *CD, "-o", tmp_path / "a.iso", "-n", "--json").document
-        real = mediakit("burn", SAMPLES, *CD, "-o", tmp_path / "a.iso", "--json").document
+        rehearsed = mediakit(
+            "burn", "--all-patients", SAMPLES, *CD, "-o", tmp_path / "a.iso", "-n", "--json"
+        ).document
+        real = mediakit("burn", "--all-patients", SAMPLES, *CD, "-o", tmp_path / "a.iso", "--json").document
         planned = {one["source"]: one.get("file_id") for one in rehearsed["files"]}
         assert {one["source"]: one.get("file_id") for one in real["files"]} == planned
         assert rehearsed["figures"]["file_set_uid"] == real["figures"]["file_set_uid"]
@@ -207,12 +228,12 @@ class TestWhatPeopleRead:
 
     def test_the_hint_tells_how_to_replace_a_target(self, tmp_path: Path) -> None:
         (tmp_path / "a.iso").touch()
-        said = mediakit("burn", CT_1, *CD, "-o", tmp_path / "a.iso")
+        said = mediakit("burn", "--all-patients", CT_1, *CD, "-o", tmp_path / "a.iso")
         assert "--force" in said.err
-        assert mediakit("burn", CT_1, *CD, "-o", tmp_path / "a.iso", "--force").code == 0
+        assert mediakit("burn", "--all-patients", CT_1, *CD, "-o", tmp_path / "a.iso", "--force").code == 0
 
     def test_an_unknown_profile_is_told_with_its_neighbours(self, tmp_path: Path) -> None:
-        said = mediakit("burn", CT_1, "-p", "STD-GEN-CC", "-o", tmp_path / "a.iso")
+        said = mediakit("burn", "--all-patients", CT_1, "-p", "STD-GEN-CC", "-o", tmp_path / "a.iso")
         assert "hint: did you mean STD-GEN-CD" in said.err
 
     def test_no_patient_is_named_anywhere(self, tmp_path: Path) -> None:
@@ -229,7 +250,7 @@ class TestWhatPeopleRead:
                 ("-v", "--convert", "none", "--supply", "none"),
             ]
         ):
-            said = mediakit("burn", source, *CD, "-o", tmp_path / f"{number}.iso", *options)
+            said = mediakit("burn", "--all-patients", source, *CD, "-o", tmp_path / f"{number}.iso", *options)
             assert said.out
             shown = said.out + said.err
             assert [name for name in NAMES if name in shown] == []
@@ -237,29 +258,53 @@ class TestWhatPeopleRead:
 
 class TestOptionsReachTheJourney:
     def test_convert_none(self, tmp_path: Path) -> None:
-        arguments = ("burn", CT_THIN, *CD, "-o", tmp_path / "a.iso", "--convert", "none", "--json")
+        arguments = (
+            "burn",
+            "--all-patients",
+            CT_THIN,
+            *CD,
+            "-o",
+            tmp_path / "a.iso",
+            "--convert",
+            "none",
+            "--json",
+        )
         assert mediakit(*arguments).document["counts"] == {"refused": 4}
 
     def test_supply_none(self, tmp_path: Path) -> None:
         poor = altered(CT_1, tmp_path / "poor", StudyID="")
-        arguments = ("burn", poor, *CD, "-o", tmp_path / "a.iso", "--supply", "none", "--json")
+        arguments = (
+            "burn",
+            "--all-patients",
+            poor,
+            *CD,
+            "-o",
+            tmp_path / "a.iso",
+            "--supply",
+            "none",
+            "--json",
+        )
         assert mediakit(*arguments).document["counts"] == {"refused": 1}
 
     def test_add_and_file_set_id(self, tmp_path: Path) -> None:
         extra = folder_of(tmp_path / "extra", {"README.TXT": b"hello"})
         options = ("--add", extra, "--file-set-id", "RAD_1", "--json")
-        document = mediakit("burn", CT_1, *CD, "-o", tmp_path / "out", *options).document
+        document = mediakit("burn", "--all-patients", CT_1, *CD, "-o", tmp_path / "out", *options).document
         assert document["counts"] == {"written": 2}
         assert document["figures"]["file_set_id"] == "RAD_1"
         assert (tmp_path / "out" / "README.TXT").read_bytes() == b"hello"
 
     def test_no_proof(self, tmp_path: Path) -> None:
-        document = mediakit("burn", CT_1, *CD, "-o", tmp_path / "a.iso", "--no-proof", "--json").document
+        document = mediakit(
+            "burn", "--all-patients", CT_1, *CD, "-o", tmp_path / "a.iso", "--no-proof", "--json"
+        ).document
         assert "proof" not in document["figures"]
 
     def test_capacity(self, tmp_path: Path) -> None:
         options = ("--capacity", "cd80", "-n", "--json")
-        figures = mediakit("burn", CT_1, *CD, "-o", tmp_path / "a.iso", *options).document["figures"]
+        figures = mediakit("burn", "--all-patients", CT_1, *CD, "-o", tmp_path / "a.iso", *options).document[
+            "figures"
+        ]
         assert figures["capacity_bytes"] == 737_280_000
 
     def test_source_date_epoch_gives_identical_bytes(
@@ -267,10 +312,10 @@ class TestOptionsReachTheJourney:
     ) -> None:
         monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
         for name in ("a.iso", "b.iso"):
-            assert mediakit("burn", CT_1, CT_2, *CD, "-o", tmp_path / name).code == 0
+            assert mediakit("burn", "--all-patients", CT_1, CT_2, *CD, "-o", tmp_path / name).code == 0
         assert (tmp_path / "a.iso").read_bytes() == (tmp_path / "b.iso").read_bytes()
         monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225601")
-        assert mediakit("burn", CT_1, CT_2, *CD, "-o", tmp_path / "c.iso").code == 0
+        assert mediakit("burn", "--all-patients", CT_1, CT_2, *CD, "-o", tmp_path / "c.iso").code == 0
         assert (tmp_path / "c.iso").read_bytes() != (tmp_path / "a.iso").read_bytes()
 
     @pytest.mark.parametrize("epoch", ["", "yesterday", "9" * 30, "1e9"])
@@ -278,7 +323,7 @@ class TestOptionsReachTheJourney:
         self, epoch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
-        assert mediakit("burn", CT_1, *CD, "-o", tmp_path / "a.iso", "--json").code == 2
+        assert mediakit("burn", "--all-patients", CT_1, *CD, "-o", tmp_path / "a.iso", "--json").code == 2
 
     @pytest.mark.parametrize("epoch", ["-1", "-62135596800", "253402300799"])
     def test_a_time_that_no_medium_can_hold_is_no_fault_of_ours(
@@ -286,7 +331,7 @@ class TestOptionsReachTheJourney:
     ) -> None:
         monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
         for name, profile in (("a.iso", "STD-GEN-CD"), ("a.zip", "STD-GEN-ZIP-MAIL"), ("a", "STD-GEN-CD")):
-            said = mediakit("burn", CT_1, "-p", profile, "-o", tmp_path / name, "--json")
+            said = mediakit("burn", "--all-patients", CT_1, "-p", profile, "-o", tmp_path / name, "--json")
             assert said.code in {0, 2}
             assert (tmp_path / name).exists() == (said.code == 0)
 
@@ -296,7 +341,7 @@ class TestUserProfiles:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.chdir(tmp_path)
-        arguments = ("burn", CR, "-p", "AUG-HOSPITAL-CD", "-o", "a.iso", "-n", "--json")
+        arguments = ("burn", "--all-patients", CR, "-p", "AUG-HOSPITAL-CD", "-o", "a.iso", "-n", "--json")
         assert mediakit(*arguments).code == 2
         assert mediakit(*arguments, "--profiles", EXAMPLE).code == 0
         assert mediakit(*arguments, "--profiles", EXAMPLE.parent).code == 0
@@ -315,7 +360,9 @@ class TestUserProfiles:
         wrong.write_text(
             'schema = 1\n[[profile]]\nid = "AUG-X"\nextends = "STD-GEN-CD"\nmedium = "clay"\ncolour = 1\n'
         )
-        said = mediakit("burn", CR, *CD, "-o", tmp_path / "a.iso", "--profiles", wrong, "--json")
+        said = mediakit(
+            "burn", "--all-patients", CR, *CD, "-o", tmp_path / "a.iso", "--profiles", wrong, "--json"
+        )
         assert said.code == 2
         assert "wrong.toml" in said.out
 
@@ -357,7 +404,7 @@ class TestProfiles:
         assert len(verdicts) == 82
         for name in ("STD-GEN-CD", "STD-CTMR-CD", "STD-XABC-CD", "STD-DEN-CD", "STD-US-ID-MF-CDR"):
             options = ("--convert", "none", "-n", "--json")
-            said = mediakit("burn", CT_FOLDER, "-p", name, "-o", tmp_path / "out", *options)
+            said = mediakit("burn", "--all-patients", CT_FOLDER, "-p", name, "-o", tmp_path / "out", *options)
             assert (said.code == 0) is verdicts[name], name
 
     def test_fit_of_nothing(self, tmp_path: Path) -> None:
@@ -389,7 +436,7 @@ class TestProfiles:
 
 class TestAsAProcess:
     def test_a_burn_from_another_folder(self, tmp_path: Path) -> None:
-        said = process("burn", SAMPLES, *CD, "-o", "a.iso", "--json", cwd=tmp_path)
+        said = process("burn", "--all-patients", SAMPLES, *CD, "-o", "a.iso", "--json", cwd=tmp_path)
         assert said.code == 0
         assert said.document["counts"]["written"] == 34
         assert said.err == ""
@@ -398,15 +445,31 @@ class TestAsAProcess:
     @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
     def test_names_that_the_terminal_cannot_show_end_nothing(self, encoding: str, tmp_path: Path) -> None:
         source = folder_of(tmp_path / "in", {"試験 Jörg 𝄞": CT_1, "Ελένη.txt": NOTES})
-        as_json = process("burn", source, *CD, "-o", tmp_path / "a.iso", "--json", PYTHONIOENCODING=encoding)
+        as_json = process(
+            "burn",
+            "--all-patients",
+            source,
+            *CD,
+            "-o",
+            tmp_path / "a.iso",
+            "--json",
+            PYTHONIOENCODING=encoding,
+        )
         assert as_json.code == 0
         names = {Path(one["source"]).name for one in as_json.document["files"]}
         assert names == {"試験 Jörg 𝄞", "Ελένη.txt"}
-        as_text = raw("burn", source, *CD, "-o", tmp_path / "b.iso", "-v", PYTHONIOENCODING=encoding)
+        as_text = raw(
+            "burn", "--all-patients", source, *CD, "-o", tmp_path / "b.iso", "-v", PYTHONIOENCODING=encoding
+        )
         assert as_text.stdout.rstrip().endswith(b"(exit code 0)")
 
     @pytest.mark.parametrize(
-        "arguments", [("burn", "--json"), ("burn", "x", "--json", "--nonsense"), ("nonsense", "--json")]
+        "arguments",
+        [
+            ("burn", "--all-patients", "--json"),
+            ("burn", "--all-patients", "x", "--json", "--nonsense"),
+            ("nonsense", "--json"),
+        ],
     )
     def test_a_call_that_cannot_be_parsed_is_answered_in_json_too(self, arguments: tuple[str, ...]) -> None:
         said = process(*arguments)
@@ -416,7 +479,7 @@ class TestAsAProcess:
 
     def test_help_and_version(self) -> None:
         assert process("--version").out.startswith("mediakit ")
-        said = process("burn", "-h")
+        said = process("burn", "--all-patients", "-h")
         assert said.code == 0
         for option in ("--profile", "--out", "--on-reject", "--convert", "--supply", "--report", "--json"):
             assert option in said.out

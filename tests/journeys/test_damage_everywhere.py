@@ -46,9 +46,9 @@ def _damaged(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 JOURNEYS: dict[str, Callable[[Path, Path], Said]] = {
-    "burn": lambda image, out: mediakit("burn", image, *CD, "-o", out, "--json"),
+    "burn": lambda image, out: mediakit("burn", "--all-patients", image, *CD, "-o", out, "--json"),
     "burn --on-reject skip": lambda image, out: mediakit(
-        "burn", image, *CD, "-o", out, "--on-reject", "skip", "--json"
+        "burn", "--all-patients", image, *CD, "-o", out, "--on-reject", "skip", "--json"
     ),
     "validate": lambda image, _out: mediakit("validate", image, *CD, "--json"),
     "inspect": lambda image, _out: mediakit("inspect", image, "--json"),
@@ -75,7 +75,7 @@ def test_a_folder_that_cannot_be_read_is_an_error_in_every_journey(
 def test_a_burn_of_a_damaged_medium_writes_nothing_unless_that_was_asked_for(
     damaged: Path, tmp_path: Path
 ) -> None:
-    assert mediakit("burn", damaged, *CD, "-o", tmp_path / "out").code == 3
+    assert mediakit("burn", "--all-patients", damaged, *CD, "-o", tmp_path / "out").code == 3
     assert left_in(tmp_path) == ["disc.iso"]
 
 

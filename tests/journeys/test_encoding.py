@@ -146,7 +146,7 @@ def test_burn_agrees_with_validate_and_import_names_what_it_sends(name: str, tmp
     case = CASES[name]
     source, new, profile = folder(tmp_path / "in", case.data), tmp_path / "new", case.profile
     assert case.rule in _ids(mediakit("validate", source, "-p", profile, "--json"))
-    burnt = mediakit("burn", source, "-p", profile, "-o", new, "--json")
+    burnt = mediakit("burn", "--all-patients", source, "-p", profile, "-o", new, "--json")
     assert (burnt.code, case.told in _ids(burnt)) == (case.burn, True), burnt.out
     if case.burn == 0:
         assert mediakit("validate", new, "-p", profile).code == 0
@@ -155,7 +155,16 @@ def test_burn_agrees_with_validate_and_import_names_what_it_sends(name: str, tmp
             assert "E: " not in said.stderr
             assert "odd" not in said.stderr + said.stdout
     refusing = mediakit(
-        "burn", source, "-p", profile, "-o", tmp_path / "again", "--convert", "none", "--json"
+        "burn",
+        "--all-patients",
+        source,
+        "-p",
+        profile,
+        "-o",
+        tmp_path / "again",
+        "--convert",
+        "none",
+        "--json",
     )
     assert refusing.code == 4
     assert case.rule in _ids(refusing)
@@ -165,7 +174,7 @@ def test_burn_agrees_with_validate_and_import_names_what_it_sends(name: str, tmp
 
 def test_a_sound_file_is_carried_byte_for_byte_without_a_word(tmp_path: Path) -> None:
     source = folder(tmp_path / "in", file(SOUND))
-    burnt = mediakit("burn", source, "-p", "STD-GEN-CD", "-o", tmp_path / "new", "--json")
+    burnt = mediakit("burn", "--all-patients", source, "-p", "STD-GEN-CD", "-o", tmp_path / "new", "--json")
     (fate,) = burnt.document["files"]
     assert (burnt.code, fate["state"], _ids(burnt)) == (0, "written", {"", "MK-FST-102"})
     assert (tmp_path / "new" / fate["file_id"]).read_bytes() == file(SOUND)
@@ -177,10 +186,21 @@ def test_bytes_behind_the_last_element_are_left_out_by_burn_and_named_by_all(tmp
     source = folder(tmp_path / "in", file(SOUND, tail=b"\xff noise of some archive"))
     new = tmp_path / "new"
     assert "MK-PRO-067" in _ids(mediakit("validate", source, "-p", "STD-GEN-CD", "--json"))
-    burnt = mediakit("burn", source, "-p", "STD-GEN-CD", "-o", new, "--json")
+    burnt = mediakit("burn", "--all-patients", source, "-p", "STD-GEN-CD", "-o", new, "--json")
     assert (burnt.code, _ids(burnt) >= {"MK-PRO-063", "MK-CNV-012"}) == (0, True)
     assert "MK-PRO-067" not in _ids(mediakit("validate", new, "-p", "STD-GEN-CD", "--json"))
-    plain = mediakit("burn", source, "-p", "STD-GEN-CD", "-o", tmp_path / "b", "--convert", "none", "--json")
+    plain = mediakit(
+        "burn",
+        "--all-patients",
+        source,
+        "-p",
+        "STD-GEN-CD",
+        "-o",
+        tmp_path / "b",
+        "--convert",
+        "none",
+        "--json",
+    )
     assert (plain.code, "MK-PRO-067" in _ids(plain)) == (0, True)
     imported = mediakit("import", source, f"dir:{tmp_path / 'there'}", "--json")
     assert (imported.code, "MK-IMP-034" in _ids(imported)) == (0, True)
@@ -189,7 +209,7 @@ def test_bytes_behind_the_last_element_are_left_out_by_burn_and_named_by_all(tmp
 def test_zeros_behind_the_last_element_are_a_note(tmp_path: Path) -> None:
     source = folder(tmp_path / "in", file(SOUND, tail=bytes(1000)))
     assert "MK-PRO-082" in _ids(mediakit("validate", source, "-p", "STD-GEN-CD", "--json"))
-    burnt = mediakit("burn", source, "-p", "STD-GEN-CD", "-o", tmp_path / "new", "--json")
+    burnt = mediakit("burn", "--all-patients", source, "-p", "STD-GEN-CD", "-o", tmp_path / "new", "--json")
     assert (burnt.code, "MK-PRO-082" in _ids(burnt)) == (0, True)
     imported = mediakit("import", source, f"dir:{tmp_path / 'there'}", "--json")
     assert (imported.code, "MK-IMP-037" in _ids(imported)) == (0, True)
@@ -198,7 +218,7 @@ def test_zeros_behind_the_last_element_are_a_note(tmp_path: Path) -> None:
 def test_pixels_that_are_too_long_are_a_warning(tmp_path: Path) -> None:
     source = folder(tmp_path / "in", file(elements(pixels=bytes(20))))
     assert "MK-PRO-080" in _ids(mediakit("validate", source, "-p", "STD-GEN-CD", "--json"))
-    burnt = mediakit("burn", source, "-p", "STD-GEN-CD", "-o", tmp_path / "new", "--json")
+    burnt = mediakit("burn", "--all-patients", source, "-p", "STD-GEN-CD", "-o", tmp_path / "new", "--json")
     assert (burnt.code, "MK-PRO-080" in _ids(burnt)) == (0, True)
 
 
@@ -211,7 +231,9 @@ def test_odd_pixels_of_implicit_vr_become_words_with_a_nul_behind(tmp_path: Path
         }
         body = dict(sorted((made | {tag: odd(tag, vr, value, implicit=True)}).items()))
         source = folder(tmp_path / f"in{tag}", file(body, syntax=IMPLICIT))
-        burnt = mediakit("burn", source, "-p", "STD-GEN-CD", "-o", tmp_path / f"new{tag}", "--json")
+        burnt = mediakit(
+            "burn", "--all-patients", source, "-p", "STD-GEN-CD", "-o", tmp_path / f"new{tag}", "--json"
+        )
         with (tmp_path / f"new{tag}" / burnt.document["files"][0]["file_id"]).open("rb") as stream:
             written = read_whole(stream).first(tag)
         assert written is not None
@@ -223,7 +245,9 @@ def test_the_padded_last_fragment_of_each_frame_keeps_the_offsets_true(tmp_path:
     body = b"".join(framed[tag] for tag in sorted(framed))
     pixels = fragments(b"\1" * 65, b"\2" * 67, offsets=pack("<LL", 0, 73))
     source = folder(tmp_path / "in", file(body + pixels, syntax="1.2.840.10008.1.2.4.90"))
-    burnt = mediakit("burn", source, "-p", "STD-GEN-DVD-J2K", "-o", tmp_path / "new", "--json")
+    burnt = mediakit(
+        "burn", "--all-patients", source, "-p", "STD-GEN-DVD-J2K", "-o", tmp_path / "new", "--json"
+    )
     assert burnt.code == 0
     with (tmp_path / "new" / burnt.document["files"][0]["file_id"]).open("rb") as stream:
         written = read_whole(stream).first(PIXELS)

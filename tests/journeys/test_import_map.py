@@ -11,6 +11,7 @@ import pytest
 from mediakit.destinations.folder import FolderDestination
 from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.errors import UsageError
+from mediakit.fileset.selection import Selection
 from mediakit.journeys.import_ import import_medium
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
@@ -144,7 +145,7 @@ def test_one_patient_of_a_mixed_medium_is_chosen_by_the_foreign_id(tmp_path: Pat
     burnt_to(medium, SAMPLES)
     foreign = patient_of(CT_1)
     destination = ScriptedDestination()
-    chosen = order(f"{foreign},LOCAL-7,,,yes\n", expectation=Expectation(patient=foreign))
+    chosen = order(f"{foreign},LOCAL-7,,,yes\n", selection=Selection(patients=frozenset({foreign})))
     imported = import_medium(medium, Target(destination=destination), jobs, chosen)
     assert imported.result.outcome is Outcome.GOOD, rules(imported)
     assert 0 < imported.result.counts()[State.STORED] < 40

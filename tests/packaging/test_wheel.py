@@ -104,7 +104,16 @@ def test_the_installed_command_lists_82_profiles(python: Path, tmp_path: Path) -
 
 
 def test_the_installed_command_burns_the_samples_from_another_folder(python: Path, tmp_path: Path) -> None:
-    command = (str(python.with_name("mediakit")), "burn", str(SAMPLES), "-p", "STD-GEN-CD", "-o", "a.iso")
+    command = (
+        str(python.with_name("mediakit")),
+        "burn",
+        "--all-patients",
+        str(SAMPLES),
+        "-p",
+        "STD-GEN-CD",
+        "-o",
+        "a.iso",
+    )
     said = run(*command, "--json", cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     document = json.loads(said.stdout)

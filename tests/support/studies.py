@@ -75,6 +75,7 @@ def burnt_to(
 ) -> Burnt:
     """Burn with one time for all; `changes` are fields of BurnOrder."""
     settings = {"profile": load_profile(profile, own), "out": out, "when": WHEN, **changes}
+    settings = {"all_patients": True, **settings}
     return burn(sources, BurnOrder(**settings), tell)  # type: ignore[arg-type]  # each test passes its fields
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from mediakit.findings import Severity
 from mediakit.transfer.patient_identity import (
     Expectation,
     GuardVerdict,
@@ -29,7 +28,6 @@ def ids(verdict: GuardVerdict) -> list[str]:
 def test_one_patient_may_be_imported() -> None:
     verdict = judged(ANNA)
     assert not verdict.is_refused
-    assert verdict.wanted == {ANNA}
     assert verdict.findings == ()
 
 
@@ -50,21 +48,9 @@ def test_two_patients_may_be_imported_when_that_is_allowed() -> None:
     assert ids(verdict) == ["MK-IDN-004"]
 
 
-def test_one_of_two_patients_is_chosen_and_the_other_left_out() -> None:
-    verdict = judged(ANNA, PETER, patient="2")
-    assert not verdict.is_refused
-    assert verdict.wanted == {PETER}
-    assert ids(verdict) == ["MK-IDN-002"]
-    assert verdict.findings[0].severity is Severity.NOTE
-
-
-def test_a_chosen_patient_who_is_not_there_is_refused() -> None:
-    assert ids(judged(ANNA, patient="3")) == ["MK-IDN-001"]
-
-
-def test_one_patient_id_for_two_people_is_refused_even_when_it_is_chosen() -> None:
+def test_one_patient_id_for_two_people_is_refused() -> None:
     other = Identity(patient_id="1", name="Jones^Mary", birth_date="19990101")
-    verdict = judged(ANNA, other, PETER, patient="1")
+    verdict = judged(ANNA, other)
     assert verdict.is_refused
     assert "MK-IDN-007" in ids(verdict)
     assert "birth date and name" in next(f for f in verdict.findings if f.rule.id == "MK-IDN-007").text
@@ -136,10 +122,6 @@ def test_every_expected_value_must_be_on_the_medium(expected: dict[str, str], ru
 def test_an_expected_value_that_the_medium_does_not_have_is_not_met() -> None:
     nameless = Identity(patient_id="1")
     assert ids(judged(nameless, name="A^B", birth_date="19610430")) == ["MK-IDN-010", "MK-IDN-011"]
-
-
-def test_what_is_expected_of_the_chosen_patient_is_not_expected_of_others() -> None:
-    assert not judged(ANNA, PETER, patient="1", patient_id="1", name="Müller^Anna").is_refused
 
 
 def test_no_finding_holds_a_name_or_a_birth_date() -> None:

@@ -18,6 +18,7 @@ from mediakit.outcome import Fate, State
 from mediakit.stages.look.as_it_is import findings_of
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import SAME_DATA_SET
+from mediakit.stages.look.selecting import Chosen
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.patient_identity import Identities, Identity
 from mediakit.transfer.row import Row, key_of
@@ -127,8 +128,8 @@ class Inventory:
     `rows` are the instances in physical order, those that cannot be sent with the state they are in.
     `members` tell by key whose they are, `because` by key why a row cannot be sent. `fates` are those of the
     files that are in no row. `findings` are on the medium as a whole and on the files; what could not be read
-    of the medium is among them. `owners` have by key the Patient ID of what cannot be sent, where all of its
-    files have the same.
+    of the medium is among them. `left_out` are the keys of instances that were not asked for; `is_nothing`:
+    nothing was left.
     """
 
     source: str
@@ -139,12 +140,15 @@ class Inventory:
     because: Mapping[str, Finding] = field(default_factory=dict)
     fates: tuple[Fate, ...] = ()
     findings: tuple[Finding, ...] = ()
-    owners: Mapping[str, str] = field(default_factory=dict, repr=False)
+    left_out: frozenset[str] = frozenset()
+    is_nothing: bool = False
 
 
-def inventory_of(seen: Survey, scope: Scope) -> Inventory:
+def inventory_of(chosen: Chosen, scope: Scope) -> Inventory:
     """Sort out what of a medium is to be sent."""
+    (seen,) = chosen.surveys
     taking = _InventoryTaking(seen, scope)
+    chosen.settle(taking.fates)
     taking.run()
     return Inventory(
         source=seen.subject,
@@ -155,7 +159,12 @@ def inventory_of(seen: Survey, scope: Scope) -> Inventory:
         because=taking.because,
         fates=taking.fates.fates(),
         findings=tuple(taking.fates.findings),
-        owners=taking.owners,
+        left_out=frozenset(
+            key_of(file.instance.sop_instance, file.path)
+            for _, file in chosen.left_out
+            if file.instance is not None
+        ),
+        is_nothing=chosen.is_nothing,
     )
 
 
@@ -170,7 +179,6 @@ class _InventoryTaking:
         self.rows: dict[str, Row] = {}
         self.members: dict[str, Member] = {}
         self.because: dict[str, Finding] = {}
-        self.owners: dict[str, str] = {}
         self._absent: list[tuple[Member, InstanceFact]] = []
         self._facts: dict[str, tuple[Member, InstanceFact]] = {}
         self._identities = Identities()
@@ -260,11 +268,6 @@ class _InventoryTaking:
             self._settle(file.path, State.CONFLICT, finding, uid)
             if uid not in self.rows:
                 self._stand_for(file, TransferState.CONFLICT, finding)
-        files = (duplicates.kept, *duplicates.left_out())
-        instances = [file.instance for file in files if file is not None and file.instance is not None]
-        owners = {self._identities.of(instance).patient_id for instance in instances}
-        if len(owners) == 1:
-            self.owners[uid] = owners.pop()
 
     def _not_asked_for(self, duplicates: Duplicates) -> frozenset[str]:
         """Return the paths of duplicates that no record names, when only what is named is wanted."""
@@ -309,7 +312,6 @@ class _InventoryTaking:
                 state = TransferState.MISSING
                 finding = MISSING.at(what=path or fact.sop_instance or "an instance")
             self._row(item, member, state, key)
-            self.owners[key] = member.patient.id
             self.because[key] = finding.moved(self._place(path) if path else self.seen.subject)
 
     def _others(self) -> None:

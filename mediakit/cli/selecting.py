@@ -1,0 +1,93 @@
+"""The options that choose among what is on a medium, the same for every command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediakit.errors import UsageError
+
+if TYPE_CHECKING:  # loaded when a command runs: `--help` stays fast
+    from mediakit.fileset.selection import Selection
+
+_DATE = re.compile(r"([0-9]{4})([-.]?)([0-9]{2})\2([0-9]{2})", re.ASCII)
+_GROUP = "Choose"
+
+Patient = Annotated[list[str] | None, typer.Option(help="Only this Patient ID.", rich_help_panel=_GROUP)]
+Study = Annotated[
+    list[str] | None, typer.Option(help="Only this Study Instance UID.", rich_help_panel=_GROUP)
+]
+Accession = Annotated[
+    list[str] | None, typer.Option(help="Only this Accession Number.", rich_help_panel=_GROUP)
+]
+Series = Annotated[
+    list[str] | None, typer.Option(help="Only this Series Instance UID.", rich_help_panel=_GROUP)
+]
+Modality = Annotated[
+    list[str] | None, typer.Option(help="Only this modality, for example CT.", rich_help_panel=_GROUP)
+]
+BodyPart = Annotated[
+    list[str] | None, typer.Option(help="Only this body part, for example CHEST.", rich_help_panel=_GROUP)
+]
+Since = Annotated[
+    str | None, typer.Option(help="Only studies of this day or later (YYYYMMDD).", rich_help_panel=_GROUP)
+]
+Until = Annotated[
+    str | None, typer.Option(help="Only studies of this day or earlier (YYYYMMDD).", rich_help_panel=_GROUP)
+]
+AllPatients = Annotated[
+    bool,
+    typer.Option("--all-patients", help="Take a medium with several patients.", rich_help_panel=_GROUP),
+]
+
+
+def selection_of(**given: Sequence[str] | str | None) -> Selection:
+    """Return what was chosen; the names are the fields of `Selection`. Raises UsageError."""
+    from mediakit.fileset.selection import Selection
+
+    since, until = (str(given.pop(name) or "") for name in ("since", "until"))
+    chosen = {}
+    for name, values in given.items():
+        for value in values or ():
+            text_of(f"--{_OPTIONS[name]}", value)
+        chosen[name] = frozenset(values or ())
+    first, last = day_of("--since", since or None), day_of("--until", until or None)
+    if first and last and first > last:
+        raise UsageError("`--since` is later than `--until`")
+    return Selection(since=first, until=last, **chosen)
+
+
+_OPTIONS = {
+    "patients": "patient",
+    "studies": "study",
+    "accessions": "accession",
+    "series": "series",
+    "modalities": "modality",
+    "body_parts": "body-part",
+}
+
+
+def text_of(option: str, value: str | None) -> str:
+    """Return the value of an option, "" when it is not given.
+
+    Raises UsageError when it is given and empty: a guard must not be off because a variable of a script is.
+    """
+    if value is not None and not value.strip():
+        raise UsageError(f"`{option}` is empty", hint="leave the option out when nothing is expected")
+    return value or ""
+
+
+def day_of(option: str, value: str | None) -> str:
+    """Return the value of an option that is a day as YYYYMMDD, "" when it is not given. Raises UsageError."""
+    text = text_of(option, value)
+    if text and (found := _DATE.fullmatch(text.strip())) is not None:
+        with suppress(ValueError):
+            return f"{date(int(found[1]), int(found[3]), int(found[4])):%Y%m%d}"
+    if text:
+        raise UsageError(f"`{option}` is not a date", hint="as DICOM has it: YYYYMMDD, for example 19610430")
+    return ""
