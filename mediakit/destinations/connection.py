@@ -34,6 +34,7 @@ LONGEST_GOODBYE_S: Final = 5.0  # for the release; what was stored is known by t
 _LAST_WORD_S: Final = 1.0  # for an abort to go out
 _IS_IT_DICOM: Final = "is this a DICOM port, and is TLS wanted there?"
 _PROPOSE_LESS: Final = "`window = 1` and `extended-negotiation = false` of the destination propose less"
+_MOST_HEARD: Final = 1000  # answers that come while something is sent; more than any window has
 _MOST_FRAGMENTS: Final = 256  # that are prepared at once, so that tiny PDUs cost no memory
 
 
@@ -119,6 +120,8 @@ class Connection:
         self._take(data)
         if not self.is_open:
             raise self._ended(self._indications[-1])
+        if len(self._indications) > _MOST_HEARD:
+            raise self.protest("it sends one answer after the other and reads nothing")
 
     def heard(self) -> list[Message]:
         """Return the messages that arrived and have not been asked for yet, in their order."""

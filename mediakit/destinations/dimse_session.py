@@ -14,7 +14,7 @@ from mediakit.destinations.base import Chunk, Context, Lost, Meanwhile, Payload,
 from mediakit.destinations.connection import Connection
 from mediakit.destinations.proposing import IMPLICIT_LITTLE, context_ids, negotiated, outcomes
 from mediakit.errors import SourceError
-from mediakit.network.agreement import Agreement
+from mediakit.network.agreement import Agreement, IdentityOutcome
 from mediakit.network.assembly import Message
 from mediakit.network.message import ECHO_RSP, STORE_RSP, VERIFICATION, Response, echo_request, store_request
 from mediakit.network.reasons import RejectReason
@@ -200,7 +200,8 @@ class DimseSession:
         _, response = self._response()
         if response.status:
             raise Unreachable("C-ECHO failed", where=self._where, why=_words(response))
-        return f"answers C-ECHO{_introduction(self.agreement.peer.implementation_version)}"
+        known = ", confirms the user" if self.agreement.identity is IdentityOutcome.CONFIRMED else ""
+        return f"answers C-ECHO{_introduction(self.agreement.peer.implementation_version)}{known}"
 
     def close(self) -> None:
         """Release the association, within a few seconds, or abort one with half an instance; never raises."""

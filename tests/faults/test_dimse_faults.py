@@ -388,10 +388,13 @@ def test_a_peer_that_stalls_is_waited_for_only_so_long(fault: AtInstance) -> Non
         open_session.close()
 
 
-def test_a_peer_that_writes_and_does_not_read_holds_nobody_up() -> None:
-    with FaultScp(Script(faults={0: AtInstance.FLOOD})) as scp:
+@pytest.mark.parametrize(
+    ("fault", "why"), [(AtInstance.FLOOD, "too long"), (AtInstance.ANSWERS, "one answer after the other")]
+)
+def test_a_peer_that_writes_and_does_not_read_holds_nobody_up(fault: AtInstance, why: str) -> None:
+    with FaultScp(Script(faults={0: fault})) as scp:
         open_session = session(scp)
-        with pytest.raises(Lost, match="too long"):
+        with pytest.raises(Lost, match=why):
             open_session.send(outgoing(), payload(LARGE))
         open_session.close()
 

@@ -22,7 +22,7 @@ from tests.support.each import each
 from tests.support.fault_bytes import item_of
 from tests.support.fault_scp import FaultScp
 from tests.support.fault_script import Script
-from tests.support.importing import folder_of_small
+from tests.support.importing import folder_of_small, small
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.88.11"
@@ -272,6 +272,23 @@ def test_a_query_meets_the_same_answers_and_ends_at_once(script: Script, is_open
         else:
             with pytest.raises(Unreachable, match="no association"), association(peer(scp), wanted):
                 pass
+
+
+def test_a_peer_that_knows_only_the_general_class_takes_the_special_one(tmp_path: Path) -> None:
+    special, general = "1.2.840.10008.5.1.4.1.1.9.1.1", "1.2.840.10008.5.1.4.1.1.9.1.2"
+    medium = tmp_path / "m"
+    medium.mkdir()
+    (medium / "ECG").write_bytes(small(0, sop_class=special))
+    script = Script(classes=frozenset({general}), takes_related=True)
+    with FaultScp(script) as scp:
+        place = f"FAULTY@127.0.0.1:{scp.port}"
+        said = mediakit("import", medium, place, "--state", tmp_path / "state")
+        config = tmp_path / "config.toml"
+        config.write_text(f'[destinations.plain]\nurl = "{place}"\nextended-negotiation = false\n')
+        state = tmp_path / "other"
+        other = mediakit("import", medium, "plain", "--state", state, "--config", config)
+    assert (said.code, other.code) == (0, 6), said.err
+    assert [one.sop_class for one in scp.received] == [special]
 
 
 def test_an_import_into_a_peer_that_answers_nonsense_sends_nothing_and_says_why(tmp_path: Path) -> None:

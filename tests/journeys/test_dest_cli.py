@@ -134,6 +134,7 @@ def test_an_echo_says_who_we_are_and_never_the_passcode(tmp_path: Path) -> None:
         by_name = mediakit("dest", "echo", "pacs")
         outweighed = mediakit("dest", "echo", "pacs", "--user", "ward")
     assert (said.code, by_name.code, outweighed.code) == (0, 0, 0)
+    assert by_name.out.endswith("answers C-ECHO, confirms the user\n")
     sent = [value for items in scp.user_items for kind, value in items if kind == 0x58]
     assert sent == [
         b"\2\1\0\4ward\0\6sesame",

@@ -169,6 +169,21 @@ def window_item(size: int) -> bytes:
     return item_of(0x53, struct.pack(">HH", size, 1)) if size > 1 else b""
 
 
+def general_classes(user_items: list[tuple[int, bytes]]) -> dict[str, set[str]]:
+    """Return by SOP Class the Related General SOP Classes that a request tells (PS3.7 D.3.3.6)."""
+
+    def fields(value: bytes) -> list[bytes]:
+        found = []
+        while len(value) >= 2:
+            end = 2 + int.from_bytes(value[:2], "big")
+            found.append(value[2:end])
+            value = value[end:]
+        return found
+
+    told = [fields(value) for kind, value in user_items if kind == 0x57]
+    return {each[0].decode(): {uid.decode() for uid in fields(each[2])} for each in told}
+
+
 def pdvs(body: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Yield context, control header and data of each fragment."""
     while body:

@@ -26,6 +26,7 @@ from tests.support.fault_bytes import (
     answers,
     command_values,
     data_pdu,
+    general_classes,
     is_stored,
     item_of,
     items,
@@ -239,8 +240,11 @@ class FaultScp:
         self, link: Connection, titles: bytes, contexts: dict[int, tuple[str, tuple[str, ...]]]
     ) -> bytes:
         parts = [struct.pack(">Hxx", 1), titles, bytes(32), item_of(0x10, b"1.2.840.10008.3.1.1.1")]
+        related = general_classes(self.user_items[-1]) if self.script.takes_related else {}
         for context_id, (abstract, syntaxes) in contexts.items():
             result, chosen = self._judge(abstract, syntaxes)
+            if result == 3 and related.get(abstract, set()) & (self.script.classes or frozenset()):
+                result, chosen = 0, syntaxes[0]
             if result == 0:
                 link.contexts[context_id] = (abstract, chosen)
             inner = bytes((context_id, 0, result, 0)) + item_of(0x40, chosen.encode())
@@ -329,9 +333,12 @@ class FaultScp:
         if message.fault is AtInstance.DEAF:
             self._stall()
             return "by-us"
-        if message.fault is AtInstance.FLOOD:
+        if message.fault in {AtInstance.FLOOD, AtInstance.ANSWERS}:
+            flood = data_pdu(message.context_id, 1, bytes(1000))
+            if message.fault is AtInstance.ANSWERS:
+                flood = data_pdu(message.context_id, 3, response(message, 0x8001, message.status))
             while not self._over.is_set():
-                link.sock.sendall(data_pdu(message.context_id, 1, bytes(1000)))
+                link.sock.sendall(flood)
             return "by-us"
         if message.fault in {AtInstance.EARLY, AtInstance.EARLY_AND_DEAF, AtInstance.EARLY_AND_CLOSE}:
             link.sock.sendall(data_pdu(message.context_id, 3, response(message, 0x8001, message.status)))

@@ -52,6 +52,7 @@ class AtInstance(Enum):
     EARLY = auto()  # answers with the status behind the command, then reads on
     EARLY_AND_DEAF = auto()  # answers with the status behind the command, then reads nothing any more
     EARLY_AND_CLOSE = auto()
+    ANSWERS = auto()  # writes good answers behind the command for ever, and reads nothing
     FLOOD = auto()  # writes behind the command for ever, and reads nothing
 
 
@@ -65,6 +66,7 @@ class Script:
     `faults` and `statuses` go by the number of the C-STORE, counted from 0 over all associations; `statuses`
     may also go by SOP Instance UID, or be a function of both. `reject` is (result, source, reason), for the
     first `reject_times` requests (None: all). `classes` and `syntaxes` are those accepted (None: all).
+    `takes_related` takes a class, too, when one of the general classes that are told with it is accepted.
     `full_from`: from this number on A700. `dies_after` so many it stops to listen and ends all connections.
     `longest_pdu` is what it says of itself, `user_items` and `context_items` are bytes of further items in
     its answer to the association. So many answers as `held` are held back, and given in reverse.
@@ -75,6 +77,7 @@ class Script:
     reject_times: int | None = None
     classes: frozenset[str] | None = None
     syntaxes: frozenset[str] | None = None
+    takes_related: bool = False
     longest_pdu: int = 16_384
     user_items: bytes = b""
     context_items: bytes = b""
