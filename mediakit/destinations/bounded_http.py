@@ -38,6 +38,7 @@ class Reply:
     status: int
     media_type: str  # "application/dicom+json", lower case, without parameters
     location: str = ""  # host of the place that a redirect names, or ""
+    warning: str = ""  # the Warning header (RFC 7234 5.5), bounded
     body: bytes | None = field(repr=False)
 
 
@@ -111,6 +112,7 @@ class HttpClient:
                 status=response.status,
                 media_type=_header(response, b"content-type").partition(";")[0].strip().lower(),
                 location=_host(_header(response, b"location")),
+                warning=_header(response, b"warning")[:1000],
                 body=_bounded(response, most),
             )
 

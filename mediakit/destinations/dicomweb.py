@@ -114,13 +114,12 @@ class DicomwebSession:
             reply = self._client.post("/studies", content_type(boundary), chunks, size, ACCEPT)
         except Unreachable as exc:  # it was there when the session began
             raise Lost("the server is gone", where=exc.where, why=str(exc.why or exc.what)) from exc
-        said = (reply.status, reply.media_type, reply.body, item.sop_instance)
-        if not self._has_answered and denies_service(*said):
+        if not self._has_answered and denies_service(reply, item.sop_instance):
             why = status_words(reply.status)
             raise Unreachable("no DICOMweb service", where=self._name, why=why, hint=_BASE_URL)
-        answer = answer_of(*said)
+        answer = answer_of(reply, item.sop_instance)
         if answer is None:
-            why = f"{status_words(reply.status)}, and no answer of STOW-RS on the instance"
+            why = f"{status_words(reply.status)}, and no whole answer"
             raise Lost("whether the server stored it is not known", where=self._name, why=why)
         self._has_answered = True
         if reply.status in _LOGIN:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from mediakit.destinations.base import Lost
+from mediakit.destinations.bounded_http import Reply
 from mediakit.destinations.dicomweb import open_client
 from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.destinations.options import Options
@@ -14,7 +15,9 @@ from mediakit.destinations.stow import JSON, status_words
 from mediakit.dicom.instance_names import is_name
 
 _SOP_INSTANCE: Final = "00080018"
-_PAGE: Final = 500  # asked for; a server may give fewer
+_PAGE: Final = 200  # asked for: public services take up to 200; a server may give fewer
+_SMALLER: Final = (100, 50, 10)  # asked for when that is too much; at last nothing is said of it
+_TOO_MUCH: Final = frozenset({400, 413, 416, 422})
 _MOST_FOUND: Final = 200_000  # instances of one series
 _MOST_BYTES: Final = 64 << 20  # of one page: some servers give all at once
 _NO_OPTIONS: Final = Options()
@@ -27,6 +30,7 @@ class DicomwebQuery:
         """Raise UsageError when a file of the options cannot be used; nothing is sent yet."""
         self._client = open_client(address, options)
         self._name = str(address)
+        self._limit = _PAGE
 
     def find_instances(self, study: str, series: str) -> frozenset[str]:
         """Return the SOP Instance UIDs that the server has in a series; none for what is not a UID.
@@ -35,11 +39,11 @@ class DicomwebQuery:
         """
         if not (is_name(study) and is_name(series)):  # nothing else may stand in a path of a URL
             return frozenset()
-        path = f"/studies/{study}/series/{series}/instances?includefield={_SOP_INSTANCE}&limit={_PAGE}"
+        path = f"/studies/{study}/series/{series}/instances?includefield={_SOP_INSTANCE}"
         found: set[str] = set()
         while len(found) < _MOST_FOUND:
             before = len(found)
-            found.update(self._page(f"{path}&offset={before}"))
+            found.update(self._page_of(path, before))
             if len(found) == before:  # the end, or a server that gives the same page again
                 return frozenset(found)
         raise Lost("the answer does not end", where=self._name)
@@ -48,8 +52,16 @@ class DicomwebQuery:
         """Close the connection."""
         self._client.close()
 
-    def _page(self, path: str) -> list[str]:
-        reply = self._client.get(path, most_bytes=_MOST_BYTES)
+    def _page_of(self, path: str, offset: int) -> list[str]:
+        """Return the next page. A server that does not like the size of it is asked again for less."""
+        while True:
+            limit = f"&limit={self._limit}" if self._limit else ""
+            reply = self._client.get(f"{path}{limit}&offset={offset}", most_bytes=_MOST_BYTES)
+            if reply.status not in _TOO_MUCH or not self._limit:
+                return self._rows(reply)
+            self._limit = next((less for less in _SMALLER if less < self._limit), 0)
+
+    def _rows(self, reply: Reply) -> list[str]:
         if reply.status in {204, 404}:  # nothing matches; some servers say so by 404
             return []
         if reply.status != 200 or reply.media_type not in JSON or reply.body is None:

@@ -32,6 +32,7 @@ class StatusClass(StrEnum):
     WARNING = "warning"
     REFUSED = "refused"  # out of resources: another try may succeed
     ERROR = "error"  # this instance is not taken: another try is of no use
+    UNCLEAR = "unclear"  # an answer came, and it does not say whether the instance is stored
 
     @property
     def happening(self) -> Happening:
@@ -44,6 +45,7 @@ _HAPPENINGS = {
     StatusClass.WARNING: Happening.WARNING,
     StatusClass.REFUSED: Happening.REFUSAL,
     StatusClass.ERROR: Happening.ERROR,
+    StatusClass.UNCLEAR: Happening.LOST,
 }
 
 

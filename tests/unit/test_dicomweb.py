@@ -19,6 +19,7 @@ from mediakit.destinations.peer import Timeouts
 from mediakit.destinations.registry import destination_of
 from mediakit.errors import UsageError
 from mediakit.transfer.outgoing import Answer, StatusClass
+from mediakit.transfer.states import Happening
 from tests.support.fault_http import (
     Fault,
     FaultServer,
@@ -145,6 +146,18 @@ def test_where_others_are_stored_an_instance_that_finds_no_service_is_answered(
         replies(200, b'{"00081199": {"Value": [{"00081155": {"Value": 5}}, null, 7, [], "x"]}}'),
         replies(202),
         replies(204),
+    ],
+)
+def test_an_answer_that_names_no_instance_leaves_it_uncertain(server: FaultServer, fault: Fault) -> None:
+    server.faults = [fault]
+    answer = _sent(server, _patience(fault))
+    assert answer.kind is StatusClass.UNCLEAR
+    assert answer.happening is Happening.LOST
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
         replies(502),
         replies(504),
         drops_in_body,

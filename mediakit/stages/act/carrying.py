@@ -60,6 +60,13 @@ OTHER_THERE = Rule(
     ref="PS3.5 9",
     hint="find out which of the two is right before one is replaced",
 )
+UNCLEAR = Rule(
+    id="MK-IMP-039",
+    severity=Severity.ERROR,
+    title="it was sent, and the reply does not say whether it was stored: {answer}",
+    ref="PS3.18 10.5.3",
+    hint="look at the destination: `--verify query` asks it, `--resume` sends the instance again",
+)
 
 PARTIAL = Rule(
     id="MK-IMP-038",
@@ -69,7 +76,12 @@ PARTIAL = Rule(
     hint="compare what it shows with the medium; for whole instances choose another destination",
 )
 
-_FINDINGS = {StatusClass.REFUSED: REFUSED, StatusClass.ERROR: FAILED, StatusClass.WARNING: WARNED}
+_FINDINGS = {
+    StatusClass.REFUSED: REFUSED,
+    StatusClass.ERROR: FAILED,
+    StatusClass.WARNING: WARNED,
+    StatusClass.UNCLEAR: UNCLEAR,
+}
 
 
 class Log:
