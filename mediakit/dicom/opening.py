@@ -11,7 +11,7 @@ from mediakit.dicom.dataset import PixelElement, read_meta
 from mediakit.dicom.elements import EXPLICIT_LITTLE, KNOWN_VRS, Encoding, encoding_of
 from mediakit.dicom.fallback import Inflated, bare_data_set, described, told_encoding
 from mediakit.dicom.instance import Note, Tag
-from mediakit.dicom.scanned import MEDIA_SOP_INSTANCE, is_sound_uid
+from mediakit.dicom.scanned import MEDIA_SOP_INSTANCE, is_sound_value
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
 from mediakit.findings import Rule, Severity
 
@@ -149,6 +149,7 @@ def meta_note(meta: Mapping[Tag, bytes], length: int) -> Note | None:
         len(said) != 4
         or int.from_bytes(said, "little") != length - LENGTH_ELEMENT
         or not get(MEDIA_SOP_INSTANCE)
+        or b" " in get(MEDIA_SOP_INSTANCE, b"")
     ):
         return Note.BAD_META
     return _values_note(*map(get, _ALIKE))
@@ -164,7 +165,7 @@ def _values_note(*values: bytes | None) -> Note | None:
     uids = (sop_class, syntax, implementation)
     if version is None or not is_version(version):
         return Note.BAD_META
-    if not all(is_sound_uid((uid or b"").strip(_PAD)) for uid in uids):
+    if not all(is_sound_value(uid or b"") for uid in uids):
         return Note.BAD_META
     if private is not None and not (creator or b"").strip(_PAD):
         return Note.BAD_META

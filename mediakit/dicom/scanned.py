@@ -69,7 +69,7 @@ def instance(scanned: Scanned, source: str, path: str, size: int) -> Instance:
     if not sop_class or not sop_instance:
         raise Malformed(NO_IDENTITY, missing="SOP Instance UID" if sop_class else "SOP Class UID")
     if not (
-        is_sound_uid(sop_instance)
+        is_sound_value(raw_instance)
         and _is_known_sound(raw_class)
         and _is_known_sound(values.get(STUDY, b"0"))
         and _is_known_sound(values.get(SERIES, b"0"))
@@ -142,9 +142,14 @@ def is_sound_uid(uid: bytes) -> bool:
     return len(uid) <= 64 and _UID.fullmatch(uid) is not None
 
 
+def is_sound_value(raw: bytes) -> bool:
+    """Return True for the value of an element that is one sound UID, padded with NUL (PS3.5 6.2, 9.1)."""
+    return is_sound_uid(raw.rstrip(b"\0"))
+
+
 @lru_cache(maxsize=1024)
 def _is_known_sound(raw: bytes) -> bool:
-    return is_sound_uid(raw.strip(b" \0"))
+    return is_sound_value(raw)
 
 
 @lru_cache(maxsize=1024)

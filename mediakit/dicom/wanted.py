@@ -132,6 +132,20 @@ WANTED: Mapping[Tag, str] = MappingProxyType(
     }
 )
 
+#: How many values an attribute may have, where that is not one (PS3.6); 0 is any number.
+MOST: Mapping[Tag, int] = MappingProxyType(
+    {
+        0x00080005: 0,
+        0x00080008: 0,
+        0x0008001A: 0,
+        0x00081050: 0,
+        0x00200032: 3,
+        0x00200037: 6,
+        0x00280030: 2,
+        0x00282112: 0,
+    }
+)
+
 # Shared Functional Groups Sequence is searched, not kept: what is found in it goes to `Header.shared`.
 SHARED_GROUPS: Tag = 0x52009229
 WANTED_INSIDE: frozenset[Tag] = frozenset(

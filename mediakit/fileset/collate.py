@@ -12,12 +12,13 @@ from typing import Generic, TypeVar
 
 from mediakit.choices import Supply
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
-from mediakit.fileset.charset import leaf_charset, place_of, settle
+from mediakit.fileset.charset import place_of, settle
 from mediakit.fileset.disagreement import merged_findings, two_people
 from mediakit.fileset.groups import Collated, Leaf, PatientGroup, SeriesGroup, StudyGroup
 from mediakit.fileset.hierarchy import SeriesMembers, sort_out
+from mediakit.fileset.instance_values import judge_values
 from mediakit.fileset.key_values import bare, number
-from mediakit.fileset.keys import Gap, KeyPlan, Sourced, key_plan, pick, pick_group
+from mediakit.fileset.keys import Gap, KeyPlan, Sourced, is_foreign, key_plan, pick, pick_group
 from mediakit.fileset.record import Key
 from mediakit.fileset.record_types import RECORD_TYPE_OF
 from mediakit.fileset.supply import (
@@ -45,8 +46,9 @@ def collate(instances: Sequence[Instance], profile: Profile, supply: Supply) -> 
     that lack a Type 1 key which nobody supplies (see `supply`). Raises ProfileError when the profile asks
     for a key that cannot be written. Source: PS3.3 F.5, PS3.11 D.3.3.1.
     """
+    judged = judge_values(((place_of(instance), instance) for instance in instances), profile)
     findings: list[Finding] = []
-    sorted_out = sort_out(instances, supply, findings)
+    sorted_out = sort_out(instances, supply, findings, judged.refused)
     collation = _Collation(instances, profile, Supplier(supply, findings), findings)
     patients: dict[bytes, dict[str, list[SeriesMembers]]] = {}
     for series in sorted_out.series:
@@ -60,7 +62,10 @@ def collate(instances: Sequence[Instance], profile: Profile, supply: Supply) -> 
         roots=roots,
         refused=refused,
         # what was found of an instance that is not written after all is of no interest
-        findings=tuple(finding for finding in findings if finding.where.path not in gone),
+        findings=(
+            *(finding for finding in findings if finding.where.path not in gone),
+            *judged.warnings(frozenset(gone)),
+        ),
     )
 
 
@@ -178,18 +183,15 @@ class _Collation:
         """Return the leaf of an instance with all its keys, or None when it is refused."""
         instance = self._instances[at]
         record = RECORD_TYPE_OF[instance.sop_class]
-        keys, gaps, is_foreign = pick(self._plan(record), instance)
-        if gaps:
-            filled, refusal = self._supplier.fill(record, gaps, (instance,), made)
-            if refusal is not None:
-                self.refused[at] = refusal
-                return None
-            keys = sorted((*keys, *filled), key=lambda key: key.tag)
-        if is_foreign:
-            declared = leaf_charset(instance, record, self._findings)
-            if declared is not None:
-                keys = [declared, *keys]
-        return Leaf(instance, record, tuple(keys))
+        keys, gaps, has_foreign = pick(self._plan(record), instance)
+        if not gaps and not has_foreign:
+            return Leaf(instance, record, tuple(keys))
+        filled, refusal = self._supplier.fill(record, gaps, (instance,), made)
+        if refusal is not None:
+            self.refused[at] = refusal
+            return None
+        sourced = [Sourced(key, instance, is_foreign(key.vr, key.value)) for key in keys]
+        return Leaf(instance, record, settle((*sourced, *filled), record, self._findings))
 
     def _gather(self, record: str, draft: _Draft[Below]) -> None:
         picked = pick_group(self._plan(record), draft.carriers)
@@ -199,7 +201,7 @@ class _Collation:
     def _complete(self, record: str, draft: _Draft[Below], made: Mapping[Tag, Next]) -> bool:
         """Fill the gaps of a record; refuse all instances below it and return False when that cannot be."""
         filled, refusal = self._supplier.fill(record, draft.gaps, draft.carriers, made)
-        draft.keys.extend(Sourced(key, draft.carriers[0], False) for key in filled)
+        draft.keys.extend(filled)
         if refusal is None:
             return True
         for index in draft.members:

@@ -18,7 +18,7 @@ _WHO: tuple[Tag, ...] = (_PATIENT_NAME, 0x00100030, 0x00100040, 0x00100021)
 
 MERGED = Rule(
     id="MK-KEY-011",
-    severity=Severity.NOTE,
+    severity=Severity.WARNING,
     title="{record} record `{identity}`: {key} differs between instances; that of {first} is written, "
     "{other} has another",
     ref="PS3.3 F.5",
@@ -45,7 +45,7 @@ def merged_findings(record: str, identity: str, merged: Sequence[Merged]) -> lis
             other=each.other.sop_instance,
         )
         for each in merged
-        if _meaning(each.first, each.wanted.tag) != _meaning(each.other, each.wanted.tag)
+        if meaning(each.first, each.wanted.tag) != meaning(each.other, each.wanted.tag)
         or each.wanted.tag not in _WHO
     ]
 
@@ -59,11 +59,11 @@ def two_people(patient_id: str, carriers: Sequence[Instance]) -> Finding | None:
         if len({carrier.header.values.get(tag) for carrier in carriers}) == 1:
             continue
         for carrier in carriers:
-            meaning = _meaning(carrier, tag)
-            if not meaning:
+            said = meaning(carrier, tag)
+            if not said:
                 continue
-            known, first = seen.setdefault(tag, (meaning, carrier))
-            if known != meaning:
+            known, first = seen.setdefault(tag, (said, carrier))
+            if known != said:
                 keys.append(key_text(tag))
                 pair = pair or (first, carrier)
                 break
@@ -78,7 +78,7 @@ def two_people(patient_id: str, carriers: Sequence[Instance]) -> Finding | None:
     )
 
 
-def _meaning(instance: Instance, tag: Tag) -> str:
+def meaning(instance: Instance, tag: Tag) -> str:
     """Return what a value says, whatever its character set, padding, case and empty components."""
     raw = instance.header.values.get(tag, b"")
     if text.needs_charset(raw):

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from mediakit.choices import Supply
 from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance
-from mediakit.fileset.charset import UNREADABLE, charset_of, place_of
+from mediakit.fileset.charset import charset_of, place_of
+from mediakit.fileset.disagreement import meaning
 from mediakit.fileset.key_names import key_text
 from mediakit.fileset.key_values import bare
 from mediakit.fileset.record_types import KEYS, RECORD_TYPE_OF, ROOT_TYPES
@@ -22,6 +23,7 @@ from mediakit.findings import Finding, Rule, Severity, Where
 
 _STUDY_UID = 0x0020000D
 _SERIES_UID = 0x0020000E
+_PATIENT_NAME = 0x00100010
 
 NO_RECORD_TYPE = Rule(
     id="MK-FST-001",
@@ -59,6 +61,15 @@ SAME_INSTANCE = Rule(
     hint="keep the right one in the source",
 )
 
+OTHER_NAME = Rule(
+    id="MK-FST-006",
+    severity=Severity.ERROR,
+    title="there is no Patient ID, and Patient's Name (0010,0010) is not that of Patient ID `{patient_id}`, "
+    "whose study it is",
+    ref="PS3.3 F.5.1",
+    hint="find out whose study it is and correct the instances at their source",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesMembers:
@@ -89,9 +100,11 @@ class _Bucket:
     members: list[int]
 
 
-def sort_out(instances: Sequence[Instance], supply: Supply, findings: list[Finding]) -> Sorted:
-    """Assign every instance to a series or to the root, or refuse it."""
-    refused: dict[int, Finding] = _duplicates(instances)
+def sort_out(
+    instances: Sequence[Instance], supply: Supply, findings: list[Finding], unfit: Mapping[int, Finding]
+) -> Sorted:
+    """Assign every instance to a series or to the root, or refuse it; the `unfit` are refused already."""
+    refused: dict[int, Finding] = {**_duplicates(instances), **unfit}
     buckets, roots = _buckets(instances, refused)
     for bucket, finding in _contradictions(buckets):
         _refuse(bucket, finding, instances, refused)
@@ -161,9 +174,7 @@ def _patient_id(instance: Instance) -> bytes:
     raw = instance.patient_id
     if not text.needs_charset(raw):
         return raw
-    said = text.decode(raw, charset_of(instance), "LO").strip()
-    # bytes that cannot be read must not make two people one
-    return (raw.decode("latin-1") if UNREADABLE in said else said).encode()
+    return text.decode(raw, charset_of(instance), "LO").strip().encode()
 
 
 def _contradictions(buckets: Sequence[_Bucket]) -> Iterable[tuple[_Bucket, Finding]]:
@@ -208,11 +219,28 @@ def _give_patient_ids(
         members = [instances[index] for bucket in orphans for index in bucket.members]
         first = min(members, key=lambda instance: instance.sop_instance)
         patient_id = known.get(study) or made_patient_id(first, study, taken)
+        names = _names(patient_id, buckets, instances)
         for bucket in orphans:
+            strangers = (index for index in bucket.members if not _names_of(instances[index]) <= names)
+            if names and next(strangers, None) is not None:
+                shown = OTHER_NAME.at(Where(tag=_PATIENT_NAME), patient_id=patient_id.decode())
+                _refuse(bucket, shown, instances, refused)
+                continue
             bucket.patient_id = patient_id
-        for instance in members:
-            where = Where(path=place_of(instance), tag=PATIENT_ID)
-            findings.append(SUPPLIED.at(where, **named, value=patient_id.decode()))
+            for index in bucket.members:
+                where = Where(path=place_of(instances[index]), tag=PATIENT_ID)
+                findings.append(SUPPLIED.at(where, **named, value=patient_id.decode()))
+
+
+def _names(patient_id: bytes, buckets: Iterable[_Bucket], instances: Sequence[Instance]) -> set[str]:
+    """Return the name of a patient, as one that all instances with the ID share; several are no one's."""
+    own = (bucket for bucket in buckets if bucket.patient_id == patient_id)
+    found = set().union(*(_names_of(instances[index]) for bucket in own for index in bucket.members))
+    return found if len(found) < 2 else {""}
+
+
+def _names_of(instance: Instance) -> set[str]:
+    return {meaning(instance, _PATIENT_NAME)} - {""}
 
 
 def _refuse(

@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 from mediakit.dicom.elements import dictionary_vr
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
-from mediakit.dicom.text import needs_charset
-from mediakit.dicom.wanted import WANTED
+from mediakit.dicom.text import decode, needs_charset
+from mediakit.dicom.values import CHARSET_VRS
+from mediakit.dicom.wanted import MOST, WANTED
 from mediakit.errors import ProfileError
 from mediakit.fileset import nested
-from mediakit.fileset.key_values import bare, has_value, is_legal, is_plain_number, padded
+from mediakit.fileset.key_values import bare, has_value, is_plain_number, mended, padded, why_illegal
 from mediakit.fileset.record import Key
 from mediakit.fileset.record_types import KEYS, KeyNeed, KeySpec
 from mediakit.findings import tag_text
@@ -31,7 +32,6 @@ _VERIFICATION_DATE_TIME: Tag = 0x0040A030
 _VERIFYING_OBSERVERS: Tag = 0x0040A073
 _VERIFICATION_FLAG: Tag = 0x0040A493
 
-_TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _CACHED_VALUES = 2048  # per attribute; enough for what repeats, and bounds the memory for what does not
 
 _STORAGE = "1.2.840.10008.5.1.4.1.1."
@@ -55,15 +55,17 @@ _IF_VALUE = Demand.IF_VALUE
 
 
 class Known(NamedTuple):
-    """What was learnt of one raw value: its key (None: no value, or not legal), and its character set."""
+    """What was learnt of one raw value: its key (None: no value, or not legal), and why it is not legal.
+
+    A value that `is_foreign` is judged with its character set: see `Wanted.look`.
+    """
 
     key: Key | None
     is_foreign: bool
-    is_illegal: bool
+    why: str
 
 
-_NO_VALUE = Known(None, False, False)
-_ILLEGAL = Known(None, False, True)
+_NO_VALUE = Known(None, False, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,12 @@ class Wanted:
     applies: Callable[[Instance], bool] | None = None
     is_due: bool = False
     known: dict[bytes, Known] = field(default_factory=dict, compare=False, repr=False)
+    _foreign: dict[tuple[bytes, bytes], Known] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def most(self) -> int:
+        """Return how many values the attribute may have, 0 for any number."""
+        return MOST.get(self.tag, 1) if self.tag in WANTED else 0
 
     def raw(self, instance: Instance) -> bytes | None:
         """Return the raw value in this instance, or None."""
@@ -95,6 +103,30 @@ class Wanted:
             self.known[raw] = known
         return known
 
+    def look(self, raw: bytes, instance: Instance) -> Known:
+        """Return what is to be known of a raw value of this instance."""
+        known = self.known.get(raw) or self.learn(raw)
+        if not known.is_foreign:
+            return known
+        charset = _charset(instance)
+        judged = self._foreign.get((raw, charset))
+        if judged is None:
+            is_sequence = self.vr == "SQ"
+            why = nested.why_illegal(raw, charset) if is_sequence else self._why(raw, charset)
+            judged = Known(None, True, why) if why else known
+            if len(self._foreign) < _CACHED_VALUES:
+                self._foreign[raw, charset] = judged
+        return judged
+
+    def _why(self, raw: bytes, charset: bytes) -> str:
+        return why_illegal(raw, self.vr, charset, self.most)
+
+    def mended(self, raw: bytes, charset: bytes) -> bytes | None:
+        """Return the legal value that comes nearest to an illegal one, or None."""
+        if self.vr == "SQ":
+            return nested.mended(raw, charset)
+        return mended(raw, self.vr, charset, self.most)
+
     def key(self, value: bytes) -> Key:
         """Return a key of this attribute."""
         return Key(self.tag, self.vr, padded(value, self.vr))
@@ -107,25 +139,36 @@ class Wanted:
 
     def _judge(self, raw: bytes) -> Known:
         if self.vr == "IS" and is_plain_number(raw):  # one in every instance, seldom the same twice
-            return Known(Key(self.tag, "IS", raw if len(raw) % 2 == 0 else raw + b" "), False, False)
+            return Known(Key(self.tag, "IS", raw if len(raw) % 2 == 0 else raw + b" "), False, "")
         if not has_value(raw, self.vr):
             return _NO_VALUE
-        if not is_legal(raw, self.vr):
-            return _ILLEGAL
-        is_foreign = self.vr in _TEXT_VRS and needs_charset(raw)
-        if self.vr == "SQ":
-            is_foreign = needs_charset(raw) and any(map(needs_charset, nested.text_values(raw)))
-        return Known(self.key(raw), is_foreign, False)
+        if is_foreign(self.vr, raw):
+            return Known(self.key(raw), True, "")
+        why = nested.why_illegal(raw, b"") if self.vr == "SQ" else self._why(raw, b"")
+        if why:
+            return Known(None, False, why)
+        return Known(self.key(bare(raw) if self.vr == "UI" else raw), False, "")
+
+
+def is_foreign(vr: str, value: bytes) -> bool:
+    """Return True when a value can be read with its Specific Character Set alone."""
+    if vr == "SQ":
+        return needs_charset(value) and any(map(needs_charset, nested.text_values(value)))
+    return vr in CHARSET_VRS and needs_charset(value)
 
 
 KeyPlan = tuple[Wanted, ...]
 
 
 class Gap(NamedTuple):
-    """A key that could not be picked: `illegal` is the value that its VR does not allow, if there is one."""
+    """A key that could not be picked: `illegal` is the value that its VR does not allow, if there is one.
+
+    `carrier` is the instance that has it, or any.
+    """
 
     wanted: Wanted
     illegal: bytes | None
+    carrier: Instance
 
 
 class Picked(NamedTuple):
@@ -146,16 +189,18 @@ def pick(plan: KeyPlan, instance: Instance) -> Picked:
         raw = get(wanted.tag) if wanted.derive is None else wanted.derive(instance)
         illegal = None
         if raw:
-            key, is_foreign, is_illegal = wanted.known.get(raw) or wanted.learn(raw)
-            if key is not None:
-                keys.append(key)
-                foreign = foreign or is_foreign
+            known = wanted.known.get(raw) or wanted.learn(raw)
+            if known.is_foreign:
+                known = wanted.look(raw, instance)
+            if known.key is not None:
+                keys.append(known.key)
+                foreign = foreign or known.is_foreign
                 continue
-            illegal = raw if is_illegal else None
+            illegal = raw if known.why else None
         elif wanted.demand is _IF_VALUE:
             continue
         if illegal is not None or wanted.needs_value(instance):
-            gaps.append(Gap(wanted, illegal))
+            gaps.append(Gap(wanted, illegal, instance))
         elif wanted.demand is Demand.PRESENT:
             keys.append(wanted.key(b""))
     return Picked(keys, gaps, foreign)
@@ -195,7 +240,8 @@ def pick_group(plan: KeyPlan, carriers: Sequence[Instance]) -> PickedGroup:
             if other is not None:
                 picked.merged.append(Merged(wanted, found.carrier, other))
         elif illegal is not None or wanted.needs_value(carriers[0]):
-            picked.gaps.append(Gap(wanted, illegal))
+            raw, carrier = illegal or (None, carriers[0])
+            picked.gaps.append(Gap(wanted, raw, carrier))
         elif wanted.demand is Demand.PRESENT:
             picked.keys.append(Sourced(wanted.key(b""), carriers[0], False))
     return picked
@@ -203,23 +249,38 @@ def pick_group(plan: KeyPlan, carriers: Sequence[Instance]) -> PickedGroup:
 
 def _first(
     wanted: Wanted, carriers: Sequence[Instance]
-) -> tuple[Sourced | None, Instance | None, bytes | None]:
+) -> tuple[Sourced | None, Instance | None, tuple[bytes, Instance] | None]:
     """Return the first value, the first instance with another one, and the first value that is not legal."""
     found: Sourced | None = None
     other: Instance | None = None
-    illegal: bytes | None = None
+    illegal: tuple[bytes, Instance] | None = None
     for carrier in carriers:
         raw = wanted.raw(carrier)
         if not raw:
             continue
-        known = wanted.known.get(raw) or wanted.learn(raw)
+        known = wanted.look(raw, carrier)
         if known.key is None:
-            illegal = illegal or (raw if known.is_illegal else None)
+            illegal = illegal or ((raw, carrier) if known.why else None)
         elif found is None:
             found = Sourced(known.key, carrier, known.is_foreign)
-        elif other is None and bare(known.key.value) != bare(found.key.value):
+        elif other is None and _differs(found, Sourced(known.key, carrier, known.is_foreign)):
             other = carrier
     return found, other, illegal
+
+
+def _differs(one: Sourced, other: Sourced) -> bool:
+    """Return True when two values do not say the same, each in the character set of its instance."""
+    vr = one.key.vr
+    if vr == "SQ" or not (one.is_foreign or other.is_foreign):
+        return bare(one.key.value) != bare(other.key.value)
+    ours, theirs = (
+        decode(bare(each.key.value), _charset(each.carrier), vr).strip(" ") for each in (one, other)
+    )
+    return ours != theirs
+
+
+def _charset(instance: Instance) -> bytes:
+    return bare(instance.header.values.get(SPECIFIC_CHARACTER_SET, b""))
 
 
 def key_plan(record_type: str, profile: Profile) -> KeyPlan:

@@ -13,14 +13,16 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mediakit.choices import Supply
+from mediakit.dicom import text
 from mediakit.dicom.instance import Instance, Tag
+from mediakit.dicom.values import TEXT_VR_NAMES
 from mediakit.dicom.wanted import WANTED
-from mediakit.fileset.charset import place_of
+from mediakit.fileset.charset import charset_of, place_of
 from mediakit.fileset.key_names import key_text
 from mediakit.fileset.key_values import IS_MAX, bare, is_legal, repaired
-from mediakit.fileset.keys import Demand, Gap
+from mediakit.fileset.keys import Demand, Gap, Sourced, Wanted, is_foreign
 from mediakit.fileset.record import Key
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 
 PATIENT_ID: Tag = 0x00100020
 STUDY_ID: Tag = 0x00200010
@@ -58,11 +60,20 @@ ILLEGAL = Rule(
     ref="PS3.5 6.2",
     hint="the instance itself is unchanged; correct it at its source",
 )
+MENDED = Rule(
+    id="MK-KEY-005",
+    severity=Severity.WARNING,
+    title="{record} record: the value `{value}` of {key} is not legal for its VR {vr}; `{new}` is written "
+    "into the DICOMDIR, not into the instance",
+    ref="PS3.5 6.2",
+    hint="the instance itself is unchanged; correct it at its source",
+)
 
 _UNKNOWN_DATE = b"19000101"
 _UNKNOWN_TIME = b"000000"
 _UNKNOWN_LABEL = b"UNNAMED"
 _UNKNOWN_MODALITY = b"OT"
+_LONGEST_SHOWN = 128
 
 _STUDY, _SERIES, _ACQUISITION, _CONTENT, _CREATION = (
     (0x00080020, 0x00080030),
@@ -100,46 +111,51 @@ class Supplier:
 
     def fill(
         self, record: str, gaps: Iterable[Gap], carriers: Sequence[Instance], made: Mapping[Tag, Next]
-    ) -> tuple[list[Key], Finding | None]:
+    ) -> tuple[list[Sourced], Finding | None]:
         """Return the keys that close the gaps, or the finding for which the instances are refused.
 
         `made` gives values that depend on the neighbours (numbers, identifiers).
         """
-        keys: list[Key] = []
-        where = Where(path=place_of(carriers[0]))
-        for wanted, illegal in gaps:
-            at = Where(path=where.path, tag=wanted.tag)
+        keys: list[Sourced] = []
+        for gap in gaps:
+            wanted = gap.wanted
+            at = Where(path=place_of(gap.carrier), tag=wanted.tag)
             named = {"record": record, "key": key_text(wanted.tag)}
-            if illegal is not None:
-                self._findings.append(ILLEGAL.at(at, **named, vr=wanted.vr))
+            mended = self._mended(gap, record, at)
             is_needed = wanted.needs_value(carriers[0])
-            value = self._value(wanted.tag, wanted.vr, illegal, carriers, made, is_needed=is_needed)
+            if mended is not None:
+                keys.append(Sourced(mended, gap.carrier, is_foreign(wanted.vr, mended.value)))
+                continue
+            value = self._value(wanted.tag, carriers, made) if is_needed else None
             if value is not None:
-                keys.append(wanted.key(value))
-                shown = "***" if wanted.tag == _BIRTH_DATE else value.decode("latin-1")
+                keys.append(Sourced(wanted.key(value), carriers[0], False))
+                shown = _shown(wanted, value, b"")
                 self._findings.append(SUPPLIED.at(at, **named, value=shown))
             elif is_needed:
                 rule = MISSING if is_suppliable(wanted.tag) else MISSING_FOR_GOOD
                 return [], rule.at(at, **named)
             elif wanted.demand is Demand.PRESENT:
-                keys.append(wanted.key(b""))
+                keys.append(Sourced(wanted.key(b""), carriers[0], False))
         return keys, None
 
-    def _value(
-        self,
-        tag: Tag,
-        vr: str,
-        illegal: bytes | None,
-        carriers: Sequence[Instance],
-        made: Mapping[Tag, Next],
-        *,
-        is_needed: bool,
-    ) -> bytes | None:
+    def _mended(self, gap: Gap, record: str, at: Where) -> Key | None:
+        """Return the key with what an illegal value becomes, None when there is none or it is dropped."""
+        wanted, illegal = gap.wanted, gap.illegal
+        if illegal is None:
+            return None
+        charset = charset_of(gap.carrier)
+        new = None if self._supply is Supply.NONE else wanted.mended(illegal, charset)
+        detail = {"record": record, "key": key_text(wanted.tag), "vr": wanted.vr}
+        if new is None:
+            self._findings.append(ILLEGAL.at(at, **detail))
+            return None
+        old, said = (_shown(wanted, value, charset) for value in (illegal, new))
+        self._findings.append(MENDED.at(at, **detail, value=old, new=said))
+        return wanted.key(new)
+
+    def _value(self, tag: Tag, carriers: Sequence[Instance], made: Mapping[Tag, Next]) -> bytes | None:
         if self._supply is Supply.NONE:
             return None
-        meant = repaired(illegal, vr) if illegal is not None else None
-        if meant is not None or not is_needed:
-            return meant
         if tag in made:
             return made[tag]()
         if tag in _SOURCES:
@@ -150,6 +166,16 @@ class Supplier:
 
 
 _BIRTH_DATE: Tag = 0x00100030
+_HIDDEN = "***"
+
+
+def _shown(wanted: Wanted, value: bytes, charset: bytes) -> str:
+    """Return a value for a finding: on one line, and neither a name nor a date of birth."""
+    if wanted.vr in {"PN", "SQ"} or wanted.tag == _BIRTH_DATE:
+        return _HIDDEN
+    if wanted.vr not in TEXT_VR_NAMES:
+        return value[:_LONGEST_SHOWN].hex(" ")
+    return printable(text.decode(value, charset, wanted.vr)[:_LONGEST_SHOWN])
 
 
 def _moment(tag: Tag, carriers: Sequence[Instance]) -> bytes:

@@ -46,6 +46,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("profile.sop_rules",), _JUDGING),
     (("fileset.decode", "fileset.decode_findings", "fileset.decode_items"), _INSPECTING),
     (("fileset.decode_records", "fileset.decode_tree"), _INSPECTING),
+    (("fileset.instance_values",), _JUDGING),
     (("fileset.charset", "fileset.disagreement", "fileset.hierarchy", "fileset.plan"), _WRITING),
     (("fileset.supply", "journeys.burn", "stages.plan.icons"), _WRITING),
     (("stages.judge.prepare", "stages.prove.proof"), _WRITING),

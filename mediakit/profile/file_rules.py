@@ -6,14 +6,15 @@ its data set can be written anew.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mediakit.dicom.instance import Instance, Note
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.dicom.instance import Instance, Note, Tag
+from mediakit.dicom.scanned import SERIES, SOP_CLASS, SOP_INSTANCE, STUDY, is_sound_value
+from mediakit.findings import Finding, Rule, Severity, Where, tag_text
 from mediakit.profile.meta_rules import meta_findings
 from mediakit.profile.structure_rules import MENDED, finding_of
 
-SOP_INSTANCE = 0x00080018
 _REWRITE = "`--convert lossless` writes the instance anew, with preamble and file meta information"
 
 NO_META = Rule(
@@ -114,6 +115,13 @@ BAD_INSTANCE_UID = Rule(
     ref="PS3.5 9.1",
     hint="a directory cannot refer to it: ask the sender for the instance again",
 )
+BAD_UID = Rule(
+    id="MK-PRO-084",
+    severity=Severity.ERROR,
+    title="{what} {tag} is not a UID of at most 64 digits and dots, or is padded with a space",
+    ref="PS3.5 9.1",
+    hint="strict readers refuse the file; ask the maker of the sending system to fix it",
+)
 
 _REWRITES = {
     Note.NO_META: NO_META,
@@ -130,6 +138,12 @@ _REMARKS = {
 }
 #: With one of these the values of the file meta information are looked at one by one.
 UNSOUND_META = frozenset({Note.BAD_META, Note.LONG_META, Note.BAD_UID})
+_UIDS: Mapping[Tag, str] = {
+    SOP_CLASS: "SOP Class UID",
+    SOP_INSTANCE: "SOP Instance UID",
+    STUDY: "Study Instance UID",
+    SERIES: "Series Instance UID",
+}
 _OF_THE_DATA_SET = frozenset({0x00020002, 0x00020003})  # made from the data set when a file is written again
 
 
@@ -151,6 +165,14 @@ def is_uid(uid: str) -> bool:
     return 0 < len(uid) <= 64 and uid.isascii() and uid.replace(".", "").isdigit()
 
 
+def _uid_findings(instance: Instance) -> Iterator[Finding]:
+    """Yield what is wrong with the UIDs by which a directory refers to an instance."""
+    for tag, what in _UIDS.items():
+        raw = instance.header.values.get(tag)
+        if raw and not is_sound_value(raw):
+            yield BAD_UID.at(Where(path=instance.path, tag=tag), what=what, tag=tag_text(tag))
+
+
 def file_findings(instance: Instance) -> FileFindings:
     """Return what is to be said of the file of an instance, whatever the profile."""
     where, notes, faults = Where(path=instance.path), instance.header.notes, instance.header.faults
@@ -160,6 +182,7 @@ def file_findings(instance: Instance) -> FileFindings:
     if not is_uid(instance.sop_instance):
         rule = BAD_INSTANCE_UID if instance.sop_instance else NO_INSTANCE_UID
         refusals.append(rule.at(Where(path=where.path, tag=SOP_INSTANCE)))
+    refusals += _uid_findings(instance) if Note.BAD_UID in notes else ()
     for fault in faults:
         finding = finding_of(fault, where.path)
         kind = rewrites if fault.breach in MENDED else refusals

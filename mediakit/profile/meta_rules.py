@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from mediakit.dicom.instance import Tag
 from mediakit.dicom.opening import is_version
-from mediakit.dicom.scanned import is_sound_uid
+from mediakit.dicom.scanned import is_sound_value
 from mediakit.findings import Finding, Rule, Severity, Where, tag_text
 
 LACKS = Rule(
@@ -30,7 +30,7 @@ VERSION = Rule(
 BAD_UID = Rule(
     id="MK-MET-003",
     severity=Severity.ERROR,
-    title="{what} {tag} is not a UID of at most 64 digits and dots",
+    title="{what} {tag} is not a UID of at most 64 digits and dots, or is padded with a space",
     ref="PS3.5 9.1",
     hint="strict readers refuse the file; ask the maker of the sending system to fix it",
 )
@@ -93,4 +93,4 @@ def meta_findings(meta: Mapping[Tag, bytes], path: str) -> Iterator[Finding]:
 
 
 def _is_uid(raw: bytes) -> bool:
-    return is_sound_uid(raw.strip(b" \0"))
+    return is_sound_value(raw)

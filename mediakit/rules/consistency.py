@@ -13,10 +13,10 @@ from mediakit.dicom.instance import Instance, Tag
 from mediakit.dicom.scanned import MEDIA_SOP_CLASS, MEDIA_SOP_INSTANCE
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.fileset.survey import FileKind, RecordLink, Survey
+from mediakit.fileset.tally import Tally
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
-from mediakit.rules.tally import Tally
 
 MISSING_FILE = Rule(
     id="MK-CON-001",

@@ -14,10 +14,10 @@ from mediakit.fileset.file_id import FileID
 from mediakit.fileset.record_types import CURRENT_TYPES, HISTORICAL_TYPE_OF, RECORD_TYPE_OF
 from mediakit.fileset.resolve import Names
 from mediakit.fileset.survey import FileFact, FileKind, RecordLink, Survey
+from mediakit.fileset.tally import Tally
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
-from mediakit.rules.tally import Tally
 
 NO_DICOMDIR = Rule(
     id="MK-DIR-101",

@@ -19,10 +19,10 @@ from mediakit.fileset.keys import Demand, KeyPlan, Wanted, key_plan, standard_pl
 from mediakit.fileset.record import DirectoryRecord, Key
 from mediakit.fileset.record_types import KEYS
 from mediakit.fileset.survey import RecordLink, Survey
+from mediakit.fileset.tally import Tally
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
-from mediakit.rules.tally import Tally
 
 NO_VALUE = Rule(
     id="MK-DIR-121",
@@ -195,7 +195,7 @@ class _Judge:
     def _is_due(self, record: DirectoryRecord, wanted: Wanted) -> bool:
         for instance in self.instances.of(record):
             raw = wanted.raw(instance)
-            if raw and (wanted.known.get(raw) or wanted.learn(raw)).key is not None:
+            if raw and wanted.look(raw, instance).key is not None:
                 return True
         return False
 

@@ -16,11 +16,11 @@ from mediakit.fileset.key_names import key_text
 from mediakit.fileset.keys import ICON_IMAGE_SEQUENCE
 from mediakit.fileset.record import DirectoryRecord, Key
 from mediakit.fileset.survey import RecordLink, Survey
+from mediakit.fileset.tally import Tally
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
 from mediakit.rules.same_value import Comparer, Said
-from mediakit.rules.tally import Tally
 
 OTHER_PATIENT = Rule(
     id="MK-CON-011",

@@ -15,10 +15,10 @@ from mediakit.fileset import nested
 from mediakit.fileset.keys import ICON_IMAGE_SEQUENCE
 from mediakit.fileset.record import DirectoryRecord
 from mediakit.fileset.survey import Survey
+from mediakit.fileset.tally import Tally
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import IconRule, Profile
 from mediakit.rules.check import Check
-from mediakit.rules.tally import Tally
 
 BAD_ICON = Rule(
     id="MK-DIR-151",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mediakit.fileset.instance_values import VALUE_RULES, judge_values
 from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.judge import Convert, Decision, Judge
@@ -78,8 +79,16 @@ def check_profile(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
                 yield finding.moved(file.path)
 
 
+def check_values(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
+    """Report values of instances that no directory record may hold, or that cannot be read."""
+    judged = judge_values(((file.path, instance) for file, instance in survey.instances()), profile)
+    yield from judged.refused.values()
+    yield from judged.warnings()
+
+
 CHECKS: Final = (
     Check(check_reading, (NOT_WHOLE, MADE_GOOD)),
     Check(check_decoding, ()),
     Check(check_profile, (NO_PROFILE,)),
+    Check(check_values, VALUE_RULES),
 )

@@ -7,26 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
+from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET
 from mediakit.dicom.scanned import is_sound_uid
-from mediakit.dicom.text import decode, is_complete, needs_charset
-from mediakit.dicom.wanted import WANTED
+from mediakit.dicom.wanted import MOST, WANTED
 from mediakit.fileset import nested
 from mediakit.fileset.key_names import key_text
-from mediakit.fileset.key_values import is_legal
+from mediakit.fileset.key_values import why_illegal
+from mediakit.fileset.keys import is_foreign
 from mediakit.fileset.record import DirectoryRecord, Key
 from mediakit.fileset.survey import Survey
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.fileset.tally import Tally
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
-from mediakit.rules.tally import Tally
 
 ILLEGAL = Rule(
     id="MK-DIR-123",
     severity=Severity.ERROR,
-    title="{count:{type} record has|{type} records have} a value of {key} that is not legal for VR {vr}",
+    title="{count:{type} record has|{type} records have} a value of {key} that is not legal for VR {vr}: "
+    "{why}",
     ref="PS3.5 6.2",
     hint="readers may refuse the record or show a wrong value; the file itself may be right",
 )
@@ -61,10 +64,23 @@ BAD_UID = Rule(
     ref="PS3.5 9.1",
     hint="strict readers refuse the record; ask the maker of the sending system to fix it",
 )
+UNKNOWN_TERM = Rule(
+    id="MK-DIR-130",
+    severity=Severity.ERROR,
+    title="{count:{type} record has|{type} records have} the Specific Character Set `{term}`, which is not a "
+    "Defined Term there",
+    ref="PS3.3 C.12.1.1.2",
+    hint="readers show wrong characters or none; compare with what the instances themselves say",
+)
+MISPLACED_TERM = Rule(
+    id="MK-DIR-131",
+    severity=Severity.WARNING,
+    title="{count:{type} record has|{type} records have} Defined Terms in Specific Character Set that may "
+    "not stand alone, or not together",
+    ref="PS3.3 C.12.1.1.2",
+    hint="strict readers do not read the names; `mediakit repair` writes them in UTF-8",
+)
 
-_TEXT_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
-_UTF_8 = b"ISO_IR 192"
-_REPLACEMENT = "\ufffd".encode()
 _ICON = 0x00880200
 _REMEMBERED = 4096
 
@@ -98,11 +114,11 @@ class _Judge:
         vr = WANTED.get(key.tag, key.vr)
         if key.vr not in {vr, "UN"}:
             self._count(WRONG_VR, record, key, found=key.vr, vr=vr)
-        elif not self._is_legal(record, key):
-            return
-        elif self._is_foreign(key):
+        elif key.tag == SPECIFIC_CHARACTER_SET:
+            self._judge_charset(record, key)
+        elif key.tag != _ICON and is_foreign(key.vr, key.value):
             self._judge_text(record, key)
-        elif len(self.sound) < _REMEMBERED:
+        elif self._is_legal(record, key, b"") and len(self.sound) < _REMEMBERED:
             self.sound.add(key)
 
     def reference(self, record: DirectoryRecord) -> None:
@@ -110,38 +126,42 @@ class _Judge:
         if record.reference is not None and record.reference.sop_instance:
             self._count(BAD_UID, record, Key(0x00041511, "UI", b""))
 
-    def _is_legal(self, record: DirectoryRecord, key: Key) -> bool:
+    def _is_legal(self, record: DirectoryRecord, key: Key, charset: bytes) -> bool:
         if key.vr == "UI":
             uids = (part.strip(b" \0") for part in key.value.split(b"\\"))
-            is_legal_uid = all(is_sound_uid(uid) for uid in uids if uid)
-            if not is_legal_uid:
+            if not all(is_sound_uid(uid) for uid in uids if uid):
                 self._count(BAD_UID, record, key)
-            return is_legal_uid
-        if key.vr == "SQ" or is_legal(key.value, key.vr):
-            return True
-        self._count(ILLEGAL, record, key, vr=key.vr)
-        return False
-
-    def _is_foreign(self, key: Key) -> bool:
+                return False
         if key.vr == "SQ":
-            is_text = key.tag != _ICON and needs_charset(key.value)
-            return is_text and any(map(needs_charset, nested.text_values(key.value)))
-        return key.vr in _TEXT_VRS and needs_charset(key.value)
+            why = "" if key.tag == _ICON else nested.why_illegal(key.value, charset)
+        else:
+            most = MOST.get(key.tag, 1) if key.tag in WANTED else 0
+            why = why_illegal(key.value, key.vr, charset, most)
+        if why:
+            self._count(ILLEGAL, record, key, vr=key.vr, why=why)
+        return not why
+
+    def _judge_charset(self, record: DirectoryRecord, key: Key) -> None:
+        term = text.unknown_term(key.value)
+        if term is not None:
+            self._count(UNKNOWN_TERM, record, key, term=printable(term))
+        elif text.is_misplaced(key.value):
+            self._count(MISPLACED_TERM, record, key)
 
     def _judge_text(self, record: DirectoryRecord, key: Key) -> None:
         named = record.key(SPECIFIC_CHARACTER_SET)
         charset = b"" if named is None else named.value.strip(b" \0")
-        if not charset:
-            if key.vr != "SQ" or not any(nested.values_of(key.value, SPECIFIC_CHARACTER_SET)):
-                self._count(NO_CHARSET, record, key)
-            return
         readable = self._readable.get((key, charset))
         if readable is None:
-            readable = _is_readable(key, charset)
+            is_sequence = key.vr == "SQ"
+            judge = nested.is_readable if is_sequence else partial(text.is_readable, vr=key.vr)
+            readable = judge(key.value, charset)
             if len(self._readable) < _REMEMBERED:
                 self._readable[(key, charset)] = readable
-        if not readable:
-            self._count(WRONG_CHARSET, record, key)
+        if readable:
+            self._is_legal(record, key, charset)
+        else:
+            self._count(NO_CHARSET if text.is_default(charset) else WRONG_CHARSET, record, key)
 
     def _count(self, rule: Rule, record: DirectoryRecord, key: Key, **detail: str) -> None:
         where = Where(path=self.path, record=record.seen_at, tag=key.tag)
@@ -149,13 +169,9 @@ class _Judge:
         self.findings.add(rule, same, where, type=record.type, key=key_text(key.tag), **detail)
 
 
-def _is_readable(key: Key, charset: bytes) -> bool:
-    """Return True when every byte is of the character set; U+FFFD itself is, where it is written out."""
-    values = nested.text_values(key.value) if key.vr == "SQ" else iter((key.value,))
-    vr = "LT" if key.vr == "SQ" else key.vr
-    if charset == _UTF_8:
-        values = (value.replace(_REPLACEMENT, b"?") for value in values)
-    return all(is_complete(decode(value, charset, vr)) for value in values)
-
-
-CHECKS: Final = (Check(check_values, (ILLEGAL, NO_CHARSET, WRONG_CHARSET, WRONG_VR, BAD_UID)),)
+CHECKS: Final = (
+    Check(
+        check_values,
+        (ILLEGAL, NO_CHARSET, WRONG_CHARSET, WRONG_VR, BAD_UID, UNKNOWN_TERM, MISPLACED_TERM),
+    ),
+)

@@ -14,10 +14,10 @@ from mediakit.fileset.key_names import key_text
 from mediakit.fileset.key_values import bare
 from mediakit.fileset.record import DirectoryRecord, Key
 from mediakit.fileset.survey import Survey
+from mediakit.fileset.tally import Tally
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import KeyCondition, KeyRule, Profile
 from mediakit.rules.check import Check
-from mediakit.rules.tally import Tally
 
 LACKS_NESTED = Rule(
     id="MK-PRO-104",

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from mediakit.dicom.instance import Tag
 from mediakit.dicom.text import decode, needs_charset
-from mediakit.dicom.wanted import WANTED
-from mediakit.fileset.key_values import bare, is_legal
+from mediakit.dicom.wanted import MOST, WANTED
+from mediakit.fileset.key_values import bare, is_legal, why_illegal
 
 _BINARY = frozenset({"US", "SS", "UL", "SL", "UV", "SV", "FL", "FD", "OB", "OW", "UN", "AT"})
 _TEXT = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
@@ -38,11 +38,16 @@ class Comparer:
     _known: dict[tuple[Tag, str, Said, Said], bool] = field(default_factory=dict)
 
     def is_same(self, tag: Tag, vr: str, one: Said, other: Said) -> bool:
-        """Return True when both say the same. `vr` is that of the record, the dictionary's counts more."""
+        """Return True when both say the same. `vr` is that of the record, the dictionary's counts more.
+
+        So does what `other`, that of the instance, may not say: a record cannot have it.
+        """
         key = (tag, vr, one, other)
         known = self._known.get(key)
         if known is None:
-            known = says_the_same(WANTED.get(tag, vr), one, other)
+            vr = WANTED.get(tag, vr)
+            is_illegal = bool(why_illegal(other.raw, vr, other.charset, MOST.get(tag, 1)))
+            known = is_illegal or says_the_same(vr, one, other)
             if len(self._known) < _REMEMBERED:
                 self._known[key] = known
         return known

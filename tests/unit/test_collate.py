@@ -29,8 +29,10 @@ def value(keys: tuple[object, ...], tag: int) -> bytes | None:
 
 
 def supplied(findings: tuple[Finding, ...]) -> list[tuple[int | None, str]]:
-    found = [finding for finding in findings if finding.rule.id == "MK-KEY-003"]
-    return [(finding.where.tag, str(dict(finding.detail)["value"])) for finding in found]
+    """Return what stands in the directory alone: supplied values, and those that were put right."""
+    values = {"MK-KEY-003": "value", "MK-KEY-005": "new"}
+    found = [finding for finding in findings if finding.rule.id in values]
+    return [(finding.where.tag, str(dict(finding.detail)[values[finding.rule.id]])) for finding in found]
 
 
 def test_the_order_is_that_of_ids_dates_and_numbers_whatever_the_order_of_the_input() -> None:
@@ -225,7 +227,7 @@ def test_a_value_its_vr_does_not_allow_is_taken_as_missing_and_said() -> None:
     instance = make_instance(values={0x00080020: b"1.2.3 "})
     assert collate([instance], PROFILE, Supply.NONE).refused[0].rule.id == "MK-KEY-001"
     collated = collate([instance], PROFILE, Supply.DIRECTORY)
-    assert rules(collated.findings) == ["MK-KEY-004", "MK-KEY-003"]
+    assert rules(collated.findings) == ["MK-KEY-004", "MK-KEY-003", "MK-KEY-031"]
     assert value(collated.patients[0].studies[0].keys, 0x00080020) == b"19000101"
 
 
@@ -284,13 +286,14 @@ def test_a_group_of_which_nothing_is_left_has_no_record() -> None:
     assert [study.uid for study in collated.patients[0].studies] == ["1.5"]
 
 
-def test_patient_ids_that_cannot_be_read_are_still_told_apart() -> None:
+def test_a_patient_id_that_cannot_be_read_is_refused() -> None:
     charset = {0x00080005: b"ISO_IR 192"}
     instances = [
         make_instance("1.1", patient_id=b"A\xff", values=charset),
         make_instance("1.2", patient_id=b"A\xfe", study="1.5", series="1.5.1", values=charset),
     ]
-    assert len(collate(instances, PROFILE, Supply.NONE).patients) == 2
+    refused = collate(instances, PROFILE, Supply.DIRECTORY).refused
+    assert [finding.rule.id for finding in refused.values()] == ["MK-KEY-036"] * 2
 
 
 def test_one_patient_id_in_two_character_sets_is_one_patient() -> None:
@@ -300,3 +303,12 @@ def test_one_patient_id_in_two_character_sets_is_one_patient() -> None:
     ]
     collated = collate(instances, PROFILE, Supply.NONE)
     assert [patient.patient_id.decode() for patient in collated.patients] == ["Ü1"]
+
+
+def test_an_instance_without_patient_id_joins_its_study_only_under_the_same_name() -> None:
+    known = make_instance("1.1", values={0x00100010: b"DOE^JANE"})
+    same = make_instance("1.2", number=2, patient_id=None, values={0x00100010: b"Doe^Jane^"})
+    other = make_instance("1.3", number=3, patient_id=None, values={0x00100010: b"ROE^RICHARD"})
+    assert collate([known, same], PROFILE, Supply.DIRECTORY).refused == {}
+    refused = collate([known, other], PROFILE, Supply.DIRECTORY).refused
+    assert [(index, finding.rule.id) for index, finding in refused.items()] == [(1, "MK-FST-006")]

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from struct import pack
 
 import pytest
+from pydicom.datadict import dictionary_VM
 
 from mediakit.choices import Supply
 from mediakit.dicom.instance import Instance
+from mediakit.dicom.wanted import MOST, WANTED
 from mediakit.errors import ProfileError
 from mediakit.fileset.collate import collate
 from mediakit.fileset.groups import Collated
@@ -71,15 +73,48 @@ def test_type_2_keys_are_written_empty_when_absent_and_nothing_is_said() -> None
     assert collated.findings == ()
 
 
-def test_bytes_are_kept_as_they_are_over_long_ones_too() -> None:
-    value = b"X" * 81
-    keys = by_tag(
-        collate([make_instance(values={0x00081030: value})], make_profile(), Supply.NONE)
-        .patients[0]
-        .studies[0]
-        .keys
-    )
-    assert keys[0x00081030] == value + b" "
+# Of a study: the tag, what the instance has, what the record gets; None where the key is left out.
+PUT_RIGHT = (
+    (0x00200010, b"ABCDEFGHIJKLMNOPQRST", b"ABCDEFGHIJKLMNOP"),
+    (0x00081030, b"D" * 70, b"D" * 64),
+    (0x00081030, b"Line\nbreak", b"Line break"),
+    (0x00081030, "Ä".encode() * 70, "Ä".encode() * 64),
+    (0x00200010, b"A\\B ", b"A "),
+    (0x00080050, b"ACC-1234567890123456789", b"ACC-123456789012"),
+    (0x00080020, b"2024.01.02", b"20240102"),
+)
+
+
+def test_what_no_record_may_hold_is_put_right_in_the_directory_and_said() -> None:
+    for tag, raw, expected in PUT_RIGHT:
+        instance = make_instance(values={tag: raw, CHARSET: b"ISO_IR 192"})
+        collated = collate([instance], make_profile(), Supply.DIRECTORY)
+        assert by_tag(collated.patients[0].studies[0].keys)[tag].rstrip() == expected.rstrip()
+        assert {finding.rule.id for finding in collated.findings} == {"MK-KEY-005", "MK-KEY-031"}
+        assert expected.decode().rstrip() in " ".join(finding.text for finding in collated.findings)
+
+
+def test_names_are_put_right_and_never_shown() -> None:
+    for raw, expected in (
+        (b"A=B=C=D", b"A=B=C"),
+        (b"N" * 82 + b"^X", b"N" * 64),
+        (b"A^B^C^D^E^F^G", b"A^B^C^D^E"),
+    ):
+        collated = collate([make_instance(values={NAME: raw})], make_profile(), Supply.DIRECTORY)
+        assert by_tag(collated.patients[0].keys)[NAME].rstrip() == expected
+        assert not [finding for finding in collated.findings if expected.decode() in finding.text]
+
+
+def test_a_code_that_cannot_be_put_right_is_supplied_where_that_may_be() -> None:
+    for raw, expected in ((b"ct", b"CT"), (b"LONGER_THAN_SIXTEEN", b"OT"), (b"C-T", b"OT")):
+        collated = collate([make_instance(values={0x00080060: raw})], make_profile(), Supply.DIRECTORY)
+        assert by_tag(collated.patients[0].studies[0].series[0].keys)[0x00080060] == expected
+
+
+def test_a_patient_id_that_no_record_may_hold_is_refused() -> None:
+    for raw in (b"A\\B", b"P" * 65, b"P\n1"):
+        refused = collate([make_instance(patient_id=raw)], make_profile(), Supply.DIRECTORY).refused
+        assert [finding.rule.id for finding in refused.values()] == ["MK-KEY-032"]
 
 
 def test_plain_text_gets_no_character_set_though_the_instance_names_one() -> None:
@@ -101,12 +136,34 @@ def test_escape_sequences_need_the_character_set_too() -> None:
     assert keys[CHARSET] == charset
 
 
-def test_text_without_a_declared_character_set_is_copied_and_said() -> None:
-    name = "MÜLLER^A".encode("latin-1")
-    keys, collated = patient_keys([make_instance(values={NAME: name})])
-    assert keys[NAME] == name
-    assert CHARSET not in keys
-    assert [finding.rule.id for finding in collated.findings] == ["MK-KEY-021"]
+# Specific Character Set and name of an instance that is refused.
+UNREADABLE = (
+    (None, b"M\xfcller", "MK-KEY-035"),
+    (b"ISO_IR 6", b"M\xfcller", "MK-KEY-035"),
+    (b"ISO_IR 192", b"M\xfcller", "MK-KEY-036"),
+    (b"\\ISO 2022 IR 87", b"A=\x1b$)A\xd5\xc5", "MK-KEY-036"),
+    (b"ISO IR 192", "Müller".encode(), "MK-KEY-033"),
+    (b"ISO_IR192", b"MILLER", "MK-KEY-033"),
+)
+
+
+def test_an_instance_whose_text_cannot_be_read_for_certain_is_refused() -> None:
+    for charset, name, rule_id in UNREADABLE:
+        instance = make_instance(values={CHARSET: charset, NAME: name})
+        refused = collate([instance], make_profile(), Supply.DIRECTORY).refused
+        assert [finding.rule.id for finding in refused.values()] == [rule_id]
+
+
+def test_text_that_many_readers_could_not_read_is_written_in_utf_8() -> None:
+    for charset, name, expected in (
+        (b"ISO_IR 203", b"\xa6im\xa4 ", "Šim€"),
+        (b"ISO 2022 IR 87", b"A=\x1b$B;3ED\x1b(B ", "A=山田"),
+    ):
+        keys, collated = patient_keys([make_instance(values={CHARSET: charset, NAME: name})])
+        assert (keys[CHARSET], keys[NAME].decode().rstrip()) == (b"ISO_IR 192", expected)
+        is_misplaced = charset.startswith(b"ISO 2022")
+        expected_rules = ["MK-KEY-022", "MK-KEY-034"] if is_misplaced else ["MK-KEY-022"]
+        assert [finding.rule.id for finding in collated.findings] == expected_rules
 
 
 def test_keys_from_instances_with_several_character_sets_are_united_in_utf_8() -> None:
@@ -129,17 +186,6 @@ def test_keys_from_instances_with_several_character_sets_are_united_in_utf_8() -
     assert keys[NAME].decode().rstrip() == "MÜLLER^A"
     assert keys[institution].decode().rstrip() == "Клиника"
     assert [finding.rule.id for finding in collated.findings] == ["MK-KEY-022"] * 2
-
-
-def test_bytes_that_are_not_of_their_character_set_are_said_when_text_is_united() -> None:
-    institution = 0x00080080
-    profile = make_profile(rule(institution, "1C", KeyCondition.PRESENT_IN_SUBORDINATES, "PATIENT"))
-    instances = [
-        make_instance("1.1", values={CHARSET: b"ISO_IR 100", NAME: "MÜLLER^A".encode("latin-1")}),
-        make_instance("1.2", number=2, values={CHARSET: b"ISO_IR 192", NAME: None, institution: b"A\xff"}),
-    ]
-    _, collated = patient_keys(instances, profile)
-    assert sorted(finding.rule.id for finding in collated.findings) == ["MK-KEY-022", "MK-KEY-024"]
 
 
 def test_a_key_only_some_instances_have_is_taken_from_the_first_that_has_it() -> None:
@@ -318,3 +364,10 @@ def test_numbers_and_padding() -> None:
 def test_a_key_that_only_a_user_profile_names_takes_its_vr_from_the_dictionary() -> None:
     plan = key_plan("IMAGE", make_profile(rule(0x00180015, "1C", KeyCondition.PRESENT)))
     assert {wanted.tag: wanted.vr for wanted in plan}[0x00180015] == "CS"
+
+
+def test_the_number_of_values_is_that_of_the_data_dictionary() -> None:
+    several = {tag: dictionary_VM(tag) for tag in WANTED if dictionary_VM(tag) != "1"}
+    assert {tag: str(most) for tag, most in MOST.items() if most} | {
+        tag: several[tag] for tag, most in MOST.items() if not most and several[tag].endswith("n")
+    } == several

@@ -318,8 +318,12 @@ CHARSET = 0x00080005
         ("M\ufffdller".encode(), b"ISO_IR 192", []),
         (b"M\xfcller^J\xf6rg ", None, ["MK-DIR-124"]),
         (b"M\xfcller^J\xf6rg ", b"", ["MK-DIR-124"]),
+        (b"M\xfcller^J\xf6rg ", b"ISO_IR 6", ["MK-DIR-124"]),
+        (b"DOE^JANE", b"ISO-IR 100", ["MK-DIR-130"]),
+        (b"M\xfcller^J\xf6rg ", b"ISO 2022 IR 100 ", ["MK-DIR-131"]),
+        (b"Zhang=\x1b$)A\xd5\xc5 ", b"\\ISO 2022 IR 58", []),
         (b"M\xfcller^J\xf6rg ", b"ISO_IR 192", ["MK-DIR-125"]),
-        (b"M\xfcller^J\xf6rg ", b"KLINGON ", ["MK-DIR-125"]),
+        (b"M\xfcller^J\xf6rg ", b"KLINGON ", ["MK-DIR-130", "MK-DIR-125"]),
         (b"\x1b$B;3ED\x1b(B^", b"\\ISO 2022 IR 87", []),
         (b"\x1b$B;3ED\x1b(B^", None, ["MK-DIR-124"]),
     ],
@@ -331,10 +335,10 @@ def test_text_must_be_of_the_character_set_of_its_record(
 
 
 def test_text_inside_a_sequence_must_be_of_the_character_set_too() -> None:
-    meaning = directories.item(directories.element(0x00080104, "LO", b"Schl\xfcssel"))
+    meaning = directories.item(directories.element(0x00080104, "LO", b"Schl\xfcssel "))
     own = directories.item(
         directories.element(CHARSET, "CS", b"ISO_IR 100")
-        + directories.element(0x00080104, "LO", b"Schl\xfcssel")
+        + directories.element(0x00080104, "LO", b"Schl\xfcssel ")
     )
     for content, charset, expected in (
         (meaning, None, ["MK-DIR-124"]),

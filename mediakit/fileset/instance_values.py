@@ -1,0 +1,171 @@
+"""The values of instances that directory records take: are they legal, and of their character set.
+
+A burn and a validation ask here, so they say the same. What no record may hold but can be put right in the
+DICOMDIR is a warning; what cannot is an error, for which a burn refuses the instance. The judge of profiles
+looks at the UIDs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+
+from mediakit.dicom import text
+from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance
+from mediakit.dicom.scanned import SERIES, STUDY
+from mediakit.fileset import nested
+from mediakit.fileset.key_names import key_text
+from mediakit.fileset.key_values import bare
+from mediakit.fileset.keys import KeyPlan, Wanted, key_plan, standard_plan
+from mediakit.fileset.record_types import KEYS, RECORD_TYPE_OF, ROOT_TYPES
+from mediakit.fileset.supply import PATIENT_ID
+from mediakit.fileset.tally import Tally
+from mediakit.findings import Finding, Rule, Severity, Where, printable
+from mediakit.profile.model import Profile
+
+ILLEGAL = Rule(
+    id="MK-KEY-031",
+    severity=Severity.WARNING,
+    title="{count:instance has|instances have} a value of {key} that is not legal for VR {vr}: {why}",
+    ref="PS3.5 6.2",
+    hint="the DICOMDIR gets a legal value or none; correct the instances at their source",
+)
+ILLEGAL_ID = Rule(
+    id="MK-KEY-032",
+    severity=Severity.ERROR,
+    title="{key} is not legal for VR {vr}: {why}",
+    ref="PS3.5 6.2",
+    hint="another ID could be that of another patient: correct the instance at its source",
+)
+UNKNOWN_TERM = Rule(
+    id="MK-KEY-033",
+    severity=Severity.ERROR,
+    title="Specific Character Set (0008,0005) has the value `{term}`, which is not a Defined Term there",
+    ref="PS3.3 C.12.1.1.2",
+    hint="names cannot be read for certain: correct the instance at its source",
+)
+MISPLACED_TERM = Rule(
+    id="MK-KEY-034",
+    severity=Severity.WARNING,
+    title="{count:instance uses|instances use} Defined Terms in Specific Character Set (0008,0005) that may "
+    "not stand alone, or not together",
+    ref="PS3.3 C.12.1.1.2",
+    hint="the DICOMDIR is written in UTF-8; correct the instances at their source",
+)
+UNDECLARED = Rule(
+    id="MK-KEY-035",
+    severity=Severity.ERROR,
+    title="{key} has bytes above 127 or escape sequences, but no Specific Character Set allows them",
+    ref="PS3.5 6.1.2.1",
+    hint="nobody can tell which characters are meant: correct the instance at its source",
+)
+NOT_OF_CHARSET = Rule(
+    id="MK-KEY-036",
+    severity=Severity.ERROR,
+    title="{key} has bytes that are not of its Specific Character Set `{charset}`",
+    ref="PS3.5 6.1",
+    hint="nobody can tell which characters are meant: correct the instance at its source",
+)
+
+#: All rules of this file.
+VALUE_RULES = (ILLEGAL, ILLEGAL_ID, UNKNOWN_TERM, MISPLACED_TERM, UNDECLARED, NOT_OF_CHARSET)
+_GROUPS = ("PATIENT", "STUDY", "SERIES")
+_JUDGED_BEFORE = frozenset({STUDY, SERIES})  # by `profile.file_rules`
+
+
+@dataclass(slots=True)
+class JudgedValues:
+    """What was found: instances to refuse, by their place in the input, and what to warn of."""
+
+    refused: dict[int, Finding] = field(default_factory=dict)
+    _warned: dict[str, list[Finding]] = field(default_factory=dict)
+
+    def warnings(self, without: frozenset[str] = frozenset()) -> Iterator[Finding]:
+        """Yield one warning for each attribute and reason, at the first instance; those `without` not."""
+        tally = Tally()
+        for place, findings in sorted(self._warned.items()):
+            for finding in findings if place not in without else ():
+                same = (finding.where.tag, finding.detail)
+                tally.add(finding.rule, same, finding.where, **dict(finding.detail))
+        yield from tally.findings()
+
+    def warn(self, place: str, finding: Finding) -> None:
+        """Keep a warning."""
+        self._warned.setdefault(place, []).append(finding)
+
+
+def judge_values(instances: Iterable[tuple[str, Instance]], profile: Profile | None) -> JudgedValues:
+    """Judge the values of instances, each given with its place."""
+    judged = JudgedValues()
+    plans = _Plans(profile)
+    for index, (place, instance) in enumerate(instances):
+        for finding in _findings(instance, plans.of(instance), place):
+            if finding.severity is Severity.ERROR:
+                judged.refused.setdefault(index, finding)
+            else:
+                judged.warn(place, finding)
+    return judged
+
+
+class _Plans:
+    """What the records of an instance take, by the type of its own record."""
+
+    def __init__(self, profile: Profile | None) -> None:
+        self._profile = profile
+        self._known: dict[str, KeyPlan] = {}
+
+    def of(self, instance: Instance) -> KeyPlan:
+        record = RECORD_TYPE_OF.get(instance.sop_class, "")
+        plan = self._known.get(record)
+        if plan is None:
+            types = [record] if record in ROOT_TYPES else [*_GROUPS, record]
+            united = {each.tag: each for each in chain.from_iterable(map(self._plan, types))}
+            plan = tuple(each for tag, each in united.items() if tag not in _JUDGED_BEFORE)
+            self._known[record] = plan
+        return plan
+
+    def _plan(self, record: str) -> KeyPlan:
+        if record not in KEYS:
+            return ()
+        return standard_plan(record) if self._profile is None else key_plan(record, self._profile)
+
+
+def _findings(instance: Instance, plan: KeyPlan, place: str) -> Iterator[Finding]:
+    values = instance.header.values
+    charset = bare(values.get(SPECIFIC_CHARACTER_SET, b""))
+    if charset:
+        yield from _of_charset(charset, place)
+    for wanted in plan:
+        raw = wanted.raw(instance)
+        known = None if not raw else wanted.known.get(raw) or wanted.learn(raw)
+        if raw and known is not None and (known.why or known.is_foreign):
+            yield from _of_value(instance, wanted, raw, place)
+
+
+def _of_charset(charset: bytes, place: str) -> Iterator[Finding]:
+    where = Where(path=place, tag=SPECIFIC_CHARACTER_SET)
+    term = text.unknown_term(charset)
+    if term is not None:
+        yield UNKNOWN_TERM.at(where, term=printable(term))
+    elif text.is_misplaced(charset):
+        yield MISPLACED_TERM.at(where)
+
+
+def _of_value(instance: Instance, wanted: Wanted, raw: bytes, place: str) -> Iterator[Finding]:
+    where = Where(path=place, tag=wanted.tag)
+    key = key_text(wanted.tag)
+    known = wanted.look(raw, instance)
+    charset = bare(instance.header.values.get(SPECIFIC_CHARACTER_SET, b""))
+    if known.is_foreign and not _is_readable(wanted.vr, raw, charset):
+        if text.is_default(charset):
+            yield UNDECLARED.at(where, key=key)
+        else:
+            yield NOT_OF_CHARSET.at(where, key=key, charset=printable(charset.decode("latin-1")))
+    elif known.why:
+        rule = ILLEGAL_ID if wanted.tag == PATIENT_ID else ILLEGAL
+        yield rule.at(where, key=key, vr=wanted.vr, why=known.why)
+
+
+def _is_readable(vr: str, raw: bytes, charset: bytes) -> bool:
+    return nested.is_readable(raw, charset) if vr == "SQ" else text.is_readable(raw, charset, vr)
