@@ -125,6 +125,8 @@ class PduReader:
         """
         pending = self._pending
         if pending and pending[0] not in _DECODERS:
+            if _may_be_known(pending):
+                return None
             raise _foreign(pending)
         if len(pending) < HEADER_BYTES:
             return None
@@ -144,10 +146,16 @@ class PduReader:
             raise Malformed(f"a PDU of type {kind} has {length} bytes in place of 4")
 
 
+def _may_be_known(start: bytearray) -> bool:
+    """Return True when more bytes are needed to know which protocol this is."""
+    is_http = len(start) < len(_HTTP) and _HTTP.startswith(start)
+    return is_http or (len(start) == 1 and start[0] in _TLS_RECORDS)
+
+
 def _foreign(start: bytearray) -> Malformed:
     """Return what is wrong with bytes that begin no PDU, by the name of the protocol where it shows."""
     why = f"there is no PDU of type {start[0]}"
-    if len(start) > 1 and _HTTP.startswith(start[: len(_HTTP)]):
+    if start.startswith(_HTTP):
         why = "an HTTP server answers there, no DICOM"
     elif start[0] in _TLS_RECORDS and start[1:2] == _TLS_VERSION:
         why = "TLS answers there, no plain DICOM"

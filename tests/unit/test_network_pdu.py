@@ -114,15 +114,16 @@ def test_padding_and_items_that_are_not_known_are_passed_over() -> None:
 @each(
     ("data", "why", "reason"),
     [
-        ("48", "type 72", AbortReason.UNRECOGNIZED_PDU),
-        ("4854", "an HTTP server answers", AbortReason.UNRECOGNIZED_PDU),
+        ("4800", "type 72", AbortReason.UNRECOGNIZED_PDU),
+        ("485455", "type 72", AbortReason.UNRECOGNIZED_PDU),
+        ("485454502f", "an HTTP server answers", AbortReason.UNRECOGNIZED_PDU),
         ("485454502f312e31", "an HTTP server answers", AbortReason.UNRECOGNIZED_PDU),
         ("485454503a312e31", "type 72", AbortReason.UNRECOGNIZED_PDU),
         ("15 03", "TLS answers", AbortReason.UNRECOGNIZED_PDU),
         ("15 03 0300020246", "TLS answers", AbortReason.UNRECOGNIZED_PDU),
         ("16 03 01004002", "TLS answers", AbortReason.UNRECOGNIZED_PDU),
         ("16 00 00000004", "type 22", AbortReason.UNRECOGNIZED_PDU),
-        ("15", "type 21", AbortReason.UNRECOGNIZED_PDU),
+        ("1504", "type 21", AbortReason.UNRECOGNIZED_PDU),
         ("00 00 00000000", "type 0", AbortReason.UNRECOGNIZED_PDU),
         ("08 00 00000004", "type 8", AbortReason.UNRECOGNIZED_PDU),
         ("04 00 ffffffff", "4294967295 bytes", AbortReason.INVALID_PARAMETER),
@@ -141,6 +142,11 @@ def test_what_is_no_pdu_is_malformed(data: str, why: str, reason: AbortReason) -
     with pytest.raises(Malformed, match=why) as caught:
         decode(bytes.fromhex(data))
     assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("start", ["48", "4854", "48545450", "15", "16", "01 00"])
+def test_what_may_become_known_is_waited_for(start: str) -> None:
+    assert decode(bytes.fromhex(start)) is None
 
 
 @pytest.mark.parametrize(
