@@ -10,3 +10,44 @@ from __future__ import annotations
 #: Data elements and items of one file. The largest real instances, sparse slides of some hundred thousand
 #: frames, have about three million. Passing over so many takes about three seconds.
 MAX_ELEMENTS = 5_000_000
+
+#: Elements of one file that are in no sequence: they are held one by one when it is converted. The dictionary
+#: has some five thousand.
+MAX_TOP_LEVEL = 100_000
+
+#: Members of an archive that are compressed more than REAL_RATIO to 1 may unpack to MAX_CLAIMED_BYTES in all;
+#: so may the deflated data sets of a medium. Images come down to a tenth, empty masks to a thousandth: a
+#: gigabyte of these is more than any medium had, and takes some ten seconds to unpack.
+REAL_RATIO = 100
+MAX_CLAIMED_BYTES = 1 << 30
+
+#: What a member compressed by LZMA may ask for as memory: the most that common archivers write.
+MAX_DICTIONARY_BYTES = 64 << 20
+
+#: One deflated data set. It is in memory, twice, while it is converted.
+MAX_INFLATED_BYTES = 256 << 20
+
+#: Bytes of one file that a scan reads. Pixel data are passed over, and what is nested is read in pieces.
+MAX_SCANNED_BYTES = 64 << 20
+
+#: A file that is converted is in memory as it lies there.
+MAX_CONVERTED_BYTES = 4 << 30
+
+#: One decoded frame. A codec holds it two to four times; the largest real ones, panoramas, have some 100 MB.
+MAX_FRAME_BYTES = 128 << 20
+
+#: All decoded frames of an image: what Pixel Data can hold. They are kept in a temporary file.
+MAX_DECODED_BYTES = (4 << 30) - 2
+
+#: Above FREE_DECODED_BYTES, frames may be this many times as large as their codestreams. Lossy images reach
+#: some 50, lossless ones 10; only images without a picture reach more.
+FREE_DECODED_BYTES = 64 << 20
+MAX_DECODED_RATIO = 300
+
+#: Memory of the process that decodes frames, in bytes of data.
+MAX_CODEC_BYTES = 512 << 20
+
+#: How long a codec may take for one frame; the largest real ones take some five seconds. The time is halved
+#: with each frame that exceeds it, so that a medium full of them does not take hours.
+FRAME_TIMEOUT_S = 30.0
+LEAST_FRAME_TIMEOUT_S = 2.0

@@ -1,6 +1,6 @@
 """A bounded window on a stream: every byte of a header is read through here. Knows nothing of DICOM elements.
 
-Reads are counted, so that no file can make the scan read more than `MAX_READ` bytes of it.
+Reads are counted, so that no file can make the scan read more than `MAX_SCANNED_BYTES` bytes of it.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from mediakit.findings import Detail, Finding, Rule, Severity, Where
+from mediakit.limits import MAX_SCANNED_BYTES
 
-MAX_READ = 64 * 1024 * 1024  # bytes of one file that a scan may read
 CHUNK = 8192  # bytes of a refill
 
 
@@ -65,7 +65,7 @@ class Window:
         self.size = size
         self.start = 0
         self.data = head
-        self._left = MAX_READ - len(head)
+        self._left = MAX_SCANNED_BYTES - len(head)
 
     def load(self, offset: int, count: int) -> int:
         """Make `count` bytes at `offset` present in `data`; return the index of the first one.
@@ -121,7 +121,7 @@ class Window:
 
     def _read(self, offset: int, count: int) -> bytes:
         if count > self._left:
-            raise Malformed(TOO_MUCH, limit=MAX_READ)
+            raise Malformed(TOO_MUCH, limit=MAX_SCANNED_BYTES)
         self._stream.seek(offset)
         parts = []
         while count > 0:

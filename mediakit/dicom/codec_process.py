@@ -13,13 +13,11 @@ import subprocess
 import sys
 from dataclasses import asdict
 from struct import pack, unpack
-from threading import Lock, Timer
+from threading import Event, Lock, Timer
 from typing import IO, BinaryIO
 
 from mediakit.dicom.image import CODEC_ERRORS, Shape
-
-#: A codec that needs longer for one frame is taken for one that never ends.
-FRAME_TIMEOUT_S = 300.0
+from mediakit.limits import FRAME_TIMEOUT_S, LEAST_FRAME_TIMEOUT_S, MAX_CODEC_BYTES
 
 
 class CodecFailed(Exception):  # noqa: N818 - an answer about one frame, caught by `frames`
@@ -33,21 +31,31 @@ class _Child:
         self._lock = Lock()
         self._running: subprocess.Popen[bytes] | None = None
         self._pid = 0
+        self._timeout_s = FRAME_TIMEOUT_S
 
     def ask(self, request: bytes) -> bytes:
         """Return the answer of the child to one request. Raises `CodecFailed`."""
         with self._lock:
             child = self._started()
-            timer = Timer(FRAME_TIMEOUT_S, child.kill)
+            late = Event()
+            timer = Timer(self._timeout_s, _kill, (child, late))
             timer.daemon = True
             timer.start()
             try:
                 return _exchange(child, request)
             except OSError as exc:
                 self._end()
-                raise CodecFailed("the codec crashed or hung") from exc
+                raise CodecFailed(self._why(late.is_set())) from exc
             finally:
                 timer.cancel()
+
+    def _why(self, is_late: bool) -> str:
+        """Return why the child is gone; the next frame that takes too long is given less time."""
+        if not is_late:
+            return "the codec crashed"
+        why = f"the codec took longer than {self._timeout_s:g} s"
+        self._timeout_s = max(LEAST_FRAME_TIMEOUT_S, self._timeout_s / 2)
+        return why
 
     def _started(self) -> subprocess.Popen[bytes]:
         running = self._running
@@ -82,6 +90,11 @@ class _Child:
         for pipe in (child.stdin, child.stdout):
             if pipe is not None:
                 _close(pipe)
+
+
+def _kill(child: subprocess.Popen[bytes], late: Event) -> None:
+    late.set()
+    child.kill()
 
 
 def _close(pipe: IO[bytes]) -> None:
@@ -137,8 +150,18 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
+def _bound_memory() -> None:
+    """Let the system refuse this process more memory than a frame can need, where it can."""
+    try:
+        import resource  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, (MAX_CODEC_BYTES, MAX_CODEC_BYTES))
+
+
 def _main() -> None:
     """Serve on the standard streams; what codecs print to standard output must not reach the answers."""
+    _bound_memory()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     serve(sys.stdin.buffer, answers)

@@ -32,6 +32,7 @@ from mediakit.dicom.image import DCT_SYNTAXES, Shape
 from mediakit.dicom.lossy import LOSSY, LOSSY_METHOD, METHODS, SOP_INSTANCE, Compression, derived, derived_uid
 from mediakit.dicom.part10 import EXPLICIT_BIG, DicomFile
 from mediakit.dicom.recode import Element, element
+from mediakit.dicom.stored import Stored
 from mediakit.dicom.uids import SYNTAXES, syntax_name
 from mediakit.findings import Finding, Rule, Severity, Where
 
@@ -86,13 +87,13 @@ def _check_big_endian(file: DicomFile) -> None:
 def decode(file: DicomFile) -> Change:
     """Decode encapsulated pixel data, for Explicit VR Little Endian. Raises `Refused`."""
     shape, reader = _opened(file)
-    out = bytearray()
+    out = Stored()
     for frame in _frames(reader):
-        out += frame.tobytes()
+        out.add(frame.tobytes())
     if len(out) % 2:
-        out += b"\0"
+        out.add(b"\0")
     vr = "OW" if shape.bits_allocated > 8 else "OB"
-    new = {PIXEL_DATA: Element(PIXEL_DATA, vr, out)}
+    new = {PIXEL_DATA: Element(PIXEL_DATA, vr, b"", stored=out)}
     return _described(file, shape, decoded_photometric(shape, file.syntax), new)
 
 

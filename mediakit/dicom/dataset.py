@@ -28,6 +28,7 @@ from mediakit.dicom.sequences import concept_modifiers, find_inside, to_explicit
 from mediakit.dicom.structure import (
     LONG_MASKS,
     SHORT_MASKS,
+    TOO_MANY,
     Faults,
     check_fragments,
     check_sequence,
@@ -38,6 +39,7 @@ from mediakit.dicom.values import converted, swapped
 from mediakit.dicom.walk import Unwalkable
 from mediakit.dicom.wanted import CONTENT_SEQUENCE, SHARED_GROUPS, WANTED_INSIDE
 from mediakit.findings import Rule, Severity
+from mediakit.limits import MAX_TOP_LEVEL
 
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 MAX_VALUE = 1 << 20  # bytes of a wanted value that is not a sequence
@@ -111,7 +113,7 @@ def read_elements(  # noqa: C901, PLR0912, PLR0915 - the hot loop: each branch t
     quick, is_implicit = encoding == EXPLICIT_LITTLE, encoding.implicit
     size, data, base = window.size, window.data, window.start
     last = len(data) - 12
-    previous = -1
+    previous, count = -1, 0
     while offset < size:
         index = offset - base
         if index > last:
@@ -120,7 +122,8 @@ def read_elements(  # noqa: C901, PLR0912, PLR0915 - the hot loop: each branch t
             index = window.load(offset, min(12, size - offset))
             data, base = window.data, window.start
             last = len(data) - 12
-            faults.spend(0)
+            if count > MAX_TOP_LEVEL:
+                raise Malformed(TOO_MANY, limit=MAX_TOP_LEVEL)
         mask = None
         if quick:  # the common case, without the cost of a call
             group, element, vr, length = _EXPLICIT.unpack_from(data, index)
@@ -139,7 +142,7 @@ def read_elements(  # noqa: C901, PLR0912, PLR0915 - the hot loop: each branch t
         if tag <= previous:
             faults.in_order(tag, previous)
         previous = tag
-        faults.left -= 1
+        count += 1
         expected = wanted.get(tag)
         stop = index + width + length
         if mask is not None and length & mask:

@@ -19,9 +19,10 @@ from mediakit.dicom.elements import (
     header_at,
 )
 from mediakit.findings import Rule, Severity
+from mediakit.limits import MAX_CLAIMED_BYTES, MAX_INFLATED_BYTES, REAL_RATIO
 
-MAX_INFLATED = 256 * 1024 * 1024  # bytes of one deflated data set
 _UNDEFINED_VRS = frozenset({b"", b"SQ", b"UN", b"OB", b"OW"})  # those that may have an undefined length
+_LOOK_BEHIND = 1 << 16  # bytes behind a deflated data set that are looked at
 LOOK_AHEAD = 4  # elements that tell an encoding
 
 # What other files begin with, for a message that helps.
@@ -129,54 +130,91 @@ DEFLATE_BROKEN = Rule(
 )
 
 
-class Inflated:
-    """The inflated data set of a stream, at most `MAX_INFLATED` bytes; going back starts anew."""
+class Claims:
+    """What deflated data sets of several files may still inflate to beyond what real ones do, in bytes."""
 
-    def __init__(self, stream: Readable, offset: int) -> None:
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MAX_CLAIMED_BYTES
+
+
+class Inflated:
+    """The inflated data set of a stream, at most `MAX_INFLATED_BYTES`.
+
+    Going back a little is free, going back far starts again. `holds_more`: other bytes than zeros follow the
+    deflated ones in the file.
+    """
+
+    def __init__(self, stream: Readable, offset: int, claims: Claims) -> None:
         """`offset` is where the deflated bytes begin. Raises Malformed when they are broken or too many."""
         self._stream = stream
+        self._claims = claims
         self._offset = offset
-        self._input = self._ready = b""
-        self._position = self._total = 0
+        self._part: bytes = b""  # begins at `_at`
+        self._before: bytes = b""  # ends there
         self._rewind()
         self.size = 0
         while part := self._next():
             self.size += len(part)
+            self._check_claims(len(part))
+        self.holds_more = any(self._inflater.unused_data) or any(self._stream.read(_LOOK_BEHIND))
         self._rewind()
+
+    def _check_claims(self, inflated: int) -> None:
+        if self.size > REAL_RATIO * self._taken:
+            self._claims.left -= inflated
+        if self._claims.left < 0:
+            raise Malformed(
+                DEFLATE_BROKEN,
+                why=f"with others that are deflated more than {REAL_RATIO}:1 it has more than "
+                f"{MAX_CLAIMED_BYTES} bytes",
+            )
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         """Go to an offset from the start."""
         if whence != 0:
             raise ValueError(whence)
-        if offset < self._position:
+        if offset < self._at - len(self._before):
             self._rewind()
-        while self._position < offset:
-            if not self.read(min(1 << 16, offset - self._position)):
-                break
+        while offset > self._at + len(self._part) and self._turn():
+            pass
+        self._position = min(offset, self._at + len(self._part))
         return self._position
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes."""
-        if not self._ready:
-            self._ready = self._next()
-        part = self._ready if size < 0 else self._ready[:size]
-        self._ready = self._ready[len(part) :]
+        if self._position == self._at + len(self._part):
+            self._turn()
+        held, index = self._part, self._position - self._at
+        if index < 0:
+            held, index = self._before, index + len(self._before)
+        part = held[index:] if size < 0 else held[index : index + size]
         self._position += len(part)
         return part
+
+    def _turn(self) -> bool:
+        """Hold the next part, and the one that was held before it. Return False at the end."""
+        part = self._next()
+        if part:
+            self._at += len(self._part)
+            self._before, self._part = self._part, part
+        return bool(part)
 
     def _rewind(self) -> None:
         self._stream.seek(self._offset)
         self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         self._input = b""
-        self._ready = b""
-        self._position = 0
-        self._total = 0
+        self._part = b""
+        self._before = b""
+        self._at = self._position = self._total = self._taken = 0
 
     def _next(self) -> bytes:
         """Return the next inflated bytes, at most 64 KiB; b"" at the end."""
         while not self._inflater.eof:
             if not self._input:
                 self._input = self._stream.read(1 << 16)
+                self._taken += len(self._input)
             at_end = not self._input
             try:
                 part = self._inflater.decompress(self._input, 1 << 16)
@@ -184,8 +222,8 @@ class Inflated:
                 raise Malformed(DEFLATE_BROKEN, why="the stream is damaged") from broken
             self._input = self._inflater.unconsumed_tail
             self._total += len(part)
-            if self._total > MAX_INFLATED:
-                raise Malformed(DEFLATE_BROKEN, why=f"it has more than {MAX_INFLATED} bytes")
+            if self._total > MAX_INFLATED_BYTES:
+                raise Malformed(DEFLATE_BROKEN, why=f"it has more than {MAX_INFLATED_BYTES} bytes")
             if part:
                 return part
             if at_end and not self._inflater.eof:

@@ -17,13 +17,12 @@ from mediakit.dicom.codestream import contradiction, stream_shape
 from mediakit.dicom.elements import PIXEL_DATA
 from mediakit.dicom.image import CODEC_ERRORS, DCT_SYNTAXES, RLE, Shape, native_bits
 from mediakit.dicom.part10 import DicomFile
+from mediakit.dicom.recode import Element
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
+from mediakit.limits import FREE_DECODED_BYTES, MAX_DECODED_BYTES, MAX_DECODED_RATIO, MAX_FRAME_BYTES
 
 if TYPE_CHECKING:
     from mediakit.dicom.image import Frame
-
-#: No image is decoded whose frames together need more.
-MAX_DECODED_BYTES = (4 << 30) - 2
 
 INSTALL_HINT = "install the codecs: `pip install 'dicom-mediakit[codecs]'`"
 
@@ -57,7 +56,9 @@ def shape_of(file: DicomFile) -> Shape:
     if not 0 < shape.bits_stored <= shape.bits_allocated:
         raise Undecodable("Bits Stored is larger than Bits Allocated")
     if shape.decoded_bytes > MAX_DECODED_BYTES:
-        raise Undecodable(f"its frames would need {shape.decoded_bytes} bytes")
+        raise Undecodable(f"its frames would need {shape.decoded_bytes} bytes, more than {MAX_DECODED_BYTES}")
+    if shape.frame_bits > 8 * MAX_FRAME_BYTES:
+        raise Undecodable(f"a frame would need {shape.frame_bits // 8} bytes, more than {MAX_FRAME_BYTES}")
     return shape
 
 
@@ -90,6 +91,7 @@ class FrameReader:
         known = SYNTAXES[file.syntax]
         if not known.can_decode or known.kind is SyntaxKind.VIDEO:
             raise NoDecoder(f"there is no decoder for {known.name}")
+        _check_ratio(pixels, shape)
         need_codecs()
         self._pixels = pixels
         self._offsets = _extended_offsets(file)
@@ -161,6 +163,17 @@ def _extended_offsets(file: DicomFile) -> tuple[bytes, bytes] | None:
     if table is None or lengths is None or not len(table.value):
         return None
     return bytes(table.value), bytes(lengths.value)
+
+
+def _check_ratio(pixels: Element, shape: Shape) -> None:
+    """Raise `Undecodable` for frames that claim far more than their bytes can mean."""
+    claimed = shape.decoded_bytes
+    if not pixels.is_encapsulated or claimed <= FREE_DECODED_BYTES:
+        return
+    if claimed > MAX_DECODED_RATIO * len(pixels.value):
+        raise Undecodable(
+            f"its frames claim {claimed} bytes from {len(pixels.value)}, more than {MAX_DECODED_RATIO}:1"
+        )
 
 
 def decoded_photometric(shape: Shape, syntax: str) -> str:

@@ -21,6 +21,7 @@ from mediakit.dicom.elements import (
     Encoding,
     dictionary_vr,
 )
+from mediakit.dicom.fallback import Claims
 from mediakit.dicom.instance import Instance, Note, Tag
 from mediakit.dicom.known_headers import Layout, Memo
 from mediakit.dicom.opening import NOT_DICOM, TRANSFER_SYNTAX, Opening, check_pixels, meta_note, opened
@@ -87,6 +88,7 @@ class Scanner:
         self._explicit_memo = Memo(EXPLICIT_LITTLE, self._wanted)
         self._implicit_memo = Memo(IMPLICIT_LITTLE, self._wanted)
         self._forms: dict[bytes, _Form] = {}
+        self._claims = Claims()
         self._first = FIRST_READ[0]
         self._pool: dict[bytes, bytes] = {}
         self._places: dict[tuple[Tag, ...], Mapping[Tag, int]] = {}
@@ -147,7 +149,7 @@ class Scanner:
 
     def _plain(self, stream: Readable, size: int, head: bytes) -> Scanned:
         """Return the header of any file, element by element. Raises Malformed."""
-        opening = opened(stream, size, head)
+        opening = opened(stream, size, head, self._claims)
         window, start = opening.window, opening.offset
         found = read_elements(window, start, opening.encoding, self._wanted)
         notes = [*opening.notes, Note.ODD_VR] if found.odd_vr else opening.notes

@@ -9,7 +9,7 @@ from functools import lru_cache
 from mediakit.dicom.bounded_read import Malformed, Readable, Window
 from mediakit.dicom.dataset import PixelElement, read_meta
 from mediakit.dicom.elements import EXPLICIT_LITTLE, KNOWN_VRS, Encoding, encoding_of
-from mediakit.dicom.fallback import Inflated, bare_data_set, described, told_encoding
+from mediakit.dicom.fallback import Claims, Inflated, bare_data_set, described, told_encoding
 from mediakit.dicom.instance import Note, Tag
 from mediakit.dicom.scanned import MEDIA_SOP_INSTANCE, is_sound_value
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
@@ -84,17 +84,20 @@ NO_ENCODING = Rule(
 )
 
 
-def opened(stream: Readable, size: int, head: bytes) -> Opening:
+def opened(stream: Readable, size: int, head: bytes, claims: Claims) -> Opening:
     """Find the data set of a file and inflate it where needed; `head` is what was read of its start.
 
-    Compressed pixel data go with Explicit VR Little Endian alone (PS3.5 A.4). Raises Malformed.
+    `claims` bounds what is inflated of several files. Compressed pixel data go with Explicit VR Little Endian
+    alone (PS3.5 A.4). Raises Malformed.
     """
     opening = located(stream, size, head)
     known = SYNTAXES.get(opening.declared)
     if known is not None and known.is_encapsulated and opening.encoding is not EXPLICIT_LITTLE:
         raise Malformed(NO_ENCODING, syntax=known.name)
     if opening.is_deflated:
-        inflated = Inflated(stream, opening.begin)
+        inflated = Inflated(stream, opening.begin, claims)
+        if inflated.holds_more:
+            opening.notes.append(Note.TRAILING)
         opening.window = Window(inflated, inflated.size)
         opening.offset = 0
     return opening

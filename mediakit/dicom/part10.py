@@ -7,7 +7,7 @@ pixel data.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import BinaryIO
@@ -23,13 +23,11 @@ from mediakit.dicom.recode import Element, element, implicit_chunks, recode
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
 from mediakit.dicom.walk import Unwalkable
 from mediakit.dicom.write import Buffer
+from mediakit.limits import MAX_CONVERTED_BYTES, MAX_INFLATED_BYTES
 
 IMPLICIT_LITTLE = Encoding.IMPLICIT_LITTLE.syntax
 EXPLICIT_LITTLE = Encoding.EXPLICIT_LITTLE.syntax
 EXPLICIT_BIG = Encoding.EXPLICIT_BIG.syntax
-
-#: No file is read, and no deflated data set inflated, beyond this.
-MAX_BYTES = 4 << 30
 
 _NUMBER_OF_FRAMES = 0x00280008
 _EXTENDED_OFFSETS = 0x7FE00001
@@ -186,9 +184,9 @@ def _mended(file: DicomFile) -> DicomFile:
 def open_whole(stream: BinaryIO) -> Opened:
     """Return the head and the data set of a file. Raises `Unreadable` and the stream's OSError."""
     stream.seek(0)
-    content = stream.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise Unreadable(f"it is larger than {MAX_BYTES} bytes")
+    content = stream.read(MAX_CONVERTED_BYTES + 1)
+    if len(content) > MAX_CONVERTED_BYTES:
+        raise Unreadable(f"it is larger than {MAX_CONVERTED_BYTES} bytes")
     try:
         opening = located(BytesIO(content), len(content), content[:FIRST_LOOK])
         meta = _meta(content, opening)
@@ -215,14 +213,14 @@ def _meta(content: bytes, opening: Opening) -> tuple[Element, ...]:
 
 
 def _inflated(body: memoryview) -> bytes:
-    """Return the data set of a deflated file (PS3.5 A.5), never more than `MAX_BYTES`."""
+    """Return the data set of a deflated file (PS3.5 A.5), never more than `MAX_INFLATED_BYTES`."""
     inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     try:
-        data = inflater.decompress(body, MAX_BYTES)
+        data = inflater.decompress(body, MAX_INFLATED_BYTES)
     except zlib.error as exc:
         raise Unreadable("its deflated data set is damaged") from exc
     if inflater.unconsumed_tail:
-        raise Unreadable(f"it inflates to more than {MAX_BYTES} bytes")
+        raise Unreadable(f"it inflates to more than {MAX_INFLATED_BYTES} bytes")
     if not inflater.eof:
         raise Unreadable("its deflated data set is cut off")
     return data
@@ -235,16 +233,20 @@ def write(elements: Iterable[Element], syntax: str, source_meta: Iterable[Elemen
     Class and Instance UID of the meta information are those of the data set; where it has none (no composite
     object), those of the source. Raises `Unwalkable` and `Contradiction` for what Implicit VR cannot hold.
     """
+    return b"".join(pieces(elements, syntax, source_meta))
+
+
+def pieces(elements: Iterable[Element], syntax: str, source_meta: Iterable[Element]) -> Iterator[Buffer]:
+    """Yield what `write` returns, without copying large values."""
     body = tuple(elements)
-    chunks: list[Buffer] = [bytes(128), b"DICM"]
     meta = _new_meta(body, syntax, tuple(source_meta))
     length = sum(len(chunk) for each in meta for chunk in each.chunks())
-    group_length = Element(0x00020000, "UL", length.to_bytes(4, "little"))
-    for each in (group_length, *meta):
-        chunks += each.chunks()
+    yield bytes(128)
+    yield b"DICM"
+    for each in (Element(0x00020000, "UL", length.to_bytes(4, "little")), *meta):
+        yield from each.chunks()
     for each in body:
-        chunks += implicit_chunks(each) if syntax == IMPLICIT_LITTLE else each.chunks()
-    return b"".join(chunks)
+        yield from implicit_chunks(each) if syntax == IMPLICIT_LITTLE else each.chunks()
 
 
 def head_of(sop_class: str, sop_instance: str, syntax: str) -> bytes:
@@ -265,7 +267,7 @@ def _new_meta(body: tuple[Element, ...], syntax: str, source: tuple[Element, ...
         Element(0x00020001, "OB", b"\0\1"),
         element(0x00020002, "UI", uid(0x00080016, 0x00020002)),
         element(0x00020003, "UI", uid(0x00080018, 0x00020003)),
-        element(0x00020010, "UI", syntax.encode("ascii")),
+        element(0x00020010, "UI", syntax.encode("latin-1")),
         element(0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode("ascii")),
         element(0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode("ascii")),
     )

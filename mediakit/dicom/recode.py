@@ -19,6 +19,7 @@ from mediakit.dicom.elements import (
     Encoding,
     dictionary_vrs,
 )
+from mediakit.dicom.stored import Stored
 from mediakit.dicom.values import TEXT_VR_NAMES, WIDTHS, swapped
 from mediakit.dicom.walk import Step, Token, Unwalkable, Walker
 from mediakit.dicom.write import Buffer, NestedWriter, fitting_vr, header, item_header, pad
@@ -32,13 +33,15 @@ class Element:
     """One top-level element in Explicit VR Little Endian.
 
     `value` holds the value bytes; for a sequence its items, for encapsulated pixel data its fragments,
-    both without the delimiter. `undefined` tells that the length field is 0xFFFFFFFF.
+    both without the delimiter. `undefined` tells that the length field is 0xFFFFFFFF. A `stored` value, of
+    an even length, stands for `value`, which is empty then.
     """
 
     tag: int
     vr: str
     value: Buffer = field(repr=False)
     undefined: bool = False
+    stored: Stored | None = field(default=None, repr=False)
 
     @property
     def is_encapsulated(self) -> bool:
@@ -47,6 +50,10 @@ class Element:
 
     def chunks(self) -> Iterator[Buffer]:
         """Yield the encoded element piece by piece, without copying the value."""
+        if self.stored is not None:
+            yield header(self.tag, self.vr, len(self.stored))
+            yield from self.stored.pieces()
+            return
         yield header(self.tag, self.vr, UNDEFINED if self.undefined else len(self.value))
         yield self.value
         if self.undefined:
@@ -194,6 +201,10 @@ def implicit_chunks(element: Element) -> Iterator[Buffer]:
     """
     if element.is_encapsulated:
         raise Unwalkable("encapsulated pixel data in a native encoding", 0)
+    if element.stored is not None:
+        yield item_header(element.tag, len(element.stored))
+        yield from element.stored.pieces()
+        return
     if len(element.value):
         _check_vr(element.tag, element.vr)
     value = _implicit_items(element) if element.vr == "SQ" else element.value

@@ -45,6 +45,7 @@ SHORT_MASKS: Final[Mapping[bytes, int]] = {vr: _WIDE.get(vr, 1) for vr in SHORT_
 LONG_MASKS: Final[Mapping[bytes, int]] = {vr: _WIDE.get(vr, 1) for vr in LONG_VRS}
 
 _EXPLICIT = {False: Struct("<HH2sH"), True: Struct(">HH2sH")}
+_PLAIN = {False: Struct("<HHI"), True: Struct(">HHI")}
 _NO_MASKS: Final[Mapping[bytes, int]] = {}
 #: The tag of an item, little endian.
 ITEM_START: Final = b"\xfe\xff\x00\xe0"
@@ -189,6 +190,7 @@ class _Pass:
                 if broken.rule not in {BROKEN, TRUNCATED}:
                     raise
                 offset = self._given_up(broken)
+        self._faults.spend(0)
         return offset
 
     def _given_up(self, broken: Malformed) -> int:
@@ -209,20 +211,28 @@ class _Pass:
 
     def _items(self, level: _Level, offset: int) -> int:
         """Open the next item of a sequence, or close the sequence; return the offset to go on at."""
-        while offset != level.end:
-            self._faults.spend(1)
-            index = self._loaded(level, offset)  # may exchange the data
-            tag, length = item_header_at(self._window.data, index, level.encoding)
+        window, faults, stop, end_of_level = self._window, self._faults, level.end, level.limit
+        unpack = _PLAIN[level.encoding.big_endian].unpack_from
+        data, base, last = window.data, window.start, -1
+        while offset != stop:
+            index = offset - base
+            if not 0 <= index <= last:
+                index = self._loaded(level, offset)
+                data, base = window.data, window.start
+                last = min(len(data), end_of_level - base) - 8
+                faults.spend(0)
+            faults.left -= 1
+            group, number, length = unpack(data, index)
             offset += 8
-            if tag == SEQUENCE_END and level.end < 0:
-                break
-            if tag != ITEM:
-                raise Malformed(BROKEN, tag=tag, why="an item was expected")
-            end = -1 if length == UNDEFINED else offset + length
-            if end > level.limit:
-                raise Malformed(TRUNCATED, missing=end - level.limit)
+            if group != 0xFFFE or number != 0xE000:
+                if group << 16 | number == SEQUENCE_END and stop < 0:
+                    break
+                raise Malformed(BROKEN, tag=group << 16 | number, why="an item was expected")
             if length:
-                limit = level.limit if end < 0 else end
+                end = -1 if length == UNDEFINED else offset + length
+                limit = end_of_level if end < 0 else end
+                if limit > end_of_level:
+                    raise Malformed(TRUNCATED, missing=limit - end_of_level)
                 self._open(_Level(True, end, limit, level.encoding, level.tag))
                 return offset
         self._levels.pop()

@@ -17,6 +17,7 @@ from mediakit.dicom.instance import Breach
 from mediakit.dicom.lossy import SOP_INSTANCE
 from mediakit.dicom.part10 import EXPLICIT_LITTLE, IMPLICIT_LITTLE, DicomFile
 from mediakit.dicom.recode import Contradiction, Element, is_group_length
+from mediakit.dicom.stored import Stored
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
 from mediakit.dicom.walk import Unwalkable
 from mediakit.findings import Finding, Rule, Severity, Where, tag_text
@@ -40,10 +41,15 @@ class Loss(StrEnum):
 class Transcoded:
     """A whole Part 10 file in the new transfer syntax. `findings` tell all that changed."""
 
-    data: bytes = field(repr=False)
+    file: Stored = field(repr=False)
     findings: tuple[Finding, ...]
     sop_instance: str
     changed_uid: bool
+
+    @property
+    def data(self) -> bytes:
+        """Return the file as bytes: it may have gigabytes."""
+        return b"".join(self.file.pieces())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +82,7 @@ def transcode(stream: BinaryIO, to: str, loss: Loss = Loss.LOSSLESS) -> Transcod
     """Convert a DICOM file to transfer syntax `to` (a UID).
 
     Elements other than Pixel Data and what describes its encoding are carried over byte for byte.
-    Raises OSError when `stream` does.
+    Raises OSError when `stream` does, DoesNotFit when there is no room for temporary files.
     """
     from mediakit.dicom.conversion import Refused  # noqa: PLC0415 - only when something is converted
 
@@ -252,8 +258,11 @@ LEFT_OUT = Rule(
 def _written(file: DicomFile, to: str, change: Change) -> Transcoded:
     elements = _merged(file.elements, change)
     uid = next((e for e in elements if e.tag == SOP_INSTANCE), None)
+    made = Stored()
+    for piece in part10.pieces(elements, to, file.meta):
+        made.add(piece)
     return Transcoded(
-        data=part10.write(elements, to, file.meta),
+        file=made,
         findings=(*_told(file, to), *change.findings),
         sop_instance="" if uid is None else bytes(uid.value).decode("latin-1").strip(" \0"),
         changed_uid=change.changed_uid,

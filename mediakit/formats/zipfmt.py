@@ -7,19 +7,15 @@ as they are.
 
 from __future__ import annotations
 
-import errno
 import io
-import lzma
 import os
 import stat
 import struct
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from mediakit.durable import written_file
 from mediakit.errors import DoesNotFit, SourceError, UsageError
@@ -30,6 +26,8 @@ from mediakit.formats.distinct import DistinctPaths
 from mediakit.formats.legal import check_paths
 from mediakit.formats.readable import Image, stream_of
 from mediakit.formats.stream_copy import Pourer
+from mediakit.formats.zip_member import member_stream
+from mediakit.limits import MAX_CLAIMED_BYTES, REAL_RATIO
 from mediakit.volume import MAX_EXAMPLES, ZipVolume
 
 _BUFFER = 32 * 1024
@@ -101,6 +99,7 @@ class ZipTree:
         self._members: dict[str, tuple[Node, zipfile.ZipInfo]] = {}
         self._folders: dict[str, None] = {}
         odd = _Odd()
+        self._claimed = 0  # bytes of members that are compressed more than real files are
         self._nodes = tuple(self._index(odd))
         depth = 1 + max((folder.count("/") + 1 for folder in self._folders), default=0)
         volume = ZipVolume(
@@ -126,7 +125,7 @@ class ZipTree:
         if known is None or node.kind is not NodeKind.FILE:
             raise SourceError("no such file in the archive", where=ascii(node.path))
         try:
-            return io.BufferedReader(_Member(self._archive.open(known[1])), _BUFFER)
+            return io.BufferedReader(member_stream(self._archive, known[1]), _BUFFER)
         except (
             OSError,
             zipfile.BadZipFile,
@@ -181,6 +180,13 @@ class ZipTree:
         why = self._fault(member)
         return NodeKind.UNREADABLE if why else NodeKind.FILE, why
 
+    def _is_too_much(self, member: zipfile.ZipInfo) -> bool:
+        """Return True when a member claims much from few bytes, with all such members before it."""
+        if member.file_size <= max(member.compress_size, 1) * REAL_RATIO:
+            return False
+        self._claimed += member.file_size
+        return self._claimed > MAX_CLAIMED_BYTES
+
     def _fault(self, member: zipfile.ZipInfo) -> str:
         if member.flag_bits & _ENCRYPTED:
             return "it is encrypted"
@@ -188,6 +194,11 @@ class ZipTree:
             return f"compression method {_method_name(member)} is not known"
         if not 0 <= member.header_offset <= self._size - _HEADER_BYTES - member.compress_size:
             return "it lies outside the archive"
+        if self._is_too_much(member):
+            return (
+                f"it claims {member.file_size} bytes from {member.compress_size}; what is compressed more "
+                f"than {REAL_RATIO}:1 is unpacked up to {MAX_CLAIMED_BYTES} bytes in all"
+            )
         return ""
 
 
@@ -251,51 +262,6 @@ def above(path: str) -> Iterator[str]:
     while at > 0:
         yield path[:at]
         at = path.find("/", at + 1)
-
-
-class _Member(io.RawIOBase):
-    """A member's bytes. Damage is an OSError, as in any other file."""
-
-    def __init__(self, inner: IO[bytes]) -> None:
-        super().__init__()
-        self._inner = inner
-
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes; going back unpacks the member again."""
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move the position."""
-        with _damage_as_os_error():
-            return self._inner.seek(offset, whence)
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._inner.tell()
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # bytes-like in typeshed
-        """Read what the member declares and no more."""
-        with _damage_as_os_error():
-            found = self._inner.read(len(buffer))
-        buffer[: len(found)] = found
-        return len(found)
-
-    def close(self) -> None:
-        """Close the member, not the archive."""
-        self._inner.close()
-        super().close()
-
-
-@contextmanager
-def _damage_as_os_error() -> Iterator[None]:
-    try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as exc:
-        raise OSError(errno.EIO, f"the archive is damaged: {exc}") from exc
 
 
 def _member(entry: Entry, order: Order) -> zipfile.ZipInfo:

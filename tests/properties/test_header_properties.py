@@ -7,9 +7,9 @@ from io import BytesIO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediakit.dicom.bounded_read import MAX_READ
 from mediakit.dicom.header import Scanner, Unusable
 from mediakit.dicom.instance import Instance
+from mediakit.limits import MAX_SCANNED_BYTES
 from mediakit.outcome import State
 from tests.support.dicom_bytes import (
     IMPLICIT,
@@ -85,7 +85,7 @@ def checked(raw: bytes, scanner: Scanner) -> Instance | Unusable:
     """Scan, and check what must hold for any bytes."""
     stream = Counting(raw)
     result = scanner.read(stream, len(raw), "s", "p")
-    assert stream.taken <= min(MAX_READ, 8 * len(raw) + 8192)
+    assert stream.taken <= min(MAX_SCANNED_BYTES, 8 * len(raw) + 8192)
     if isinstance(result, Unusable):
         assert result.state in {State.NOT_DICOM, State.UNREADABLE}
         assert result.finding.text

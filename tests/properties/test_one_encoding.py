@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mediakit.dicom.bounded_read import Malformed
 from mediakit.dicom.data_set import data_set_place
+from mediakit.dicom.fallback import Claims
 from mediakit.dicom.opening import Opening, opened
 from mediakit.dicom.part10 import Opened, Unreadable, open_whole
 from mediakit.dicom.uids import SYNTAXES
@@ -55,7 +56,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 def scanned(raw: bytes, look: int) -> Opening | None:
     try:
-        return opened(BytesIO(raw), len(raw), raw[:look])
+        return opened(BytesIO(raw), len(raw), raw[:look], Claims())
     except Malformed:
         return None
 

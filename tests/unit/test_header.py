@@ -8,10 +8,10 @@ from struct import pack
 
 import pytest
 
-from mediakit.dicom.bounded_read import MAX_READ
 from mediakit.dicom.header import Scanner, Unusable
 from mediakit.dicom.instance import Breach, Fault, Instance, Note
 from mediakit.dicom.wanted import CONTENT_SEQUENCE
+from mediakit.limits import MAX_SCANNED_BYTES
 from mediakit.outcome import State
 from tests.support.dicom_bytes import (
     BIG,
@@ -306,7 +306,7 @@ def test_broken_and_cut_deflated_files_are_unreadable() -> None:
 
 
 def test_a_deflate_bomb_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mediakit.dicom.fallback.MAX_INFLATED", 1 << 20)
+    monkeypatch.setattr("mediakit.dicom.fallback.MAX_INFLATED_BYTES", 1 << 20)
     assert refused(deflated(identity() + element(0x7FE00010, "OW", bytes(1 << 21)))) == unreadable(
         "MK-SRC-009"
     )
@@ -339,7 +339,7 @@ def test_a_header_without_end_is_unreadable_after_a_bounded_read() -> None:
     result = Scanner().read(stream, 1 << 40, "s", "p")
     assert isinstance(result, Unusable)
     assert result.finding.rule.id == "MK-SRC-003"
-    assert stream.taken <= MAX_READ
+    assert stream.taken <= MAX_SCANNED_BYTES
 
 
 def test_an_odd_vr_is_converted_when_it_can_be_and_noted() -> None:

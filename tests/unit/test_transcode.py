@@ -258,7 +258,7 @@ def test_the_same_input_gives_the_same_bytes() -> None:
 
 
 def test_a_deflated_bomb_or_a_cut_stream_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(part10, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(part10, "MAX_INFLATED_BYTES", 1 << 20)
     packer = zlib.compressobj(wbits=-15)
     deflated = packer.compress(explicit((0x00080018, "UI", b"1.2\0"), (0x00420011, "OB", bytes(4 << 20))))
     deflated += packer.flush()

@@ -133,7 +133,7 @@ class Loader:
         done = transcode(stream, way.transfer_syntax)
         if isinstance(done, NotConvertible):
             return Unsendable(Happening.ERROR, done.finding)
-        payload = _payload(item, io.BytesIO(done.data), len(done.data), way.transfer_syntax)
+        payload = _payload(item, done.file.stream(), len(done.file), way.transfer_syntax)
         return Loaded(payload, (*findings, *done.findings))
 
     def _opened(self, item: Outgoing) -> tuple[BinaryIO, memoryview | None]:

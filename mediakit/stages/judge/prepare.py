@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import BinaryIO
 
 from mediakit.choices import Convert
@@ -66,7 +65,7 @@ class Store:
 
     def open(self, instance: Instance) -> BinaryIO:
         """Open the bytes of an instance. Raises SourceError, OSError."""
-        return self._spool.open(instance) if instance.source == SPOOL else self._media.open(instance)
+        return self._spool.open(instance.path) if instance.source == SPOOL else self._media.open(instance)
 
 
 def judge_all(instances: Sequence[Instance], judge: Judge, fates: Fates, tell: Listener = silence) -> Judged:
@@ -137,7 +136,9 @@ class Converter:
         if isinstance(done, NotConvertible):
             fates.refuse(place, (done.finding,), sop_instance=uid)
             return None
-        made = self.scanner.read(BytesIO(done.data), len(done.data), SPOOL, self.spool.keep(done.data))
+        name = self.spool.keep(done.file.pieces())
+        with self.spool.open(name) as stream:
+            made = self.scanner.read(stream, len(done.file), SPOOL, name)
         findings: tuple[Finding, ...] = done.findings
         if not isinstance(made, Instance):
             fates.refuse(place, (*findings, made.finding), sop_instance=uid)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from mediakit.dicom.instance import Instance
 from mediakit.errors import DoesNotFit
 
 SPOOL = "\0spool"  # the source name of a spooled instance: no path can be spelled like this
@@ -29,8 +29,8 @@ class Spool:
         if self._folder is not None:
             self._folder.cleanup()
 
-    def keep(self, data: bytes) -> str:
-        """Write the bytes to a new file and return its name, to be the `path` of an Instance.
+    def keep(self, pieces: Iterable[bytes]) -> str:
+        """Write a new file piece by piece and return its name, to be the `path` of an Instance.
 
         Raises DoesNotFit when there is no room for them.
         """
@@ -39,7 +39,8 @@ class Spool:
         try:
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="mediakit-")
-            (Path(self._folder.name) / name).write_bytes(data)
+            with (Path(self._folder.name) / name).open("wb") as file:
+                file.writelines(pieces)
         except OSError as exc:
             raise DoesNotFit(
                 "converted instances cannot be kept until they are written",
@@ -49,8 +50,8 @@ class Spool:
             ) from exc
         return name
 
-    def open(self, instance: Instance) -> BinaryIO:
-        """Open the file of a spooled instance."""
+    def open(self, name: str) -> BinaryIO:
+        """Open a file of this name."""
         if self._folder is None:
-            raise FileNotFoundError(instance.path)
-        return (Path(self._folder.name) / instance.path).open("rb")
+            raise FileNotFoundError(name)
+        return (Path(self._folder.name) / name).open("rb")
