@@ -43,6 +43,14 @@ UNDELIVERED = Rule(
     hint="`--peer AET@host:port` says where it listens",
 )
 
+REJECTED = Rule(
+    id="MK-SCP-005",
+    severity=Severity.WARNING,
+    title="{count:association|associations} from {sender} rejected: {words}",
+    ref="PS3.7 D.3.3.7.3",
+    hint="whom to let in says the file of `--users`; `mediakit serve user NAME` makes a line for it",
+)
+
 _MOST_KINDS = 1000  # of findings; further senders are taken together
 _OURS = frozenset({OUT_OF_RESOURCES, PROCESSING_FAILURE})
 
@@ -91,6 +99,8 @@ class Tally:
                 self._note(rule, event.calling_ae, event.words)
         elif isinstance(event, AssociationEnded):
             self.associations += bool(event.calling_ae)
+            if event.words:
+                self._note(REJECTED, event.calling_ae, event.words)
         elif isinstance(event, CommitmentAnswered) and not event.delivered:
             self._note(UNDELIVERED, event.calling_ae)
 

@@ -260,6 +260,7 @@ def test_only_users_of_a_file_are_let_in_and_the_line_says_who_was_not(tmp_path:
     assert said.code == 0
     assert "CT1 (127.0.0.1, user ward): 1 stored" in said.out
     assert "CT2 (127.0.0.1, user ward): nothing sent, rejected: user and passcode do not fit" in said.out
+    assert "MK-SCP-005  1 association from CT2 rejected" in said.err
     assert "sesame" not in said.out + said.err + made.out
     assert "simsim" not in said.out + said.err
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mediakit.scp.events import AssociationEnded, CommitmentAnswered, Ending, Received, Reception
-from mediakit.scp.served import _MOST_KINDS, Tally
+from mediakit.scp.served import _MOST_KINDS, REJECTED, Tally
 
 
 def refused(sender: str, status: int, words: str = "no room for the instance") -> Received:
@@ -60,3 +60,17 @@ def test_many_senders_do_not_make_many_findings() -> None:
     for number in range(3 * _MOST_KINDS):
         tally.hear(refused(f"S{number}", 0xC000))
     assert len(tally.findings()) <= _MOST_KINDS + 1
+
+
+def test_who_was_not_let_in_is_counted_by_sender_and_reason() -> None:
+    tally = Tally()
+    for words in ("user and passcode do not fit", "user and passcode do not fit", ""):
+        tally.hear(
+            AssociationEnded(
+                calling_ae="CT1", host="10.0.0.7", ending=Ending.REJECTED, counts={}, user="ward", words=words
+            )
+        )
+    (finding,) = tally.findings()
+    assert finding.rule is REJECTED
+    assert finding.text == "2 associations from CT1 rejected: user and passcode do not fit"
+    assert tally.associations == 3
