@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from mediakit.dicom.instance import Instance, Tag
+from mediakit.dicom.instance import Instance
+from mediakit.dicom.scanned import is_sound_uid
 from mediakit.fileset.file_id import FileID
 from mediakit.fileset.groups import Collated, Leaf, PatientGroup, SeriesGroup, StudyGroup
+from mediakit.fileset.instance_values import RELATED_CLASSES
 from mediakit.fileset.key_values import bare
 from mediakit.fileset.keys import ICON_IMAGE_SEQUENCE
 from mediakit.fileset.record import Directory, DirectoryRecord, FileRef, Key
 from mediakit.fileset.record_types import KEYS
 from mediakit.profile.model import Profile
 
-_RELATED_CLASSES: Tag = 0x0008001A
 _ICON_RECORDS = frozenset(
     record for record, specs in KEYS.items() if any(spec.tag == ICON_IMAGE_SEQUENCE for spec in specs)
 )
@@ -90,7 +91,8 @@ class _Builder:
 
 
 def _related_classes(instance: Instance) -> tuple[str, ...]:
-    raw = instance.header.values.get(_RELATED_CLASSES)
+    """Return the Related General SOP Class UIDs; of those that are none, `instance_values` warns."""
+    raw = instance.header.values.get(RELATED_CLASSES)
     if not raw:
         return ()
-    return tuple(bare(uid).decode("ascii", "replace") for uid in raw.split(b"\\") if bare(uid))
+    return tuple(uid.decode("ascii") for uid in map(bare, raw.split(b"\\")) if is_sound_uid(uid))

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from mediakit.dicom import text
-from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance
+from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
 from mediakit.dicom.scanned import SERIES, STUDY
 from mediakit.fileset import nested
 from mediakit.fileset.key_names import key_text
-from mediakit.fileset.key_values import bare
+from mediakit.fileset.key_values import bare, why_illegal
 from mediakit.fileset.keys import KeyPlan, Wanted, key_plan, standard_plan
 from mediakit.fileset.record_types import KEYS, RECORD_TYPE_OF, ROOT_TYPES
 from mediakit.fileset.supply import PATIENT_ID
@@ -70,6 +70,7 @@ NOT_OF_CHARSET = Rule(
 
 #: All rules of this file.
 VALUE_RULES = (ILLEGAL, ILLEGAL_ID, UNKNOWN_TERM, MISPLACED_TERM, UNDECLARED, NOT_OF_CHARSET)
+RELATED_CLASSES: Tag = 0x0008001A  # the one value that references take beside the UIDs
 _GROUPS = ("PATIENT", "STUDY", "SERIES")
 _JUDGED_BEFORE = frozenset({STUDY, SERIES})  # by `profile.file_rules`
 
@@ -136,6 +137,11 @@ def _findings(instance: Instance, plan: KeyPlan, place: str) -> Iterator[Finding
     charset = bare(values.get(SPECIFIC_CHARACTER_SET, b""))
     if charset:
         yield from _of_charset(charset, place)
+    related = values.get(RELATED_CLASSES, b"")
+    why = why_illegal(related, "UI", most=0) if related else ""
+    if why:
+        where = Where(path=place, tag=RELATED_CLASSES)
+        yield ILLEGAL.at(where, key=key_text(RELATED_CLASSES), vr="UI", why=why)
     for wanted in plan:
         raw = wanted.raw(instance)
         known = None if not raw else wanted.known.get(raw) or wanted.learn(raw)

@@ -8,7 +8,7 @@ about gaps is decided in `supply`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -72,7 +72,8 @@ _NO_VALUE = Known(None, False, "")
 class Wanted:
     """One key that records of a type take. `derive` finds its raw value when it is no top-level element.
 
-    `is_due`: a record that lacks it is wrong when the instance has a value (Type 1C or 2C).
+    `is_due`: a record that lacks it is wrong when the instance has a value (Type 1C or 2C). `inside` is what
+    the profile demands in the items of a sequence.
     """
 
     tag: Tag
@@ -82,6 +83,7 @@ class Wanted:
     derive: Callable[[Instance], bytes | None] | None = None
     applies: Callable[[Instance], bool] | None = None
     is_due: bool = False
+    inside: tuple[KeyRule, ...] = ()
     known: dict[bytes, Known] = field(default_factory=dict, compare=False, repr=False)
     _foreign: dict[tuple[bytes, bytes], Known] = field(default_factory=dict, compare=False, repr=False)
 
@@ -111,20 +113,25 @@ class Wanted:
         charset = _charset(instance)
         judged = self._foreign.get((raw, charset))
         if judged is None:
-            is_sequence = self.vr == "SQ"
-            why = nested.why_illegal(raw, charset) if is_sequence else self._why(raw, charset)
+            why = self._why(raw, charset)
             judged = Known(None, True, why) if why else known
             if len(self._foreign) < _CACHED_VALUES:
                 self._foreign[raw, charset] = judged
         return judged
 
     def _why(self, raw: bytes, charset: bytes) -> str:
-        return why_illegal(raw, self.vr, charset, self.most)
+        if self.vr != "SQ":
+            return why_illegal(raw, self.vr, charset, self.most)
+        lacking = (rule.tag for rule in self.inside if not nested.is_inside(rule, raw))
+        return nested.why_illegal(raw, charset) or next(
+            (f"{tag_text(tag)} in it has no value" for tag in lacking), ""
+        )
 
     def mended(self, raw: bytes, charset: bytes) -> bytes | None:
         """Return the legal value that comes nearest to an illegal one, or None."""
         if self.vr == "SQ":
-            return nested.mended(raw, charset)
+            found = nested.mended(raw, charset)
+            return None if found is None or self._why(found, charset) else found
         return mended(raw, self.vr, charset, self.most)
 
     def key(self, value: bytes) -> Key:
@@ -144,7 +151,7 @@ class Wanted:
             return _NO_VALUE
         if is_foreign(self.vr, raw):
             return Known(self.key(raw), True, "")
-        why = nested.why_illegal(raw, b"") if self.vr == "SQ" else self._why(raw, b"")
+        why = self._why(raw, b"")
         if why:
             return Known(None, False, why)
         return Known(self.key(bare(raw) if self.vr == "UI" else raw), False, "")
@@ -297,6 +304,10 @@ def key_plan(record_type: str, profile: Profile) -> KeyPlan:
             standard = wanted.get(rule.tag)
             if standard is None or (ours.demand, ours.is_due) > (standard.demand, standard.is_due):
                 wanted[rule.tag] = ours
+    for rule in nested.demanded_inside(profile, record_type):
+        parent = wanted.get(rule.parent or 0)
+        if parent is not None:
+            wanted[parent.tag] = replace(parent, inside=(*parent.inside, rule), known={}, _foreign={})
     return tuple(sorted(wanted.values(), key=lambda each: each.tag))
 
 

@@ -18,6 +18,7 @@ from mediakit.dicom.wanted import MOST, WANTED
 from mediakit.dicom.write import NestedWriter, pad
 from mediakit.fileset import key_values
 from mediakit.findings import tag_text
+from mediakit.profile.model import KeyCondition, KeyRule, Profile
 
 
 def text_values(content: bytes) -> Iterator[bytes]:
@@ -93,6 +94,22 @@ def mended(content: bytes, charset: bytes) -> bytes | None:
     except Malformed:
         return None
     return bytes(writer.out)
+
+
+def demanded_inside(profile: Profile, record_type: str) -> Iterator[KeyRule]:
+    """Yield what a profile demands inside the sequences of a type of record, whatever the instance is."""
+    for rule in profile.keys:
+        is_certain = rule.condition in {KeyCondition.ALWAYS, KeyCondition.PARENT_PRESENT}
+        if rule.parent is not None and is_certain and rule.type != "3" and record_type in rule.records:
+            yield rule
+
+
+def is_inside(rule: KeyRule, content: bytes) -> bool:
+    """Return True when an item holds the attribute; a sequence without items holds nothing to complain of."""
+    if not content:
+        return True
+    values = values_of(content, rule.tag)
+    return any(True for _ in values) if rule.type.startswith("2") else any(map(key_values.bare, values))
 
 
 def _why(token: Token, value: bytes, charset: bytes) -> str:

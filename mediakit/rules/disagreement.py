@@ -54,7 +54,8 @@ OTHER_PATIENT_NAME = Rule(
 
 _PATIENT_ID: Tag = 0x00100020
 _PATIENT_NAME: Tag = 0x00100010
-_IDENTITY: frozenset[Tag] = frozenset({0x0020000D, 0x0020000E, 0x00080060})
+_MODALITY: Tag = 0x00080060
+_IDENTITY: frozenset[Tag] = frozenset({0x0020000D, 0x0020000E, _MODALITY})
 _UNCOMPARED = frozenset({SPECIFIC_CHARACTER_SET, ICON_IMAGE_SEQUENCE})
 _GROUPS = frozenset({"PATIENT", "STUDY", "SERIES"})
 
@@ -76,6 +77,7 @@ def check_values(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
             for record, keys in groups:
                 judge.compare(record, keys, link, link.file.instance)
             judge.compare(link.record, link.record.keys, link, link.file.instance)
+    judge.settle_modality()
     yield from judge.found.findings()
 
 
@@ -87,6 +89,14 @@ class _Judge:
     found: Tally = field(default_factory=Tally)
     _comparer: Comparer = field(default_factory=Comparer)
     _keys: dict[int, tuple[Key, ...]] = field(default_factory=dict)
+    _modality_met: set[int] = field(default_factory=set)  # records whose Modality some instance has
+    _modality_differs: list[tuple[Key, DirectoryRecord, RecordLink, Instance]] = field(default_factory=list)
+
+    def settle_modality(self) -> None:
+        """Count Modality that differs: of a series with several, the record can have but one."""
+        for key, record, link, instance in self._modality_differs:
+            rule = OTHER_VALUE if id(record) in self._modality_met else OTHER_IDENTITY
+            self._add(rule, key, record, link, instance)
 
     def groups(self, above: tuple[DirectoryRecord, ...]) -> list[tuple[DirectoryRecord, tuple[Key, ...]]]:
         """Return the nearest PATIENT, STUDY and SERIES above a file, with the keys to compare.
@@ -106,9 +116,12 @@ class _Judge:
         get = instance.header.values.get
         for key in keys:
             raw = get(key.tag)
-            if raw is None or (raw == key.value and raw.isascii()):
+            if raw is None:
                 continue
-            if self._differs(key, raw, record, instance):
+            differs = (raw != key.value or not raw.isascii()) and self._differs(key, raw, record, instance)
+            if key.tag == _MODALITY and not differs:
+                self._modality_met.add(id(record))
+            elif differs:
                 self._count(key, record, link, instance)
 
     def _differs(self, key: Key, raw: bytes, record: DirectoryRecord, instance: Instance) -> bool:
@@ -120,20 +133,26 @@ class _Judge:
         return not self._comparer.is_same(key.tag, key.vr, ours, theirs)
 
     def _count(self, key: Key, record: DirectoryRecord, link: RecordLink, instance: Instance) -> None:
-        where = Where(path=self.path, record=record.seen_at, tag=key.tag)
-        path = instance.path if instance.path.isascii() else printable(instance.path)
         is_empty = not key.value.strip(b" \0")
         if record.type == "PATIENT" and key.tag in {_PATIENT_ID, _PATIENT_NAME} and not is_empty:
-            self._count_patient(key, record, instance, path)
-            return
-        if is_empty and key.tag in _IDENTITY | {_PATIENT_ID}:
+            self._count_patient(key, record, instance)
+        elif is_empty and key.tag in _IDENTITY | {_PATIENT_ID}:
             return  # that it has no value, `directory_keys` says
-        rule = OTHER_IDENTITY if key.tag in _IDENTITY else OTHER_VALUE
+        elif key.tag == _MODALITY:
+            self._modality_differs.append((key, record, link, instance))
+        else:
+            rule = OTHER_IDENTITY if key.tag in _IDENTITY else OTHER_VALUE
+            self._add(rule, key, record, link, instance)
+
+    def _add(
+        self, rule: Rule, key: Key, record: DirectoryRecord, link: RecordLink, instance: Instance
+    ) -> None:
+        where = Where(path=self.path, record=record.seen_at, tag=key.tag)
         owner = link.above[-1] if record is link.record and link.above else record
         same = (id(owner), record.type, key.tag)
-        self.found.add(rule, same, where, key=key_text(key.tag), type=record.type, path=path)
+        self.found.add(rule, same, where, key=key_text(key.tag), type=record.type, path=_path(instance))
 
-    def _count_patient(self, key: Key, record: DirectoryRecord, instance: Instance, path: str) -> None:
+    def _count_patient(self, key: Key, record: DirectoryRecord, instance: Instance) -> None:
         """Count an instance of another patient once: by its Patient ID, by its name when it has none."""
         theirs = instance.header.values.get(_PATIENT_ID, b"").strip(b" \0")
         ours = record.key(_PATIENT_ID)
@@ -143,7 +162,11 @@ class _Judge:
                 return  # counted by the ID
             rule = OTHER_PATIENT_NAME
         where = Where(path=self.path, record=record.seen_at, tag=key.tag)
-        self.found.add(rule, id(record), where, path=path)
+        self.found.add(rule, id(record), where, path=_path(instance))
+
+
+def _path(instance: Instance) -> str:
+    return instance.path if instance.path.isascii() else printable(instance.path)
 
 
 CHECKS: Final = (Check(check_values, (OTHER_PATIENT, OTHER_IDENTITY, OTHER_VALUE, OTHER_PATIENT_NAME)),)

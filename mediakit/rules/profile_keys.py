@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from mediakit.dicom.instance import Tag
-from mediakit.fileset import nested
 from mediakit.fileset.key_names import key_text
-from mediakit.fileset.key_values import bare
+from mediakit.fileset.nested import demanded_inside, is_inside
 from mediakit.fileset.record import DirectoryRecord, Key
 from mediakit.fileset.survey import Survey
 from mediakit.fileset.tally import Tally
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.profile.model import KeyCondition, KeyRule, Profile
+from mediakit.profile.model import KeyRule, Profile
 from mediakit.rules.check import Check
 
 LACKS_NESTED = Rule(
@@ -47,7 +46,7 @@ def check_nested(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
             if key.tag in sequences:
                 missing = known.get((record.type, key))
                 if missing is None:
-                    missing = tuple(rule for rule in sequences[key.tag] if not _is_there(rule, key))
+                    missing = tuple(rule for rule in sequences[key.tag] if not is_inside(rule, key.value))
                     if len(known) < _REMEMBERED:
                         known[(record.type, key)] = missing
                 for rule in missing:
@@ -57,20 +56,10 @@ def check_nested(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
 
 def _demanded(profile: Profile) -> _Nested:
     demanded: _Nested = {}
-    for rule in profile.keys:
-        is_certain = rule.condition in {KeyCondition.ALWAYS, KeyCondition.PARENT_PRESENT}
-        if rule.parent is not None and is_certain and rule.type != "3":
-            for record_type in rule.records:
-                demanded.setdefault(record_type, {}).setdefault(rule.parent, []).append(rule)
+    for record_type in sorted({record_type for rule in profile.keys for record_type in rule.records}):
+        for rule in demanded_inside(profile, record_type):
+            demanded.setdefault(record_type, {}).setdefault(rule.parent or 0, []).append(rule)
     return demanded
-
-
-def _is_there(rule: KeyRule, key: Key) -> bool:
-    """Return True when an item holds the attribute; a sequence without items holds nothing to complain of."""
-    if not key.value:
-        return True
-    values = nested.values_of(key.value, rule.tag)
-    return any(True for _ in values) if rule.type.startswith("2") else any(map(bare, values))
 
 
 def _count(lacking: Tally, record: DirectoryRecord, rule: KeyRule, path: str, profile: Profile) -> None:
