@@ -26,6 +26,7 @@ from mediakit.dicom.instance import Instance, Note, Tag
 from mediakit.dicom.known_headers import Layout, Memo
 from mediakit.dicom.opening import NOT_DICOM, TRANSFER_SYNTAX, Opening, check_pixels, meta_note, opened
 from mediakit.dicom.packed import Packed
+from mediakit.dicom.preamble import program_of
 from mediakit.dicom.scanned import Scanned
 from mediakit.dicom.sequences import to_explicit_little
 from mediakit.dicom.structure import ITEM_START, Faults, check_sequence
@@ -38,7 +39,8 @@ FIRST_READ = (8192, 65536)  # least and most bytes of the first read; it follows
 POOL = 8192  # values that are kept to be shared between headers
 PLACES = 1024  # combinations of elements whose places are kept to be shared
 
-_ZEROS = bytes(128)
+_PREAMBLE = 128
+_ZEROS = bytes(_PREAMBLE)
 _NOTHING: Mapping[Tag, bytes] = {}
 _NO_VALUES = Packed(_NOTHING, {}, ())
 _REMEMBERED = frozenset({SyntaxKind.NATIVE, SyntaxKind.IMAGE, SyntaxKind.VIDEO})
@@ -101,7 +103,11 @@ class Scanner:
         read from its start and left anywhere. OSError passes through; nothing else is raised.
         """
         try:
-            return scanning.instance(self.scan(stream, size), source, path, size)
+            scanned = self.scan(stream, size)
+            if Note.PREAMBLE_USED in scanned.notes:
+                stream.seek(0)
+                scanned.program = program_of(stream.read(_PREAMBLE))
+            return scanning.instance(scanned, source, path, size)
         except Malformed as broken:
             is_other = (
                 broken.rule is NOT_DICOM and size > 0

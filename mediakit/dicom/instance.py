@@ -66,7 +66,7 @@ class Header:
     `meta` holds group 2. An element that is absent is not in the mapping; an empty one maps to b"".
     `pixel_offset` is where the value of the pixel data element begins in the file (in the inflated data
     set of a deflated one); None without pixel data. `faults` are breaches of the encoding at any depth, the
-    first ones of a file.
+    first ones of a file. `program` is what kind of program the preamble begins like, "" for none.
 
     Raw bytes are kept so that a key reaches its directory record undecoded and no character is lost.
     """
@@ -77,6 +77,7 @@ class Header:
     pixel_offset: int | None = None
     notes: frozenset[Note] = frozenset()
     faults: tuple[Fault, ...] = ()
+    program: str = ""
 
     def text(self, tag: Tag) -> str:
         """Return a value as text without padding, for VRs of the default repertoire; "" when absent.

@@ -44,6 +44,7 @@ class Scanned:
     syntax: str
     notes: list[Note] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
+    program: str = ""
 
 
 NO_IDENTITY = Rule(
@@ -83,7 +84,8 @@ def instance(scanned: Scanned, source: str, path: str, size: int) -> Instance:
     if scanned.pixels is not None and scanned.pixels.length is not None:
         _check_length(scanned, scanned.pixels.tag, scanned.pixels.length)
     faults = tuple(scanned.faults.found)
-    header = Header(meta, values, scanned.shared, offset, frozenset(notes) if notes else _NO_NOTES, faults)
+    noted = frozenset(notes) if notes else _NO_NOTES
+    header = Header(meta, values, scanned.shared, offset, noted, faults, scanned.program)
     return Instance(source, path, size, sop_class, sop_instance.decode("latin-1"), scanned.syntax, header)
 
 

@@ -265,3 +265,14 @@ def syntax_name(uid: str) -> str:
     """Return the name of a transfer syntax, or the UID itself when it is not known."""
     known = SYNTAXES.get(uid)
     return known.name if known is not None else uid
+
+
+#: Pixel data by reference: they are at the other side of a network, not in the file.
+NETWORK_ONLY = frozenset(
+    {
+        "1.2.840.10008.1.2.4.94",
+        "1.2.840.10008.1.2.4.95",
+        "1.2.840.10008.1.2.4.204",
+        "1.2.840.10008.1.2.4.205",
+    }
+)

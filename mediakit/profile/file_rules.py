@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mediakit.dicom.instance import Instance, Note, Tag
 from mediakit.dicom.scanned import SERIES, SOP_CLASS, SOP_INSTANCE, STUDY, is_sound_value
 from mediakit.findings import Finding, Rule, Severity, Where, tag_text
-from mediakit.profile.meta_rules import meta_findings
+from mediakit.profile.meta_rules import EXECUTABLE, meta_findings
 from mediakit.profile.structure_rules import MENDED, finding_of
 
 _REWRITE = "`--convert lossless` writes the instance anew, with preamble and file meta information"
@@ -183,6 +183,8 @@ def file_findings(instance: Instance) -> FileFindings:
         rule = BAD_INSTANCE_UID if instance.sop_instance else NO_INSTANCE_UID
         refusals.append(rule.at(Where(path=where.path, tag=SOP_INSTANCE)))
     refusals += _uid_findings(instance) if Note.BAD_UID in notes else ()
+    if instance.header.program:
+        rewrites.append(EXECUTABLE.at(where, kind=instance.header.program))
     for fault in faults:
         finding = finding_of(fault, where.path)
         kind = rewrites if fault.breach in MENDED else refusals

@@ -48,6 +48,13 @@ NO_CREATOR = Rule(
     ref="PS3.10 7.1",
     hint="nobody can tell whose it is; the image itself is not affected",
 )
+EXECUTABLE = Rule(
+    id="MK-MET-011",
+    severity=Severity.ERROR,
+    title="the preamble begins like {kind}: the file may also be a program",
+    ref="PS3.10 7.5",
+    hint="have it examined before it is copied anywhere",
+)
 _GROUP_LENGTH, _VERSION, _CLASS, _INSTANCE = 0x00020000, 0x00020001, 0x00020002, 0x00020003
 _SYNTAX, _IMPLEMENTATION, _NAME = 0x00020010, 0x00020012, 0x00020013
 _CREATOR, _PRIVATE = 0x00020100, 0x00020102
@@ -70,7 +77,7 @@ _SHORT = (_NAME, 0x00020016, 0x00020017, 0x00020018)
 
 
 #: All rules of this file.
-META_RULES = (LACKS, VERSION, BAD_UID, TOO_LONG, NO_CREATOR)
+META_RULES = (LACKS, VERSION, BAD_UID, TOO_LONG, NO_CREATOR, EXECUTABLE)
 
 
 def meta_findings(meta: Mapping[Tag, bytes], path: str) -> Iterator[Finding]:

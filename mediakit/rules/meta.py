@@ -9,10 +9,19 @@ from collections.abc import Iterator
 from typing import Final
 
 from mediakit.dicom.instance import Note
-from mediakit.dicom.uids import STORAGE, SYNTAXES
+from mediakit.dicom.preamble import program_of
+from mediakit.dicom.uids import NETWORK_ONLY, STORAGE, syntax_name
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.profile.meta_rules import BAD_UID, LACKS, NO_CREATOR, TOO_LONG, VERSION, meta_findings
+from mediakit.profile.meta_rules import (
+    BAD_UID,
+    EXECUTABLE,
+    LACKS,
+    NO_CREATOR,
+    TOO_LONG,
+    VERSION,
+    meta_findings,
+)
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
 
@@ -37,13 +46,6 @@ RETIRED_CLASS = Rule(
     ref="PS3.4 B.5",
     hint="newer systems may not take it; nothing is wrong with the file",
 )
-EXECUTABLE = Rule(
-    id="MK-MET-011",
-    severity=Severity.ERROR,
-    title="the preamble begins like {kind}: the file may also be a program",
-    ref="PS3.10 7.5",
-    hint="have it examined before it is copied anywhere",
-)
 DUAL_FORMAT = Rule(
     id="MK-MET-012",
     severity=Severity.NOTE,
@@ -53,24 +55,6 @@ DUAL_FORMAT = Rule(
 )
 
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
-_JPIP = frozenset(
-    {
-        "1.2.840.10008.1.2.4.94",
-        "1.2.840.10008.1.2.4.95",
-        "1.2.840.10008.1.2.4.204",
-        "1.2.840.10008.1.2.4.205",
-    }
-)
-_PROGRAMS = (
-    (b"MZ", "a Windows program"),
-    (b"\x7fELF", "a Linux program"),
-    (b"\xcf\xfa\xed\xfe", "a macOS program"),
-    (b"\xce\xfa\xed\xfe", "a macOS program"),
-    (b"\xfe\xed\xfa\xcf", "a macOS program"),
-    (b"\xfe\xed\xfa\xce", "a macOS program"),
-    (b"\xca\xfe\xba\xbe", "a macOS or Java program"),
-    (b"#!", "a script"),
-)
 _IMAGES = ((b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "BigTIFF"), (b"MM\0+", "BigTIFF"))
 
 
@@ -90,8 +74,8 @@ def check_kinds(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
             continue
         seen.add(kind)
         where = Where(path=file.path)
-        if instance.transfer_syntax in _JPIP:
-            yield NOT_IN_FILES.at(where, syntax=SYNTAXES[instance.transfer_syntax].name)
+        if instance.transfer_syntax in NETWORK_ONLY:
+            yield NOT_IN_FILES.at(where, syntax=syntax_name(instance.transfer_syntax))
         if instance.transfer_syntax == _BIG_ENDIAN:
             yield RETIRED_SYNTAX.at(where)
         known = STORAGE.get(instance.sop_class)
@@ -99,16 +83,14 @@ def check_kinds(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
             yield RETIRED_CLASS.at(where, name=known.name)
 
 
-def check_preambles(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+def check_preambles(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
     """Report preambles that are those of programs or of other image formats."""
     for file in survey.files:
         if file.finding is None and file.head:
             where = Where(path=file.path)
-            for start, kind in _PROGRAMS:
-                if file.head.startswith(start):
-                    yield EXECUTABLE.at(where, kind=kind)
-            if file.head[:5].lower() == b"@echo":  # commands may be written in any case
-                yield EXECUTABLE.at(where, kind="a batch file")
+            kind = program_of(file.head)
+            if kind and (profile is None or file.instance is None):  # of an instance its judge has said so
+                yield EXECUTABLE.at(where, kind=kind)
             for start, kind in _IMAGES:
                 if file.head.startswith(start):
                     yield DUAL_FORMAT.at(where, kind=kind)

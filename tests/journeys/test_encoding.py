@@ -128,6 +128,9 @@ CASES = {
         file(b"".join(FRAMED.values()) + fragments(b"\0" * 65, b"\0" * 65), syntax="1.2.840.10008.1.2.4.90"),
         "MK-PRO-073", 4, "MK-CNV-020", profile="STD-GEN-DVD-J2K",
     ),
+    "a program in front": Case(
+        b"MZ" + file(SOUND)[2:], "MK-MET-011", 0, "MK-CNV-004", sent="MK-IMP-036"
+    ),
     "two metas": Case(
         META + META[132:] + file(SOUND)[len(META) :], "MK-PRO-062", 0, "MK-PRO-063", "MK-IMP-036"
     ),

@@ -224,7 +224,7 @@ def test_of_each_kind_the_first_file_is_named() -> None:
 )
 def test_a_preamble_that_begins_like_a_program_is_an_error(start: bytes, kind: str) -> None:
     (finding,) = found_by(meta.CHECKS, survey_of(filed(with_meta({}), "IM1", head=start.ljust(128, b"\0"))))
-    assert (finding.rule, finding.severity) == (meta.EXECUTABLE, Severity.ERROR)
+    assert (finding.rule, finding.severity) == (meta_rules.EXECUTABLE, Severity.ERROR)
     assert (finding.where.path, dict(finding.detail)) == ("IM1", {"kind": kind})
 
 
@@ -249,4 +249,4 @@ def test_the_directory_can_be_a_program_too_and_a_file_that_is_not_dicom_has_no_
     directory = other_file("DICOMDIR", FileKind.DICOMDIR, head=program)
     viewer = replace(other_file("VIEWER.EXE", head=program), finding=meta_rules.VERSION.at())
     (finding,) = found_by(meta.CHECKS, survey_of(directory, viewer))
-    assert (finding.rule, finding.where.path) == (meta.EXECUTABLE, "DICOMDIR")
+    assert (finding.rule, finding.where.path) == (meta_rules.EXECUTABLE, "DICOMDIR")
