@@ -64,8 +64,7 @@ SAME_INSTANCE = Rule(
 OTHER_NAME = Rule(
     id="MK-FST-006",
     severity=Severity.ERROR,
-    title="there is no Patient ID, and Patient's Name (0010,0010) is not that of Patient ID `{patient_id}`, "
-    "whose study it is",
+    title="there is no Patient ID, and study {study} has instances of another Patient's Name (0010,0010)",
     ref="PS3.3 F.5.1",
     hint="find out whose study it is and correct the instances at their source",
 )
@@ -219,11 +218,12 @@ def _give_patient_ids(
         members = [instances[index] for bucket in orphans for index in bucket.members]
         first = min(members, key=lambda instance: instance.sop_instance)
         patient_id = known.get(study) or made_patient_id(first, study, taken)
-        names = _names(patient_id, buckets, instances)
+        own = [bucket for bucket in buckets if bucket.patient_id == patient_id]
+        names = _one_name(own or orphans, instances)
         for bucket in orphans:
             strangers = (index for index in bucket.members if not _names_of(instances[index]) <= names)
             if names and next(strangers, None) is not None:
-                shown = OTHER_NAME.at(Where(tag=_PATIENT_NAME), patient_id=patient_id.decode())
+                shown = OTHER_NAME.at(Where(tag=_PATIENT_NAME), study=study)
                 _refuse(bucket, shown, instances, refused)
                 continue
             bucket.patient_id = patient_id
@@ -232,10 +232,9 @@ def _give_patient_ids(
                 findings.append(SUPPLIED.at(where, **named, value=patient_id.decode()))
 
 
-def _names(patient_id: bytes, buckets: Iterable[_Bucket], instances: Sequence[Instance]) -> set[str]:
-    """Return the name of a patient, as one that all instances with the ID share; several are no one's."""
-    own = (bucket for bucket in buckets if bucket.patient_id == patient_id)
-    found = set().union(*(_names_of(instances[index]) for bucket in own for index in bucket.members))
+def _one_name(buckets: Iterable[_Bucket], instances: Sequence[Instance]) -> set[str]:
+    """Return the name that instances share, nothing when they have none; several are nobody's."""
+    found = set().union(*(_names_of(instances[index]) for bucket in buckets for index in bucket.members))
     return found if len(found) < 2 else {""}
 
 

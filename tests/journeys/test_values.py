@@ -61,6 +61,15 @@ def test_what_no_record_may_hold_is_put_right_in_the_directory_alone(tmp_path: P
     assert not wrong
 
 
+def test_an_import_sends_what_cannot_be_read_for_certain_and_says_so(tmp_path: Path) -> None:
+    text = {NAME: element(NAME, "PN", LATIN), CHARSET: element(CHARSET, "CS", b"UTF-8")}
+    for number, (changed, expected) in enumerate(((text, True), ({}, False))):
+        source = folder(tmp_path / f"in{number}", file(elements() | changed))
+        done = mediakit("import", source, f"dir:{tmp_path / str(number)}", "--json")
+        texts = [each["text"] for each in done.document["findings"] if each["rule"] == "MK-IMP-034"]
+        assert (done.code, any("`UTF-8`" in each for each in texts)) == (0, expected)
+
+
 def test_what_cannot_be_put_right_is_refused_by_the_rule_of_validate(tmp_path: Path) -> None:
     wrong = []
     for number, (changed, rule) in enumerate(REFUSED):

@@ -312,3 +312,6 @@ def test_an_instance_without_patient_id_joins_its_study_only_under_the_same_name
     assert collate([known, same], PROFILE, Supply.DIRECTORY).refused == {}
     refused = collate([known, other], PROFILE, Supply.DIRECTORY).refused
     assert [(index, finding.rule.id) for index, finding in refused.items()] == [(1, "MK-FST-006")]
+    nameless = make_instance("1.1", patient_id=None, values={0x00100010: b"DOE^JANE"})
+    refused = collate([nameless, other], PROFILE, Supply.DIRECTORY).refused
+    assert [finding.rule.id for finding in refused.values()] == ["MK-FST-006"] * 2

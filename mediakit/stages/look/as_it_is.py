@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mediakit.dicom.instance import Instance
+from mediakit.fileset.instance_values import judge_values
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.file_rules import (
     BAD_META,
@@ -53,10 +54,17 @@ _LOSES = frozenset({NO_SOP_UIDS, SECOND_FILE})
 _SAID_ELSEWHERE = frozenset({PREAMBLE_USED, ODD_VR})
 
 
-def findings_of(instance: Instance, place: str) -> Iterator[Finding]:
-    """Yield what is to be said of an instance that is sent although its file breaks the standard."""
-    if not (instance.header.notes or instance.header.faults):
-        return
+def findings_of(sent: Sequence[tuple[str, Instance]]) -> Iterator[Finding]:
+    """Yield what is to be said of instances that are sent although they break the standard."""
+    for place, instance in sent:
+        if instance.header.notes or instance.header.faults:
+            yield from _of_file(instance, place)
+    judged = judge_values(sent, None)
+    for finding in (*judged.refused.values(), *judged.warnings()):
+        yield AS_IT_IS.at(finding.where, what=finding.text, ref=finding.rule.ref)
+
+
+def _of_file(instance: Instance, place: str) -> Iterator[Finding]:
     texts: dict[Rule, list[str]] = {}
     for finding in file_findings(instance).all():
         if finding.rule not in _SAID_ELSEWHERE:

@@ -201,10 +201,12 @@ class _InventoryTaking:
             self._add_absent()
         self._others()
         self._compare()
+        sent = []
         for file, instance in self.seen.instances():
             row = self.rows.get(key_of(instance.sop_instance, file.path))
             if row is not None and row.state is TransferState.PLANNED and row.item.path == file.path:
-                self.fates.findings += findings_of(instance, self._place(file.path))
+                sent.append((self._place(file.path), instance))
+        self.fates.findings += findings_of(sent)
         order = {file.path: number for number, file in enumerate(self.seen.files)}
         last = len(order)
         self.rows = dict(sorted(self.rows.items(), key=lambda each: order.get(each[1].item.path, last)))
