@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from mediakit.choices import Convert, OnReject, Supply
-from mediakit.cli.burnt import print_burnt
+from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
+from mediakit.cli.options import BurnReports, WithNames
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.selecting import (
     Accession,
@@ -24,8 +25,7 @@ from mediakit.cli.selecting import (
     Until,
     selection_of,
 )
-from mediakit.cli.written import check_report, now
-from mediakit.errors import UsageError, mapped
+from mediakit.cli.written import now
 from mediakit.findings import Severity
 
 
@@ -81,7 +81,8 @@ def burn(
     fail_on: Annotated[
         Severity, typer.Option(help="Findings from here on give exit code 1.")
     ] = Severity.ERROR,
-    report: Annotated[Path | None, typer.Option(help="Write the JSON report with the manifest here.")] = None,
+    report: BurnReports = None,
+    with_names: WithNames = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="List every file.")] = 0,
@@ -96,10 +97,8 @@ def burn(
         from mediakit.journeys.burn import burn as run_burn
         from mediakit.profile.load import load_profile
 
-        if report is not None:
-            with mapped({OSError: UsageError}, "the report cannot be written there", str(report)):
-                check_report(report, out)
-        unproven = Depth.HASH if report is not None or as_json else Depth.WRITE
+        check_burn_reports(report or (), out)
+        unproven = Depth.HASH if report or as_json else Depth.WRITE
         depth = Depth.PLAN if dry_run else Depth.PROVE if proof else unproven
         order = BurnOrder(
             profile=load_profile(profile, profile_paths(profiles or [], config)),
@@ -131,5 +130,5 @@ def burn(
         )
         with listener(progress, quiet=quiet or as_json) as tell:
             burnt = run_burn(src, order, tell)
-        print_burnt(burnt, report, as_json=as_json, quiet=quiet, verbose=verbose)
+        print_burnt(burnt, report or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
         raise typer.Exit(int(burnt.result.outcome))

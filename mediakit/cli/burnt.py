@@ -1,35 +1,53 @@
-"""What a burn or a repair leaves on the terminal and in the report file."""
+"""What a burn or a repair leaves on the terminal and in the report files."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mediakit.cli.written import write_report
+from mediakit.cli.written import check_report, now, write_report
+from mediakit.errors import UsageError, mapped
 from mediakit.findings import Severity
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
     from mediakit.journeys.burn import Burnt
 
 
-def print_burnt(burnt: Burnt, report: Path | None, *, as_json: bool, quiet: bool, verbose: int) -> None:
-    """Print findings, plan and summary, or the one JSON document; write the report when asked for."""
-    from mediakit.report.text import burn_text, findings_text, plan_text
+def check_burn_reports(reports: Sequence[Path], out: Path) -> None:
+    """Raise UsageError before a long run whose report would be lost, or is of an unknown kind."""
+    from mediakit.report.forms import burn_form_of
 
-    if report is not None or as_json:
-        from mediakit.report.json import report_doc, to_json
+    for path in reports:
+        burn_form_of(path.name)
+        with mapped({OSError: UsageError}, "the report cannot be written there", str(path)):
+            check_report(path, out)
 
-        document = to_json(report_doc(burnt.result))
-        if report is not None:
-            write_report(report, document)
-        if as_json:
-            sys.stdout.write(document)
-    if not as_json:
-        least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
-        for line in findings_text(burnt.result.report, least=least):
-            print(line, file=sys.stderr)
-        if burnt.plan is not None and burnt.is_rehearsal and not quiet:
-            sys.stdout.write(plan_text(burnt.plan))
-        if not quiet:
-            sys.stdout.write(burn_text(burnt.result, everything=verbose > 0))
+
+def print_burnt(
+    burnt: Burnt, reports: Sequence[Path], *, as_json: bool, quiet: bool, verbose: int, with_names: bool
+) -> None:
+    """Print findings, plan and summary, or the one JSON document; write the reports that were asked for.
+
+    A file that was left out is named once: with its reason in the summary, not among the findings.
+    """
+    from mediakit.report.forms import burn_form_of
+
+    made_at = f"{now():%Y-%m-%d %H:%M} UTC"
+    for path in reports:
+        write_report(path, burn_form_of(path.name)(burnt, made_at, with_names=with_names))
+    if as_json:
+        sys.stdout.write(burn_form_of(".json")(burnt, with_names=with_names))
+        return
+    from mediakit.report.text import burn_text, findings_besides, findings_text, plan_text
+
+    least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
+    report = burnt.result.report if quiet else findings_besides(burnt.result)
+    for line in findings_text(report, least=least):
+        print(line, file=sys.stderr)
+    if quiet:
+        return
+    if burnt.plan is not None and burnt.is_rehearsal:
+        sys.stdout.write(plan_text(burnt.plan))
+    sys.stdout.write(burn_text(burnt.result, everything=verbose > 0, is_rehearsal=burnt.is_rehearsal))

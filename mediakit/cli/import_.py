@@ -13,7 +13,17 @@ from mediakit.choices import Convert, bytes_of
 from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
-from mediakit.cli.options import CommitPort, Config, FailOn, Json, Medium, Quiet, ShowProgress, Verbose
+from mediakit.cli.options import (
+    CommitPort,
+    Config,
+    FailOn,
+    Json,
+    Medium,
+    Quiet,
+    ShowProgress,
+    Verbose,
+    WithNames,
+)
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.selecting import (
     Accession,
@@ -102,6 +112,7 @@ def import_(
     ] = False,
     limit_rate: Annotated[str, typer.Option(help="Most bytes a second, for example 10MB.")] = "",
     report: Annotated[list[Path] | None, typer.Option(help="Write a report: FILE.html or FILE.json.")] = None,
+    with_names: WithNames = False,
     state: StateFolder = None,
     config: Config = None,
     fail_on: FailOn = Severity.ERROR,
@@ -166,7 +177,9 @@ def import_(
             show_origin(dest, config)
         with listener(progress, quiet=quiet or as_json) as tell:
             imported = import_medium(src, target, jobs_of(state), order, tell, matching)
-        print_imported(imported, report or (), as_json=as_json, quiet=quiet, verbose=verbose)
+        print_imported(
+            imported, report or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names
+        )
         raise typer.Exit(int(imported.result.outcome))
 
 

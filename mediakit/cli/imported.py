@@ -26,23 +26,28 @@ def check_reports(reports: Sequence[Path], source: Path | None = None) -> None:
 
 
 def print_imported(
-    imported: Imported, reports: Sequence[Path], *, as_json: bool, quiet: bool, verbose: int
+    imported: Imported,
+    reports: Sequence[Path],
+    *,
+    as_json: bool,
+    quiet: bool,
+    verbose: int,
+    with_names: bool = False,
 ) -> None:
     """Write the reports; print the result on standard output, what was found besides on standard error.
 
     Raises UsageError when a report cannot be written: with the exit code of the import when that is not 0.
     """
     try:
-        _write(imported, reports)
+        _write(imported, reports, with_names=with_names)
     except UsageError as exc:
         if not as_json:  # the one document is that on the error
             _print_text(imported, quiet=quiet, verbose=verbose)
         raise _without_report(imported, exc) from exc
     if as_json:
-        from mediakit.report.imported import imported_doc
-        from mediakit.report.json import to_json
+        from mediakit.report.forms import import_form_of
 
-        sys.stdout.write(to_json(imported_doc(imported)))
+        sys.stdout.write(import_form_of(".json")(imported, with_names=with_names))
         return
     _print_text(imported, quiet=quiet, verbose=verbose)
 
@@ -72,9 +77,9 @@ def _without_report(imported: Imported, exc: UsageError) -> UsageError:
     return error
 
 
-def _write(imported: Imported, reports: Sequence[Path]) -> None:
+def _write(imported: Imported, reports: Sequence[Path], *, with_names: bool) -> None:
     from mediakit.report.forms import import_form_of
 
     made_at = f"{now():%Y-%m-%d %H:%M} UTC"
     for path in reports:
-        write_report(path, import_form_of(path.name)(imported, made_at))
+        write_report(path, import_form_of(path.name)(imported, made_at, with_names=with_names))

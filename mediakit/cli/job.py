@@ -12,7 +12,16 @@ from mediakit.cli.guard import guarded
 from mediakit.cli.import_ import map_rows, rate_of
 from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
-from mediakit.cli.options import CommitPort, Config, FailOn, LimitRate, Quiet, ShowProgress, Verbose
+from mediakit.cli.options import (
+    CommitPort,
+    Config,
+    FailOn,
+    LimitRate,
+    Quiet,
+    ShowProgress,
+    Verbose,
+    WithNames,
+)
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import target_of
@@ -76,6 +85,7 @@ def show(
 def report(
     job: _Job,
     reports: _Reports = None,
+    with_names: WithNames = False,
     state: StateFolder = None,
     as_json: _Json = False,
     quiet: Quiet = False,
@@ -87,7 +97,8 @@ def report(
 
         check_reports(reports or ())
         jobs = jobs_of(state)
-        _end(recalled(jobs.read(jobs.find(job))), reports, as_json=as_json, quiet=quiet, verbose=verbose)
+        imported = recalled(jobs.read(jobs.find(job)))
+        _end(imported, reports, as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
 
 
 @app.command("retry")
@@ -109,6 +120,7 @@ def retry(
     ask_passcode: AskPasscode = False,
     fail_on: FailOn = Severity.ERROR,
     reports: _Reports = None,
+    with_names: WithNames = False,
     state: StateFolder = None,
     config: Config = None,
     as_json: _Json = False,
@@ -144,7 +156,7 @@ def retry(
         target = target_of(dest, config, verify, commit_port=commit_port, login=login)
         with listener(progress, quiet=quiet or as_json) as tell:
             imported = retry_job(source or Path(facts.source), target, jobs, job_id, order, tell)
-        _end(imported, reports, as_json=as_json, quiet=quiet, verbose=verbose)
+        _end(imported, reports, as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
 
 
 @app.command("remove")
@@ -161,8 +173,18 @@ def remove(job: _Job, state: StateFolder = None, as_json: _Json = False) -> None
             _print(f"removed job {job_id}\n", as_json=False)
 
 
-def _end(imported: Imported, reports: list[Path] | None, *, as_json: bool, quiet: bool, verbose: int) -> None:
-    print_imported(imported, reports or (), as_json=as_json, quiet=quiet, verbose=verbose)
+def _end(
+    imported: Imported,
+    reports: list[Path] | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+    verbose: int,
+    with_names: bool,
+) -> None:
+    print_imported(
+        imported, reports or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names
+    )
     raise typer.Exit(int(imported.result.outcome))
 
 

@@ -21,6 +21,14 @@ FailOn = Annotated[Severity, typer.Option("--fail-on", help="Findings from here 
 Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Print everything.")]
+WithNames = Annotated[
+    bool,
+    typer.Option("--with-names", help="Name patients and studies in reports (HTML, JSON): patient data."),
+]
+BurnReports = Annotated[
+    list[Path] | None,
+    typer.Option("--report", help="Write a report: FILE.html, or FILE.json with the manifest."),
+]
 ShowProgress = Annotated[Progress, typer.Option("--progress", help="Show progress on standard error.")]
 LimitRate = Annotated[str, typer.Option("--limit-rate", help="Most bytes a second, for example 10MB.")]
 CommitPort = Annotated[

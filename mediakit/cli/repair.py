@@ -8,13 +8,23 @@ from typing import Annotated
 import typer
 
 from mediakit.choices import Convert, OnReject
-from mediakit.cli.burnt import print_burnt
+from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
-from mediakit.cli.options import Config, FailOn, Json, Medium, Profiles, Quiet, ShowProgress, Verbose
+from mediakit.cli.options import (
+    BurnReports,
+    Config,
+    FailOn,
+    Json,
+    Medium,
+    Profiles,
+    Quiet,
+    ShowProgress,
+    Verbose,
+    WithNames,
+)
 from mediakit.cli.progress import Progress, listener
-from mediakit.cli.written import check_report, now
-from mediakit.errors import UsageError, mapped
+from mediakit.cli.written import now
 from mediakit.findings import Severity
 
 
@@ -34,7 +44,8 @@ def repair(
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Plan and print; write nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing target.")] = False,
     fail_on: FailOn = Severity.ERROR,
-    report: Annotated[Path | None, typer.Option(help="Write the JSON report with the manifest here.")] = None,
+    report: BurnReports = None,
+    with_names: WithNames = False,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -51,9 +62,7 @@ def repair(
         from mediakit.journeys.repair import repair as run_repair
         from mediakit.profile.load import load_catalogue, load_profile
 
-        if report is not None:
-            with mapped({OSError: UsageError}, "the report cannot be written there", str(report)):
-                check_report(report, out)
+        check_burn_reports(report or (), out)
         own = profile_paths(profiles or [], config)
         order = RepairOrder(
             out=out,
@@ -69,5 +78,5 @@ def repair(
         )
         with listener(progress, quiet=quiet or as_json) as tell:
             burnt = run_repair(src, order, tell)
-        print_burnt(burnt, report, as_json=as_json, quiet=quiet, verbose=verbose)
+        print_burnt(burnt, report or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
         raise typer.Exit(int(burnt.result.outcome))

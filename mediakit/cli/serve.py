@@ -216,4 +216,4 @@ def _print_served(served: Served, burnt: Burnt | None, *, as_json: bool, quiet: 
     if not quiet:
         sys.stdout.write(served_text(served))
     if burnt is not None:
-        print_burnt(burnt, None, as_json=False, quiet=quiet, verbose=verbose)
+        print_burnt(burnt, (), as_json=False, quiet=quiet, verbose=verbose, with_names=False)

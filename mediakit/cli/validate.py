@@ -10,9 +10,19 @@ import typer
 
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
-from mediakit.cli.options import Config, FailOn, Json, Medium, Profiles, Quiet, ShowProgress, Verbose
+from mediakit.cli.options import (
+    Config,
+    FailOn,
+    Json,
+    Medium,
+    Profiles,
+    Quiet,
+    ShowProgress,
+    Verbose,
+    WithNames,
+)
 from mediakit.cli.progress import Progress, listener
-from mediakit.cli.written import check_report, write_report
+from mediakit.cli.written import check_report, now, write_report
 from mediakit.errors import UsageError, mapped
 from mediakit.findings import Severity
 
@@ -31,6 +41,7 @@ def validate(
     report: Annotated[
         list[Path] | None, typer.Option(help="Write a report: FILE.html, .json, .xml (JUnit) or .sarif.")
     ] = None,
+    with_names: WithNames = False,
     profiles: Profiles = None,
     config: Config = None,
     as_json: Json = False,
@@ -62,9 +73,10 @@ def validate(
         )
         with listener(progress, quiet=quiet or as_json) as tell:
             validation = run_validate(src, order, tell)
+        made_at = f"{now():%Y-%m-%d %H:%M} UTC"
         for path, form in forms:
-            write_report(path, form(validation))
-        _print(validation, as_json=as_json, quiet=quiet, verbose=verbose)
+            write_report(path, form(validation, made_at, with_names=with_names))
+        _print(validation, as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
         raise typer.Exit(int(validation.result.outcome))
 
 
@@ -80,12 +92,11 @@ def _rule_sets(text: str) -> frozenset[RuleSet]:
     return frozenset(RuleSet(name) for name in names)
 
 
-def _print(validation: Validation, *, as_json: bool, quiet: bool, verbose: int) -> None:
+def _print(validation: Validation, *, as_json: bool, quiet: bool, verbose: int, with_names: bool) -> None:
     if as_json:
-        from mediakit.report.json import to_json
-        from mediakit.report.validation import validation_doc
+        from mediakit.report.forms import form_of
 
-        sys.stdout.write(to_json(validation_doc(validation)))
+        sys.stdout.write(form_of(".json")(validation, with_names=with_names))
         return
     from mediakit.report.text import findings_text
     from mediakit.report.validation import validation_text

@@ -15,8 +15,15 @@ from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
 from mediakit.fileset.disc_kind import disc_kind
 from mediakit.fileset.file_kinds import OtherKind, kind_of
-from mediakit.fileset.record import DirectoryRecord
-from mediakit.fileset.survey import FileFact, FileKind, RecordLink, Survey, names_instance
+from mediakit.fileset.record import Directory, DirectoryRecord
+from mediakit.fileset.survey import (
+    FileFact,
+    FileKind,
+    RecordLink,
+    Survey,
+    link_records,
+    names_instance,
+)
 
 
 class Seen(StrEnum):
@@ -144,6 +151,14 @@ def contents_of(survey: Survey) -> Contents:
         else:
             builder.complete(link.above)
     return Contents(kind=disc_kind(survey), patients=builder.patients(), others=_others(survey))
+
+
+def patients_of(directory: Directory) -> tuple[PatientFact, ...]:
+    """Return the patients of a directory alone, as `contents_of` does; the sizes of files are not known."""
+    builder = _Builder()
+    for link in link_records(directory, ()):
+        builder.add_missing(link)
+    return builder.patients()
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from mediakit.errors import IntegrityError, MediakitError
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
 from mediakit.fileset.collate import collate
+from mediakit.fileset.contents import PatientFact, patients_of
 from mediakit.fileset.fat_geometry import wishes_of
 from mediakit.fileset.groups import Collated
 from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan, Wishes, complete, lay_out
@@ -135,6 +136,11 @@ class Burnt:
     result: Result
     plan: FileSetPlan | None = None
     is_rehearsal: bool = False
+
+    @property
+    def patients(self) -> tuple[PatientFact, ...]:
+        """Return who is in the directory of the medium; nobody when it did not come so far."""
+        return () if self.plan is None else patients_of(self.plan.directory)
 
 
 def burn(sources: Sequence[Path], order: BurnOrder, tell: Listener = silence) -> Burnt:

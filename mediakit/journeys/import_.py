@@ -98,8 +98,7 @@ def import_medium(
         task = _plan(task, ledger)
         steps = tuple(_act(task, ledger))
         imported = imported_of(task, Ended(rows=tuple(ledger.rows()), steps=steps, job=ledger.job_id))
-        keep_imported(ledger, imported)
-    return imported
+        return keep_imported(ledger, imported)
 
 
 def retry_job(

@@ -154,6 +154,7 @@ def imported_of(task: Task, ended: Ended, planned: State | None = None) -> Impor
         contexts=ended.contexts,
         identities=task.identities.identities if task.identities.is_refused else (),
         changes=() if task.coercer is None else tuple(task.coercer.changes),
+        patients=inventory.contents.patients,
         is_rehearsal=order.depth is not ImportDepth.SEND,
         verified=order.verify.value if order.verify is not Verify.NONE else "",
     )

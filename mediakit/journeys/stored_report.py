@@ -1,13 +1,15 @@
 """What an import came to, kept in its ledger, so that its report can be made again at any time.
 
-The rows are there anyhow; kept are the figures, the findings, and those fates that the rows do not give.
-Neither changed values nor identities are kept.
+The rows are there anyhow; kept are the figures, the findings, those fates that the rows do not give, and
+the values that went out changed: patient data, in a ledger that is its owner's alone. Identities are not kept.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -18,7 +20,7 @@ from mediakit.findings import Detail, Finding, Report, Rule, Severity, Where
 from mediakit.ledger.jobs import JobView
 from mediakit.ledger.ledger import Ledger
 from mediakit.outcome import Fate, Outcome, Result, State
-from mediakit.transfer.imported import Imported
+from mediakit.transfer.imported import Change, Imported
 from mediakit.transfer.row import Row
 
 _NAME: Final = "imported"
@@ -48,10 +50,15 @@ class _Kept(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, str | int | float]
     findings: list[_Finding]
     fates: list[_Fate]
+    changes: list[tuple[str, int, str, str, str]] = []
 
 
-def keep_imported(ledger: Ledger, imported: Imported) -> None:
-    """Write down in the ledger what the rows do not tell, and how the import ended."""
+def keep_imported(ledger: Ledger, imported: Imported) -> Imported:
+    """Write down in the ledger what the rows do not tell, and how the import ended.
+
+    Returns the import with what its earlier runs had changed as well.
+    """
+    imported = replace(imported, changes=_all_changes(ledger.kept(_NAME), imported.changes))
     result = imported.result
     given = frozenset(_fates(imported.source, imported.rows))
     kept = _Kept(
@@ -61,9 +68,27 @@ def keep_imported(ledger: Ledger, imported: Imported) -> None:
         figures=dict(result.figures),
         findings=[_of_finding(finding) for finding in result.report.findings],
         fates=[_of_fate(fate) for fate in result.fates if fate not in given],
+        changes=[(each.key, each.tag, each.name, each.before, each.after) for each in imported.changes],
     )
     ledger.keep(_NAME, json.dumps(msgspec.to_builtins(kept)))  # which has a place for lone surrogates
     ledger.end(result.outcome.word)
+    return imported
+
+
+def _all_changes(text: str | None, changes: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Return the changes of earlier runs and of this one; of one value of an instance the last."""
+    earlier: tuple[Change, ...] = ()
+    if text is not None:
+        with suppress(msgspec.MsgspecError, ValueError):  # what cannot be read tells of no changes
+            earlier = _changes(msgspec.convert(json.loads(text), _Kept))
+    return tuple({(each.key, each.tag): each for each in (*earlier, *changes)}.values())
+
+
+def _changes(kept: _Kept) -> tuple[Change, ...]:
+    return tuple(
+        Change(key=key, tag=tag, name=name, before=before, after=after)
+        for key, tag, name, before, after in kept.changes
+    )
 
 
 def recalled(view: JobView) -> Imported:
@@ -100,6 +125,7 @@ def recalled(view: JobView) -> Imported:
         source=kept.source,
         destination=view.facts.destination,
         rows=rows,
+        changes=_changes(kept),
         verified=kept.verified,
     )
 

@@ -4,60 +4,105 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mediakit.errors import UsageError
-from mediakit.rules.validation import Validation
-from mediakit.transfer.imported import Imported
 
-FORMS: Final = {
-    ".html": "mediakit.report.html:validation_html",
-    ".htm": "mediakit.report.html:validation_html",
-    ".json": "mediakit.report.forms:_validation_json",
-    ".xml": "mediakit.report.junit:validation_junit",
-    ".sarif": "mediakit.report.sarif:validation_sarif",
-}
-_IMPORT_FORMS: Final = {
-    ".html": "mediakit.report.imported_html:imported_html",
-    ".htm": "mediakit.report.imported_html:imported_html",
-    ".json": "mediakit.report.forms:_imported_json",
-}
+if TYPE_CHECKING:  # what a form shows is loaded by the journey that makes it
+    from mediakit.journeys.burn import Burnt
+    from mediakit.rules.validation import Validation
+    from mediakit.transfer.imported import Imported
+
+#: What makes a report: of a value, with the time to print on a page; `with_names` names patients.
+Form = Callable[..., str]
 
 
-def form_of(name: str) -> Callable[[Validation], str]:
+def form_of(name: str) -> Form:
     """Return the function that writes a validation for a file of this name. Raises UsageError."""
     return _form(name, FORMS)
 
 
-def import_form_of(name: str) -> Callable[[Imported, str], str]:
-    """Return the function that writes an import for a file of this name. Raises UsageError.
-
-    Its second argument is the time to print on a page, as text.
-    """
+def import_form_of(name: str) -> Form:
+    """Return the function that writes an import for a file of this name. Raises UsageError."""
     return _form(name, _IMPORT_FORMS)
 
 
-def _form(name: str, forms: Mapping[str, str]) -> Callable[..., Any]:
+def burn_form_of(name: str) -> Form:
+    """Return the function that writes a burn or a repair for a file of this name. Raises UsageError."""
+    return _form(name, _BURN_FORMS)
+
+
+def _form(name: str, forms: Mapping[str, Form]) -> Form:
     suffix = name[name.rfind(".") :].lower() if "." in name else ""
-    where = forms.get(suffix)
-    if where is None:
+    form = forms.get(suffix)
+    if form is None:
         raise UsageError(
             "this kind of report is not known", where=name, hint=f"name a file {', '.join(sorted(forms))}"
         )
-    module, _, function = where.partition(":")
-    made: Callable[..., Any] = getattr(import_module(module), function)
+    return form
+
+
+def _part(module: str, name: str) -> Callable[..., Any]:
+    """Return a function of a report module, which is loaded now."""
+    made: Callable[..., Any] = getattr(import_module(f"mediakit.report.{module}"), name)
     return made
 
 
-def _validation_json(validation: Validation) -> str:
-    from mediakit.report.json import to_json  # noqa: PLC0415 - loaded when it is asked for
-    from mediakit.report.validation import validation_doc  # noqa: PLC0415
-
-    return to_json(validation_doc(validation))
+def _json(document: object) -> str:
+    text: str = _part("json", "to_json")(document)
+    return text
 
 
-def _imported_json(imported: Imported, made_at: str) -> str:  # noqa: ARG001 - the document has times of its own
-    from mediakit.report.imported import imported_doc  # noqa: PLC0415
-    from mediakit.report.json import to_json  # noqa: PLC0415
+def _validation_html(validation: Validation, made_at: str = "", *, with_names: bool = False) -> str:
+    page: str = _part("html", "validation_html")(validation, made_at, with_names=with_names)
+    return page
 
-    return to_json(imported_doc(imported))
+
+def _validation_json(validation: Validation, *_: str, with_names: bool = False) -> str:
+    return _json(_part("validation", "validation_doc")(validation, with_names=with_names))
+
+
+def _validation_junit(validation: Validation, *_: str, **__: bool) -> str:
+    text: str = _part("junit", "validation_junit")(validation)
+    return text
+
+
+def _validation_sarif(validation: Validation, *_: str, **__: bool) -> str:
+    text: str = _part("sarif", "validation_sarif")(validation)
+    return text
+
+
+def _imported_html(imported: Imported, made_at: str = "", *, with_names: bool = False) -> str:
+    page: str = _part("imported_html", "imported_html")(imported, made_at, with_names=with_names)
+    return page
+
+
+def _imported_json(imported: Imported, *_: str, with_names: bool = False) -> str:
+    return _json(_part("imported", "imported_doc")(imported, with_names=with_names))
+
+
+def _burnt_html(burnt: Burnt, made_at: str = "", *, with_names: bool = False) -> str:
+    patients = burnt.patients if with_names else ()
+    page: str = _part("burnt_html", "burnt_html")(
+        burnt.result, made_at, patients, is_rehearsal=burnt.is_rehearsal
+    )
+    return page
+
+
+def _burnt_json(burnt: Burnt, *_: str, with_names: bool = False) -> str:
+    return _json(_part("json", "report_doc")(burnt.result, burnt.patients if with_names else ()))
+
+
+FORMS: Final[Mapping[str, Form]] = {
+    ".html": _validation_html,
+    ".htm": _validation_html,
+    ".json": _validation_json,
+    ".xml": _validation_junit,
+    ".sarif": _validation_sarif,
+}
+_IMPORT_FORMS: Final[Mapping[str, Form]] = {
+    ".html": _imported_html,
+    ".htm": _imported_html,
+    ".json": _imported_json,
+}
+_BURN_FORMS: Final[Mapping[str, Form]] = {".html": _burnt_html, ".htm": _burnt_html, ".json": _burnt_json}

@@ -1,7 +1,7 @@
 """A validation as one HTML file that needs nothing else: for the clerk who has the disc in hand.
 
 No script, no picture, nothing from a network, and whatever stands on the medium is text here, never markup.
-Patients are counted, not named: such a file is sent around.
+Patients are counted, and named only when that was asked for: such a file is sent around.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ from collections.abc import Iterator
 
 from mediakit import __version__
 from mediakit.fileset.inspection import counts_of
-from mediakit.findings import Finding, Severity, printable
-from mediakit.outcome import Outcome, State
-from mediakit.report.html_page import as_text, html_page, last_name, prose, upper
+from mediakit.outcome import State
+from mediakit.report.html_findings import WORDS, files_part, findings_part
+from mediakit.report.html_page import as_text, html_page, last_name, prose
 from mediakit.report.inspection import KINDS
+from mediakit.report.names_html import names_part
+from mediakit.report.next_step import after_validation
 from mediakit.report.text import many, size_text
-from mediakit.report.validation import by_rule
 from mediakit.rules.validation import Conformance, Validation
 
-_PLACES_SHOWN = 10
-_PLACES_LISTED = 200
 _MODALITIES = 12
-_WORDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 _STATES = {
     State.VALID: "sound",
     State.FAULTY: "with an error, but readable",
@@ -31,16 +29,17 @@ _STATES = {
 }
 
 
-def validation_html(validation: Validation, made_at: str = "") -> str:
+def validation_html(validation: Validation, made_at: str = "", *, with_names: bool = False) -> str:
     """Return the page. `made_at` is the time to print on it, as text."""
     title = f"{_headline(validation)}: {_name(validation)}"
     body = (
         f"<h1>Validation of {as_text(_name(validation))}</h1>",
         *_verdicts(validation),
-        *_next_step(validation),
+        f'<p class="next"><b>What to do:</b> {prose(after_validation(validation))}</p>',
         *_contents(validation),
-        *_findings(validation),
-        *_files(validation),
+        *names_part(validation.contents.patients if with_names else ()),
+        *findings_part(validation.result.report.findings),
+        *files_part(validation.result.fates, _STATES),
     )
     return html_page(title, body, _footer(validation, made_at))
 
@@ -65,29 +64,11 @@ def _verdicts(validation: Validation) -> Iterator[str]:
 
 def _counts(verdict: Conformance) -> str:
     parts = [
-        many(count, _WORDS[severity], f"{_WORDS[severity]}s")
+        many(count, WORDS[severity], f"{WORDS[severity]}s")
         for severity, count in verdict.counts.items()
         if count
     ]
     return ", ".join(parts) if parts else "No problems found."
-
-
-def _next_step(validation: Validation) -> Iterator[str]:
-    figures = validation.result.figures
-    states = Counter(fate.state for fate in validation.result.fates)
-    missing = int(figures.get("missing", 0))
-    broken = states[State.UNREADABLE]
-    if validation.result.outcome is Outcome.SOURCE:
-        step = "There is no DICOM image on it that can be read. Ask the sender for another copy."
-    elif missing or broken:
-        lost = [many(missing, "image is missing", "images are missing")] if missing else []
-        lost += [many(broken, "file cannot be read", "files cannot be read")] if broken else []
-        step = f"{' and '.join(lost)}. Import what is there, and ask the sender for another copy."
-    elif all(verdict.holds for verdict in validation.verdicts):
-        step = "It can be imported."
-    else:
-        step = "All images can be read. If your system refuses them, `mediakit repair` writes a sound copy."
-    yield f'<p class="next"><b>What to do:</b> {prose(step)}</p>'
 
 
 def _contents(validation: Validation) -> Iterator[str]:
@@ -131,60 +112,6 @@ def _between(dates: list[str]) -> str:
         return ""
     first, last = (f"{date[:4]}-{date[4:6]}-{date[6:]}" for date in (dates[0], dates[-1]))
     return f", {first}" if first == last else f", {first} to {last}"
-
-
-def _findings(validation: Validation) -> Iterator[str]:
-    groups = by_rule(validation.result.report.findings)
-    if not groups:
-        return
-    yield "<h2>What was found</h2>"
-    yield "<p>An error breaks a rule, a warning is a risk, a note is worth knowing.</p>"
-    for group in groups:
-        yield from _group(group)
-
-
-def _group(group: list[Finding]) -> Iterator[str]:
-    rule, severity = group[0].rule, group[0].severity
-    is_same = len({finding.text for finding in group}) == 1
-    text = group[0].text if is_same else rule.heading
-    count = f" ({len(group):,} times)" if len(group) > 1 else ""
-    yield '<section class="rule">'
-    yield f'<span class="mark {severity.value}">{_WORDS[severity]}</span>'
-    yield f"<h3>{as_text(upper(text))}{count}</h3>"
-    if rule.hint:
-        yield f'<p class="hint">{prose(upper(rule.hint))}.</p>'
-    yield f'<p class="clause"><span class="id">{as_text(rule.id)}</span>, {as_text(group[0].ref)}</p>'
-    places = [_place(finding, with_text=not is_same) for finding in group[:_PLACES_LISTED]]
-    places = [place for place in places if place]
-    if places:
-        yield f'<ul class="places">{"".join(places[:_PLACES_SHOWN])}</ul>'
-    if len(places) > _PLACES_SHOWN:
-        yield f"<details><summary>{len(places) - _PLACES_SHOWN:,} more</summary>"
-        yield f'<ul class="places">{"".join(places[_PLACES_SHOWN:])}</ul></details>'
-    if len(group) > _PLACES_LISTED:
-        yield f"<p>{len(group) - _PLACES_LISTED:,} more are in the JSON report.</p>"
-    yield "</section>"
-
-
-def _place(finding: Finding, *, with_text: bool) -> str:
-    where = printable(str(finding.where))
-    text = finding.text if with_text else ""
-    if not where and not text:
-        return ""
-    return f"<li>{as_text(': '.join(part for part in (where, text) if part))}</li>"
-
-
-def _files(validation: Validation) -> Iterator[str]:
-    states = Counter(fate.state for fate in validation.result.fates)
-    if not states:
-        return
-    yield "<h2>All files</h2>"
-    yield '<table><thead><tr><th scope="col">Files</th>'
-    yield '<th scope="col" class="number">Number</th></tr></thead>'
-    yield "<tbody>"
-    for state, count in sorted(states.items(), key=lambda item: -item[1]):
-        yield f'<tr><td>{as_text(_STATES.get(state, state.value))}</td><td class="number">{count:,}</td></tr>'
-    yield "</tbody></table>"
 
 
 def _footer(validation: Validation, made_at: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Final
 from mediakit.dicom.instance import shown
 from mediakit.findings import Finding, Report
 from mediakit.outcome import Fate, State
+from mediakit.stages.look.inventory import DAMAGED_DIRECTORY, DIRECTORY
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.row import Row
 
@@ -29,6 +30,7 @@ TO_DO: Final[Mapping[State, str]] = MappingProxyType(
         State.WITHHELD: "find out whose images these are before anything is imported",
     }
 )
+_DIRECTORIES: Final = frozenset({DIRECTORY.id, DAMAGED_DIRECTORY.id})
 _WORST_FIRST: Final = (
     State.UNCONFIRMED,
     State.CONFLICT,
@@ -101,6 +103,11 @@ def other_files(imported: Imported) -> Iterator[Fate]:
     """Yield the fates of the files that hold no instance of the import."""
     places = {place for row in imported.rows for place in _places(imported, row)}
     return (fate for fate in imported.result.fates if fate.source not in places)
+
+
+def is_directory(fate: Fate) -> bool:
+    """Return True for the directory of the medium, which is left out without being asked to be."""
+    return fate.because is not None and fate.because.rule.id in _DIRECTORIES
 
 
 def needing_attention(imported: Imported) -> Iterator[tuple[State, list[Ended]]]:

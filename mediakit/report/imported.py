@@ -11,8 +11,10 @@ import msgspec
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.findings import printable, tag_text
 from mediakit.outcome import Outcome, State
-from mediakit.report.import_places import Ended, ended, needing_attention, other_files
+from mediakit.report.import_places import Ended, ended, is_directory, needing_attention, other_files
 from mediakit.report.json import FateDoc, FindingDoc, fate_doc, finding_doc
+from mediakit.report.names import NamedStudyDoc, named_studies
+from mediakit.report.next_step import after_import, step_line
 from mediakit.report.text import many, size_text
 from mediakit.transfer.imported import Change, ContextLine, Imported
 from mediakit.transfer.outgoing import status_text
@@ -57,7 +59,7 @@ class ContextDoc(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """One attribute that went out with another value. These are patient data."""
+    """One attribute that went out with another value; the values are patient data, "" unless asked for."""
 
     sop_instance_uid: str
     tag: str
@@ -67,7 +69,10 @@ class ChangeDoc(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole import. `files` has every file that holds no instance of it."""
+    """The whole import. `files` has every file that holds no instance of it.
+
+    `studies` and the values of `changes` are patient data: they are there only when names were asked for.
+    """
 
     source: str
     destination: str
@@ -83,6 +88,7 @@ class ImportDoc(msgspec.Struct, frozen=True, kw_only=True):
     files: list[FateDoc]
     contexts: list[ContextDoc]
     changes: list[ChangeDoc]
+    studies: list[NamedStudyDoc] = []
     schema: Literal["mediakit/import/1"] = "mediakit/import/1"
 
 
@@ -91,7 +97,7 @@ def import_schema() -> dict[str, Any]:
     return msgspec.json.schema(ImportDoc)
 
 
-def imported_doc(imported: Imported) -> ImportDoc:
+def imported_doc(imported: Imported, *, with_names: bool = False) -> ImportDoc:
     """Return an import as the value that is written as JSON."""
     result = imported.result
     return ImportDoc(
@@ -108,14 +114,15 @@ def imported_doc(imported: Imported) -> ImportDoc:
         instances=[instance_doc(each, imported.destination) for each in ended(imported)],
         files=[fate_doc(fate) for fate in other_files(imported)],
         contexts=[_context_doc(line) for line in imported.contexts],
-        changes=[_change_doc(change) for change in imported.changes],
+        changes=[_change_doc(change, with_names=with_names) for change in imported.changes],
+        studies=named_studies(imported.patients if with_names else ()),
     )
 
 
 def imported_text(imported: Imported, *, everything: bool = False) -> str:
     """Return what became of the medium, for a terminal: counts, what needs attention, how to go on."""
     lines = [printable(f"{imported.source} -> {imported.destination}")]
-    lines += [f"  {State(state).shown:<20} {count:,}" for state, count in _counts(imported).items()]
+    lines += _count_lines(imported)
     lines += _speed(imported)
     lines += _converted(imported)
     lines += context_lines(imported)
@@ -125,8 +132,8 @@ def imported_text(imported: Imported, *, everything: bool = False) -> str:
         changes = many(len(imported.changes), "value", "values")
         lines.append(f"  changed              {changes} in {many(instances, 'instance', 'instances')}")
     lines += _how_to_go_on(imported)
-    outcome = imported.result.outcome
-    lines.append(outcome.line)
+    lines.append(step_line(after_import(imported)))
+    lines.append(imported.result.outcome.line)
     return "\n".join(lines) + "\n"
 
 
@@ -184,6 +191,19 @@ def _counts(imported: Imported) -> dict[str, int]:
     counted = Counter(each.state for each in ended(imported))
     counted.update(fate.state for fate in other_files(imported))
     return {state.value: counted[state] for state in State if counted[state]}
+
+
+def _count_lines(imported: Imported) -> Iterator[str]:
+    """Yield how many files ended in each state; of those left out, how many are the directory."""
+    directories = sum(is_directory(fate) for fate in other_files(imported))
+    for word, count in _counts(imported).items():
+        state = State(word)
+        asked = count - directories if state is State.EXCLUDED else count
+        if asked:
+            note = " (not asked for)" if state is State.EXCLUDED else ""
+            yield f"  {state.shown:<20} {asked:,}{note}"
+        if state is State.EXCLUDED and directories:
+            yield f"  {state.shown:<20} {directories:,} (the DICOMDIR, never sent)"
 
 
 def _speed(imported: Imported) -> Iterator[str]:
@@ -264,11 +284,11 @@ def _context_doc(line: ContextLine) -> ContextDoc:
     )
 
 
-def _change_doc(change: Change) -> ChangeDoc:
+def _change_doc(change: Change, *, with_names: bool) -> ChangeDoc:
     return ChangeDoc(
         sop_instance_uid=change.key,
         tag=tag_text(change.tag),
         name=change.name,
-        before=change.before,
-        after=change.after,
+        before=change.before if with_names else "",
+        after=change.after if with_names else "",
     )

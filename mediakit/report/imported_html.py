@@ -1,7 +1,6 @@
 """An import as one HTML file that needs nothing else: what arrived, what did not, why, and what to do.
 
-For the clerk who has the medium in hand. Patients are not named, unless values were changed: then the list of
-changes is patient data, and the page says so.
+For the clerk who has the medium in hand. Patients are named only when that was asked for; the page says so.
 """
 
 from __future__ import annotations
@@ -19,9 +18,12 @@ from mediakit.report.import_places import (
     Ended,
     ended,
     findings_besides,
+    is_directory,
     needing_attention,
     other_files,
 )
+from mediakit.report.names_html import names_part
+from mediakit.report.next_step import ARRIVED, after_import
 from mediakit.report.text import many, size_text
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.outgoing import status_text
@@ -29,7 +31,6 @@ from mediakit.transfer.outgoing import status_text
 _SHOWN: Final = 10
 _LISTED: Final = 500
 _CHANGES: Final = 2_000
-_ARRIVED: Final = frozenset({State.STORED, State.STORED_WITH_WARNING, State.COMMITTED, State.ALREADY_THERE})
 _DOUBTFUL: Final = frozenset({State.UNCONFIRMED, State.UNCERTAIN})
 _WORDS: Final = {
     State.STORED: "stored",
@@ -53,7 +54,7 @@ _WORDS: Final = {
 }
 
 
-def imported_html(imported: Imported, made_at: str = "") -> str:
+def imported_html(imported: Imported, made_at: str = "", *, with_names: bool = False) -> str:
     """Return the page. `made_at` is the time to print on it, as text."""
     page = _Page(imported)
     headline, is_good = page.headline()
@@ -62,14 +63,15 @@ def imported_html(imported: Imported, made_at: str = "") -> str:
         f"<h1>Import of {as_text(last_name(imported.source))}</h1>",
         f'<div class="verdict {kind}"><strong>{sign} {as_text(headline)}.</strong>',
         f"<p>{as_text(page.proof())}</p></div>",
-        f'<p class="next"><b>What to do:</b> {prose(page.next_step())}</p>',
+        f'<p class="next"><b>What to do:</b> {prose(after_import(imported))}</p>',
         *page.facts(),
         *page.counts(),
+        *names_part(imported.patients if with_names else ()),
         *page.studies(),
         *page.attention(),
         *page.findings(),
         *page.contexts(),
-        *page.changes(),
+        *page.changes(with_names=with_names),
     )
     return html_page(f"{headline}: {last_name(imported.source)}", body, _footer(made_at))
 
@@ -80,7 +82,7 @@ class _Page:
     def __init__(self, imported: Imported) -> None:
         self.imported = imported
         self.all = [each for each in ended(imported) if each.state is not State.EXCLUDED]
-        self.arrived = [each for each in self.all if each.state in _ARRIVED]
+        self.arrived = [each for each in self.all if each.state in ARRIVED]
 
     def headline(self) -> tuple[str, bool]:
         """Return the verdict as a sentence, and whether it is good."""
@@ -115,21 +117,6 @@ class _Page:
         confirmed = f"{states[State.COMMITTED]:,} of {asked:,}"
         return f"Proof of storage by {way}: the destination confirmed {confirmed}."
 
-    def next_step(self) -> str:
-        """Return what to do, as a sentence of ours with commands between backticks."""
-        states = {each.state for each in self.all}
-        if self.imported.result.outcome is Outcome.IDENTITY and not self.arrived:
-            return "Find out whose images these are, and import them for that patient."
-        if State.UNCONFIRMED in states:
-            return "Keep the medium until somebody has looked for these images at the destination."
-        if states & {State.UNREADABLE, State.MISSING}:
-            return "Keep the medium. Ask the sender for another copy, and import it too: it fills the gaps."
-        if self.imported.is_rehearsal:
-            return "If this is what you want, import it."
-        if states - _ARRIVED or self.imported.result.outcome is Outcome.INTERRUPTED:
-            return "Keep the medium. See below what stands in the way, and then import it again."
-        return "Nothing. The medium can be given back."
-
     def facts(self) -> Iterator[str]:
         """Yield from where to where, and how fast."""
         figures = self.imported.result.figures
@@ -146,7 +133,9 @@ class _Page:
     def counts(self) -> Iterator[str]:
         """Yield what became of all files."""
         counted = Counter(each.state for each in ended(self.imported))
-        others = Counter(fate.state for fate in other_files(self.imported))
+        files = [fate for fate in other_files(self.imported) if not is_directory(fate)]
+        directories = sum(1 for fate in other_files(self.imported) if is_directory(fate))
+        others = Counter(fate.state for fate in files)
         yield "<h2>What became of it</h2>"
         yield '<table><thead><tr><th scope="col">Images and documents</th>'
         yield '<th scope="col" class="number">Number</th></tr></thead><tbody>'
@@ -154,11 +143,10 @@ class _Page:
             _count(_WORDS.get(state, state.value), counted[state]) for state in State if counted[state]
         )
         yield "</tbody></table>"
-        if others:
-            words = {**_WORDS, State.EXCLUDED: "directory of the medium (DICOMDIR), which is never sent"}
-            beside = [
-                f"{others[state]:,} {words.get(state, state.value)}" for state in State if others[state]
-            ]
+        beside = [f"{others[state]:,} {_WORDS.get(state, state.value)}" for state in State if others[state]]
+        if directories:
+            beside.append(f"{directories:,} directory of the medium (DICOMDIR), which is never sent")
+        if beside:
             yield f"<p>Other files: {as_text('; '.join(beside))}.</p>"
 
     def studies(self) -> Iterator[str]:
@@ -237,19 +225,26 @@ class _Page:
             yield f'<td>{as_text(answer)}</td><td class="number">{line.count:,}</td></tr>'
         yield "</tbody></table>"
 
-    def changes(self) -> Iterator[str]:
-        """Yield every value that went out changed: patient data."""
+    def changes(self, *, with_names: bool) -> Iterator[str]:
+        """Yield what went out changed; the values are patient data."""
         changes = self.imported.changes
         if not changes:
             return
         yield "<h2>What was changed</h2>"
-        yield "<p>This list holds patient data. The old values are kept in the images as well.</p>"
-        yield '<table><thead><tr><th scope="col">Attribute</th><th scope="col">Before</th>'
-        yield '<th scope="col">After</th><th scope="col" class="number">Images</th></tr></thead><tbody>'
-        counted = Counter((change.tag, change.name, change.before, change.after) for change in changes)
-        for (tag, name, before, after), count in sorted(counted.items())[:_CHANGES]:
+        if with_names:
+            yield "<p>This list holds patient data. The old values are kept in the images as well.</p>"
+        else:
+            yield "<p>The old values are kept in the images. <code>--with-names</code> lists all values.</p>"
+        heads = '<th scope="col">Before</th><th scope="col">After</th>' if with_names else ""
+        yield f'<table><thead><tr><th scope="col">Attribute</th>{heads}'
+        yield '<th scope="col" class="number">Images</th></tr></thead><tbody>'
+        counted = Counter(
+            (change.tag, change.name, *((change.before, change.after) if with_names else ()))
+            for change in changes
+        )
+        for (tag, name, *values), count in sorted(counted.items())[:_CHANGES]:
             yield f'<tr><td>{as_text(name)} <span class="id">{tag_text(tag)}</span></td>'
-            yield f"<td>{as_text(before) or '<i>empty</i>'}</td><td>{as_text(after) or '<i>empty</i>'}</td>"
+            yield from (f"<td>{as_text(value) or '<i>empty</i>'}</td>" for value in values)
             yield f'<td class="number">{count:,}</td></tr>'
         yield "</tbody></table>"
         if len(counted) > _CHANGES:

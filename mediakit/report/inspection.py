@@ -134,13 +134,13 @@ def _rest(branches: Sequence[_Branch]) -> Iterator[str]:
 def _patient_line(patient: PatientFact) -> str:
     parts = [f"ID {_shown(patient.id)}" if patient.id else "no Patient ID"]
     if patient.birth_date:
-        parts.append(f"born {_date(patient.birth_date)}")
+        parts.append(f"born {date_text(patient.birth_date)}")
     if patient.sex:
         parts.append(_shown(patient.sex))
-    return f"{_name(patient.name) or '(no name)'}  {', '.join(parts)}"
+    return f"{name_text(patient.name) or '(no name)'}  {', '.join(parts)}"
 
 
-def _name(name: str) -> str:
+def name_text(name: str) -> str:
     """Return a person name as people write it: "Family, Given", each writing of it (PS3.5 6.2.1.2)."""
     writings = (writing.strip(" ^") for writing in name.split("="))
     written = (" ".join(writing.replace("^", ", ", 1).replace("^", " ").split()) for writing in writings)
@@ -150,7 +150,7 @@ def _name(name: str) -> str:
 def _study_line(study: StudyFact) -> str:
     series = study.series
     there = [one for below in series for one in below.instances if one.seen is not Seen.DIRECTORY]
-    parts = [_date(study.date) if study.date else "no date"]
+    parts = [date_text(study.date) if study.date else "no date"]
     if study.description:
         parts.append(_shown(study.description))
     if study.accession:
@@ -202,7 +202,8 @@ def _others(others: Iterable[OtherFact], *, everything: bool) -> Iterator[str]:
             yield f"    ... and {len(group) - len(listed):,} more"
 
 
-def _date(date: str) -> str:
+def date_text(date: str) -> str:
+    """Return a date as people write it: 2026-01-31; what is no date stays as it is."""
     if len(date) == 8 and date.isascii() and date.isdecimal():
         return f"{date[:4]}-{date[4:6]}-{date[6:]}"
     return _shown(date)

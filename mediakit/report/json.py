@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from mediakit.errors import MediakitError
 from mediakit.findings import Finding, tag_text
 from mediakit.outcome import Fate, Outcome, Result
+from mediakit.report.names import NamedStudyDoc, named_studies
+
+if TYPE_CHECKING:  # errors are printed through this module, and must not wait for the whole core
+    from mediakit.fileset.contents import PatientFact
 
 
 class FindingDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -36,7 +41,7 @@ class FateDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ReportDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole report of a journey."""
+    """The whole report of a journey. `studies` is there only when names were asked for."""
 
     journey: str
     subject: str
@@ -46,6 +51,7 @@ class ReportDoc(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, str | int | float]
     findings: list[FindingDoc]
     files: list[FateDoc]
+    studies: list[NamedStudyDoc] = []
     schema: Literal["mediakit/report/1"] = "mediakit/report/1"
 
 
@@ -76,8 +82,8 @@ def fate_doc(fate: Fate) -> FateDoc:
     )
 
 
-def report_doc(result: Result) -> ReportDoc:
-    """Return a result as the value that is written as JSON."""
+def report_doc(result: Result, patients: Sequence[PatientFact] = ()) -> ReportDoc:
+    """Return a result as the value that is written as JSON; `patients` are named when they are given."""
     return ReportDoc(
         journey=result.journey,
         subject=result.report.subject,
@@ -87,6 +93,7 @@ def report_doc(result: Result) -> ReportDoc:
         figures=dict(result.figures),
         findings=[finding_doc(finding) for finding in result.report.findings],
         files=[fate_doc(fate) for fate in result.fates],
+        studies=named_studies(patients),
     )
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
 from mediakit.findings import Finding, Severity, printable
-from mediakit.report.text import finding_line
-from mediakit.report.validation import by_rule
+from mediakit.report.text import by_rule, finding_line
 from mediakit.rules.every import rule_set_of
 from mediakit.rules.validation import Conformance, Validation
 

@@ -52,39 +52,80 @@ def findings_text(report: Report, *, least: Severity = Severity.WARNING) -> Iter
             yield f"hint: {hint}"
 
 
+def by_rule(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Return the findings grouped by rule, the worst and most frequent rules first."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.rule.id, []).append(finding)
+    return sorted(groups.values(), key=lambda group: (-group[0].severity.rank, -len(group), group[0].rule.id))
+
+
 def _fate_line(fate: Fate) -> str:
     became = f" -> {printable(fate.became)}" if fate.became else ""
-    because = f"  {fate.because.rule.id} {printable(fate.because.text)}" if fate.because else ""
+    because = f"  {_reason(fate.because)}" if fate.because else ""
     return f"  {fate.state.shown:<10} {printable(fate.source)}{became}{because}"
 
 
-def _listed(fates: Iterable[Fate], *, everything: bool) -> Iterator[str]:
+def _reason(finding: Finding) -> str:
+    clause = f" ({finding.ref})" if finding.ref else ""
+    return f"{finding.rule.id} {printable(finding.text)}{clause}"
+
+
+def _listed(result: Result, *, everything: bool) -> Iterator[str]:
+    """Yield what became of the files; with each one that was left out every reason, and what to do once."""
     by_state: dict[State, list[Fate]] = {}
-    for fate in fates:
+    for fate in result.fates:
         by_state.setdefault(fate.state, []).append(fate)
+    reasons = _reasons(result)
     for state in State:
         group = by_state.get(state, [])
-        if not group:
-            continue
-        quiet = state in _COUNTED and not everything
-        if quiet:
+        if group and state in _COUNTED and not everything:
             yield f"  {state.shown:<10} {many(len(group), 'file', 'files')}"
             continue
-        listed = group if everything or len(group) <= _LISTED else group[:_LISTED]
-        yield from (_fate_line(fate) for fate in listed)
+        listed = group if everything else group[:_LISTED]
+        hints: dict[str, None] = {}
+        for fate in listed:
+            yield _fate_line(fate)
+            told = reasons.get(fate.source, [])
+            yield from (f"  {'':<10}   also {_reason(each)}" for each in told if each is not fate.because)
+            if told:
+                hints |= dict.fromkeys(each.rule.hint for each in told if each.rule.hint)
         if len(listed) < len(group):
-            yield f"  {state.shown:<10} ... and {len(group) - len(listed)} more"
+            yield f"  {state.shown:<10} ... and {len(group) - len(listed):,} more (`-v` lists all)"
+        yield from (f"    hint: {hint}" for hint in hints)
 
 
-def burn_text(result: Result, *, everything: bool = False) -> str:
-    """Return the summary of a burn: what became of the files, the figures, and the outcome."""
+def _reasons(result: Result) -> dict[str, list[Finding]]:
+    """Return by file why it was left out: the errors of files in a state that needs somebody's attention."""
+    left = {fate.source for fate in result.fates if not fate.state.is_good and fate.state not in _COUNTED}
+    reasons: dict[str, list[Finding]] = {}
+    for finding in result.report.findings:
+        if finding.where.path in left and finding.severity is Severity.ERROR:
+            reasons.setdefault(finding.where.path, []).append(finding)
+    return reasons
+
+
+def findings_besides(result: Result) -> Report:
+    """Return the report without the findings that stand with the files as reasons."""
+    reasons = _reasons(result)
+    told = {id(finding) for group in reasons.values() for finding in group}
+    told |= {id(fate.because) for fate in result.fates if fate.because and fate.state not in _COUNTED}
+    rest = tuple(finding for finding in result.report.findings if id(finding) not in told)
+    return Report(subject=result.report.subject, findings=rest)
+
+
+def burn_text(result: Result, *, everything: bool = False, is_rehearsal: bool = False) -> str:
+    """Return the summary of a burn: what became of the files, the figures, what to do, and the outcome."""
+    from mediakit.report.next_step import after_burn, step_line  # noqa: PLC0415 - errors do not wait for it
+
     figures = result.figures
     lines = [printable(f"{figures.get('profile', '')}  {figures.get('target', '')}".strip())]
-    lines += _listed(result.fates, everything=everything)
+    lines += _listed(result, everything=everything)
     if "needs_bytes" in figures:
         lines.append(_capacity_line(result))
     if proof := figures.get("proof"):
         lines.append(f"  proof      {proof}")
+    lines.append(step_line(after_burn(result, is_rehearsal=is_rehearsal)))
     lines.append(result.outcome.line)
     return "\n".join(lines) + "\n"
 
@@ -93,7 +134,7 @@ def result_text(result: Result, *, everything: bool = False) -> str:
     """Return the summary of a journey that only moves or compares files: fates and outcome."""
     figures = result.figures
     head = " -> ".join(str(figures[key]) for key in ("source", "target") if key in figures)
-    lines = [printable(head), *_listed(result.fates, everything=everything)]
+    lines = [printable(head), *_listed(result, everything=everything)]
     lines.append(result.outcome.line)
     return "\n".join(lines) + "\n"
 

@@ -8,9 +8,11 @@ from typing import Any, Literal
 import msgspec
 
 from mediakit.fileset.inspection import counts_of
-from mediakit.findings import Finding, Severity, printable
+from mediakit.findings import Severity, printable
 from mediakit.outcome import State
 from mediakit.report.json import FateDoc, FindingDoc, fate_doc, finding_doc
+from mediakit.report.names import NamedStudyDoc, named_studies
+from mediakit.report.next_step import after_validation, step_line
 from mediakit.report.text import many, size_text
 from mediakit.rules.validation import Conformance, Validation
 
@@ -30,7 +32,7 @@ class VerdictDoc(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ValidationDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole answer on one medium. Patients are counted, not named."""
+    """The whole answer on one medium. `studies` names patients, and is there only when that was asked for."""
 
     source: str
     outcome: str
@@ -44,10 +46,11 @@ class ValidationDoc(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, str | int | float]
     findings: list[FindingDoc]
     files: list[FateDoc]
+    studies: list[NamedStudyDoc] = []
     schema: Literal["mediakit/validation/1"] = "mediakit/validation/1"
 
 
-def validation_doc(validation: Validation) -> ValidationDoc:
+def validation_doc(validation: Validation, *, with_names: bool = False) -> ValidationDoc:
     """Return a validation as the value that is written as JSON."""
     result = validation.result
     counts = counts_of(validation.contents.patients)
@@ -69,6 +72,7 @@ def validation_doc(validation: Validation) -> ValidationDoc:
         },
         findings=[finding_doc(finding) for finding in result.report.findings],
         files=[fate_doc(fate) for fate in result.fates],
+        studies=named_studies(validation.contents.patients if with_names else ()),
     )
 
 
@@ -91,6 +95,7 @@ def validation_text(validation: Validation, *, everything: bool = False) -> str:
             lines.append(f"  its instances also fit {', '.join(validation.also_fits)}")
     if validation.unconfirmed:
         lines.append(f"  unconfirmed in this profile: {'; '.join(validation.unconfirmed)}")
+    lines.append(step_line(after_validation(validation)))
     lines.append(validation.result.outcome.line)
     return "\n".join(map(printable, lines)) + "\n"
 
@@ -110,14 +115,6 @@ def contents_line(validation: Validation) -> str:
         if count := int(figures.get(key, 0)):
             parts.append(f"{count} {word}")
     return ", ".join(parts)
-
-
-def by_rule(findings: tuple[Finding, ...]) -> list[list[Finding]]:
-    """Return the findings grouped by rule, the worst and most frequent rules first."""
-    groups: dict[str, list[Finding]] = {}
-    for finding in findings:
-        groups.setdefault(finding.rule.id, []).append(finding)
-    return sorted(groups.values(), key=lambda group: (-group[0].severity.rank, -len(group), group[0].rule.id))
 
 
 def _states(validation: Validation) -> list[tuple[State, int]]:

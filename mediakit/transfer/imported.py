@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mediakit.outcome import Result
 from mediakit.transfer.patient_identity import Counted
 from mediakit.transfer.row import Row
+
+if TYPE_CHECKING:  # a neighbour, whose values are only passed on
+    from mediakit.fileset.contents import PatientFact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,7 @@ class Imported:
     `job` is the id of its ledger, "" when nothing was begun. `rows` are the instances in physical order. In
     a rehearsal nothing was sent. `verified` says how storage was proven ("commit", "query"), "" when the
     answers were believed. `identities` are those on the medium when the guard said no: for a terminal.
+    `patients` are those on the medium; none in an import that was recalled from its ledger.
     """
 
     result: Result
@@ -55,5 +60,6 @@ class Imported:
     contexts: tuple[ContextLine, ...] = ()
     changes: tuple[Change, ...] = ()
     identities: tuple[Counted, ...] = field(default=(), repr=False)
+    patients: tuple[PatientFact, ...] = field(default=(), repr=False)
     is_rehearsal: bool = False
     verified: str = ""

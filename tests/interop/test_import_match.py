@@ -182,7 +182,9 @@ def test_a_medium_of_two_of_whom_one_is_known_is_not_sent(tmp_path: Path) -> Non
 def test_a_rehearsal_shows_what_a_match_would_change(tmp_path: Path, medium: Path) -> None:
     with orthanc(tmp_path / "orthanc", DefaultEncoding="Utf8") as scp:
         known(scp, tmp_path / "local", LOCAL)
-        said = mediakit("import", medium, dest(scp), "--match", "query", *SURE, "-n", "--json")
+        said = mediakit(
+            "import", medium, dest(scp), "--match", "query", *SURE, "-n", "--json", "--with-names"
+        )
         assert in_orthanc(scp) == []
     changes = {(each["name"], each["before"], each["after"]) for each in said.document["changes"]}
     assert ("Patient ID", "007", "L-1") in changes

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.outcome import Fate, Outcome, Result, State
+from mediakit.stages.look.inventory import DIRECTORY
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.row import Row
 from mediakit.transfer.states import TransferState
@@ -65,7 +66,7 @@ def good(count: int = 2) -> Imported:
     """Return an import in which everything was stored."""
     rows = [row(number, state=TransferState.STORED) for number in range(count)]
     others = [
-        Fate(source=f"{SOURCE}/DICOMDIR", state=State.EXCLUDED),
+        Fate(source=f"{SOURCE}/DICOMDIR", state=State.EXCLUDED, because=DIRECTORY.at()),
         Fate(source=f"{SOURCE}/README.TXT", state=State.NOT_DICOM),
     ]
     return imported(rows, outcome=Outcome.GOOD, others=others)

@@ -38,10 +38,11 @@ def test_a_good_import_is_told_in_a_few_lines() -> None:
     assert imported_text(good()).splitlines() == [
         f"{SOURCE} -> {PEER}",
         "  not-dicom            1",
-        "  left out             1",
+        "  left out             1 (the DICOMDIR, never sent)",
         "  stored               2",
         "  sent                 2.5 MB, 812.5 images per second, 40.1 MB/s",
         f"job {JOB}",
+        "what to do: nothing. The medium can be given back.",
         "outcome: good (exit code 0)",
     ]
 
@@ -184,15 +185,13 @@ def test_the_document_has_every_instance_and_every_other_file() -> None:
 def test_changed_values_are_listed_and_never_in_a_repr() -> None:
     change = Change(key=uid(0), tag=0x00100010, name="Patient's Name", before="Old^Name", after="<i>New")
     told = replace(good(), changes=(change, replace(change, key=uid(1))))
-    assert document(told)["changes"][0] == {
-        "sop_instance_uid": uid(0),
-        "tag": "(0010,0010)",
-        "name": "Patient's Name",
-        "before": "Old^Name",
-        "after": "<i>New",
-    }
+    nameless = {"sop_instance_uid": uid(0), "tag": "(0010,0010)", "name": "Patient's Name"}
+    named = json.loads(to_json(imported_doc(told, with_names=True)))["changes"][0]
+    assert named == {**nameless, "before": "Old^Name", "after": "<i>New"}
+    assert document(told)["changes"][0] == {**nameless, "before": "", "after": ""}
     assert "changed              2 values in 2 instances" in imported_text(told)
-    page = imported_html(told)
+    assert "Old^Name" not in imported_html(told)
+    page = imported_html(told, with_names=True)
     assert "Old^Name" in page
     assert "&lt;i&gt;New" in page
     assert "Old^Name" not in repr(told)

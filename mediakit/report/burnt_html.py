@@ -1,0 +1,92 @@
+"""A burn or a repair as one HTML file that needs nothing else: what is on the new medium, and what is not.
+
+Nobody is named unless that was asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mediakit import __version__
+from mediakit.fileset.contents import PatientFact
+from mediakit.outcome import Outcome, Result, State
+from mediakit.report.html_findings import files_part, findings_part
+from mediakit.report.html_page import as_text, html_page, last_name, prose
+from mediakit.report.names_html import names_part
+from mediakit.report.next_step import after_burn
+from mediakit.report.text import many, size_text
+
+_STATES = {
+    State.WRITTEN: "written, byte for byte",
+    State.CONVERTED: "written in another form, as allowed",
+    State.PLANNED: "would be written",
+    State.DUPLICATE: "a second copy of the same",
+    State.NOT_DICOM: "not DICOM, left out",
+    State.EXCLUDED: "left out: not asked for, or the directory of the source",
+    State.REFUSED: "refused",
+    State.UNREADABLE: "cannot be read",
+    State.WITHHELD: "held back, since nothing was written",
+    State.FAILED: "should have been written and was not",
+}
+
+
+def burnt_html(
+    result: Result, made_at: str = "", patients: tuple[PatientFact, ...] = (), *, is_rehearsal: bool = False
+) -> str:
+    """Return the page. `made_at` is the time to print on it; `patients` are named when they are given."""
+    headline, is_good = _headline(result, is_rehearsal=is_rehearsal)
+    sign, kind = ("\u2714", "good") if is_good else ("\u2716", "bad")
+    proof = str(result.figures.get("proof", ""))
+    target = last_name(str(result.figures.get("target", "")))
+    body = (
+        f"<h1>{as_text(result.journey.capitalize())} of {as_text(target)}</h1>",
+        f'<div class="verdict {kind}"><strong>{sign} {as_text(headline)}.</strong>',
+        f"<p>{as_text(f'Proof: {proof}.' if proof else 'Nothing was read back.')}</p></div>",
+        f'<p class="next"><b>What to do:</b> {prose(after_burn(result, is_rehearsal=is_rehearsal))}</p>',
+        *_facts(result),
+        *names_part(patients),
+        *findings_part(result.report.findings),
+        *files_part(result.fates, _STATES),
+    )
+    return html_page(f"{headline}: {target}", body, _footer(made_at))
+
+
+def _headline(result: Result, *, is_rehearsal: bool) -> tuple[str, bool]:
+    written = sum(fate.state in {State.WRITTEN, State.CONVERTED} for fate in result.fates)
+    planned = sum(fate.state is State.PLANNED for fate in result.fates)
+    if is_rehearsal and planned:
+        return f"This was a rehearsal: {many(planned, 'file', 'files')} would be written", (
+            result.outcome is Outcome.GOOD
+        )
+    if not written:
+        return "Nothing was written", False
+    if result.outcome is Outcome.GOOD:
+        return f"{many(written, 'file was', 'files were')} written", True
+    return f"{many(written, 'file was', 'files were')} written, and something needs attention", False
+
+
+def _facts(result: Result) -> Iterator[str]:
+    figures = result.figures
+    names = {
+        "target": "Target",
+        "profile": "Profile",
+        "medium": "Medium",
+        "format": "Format",
+        "file_set_id": "File-set ID",
+        "file_set_uid": "File-set UID",
+        "patients": "Patients",
+        "instances": "Images and documents",
+    }
+    rows = [(word, str(figures[key])) for key, word in names.items() if key in figures]
+    if "needs_bytes" in figures:
+        limit = int(figures.get("capacity_bytes", 0))
+        size = size_text(int(figures["needs_bytes"]))
+        rows.append(("Size", f"{size} of {size_text(limit)}" if limit else size))
+    yield "<dl>"
+    yield from (f"<dt>{as_text(name)}</dt><dd>{as_text(value)}</dd>" for name, value in rows)
+    yield "</dl>"
+
+
+def _footer(made_at: str) -> Iterator[str]:
+    when = f", {made_at}" if made_at else ""
+    yield f"<p>mediakit {as_text(__version__)}{as_text(when)}. The JSON report has every file.</p>"

@@ -1,0 +1,79 @@
+"""What to do after a journey: one sentence, the same on the terminal and in the HTML report. Pure.
+
+Commands stand between backticks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+from mediakit.outcome import Outcome, Result, State
+from mediakit.report.import_places import ended
+from mediakit.report.text import many
+from mediakit.rules.validation import Validation
+from mediakit.transfer.imported import Imported
+
+#: States of an instance that is at the destination.
+ARRIVED: Final = frozenset({State.STORED, State.STORED_WITH_WARNING, State.COMMITTED, State.ALREADY_THERE})
+_AGAIN: Final = "See what stands in the way, and then import it again."
+_AFTER_BURN: Final = {
+    Outcome.IDENTITY: "Choose one patient with `--patient ID`, or say `--all-patients`. Nothing was written.",
+    Outcome.DOES_NOT_FIT: "Nothing was written. See what does not fit, change that, and run it again.",
+    Outcome.SOURCE: "Nothing was written. See what cannot be read, and name a source that can.",
+    Outcome.INTEGRITY: "Do not use what was written. Check the disk, and run the same command again.",
+}
+
+
+def step_line(step: str) -> str:
+    """Return the sentence as the last line but one of a command."""
+    return f"what to do: {step[:1].lower()}{step[1:]}"
+
+
+def after_burn(result: Result, *, is_rehearsal: bool) -> str:
+    """Return what to do after a burn or a repair."""
+    states = {fate.state for fate in result.fates}
+    if result.outcome in _AFTER_BURN:
+        return _AFTER_BURN[result.outcome]
+    if is_rehearsal:
+        return "If this is what you want, run the same command without `--dry-run`."
+    if states & {State.REFUSED, State.UNREADABLE}:
+        return "Some files were left out: see which and why before you give the medium away."
+    if result.outcome is not Outcome.GOOD:
+        return "Look through the findings before you give the medium away."
+    if result.figures.get("format") == "folder":
+        return "Write the content of the folder to the medium, and check it there with `mediakit validate`."
+    return "Write the image to the medium, and check it there with `mediakit validate`."
+
+
+def after_validation(validation: Validation) -> str:
+    """Return what to do with a medium that was judged."""
+    missing = int(validation.result.figures.get("missing", 0))
+    broken = Counter(fate.state for fate in validation.result.fates)[State.UNREADABLE]
+    if validation.result.outcome is Outcome.SOURCE:
+        return "There is no DICOM image on it that can be read. Ask the sender for another copy."
+    if missing or broken:
+        lost = [many(missing, "image is missing", "images are missing")] if missing else []
+        lost += [many(broken, "file cannot be read", "files cannot be read")] if broken else []
+        return f"{' and '.join(lost)}. Import what is there, and ask the sender for another copy."
+    if all(verdict.holds for verdict in validation.verdicts):
+        return "It can be imported."
+    return "All images can be read. If your system refuses them, `mediakit repair` writes a sound copy."
+
+
+def after_import(imported: Imported) -> str:
+    """Return what to do with the medium after an import."""
+    states = {each.state for each in ended(imported)} - {State.EXCLUDED}
+    outcome = imported.result.outcome
+    if outcome is Outcome.IDENTITY and not states & ARRIVED:
+        return "Find out whose images these are, and import them for that patient."
+    if State.UNCONFIRMED in states:
+        return "Keep the medium until somebody has looked for these images at the destination."
+    if states & {State.UNREADABLE, State.MISSING}:
+        return "Keep the medium. Ask the sender for another copy, and import it too: it fills the gaps."
+    if imported.is_rehearsal:
+        return "If this is what you want, import it."
+    if outcome is Outcome.GOOD:
+        return "Nothing. The medium can be given back."
+    is_there = not states - ARRIVED and outcome is not Outcome.INTERRUPTED
+    return f"Keep the medium. {'Look through the findings.' if is_there else _AGAIN}"
