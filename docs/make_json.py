@@ -36,8 +36,8 @@ be added within a version; none changes its meaning.
 - `outcome` and `exit_code` say the same as the exit code of the process (see README).
 - `findings` has what is true of the data: rule id, severity, sentence, clause, place, and what to do.
 - A path whose name is not UTF-8 has its odd bytes written as backslash escapes.
-- Patients are named by `inspect` and `reconcile`, and with `--with-names` in `studies` of the reports and in the
-  values of `changes` of an import.
+- Patients are named by `inspect` and `reconcile`, and with `--with-names` in `studies` of the reports and in
+  the values of `changes` of an import.
 - `explain` and `profiles` print documents of their own (`mediakit/rules/1`, `mediakit/profiles/1`, ...).
 
 This page is made by `make docs` from the code.

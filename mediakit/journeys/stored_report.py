@@ -1,7 +1,7 @@
 """What an import came to, kept in its ledger, so that its report can be made again at any time.
 
 The rows are there anyhow; kept are the figures, the findings, those fates that the rows do not give, and
-the values that went out changed: patient data, in a ledger that is its owner's alone. Identities are not kept.
+the values that went out changed: patient data, in a ledger for its owner alone. Identities are not kept.
 """
 
 from __future__ import annotations
