@@ -78,7 +78,7 @@ def mended(content: bytes, charset: bytes) -> bytes | None:
             if token.step is Step.ELEMENT:
                 value: bytes | None = content[token.start : token.end]
                 if value is not None and _why(token, value, said):
-                    value = key_values.mended(value, token.vr, said, _most(token.tag))
+                    value = _mended(token, value, said)
                     if value is None and token.vr == "UI":
                         return None
                 if value is not None:
@@ -113,7 +113,15 @@ def is_inside(rule: KeyRule, content: bytes) -> bool:
 
 
 def _why(token: Token, value: bytes, charset: bytes) -> str:
+    if token.tag == SPECIFIC_CHARACTER_SET and text.unknown_term(value) is not None:
+        return "it is not a Defined Term"
     return key_values.why_illegal(value, token.vr, charset, _most(token.tag))
+
+
+def _mended(token: Token, value: bytes, charset: bytes) -> bytes | None:
+    if token.tag == SPECIFIC_CHARACTER_SET:
+        return None  # the item is of ASCII alone, or it could not be read at all
+    return key_values.mended(value, token.vr, charset, _most(token.tag))
 
 
 def _most(tag: Tag) -> int:

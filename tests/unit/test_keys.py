@@ -371,3 +371,20 @@ def test_the_number_of_values_is_that_of_the_data_dictionary() -> None:
     assert {tag: str(most) for tag, most in MOST.items() if most} | {
         tag: several[tag] for tag, most in MOST.items() if not most and several[tag].endswith("n")
     } == several
+
+
+REPORT = {0x00080023: b"20240102", 0x00080033: b"1011", 0x0040A491: b"COMPLETE", 0x0040A493: b"UNVERIFIED"}
+
+
+def test_items_of_a_sequence_are_put_right_too() -> None:
+    code = 0x0040A043
+    content = item(
+        element(CHARSET, b"CS", b"ISO IR 192"),
+        element(0x00080100, b"SH", b"C" * 20),
+        element(0x00080102, b"SH", b"DCM "),
+    )
+    report = make_instance(sop_class=SR, values={**REPORT, code: content})
+    collated = collate([report], make_profile(), Supply.DIRECTORY)
+    keys = by_tag(collated.patients[0].studies[0].series[0].leaves[0].keys)
+    assert keys[code] == item(element(0x00080100, b"SH", b"C" * 16), element(0x00080102, b"SH", b"DCM "))
+    assert {finding.rule.id for finding in collated.findings} == {"MK-KEY-005", "MK-KEY-031"}
