@@ -43,6 +43,7 @@ from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import peer_named, show_origin, target_of
 from mediakit.errors import UsageError, mapped
 from mediakit.findings import Severity
+from mediakit.transfer.matching import APPROVE_ABOVE
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
@@ -105,7 +106,7 @@ def import_(
     match_dest: Annotated[str, typer.Option(help="Whom to ask for them, when it is not DEST.")] = "",
     approve_above: Annotated[
         int, typer.Option(min=0, max=100, help="Confidence that a match must exceed to be sure.")
-    ] = 90,
+    ] = APPROVE_ABOVE,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Read and plan; send nothing.")] = False,
     probe: Annotated[
         bool, typer.Option("--probe", help="With --dry-run: ask the peer what it would take.")

@@ -11,7 +11,7 @@ from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.findings import Severity
 from mediakit.stages.look.inventory import Scope
 from mediakit.transfer.mapping import MapRow
-from mediakit.transfer.matching import Match
+from mediakit.transfer.matching import APPROVE_ABOVE, Match
 from mediakit.transfer.patient_identity import Expectation
 from mediakit.transfer.proof import Verify
 
@@ -51,7 +51,7 @@ class Matching:
 
     peer: Peer
     match: Match
-    approve_above: int = 90
+    approve_above: int = APPROVE_ABOVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

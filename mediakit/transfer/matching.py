@@ -17,6 +17,8 @@ from mediakit.transfer.patient_identity import Identity, plain_date
 
 #: From here on a candidate counts as found, when no other comes near.
 MATCH = 80
+#: What a match has to exceed to need no person, unless another confidence is asked for: every match does.
+APPROVE_ABOVE = MATCH - 1
 #: Candidates below are not worth a look.
 LEAST = 40
 #: Candidates within so much of the best are as good as it.
@@ -58,11 +60,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """A candidate and how sure it is, 0 to 100, with the reasons in words, which hold no value."""
+    """A candidate and how sure it is, 0 to 100, with the reasons in words, which hold no value.
+
+    `is_order`: it is an order that fits the study. Any other candidate stands for a person alone.
+    """
 
     candidate: Candidate
     confidence: int
     why: tuple[str, ...]
+    is_order: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +90,20 @@ class Ranking:
 
 
 def rank(wanted: Wanted, candidates: Iterable[Candidate]) -> Ranking:
-    """Score candidates against a subject; those below `LEAST` are left out."""
-    scored = (score(wanted, candidate) for candidate in dict.fromkeys(candidates))
-    good = [each for each in scored if each.confidence >= LEAST]
+    """Score candidates against a subject; those below `LEAST` are left out.
+
+    Of the orders of one person, those that do not fit the study count only when none does, and then for the
+    person alone: their Accession Numbers are not those of the study.
+    """
+    scored = [score(wanted, candidate) for candidate in dict.fromkeys(candidates)]
+    fitting = {_person(each) for each in scored if each.is_order}
+    people: dict[Candidate, Scored] = {}
+    for each in scored:
+        if each.is_order or _person(each) not in fitting:
+            known = people.setdefault(each.candidate, each)
+            if each.confidence > known.confidence:
+                people[each.candidate] = each
+    good = [each for each in people.values() if each.confidence >= LEAST]
     good.sort(
         key=lambda each: (-each.confidence, each.candidate.identity.patient_id, each.candidate.accession)
     )
@@ -117,11 +134,21 @@ _NAME_POINTS: Mapping[Likeness, tuple[int, str]] = {
 
 
 def score(wanted: Wanted, candidate: Candidate) -> Scored:
-    """Return how sure it is that a candidate is the subject."""
+    """Return how sure it is that a candidate is the subject.
+
+    An order that does not fit the study is scored by the person alone, without its Accession Number.
+    """
     tally = _Tally()
     _score_person(wanted.subject.identity, candidate.identity, tally)
-    _score_order(wanted, candidate, tally)
-    return Scored(candidate=candidate, confidence=max(0, min(tally.points, tally.most)), why=tuple(tally.why))
+    is_order = _fits(wanted, candidate, tally)
+    if is_order:
+        _score_order(wanted, candidate, tally)
+    return Scored(
+        candidate=candidate if is_order else Candidate(identity=candidate.identity),
+        confidence=max(0, min(tally.points, tally.most)),
+        why=tuple(tally.why),
+        is_order=is_order,
+    )
 
 
 def _score_person(there: Identity, here: Identity, tally: _Tally) -> None:
@@ -154,6 +181,35 @@ def _score_id(there: Identity, here: Identity, tally: _Tally) -> None:
         tally.add(20, "same Patient ID")
 
 
+def _person(scored: Scored) -> tuple[str, str]:
+    return scored.candidate.identity.patient_id, scored.candidate.identity.issuer
+
+
+def _fits(wanted: Wanted, candidate: Candidate, tally: _Tally) -> bool:
+    """Return True for an order of this study: its UID says so, or both modality and date are those of it."""
+    if not candidate.accession and not candidate.study_uid:
+        return False
+    if wanted.subject.study_uid and wanted.subject.study_uid == candidate.study_uid:
+        return True
+    others = [
+        name
+        for name, is_same in (
+            ("modality", bool(wanted.modalities & candidate.modalities)),
+            ("date", _is_same_date(wanted.study_date, candidate.date)),
+        )
+        if not is_same
+    ]
+    if others:
+        tally.why.append(
+            f"{' and '.join(others)} of the order not those of the study: Accession Number not taken"
+        )
+    return not others
+
+
+def _is_same_date(one: str, other: str) -> bool:
+    return bool(one) and plain_date(one) == plain_date(other)
+
+
 def _score_order(wanted: Wanted, candidate: Candidate, tally: _Tally) -> None:
     subject = wanted.subject
     if subject.study_uid and subject.study_uid == candidate.study_uid:
@@ -162,7 +218,7 @@ def _score_order(wanted: Wanted, candidate: Candidate, tally: _Tally) -> None:
         tally.add(30, "same Accession Number")
     if wanted.modalities & candidate.modalities:
         tally.add(3, "same modality")
-    if wanted.study_date and plain_date(wanted.study_date) == plain_date(candidate.date):
+    if _is_same_date(wanted.study_date, candidate.date):
         tally.add(5, "same date")
 
 

@@ -18,7 +18,6 @@ from tests.support.worklist import order, wlmscpfs
 
 pytestmark = pytest.mark.interop
 
-SURE = ("--approve-above", "79")  # same name, birth date and sex, and no other person like that
 FOREIGN = Person(patient_id="007", name="MUELLER^ANNA", birth_date="19610430", sex="F", accession="OLD")
 LOCAL = Person(patient_id="L-1", name="Müller^Anna", birth_date="19610430", sex="F", study="1.2.4.1")
 SIMILAR = Person(patient_id="L-2", name="Müller^Anna", birth_date="19610430", sex="F", study="1.2.4.2")
@@ -116,15 +115,27 @@ def test_the_order_of_a_worklist_gives_the_values(tmp_path: Path, medium: Path) 
     }
     with wlmscpfs(tmp_path / "wl", orders) as worklist, storescp(tmp_path / "in") as scp:
         where = ("--match-dest", dest(worklist))
-        said = mediakit("import", medium, dest(scp), "--match", "worklist", *where, *SURE)
+        said = mediakit("import", medium, dest(scp), "--match", "worklist", *where)
         assert said.code == 0, said.out + said.err
         has_local_values(in_folder(scp), "55")
+
+
+def test_an_order_of_another_date_or_modality_gives_the_patient_and_no_accession_number(
+    tmp_path: Path, medium: Path
+) -> None:
+    right = order("L-1", "Müller^Anna", "19610430", "55")
+    orders = {"old": right.replace("20260131", "20250131"), "mr": right.replace("[CT]", "[MR]")}
+    with wlmscpfs(tmp_path / "wl", orders) as worklist, storescp(tmp_path / "in") as scp:
+        where = ("--match-dest", dest(worklist))
+        said = mediakit("import", medium, dest(scp), "--match", "worklist", *where)
+        assert said.code == 0, said.out + said.err
+        has_local_values(in_folder(scp), "OLD")
 
 
 def test_the_patient_that_orthanc_knows_gives_the_values(tmp_path: Path, medium: Path) -> None:
     with orthanc(tmp_path / "orthanc", DefaultEncoding="Utf8") as scp:
         known(scp, tmp_path / "local", LOCAL)
-        said = mediakit("import", medium, dest(scp), "--match", "query", *SURE)
+        said = mediakit("import", medium, dest(scp), "--match", "query")
         assert said.code == 0, said.out + said.err
         has_local_values(in_orthanc(scp), "OLD")
 
@@ -133,7 +144,7 @@ def test_the_patient_that_another_archive_knows_gives_the_values(tmp_path: Path,
     with dcmqrscp(tmp_path / "qr") as register, storescp(tmp_path / "in") as scp:
         known(register, tmp_path / "local", LOCAL)
         where = ("--match-dest", dest(register))
-        said = mediakit("import", medium, dest(scp), "--match", "query", *where, *SURE)
+        said = mediakit("import", medium, dest(scp), "--match", "query", *where)
         assert said.code == 0, said.out + said.err
         has_local_values(in_folder(scp), "OLD")
 
@@ -141,7 +152,7 @@ def test_the_patient_that_another_archive_knows_gives_the_values(tmp_path: Path,
 def test_two_patients_that_may_be_meant_are_one_too_many(tmp_path: Path, medium: Path) -> None:
     with orthanc(tmp_path / "orthanc", DefaultEncoding="Utf8") as scp:
         known(scp, tmp_path / "local", LOCAL, SIMILAR)
-        said = mediakit("import", medium, dest(scp), "--match", "query", *SURE)
+        said = mediakit("import", medium, dest(scp), "--match", "query")
         assert in_orthanc(scp) == []
     sent_nothing(said)
     assert "2 candidates, the best with a confidence of 80" in said.err
@@ -150,7 +161,7 @@ def test_two_patients_that_may_be_meant_are_one_too_many(tmp_path: Path, medium:
 def test_a_match_that_is_not_sure_enough_is_left_to_a_person(tmp_path: Path, medium: Path) -> None:
     with orthanc(tmp_path / "orthanc", DefaultEncoding="Utf8") as scp:
         known(scp, tmp_path / "local", LOCAL)
-        said = mediakit("import", medium, dest(scp), "--match", "query")
+        said = mediakit("import", medium, dest(scp), "--match", "query", "--approve-above", "90")
         assert in_orthanc(scp) == []
     sent_nothing(said)
     assert "MK-IDN-034" in said.err
@@ -171,10 +182,10 @@ def test_a_medium_of_two_of_whom_one_is_known_is_not_sent(tmp_path: Path) -> Non
     both = medium_of(tmp_path / "both", [FOREIGN, stranger])
     with orthanc(tmp_path / "orthanc", DefaultEncoding="Utf8") as scp:
         known(scp, tmp_path / "local", LOCAL)
-        said = mediakit("import", both, dest(scp), "--match", "query", *SURE, "--all-patients")
+        said = mediakit("import", both, dest(scp), "--match", "query", "--all-patients")
         assert in_orthanc(scp) == []
         assert said.code == 7, said.out + said.err
-        one = mediakit("import", both, dest(scp), "--match", "query", *SURE, "--patient", "007")
+        one = mediakit("import", both, dest(scp), "--match", "query", "--patient", "007")
         assert one.code == 0, one.out + one.err
         has_local_values(in_orthanc(scp), "OLD")
 
@@ -182,9 +193,7 @@ def test_a_medium_of_two_of_whom_one_is_known_is_not_sent(tmp_path: Path) -> Non
 def test_a_rehearsal_shows_what_a_match_would_change(tmp_path: Path, medium: Path) -> None:
     with orthanc(tmp_path / "orthanc", DefaultEncoding="Utf8") as scp:
         known(scp, tmp_path / "local", LOCAL)
-        said = mediakit(
-            "import", medium, dest(scp), "--match", "query", *SURE, "-n", "--json", "--with-names"
-        )
+        said = mediakit("import", medium, dest(scp), "--match", "query", "-n", "--json", "--with-names")
         assert in_orthanc(scp) == []
     changes = {(each["name"], each["before"], each["after"]) for each in said.document["changes"]}
     assert ("Patient ID", "007", "L-1") in changes

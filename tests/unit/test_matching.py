@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +11,7 @@ from mediakit.dicom.identifier import Values
 from mediakit.dicom.person_name import spellings
 from mediakit.transfer.mapping import Subject, format_map, parse_map
 from mediakit.transfer.matching import (
+    APPROVE_ABOVE,
     LEAST,
     MATCH,
     Candidate,
@@ -90,9 +94,77 @@ def test_one_good_candidate_is_a_match_and_two_equal_ones_are_ambiguous() -> Non
     assert rank(WANTED, [local(), local()]).is_match, "one person answered twice is one person"
 
 
-def test_two_orders_of_one_person_are_ambiguous() -> None:
-    orders = [Candidate(identity=local().identity, accession=number) for number in ("A1", "A2")]
-    assert rank(ORDERED, orders).is_ambiguous
+def order(accession: str, date: str = "20260131", modality: str = "CT", study_uid: str = "") -> Candidate:
+    return Candidate(
+        identity=local().identity,
+        accession=accession,
+        date=date,
+        modalities=frozenset({modality} - {""}),
+        study_uid=study_uid,
+    )
+
+
+def test_two_orders_of_one_person_that_fit_are_ambiguous() -> None:
+    assert rank(ORDERED, [order("A1"), order("A2")]).is_ambiguous
+
+
+def test_an_order_gives_its_accession_number_only_when_modality_and_date_are_those_of_the_study() -> None:
+    cases = {
+        "both fit": (order("A1"), "A1"),
+        "other date": (order("A1", date="20210131"), ""),
+        "other modality": (order("A1", modality="MR"), ""),
+        "no date": (order("A1", date=""), ""),
+        "no modality": (order("A1", modality=""), ""),
+        "the UID of the study": (order("A1", date="20260201", study_uid="1.2.3"), "A1"),
+    }
+    for name, (candidate, accession) in cases.items():
+        (row,) = rows_of(rank(ORDERED, [candidate]), "worklist", APPROVE_ABOVE)
+        assert (row.to_patient_id, row.to_accession, row.approved) == ("L-1", accession, True), name
+        assert ("not taken" in row.source) == (not accession), name
+
+
+def test_an_order_is_not_taken_for_a_study_of_which_date_or_modality_is_not_known() -> None:
+    for wanted in (replace(ORDERED, study_date=""), replace(ORDERED, modalities=frozenset())):
+        (row,) = rows_of(rank(wanted, [order("A1", date=wanted.study_date)]), "worklist")
+        assert row.to_accession == ""
+
+
+def test_of_the_orders_of_one_person_the_one_that_fits_is_taken() -> None:
+    orders = [order("A1", modality="MR"), order("A2"), order("A3", date="20260201")]
+    ranking = rank(ORDERED, orders)
+    assert ranking.is_match
+    assert [row.to_accession for row in rows_of(ranking, "worklist")] == ["A2"]
+
+
+def test_orders_that_do_not_fit_stand_for_the_person_once() -> None:
+    ranking = rank(ORDERED, [order("A1", modality="MR"), order("A2", date="20260201")])
+    assert ranking.is_match
+    assert [row.to_accession for row in rows_of(ranking, "worklist")] == [""]
+
+
+def test_a_perfect_match_is_sure_enough_by_default() -> None:
+    (row,) = rows_of(rank(WANTED, [local()]), "query", APPROVE_ABOVE)
+    assert row.approved
+    (similar,) = rows_of(rank(WANTED, [local(name="Müller^Anne")]), "query", APPROVE_ABOVE)
+    assert not similar.approved
+
+
+def test_the_documentation_has_the_points_of_the_confidence() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "identity.md").read_text("utf-8")
+    for what, points in (
+        ("same name", score(WANTED, local(birth_date="", sex=""))),
+        ("similar name", score(WANTED, local(name="Müller^Anne", birth_date="", sex=""))),
+        ("same birth date", score(WANTED, local(name="", sex=""))),
+        ("same sex", score(WANTED, local(name="", birth_date=""))),
+        ("same Patient ID and issuer", score(WANTED, _id_alone("THEM"))),
+        ("same Patient ID", score(WANTED, _id_alone(""))),
+    ):
+        assert points.why == (what,)
+        assert f"| {what} | {points.confidence} |" in text
+
+
+def _id_alone(issuer: str) -> Candidate:
+    return local(patient_id="007", issuer=issuer, name="", birth_date="", sex="")
 
 
 def rows(ranking: Ranking, above: int | None = None) -> list[tuple[str, bool]]:
