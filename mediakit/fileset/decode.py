@@ -15,9 +15,17 @@ from mediakit.dicom.elements import EXPLICIT_LITTLE, UNDEFINED, Encoding
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Tag
 from mediakit.dicom.uids import syntax_name
 from mediakit.fileset.decode_findings import FindingList
-from mediakit.fileset.decode_items import TRUNCATED, RawRecord, next_record, read_records
+from mediakit.fileset.decode_items import (
+    BROKEN_ELEMENT,
+    LOST_BYTES,
+    TOO_MUCH,
+    TRUNCATED,
+    RawRecord,
+    next_record,
+    read_records,
+)
 from mediakit.fileset.decode_records import build, report_repeated
-from mediakit.fileset.decode_tree import link
+from mediakit.fileset.decode_tree import TOO_DEEP, link
 from mediakit.fileset.decode_values import (
     Source,
     Unreadable,
@@ -105,6 +113,10 @@ _SEQUENCE: Tag = 0x00041220
 _FIRST_ROOT: Tag = 0x00041200
 _LAST_ROOT: Tag = 0x00041202
 _MAX_TOP_ELEMENTS = 1000
+
+
+#: What may have hidden records: files that the directory named may not be known.
+HIDES_RECORDS = frozenset({TRUNCATED, BROKEN_ELEMENT, LOST_BYTES, NO_SEQUENCE, TOO_MUCH, TOO_DEEP})
 
 
 @dataclass(frozen=True, slots=True)

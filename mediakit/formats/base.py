@@ -21,6 +21,7 @@ class NodeKind(StrEnum):
     LINK = "link"  # symbolic link: named, never followed
     SPECIAL = "special"  # device, socket, pipe
     UNREADABLE = "unreadable"  # a file or folder that the system will not show
+    PACKED = "packed"  # sound, and packed in a way that is not undone here: encrypted, a rare compression
 
 
 @dataclass(frozen=True, slots=True)

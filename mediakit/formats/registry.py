@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -41,8 +41,6 @@ _DESCRIPTORS_AT = 32 * 1024  # where ISO 9660 and UDF say that they are there
 _MAX_DESCRIPTORS = 64
 _DESCRIPTORS = frozenset({b"CD001", b"BEA01", b"NSR02", b"NSR03", b"TEA01", b"BOOT2", b"CDW02"})
 _DEVICE_HINT = "reading a device needs the right to: run as administrator, or give an image of it"
-_RAW_SECTOR = 2352
-_SYNC = b"\0" + b"\xff" * 10 + b"\0"  # begins every raw sector of a CD
 _ZIP_STARTS = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
 _PROGRAMS = (b"MZ", b"\x7fELF", b"#!")  # archives that extract themselves begin so
 _ZIP_END, _ZIP_END_BYTES, _MAX_COMMENT = b"PK\5\6", 22, 0xFFFF
@@ -115,6 +113,8 @@ def open_tree(path: Path, *, lone: str | None = None) -> Tree:
             raise SourceError("is neither a file nor a folder", where=str(path))
         if is_device and kind == "file":
             raise SourceError("holds no file system that can be read", where=str(path))
+        if kind == "file":
+            _refuse_by_name(path)
         made: Tree = FileTree(path, lone) if kind == "file" else _load(TREES[kind])(path)
     except SourceError as exc:
         if is_device and isinstance(exc.__cause__, PermissionError):
@@ -151,11 +151,19 @@ def sniff(image: Readable) -> str:
     """
     if image.read(128, 4) == b"DICM":
         return "file"
-    if all(image.read(at, len(_SYNC)) == _SYNC for at in (0, _RAW_SECTOR)):
-        return "iso9660"
     if fat_volume.is_volume(image):
         return "fat"
     return _optical(image) or _other(image)
+
+
+def _refuse_by_name(path: Path) -> None:
+    """Raise SourceError for an image or archive that is known, and not read here, with what to do."""
+    from mediakit.formats.foreign import foreign_kind  # noqa: PLC0415 - most sources are not such
+
+    with closing(Image(path)) as image:
+        found = foreign_kind(image)
+    if found is not None:
+        raise SourceError(found.what, where=str(path), hint=found.hint)
 
 
 def _optical(image: Readable) -> str:

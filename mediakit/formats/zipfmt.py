@@ -177,6 +177,9 @@ class ZipTree:
             return NodeKind.LINK, ""
         if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
             return NodeKind.SPECIAL, ""
+        why = _not_unpacked(member)
+        if why:
+            return NodeKind.PACKED, why
         why = self._fault(member)
         return NodeKind.UNREADABLE if why else NodeKind.FILE, why
 
@@ -188,10 +191,6 @@ class ZipTree:
         return self._claimed > MAX_CLAIMED_BYTES
 
     def _fault(self, member: zipfile.ZipInfo) -> str:
-        if member.flag_bits & _ENCRYPTED:
-            return "it is encrypted"
-        if member.compress_type not in _READABLE:
-            return f"compression method {_method_name(member)} is not known"
         if not 0 <= member.header_offset <= self._size - _HEADER_BYTES - member.compress_size:
             return "it lies outside the archive"
         if self._is_too_much(member):
@@ -223,6 +222,15 @@ class _Odd:
         ):
             if is_odd and len(examples) < MAX_EXAMPLES:
                 examples.append(name)
+
+
+def _not_unpacked(member: zipfile.ZipInfo) -> str:
+    """Return why a sound member cannot be unpacked here, "" when it can."""
+    if member.flag_bits & _ENCRYPTED:
+        return "it is encrypted"
+    if member.compress_type not in _READABLE:
+        return f"compression method {_method_name(member)} is not known"
+    return ""
 
 
 def _check_is_whole(image: Image) -> None:

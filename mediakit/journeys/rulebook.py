@@ -59,7 +59,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (
         (
             "stages.look.as_it_is",
-            "stages.look.inventory",
+            "stages.look.inventory_rules",
             "stages.act.loading",
             "stages.act.carrying",
             "journeys.import_",

@@ -121,8 +121,8 @@ def needing_attention(imported: Imported) -> Iterator[tuple[State, list[Ended]]]
 
 
 def findings_besides(imported: Imported) -> tuple[Finding, ...]:
-    """Return the findings that are not about one instance: those are told with the instances."""
-    places = {place_of(imported, row) for row in imported.rows}
+    """Return the findings that are not listed with the instances that need attention."""
+    places = {each.fate.source for _, group in needing_attention(imported) for each in group}
     return tuple(finding for finding in imported.result.report.findings if finding.where.path not in places)
 
 

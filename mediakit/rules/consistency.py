@@ -14,6 +14,7 @@ from mediakit.dicom.scanned import MEDIA_SOP_CLASS, MEDIA_SOP_INSTANCE
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.fileset.survey import FileKind, RecordLink, Survey
 from mediakit.fileset.tally import Tally
+from mediakit.fileset.two_owners import series_of_several, studies_of_several
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile
 from mediakit.rules.check import Check
@@ -106,6 +107,22 @@ NONE_REFERENCED = Rule(
 
 _SYNTAX: Tag = 0x00020010
 _NOT_INSTANCES = {FileKind.DICOMDIR: ITSELF, FileKind.OTHER: NOT_DICOM}
+TWO_PATIENTS = Rule(
+    id="MK-CON-017",
+    severity=Severity.ERROR,
+    title="study {study} belongs to {count:patient|patients}: Patient IDs {ids}",
+    ref="PS3.3 A.1.2",
+    hint="a system shows the images of one under the name of the other: find out whose study it is",
+)
+TWO_STUDIES = Rule(
+    id="MK-CON-018",
+    severity=Severity.ERROR,
+    title="series {series} is in {count:study|studies}: {studies}",
+    ref="PS3.3 A.1.2",
+    hint="a system keeps the series in one of them: ask the sender which is right",
+)
+
+_LISTED = 8  # owners in one finding
 
 
 def check_files(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
@@ -210,7 +227,22 @@ def _differs(said: str, held: str, instance: Instance, tag: Tag) -> bool:
     return said != instance.header.meta.get(tag, b"").strip(b" \0").decode("latin-1")
 
 
+def check_owners(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+    """Report studies of several patients, and series in several studies."""
+    for study in studies_of_several(survey):
+        ids = ", ".join(f"`{printable(one)}`" for one in study.owners[:_LISTED])
+        yield TWO_PATIENTS.at(Where(path=study.path), study=study.uid, count=len(study.owners), ids=ids)
+    for series in series_of_several(survey):
+        yield TWO_STUDIES.at(
+            Where(path=series.path),
+            series=series.uid,
+            count=len(series.owners),
+            studies=", ".join(series.owners[:_LISTED]),
+        )
+
+
 CHECKS: Final = (
+    Check(check_owners, (TWO_PATIENTS, TWO_STUDIES)),
     Check(check_files, (MISSING_FILE, ALL_MISSING, OTHER_NAME, DAMAGED, ITSELF, NOT_DICOM)),
     Check(check_extra, (UNREFERENCED, NONE_REFERENCED)),
     Check(check_duplicates, (TWO_FILES,)),

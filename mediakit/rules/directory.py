@@ -40,6 +40,13 @@ SEVERAL = Rule(
     ref="PS3.12 F.1.2.2",
     hint="a medium has one File-set with one DICOMDIR; check whether the others reference other images",
 )
+SECOND_FILE_SET = Rule(
+    id="MK-DIR-116",
+    severity=Severity.ERROR,
+    title="there are {count:DICOMDIR file|DICOMDIR files}; {medium} holds one File-set with one DICOMDIR",
+    ref="PS3.12",
+    hint="only one of them was read; `mediakit repair` makes one File-set of all images",
+)
 IMPOSTOR = Rule(
     id="MK-DIR-104",
     severity=Severity.ERROR,
@@ -157,16 +164,19 @@ def check_place(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
         yield MISNAMED.at(where, name=shown)
     if survey.decoded is None:
         yield UNREAD.at(where)
-    yield from _others(survey, found)
+    yield from _others(survey, found, profile)
 
 
-def _others(survey: Survey, found: FileFact) -> Iterator[Finding]:
+def _others(survey: Survey, found: FileFact, profile: Profile | None) -> Iterator[Finding]:
     others = [file.path for file in survey.files if file.kind is FileKind.DICOMDIR and file is not found]
     if others:
         listed = ", ".join(map(printable, others[:_LISTED])) + (" ..." if len(others) > _LISTED else "")
-        yield SEVERAL.at(
-            Where(path=others[0]), count=len(others) + 1, path=printable(found.path), others=listed
-        )
+        count = len(others) + 1
+        yield SEVERAL.at(Where(path=others[0]), count=count, path=printable(found.path), others=listed)
+        if profile is not None and profile.medium.id == "cd-r":
+            medium = profile.medium
+            ref = f"{medium.annex}, F.1.2.2"
+            yield SECOND_FILE_SET.at(Where(path=others[0]), count=count, medium=medium.title, ref=ref)
 
 
 def check_content(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
@@ -263,7 +273,7 @@ def _holds(link: RecordLink, uid: str) -> bool:
 
 
 CHECKS: Final = (
-    Check(check_place, (NO_DICOMDIR, ELSEWHERE, MISNAMED, SEVERAL, IMPOSTOR, UNREAD)),
+    Check(check_place, (NO_DICOMDIR, ELSEWHERE, MISNAMED, SEVERAL, SECOND_FILE_SET, IMPOSTOR, UNREAD)),
     Check(check_content, (EMPTY, BAD_SET_UID, BAD_DESCRIPTOR, NO_DESCRIPTOR)),
     Check(check_types, (WRONG_TYPE, NO_TYPE)),
     Check(check_ends, (BARREN, NO_REFERENCE)),

@@ -34,6 +34,17 @@ _TAGS: Mapping[str, tuple[Tag, str]] = {
     "birth_date": (0x00100030, "DA"),
     "sex": (0x00100040, "CS"),
 }
+# SOP Classes that are related to no patient: their records stand in the root of a DICOMDIR (PS3.3 F.4).
+_OF_NO_PATIENT = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.201.1",  # Inventory Storage
+        "1.2.840.10008.5.1.4.38.1",  # Hanging Protocol Storage
+        "1.2.840.10008.5.1.4.39.1",  # Color Palette Storage
+        "1.2.840.10008.5.1.4.43.1",  # Generic Implant Template Storage
+        "1.2.840.10008.5.1.4.44.1",  # Implant Assembly Template Storage
+        "1.2.840.10008.5.1.4.45.1",  # Implant Template Group Storage
+    }
+)
 _TOLD_IDS = 8  # Patient IDs in one finding
 _MOST_PEOPLE = 16  # that are distinguished below one Patient ID: enough to refuse
 _LONGEST_ID = 64  # characters of a Long String (PS3.5 6.2)
@@ -95,7 +106,7 @@ def identities_of(instances: Iterable[Instance]) -> tuple[Counted, ...]:
     counted = Counter(
         identity
         for instance in instances
-        if belongs_to_patient(identity := identities.of(instance), instance.study)
+        if belongs_to_patient(identity := identities.of(instance), instance.study, instance.sop_class)
     )
     return tuple(counted.items())
 
@@ -146,9 +157,12 @@ def guard(identities: Sequence[Counted], expectation: Expectation) -> GuardVerdi
     return GuardVerdict(identities=tuple(identities), findings=tuple(findings))
 
 
-def belongs_to_patient(identity: Identity, study: str) -> bool:
-    """Return False for what belongs to no patient (a hanging protocol): it has neither patient nor study."""
-    return bool(study) or identity != Identity()
+def belongs_to_patient(identity: Identity, study: str, sop_class: str) -> bool:
+    """Return False for what its SOP Class relates to no patient (a hanging protocol), and that names none.
+
+    An image that names nobody belongs to an unknown patient. Source: PS3.3 A.3, F.4.
+    """
+    return bool(study) or identity != Identity() or sop_class not in _OF_NO_PATIENT
 
 
 def several_patients(identities: Sequence[Counted], mixed: Mixed) -> Iterator[Finding]:

@@ -153,7 +153,7 @@ class TestWhatIsBeside:
         found = inspect(tmp_path / "a.zip")
         assert found.outcome is Outcome.SOURCE
         assert [other.kind for other in found.contents.others] == [OtherKind.ENCRYPTED]
-        assert rules(found) == {"MK-SRC-103"}
+        assert rules(found) == {"MK-SRC-110"}
 
 
 class TestBrokenMedia:

@@ -95,7 +95,7 @@ AMBIGUOUS = {
     "a bridge": (held(*BRIDGE), "iso9660"),
     "UDF alone": (held(*optical(b"BEA01", b"NSR03", b"TEA01")), "udf"),
     "UDF in sectors of 4096": (held(*optical(b"BEA01", b"NSR03", b"TEA01", step=4096)), "udf"),
-    "raw sectors": (held((0, RAW), (2352, RAW)), "iso9660"),
+    "raw sectors": (held((0, RAW), (2352, RAW)), "file"),
     "one sync only": (held((0, RAW)), "file"),
     "ISO with a partition over all": (held(SIGNATURE, partition(0, 0x17, 0, 6000, 0x80), *ISO), "iso9660"),
     "ISO with a FAT partition for booting": (

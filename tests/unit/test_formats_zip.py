@@ -60,7 +60,7 @@ def test_names_that_climb_out_are_only_names(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["zip"]
 
 
-def test_encrypted_members_and_unknown_methods_are_unreadable(tmp_path: Path) -> None:
+def test_encrypted_members_and_unknown_methods_are_packed(tmp_path: Path) -> None:
     path = archive_of(tmp_path / "zip", {"locked": b"x", "odd": b"x", "good": b"x"})
     held = bytearray(path.read_bytes())
     central = held.index(b"PK\1\2")
@@ -70,7 +70,7 @@ def test_encrypted_members_and_unknown_methods_are_unreadable(tmp_path: Path) ->
     path.write_bytes(held)
     tree = ZipTree(path)
     assert [(node.path, node.kind) for node in tree.walk()] == [
-        ("locked", NodeKind.UNREADABLE), ("odd", NodeKind.UNREADABLE), ("good", NodeKind.FILE),
+        ("locked", NodeKind.PACKED), ("odd", NodeKind.PACKED), ("good", NodeKind.FILE),
     ]  # fmt: skip
     assert tree.find("locked") is None
     tree.close()

@@ -270,8 +270,10 @@ def test_another_patient_id_is_the_gravest_and_told_once() -> None:
 def test_one_image_of_another_patient_among_others_is_found() -> None:
     right = directory_of(FIRST, SECOND)
     other = make_instance("1.2.3.4.2", number=2, patient_id=b"PAT2", values={NAME: b"ROE^RICHARD "})
-    (finding,) = judged(survey_of(*files_of(right, FIRST, other), directory=right))
-    assert (finding.rule.id, dict(finding.detail)["count"]) == ("MK-CON-011", 1)
+    found = judged(survey_of(*files_of(right, FIRST, other), directory=right))
+    assert {one.rule.id for one in found} == {"MK-CON-011", "MK-CON-017"}
+    finding = next(one for one in found if one.rule.id == "MK-CON-011")
+    assert dict(finding.detail)["count"] == 1
     assert dict(finding.detail)["path"] == PLACE[:-1] + "2"
 
 
@@ -443,3 +445,18 @@ def test_sequences_are_not_compared() -> None:
 
 def test_a_medium_without_directory_has_nothing_to_compare() -> None:
     assert judged(survey_of(filed(FIRST), filed(SECOND))) == []
+
+
+def test_a_study_of_two_patients_and_a_series_in_two_studies_are_errors() -> None:
+    files = [
+        filed(make_instance("1.2.3.4.1"), "A"),
+        filed(make_instance("1.2.3.4.2", patient_id=b"PAT2"), "B"),
+        filed(make_instance("1.2.3.4.3", patient_id=None), "C"),  # without Patient ID: it says nothing
+        filed(make_instance("1.2.3.4.4", study="1.2.9"), "D"),
+    ]
+    found = {one.rule.id: one for one in judged(survey_of(*files))}
+    assert (found["MK-CON-017"].where.path, found["MK-CON-018"].where.path) == ("B", "D")
+    assert "2 patients: Patient IDs `PAT1`, `PAT2`" in found["MK-CON-017"].text
+    assert "2 studies" in found["MK-CON-018"].text
+    sound = [filed(make_instance("1.2.3.4.1"), "A"), filed(make_instance("1.2.3.5.1", series="1.2.3.5"), "B")]
+    assert {"MK-CON-017", "MK-CON-018"}.isdisjoint(one.rule.id for one in judged(survey_of(*sound)))

@@ -9,7 +9,8 @@ import pytest
 from mediakit.fileset.file_id import FileID
 from mediakit.fileset.record import Directory, DirectoryRecord
 from mediakit.fileset.survey import FileKind, Survey
-from mediakit.findings import Finding
+from mediakit.findings import Finding, Severity
+from mediakit.profile.load import load_profile
 from mediakit.profile.model import DicomdirRule, Profile
 from mediakit.rules import directory
 from tests.support import directories
@@ -82,6 +83,17 @@ def test_other_directories_are_named() -> None:
     (finding,) = judged(replace(survey, files=(*survey.files, other)))
     assert finding.rule.id == "MK-DIR-103"
     assert "OLD/DICOMDIR" in finding.text
+
+
+def test_a_cd_holds_one_directory_and_other_media_are_not_judged_by_that() -> None:
+    survey = medium_of(FIRST)
+    other = other_file("OLD/DICOMDIR", FileKind.DICOMDIR)
+    both = replace(survey, files=(*survey.files, other))
+    found = {finding.rule.id: finding for finding in judged(both, make_profile())}
+    assert found["MK-DIR-116"].severity is Severity.ERROR
+    assert "MK-DIR-116" not in ids(judged(survey, make_profile()))
+    stick = load_profile("STD-GEN-USB-JPEG")
+    assert "MK-DIR-116" not in ids(judged(both, stick))
 
 
 def test_of_many_other_directories_some_are_named() -> None:

@@ -19,7 +19,7 @@ UID = "1.2.840.1"
             "application/json",
             b'{"error":{"code":409,"message":"is locked"}}',
             "",
-            "the study is locked",
+            "is locked",
         ),
         ("application/json", b'{"Details":"disk full","HttpError":"x","Message":"no"}', "", "no"),
         (

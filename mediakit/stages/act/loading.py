@@ -18,6 +18,7 @@ from mediakit.destinations.base import Payload
 from mediakit.dicom.data_set import FIRST_READ, data_set_place
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance
+from mediakit.dicom.instance_names import is_name
 from mediakit.dicom.transcode import NotConvertible, transcode
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.errors import SourceError
@@ -46,6 +47,15 @@ def no_context(sop_class: str, syntax: str, refusal: str) -> Finding:
     """Return the finding for what the destination does not take, with what it says of it."""
     why = f": {refusal}" if refusal else ""
     return NO_CONTEXT.at(sop_class=class_name(sop_class), syntax=syntax_name(syntax), why=why)
+
+
+BAD_UID = Rule(
+    id="MK-IMP-042",
+    severity=Severity.ERROR,
+    title="cannot be sent: its SOP Instance UID is not a UID of at most 64 digits and dots",
+    ref="PS3.5 9.1",
+    hint="have the system that wrote it fixed; `dir:FOLDER` stores it under another name",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +120,8 @@ class Loader:
             return Unsendable(Happening.CANNOT_READ, finding_on_failure(exc))
 
     def _load(self, item: Outgoing, takes: frozenset[str] | None, refusal: str) -> Loaded | Unsendable:
+        if takes is not None and not is_name(item.sop_instance):  # DIMSE cannot name it
+            return Unsendable(Happening.ERROR, BAD_UID.at())
         stream, held = self._opened(item)
         _check_same(item, stream)
         changed = None if self._change is None else self._change(item, stream)

@@ -49,7 +49,12 @@ NOBODY = GuardedIdentities(plan=CoercionPlan(), subjects={}, identities=(), find
 def guard_identities(inventory: Inventory, order: ImportOrder) -> GuardedIdentities:
     """Judge whose instances a medium holds, and what the map makes of them."""
     planned = [row.key for row in inventory.rows if row.state is TransferState.PLANNED]
-    subjects = {key: subject for key in planned if (subject := _subject(inventory.members[key])) is not None}
+    classes = {row.key: row.item.sop_class for row in inventory.rows}
+    subjects = {
+        key: subject
+        for key in planned
+        if (subject := _subject(inventory.members[key], classes[key])) is not None
+    }
     if order.mapping:
         return _mapped(subjects, order)
     verdict = guard(_counted(subject.identity for subject in subjects.values()), order.expectation)
@@ -78,9 +83,9 @@ def _counted(identities: Iterable[Identity]) -> tuple[Counted, ...]:
     return tuple(Counter(identities).items())
 
 
-def _subject(member: Member) -> Subject | None:
+def _subject(member: Member, sop_class: str) -> Subject | None:
     """Return whom an instance belongs to; None for what belongs to no patient (a hanging protocol)."""
     identity = member.identity
-    if identity is None or not belongs_to_patient(identity, member.study.uid):
+    if identity is None or not belongs_to_patient(identity, member.study.uid, sop_class):
         return None
     return Subject(identity=identity, study_uid=member.study.uid, accession=member.study.accession)

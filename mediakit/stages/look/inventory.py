@@ -11,97 +11,38 @@ from enum import StrEnum
 
 from mediakit.dicom.instance import Instance, shown
 from mediakit.fileset.contents import Contents, InstanceFact, PatientFact, Seen, StudyFact, contents_of
+from mediakit.fileset.decode import HIDES_RECORDS, WRONG_CLASS
 from mediakit.fileset.file_kinds import OtherKind
 from mediakit.fileset.survey import Duplicates, FileFact, Survey
-from mediakit.findings import Finding, Rule, Severity, Where, printable
+from mediakit.fileset.two_owners import series_of_several, studies_of_several
+from mediakit.findings import Finding, Where, printable
 from mediakit.outcome import Fate, State
 from mediakit.stages.look.as_it_is import findings_of
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import SAME_DATA_SET
+from mediakit.stages.look.inventory_rules import (
+    ARCHIVES,
+    CONFLICT,
+    CONTRADICTION,
+    DAMAGED_DIRECTORY,
+    DIRECTORY,
+    DUPLICATE_UNREADABLE,
+    FAULTY_DIRECTORY,
+    MISSING,
+    NO_DIRECTORY,
+    NOT_ASKED_FOR,
+    OTHER_THERE,
+    TWO_PATIENTS,
+    TWO_STUDIES,
+    UNREADABLE,
+    UNREFERENCED,
+)
+from mediakit.stages.look.media import PACKED
 from mediakit.stages.look.selecting import Chosen
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.patient_identity import Identities, Identity
 from mediakit.transfer.row import Row, key_of
 from mediakit.transfer.states import TransferState
-
-MISSING = Rule(
-    id="MK-IMP-001",
-    severity=Severity.ERROR,
-    title="the directory names {what}, which is not on the medium and cannot be imported",
-    ref="PS3.3 F.2.1",
-    hint="ask the sender for a new copy; `--resume` with it fills the gap",
-)
-UNREADABLE = Rule(
-    id="MK-IMP-002",
-    severity=Severity.ERROR,
-    title="cannot be read as an instance ({why})",
-    ref="PS3.10 7",
-    hint="try another drive or ask the sender for a new copy; `--resume` with it fills the gap",
-)
-UNREFERENCED = Rule(
-    id="MK-IMP-003",
-    severity=Severity.WARNING,
-    title="the directory does not list {count:instance|instances}, first {path}; they are imported anyway",
-    ref="PS3.3 F.2.1",
-    hint="`--only-directory` leaves them out",
-)
-NOT_ASKED_FOR = Rule(
-    id="MK-IMP-004",
-    severity=Severity.NOTE,
-    title="no directory record references it, and `--only-directory` was given",
-    ref="PS3.3 F.2.1",
-    hint="without `--only-directory` it is imported too",
-)
-CONFLICT = Rule(
-    id="MK-IMP-005",
-    severity=Severity.ERROR,
-    title="SOP Instance UID {uid} is also that of {other}, whose data set differs",
-    ref="PS3.5 9",
-    hint="find out which one is right: `mediakit diff` and `mediakit inspect --json` show them",
-)
-NO_DIRECTORY = Rule(
-    id="MK-IMP-006",
-    severity=Severity.WARNING,
-    title="there is no readable DICOMDIR: it is impossible to know whether any images are missing",
-    ref="PS3.10 8.6",
-    hint="compare the number of images with the letter or the sender's word",
-)
-CONTRADICTION = Rule(
-    id="MK-IMP-007",
-    severity=Severity.WARNING,
-    title="the directory contradicts {count:of its files|of its files}, first {path}; the files are trusted",
-    ref="PS3.3 F.3.2.2",
-    hint="`mediakit validate` says how they differ",
-)
-ARCHIVES = Rule(
-    id="MK-IMP-008",
-    severity=Severity.WARNING,
-    title="{count:archive or image of a medium was|archives or images of media were} not opened, first "
-    "{path}",
-    ref="PS3.10 8.6",
-    hint="they may hold instances: `mediakit inspect` looks into one, `mediakit import` imports its content",
-)
-DAMAGED_DIRECTORY = Rule(
-    id="MK-IMP-009",
-    severity=Severity.WARNING,
-    title="the directory is damaged ({why}): it is impossible to know whether any images are missing",
-    ref="PS3.10 8.6",
-    hint="compare the number of images with the letter or the sender's word",
-)
-DIRECTORY = Rule(
-    id="MK-IMP-030",
-    severity=Severity.NOTE,
-    title="the directory of a medium is not sent: it is not an instance that a destination could store",
-    ref="PS3.10 8.6",
-    hint="nothing needs to be done: the instances that it names are sent",
-)
-DUPLICATE_UNREADABLE = Rule(
-    id="MK-IMP-032",
-    severity=Severity.ERROR,
-    title="cannot be read to its end ({why}); {other}, which has the same SOP Instance UID, was used",
-    ref="PS3.10 7",
-    hint="whether both are the same cannot be told: `--resume` with another copy of the medium compares them",
-)
 
 
 class Scope(StrEnum):
@@ -201,6 +142,7 @@ class _InventoryTaking:
             self._add_absent()
         self._others()
         self._compare()
+        self._compare_owners()
         sent = []
         for file, instance in self.seen.instances():
             row = self.rows.get(key_of(instance.sop_instance, file.path))
@@ -210,6 +152,16 @@ class _InventoryTaking:
         order = {file.path: number for number, file in enumerate(self.seen.files)}
         last = len(order)
         self.rows = dict(sorted(self.rows.items(), key=lambda each: order.get(each[1].item.path, last)))
+
+    def _compare_owners(self) -> None:
+        """Report studies of several patients, and series in several studies."""
+        for rule, found in (
+            (TWO_PATIENTS, studies_of_several(self.seen)),
+            (TWO_STUDIES, series_of_several(self.seen)),
+        ):
+            for owned in found:
+                where = Where(path=self._place(owned.path))
+                self.fates.findings.append(rule.at(where, uid=owned.uid, count=len(owned.owners)))
 
     def _place(self, path: str) -> str:
         return shown(self.seen.subject, path)
@@ -312,9 +264,15 @@ class _InventoryTaking:
                 state, finding = TransferState.UNREADABLE, _why_unreadable(findings.get(path))
             else:
                 state = TransferState.MISSING
-                finding = MISSING.at(what=path or fact.sop_instance or "an instance")
+                finding = self._why_missing(path, fact.sop_instance)
             self._row(item, member, state, key)
             self.because[key] = finding.moved(self._place(path) if path else self.seen.subject)
+
+    def _why_missing(self, path: str, uid: str) -> Finding:
+        """Say that no file holds an instance; one of its name can be there and hold another one."""
+        if any(file.path == path and file.instance is not None for file in self.seen.files):
+            return OTHER_THERE.at(uid=uid, path=printable(path))
+        return MISSING.at(what=path or uid or "an instance")
 
     def _others(self) -> None:
         """Give a fate to every file that holds no instance and is no row."""
@@ -355,6 +313,10 @@ class _InventoryTaking:
         if self.seen.decoded is None:
             self.fates.findings.append(NO_DIRECTORY.at(Where(path=self.seen.subject)))
             return
+        for rule, found in ((DAMAGED_DIRECTORY, HIDES_RECORDS), (FAULTY_DIRECTORY, frozenset({WRONG_CLASS}))):
+            why = next((one for one in self.seen.decoded.findings if one.rule in found), None)
+            if why is not None:
+                self.fates.findings.append(rule.at(where, why=why.text))
         extra = [
             file.path for file, _ in self.seen.instances() if self._facts[file.path][1].seen is Seen.SCAN
         ]
@@ -383,6 +345,8 @@ def _file_ids(seen: Survey) -> dict[str, str]:
 
 
 def _why_unreadable(finding: Finding | None) -> Finding:
+    if finding is not None and finding.rule is PACKED:
+        return finding
     return UNREADABLE.at(why=_why_damaged(finding))
 
 

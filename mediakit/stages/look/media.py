@@ -61,6 +61,14 @@ CANNOT_READ = Rule(
     ref="PS3.10 7",
     hint="check the permissions, or try another copy of the medium",
 )
+PACKED = Rule(
+    id="MK-SRC-110",
+    severity=Severity.ERROR,
+    title="cannot be taken out of the archive: {why}",
+    ref="PS3.10 7",
+    hint="unpack the archive with another program first (with its password when it is encrypted), and give "
+    "the folder; the medium itself is sound",
+)
 
 _DIRECTORY_BYTES = 512 * 1024 * 1024
 _MAX_DIRECTORIES = 16  # of one medium that are read
@@ -150,6 +158,10 @@ def _survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener) -> Surve
         tell(Advanced())
     facts = tuple(files)
     main, others = _directories(tree, facts)
+    if main is not None and _is_directory_by_content(main):
+        file = replace(main.file, kind=FileKind.DICOMDIR, instance=None)
+        facts = tuple(file if fact is main.file else fact for fact in facts)
+        main = replace(main, file=file)
     return Survey(
         subject=subject,
         format=tree.facts.format,
@@ -165,6 +177,12 @@ def _survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener) -> Surve
         other_directories=others,
         texts=_texts(tree, files),
     )
+
+
+def _is_directory_by_content(directory: DirectoryFact) -> bool:
+    """Return True for a file with directory records that says to be an instance of something else."""
+    decoded = directory.decoded
+    return directory.file.kind is FileKind.INSTANCE and decoded is not None and bool(decoded.directory.roots)
 
 
 def _said(directory: DirectoryFact) -> FileFact:
@@ -187,6 +205,8 @@ def _finding_on_closed(node: Node) -> Finding:
         return LINK.at()
     if node.kind is NodeKind.SPECIAL:
         return SPECIAL.at()
+    if node.kind is NodeKind.PACKED:
+        return PACKED.at(why=node.why)
     return CANNOT_READ.at(why=node.why or "unknown reason")
 
 
