@@ -10,7 +10,7 @@ from typing import Final
 from mediakit.dicom.instance import shown
 from mediakit.findings import Finding, Report
 from mediakit.outcome import Fate, State
-from mediakit.stages.look.inventory import DAMAGED_DIRECTORY, DIRECTORY
+from mediakit.stages.look.inventory_rules import DAMAGED_DIRECTORY, DIRECTORY
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.row import Row
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.outcome import Fate, Outcome, Result, State
-from mediakit.stages.look.inventory import DIRECTORY
+from mediakit.stages.look.inventory_rules import DIRECTORY
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.row import Row
 from mediakit.transfer.states import TransferState
