@@ -173,7 +173,7 @@ def _patient_id(instance: Instance) -> bytes:
     raw = instance.patient_id
     if not text.needs_charset(raw):
         return raw
-    return text.decode(raw, charset_of(instance), "LO").strip().encode()
+    return text.decode(raw, charset_of(instance), "LO").strip(" ").encode()
 
 
 def _contradictions(buckets: Sequence[_Bucket]) -> Iterable[tuple[_Bucket, Finding]]:

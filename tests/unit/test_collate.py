@@ -315,3 +315,10 @@ def test_an_instance_without_patient_id_joins_its_study_only_under_the_same_name
     nameless = make_instance("1.1", patient_id=None, values={0x00100010: b"DOE^JANE"})
     refused = collate([nameless, other], PROFILE, Supply.DIRECTORY).refused
     assert [finding.rule.id for finding in refused.values()] == ["MK-FST-006"] * 2
+
+
+def test_a_patient_id_of_a_space_that_is_no_padding_is_an_id() -> None:
+    latin = {0x00080005: b"ISO_IR 100"}
+    instances = [make_instance("1.1"), make_instance("1.2", number=2, patient_id=b"\xa0", values=latin)]
+    refused = collate(instances, PROFILE, Supply.DIRECTORY).refused
+    assert [finding.rule.id for finding in refused.values()] == ["MK-FST-003"] * 2
