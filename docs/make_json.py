@@ -12,9 +12,10 @@ from mediakit.report.jobs import job_schema, jobs_schema
 from mediakit.report.json import error_schema, json_schema
 from mediakit.report.reception import reception_schema
 from mediakit.report.reconciled import reconciliation_schema
-from mediakit.report.validation import validation_schema
+from mediakit.report.validation import validation_schema, validations_schema
 
 PAGE = Path(__file__).parent / "json.md"
+FILES = Path(__file__).parents[1] / "mediakit" / "report" / "schemas"
 
 _HEAD = """# The JSON documents
 
@@ -26,6 +27,7 @@ be added within a version; none changes its meaning.
 |---|---|
 | `mediakit/report/1` | `burn`, `repair`, `extract`, `diff` |
 | `mediakit/validation/1` | `validate` |
+| `mediakit/validations/1` | `validate` of several media; `errors` has those that cannot be opened |
 | `mediakit/inspection/1` | `inspect` |
 | `mediakit/import/1` | `import`, `job report`, `job retry` |
 | `mediakit/jobs/1`, `mediakit/job/1` | `job list`, `job show` |
@@ -39,6 +41,9 @@ be added within a version; none changes its meaning.
 - Patients are named by `inspect` and `reconcile`, and with `--with-names` in `studies` of the reports and in
   the values of `changes` of an import.
 - `explain` and `profiles` print documents of their own (`mediakit/rules/1`, `mediakit/profiles/1`, ...).
+
+The schemas are files of the package (`mediakit/report/schemas`), each with an `$id`; `mediakit schema NAME` prints
+one.
 
 This page is made by `make docs` from the code.
 """
@@ -108,6 +113,31 @@ be opened.
 """
 
 
+SCHEMAS = {
+    "report": json_schema,
+    "validation": validation_schema,
+    "validations": validations_schema,
+    "inspection": inspection_schema,
+    "import": import_schema,
+    "jobs": jobs_schema,
+    "job": job_schema,
+    "reconciliation": reconciliation_schema,
+    "reception": reception_schema,
+    "error": error_schema,
+}
+_TEXTS = {
+    "report": _REPORT,
+    "validation": _VALIDATION,
+    "inspection": _INSPECTION,
+    "import": _IMPORT,
+    "jobs": _JOBS,
+    "job": _JOB,
+    "reconciliation": _RECONCILIATION,
+    "reception": _RECEPTION,
+    "error": _ERROR,
+}
+
+
 def page() -> str:
     """Return the page as it must be now."""
     return "".join(_parts())
@@ -115,20 +145,30 @@ def page() -> str:
 
 def _parts() -> Iterator[str]:
     yield _HEAD
-    for text, schema in (
-        (_REPORT, json_schema()),
-        (_VALIDATION, validation_schema()),
-        (_INSPECTION, inspection_schema()),
-        (_IMPORT, import_schema()),
-        (_JOBS, jobs_schema()),
-        (_JOB, job_schema()),
-        (_RECONCILIATION, reconciliation_schema()),
-        (_RECEPTION, reception_schema()),
-        (_ERROR, error_schema()),
-    ):
+    for name, text in _TEXTS.items():
         yield text
-        yield f"\n```json\n{json.dumps(schema, indent=2)}\n```\n"
+        yield f"\n```json\n{json.dumps(SCHEMAS[name](), indent=2)}\n```\n"
+
+
+def schema_files() -> dict[str, str]:
+    """Return the schemas that are shipped, by the names of their files."""
+    return {
+        f"{name}.json": json.dumps(
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "$id": f"urn:mediakit:schema:{name}:1",
+                "title": f"mediakit/{name}/1",
+                **schema(),
+            },
+            indent=2,
+        )
+        + "\n"
+        for name, schema in SCHEMAS.items()
+    }
 
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    FILES.mkdir(exist_ok=True)
+    for name, text in schema_files().items():
+        (FILES / name).write_text(text, encoding="utf-8")

@@ -118,6 +118,7 @@ if TYPE_CHECKING:
         validate,
     )
     from mediakit.rules.check import RuleSet
+    from mediakit.rules.heeded import Heeded
     from mediakit.rules.validation import Conformance, Validation
     from mediakit.stages.import_order import ImportDepth, ImportOrder, Patience
     from mediakit.stages.look.inventory import Scope
@@ -159,6 +160,7 @@ __all__ = [
     "Fit",
     "Fitted",
     "FoundSomething",
+    "Heeded",
     "HistoryLine",
     "Identity",
     "IdentityError",
@@ -258,6 +260,7 @@ _HOMES = {
     "Fit": "profile.fit",
     "Fitted": "journeys.fit",
     "FoundSomething": "events",
+    "Heeded": "rules.heeded",
     "HistoryLine": "ledger.values",
     "Identity": "transfer.patient_identity",
     "IdentityError": "errors",

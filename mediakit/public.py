@@ -32,6 +32,7 @@ from mediakit.outcome import Result
 from mediakit.profile.load import Catalogue, load_catalogue, load_profile
 from mediakit.profile.model import Profile
 from mediakit.rules.check import RuleSet
+from mediakit.rules.heeded import EVERY_FINDING, Heeded
 from mediakit.rules.validation import Validation
 
 if TYPE_CHECKING:  # an import brings the ledger and the network with it: loaded when one is asked for
@@ -105,7 +106,8 @@ class ValidateOrder(_validate.ValidateOrder):
     """What to judge a medium by.
 
     `profile` is a profile or the identifier of a shipped one; None takes the best fitting of `catalogue`.
-    Findings from `fail_on` on give exit code 1. Raises ProfileError when there is no such profile.
+    Findings from `fail_on` on give exit code 1; those that `heeded` leaves out do not
+    count. Raises ProfileError when there is no such profile.
     """
 
     __slots__ = ()
@@ -117,6 +119,7 @@ class ValidateOrder(_validate.ValidateOrder):
         catalogue: Profiles = None,
         rule_sets: Iterable[RuleSet] = frozenset({RuleSet.PS3}),
         fail_on: Severity = Severity.ERROR,
+        heeded: Heeded = EVERY_FINDING,
     ) -> None:
         chosen = None if profile is None else _profile(profile)
         super().__init__(
@@ -124,6 +127,7 @@ class ValidateOrder(_validate.ValidateOrder):
             catalogue=_among(catalogue, chosen),
             rule_sets=frozenset(rule_sets),
             fail_on=fail_on,
+            heeded=heeded,
         )
 
 

@@ -25,13 +25,13 @@ def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterato
         with _signals_as_interrupts():
             yield
     except MediakitError as exc:
-        _say(command, exc, as_json=as_json, verbose=verbose)
+        say(command, exc, as_json=as_json, verbose=verbose)
         raise typer.Exit(exc.exit_code) from exc
     except KeyboardInterrupt as exc:
         traceback.clear_frames(exc.__traceback__)  # ends what a signal left half entered, which cleans up
         error = MediakitError("interrupted", hint="nothing unfinished was left; run the same command again")
         error.exit_code = int(Outcome.INTERRUPTED)
-        _say(command, error, as_json=as_json, verbose=0)
+        say(command, error, as_json=as_json, verbose=0)
         raise typer.Exit(int(Outcome.INTERRUPTED)) from exc
     except (typer.Exit, typer.Abort):
         raise
@@ -41,7 +41,7 @@ def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterato
             why=type(exc).__name__,
             hint="please report it; `-v` shows where it happened (look for patient data before you share it)",
         )
-        _say(command, error, as_json=as_json, verbose=0)
+        say(command, error, as_json=as_json, verbose=0)
         if verbose:
             traceback.print_exc(file=sys.stderr)
         raise typer.Exit(int(Outcome.FAULT)) from exc
@@ -73,7 +73,8 @@ def _make_printable(*, as_json: bool) -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _say(command: str, exc: MediakitError, *, as_json: bool, verbose: int) -> None:
+def say(command: str, exc: MediakitError, *, as_json: bool, verbose: int) -> None:
+    """Print an error with its findings and hint; as JSON the document as well."""
     if as_json:
         from mediakit.report.json import error_doc, to_json
 

@@ -21,6 +21,7 @@ from mediakit.cli import (
     profiles,
     reconcile,
     repair,
+    schema,
     serve,
     validate,
 )
@@ -47,6 +48,7 @@ app.command("repair")(repair.repair)
 app.command("import")(import_.import_)
 app.command("reconcile")(reconcile.reconcile)
 app.command("explain")(explain.explain)
+app.command("schema")(schema.schema)
 app.add_typer(dest.app, name="dest")
 app.add_typer(job.app, name="job")
 app.add_typer(serve.app, name="serve")

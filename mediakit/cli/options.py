@@ -13,6 +13,10 @@ from mediakit.findings import Severity
 Medium = Annotated[
     Path, typer.Argument(metavar="SRC", help="Folder, drive, device, ISO, UDF, FAT or ZIP image.")
 ]
+Media = Annotated[
+    list[Path],
+    typer.Argument(metavar="SRC...", help="Folders, drives, devices, ISO, UDF, FAT or ZIP images."),
+]
 Profiles = Annotated[
     list[Path] | None, typer.Option("--profiles", help="File or folder of your own AUG-/PRI- profiles.")
 ]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mediakit.cli.config import profile_paths
-from mediakit.cli.guard import guarded
+from mediakit.cli.guard import guarded, say
+from mediakit.cli.heeded import heeded_of
 from mediakit.cli.options import (
     Config,
     FailOn,
     Json,
-    Medium,
+    Media,
     Profiles,
     Quiet,
     ShowProgress,
@@ -23,23 +26,42 @@ from mediakit.cli.options import (
 )
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.written import check_report, now, write_report
-from mediakit.errors import UsageError, mapped
+from mediakit.errors import MediakitError, UsageError, mapped
 from mediakit.findings import Severity
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
+    from mediakit.journeys.validate import ValidateOrder
+    from mediakit.report.forms import Form
     from mediakit.rules.check import RuleSet
     from mediakit.rules.validation import Validation
 
 
+_Rules = Annotated[
+    list[str] | None,
+    typer.Option(metavar="RULE", help="Rules that do not count, as MK-HYG-002 or MK-HYG."),
+]
+
+
 def validate(
-    src: Medium,
+    src: Media,
     profile: Annotated[
         str, typer.Option("--profile", "-p", help="Profile to judge by, or auto: the best fitting.")
     ] = "auto",
     rules: Annotated[str, typer.Option(help="Rule sets: ps3, pdi, drg, with commas between.")] = "ps3",
     fail_on: FailOn = Severity.ERROR,
+    ignore: _Rules = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RULE", help="Only these rules count, as MK-DIR-012 or MK-DIR."),
+    ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Findings in this JSON report of an earlier run do not count.")
+    ] = None,
     report: Annotated[
-        list[Path] | None, typer.Option(help="Write a report: FILE.html, .json, .xml (JUnit) or .sarif.")
+        list[Path] | None,
+        typer.Option(
+            help="Write a report: FILE.html, .json, .xml (JUnit) or .sarif; of several media: {name}.html."
+        ),
     ] = None,
     with_names: WithNames = False,
     profiles: Profiles = None,
@@ -51,18 +73,15 @@ def validate(
 ) -> None:
     """Say exactly what is right and wrong with a medium, with rule ids and the section of the standard.
 
-    Nothing is mounted, repaired or written. `mediakit explain RULE` tells more about a rule.
+    Nothing is mounted, repaired or written. `mediakit explain RULE` tells more about a rule. Of several media
+    each is judged by itself; the exit code is the highest one.
     """
     with guarded("validate", as_json=as_json, verbose=verbose):
         from mediakit.journeys.validate import ValidateOrder
-        from mediakit.journeys.validate import validate as run_validate
         from mediakit.profile.load import load_catalogue, load_profile
-        from mediakit.report.forms import form_of
 
-        forms = [(path, form_of(path.name)) for path in report or ()]
-        for path, _ in forms:
-            with mapped({OSError: UsageError}, "the report cannot be written there", str(path)):
-                check_report(path, src if src.is_dir() else None)
+        reports = {source: _reports(report or (), source, is_one=len(src) == 1) for source in src}
+        _check_names([path for forms in reports.values() for path, _ in forms])
         own = profile_paths(profiles or [], config)
         is_auto = profile.lower() == "auto"
         order = ValidateOrder(
@@ -70,14 +89,93 @@ def validate(
             catalogue=tuple(load_catalogue(own).profiles.values()) if is_auto else (),
             rule_sets=_rule_sets(rules),
             fail_on=fail_on,
+            heeded=heeded_of(ignore or (), select or (), baseline),
         )
-        with listener(progress, quiet=quiet or as_json) as tell:
-            validation = run_validate(src, order, tell)
-        made_at = f"{now():%Y-%m-%d %H:%M} UTC"
-        for path, form in forms:
-            write_report(path, form(validation, made_at, with_names=with_names))
-        _print(validation, as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
-        raise typer.Exit(int(validation.result.outcome))
+        how = _How(as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names, progress=progress)
+        if len(src) == 1:
+            validation = _judged(src[0], order, reports[src[0]], how)
+            _print(validation, how)
+            raise typer.Exit(int(validation.result.outcome))
+        raise typer.Exit(_each(src, order, reports, how))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _How:
+    """How a validation is shown."""
+
+    as_json: bool
+    quiet: bool
+    verbose: int
+    with_names: bool
+    progress: Progress
+
+
+def _judged(
+    source: Path, order: ValidateOrder, reports: Sequence[tuple[Path, Form]], how: _How
+) -> Validation:
+    """Judge one medium, and write its reports."""
+    from mediakit.journeys.validate import validate as run_validate
+
+    with listener(how.progress, quiet=how.quiet or how.as_json) as tell:
+        validation = run_validate(source, order, tell)
+    made_at = f"{now():%Y-%m-%d %H:%M} UTC"
+    for path, form in reports:
+        write_report(path, form(validation, made_at, with_names=how.with_names))
+    return validation
+
+
+def _each(
+    sources: Sequence[Path],
+    order: ValidateOrder,
+    reports: Mapping[Path, Sequence[tuple[Path, Form]]],
+    how: _How,
+) -> int:
+    """Judge each of several media; what cannot be opened does not hold up the others."""
+    from mediakit.report.json import error_doc, to_json
+    from mediakit.report.validation import validation_doc, validations_doc
+
+    docs, errors, codes = [], [], []
+    for source in dict.fromkeys(sources):
+        try:
+            validation = _judged(source, order, reports[source], how)
+        except MediakitError as exc:
+            codes.append(exc.exit_code)
+            errors.append(error_doc("validate", exc))
+            say("validate", exc, as_json=False, verbose=how.verbose)
+            continue
+        codes.append(int(validation.result.outcome))
+        if how.as_json:
+            docs.append(validation_doc(validation, with_names=how.with_names))
+        else:
+            _print(validation, how)
+    if how.as_json:
+        sys.stdout.write(to_json(validations_doc(docs, errors)))
+    return max(codes)
+
+
+def _reports(paths: Sequence[Path], source: Path, *, is_one: bool) -> list[tuple[Path, Form]]:
+    """Return the report files of one medium, with what writes them. Raises UsageError."""
+    from mediakit.report.forms import form_of
+    from mediakit.report.html_page import last_name
+
+    forms = []
+    for path in paths:
+        form = form_of(path.name)
+        if not is_one and "{name}" not in path.name:
+            hint = "put {name} into it: it becomes the name of the medium"
+            raise UsageError("one report cannot hold several media", where=str(path), hint=hint)
+        named = path.with_name(path.name.replace("{name}", last_name(str(source.absolute())) or "medium"))
+        with mapped({OSError: UsageError}, "the report cannot be written there", str(named)):
+            check_report(named, source if source.is_dir() else None)
+        forms.append((named, form))
+    return forms
+
+
+def _check_names(paths: Sequence[Path]) -> None:
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice is not None:
+        hint = "two media have the same name: validate them one after the other"
+        raise UsageError("two reports would have one name", where=str(twice), hint=hint)
 
 
 def _rule_sets(text: str) -> frozenset[RuleSet]:
@@ -92,17 +190,17 @@ def _rule_sets(text: str) -> frozenset[RuleSet]:
     return frozenset(RuleSet(name) for name in names)
 
 
-def _print(validation: Validation, *, as_json: bool, quiet: bool, verbose: int, with_names: bool) -> None:
-    if as_json:
+def _print(validation: Validation, how: _How) -> None:
+    if how.as_json:
         from mediakit.report.forms import form_of
 
-        sys.stdout.write(form_of(".json")(validation, with_names=with_names))
+        sys.stdout.write(form_of(".json")(validation, with_names=how.with_names))
         return
     from mediakit.report.text import findings_text
     from mediakit.report.validation import validation_text
 
-    least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
+    least = Severity.NOTE if how.verbose else Severity.ERROR if how.quiet else Severity.WARNING
     for line in findings_text(validation.result.report, least=least):
         print(line, file=sys.stderr)
-    if not quiet:
-        sys.stdout.write(validation_text(validation, everything=verbose > 0))
+    if not how.quiet:
+        sys.stdout.write(validation_text(validation, everything=how.verbose > 0))

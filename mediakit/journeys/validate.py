@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from mediakit.profile.choose import Choice, candidates_for, choose
 from mediakit.profile.model import Profile
 from mediakit.rules.check import RuleSet
 from mediakit.rules.every import judge_medium
+from mediakit.rules.heeded import EVERY_FINDING, Heeded
 from mediakit.rules.validation import Conformance, Validation, conformance_of
 from mediakit.stages.look.media import look, scanner_for
 from mediakit.volume import file_system
@@ -38,12 +40,14 @@ class ValidateOrder:
     """What to judge a medium by.
 
     `profile` is None to take the best fitting of `catalogue`. Findings from `fail_on` on give exit code 1.
+    What `heeded` leaves out is counted, and not among the findings.
     """
 
     profile: Profile | None = None
     catalogue: Sequence[Profile] = ()
     rule_sets: frozenset[RuleSet] = frozenset({RuleSet.PS3})
     fail_on: Severity = Severity.ERROR
+    heeded: Heeded = EVERY_FINDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +79,13 @@ def validate(source: Path, order: ValidateOrder, tell: Listener = silence) -> Va
     instances = [instance for _, instance in seen.instances()]
     choice = Choice(order.profile) if order.profile is not None else choose(instances, candidates)
     tell(PhaseStarted("judge", total=len(seen.files)))
-    found = list(judge_medium(seen, choice.profile, order.rule_sets))
+    judged = list(judge_medium(seen, choice.profile, order.rule_sets))
+    found = [each for each in judged if order.heeded.counts(each[1])]
     tell(PhaseEnded("judge"))
     for _, finding in found:
         tell(FoundSomething(finding))
-    validation = _validation(seen, choice, order, found)
+    ignored = Counter(owner for owner, finding in judged if not order.heeded.counts(finding))
+    validation = _validation(seen, choice, order, found, ignored)
     for fate in validation.result.fates:
         tell(FileSettled(fate))
     return validation
@@ -92,7 +98,11 @@ def _candidates(facts: TreeFacts, order: ValidateOrder) -> tuple[Profile, ...]:
 
 
 def _validation(
-    seen: Survey, choice: Choice, order: ValidateOrder, found: Sequence[tuple[RuleSet, Finding]]
+    seen: Survey,
+    choice: Choice,
+    order: ValidateOrder,
+    found: Sequence[tuple[RuleSet, Finding]],
+    ignored: Mapping[RuleSet, int],
 ) -> Validation:
     contents = contents_of(seen)
     report = Report.of(seen.subject, (finding for _, finding in found))
@@ -102,11 +112,14 @@ def _validation(
         fates=fates,
         report=report,
         outcome=outcome_of(fates, report, order.fail_on),
-        figures=_figures(seen, choice, contents, order).as_mapping(),
+        figures={
+            **_figures(seen, choice, contents, order).as_mapping(),
+            **({"ignored": sum(ignored.values())} if ignored else {}),
+        },
     )
     return Validation(
         result=result,
-        verdicts=tuple(_verdicts(choice, order, found)),
+        verdicts=tuple(_verdicts(choice, order, found, ignored)),
         contents=contents,
         profile_id="" if choice.profile is None else choice.profile.id,
         is_chosen=order.profile is not None,
@@ -116,13 +129,17 @@ def _validation(
 
 
 def _verdicts(
-    choice: Choice, order: ValidateOrder, found: Sequence[tuple[RuleSet, Finding]]
+    choice: Choice,
+    order: ValidateOrder,
+    found: Sequence[tuple[RuleSet, Finding]],
+    ignored: Mapping[RuleSet, int],
 ) -> Iterable[Conformance]:
     for rule_set in RuleSet:
         if rule_set not in order.rule_sets:
             continue
         claim = _CLAIMS.get(rule_set) or ("any profile" if choice.profile is None else choice.profile.id)
-        yield conformance_of(rule_set, claim, (finding for owner, finding in found if owner is rule_set))
+        findings = (finding for owner, finding in found if owner is rule_set)
+        yield conformance_of(rule_set, claim, findings, ignored.get(rule_set, 0))
 
 
 def _fates(seen: Survey, report: Report) -> tuple[Fate, ...]:

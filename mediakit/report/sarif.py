@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +13,8 @@ from mediakit.findings import Finding, Severity, printable
 from mediakit.rules.validation import Validation
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_CLAUSE = re.compile(r"PS3\.([0-9]{1,2})(?: ([0-9A-Z]{1,2}(?:\.[0-9]+)*))?(?![0-9A-Za-z])")
+_STANDARD = "https://dicom.nema.org/medical/dicom/current/output/html/part"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
 
@@ -33,6 +36,7 @@ def validation_sarif(validation: Validation) -> str:
                             {
                                 "id": identifier,
                                 "shortDescription": {"text": rules[identifier].template},
+                                **_help_uri(rules[identifier].ref),
                                 "help": {"text": rules[identifier].hint or rules[identifier].ref},
                                 "defaultConfiguration": {"level": _LEVELS[rules[identifier].severity]},
                                 "properties": {"clause": rules[identifier].ref},
@@ -72,6 +76,15 @@ def _result(finding: Finding, index: dict[str, int]) -> dict[str, Any]:
             physical["region"] = {"byteOffset": where.record}
         result["locations"] = [{"physicalLocation": physical}]
     return result
+
+
+def _help_uri(ref: str) -> dict[str, str]:
+    """Return where the clause of a rule stands on the web; nothing for a clause that is not of DICOM."""
+    found = _CLAUSE.match(ref)
+    if found is None:
+        return {}
+    section = f"#sect_{found[2]}" if found[2] else ""
+    return {"helpUri": f"{_STANDARD}{int(found[1]):02d}.html{section}"}
 
 
 def _bytes(path: str) -> bytes:

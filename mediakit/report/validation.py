@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from mediakit.fileset.inspection import counts_of
 from mediakit.findings import Severity, printable
-from mediakit.outcome import State
-from mediakit.report.json import FateDoc, FindingDoc, fate_doc, finding_doc
+from mediakit.outcome import Outcome, State
+from mediakit.report.json import ErrorDoc, FateDoc, FindingDoc, fate_doc, finding_doc
 from mediakit.report.names import NamedStudyDoc, named_studies
 from mediakit.report.next_step import after_validation, step_line
 from mediakit.report.text import many, size_text
@@ -29,6 +30,7 @@ class VerdictDoc(msgspec.Struct, frozen=True, kw_only=True):
     errors: int
     warnings: int
     notes: int
+    ignored: int = 0
 
 
 class ValidationDoc(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +76,29 @@ def validation_doc(validation: Validation, *, with_names: bool = False) -> Valid
         files=[fate_doc(fate) for fate in result.fates],
         studies=named_studies(validation.contents.patients if with_names else ()),
     )
+
+
+class ValidationsDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """The answers on several media, in the order given, and the errors on those that could not be opened."""
+
+    outcome: str
+    exit_code: int
+    validations: list[ValidationDoc]
+    errors: list[ErrorDoc]
+    schema: Literal["mediakit/validations/1"] = "mediakit/validations/1"
+
+
+def validations_doc(validations: Sequence[ValidationDoc], errors: Sequence[ErrorDoc]) -> ValidationsDoc:
+    """Return the answers on several media as one value; the highest exit code is that of all."""
+    code = max(*(each.exit_code for each in validations), *(each.exit_code for each in errors), 0)
+    return ValidationsDoc(
+        outcome=Outcome(code).word, exit_code=code, validations=list(validations), errors=list(errors)
+    )
+
+
+def validations_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the document on several media."""
+    return msgspec.json.schema(ValidationsDoc)
 
 
 def validation_schema() -> dict[str, Any]:
@@ -140,4 +165,5 @@ def _verdict_doc(verdict: Conformance) -> VerdictDoc:
         errors=verdict.counts.get(Severity.ERROR, 0),
         warnings=verdict.counts.get(Severity.WARNING, 0),
         notes=verdict.counts.get(Severity.NOTE, 0),
+        ignored=verdict.ignored,
     )

@@ -15,12 +15,14 @@ from mediakit.rules.check import RuleSet
 class Conformance:
     """Whether a medium meets a claim: `claim` reads "STD-GEN-CD", "IHE PDI" or "DRG 2006".
 
-    `counts` has the number of findings of each severity that bear on it.
+    `counts` has the number of findings of each severity that bear on it, `ignored` that of findings which the
+    user said do not count.
     """
 
     rule_set: RuleSet
     claim: str
     counts: Mapping[Severity, int] = field(default_factory=dict)
+    ignored: int = 0
 
     @property
     def holds(self) -> bool:
@@ -30,7 +32,10 @@ class Conformance:
     @property
     def sentence(self) -> str:
         """Return the verdict in the words of PS3.2 7.5: "conforms to STD-GEN-CD"."""
-        return f"conforms to {self.claim}" if self.holds else f"does not conform to {self.claim}"
+        sentence = f"conforms to {self.claim}" if self.holds else f"does not conform to {self.claim}"
+        if not self.ignored:
+            return sentence
+        return f"{sentence} ({self.ignored:,} {'finding' if self.ignored == 1 else 'findings'} ignored)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +56,11 @@ class Validation:
     unconfirmed: tuple[str, ...] = ()
 
 
-def conformance_of(rule_set: RuleSet, claim: str, findings: Iterable[Finding]) -> Conformance:
+def conformance_of(
+    rule_set: RuleSet, claim: str, findings: Iterable[Finding], ignored: int = 0
+) -> Conformance:
     """Return the verdict that some findings give."""
     counts = dict.fromkeys(Severity, 0)
     for finding in findings:
         counts[finding.severity] += 1
-    return Conformance(rule_set=rule_set, claim=claim, counts=counts)
+    return Conformance(rule_set=rule_set, claim=claim, counts=counts, ignored=ignored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import subprocess
@@ -42,6 +43,18 @@ PAGES = "\n".join(path.read_text(encoding="utf-8") for path in [*ROOT.glob("*.md
 def test_a_page_that_is_made_from_the_code_is_fresh(name: str) -> None:
     made = runpy.run_path(str(ROOT / "docs" / f"make_{name}.py"))["page"]()
     assert (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") == made, "run `make docs`"
+
+
+def test_the_schemas_that_are_shipped_are_fresh_and_name_themselves() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_json.py"))["schema_files"]()
+    folder = ROOT / "mediakit" / "report" / "schemas"
+    assert {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()} == made, (
+        "run `make docs`"
+    )
+    documents = [json.loads(text) for text in made.values()]
+    assert len({document["$id"] for document in documents}) == len(made)
+    for document in documents:
+        jsonschema.Draft202012Validator.check_schema(document)
 
 
 def test_a_report_obeys_its_own_schema() -> None:

@@ -75,6 +75,7 @@ def test_the_wheel_holds_every_module_and_nothing_beside_the_package(wheel: Path
     modules = {str(path.relative_to(ROOT).as_posix()) for path in (ROOT / "mediakit").rglob("*.py")}
     assert modules <= names
     assert "mediakit/py.typed" in names
+    assert "mediakit/report/schemas/validation.json" in names
     assert {name.split("/")[0] for name in names} == {
         "mediakit",
         f"dicom_mediakit-{mediakit.__version__}.dist-info",
