@@ -42,8 +42,8 @@ be added within a version; none changes its meaning.
   the values of `changes` of an import.
 - `explain` and `profiles` print documents of their own (`mediakit/rules/1`, `mediakit/profiles/1`, ...).
 
-The schemas are files of the package (`mediakit/report/schemas`), each with an `$id`; `mediakit schema NAME` prints
-one.
+The schemas are files of the package (`mediakit/report/schemas`), each with an `$id`; `mediakit schema NAME`
+prints one.
 
 This page is made by `make docs` from the code.
 """
