@@ -96,6 +96,7 @@ def test_the_commands_of_the_readme_run_in_their_order(tmp_path: Path) -> None:
         "samples",
         "study.iso",
         "study.json",
+        "old.json",
         "study.html",
         "state",
         "received",
