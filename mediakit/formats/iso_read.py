@@ -33,7 +33,7 @@ from mediakit.formats.iso_records import (
 )
 from mediakit.formats.readable import Extent, Image, holds
 from mediakit.formats.udf_read import udf_beside
-from mediakit.formats.udf_volume import revision_beside
+from mediakit.formats.udf_volume import has_anchor, revision_beside
 from mediakit.formats.united import MAX_ALSO, Listing, StoredFile, UnitedTree
 from mediakit.volume import CUT_OFF, MAX_EXAMPLES, Damage, IsoVolume
 
@@ -65,6 +65,10 @@ def _listings(image: Image, where: str) -> list[Listing]:
     damage: list[Damage] = []
     sessions = all_sessions(image, first, damage)
     last = moved(image, sessions[-1])
+    if not last.has_udf and has_anchor(image):
+        why = "only an anchor says that there is UDF: its recognition sequence is damaged"
+        damage.append(Damage("", why, is_made_good=True))
+        last = replace(last, has_udf=True)
     index = _Index(image, last, image.size)
     volume = replace(index.volume(last), sessions=len(sessions))
     beside = udf_beside(image, damage) if last.has_udf else []

@@ -20,6 +20,13 @@ _ANCHORS = (256, 512)  # the second on a disc that was not closed
 _PSEUDO_OVERWRITABLE, _WRITE_ONCE = 0, 2
 
 
+def has_anchor(image: Readable) -> bool:
+    """Return True for an anchor that says to stand where it stands: a UDF volume whatever else is damaged."""
+    at = _ANCHORS[0]
+    anchor = image.read(at * BLOCK_SIZES[0], BLOCK_SIZES[0])
+    return tag_of(anchor) == Tag.ANCHOR and int.from_bytes(anchor[12:16], "little") == at
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionFact:
     """A partition descriptor: where the partition lies in the image, and how it may be written to."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import shown
-from mediakit.errors import UsageError
+from mediakit.errors import SourceError, UsageError
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.fileset.survey import FileFact, FileKind, Survey
@@ -21,6 +21,7 @@ from mediakit.formats.safe_names import safe_paths
 from mediakit.formats.unpack import unpack
 from mediakit.outcome import Fate, Figures, Outcome, Result, State
 from mediakit.stages.look.fates import Fates
+from mediakit.stages.look.instances import absent
 from mediakit.stages.look.media import CANNOT_READ, look
 from mediakit.stages.look.selecting import NOT_CHOSEN, choose
 
@@ -81,6 +82,8 @@ def extract(source: Path, order: ExtractOrder, tell: Listener = silence) -> Resu
         chosen = choose([seen], order.selection)
         chosen.settle(fates)
         (survey,) = chosen.surveys
+        _check_is_medium(survey)
+        fates.findings += absent(chosen.surveys)
         entries, places = _entries(tree, survey, order, fates)
         tell(PhaseStarted("write", total=sum(entry.size for entry in entries), unit="bytes"))
         unpacked = unpack(entries, order.out, tell)
@@ -95,6 +98,13 @@ def extract(source: Path, order: ExtractOrder, tell: Listener = silence) -> Resu
     for fate in result.fates:
         tell(FileSettled(fate))
     return result
+
+
+def _check_is_medium(survey: Survey) -> None:
+    """Raise SourceError for a lone file that is neither an instance nor an image that can be read."""
+    if survey.format == "file" and all(file.kind is FileKind.OTHER for file in survey.files):
+        hint = "give a medium, an image of one, a ZIP file or a folder"
+        raise SourceError("holds no file system that can be read", where=survey.subject, hint=hint)
 
 
 def _entries(

@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mediakit.choices import Convert, OnReject
+from mediakit.dicom.instance import Instance
 from mediakit.errors import SourceError
 from mediakit.events import Listener, silence
 from mediakit.fileset.file_id import is_file_set_id
@@ -82,10 +83,21 @@ class _Known:
         old = "" if seen.directory is None else seen.directory.file_set_id
         file_set_id = old if old and is_file_set_id(old) else _DEFAULT_ID
         instances = [instance for _, instance in seen.instances()]
-        profile = order.profile or choose(instances, candidates).profile
+        profile = order.profile or _best_of(instances, candidates, order)
         if profile is None:
             raise SourceError("no DICOM instance found", where=seen.subject)
         return cls(file_set_id, profile, tuple(_lost(seen)))
+
+
+def _best_of(
+    instances: Sequence[Instance], candidates: Sequence[Profile], order: RepairOrder
+) -> Profile | None:
+    """Return the best fitting profile: of its medium, else of any when a folder is written."""
+    chosen = choose(instances, candidates)
+    if chosen.takes_all or order.out.suffix:
+        return chosen.profile
+    other = choose(instances, candidates_for(order.catalogue, "", 0))
+    return other.profile if other.takes_all else chosen.profile
 
 
 def _burn_order(order: RepairOrder, known: _Known) -> BurnOrder:

@@ -14,10 +14,14 @@ _GENERAL = "STD-GEN-"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The best fitting profile (None when there is nothing to judge), and others that take all as it is."""
+    """The best fitting profile (None when there is nothing to judge), and others that take all as it is.
+
+    `takes_all`: the profile refuses nothing, though something may have to be converted.
+    """
 
     profile: Profile | None
     also_fits: tuple[str, ...] = ()
+    takes_all: bool = False
 
 
 def choose(instances: Sequence[Instance], candidates: Sequence[Profile]) -> Choice:
@@ -31,7 +35,7 @@ def choose(instances: Sequence[Instance], candidates: Sequence[Profile]) -> Choi
     fits = {one.profile_id: one for one in fit(instances, candidates)}
     ranked = sorted(candidates, key=lambda profile: _rank(fits[profile.id], profile))
     also = (profile.id for profile in ranked[1:] if fits[profile.id].takes_all_as_is)
-    return Choice(ranked[0], tuple(also))
+    return Choice(ranked[0], tuple(also), not fits[ranked[0].id].refused)
 
 
 def candidates_for(profiles: Sequence[Profile], file_system: str, size_bytes: int) -> tuple[Profile, ...]:

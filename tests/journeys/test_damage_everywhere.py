@@ -11,6 +11,7 @@ from mediakit.formats.iso_records import SECTOR, records
 from mediakit.formats.readable import Image
 from tests.support.cli import Said, mediakit
 from tests.support.iso_bytes import read_volume
+from tests.support.peers import need, run
 from tests.support.studies import CT_1, CT_2, MR, burnt_to, left_in
 
 CD = ("-p", "STD-GEN-CD")
@@ -83,3 +84,48 @@ def test_fit_counts_damage(damaged: Path, tmp_path: Path) -> None:
     burnt_to(tmp_path / "sound.iso", CT_1)
     assert mediakit("profiles", "fit", tmp_path / "sound.iso").code == 0
     assert mediakit("profiles", "fit", damaged).code == 1
+
+
+def test_udf_is_read_when_only_its_recognition_is_damaged(tmp_path: Path) -> None:
+    need("genisoimage")
+    source = tmp_path / "in"
+    source.mkdir()
+    for number, path in enumerate((CT_1, CT_2, MR)):
+        (source / f"IM{number}").write_bytes(path.read_bytes())
+    image = tmp_path / "bridge.iso"
+    assert run("genisoimage", "-quiet", "-udf", "-hide", "IM2", "-o", str(image), str(source)).returncode == 0
+    content = bytearray(image.read_bytes())
+    for name in (b"BEA01", b"NSR02", b"TEA01"):
+        at = content.index(name)
+        content[at] ^= 1
+    image.write_bytes(content)
+    found = mediakit("inspect", image, "--json").document
+    assert found["counts"]["instances"] == 3
+    assert "MK-VAL-003" in {one["rule"] for one in found["findings"]}
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut off"])
+def test_what_a_directory_names_or_may_have_named_is_a_warning_of_extract_and_burn(
+    damage: str, tmp_path: Path
+) -> None:
+    disc = tmp_path / "disc"
+    burnt_to(disc, CT_1, CT_2)
+    if damage == "missing":
+        next(path for path in disc.rglob("I0000002")).unlink()
+    else:
+        directory = disc / "DICOMDIR"
+        directory.write_bytes(directory.read_bytes()[:-60])
+    wanted = {"missing": "MK-SRC-107", "cut off": "MK-SRC-108"}[damage]
+    for name, command in (
+        ("extract", ("extract", disc, "-o", tmp_path / "out")),
+        ("burn", ("burn", "--all-patients", disc, *CD, "-o", tmp_path / "new")),
+    ):
+        found = {one["rule"] for one in mediakit(*command, "--json").document["findings"]}
+        assert wanted in found, name
+
+
+def test_a_file_that_is_no_medium_is_not_extracted(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a medium")
+    said = mediakit("extract", tmp_path / "notes.txt", "-o", tmp_path / "out")
+    assert said.code == 3
+    assert not (tmp_path / "out").exists()

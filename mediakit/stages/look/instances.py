@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mediakit.dicom.instance import Instance, shown
 from mediakit.fileset.charset import place_of
+from mediakit.fileset.decode import HIDES_RECORDS
 from mediakit.fileset.survey import DirectoryFact, Duplicates, FileFact, FileKind, RecordLink, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.outcome import State
@@ -42,7 +43,7 @@ ABSENT = Rule(
 NOT_READ = Rule(
     id="MK-SRC-108",
     severity=Severity.WARNING,
-    title="the directory cannot be read ({why}): it is impossible to know whether all that it names is there",
+    title="the directory is damaged ({why}): it is impossible to know whether all that it names is there",
     ref="PS3.10 8.6",
     hint="try another drive or another copy, and compare the number of images with the sender's word",
 )
@@ -77,7 +78,7 @@ def take_instances(surveys: Sequence[Survey], fates: Fates) -> list[Instance]:
     for survey in surveys:
         for duplicates in survey.duplicates:
             _settle_duplicates(duplicates, fates)
-    fates.findings += _absent(surveys)
+    fates.findings += absent(surveys)
     return taken
 
 
@@ -108,7 +109,7 @@ def _place(file: FileFact) -> str:
     return file.path if file.instance is None else place_of(file.instance)
 
 
-def _absent(surveys: Sequence[Survey]) -> Iterator[Finding]:
+def absent(surveys: Sequence[Survey]) -> Iterator[Finding]:
     """Yield one finding for each instance that a directory names and no source has.
 
     A file that is there and cannot be read has a fate of its own, which says so.
@@ -123,6 +124,8 @@ def _absent(surveys: Sequence[Survey]) -> Iterator[Finding]:
             if directory.decoded is None:
                 why = "it is damaged" if directory.finding is None else directory.finding.text
                 yield NOT_READ.at(Where(path=where), why=why)
+            elif hidden := [one for one in directory.decoded.findings if one.rule in HIDES_RECORDS]:
+                yield NOT_READ.at(Where(path=where), why=hidden[0].text)
             yield from (
                 _absent_finding(link, where)
                 for link in directory.links

@@ -12,7 +12,7 @@ from mediakit.formats.registry import SINKS, sink, sink_names
 from mediakit.profile.model import Medium, Profile, Security
 
 _FOLDER = "folder"
-_FOREIGN_SUFFIXES = frozenset({".dmg", ".nrg", ".bin"})
+_FOREIGN_SUFFIXES = frozenset({".dmg", ".nrg", ".bin", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"})
 
 
 def format_of(profile: Profile, out: Path, asked: str = "") -> str:
