@@ -8,6 +8,9 @@ from enum import StrEnum
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*(?:([kmg]i?)?b?)", re.IGNORECASE | re.ASCII)
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
+#: The confidence (0 to 100) that a match of a patient has to exceed to be applied without a person.
+APPROVE_ABOVE = 79
+
 
 def bytes_of(text: str) -> int | None:
     """Return the bytes of a size ("700MB", "4.7 GB", "25GiB", "512"), or None when it is not one."""

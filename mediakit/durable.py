@@ -41,6 +41,19 @@ def write_error(exc: OSError, target: Path) -> MediakitError:
     return IntegrityError("the output cannot be written", where=str(target), why=why)
 
 
+def check_regular(target: Path) -> None:
+    """Raise UsageError when a device or other special file stands there: its content is not ours to replace.
+
+    A link counts as what it leads to; where it leads nowhere it can be replaced. Raises OSError.
+    """
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise UsageError("choose a file name; a device is not written to", where=str(target))
+
+
 def check_room(part: Path, size_bytes: int) -> None:
     """Raise OSError (ENOSPC) when the file system of `part` says that it has less room than this.
 
@@ -307,15 +320,18 @@ def _check_file_target(target: Path, overwrite: bool) -> None:
         return
     except OSError as exc:
         raise _cannot_start(exc, target) from exc
+    with suppress(OSError):
+        check_regular(target)
     if not overwrite:
         raise _exists(target)
     if not stat.S_ISREG(mode):
-        raise UsageError("choose a file name; a device is not written to", where=str(target))
+        raise UsageError("choose a file name: that is a folder or a link", where=str(target))
 
 
 def _check_folder_target(target: Path) -> bool:
     """Return True when the target is a mount point."""
     try:
+        check_regular(target)
         if not stat.S_ISDIR(target.lstat().st_mode):
             raise UsageError("the target exists and is not a folder", where=str(target))
         with os.scandir(target) as found:

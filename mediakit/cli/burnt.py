@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mediakit.cli.written import check_report, now, write_report
-from mediakit.errors import UsageError, mapped
 from mediakit.findings import Severity
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
@@ -20,9 +19,8 @@ def check_burn_reports(reports: Sequence[Path], out: Path) -> None:
     from mediakit.report.forms import burn_form_of
 
     for path in reports:
+        check_report(path, out)
         burn_form_of(path.name)
-        with mapped({OSError: UsageError}, "the report cannot be written there", str(path)):
-            check_report(path, out)
 
 
 def print_burnt(

@@ -23,7 +23,7 @@ from mediakit.cli.selecting import (
     selection_of,
 )
 from mediakit.cli.written import check_report, write_report
-from mediakit.errors import UsageError, mapped
+from mediakit.errors import UsageError
 from mediakit.findings import Severity
 
 
@@ -60,8 +60,7 @@ def extract(
         if only not in set(Only):
             raise UsageError(f"`--only` takes {', '.join(Only)}", where=only)
         if report is not None:
-            with mapped({OSError: UsageError}, "the report cannot be written there", str(report)):
-                check_report(report, out)
+            check_report(report, out)
         order = ExtractOrder(
             out=out,
             only=Only(only),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediakit.choices import Convert, bytes_of
+from mediakit.choices import APPROVE_ABOVE, Convert, bytes_of
 from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
@@ -43,7 +43,6 @@ from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import peer_named, show_origin, target_of
 from mediakit.errors import UsageError, mapped
 from mediakit.findings import Severity
-from mediakit.transfer.matching import APPROVE_ABOVE
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast

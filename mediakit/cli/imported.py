@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mediakit.cli.written import check_report, now, write_report
-from mediakit.errors import UsageError, mapped
+from mediakit.errors import UsageError
 from mediakit.findings import Severity
 
 if TYPE_CHECKING:  # the reports are loaded when they are made
@@ -20,9 +20,8 @@ def check_reports(reports: Sequence[Path], source: Path | None = None) -> None:
     from mediakit.report.forms import import_form_of
 
     for path in reports:
+        check_report(path, source if source is not None and source.is_dir() else None)
         import_form_of(path.name)
-        with mapped({OSError: UsageError}, "the report cannot be written there", str(path)):
-            check_report(path, source if source is not None and source.is_dir() else None)
 
 
 def print_imported(

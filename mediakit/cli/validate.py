@@ -26,7 +26,7 @@ from mediakit.cli.options import (
 )
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.written import check_report, now, write_report
-from mediakit.errors import MediakitError, UsageError, mapped
+from mediakit.errors import MediakitError, UsageError
 from mediakit.findings import Severity
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
@@ -160,14 +160,12 @@ def _reports(paths: Sequence[Path], source: Path, *, is_one: bool) -> list[tuple
 
     forms = []
     for path in paths:
-        form = form_of(path.name)
         if not is_one and "{name}" not in path.name:
             hint = "put {name} into it: it becomes the name of the medium"
             raise UsageError("one report cannot hold several media", where=str(path), hint=hint)
         named = path.with_name(path.name.replace("{name}", last_name(str(source.absolute())) or "medium"))
-        with mapped({OSError: UsageError}, "the report cannot be written there", str(named)):
-            check_report(named, source if source.is_dir() else None)
-        forms.append((named, form))
+        check_report(named, source if source.is_dir() else None)
+        forms.append((named, form_of(path.name)))
     return forms
 
 

@@ -7,27 +7,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_ISREG
 
-from mediakit.durable import new_file, write_all
-from mediakit.errors import MediakitError, UsageError
+from mediakit.durable import check_regular, new_file, write_all
+from mediakit.errors import MediakitError, UsageError, mapped
 
 
 def check_report(report: Path, out: Path | None = None) -> None:
     """Raise UsageError before a long run whose report would be lost."""
-    if out is not None and (
-        report.absolute() == out.absolute() or out.absolute() in report.absolute().parents
-    ):
-        raise UsageError("the report would lie on the medium", where=str(report))
-    try:
-        is_in_the_way = not S_ISREG(report.lstat().st_mode)
-    except FileNotFoundError:
-        is_in_the_way = not report.absolute().parent.is_dir()
-    except OSError as exc:
-        raise UsageError(
-            "the report cannot be written there",
-            where=str(report),
-            why=exc.strerror or "",
-            hint="name a file",
-        ) from exc
+    with mapped({OSError: UsageError}, "the report cannot be written there", str(report)):
+        if out is not None and (
+            report.absolute() == out.absolute() or out.absolute() in report.absolute().parents
+        ):
+            raise UsageError("the report would lie on the medium", where=str(report))
+        check_regular(report)
+        try:
+            is_in_the_way = not S_ISREG(report.lstat().st_mode)
+        except FileNotFoundError:
+            is_in_the_way = not report.absolute().parent.is_dir()
     if is_in_the_way:
         raise UsageError("the report cannot be written there", where=str(report), hint="name a file")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from mediakit.choices import APPROVE_ABOVE
 from mediakit.destinations.peer import Peer
 from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.findings import Severity
 from mediakit.stages.look.inventory import Scope
 from mediakit.transfer.mapping import MapRow
-from mediakit.transfer.matching import APPROVE_ABOVE, Match
+from mediakit.transfer.matching import Match
 from mediakit.transfer.patient_identity import Expectation
 from mediakit.transfer.proof import Verify
 

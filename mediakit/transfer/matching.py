@@ -17,8 +17,6 @@ from mediakit.transfer.patient_identity import Identity, plain_date
 
 #: From here on a candidate counts as found, when no other comes near.
 MATCH = 80
-#: What a match has to exceed to need no person, unless another confidence is asked for: every match does.
-APPROVE_ABOVE = MATCH - 1
 #: Candidates below are not worth a look.
 LEAST = 40
 #: Candidates within so much of the best are as good as it.

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediakit.choices import APPROVE_ABOVE
 from mediakit.dicom.identifier import Values
 from mediakit.dicom.person_name import spellings
 from mediakit.transfer.mapping import Subject, format_map, parse_map
 from mediakit.transfer.matching import (
-    APPROVE_ABOVE,
     LEAST,
     MATCH,
     Candidate,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mediakit.choices import bytes_of
+from mediakit.durable import check_regular
 from mediakit.errors import UsageError, mapped
 from mediakit.formats.registry import SINKS, sink, sink_names
 from mediakit.profile.model import Medium, Profile, Security
@@ -56,6 +57,7 @@ def format_of(profile: Profile, out: Path, asked: str = "") -> str:
 def check_target(out: Path, sources: Sequence[Path], *, overwrite: bool) -> None:
     """Raise UsageError when nothing may be written there: it is a source, or lies in one, or is taken."""
     with mapped({OSError: UsageError}, "the target cannot be used", str(out)):
+        check_regular(out)
         for path in sources:
             if os.path.realpath(out) == os.path.realpath(path):
                 raise UsageError("the target is a source", where=str(out), hint="name another file or folder")
