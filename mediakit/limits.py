@@ -15,6 +15,9 @@ MAX_ELEMENTS = 5_000_000
 #: has some five thousand.
 MAX_TOP_LEVEL = 100_000
 
+#: Directory records of one DICOMDIR. The largest media have some hundred thousand; so many take some 450 MB.
+MAX_RECORDS = 500_000
+
 #: Members of an archive that are compressed more than REAL_RATIO to 1 may unpack to MAX_CLAIMED_BYTES in all;
 #: so may the deflated data sets of a medium. Images come down to a tenth, empty masks to a thousandth: a
 #: gigabyte of these is more than any medium had, and takes some ten seconds to unpack.

@@ -21,10 +21,9 @@ from mediakit.fileset.decode_values import (
 )
 from mediakit.fileset.record import Key
 from mediakit.findings import Rule, Severity, tag_text
+from mediakit.limits import MAX_RECORDS
 
-#: Bounds for hostile files. The largest media hold some 100,000 records of some 20 elements.
-MAX_RECORDS = 1_000_000
-MAX_ELEMENTS = 4_000
+MAX_ELEMENTS = 4_000  # of one record: the largest have some 20
 _SHORT = 72  # bytes of an element that is worth remembering
 _MOST_KNOWN = 8192
 
