@@ -40,7 +40,7 @@ from mediakit.cli.selecting import (
     text_of,
 )
 from mediakit.cli.state import StateFolder, jobs_of
-from mediakit.cli.target import peer_named, show_origin, target_of
+from mediakit.cli.target import peer_named, show_target, target_of
 from mediakit.errors import UsageError, mapped
 from mediakit.findings import Severity
 from mediakit.transfer.proof import Verify
@@ -174,7 +174,7 @@ def import_(
             matching = Matching(peer=asked, match=match_of(match), approve_above=approve_above)
         target = target_of(dest, config, verify, ask_first=ask_first, commit_port=commit_port, login=login)
         if not (quiet or as_json):
-            show_origin(dest, config)
+            show_target(dest, config, verify, commit_port)
         with listener(progress, quiet=quiet or as_json) as tell:
             imported = import_medium(src, target, jobs_of(state), order, tell, matching)
         print_imported(

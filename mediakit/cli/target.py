@@ -26,13 +26,25 @@ def peer_named(dest: str, config: Path | None, login: Login | None = None) -> Pe
     return peer_of(named.address, named.options)
 
 
-def show_origin(dest: str, config: Path | None) -> None:
-    """Print on standard error which file a named destination comes from. Raises UsageError."""
+def show_target(
+    dest: str, config: Path | None, verify: Verify = Verify.NONE, commit_port: int | None = None
+) -> None:
+    """Print on standard error which file a named destination comes from, and what it may be unable to prove.
+
+    Raises UsageError.
+    """
     from mediakit.cli.named import destination_named
 
     named = destination_named(dest, config)
     if named.origin:
         print(f"destination: {named}, from {named.origin}", file=sys.stderr)
+    if verify is Verify.COMMIT and commit_port is None and named.options.commit_port is None:
+        print(
+            "storage commitment: there is no port for reports, so only those are heard that the peer sends "
+            "on the association of the request\n"
+            "hint: most peers open one of their own: give a port with `--commit-port`",
+            file=sys.stderr,
+        )
 
 
 def target_of(

@@ -121,16 +121,19 @@ class StorageCommitment:
         wanted = list({reference.sop_instance: reference for reference in references}.values())
         refused: dict[str, ProofAnswer] = {}
         words = ""
+        until = 0.0
         try:
             with association(
                 self._peer, [Context(STORAGE_COMMITMENT, MESSAGE_SYNTAXES)], self._handlers
             ) as link:
                 refused = self._request_all(link, wanted)
+                until = monotonic() + self._options.wait_s
                 self._hold(link)
         except Unreachable as exc:
             words = exc.reason
+            until = monotonic() + self._options.wait_s  # what was asked for before may still be reported
         if self._server is not None:
-            self._wait(monotonic() + self._options.wait_s)
+            self._wait(until)
         answers = refused | self._heard.answers()
         if not words and any(each.sop_instance not in answers for each in wanted):
             words = self._silence()
@@ -149,7 +152,8 @@ class StorageCommitment:
                 f"the peer has to know this port, our host and our AE title, {self._peer.calling_ae}"
             )
         return (
-            "no report came on the association of the request; for reports on one that the peer opens itself "
+            f"no report came on the association of the request within {self._hold_s:g} s; "
+            "for reports on one that the peer opens itself "
             "give our port (`--commit-port`, or `commit-port` of the destination)"
         )
 
@@ -190,12 +194,19 @@ class StorageCommitment:
         code = int(status.Status)
         return f"the peer refused the request (status {code:04X})" if code else ""
 
+    @property
+    def _hold_s(self) -> float:
+        """Return how long the association of the request is held open, in seconds.
+
+        Also without a port of ours: a peer that has not reported by then means to open an association of its
+        own, which nobody would hear.
+        """
+        return min(self._options.hold_s, self._options.wait_s)
+
     def _hold(self, link: Association) -> None:
         """Keep the association open for reports that come on it."""
-        options = self._options
-        hold_s = options.wait_s if self._server is None else min(options.hold_s, options.wait_s)
-        link.network_timeout = hold_s + self._peer.timeouts.answer_s  # nothing is said meanwhile
-        until = monotonic() + hold_s
+        link.network_timeout = self._hold_s + self._peer.timeouts.answer_s  # nothing is said meanwhile
+        until = monotonic() + self._hold_s
         while link.is_established and monotonic() < until:
             if self._wait(min(until, monotonic() + _TURN_S)):
                 return
