@@ -1,8 +1,10 @@
-"""`mediakit job list | show | report | retry | remove`: imports that were begun, and how they ended."""
+"""`mediakit job`: imports that were begun, how they ended, and what is done with them afterwards."""
 
 from __future__ import annotations
 
+import re
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,8 +27,10 @@ from mediakit.cli.options import (
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import target_of
+from mediakit.cli.written import now
 from mediakit.errors import SourceError, UsageError, mapped
 from mediakit.findings import Severity
+from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # what a command needs is loaded when it runs
     from mediakit.transfer.imported import Imported
@@ -134,7 +138,6 @@ def retry(
         from mediakit.journeys.import_ import retry_job
         from mediakit.stages.import_order import ImportOrder
         from mediakit.stages.look.inventory import Scope
-        from mediakit.transfer.proof import Verify
 
         jobs = jobs_of(state)
         job_id = jobs.find(job)
@@ -157,6 +160,94 @@ def retry(
         with listener(progress, quiet=quiet or as_json) as tell:
             imported = retry_job(source or Path(facts.source), target, jobs, job_id, order, tell)
         _end(imported, reports, as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
+
+
+@app.command("verify")
+def verify(
+    job: _Job,
+    by: Annotated[
+        Verify, typer.Option("--by", help="query (C-FIND, QIDO-RS) or commit (Storage Commitment).")
+    ] = Verify.QUERY,
+    commit_port: CommitPort = None,
+    user: User = None,
+    passcode_file: PasscodeFile = None,
+    ask_passcode: AskPasscode = False,
+    reports: _Reports = None,
+    with_names: WithNames = False,
+    state: StateFolder = None,
+    config: Config = None,
+    as_json: _Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Ask the destination of a finished job again whether it has everything; nothing is sent."""
+    with guarded("job verify", as_json=as_json, verbose=verbose):
+        check_reports(reports or ())
+        from mediakit.journeys.verify_job import verify_job
+
+        if by is Verify.NONE:
+            raise UsageError("`--by none` verifies nothing", hint="`--by query` or `--by commit`")
+        jobs = jobs_of(state)
+        job_id = jobs.find(job)
+        facts = jobs.read(job_id).facts
+        dest = facts.options.get("destination", facts.destination)
+        login = login_of(user, passcode_file, asks=ask_passcode)
+        prover = target_of(dest, config, by, commit_port=commit_port, login=login).verify
+        if prover is None:
+            raise UsageError("this destination cannot be asked", where=dest)
+        with listener(progress, quiet=quiet or as_json) as tell:
+            imported = verify_job(jobs, job_id, prover, by, tell)
+        _end(imported, reports, as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
+
+
+@app.command("prune")
+def prune(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="TIME", help="Days, weeks or years, as 90d, 12w, 2y.")
+    ],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also jobs that are unfinished or did not end well.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="List them; remove nothing.")] = False,
+    state: StateFolder = None,
+    as_json: _Json = False,
+) -> None:
+    """Delete the ledgers of jobs that ended well and were not touched for so long."""
+    with guarded("job prune", as_json=as_json):
+        from mediakit.ledger.ledger import moment_text
+
+        jobs = jobs_of(state)
+        limit = moment_text(now() - _age(older_than))
+        old = [
+            each.job_id
+            for each in jobs.summaries()
+            if not (each.is_running or each.problem)
+            and (everything or each.outcome == "good")
+            and "" < (each.changed_at or each.facts.created_at) < limit
+        ]
+        for job_id in () if dry_run else old:
+            jobs.remove(job_id)
+        if as_json:
+            document = {
+                "removed": [] if dry_run else old,
+                "would_be_removed": old if dry_run else [],
+                "outcome": "good",
+                "exit_code": 0,
+                "schema": "mediakit/jobs-pruned/1",
+            }
+            _print(document, as_json=True)
+        else:
+            word = "would be removed" if dry_run else "removed"
+            lines = [f"{word}: {job_id}" for job_id in old] or ["there are no such jobs"]
+            _print("\n".join((*lines, "")), as_json=False)
+
+
+def _age(text: str) -> timedelta:
+    found = re.fullmatch(r"([0-9]{1,4})([dwy]?)", text.strip().lower(), re.ASCII)
+    if found is None:
+        raise UsageError(f"`{text}` is not a time", hint="for example `--older-than 90d`, 12w or 2y")
+    return timedelta(days=int(found[1]) * {"": 1, "d": 1, "w": 7, "y": 366}[found[2]])
 
 
 @app.command("remove")

@@ -22,7 +22,7 @@ from mediakit.journeys.stored_report import keep_imported
 from mediakit.ledger.jobs import Jobs
 from mediakit.ledger.ledger import Ledger
 from mediakit.ledger.values import JobFacts
-from mediakit.outcome import Fate, State
+from mediakit.outcome import Fate, Outcome, State
 from mediakit.stages.act.coercing import Coercer
 from mediakit.stages.act.loading import Loader
 from mediakit.stages.act.rehearsing import rehearse
@@ -97,8 +97,18 @@ def import_medium(
     with _new_job(task, jobs) if is_new else _resumed_job(task, jobs, earlier) as ledger:
         task = _plan(task, ledger)
         steps = tuple(_act(task, ledger))
-        imported = imported_of(task, Ended(rows=tuple(ledger.rows()), steps=steps, job=ledger.job_id))
-        return keep_imported(ledger, imported)
+        ended = Ended(rows=tuple(ledger.rows()), steps=steps, job=ledger.job_id)
+        imported = keep_imported(ledger, imported_of(task, ended))
+    if is_new and imported.result.outcome is Outcome.NO_ASSOCIATION:
+        return _without_job(imported, jobs)
+    return imported
+
+
+def _without_job(imported: Imported, jobs: Jobs) -> Imported:
+    """Forget a job that never reached its destination: nothing was sent, so nothing can be lost."""
+    jobs.remove(imported.job)
+    figures = {name: value for name, value in imported.result.figures.items() if name != "job"}
+    return replace(imported, job="", result=replace(imported.result, figures=figures))
 
 
 def retry_job(

@@ -239,6 +239,9 @@ def _how_to_go_on(imported: Imported) -> Iterator[str]:
         yield "nothing was sent"
         yield from (f"  {printable(line)}" for line in _identities(imported))
         return
+    if outcome is Outcome.NO_ASSOCIATION and not imported.job:
+        yield "nothing was sent, and no job was begun"
+        return
     if imported.job:
         on = "" if outcome is Outcome.GOOD else "; `mediakit import SRC DEST --resume` goes on with it"
         yield f"job {imported.job}{on}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mediakit.errors import MediakitError
@@ -31,7 +31,8 @@ UNANSWERED = Rule(
 )
 
 _T = TransferState
-_TO_PROVE = frozenset({_T.STORED, _T.STORED_WITH_WARNING, _T.ALREADY_THERE, _T.UNCONFIRMED})
+#: States in which an instance counts as stored, and is not proven to be.
+TO_PROVE = frozenset({_T.STORED, _T.STORED_WITH_WARNING, _T.ALREADY_THERE, _T.UNCONFIRMED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +62,11 @@ def leave_what_is_there(
     return Confirmed(confirmed=len(there), asked=len(items), findings=_on_silence(proof))
 
 
-def confirm(ledger: Ledger, prover: Prover, tell: Listener) -> Confirmed:
+def confirm(
+    ledger: Ledger, prover: Prover, tell: Listener, states: Collection[TransferState] = TO_PROVE
+) -> Confirmed:
     """Ask for proof of everything that counts as stored; write down what it says of each instance."""
-    rows = [row for row in ledger.rows(_TO_PROVE) if row.item.sop_instance]
+    rows = [row for row in ledger.rows(states) if row.item.sop_instance]
     if not rows:
         return Confirmed()
     tell(PhaseStarted("prove", total=len(rows)))
@@ -73,7 +76,8 @@ def confirm(ledger: Ledger, prover: Prover, tell: Listener) -> Confirmed:
     for row in rows:
         answer = proof.answers.get(row.item.sop_instance, NoAnswer(proof.words or "no answer came"))
         if isinstance(answer, Proven):
-            happened.append(Happened(key=row.key, happening=Happening.PROVEN))
+            if row.state is not _T.COMMITTED:
+                happened.append(Happened(key=row.key, happening=Happening.PROVEN))
         else:
             why = (
                 "no answer came" if answer.reason == proof.words else answer.reason
@@ -96,7 +100,8 @@ def _asked(prover: Prover, items: Sequence[Outgoing], tell: Listener) -> Proof:
 
 
 def _denied(row: Row, answer: Denied | NoAnswer) -> list[Happened]:
-    if Happening.DENIED not in TRANSITIONS[row.state]:
+    was_proven = row.state is _T.COMMITTED and isinstance(answer, NoAnswer)  # silence takes nothing back
+    if was_proven or Happening.DENIED not in TRANSITIONS[row.state]:
         return []
     return [Happened(key=row.key, happening=Happening.DENIED, words=answer.reason, rule=UNPROVEN.id)]
 
