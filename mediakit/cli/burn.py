@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,15 +26,24 @@ from mediakit.cli.selecting import (
     selection_of,
 )
 from mediakit.cli.written import now
+from mediakit.errors import UsageError
 from mediakit.findings import Severity
+
+if TYPE_CHECKING:  # profiles are loaded when the command runs: `--help` stays fast
+    from mediakit.profile.model import Profile
 
 
 def burn(
     src: Annotated[list[Path], typer.Argument(help="Folders, files, ISO or ZIP images.")],
-    profile: Annotated[str, typer.Option("--profile", "-p", help="Profile, for example STD-GEN-CD.")],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="OUT.iso, OUT.img (stick), OUT.zip, or a new folder.")
     ],
+    profile: Annotated[
+        str, typer.Option("--profile", "-p", help="Profile, for example STD-GEN-CD; else by the target.")
+    ] = "",
+    medium: Annotated[
+        str, typer.Option(help="cd, dvd, bd, usb or zip: its general purpose profile that fits.")
+    ] = "",
     patient: Patient = None,
     study: Study = None,
     accession: Accession = None,
@@ -93,15 +102,16 @@ def burn(
     Every input file ends in one state; nothing is written when a file cannot go (see --on-reject).
     """
     with guarded("burn", as_json=as_json, verbose=verbose):
-        from mediakit.journeys.burn import BurnOrder, Depth
-        from mediakit.journeys.burn import burn as run_burn
-        from mediakit.profile.load import load_profile
+        from mediakit.journeys.burn import BurnOrder, Depth, burn_fitting
 
+        if profile and medium:
+            raise UsageError("`--profile` and `--medium` exclude each other")
         check_burn_reports(report or (), out)
         unproven = Depth.HASH if report or as_json else Depth.WRITE
         depth = Depth.PLAN if dry_run else Depth.PROVE if proof else unproven
+        candidates = _candidates(profile, medium, out, profile_paths(profiles or [], config))
         order = BurnOrder(
-            profile=load_profile(profile, profile_paths(profiles or [], config)),
+            profile=candidates[0],
             out=out,
             when=now(),
             on_reject=on_reject,
@@ -129,6 +139,17 @@ def burn(
             all_patients=all_patients,
         )
         with listener(progress, quiet=quiet or as_json) as tell:
-            burnt = run_burn(src, order, tell)
+            burnt = burn_fitting(src, candidates, order, tell)
         print_burnt(burnt, report or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
         raise typer.Exit(int(burnt.result.outcome))
+
+
+def _candidates(name: str, medium: str, out: Path, paths: tuple[Path, ...]) -> tuple[Profile, ...]:
+    """Return the profile that is named, else the general purpose ones of the medium. Raises UsageError."""
+    from mediakit.profile.load import load_catalogue, load_profile
+
+    if name:
+        return (load_profile(name, paths),)
+    from mediakit.stages.plan.target import profiles_for
+
+    return profiles_for(load_catalogue(paths), out, medium)

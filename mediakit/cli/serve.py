@@ -70,6 +70,9 @@ def scp(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="With --then-burn: OUT.iso, OUT.zip, or a new folder.")
     ] = None,
+    all_patients: Annotated[
+        bool, typer.Option("--all-patients", help="With --then-burn: several patients on one medium.")
+    ] = False,
     idle: Annotated[
         float | None,
         typer.Option(help="End when something came and nobody was connected for so many seconds.", min=0),
@@ -93,6 +96,7 @@ def scp(
         from mediakit.scp.server import Listening
         from mediakit.scp.users import load_users
 
+        paths = profile_paths(profiles or [], config)
         order = ReceiveOrder(
             folder=folder,
             listening=Listening(
@@ -106,7 +110,9 @@ def scp(
             callers=dict(_caller(each, (tls_cert, tls_key, tls_ca)) for each in peer or ()),
             idle_s=0.0 if once and idle is None else idle,
             users=None if users is None else load_users(users),
-            burn=_burn_order(then_burn, out, profiles or [], config),
+            burn=_burn_order(
+                then_burn, out, profile_paths(profiles or [], config), all_patients=all_patients
+            ),
             keeps_all=as_json,
         )
         with listener(progress, quiet=quiet or as_json) as tell:
@@ -159,7 +165,7 @@ def _caller(text: str, tls: tuple[Path | None, Path | None, Path | None]) -> tup
 
 
 def _burn_order(
-    profile: str, out: Path | None, profiles: list[Path], config: Path | None
+    profile: str, out: Path | None, paths: tuple[Path, ...], *, all_patients: bool
 ) -> BurnOrder | None:
     if not profile and out is None:
         return None
@@ -168,7 +174,7 @@ def _burn_order(
     from mediakit.journeys.burn import BurnOrder
     from mediakit.profile.load import load_profile
 
-    return BurnOrder(profile=load_profile(profile, profile_paths(profiles, config)), out=out, when=now())
+    return BurnOrder(profile=load_profile(profile, paths), out=out, when=now(), all_patients=all_patients)
 
 
 def _printer(*, as_json: bool, quiet: bool, verbose: int) -> Callable[[ReceiveEvent], None]:

@@ -27,6 +27,7 @@ from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.envelope import Envelope, sealed
 from mediakit.formats.registry import write_medium
 from mediakit.outcome import Fate, Figures, Outcome, Result, State
+from mediakit.profile.choose import choose as fitting
 from mediakit.profile.judge import Judge
 from mediakit.profile.model import Profile, Security
 from mediakit.stages.judge.prepare import Converter, Prepared, Store, judge_all
@@ -155,6 +156,21 @@ def burn(sources: Sequence[Path], order: BurnOrder, tell: Listener = silence) ->
     with open_media(sources) as media:
         surveys = list(look_at_all(media, scanner_for(order.profile), tell))
         return burn_looked_at(surveys, media, order, tell)
+
+
+def burn_fitting(
+    sources: Sequence[Path], candidates: Sequence[Profile], order: BurnOrder, tell: Listener = silence
+) -> Burnt:
+    """Burn by that one of some profiles of one medium which fits best; see `burn`."""
+    format_of(candidates[0], order.out, order.format)
+    check_target(order.out, (*sources, *order.add), overwrite=order.overwrite)
+    with open_media(sources) as media:
+        surveys = list(look_at_all(media, scanner_for(*candidates), tell))
+        instances = [
+            one for survey in choose(surveys, order.selection).surveys for _, one in survey.instances()
+        ]
+        chosen = fitting(instances, candidates).profile or candidates[0]
+        return burn_looked_at(surveys, media, replace(order, profile=chosen), tell)
 
 
 def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: Listener = silence) -> Burnt:

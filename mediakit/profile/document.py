@@ -237,6 +237,9 @@ class MediumRow(Row, frozen=True, kw_only=True):
     capacities: dict[str, Annotated[int, Meta(ge=1)]] = {}
     default_capacity: str = ""
     sector_bytes: Size = 2048
+    name: str = ""
+    general: tuple[Text, ...] = ()
+    suffixes: tuple[Text, ...] = ()
     cluster_sectors: tuple[Size, ...] = ()
     partitioned: bool = True
     max_depth: Size = 8

@@ -82,6 +82,9 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     capacities: dict[str, int] = {}
     default_capacity: str = ""
     sector_bytes: int = 2048
+    name: str = ""  # what `--medium` calls it
+    general: tuple[str, ...] = ()  # the general purpose profiles for it, the first one preferred
+    suffixes: tuple[str, ...] = ()  # of targets that mean this medium when nothing else is said
     cluster_sectors: tuple[int, ...] = ()  # FAT: what a cluster may have; none: anything
     partitioned: bool = True  # FAT: whether a partition table may be there
     max_depth: int = 8

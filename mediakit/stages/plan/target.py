@@ -10,6 +10,7 @@ from mediakit.choices import bytes_of
 from mediakit.durable import check_regular
 from mediakit.errors import UsageError, mapped
 from mediakit.formats.registry import SINKS, sink, sink_names
+from mediakit.profile.load import Catalogue
 from mediakit.profile.model import Medium, Profile, Security
 
 _FOLDER = "folder"
@@ -52,6 +53,22 @@ def format_of(profile: Profile, out: Path, asked: str = "") -> str:
             hint=_other_way(profile),
         )
     return fitting[0]
+
+
+def profiles_for(catalogue: Catalogue, out: Path, medium: str) -> tuple[Profile, ...]:
+    """Return the general purpose profiles for a target when none was named, the preferred one first.
+
+    `medium` is what `--medium` calls it ("dvd"), "" when the suffix of the target decides. Raises UsageError.
+    """
+    media = {one.medium.name: one.medium for one in catalogue.profiles.values() if one.medium.name}
+    if medium and medium not in media:
+        raise UsageError(f"`{medium}` is not a medium", hint=f"there are {', '.join(sorted(media))}")
+    suffix = out.suffix.lower()
+    meant = [media[medium]] if medium else [one for one in media.values() if suffix in one.suffixes]
+    if not meant:
+        hint = f"name one with `-p` (`mediakit profiles list`), or `--medium {'|'.join(sorted(media))}`"
+        raise UsageError("no profile is named, and the target does not say which medium is meant", hint=hint)
+    return tuple(catalogue.profiles[name] for name in meant[0].general)
 
 
 def check_target(out: Path, sources: Sequence[Path], *, overwrite: bool) -> None:
