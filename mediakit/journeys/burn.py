@@ -151,11 +151,7 @@ def burn(sources: Sequence[Path], order: BurnOrder, tell: Listener = silence) ->
     when the journey cannot begin: a source that cannot be opened, a target that exists or does not suit
     the medium, a File-set ID that is none.
     """
-    format_of(order.profile, order.out, order.format)
-    check_target(order.out, (*sources, *order.add), overwrite=order.overwrite)
-    with open_media(sources) as media:
-        surveys = list(look_at_all(media, scanner_for(order.profile), tell))
-        return burn_looked_at(surveys, media, order, tell)
+    return burn_fitting(sources, (order.profile,), order, tell)
 
 
 def burn_fitting(
@@ -166,11 +162,11 @@ def burn_fitting(
     check_target(order.out, (*sources, *order.add), overwrite=order.overwrite)
     with open_media(sources) as media:
         surveys = list(look_at_all(media, scanner_for(*candidates), tell))
-        instances = [
-            one for survey in choose(surveys, order.selection).surveys for _, one in survey.instances()
-        ]
-        chosen = fitting(instances, candidates).profile or candidates[0]
-        return burn_looked_at(surveys, media, replace(order, profile=chosen), tell)
+        if len(candidates) > 1:
+            chosen = choose(surveys, order.selection).surveys
+            instances = [instance for survey in chosen for _, instance in survey.instances()]
+            order = replace(order, profile=fitting(instances, candidates).profile or candidates[0])
+        return burn_looked_at(surveys, media, order, tell)
 
 
 def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: Listener = silence) -> Burnt:

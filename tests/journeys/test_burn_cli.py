@@ -180,7 +180,7 @@ class TestExitCodes:
         def broken(*_: object) -> None:
             raise ZeroDivisionError("Beispiel^Patient")
 
-        monkeypatch.setattr("mediakit.journeys.burn.burn", broken)
+        monkeypatch.setattr("mediakit.journeys.burn.burn_fitting", broken)
         said = mediakit("burn", "--all-patients", CT_1, *CD, "-o", tmp_path / "a.iso", "--json")
         assert said.code == 70
         assert said.document["why"] == "ZeroDivisionError"
