@@ -110,9 +110,7 @@ def scp(
             callers=dict(_caller(each, (tls_cert, tls_key, tls_ca)) for each in peer or ()),
             idle_s=0.0 if once and idle is None else idle,
             users=None if users is None else load_users(users),
-            burn=_burn_order(
-                then_burn, out, profile_paths(profiles or [], config), all_patients=all_patients
-            ),
+            burn=_burn_order(then_burn, out, paths, all_patients=all_patients),
             keeps_all=as_json,
         )
         with listener(progress, quiet=quiet or as_json) as tell:
