@@ -73,6 +73,7 @@ demo: setup
 docs: setup
 	$(BIN)/python docs/make_api.py
 	$(BIN)/python docs/make_json.py
+	$(BIN)/python docs/make_man.py
 	$(BIN)/python docs/make_rules.py
 
 bench: setup

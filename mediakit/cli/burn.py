@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediakit.choices import Convert, OnReject, Supply
+from mediakit.cli import complete
 from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
@@ -39,7 +40,13 @@ def burn(
         Path, typer.Option("--out", "-o", help="OUT.iso, OUT.img (stick), OUT.zip, or a new folder.")
     ],
     profile: Annotated[
-        str, typer.Option("--profile", "-p", help="Profile, for example STD-GEN-CD; else by the target.")
+        str,
+        typer.Option(
+            "--profile",
+            "-p",
+            autocompletion=complete.profiles,
+            help="Profile, for example STD-GEN-CD; else by the target.",
+        ),
     ] = "",
     medium: Annotated[
         str, typer.Option(help="cd, dvd, bd, usb or zip: its general purpose profile that fits.")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mediakit.cli import complete
 from mediakit.cli.guard import guarded
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, as_user, login_of
 from mediakit.cli.options import CommitPort, Config, Json
@@ -18,7 +19,11 @@ app = typer.Typer(
 
 _Dest = Annotated[
     str,
-    typer.Argument(metavar="DEST", help="AET@host:port, dicom+tls://..., dicomweb+https://..., or a name."),
+    typer.Argument(
+        metavar="DEST",
+        autocompletion=complete.destinations,
+        help="AET@host:port, dicom+tls://..., dicomweb+https://..., or a name.",
+    ),
 ]
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, hyphens, underscores.")]
 _Seconds = Annotated[float | None, typer.Option(help="Seconds.")]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mediakit.cli import complete
 from mediakit.cli.guard import guarded
 
 if TYPE_CHECKING:  # the rules are loaded when the command runs: `--help` stays fast
@@ -22,7 +23,12 @@ _RULE_SETS = {
 
 def explain(
     rule: Annotated[
-        str, typer.Argument(metavar="[RULE]", help="For example MK-DIR-012. Without it: every rule.")
+        str,
+        typer.Argument(
+            metavar="[RULE]",
+            autocompletion=complete.rules,
+            help="For example MK-DIR-012. Without it: every rule.",
+        ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediakit.choices import APPROVE_ABOVE, Convert, bytes_of
+from mediakit.cli import complete
 from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
@@ -56,7 +57,9 @@ def import_(
     dest: Annotated[
         str,
         typer.Argument(
-            metavar="DEST", help="AET@host:port, dicom+tls://..., dicomweb+https://..., dir:PATH, or a name."
+            metavar="DEST",
+            autocompletion=complete.destinations,
+            help="AET@host:port, dicom+tls://..., dicomweb+https://..., dir:PATH, or a name.",
         ),
     ],
     only_directory: Annotated[

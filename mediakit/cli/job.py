@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mediakit.cli import complete
 from mediakit.cli.guard import guarded
 from mediakit.cli.import_ import map_rows, rate_of
 from mediakit.cli.imported import check_reports, print_imported
@@ -39,7 +40,10 @@ app = typer.Typer(
     help="List imports, show them, and resume them.", no_args_is_help=True, rich_markup_mode=None
 )
 
-_Job = Annotated[str, typer.Argument(metavar="JOB", help="The id of a job, or its beginning.")]
+_Job = Annotated[
+    str,
+    typer.Argument(metavar="JOB", autocompletion=complete.jobs, help="The id of a job, or its beginning."),
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _Reports = Annotated[
     list[Path] | None, typer.Option("--report", metavar="FILE", help="Write a report: FILE.html or .json.")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mediakit.cli import complete
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
 from mediakit.cli.progress import Progress, listener
@@ -36,7 +37,9 @@ def list_(profiles: _Profiles = None, config: _Config = None, as_json: _Json = F
 
 @app.command("show")
 def show(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="For example STD-GEN-CD.")],
+    identifier: Annotated[
+        str, typer.Argument(metavar="ID", autocompletion=complete.profiles, help="For example STD-GEN-CD.")
+    ],
     profiles: _Profiles = None,
     config: _Config = None,
     as_json: _Json = False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mediakit.cli import complete
 from mediakit.cli.guard import guarded
 from mediakit.cli.import_ import match_of
 from mediakit.cli.options import Config, Json, Medium, Quiet, ShowProgress, Verbose
@@ -23,7 +24,14 @@ if TYPE_CHECKING:  # destinations and the journey are loaded when the command ru
 
 def reconcile(
     src: Medium,
-    dest: Annotated[str, typer.Argument(metavar="DEST", help="Who is asked: AET@host:port, or a name.")],
+    dest: Annotated[
+        str,
+        typer.Argument(
+            metavar="DEST",
+            autocompletion=complete.destinations,
+            help="Who is asked: AET@host:port, or a name.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The review file to write (CSV).")],
     match: Annotated[
         str, typer.Option(help="query: patients that DEST knows; worklist: orders of its worklist.")

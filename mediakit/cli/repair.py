@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mediakit.choices import Convert, OnReject
+from mediakit.cli import complete
 from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
@@ -32,7 +33,10 @@ def repair(
     src: Medium,
     out: Annotated[Path, typer.Option("--out", "-o", help="OUT.iso, OUT.zip, or a new folder.")],
     profile: Annotated[
-        str, typer.Option("--profile", "-p", help="Profile, or auto: the best fitting.")
+        str,
+        typer.Option(
+            "--profile", "-p", autocompletion=complete.profiles, help="Profile, or auto: the best fitting."
+        ),
     ] = "auto",
     on_reject: Annotated[
         OnReject, typer.Option(help="skip: leave out damaged instances and list them; fail: write nothing.")

@@ -14,6 +14,7 @@ import typer
 from mediakit.cli.burnt import print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
+from mediakit.cli.log_file import LogFile
 from mediakit.cli.options import Config, Json, Profiles, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.written import now
@@ -77,6 +78,10 @@ def scp(
         float | None,
         typer.Option(help="End when something came and nobody was connected for so many seconds.", min=0),
     ] = None,
+    log_file: Annotated[
+        Path | None,
+        typer.Option(help="Add every line to this file, with the time; `-vv` names each connection."),
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="End after the first sender: --idle 0.")] = False,
     profiles: Profiles = None,
     config: Config = None,
@@ -114,7 +119,9 @@ def scp(
             keeps_all=as_json,
         )
         with listener(progress, quiet=quiet or as_json) as tell:
-            served, burnt = receive(order, _printer(as_json=as_json, quiet=quiet, verbose=verbose), tell)
+            log = None if log_file is None else LogFile(log_file)
+            hear = _printer(log, as_json=as_json, quiet=quiet, verbose=verbose)
+            served, burnt = receive(order, hear, tell)
         _print_served(served, burnt, as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(served.outcome))
 
@@ -175,12 +182,16 @@ def _burn_order(
     return BurnOrder(profile=load_profile(profile, paths), out=out, when=now(), all_patients=all_patients)
 
 
-def _printer(*, as_json: bool, quiet: bool, verbose: int) -> Callable[[ReceiveEvent], None]:
+def _printer(
+    log: LogFile | None, *, as_json: bool, quiet: bool, verbose: int
+) -> Callable[[ReceiveEvent], None]:
     """Return what prints a line for an event: on standard output, with `--json` on standard error."""
     stream = sys.stderr if as_json else sys.stdout
 
     def hear(event: ReceiveEvent) -> None:
         line = _line(event, verbose=verbose)
+        if line and log is not None:
+            log.write(line)
         if line and not quiet:
             print(printable(line), file=stream, flush=True)
 
@@ -197,7 +208,7 @@ def _line(event: ReceiveEvent, *, verbose: int) -> str:
     if isinstance(event, Ending):
         return "ending"
     if isinstance(event, AssociationEnded):
-        return association_text(event) if event.calling_ae else ""
+        return association_text(event) if event.calling_ae or verbose > 1 else ""
     if isinstance(event, CommitmentAnswered):
         return commitment_text(event)
     if not verbose:

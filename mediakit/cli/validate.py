@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mediakit.cli import complete
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded, say
 from mediakit.cli.heeded import heeded_of
@@ -38,21 +39,35 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
 
 _Rules = Annotated[
     list[str] | None,
-    typer.Option(metavar="RULE", help="Rules that do not count, as MK-HYG-002 or MK-HYG."),
+    typer.Option(
+        metavar="RULE",
+        autocompletion=complete.rules,
+        help="Rules that do not count, as MK-HYG-002 or MK-HYG.",
+    ),
 ]
 
 
 def validate(
     src: Media,
     profile: Annotated[
-        str, typer.Option("--profile", "-p", help="Profile to judge by, or auto: the best fitting.")
+        str,
+        typer.Option(
+            "--profile",
+            "-p",
+            autocompletion=complete.profiles,
+            help="Profile to judge by, or auto: the best fitting.",
+        ),
     ] = "auto",
     rules: Annotated[str, typer.Option(help="Rule sets: ps3, pdi, drg, with commas between.")] = "ps3",
     fail_on: FailOn = Severity.ERROR,
     ignore: _Rules = None,
     select: Annotated[
         list[str] | None,
-        typer.Option(metavar="RULE", help="Only these rules count, as MK-DIR-012 or MK-DIR."),
+        typer.Option(
+            metavar="RULE",
+            autocompletion=complete.rules,
+            help="Only these rules count, as MK-DIR-012 or MK-DIR.",
+        ),
     ] = None,
     baseline: Annotated[
         Path | None, typer.Option(help="Findings in this JSON report of an earlier run do not count.")

@@ -94,7 +94,7 @@ def counts_text(counts: dict[Reception, int]) -> str:
 
 def association_text(event: AssociationEnded) -> str:
     """Return an association that has ended on one line, without the AE titles of port scanners."""
-    who = f"{event.calling_ae} ({event.host}{f', user {event.user}' if event.user else ''})"
+    who = f"{event.calling_ae or 'a stranger'} ({event.host}{f', user {event.user}' if event.user else ''})"
     why = f": {event.words}" if event.words else ""
     return f"{who}: {counts_text(event.counts)}{_ENDINGS[event.ending]}{why}"
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import socket
+import time
 from pathlib import Path
 
 import jsonschema
@@ -279,3 +282,30 @@ def test_a_user_without_a_passcode_or_a_name_gets_no_line(tmp_path: Path) -> Non
     said = mediakit("serve", "scp", "--dir", tmp_path / "in", "--users", tmp_path / "empty")
     assert (said.code, said.out) == (2, "")
     assert "there are no users" in said.err
+
+
+def test_the_log_has_every_line_with_its_time_also_when_the_terminal_is_quiet(tmp_path: Path) -> None:
+    log = tmp_path / "scp.log"
+    log.write_text("an older line\n", encoding="utf-8")
+    with serving(tmp_path / "in", "--log-file", log, "-vv") as server:
+        with socket.create_connection(server.address) as stranger:
+            stranger.sendall(b"GET / HTTP/1.0\r\n\r\n" + bytes(80))
+        deadline = time.monotonic() + 30
+        while "stranger" not in log.read_text(encoding="utf-8") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        said = server.finish(signal.SIGTERM)
+    assert said.code == 0
+    older, *lines = log.read_text(encoding="utf-8").splitlines()
+    assert older == "an older line"
+    assert all(re.match(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ  ", line) for line in lines)
+    assert "listening on" in lines[0]
+    assert "a stranger (127.0.0.1)" in lines[1]
+
+
+def test_a_log_that_cannot_be_written_is_a_wrong_call(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    for log in (tmp_path, tmp_path / "no" / "log", tmp_path / "pipe", tmp_path / "link"):
+        said = mediakit("serve", "scp", "--dir", tmp_path / "in", "--port", "0", "--log-file", log)
+        assert said.code == 2, log
+        assert "the log cannot be written" in said.err

@@ -79,7 +79,10 @@ def test_the_wheel_holds_every_module_and_nothing_beside_the_package(wheel: Path
     assert {name.split("/")[0] for name in names} == {
         "mediakit",
         f"dicom_mediakit-{mediakit.__version__}.dist-info",
+        f"dicom_mediakit-{mediakit.__version__}.data",
     }
+    (shared,) = (name for name in names if ".data/" in name)
+    assert shared.endswith("/share/man/man1/mediakit.1")
     assert not [name for name in names if "__pycache__" in name]
 
 
