@@ -1,13 +1,16 @@
 """A server of associations that no peer can hold up: that of pynetdicom, with bounds on what it reads.
 
-Connections are counted before a thread is given to one, TLS handshakes do not hold up the others, no PDU is
-larger than may be, every read and write has a timeout, and what an association leaves is cleared up.
+Connections are counted before a thread is given to one, and the oldest of those that have asked for
+nothing makes room for the next one, so that whoever connects and waits keeps nobody out. TLS handshakes
+do not hold up the others, no PDU is larger than may be, every read and write has a timeout, and what an
+association leaves is cleared up.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,8 +32,7 @@ from mediakit.scp.instance_store import InstanceStore
 from mediakit.scp.message_provider import MessageProvider
 
 _TURN_S = 0.2
-_BEGINNING_S = 2.0  # for an association to begin with its connection
-_IDLE, _ENDED = "Sta1", "Sta13"  # PS3.8 9.2.1
+_ENDED = "Sta13"  # PS3.8 9.2.1
 _END_S = 10.0  # for the threads of an aborted association
 
 
@@ -61,12 +63,11 @@ class Server:
         """`instance_store` is where C-STORE requests go."""
         self._instance_store = instance_store
         self._listening = listening
-        self._handlers = [*handlers, (evt.EVT_CONN_OPEN, self._opened)]
+        self._handlers = [*handlers, (evt.EVT_CONN_OPEN, self._opened), (evt.EVT_CONN_CLOSE, _closed)]
         self._contexts = list(contexts)
         self._ssl_context = ssl_context
         self._lock = Lock()
         self._open: list[tuple[Association, socket.socket]] = []
-        self._idle_since: dict[Association, float] = {}
         self._thread: Thread | None = None
         self._server: _BoundedServer | None = None
         self.opened: Callable[[Association], None] = _nothing  # a connection was made
@@ -75,7 +76,7 @@ class Server:
     def start(self) -> tuple[str, int]:
         """Listen; return the address. Raises UsageError when that is not possible."""
         listening = self._listening
-        entity = ApplicationEntity(ae_title=listening.ae_title)
+        entity = _Entity(ae_title=listening.ae_title)
         entity.require_called_aet = listening.requires_called_ae
         entity.maximum_associations = listening.most_associations
         entity.maximum_pdu_size = MAXIMUM_PDU_BYTES
@@ -144,13 +145,12 @@ class Server:
     def _clear_up(self) -> None:
         """Close what associations have left, and tell that they are over."""
         for association, _ in self._still_open():
-            if association.requestor.primitive is None and self._is_dead(association):
-                association.dul.to_user_queue.put(None)  # or it would wait for a request that cannot come
+            if _is_dead(association):
+                _give_up(association)
         with self._lock:
             over = [one for one in self._open if one[0].ident is not None and not one[0].is_alive()]
             self._open = [one for one in self._open if one not in over]
         for association, plain in over:
-            self._idle_since.pop(association, None)
             association.dul.kill_dul()
             with suppress(OSError):
                 plain.close()
@@ -158,20 +158,55 @@ class Server:
                 association.dimse.discard()
             self.ended(association)
 
-    def _is_dead(self, association: Association) -> bool:
-        """Return True when nothing more can come: the thread that reads has ended, or the connection has."""
-        reading = association.dul
-        if reading.ident is None:
-            return False
-        if not reading.is_alive() or reading.state_machine.current_state == _ENDED:
-            return True
-        if reading.state_machine.current_state != _IDLE:
-            return False
-        return monotonic() > self._idle_since.setdefault(association, monotonic()) + _BEGINNING_S
+
+def _closed(event: Event) -> None:
+    """Free the place of a connection at once when it is closed."""
+    _give_up(event.assoc)
+
+
+def _is_dead(association: Association) -> bool:
+    """Return True when nothing more can come: the thread that reads has ended, or only reads what is left."""
+    reading = association.dul
+    if reading.ident is None:
+        return False
+    return not reading.is_alive() or reading.state_machine.current_state == _ENDED
+
+
+def _is_waiting(association: Association) -> bool:
+    """Return True for a connection on which no association has been asked for yet."""
+    return association.requestor.primitive is None
+
+
+def _give_up(association: Association) -> None:
+    """End the wait for a request, if there is none yet."""
+    if _is_waiting(association):
+        association.dul.to_user_queue.put(None)  # as when none came in time
 
 
 def _nothing(_association: Association) -> None:
     pass
+
+
+def _cut_off(association: Association) -> None:
+    """End a connection; the thread that reads it sees it closed."""
+    wrapper = association.dul.socket
+    plain = None if wrapper is None else wrapper.socket
+    if plain is not None:
+        with suppress(OSError):
+            plain.shutdown(socket.SHUT_RDWR)
+
+
+class _Entity(ApplicationEntity):
+    """An entity whose associations are those that were asked for and are not over."""
+
+    @property
+    def active_associations(self) -> list[Association]:
+        """Return what counts for the limit: neither connections that wait, nor what has ended."""
+        return [
+            each
+            for each in super().active_associations
+            if not (_is_waiting(each) or each.is_released or each.is_aborted or each.is_rejected)
+        ]
 
 
 class _BoundedServer(ThreadedAssociationServer):
@@ -180,8 +215,16 @@ class _BoundedServer(ThreadedAssociationServer):
     daemon_threads = True
     request_queue_size = 32
     tls: ssl.SSLContext | None = None
-    most_connections = 30
+    most_connections = (
+        30  # without those that have been given up and end just now, which are never more than these
+    )
     each_turn: Callable[[], None] = staticmethod(lambda: None)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._lock = Lock()
+        self._shaking: deque[ssl.SSLSocket] = deque()  # their TLS handshake is under way, the oldest first
+        self._given_up: set[Association] = set()
+        super().__init__(*args, **kwargs)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         """Take a connection; its TLS handshake is left to the thread that it gets."""
@@ -198,14 +241,40 @@ class _BoundedServer(ThreadedAssociationServer):
         return plain, address
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - given by the library
-        """Return False when there are too many connections already."""
-        return len(self.active_associations) < self.most_connections
+        """Return False when there are too many connections already, and all of them are in use."""
+        there = self.active_associations
+        self._given_up &= set(there)
+        in_use = [each for each in there if each not in self._given_up]
+        if len(there) >= 2 * self.most_connections:
+            return False
+        if len(in_use) < self.most_connections:
+            return True
+        oldest = next((each for each in in_use if _is_waiting(each)), None)
+        if oldest is None:
+            return False
+        self._given_up.add(oldest)
+        _cut_off(oldest)
+        return True
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Make an association of a connection, in a thread of its own."""
         if isinstance(request, ssl.SSLSocket):
-            request.do_handshake()
+            self._shake_hands(request)
         super().finish_request(request, client_address)
+
+    def _shake_hands(self, request: ssl.SSLSocket) -> None:
+        """Wait for the TLS handshake; when too many wait for theirs, the oldest connection is closed."""
+        with self._lock:
+            self._shaking.append(request)
+            oldest = self._shaking.popleft() if len(self._shaking) > self.most_connections else None
+        if oldest is not None:
+            with suppress(OSError):
+                oldest.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for it
+        try:
+            request.do_handshake()
+        finally:
+            with self._lock, suppress(ValueError):
+                self._shaking.remove(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Print nothing for a connection that failed."""
