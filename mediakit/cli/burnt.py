@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report, now, write_report
-from mediakit.findings import Severity
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
     from mediakit.journeys.burn import Burnt
@@ -38,14 +38,12 @@ def print_burnt(
     if as_json:
         sys.stdout.write(burn_form_of(".json")(burnt, with_names=with_names))
         return
-    from mediakit.report.text import burn_text, findings_besides, findings_text, plan_text
+    from mediakit.report.text import burn_text, findings_besides, plan_text
 
-    least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
     report = burnt.result.report if quiet else findings_besides(burnt.result)
-    for line in findings_text(report, least=least):
-        print(line, file=sys.stderr)
+    print_findings(report, quiet=quiet, verbose=verbose)
     if quiet:
         return
     if burnt.plan is not None and burnt.is_rehearsal:
         sys.stdout.write(plan_text(burnt.plan))
-    sys.stdout.write(burn_text(burnt.result, everything=verbose > 0, is_rehearsal=burnt.is_rehearsal))
+    print_summary(burn_text(burnt.result, everything=verbose > 0, is_rehearsal=burnt.is_rehearsal))

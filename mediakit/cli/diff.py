@@ -11,6 +11,7 @@ import typer
 from mediakit.cli.guard import guarded
 from mediakit.cli.options import FailOn, Json, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
+from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.findings import Severity
 
 
@@ -37,11 +38,9 @@ def diff(
 
             sys.stdout.write(to_json(report_doc(result)))
         else:
-            from mediakit.report.text import findings_text, result_text
+            from mediakit.report.text import result_text
 
-            least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
-            for line in findings_text(result.report, least=least):
-                print(line, file=sys.stderr)
+            print_findings(result.report, quiet=quiet, verbose=verbose)
             if not quiet:
-                sys.stdout.write(result_text(result, everything=verbose > 0))
+                print_summary(result_text(result, everything=verbose > 0))
         raise typer.Exit(int(result.outcome))

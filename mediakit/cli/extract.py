@@ -22,9 +22,9 @@ from mediakit.cli.selecting import (
     Until,
     selection_of,
 )
+from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report, write_report
 from mediakit.errors import UsageError
-from mediakit.findings import Severity
 
 
 def extract(
@@ -55,7 +55,7 @@ def extract(
         from mediakit.journeys.extract import ExtractOrder, Only
         from mediakit.journeys.extract import extract as run_extract
         from mediakit.report.json import report_doc, to_json
-        from mediakit.report.text import findings_text, result_text
+        from mediakit.report.text import result_text
 
         if only not in set(Only):
             raise UsageError(f"`--only` takes {', '.join(Only)}", where=only)
@@ -82,9 +82,7 @@ def extract(
         if as_json:
             sys.stdout.write(to_json(report_doc(result)))
         else:
-            least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
-            for line in findings_text(result.report, least=least):
-                print(line, file=sys.stderr)
+            print_findings(result.report, quiet=quiet, verbose=verbose)
             if not quiet:
-                sys.stdout.write(result_text(result, everything=verbose > 0))
+                print_summary(result_text(result, everything=verbose > 0))
         raise typer.Exit(int(result.outcome))

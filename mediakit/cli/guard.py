@@ -12,6 +12,7 @@ from types import FrameType
 
 import typer
 
+from mediakit.cli.terminal import shown
 from mediakit.errors import MediakitError
 from mediakit.findings import printable
 from mediakit.outcome import Outcome
@@ -81,10 +82,10 @@ def say(command: str, exc: MediakitError, *, as_json: bool, verbose: int) -> Non
         sys.stdout.write(to_json(error_doc(command, exc)))
     from mediakit.report.text import finding_line
 
-    print(f"error: {printable(str(exc))}", file=sys.stderr)
+    print(shown(f"error: {printable(str(exc))}", sys.stderr), file=sys.stderr)
     for finding in exc.findings:
         print(f"  {finding_line(finding)}", file=sys.stderr)
     if exc.hint:
-        print(f"hint: {exc.hint}", file=sys.stderr)
+        print(shown(f"hint: {exc.hint}", sys.stderr), file=sys.stderr)
     if verbose > 1:
         traceback.print_exception(exc, file=sys.stderr)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report, now, write_report
 from mediakit.errors import UsageError
-from mediakit.findings import Severity
 
 if TYPE_CHECKING:  # the reports are loaded when they are made
     from mediakit.transfer.imported import Imported
@@ -54,13 +54,10 @@ def print_imported(
 def _print_text(imported: Imported, *, quiet: bool, verbose: int) -> None:
     from mediakit.report.import_places import report_besides
     from mediakit.report.imported import imported_text
-    from mediakit.report.text import findings_text
 
-    least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
-    for line in findings_text(report_besides(imported), least=least):
-        print(line, file=sys.stderr)
+    print_findings(report_besides(imported), quiet=quiet, verbose=verbose)
     if not quiet:
-        sys.stdout.write(imported_text(imported, everything=verbose > 0))
+        print_summary(imported_text(imported, everything=verbose > 0))
 
 
 def _without_report(imported: Imported, exc: UsageError) -> UsageError:

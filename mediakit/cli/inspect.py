@@ -9,7 +9,7 @@ import typer
 from mediakit.cli.guard import guarded
 from mediakit.cli.options import Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
-from mediakit.findings import Severity
+from mediakit.cli.terminal import print_findings, print_summary
 
 
 def inspect(
@@ -35,11 +35,8 @@ def inspect(
             sys.stdout.write(to_json(inspection_doc(inspection)))
         else:
             from mediakit.report.inspection import inspection_text
-            from mediakit.report.text import findings_text
 
-            least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
-            for line in findings_text(inspection.report, least=least):
-                print(line, file=sys.stderr)
+            print_findings(inspection.report, quiet=quiet, verbose=verbose)
             if not quiet:
-                sys.stdout.write(inspection_text(inspection, everything=verbose > 0))
+                print_summary(inspection_text(inspection, everything=verbose > 0))
         raise typer.Exit(int(inspection.outcome))

@@ -14,9 +14,9 @@ from mediakit.cli.import_ import match_of
 from mediakit.cli.options import Config, Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.target import peer_named
+from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report
 from mediakit.errors import UsageError
-from mediakit.findings import Severity
 
 if TYPE_CHECKING:  # destinations and the journey are loaded when the command runs
     from mediakit.transfer.mapping import Reconciled
@@ -94,10 +94,7 @@ def _print(reconciled: Reconciled, out: Path, *, as_json: bool, quiet: bool, ver
         sys.stdout.write(to_json(reconciliation_doc(reconciled, str(out))))
         return
     from mediakit.report.reconciled import reconciliation_text
-    from mediakit.report.text import findings_text
 
-    least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
-    for line in findings_text(reconciled.report, least=least):
-        print(line, file=sys.stderr)
+    print_findings(reconciled.report, quiet=quiet, verbose=verbose)
     if not quiet:
-        sys.stdout.write(reconciliation_text(reconciled, str(out)))
+        print_summary(reconciliation_text(reconciled, str(out)))

@@ -17,6 +17,7 @@ from mediakit.cli.guard import guarded
 from mediakit.cli.log_file import LogFile
 from mediakit.cli.options import Config, Json, Profiles, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
+from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import now
 from mediakit.errors import UsageError
 from mediakit.findings import printable
@@ -219,16 +220,14 @@ def _line(event: ReceiveEvent, *, verbose: int) -> str:
 
 def _print_served(served: Served, burnt: Burnt | None, *, as_json: bool, quiet: bool, verbose: int) -> None:
     from mediakit.report.reception import reception_doc, served_text
-    from mediakit.report.text import findings_text
 
     if as_json:
         from mediakit.report.json import to_json
 
         sys.stdout.write(to_json(reception_doc(served)))
         return
-    for line in findings_text(served.report):
-        print(line, file=sys.stderr)
+    print_findings(served.report)
     if not quiet:
-        sys.stdout.write(served_text(served))
+        print_summary(served_text(served))
     if burnt is not None:
         print_burnt(burnt, (), as_json=False, quiet=quiet, verbose=verbose, with_names=False)

@@ -26,6 +26,7 @@ from mediakit.cli.options import (
     WithNames,
 )
 from mediakit.cli.progress import Progress, listener
+from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report, now, write_report
 from mediakit.errors import MediakitError, UsageError
 from mediakit.findings import Severity
@@ -209,11 +210,8 @@ def _print(validation: Validation, how: _How) -> None:
 
         sys.stdout.write(form_of(".json")(validation, with_names=how.with_names))
         return
-    from mediakit.report.text import findings_text
     from mediakit.report.validation import validation_text
 
-    least = Severity.NOTE if how.verbose else Severity.ERROR if how.quiet else Severity.WARNING
-    for line in findings_text(validation.result.report, least=least):
-        print(line, file=sys.stderr)
+    print_findings(validation.result.report, quiet=how.quiet, verbose=how.verbose)
     if not how.quiet:
-        sys.stdout.write(validation_text(validation, everything=how.verbose > 0))
+        print_summary(validation_text(validation, everything=how.verbose > 0))

@@ -92,9 +92,15 @@ def test_a_source_is_not_extracted_into_itself(tmp_path: Path) -> None:
 
 
 def test_one_file_is_extracted_under_its_own_name(tmp_path: Path) -> None:
-    (tmp_path / "IM1.dcm").write_bytes(b"abc")
+    (tmp_path / "IM1.dcm").write_bytes(CT_1.read_bytes())
     extract(tmp_path / "IM1.dcm", ExtractOrder(out=tmp_path / "out"))
-    assert (tmp_path / "out" / "IM1.dcm").read_bytes() == b"abc"
+    assert (tmp_path / "out" / "IM1.dcm").read_bytes() == CT_1.read_bytes()
+
+
+def test_one_file_that_is_no_medium_is_exit_code_3(tmp_path: Path) -> None:
+    (tmp_path / "IM1.dcm").write_bytes(b"abc")
+    with pytest.raises(SourceError, match="no file system"):
+        extract(tmp_path / "IM1.dcm", ExtractOrder(out=tmp_path / "out"))
 
 
 def test_a_missing_source_ends_with_exit_code_3_and_leaves_nothing(tmp_path: Path) -> None:

@@ -231,7 +231,10 @@ class TestTheReports:
                 assert uri.isascii()
                 assert not set(uri) & set(' <>"\n')
 
-    def test_html_is_one_well_formed_page_without_script_or_link(self, broken: Path, tmp_path: Path) -> None:
+    def test_html_is_one_well_formed_page_without_script_or_link(
+        self, broken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
         text = report_of(broken, tmp_path / "r.html", *CD)
         page = _Page()
         page.feed(text)
