@@ -13,6 +13,7 @@ from mediakit.journeys.extract import ExtractOrder, Only, extract
 from mediakit.outcome import Outcome, State
 from tests.support.cli import mediakit
 from tests.support.media import a_small_medium, content_of, write
+from tests.support.studies import CT_1
 
 SAMPLES = Path("samples/studies")
 
