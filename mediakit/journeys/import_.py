@@ -214,6 +214,8 @@ def _plan(task: Task, ledger: Ledger) -> Task:
 def _kept_to_job(task: Task, ledger: Ledger) -> Task:
     """Leave out what is no part of the job: another copy of the medium may hold more."""
     known = {row.key: row for row in ledger.rows()}
+    if not known:  # the job ended before it wrote down what it was to do: all of the medium is
+        return task
     paths = {row.item.path for row in known.values() if not row.item.sop_instance}
     is_part = [row.key in known or row.item.path in paths for row in task.rows]
     others = [row for row, is_kept in zip(task.rows, is_part, strict=True) if not is_kept]

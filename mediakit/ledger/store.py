@@ -24,6 +24,7 @@ _CACHE_KIB: Final = 16_384
 _BUSY_S: Final = 10.0  # a reader may have to wait for a checkpoint
 _WORDS: Final = 256
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
+_ANOTHER_PLACE: Final = "make room there, or name another folder with `--state`"
 
 _SCHEMA: Final = """
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -129,12 +130,17 @@ def _meant(exc: sqlite3.DatabaseError, path: Path) -> MediakitError:
             "the ledger cannot be opened or written",
             where=str(path),
             why=str(exc),
-            hint="make room there, or name another folder with `--state`",
+            hint=_ANOTHER_PLACE,
         )
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return UsageError("the ledger is in use", where=str(path), why=str(exc))
     if primary == sqlite3.SQLITE_IOERR:
-        return UsageError("the disk of the ledger answers with errors", where=str(path), why=str(exc))
+        return UsageError(
+            "the disk of the ledger is full, or answers with errors",
+            where=str(path),
+            why=str(exc),
+            hint=_ANOTHER_PLACE,
+        )
     return _damaged(path, str(exc))
 
 

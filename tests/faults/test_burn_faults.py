@@ -21,7 +21,7 @@ from mediakit.events import Event, PhaseStarted
 from mediakit.formats.registry import open_tree
 from mediakit.journeys.burn import Burnt, Depth
 from mediakit.outcome import Outcome, State
-from tests.support.cli import Said, command, mediakit, process
+from tests.support.cli import Said, command, limited, mediakit, process
 from tests.support.studies import (
     CT_1,
     CT_2,
@@ -604,29 +604,11 @@ class TestInterruption:
 class TestNoRoom:
     """The disk is full: told by a limit on the size of files, which needs no disk of its own."""
 
-    @staticmethod
-    def limited(size: int, *arguments: str | Path, **environment: str) -> Said:
-        code = (
-            "import resource, signal, sys, runpy\n"
-            "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-            f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
-            "sys.argv[0] = 'mediakit'\n"
-            "runpy.run_module('mediakit', run_name='__main__')\n"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code, *map(str, arguments)],
-            capture_output=True,
-            env={**os.environ, **environment},
-            timeout=120,
-            check=False,
-        )
-        return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
-
     @pytest.mark.parametrize("name", ["out.iso", "out", "out.zip"])
     def test_an_image_for_which_there_is_no_room_is_not_there(self, name: str, tmp_path: Path) -> None:
         profile = "STD-GEN-ZIP-MAIL" if name.endswith("zip") else "STD-GEN-CD"
         size = 30_000 if name == "out" else 100_000
-        said = self.limited(
+        said = limited(
             size, "burn", "--all-patients", CT_FOLDER, "-p", profile, "-o", tmp_path / name, "--json"
         )
         assert said.code == 4
@@ -636,7 +618,7 @@ class TestNoRoom:
     def test_no_room_for_conversions_is_told_with_what_to_do(self, tmp_path: Path) -> None:
         (tmp_path / "tmp").mkdir()
         arguments = ("burn", "--all-patients", CT_THIN, *CD, "-o", tmp_path / "a.iso", "--json")
-        said = self.limited(10_000, *arguments, TMPDIR=str(tmp_path / "tmp"))
+        said = limited(10_000, *arguments, TMPDIR=str(tmp_path / "tmp"))
         assert said.code == 4
         assert "TMPDIR" in said.document["hint"]
         assert left_in(tmp_path) == ["tmp"]

@@ -61,3 +61,22 @@ def process(*arguments: str | Path, cwd: Path | None = None, **environment: str)
     """Run a command in a process of its own; its output is read as UTF-8, strictly."""
     done = raw(*arguments, cwd=cwd, **environment)
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def limited(size: int, *arguments: str | Path, **environment: str) -> Said:
+    """Run a command that can make no file larger than this, in a process of its own: as on a full disk."""
+    code = (
+        "import resource, signal, sys, runpy\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
+        "sys.argv[0] = 'mediakit'\n"
+        "runpy.run_module('mediakit', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        env={**os.environ, **environment},
+        timeout=120,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
