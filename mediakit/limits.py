@@ -24,6 +24,10 @@ MAX_RECORDS = 500_000
 REAL_RATIO = 100
 MAX_CLAIMED_BYTES = 1 << 30
 
+#: Files of an image may share their bytes: writers let equal files lie in one place. What is shared is read
+#: again for each of them: up to so many times the size of the image, which no honest one comes near.
+MAX_SHARED = 3
+
 #: What a member compressed by LZMA may ask for as memory: the most that common archivers write.
 MAX_DICTIONARY_BYTES = 64 << 20
 

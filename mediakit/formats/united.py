@@ -15,6 +15,7 @@ from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind, TreeFacts
 from mediakit.formats.distinct import DistinctPaths
 from mediakit.formats.readable import Extent, Image, Readable, stream_of
+from mediakit.limits import MAX_SHARED
 from mediakit.volume import Damage, Volume
 
 _MAX_DAMAGE = 1000  # entries; a hostile medium could make millions
@@ -163,7 +164,8 @@ class _Union:
             node = paths.shown(file.node)
             files.append(file if node is file.node else replace(file, node=node))
         files.sort(key=_begins)
-        return _Shown(files, [paths.shown(node) for node in self._others])
+        read, refused = _within(self._image.size, files)
+        return _Shown(read, [*refused, *(paths.shown(node) for node in self._others)])
 
     def _nodes(self) -> Iterator[Node]:
         for file in self._files:
@@ -208,6 +210,36 @@ def _joined(one: StoredFile, other: StoredFile) -> StoredFile:
     if larger is one and also == one.node.also:
         return one
     return replace(larger, node=replace(one.node, size=larger.node.size, also=also))
+
+
+def _within(image_bytes: int, files: Sequence[StoredFile]) -> tuple[list[StoredFile], list[Node]]:
+    """Return the files that may be read, of these in physical order, and those that claim too many bytes.
+
+    No file is longer than its image. What files share is counted as if each lay in one piece: pieces that lie
+    apart and share nothing come to less than the image has.
+    """
+    read: list[StoredFile] = []
+    refused: list[Node] = []
+    end = shared = 0
+    for file in files:
+        size = file.node.size
+        again = max(0, min(size, end - file.begins)) if size else 0
+        if size > image_bytes:
+            refused.append(_unreadable(file.node, f"it claims {size} bytes, the medium has {image_bytes}"))
+        elif again and shared + again > MAX_SHARED * image_bytes:
+            why = (
+                f"it shares its bytes with other files, which come to more than {MAX_SHARED} times the medium"
+            )
+            refused.append(_unreadable(file.node, why))
+        else:
+            read.append(file)
+            shared += again
+            end = max(end, file.begins + size)
+    return read, refused
+
+
+def _unreadable(node: Node, why: str) -> Node:
+    return replace(node, kind=NodeKind.UNREADABLE, why=why)
 
 
 def _begins(file: StoredFile) -> int:

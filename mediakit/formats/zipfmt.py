@@ -99,6 +99,7 @@ class ZipTree:
         self._members: dict[str, tuple[Node, zipfile.ZipInfo]] = {}
         self._folders: dict[str, None] = {}
         odd = _Odd()
+        self._end = 0  # of the last member that can be read; they come in the order of their data
         self._claimed = 0  # bytes of members that are compressed more than real files are
         self._nodes = tuple(self._index(odd))
         depth = 1 + max((folder.count("/") + 1 for folder in self._folders), default=0)
@@ -181,6 +182,8 @@ class ZipTree:
         if why:
             return NodeKind.PACKED, why
         why = self._fault(member)
+        if not why:
+            self._end = member.header_offset + _HEADER_BYTES + member.compress_size
         return NodeKind.UNREADABLE if why else NodeKind.FILE, why
 
     def _is_too_much(self, member: zipfile.ZipInfo) -> bool:
@@ -193,6 +196,8 @@ class ZipTree:
     def _fault(self, member: zipfile.ZipInfo) -> str:
         if not 0 <= member.header_offset <= self._size - _HEADER_BYTES - member.compress_size:
             return "it lies outside the archive"
+        if member.header_offset < self._end:
+            return "it shares its bytes with another member"
         if self._is_too_much(member):
             return (
                 f"it claims {member.file_size} bytes from {member.compress_size}; what is compressed more "
