@@ -138,9 +138,7 @@ def test_a_file_that_is_not_any_more_what_was_scanned_is_not_sent(
         "MR_small.dcm",
         "MR_small_bigendian.dcm",
         "MR_small_implicit.dcm",
-        "priv_SQ.dcm",
         "rtdose_rle.dcm",
-        "no_meta_group_length.dcm",
         "SC_rgb_small_odd_big_endian.dcm",
     ],
 )

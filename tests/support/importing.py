@@ -5,6 +5,7 @@ an SCP whose faults may go by instance, and the one comparison of result, ledger
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -41,7 +42,18 @@ def data_set(number: int, pixels: int = 4000, sop_class: str = CT) -> bytes:
     header = ct_header(number, uid(number))
     if sop_class != CT:
         header = header.replace(element(0x00080016, "UI", CT), element(0x00080016, "UI", sop_class), 1)
+    rows, columns = _shape(pixels)
+    for tag, number_of in ((0x00280010, rows), (0x00280011, columns)):
+        at = header.index(struct.pack("<HH", tag >> 16, tag & 0xFFFF) + b"US\x02\x00")
+        header = header[: at + 8] + struct.pack("<H", number_of) + header[at + 10 :]
     return header + element(0x7FE00010, "OW", hashlib.shake_128(b"%d" % number).digest(pixels))
+
+
+def _shape(pixels: int) -> tuple[int, int]:
+    """Return rows and columns of an image with so many bytes of pixels, two for each."""
+    samples = pixels // 2
+    rows = next(rows for rows in range(1, samples + 1) if samples % rows == 0 and samples // rows <= 0xFFFF)
+    return rows, samples // rows
 
 
 def small(number: int, pixels: int = 4000, sop_class: str = CT, syntax: str = EXPLICIT) -> bytes:
