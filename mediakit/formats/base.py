@@ -141,6 +141,10 @@ class Sink(Protocol):
     max_file_bytes: int | None
     is_folder: bool
 
+    def check(self, entries: Sequence[Entry], order: Order) -> int:
+        """Raise what `write` raises before its first byte; return the bytes it will take (0: not known)."""
+        ...
+
     def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
         """Write the entries in their order to `part`, an empty file (an empty folder with `is_folder`).
 

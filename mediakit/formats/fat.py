@@ -69,6 +69,10 @@ class FatSink:
     max_file_bytes: int | None = _MAX_FILE_BYTES[32]
     is_folder = False
 
+    def check(self, entries: Sequence[Entry], order: Order) -> int:
+        """Return the size in bytes; see `Sink`."""
+        return _Plan(entries, check_paths(entries), order).used_bytes
+
     def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
         """Write the image; see `Sink`. Raises DoesNotFit for what FAT cannot hold."""
         plan = _Plan(entries, check_paths(entries), order)

@@ -186,6 +186,11 @@ class FolderSink:
     max_file_bytes: int | None = None
     is_folder = True
 
+    def check(self, entries: Sequence[Entry], order: Order) -> int:  # noqa: ARG002 - no order is too much
+        """Return the size in bytes; see `Sink`."""
+        check_paths(entries)
+        return sum(entry.size for entry in entries)
+
     def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
         """Fill the folder; see `Sink`."""
         folders = check_paths(entries)

@@ -35,6 +35,12 @@ class IsoSink:
     max_file_bytes: int | None = _MAX_FILE_BYTES
     is_folder = False
 
+    def check(self, entries: Sequence[Entry], order: Order) -> int:
+        """Return the size in bytes; see `Sink`."""
+        folders = check_paths(entries)
+        _check_level_1(entries, folders, order)
+        return lay_out(entries, folders, order.label, order.when).end * SECTOR
+
     def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
         """Write the image; see `Sink`. Raises DoesNotFit for a name or size that Level 1 does not have."""
         folders = check_paths(entries)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -10,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from mediakit.durable import new_folder, staged_file
+from mediakit.durable import check_room, new_folder, staged_file, write_error
 from mediakit.errors import SourceError, UsageError
 from mediakit.events import Listener, silence
 from mediakit.formats import fat_volume
@@ -66,6 +68,18 @@ def sink(name: str) -> Sink:
     with code_of(found):
         made = found.load()()
     return made
+
+
+def check_medium(name: str, entries: Sequence[Entry], target: Path, order: Order) -> None:
+    """Raise what `write_medium` would raise before it writes: names, sizes, rights and room."""
+    folder = target.absolute().parent
+    size_bytes = sink(name).check(entries, order)
+    try:
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        check_room(folder, size_bytes)
+    except OSError as exc:
+        raise write_error(exc, target) from exc
 
 
 def write_medium(

@@ -70,6 +70,10 @@ class UdfSink:
     is_folder = False
     revision = 0x0260
 
+    def check(self, entries: Sequence[Entry], order: Order) -> int:
+        """Return the size in bytes; see `Sink`."""
+        return lay_out(entries, check_paths(entries), order, self.revision).end_in_image * BLOCK
+
     def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
         """Write the image; see `Sink`. Raises DoesNotFit for a name, a file or a volume that is too large."""
         plan = lay_out(entries, check_paths(entries), order, self.revision)

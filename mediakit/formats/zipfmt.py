@@ -54,14 +54,19 @@ class ZipSink:
     max_file_bytes: int | None = None
     is_folder = False
 
-    def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
-        """Write the archive; see `Sink`."""
+    def check(self, entries: Sequence[Entry], order: Order) -> int:
+        """Return the size in bytes; see `Sink`."""
         check_paths(entries)
         if order.variant not in _METHODS:
             raise UsageError(f"`{order.variant}` is not a way to write a ZIP archive")
         for entry in entries:
             if len(entry.path.encode("utf-8", "surrogateescape")) > _MAX_NAME_BYTES:
                 raise DoesNotFit("the name is too long for ZIP", where=ascii(entry.path[:80]))
+        return 0  # members are compressed: how large it gets is not known
+
+    def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
+        """Write the archive; see `Sink`."""
+        self.check(entries, order)
         with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
             with open(fd, "wb", closefd=False) as out, zipfile.ZipFile(out, "w") as archive:
                 for entry in entries:

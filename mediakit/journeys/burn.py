@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mediakit.choices import Convert, OnReject, Supply
 from mediakit.dicom.instance import Header, Instance
-from mediakit.errors import IntegrityError, MediakitError
+from mediakit.errors import DoesNotFit, IntegrityError, MediakitError
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
 from mediakit.fileset.collate import collate
@@ -25,7 +25,7 @@ from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.envelope import Envelope, sealed
-from mediakit.formats.registry import write_medium
+from mediakit.formats.registry import check_medium, write_medium
 from mediakit.outcome import Fate, Figures, Outcome, Result, State
 from mediakit.profile.choose import choose as fitting
 from mediakit.profile.judge import Judge
@@ -56,6 +56,13 @@ FOLDER_ONLY = Rule(
     title="a folder is not yet a medium: its content belongs on {medium} with {systems}",
     ref="PS3.12",
     hint="write it with a disc-burning program, or name an image (`-o OUT.iso`) and burn that",
+)
+NOT_ON_MEDIUM = Rule(
+    id="MK-FST-106",
+    severity=Severity.ERROR,
+    title="nothing was written: {why}",
+    ref="PS3.12",
+    hint="rename what is named, leave it out, or choose another medium (`--medium`) or media format",
 )
 MAIL_SECURITY = Rule(
     id="MK-FST-103",
@@ -196,7 +203,7 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
             outcome = Outcome.IDENTITY if taken.is_refused else outcome
             return _burnt(work, fates, planned, _Written(outcome=outcome, patients=taken.patients))
         _note_medium(work, fates)
-        written = _Written() if order.depth is Depth.PLAN else _write(planned, work)
+        written = _rehearse(planned, work) if order.depth is Depth.PLAN else _write(planned, work)
         written = replace(written, patients=taken.patients)
         fates.findings += written.findings
         _settle(planned, written, work, fates)
@@ -366,7 +373,7 @@ def _note_medium(work: _Work, fates: Fates) -> None:
 def _write(planned: _Planned, work: _Work) -> _Written:
     """Write the medium under a hidden name, prove it, give it its name."""
     order = work.order
-    is_proven, medium = order.depth is Depth.PROVE, order.profile.medium
+    is_proven = order.depth is Depth.PROVE
 
     def check(part: Path, receipt: Receipt) -> None:
         work.tell(PhaseEnded("write"))
@@ -378,30 +385,49 @@ def _write(planned: _Planned, work: _Work) -> _Written:
             work.variant,
             _entries(planned, work),  # nothing else holds them: they are let go before the proof
             order.out,
-            Order(
-                label=order.file_set_id,
-                when=order.when,
-                hashing=order.manifest or order.depth in {Depth.HASH, Depth.PROVE},
-                variant=work.variant,
-                overwrite=order.overwrite,
-                fat=wishes_of(
-                    medium, capacity_of(medium, order.capacity), is_partitioned=not order.unpartitioned
-                ),
-            ),
+            _how(work),
             work.tell,
             check,
         )
     except MediakitError as exc:
-        return _not_written(str(exc), Outcome(exc.exit_code), exc.findings)
+        return _not_written(exc)
     except OSError as exc:
-        return _not_written(exc.strerror or str(exc), Outcome.INTEGRITY, ())
+        findings = (FAILED_TO_WRITE.at(why=exc.strerror or str(exc)),)
+        return _Written(findings=findings, outcome=Outcome.INTEGRITY)
     proof = f"{len(receipt.sha256)} files read back, every SHA-256 equal" if is_proven else None
     return _Written(receipt=receipt, proof=proof)
 
 
-def _not_written(why: str, outcome: Outcome, wrong: tuple[Finding, ...]) -> _Written:
-    proof = f"failed: {len(wrong)} findings" if wrong else None
-    return _Written(proof=proof, findings=(*wrong, FAILED_TO_WRITE.at(why=why)), outcome=outcome)
+def _rehearse(planned: _Planned, work: _Work) -> _Written:
+    """Make the checks that writing makes before its first byte."""
+    try:
+        check_medium(work.variant, _entries(planned, work), work.order.out, _how(work))
+    except MediakitError as exc:
+        return _not_written(exc)
+    return _Written()
+
+
+def _how(work: _Work) -> Order:
+    order, medium = work.order, work.order.profile.medium
+    return Order(
+        label=order.file_set_id,
+        when=order.when,
+        hashing=order.manifest or order.depth in {Depth.HASH, Depth.PROVE},
+        variant=work.variant,
+        overwrite=order.overwrite,
+        fat=wishes_of(medium, capacity_of(medium, order.capacity), is_partitioned=not order.unpartitioned),
+    )
+
+
+def _not_written(exc: MediakitError) -> _Written:
+    wrong = exc.findings
+    is_of_format = isinstance(exc, DoesNotFit) and not isinstance(exc.__cause__, OSError)
+    rule = NOT_ON_MEDIUM if is_of_format else FAILED_TO_WRITE
+    return _Written(
+        proof=f"failed: {len(wrong)} findings" if wrong else None,
+        findings=(*wrong, rule.at(why=str(exc))),
+        outcome=Outcome(exc.exit_code),
+    )
 
 
 def _entries(planned: _Planned, work: _Work) -> list[Entry]:
@@ -416,14 +442,15 @@ def _entries(planned: _Planned, work: _Work) -> list[Entry]:
     envelope = work.order.envelope
     if envelope is not None:
         entries = [sealed(entry, envelope) for entry in entries]
-    work.tell(PhaseStarted("write", total=sum(entry.size for entry in entries), unit="bytes"))
+    if work.order.depth is not Depth.PLAN:
+        work.tell(PhaseStarted("write", total=sum(entry.size for entry in entries), unit="bytes"))
     return entries
 
 
 def _settle(planned: _Planned, written: _Written, work: _Work, fates: Fates) -> None:
     """Give a fate to everything that was planned."""
     if work.order.depth is Depth.PLAN:
-        carried = converted = State.PLANNED
+        carried = converted = State.PLANNED if written.outcome is None else State.WITHHELD
     elif written.receipt is None:
         carried = converted = State.FAILED
     else:

@@ -18,7 +18,7 @@ from mediakit.transfer.imported import Imported
 ARRIVED: Final = frozenset({State.STORED, State.STORED_WITH_WARNING, State.COMMITTED, State.ALREADY_THERE})
 _AGAIN: Final = "See what stands in the way, and then import it again."
 _AFTER_BURN: Final = {
-    Outcome.IDENTITY: "Choose one patient with `--patient ID`, or say `--all-patients`. Nothing was written.",
+    Outcome.IDENTITY: "Nothing was written. Choose by what `mediakit inspect` shows, or say `--all-patients`.",
     Outcome.DOES_NOT_FIT: "Nothing was written. See what does not fit, change that, and run it again.",
     Outcome.SOURCE: "Nothing was written. See what cannot be read, and name a source that can.",
     Outcome.INTEGRITY: "Do not use what was written. Check the disk, and run the same command again.",
@@ -33,7 +33,7 @@ def step_line(step: str) -> str:
 def after_burn(result: Result, *, is_rehearsal: bool) -> str:
     """Return what to do after a burn or a repair."""
     states = {fate.state for fate in result.fates}
-    if result.outcome in _AFTER_BURN:
+    if result.outcome in _AFTER_BURN:  # of a rehearsal too: it would be so
         return _AFTER_BURN[result.outcome]
     if is_rehearsal:
         return "If this is what you want, run the same command without `--dry-run`."

@@ -121,6 +121,8 @@ def burn_text(result: Result, *, everything: bool = False, is_rehearsal: bool = 
     figures = result.figures
     lines = [printable(f"{figures.get('profile', '')}  {figures.get('target', '')}".strip())]
     lines += _listed(result, everything=everything)
+    if "patients" in figures:
+        lines.append(f"  patients   {figures['patients']:,}")
     if "needs_bytes" in figures:
         lines.append(_capacity_line(result))
     if proof := figures.get("proof"):

@@ -183,3 +183,33 @@ def test_what_was_changed_is_kept_when_an_import_goes_on(tmp_path: Path) -> None
     assert {each["sop_instance_uid"] for each in named["changes"]} == {
         each["sop_instance_uid"] for each in second["changes"]
     }
+
+
+def test_a_rehearsal_ends_as_the_real_burn_does(anna: Path, tmp_path: Path) -> None:
+    more = {
+        "a folder of a long name": "portable-viewer/run.txt",
+        "a file of a long name": "long-file-name.text",
+        "a name of other letters": "grün.txt",
+    }
+    for number, (what, name) in enumerate(more.items()):
+        add = tmp_path / f"add{number}"
+        (add / name).parent.mkdir(parents=True)
+        (add / name).write_bytes(b"x")
+        out = tmp_path / f"{number}.iso"
+        said = [mediakit("burn", anna, *CD, "--add", add, "-o", out, *more) for more in (("-n",), ())]
+        assert [one.code for one in said] == [4, 4], what
+        for one in said:
+            assert "MK-FST-106" in one.err, what
+            assert "rename" in one.err, what
+            assert "has room" not in one.err, what
+        assert not out.exists()
+        zipped = ("burn", anna, "-p", "STD-GEN-ZIP-MAIL", "--add", add, "-o", tmp_path / f"{number}.zip")
+        assert mediakit(*zipped, "-n").code == mediakit(*zipped).code == 0, what
+
+
+def test_the_summary_says_how_many_patients_there_are(anna: Path, tmp_path: Path) -> None:
+    assert "  patients   1\n" in mediakit("burn", anna, *CD, "-o", tmp_path / "a.iso").out
+    two = medium_of(tmp_path / "two", (ANNA, BERT))
+    arguments = ("burn", two, *CD, "-o", tmp_path / "b.iso")
+    assert "  patients   2\n" in mediakit(*arguments).out
+    assert "  patients   2\n" in mediakit(*arguments, "--all-patients").out
