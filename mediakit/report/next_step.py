@@ -18,7 +18,7 @@ from mediakit.transfer.imported import Imported
 ARRIVED: Final = frozenset({State.STORED, State.STORED_WITH_WARNING, State.COMMITTED, State.ALREADY_THERE})
 _AGAIN: Final = "See what stands in the way, and then import it again."
 _AFTER_BURN: Final = {
-    Outcome.IDENTITY: "Nothing was written. Choose by what `mediakit inspect` shows, or say `--all-patients`.",
+    Outcome.IDENTITY: "Nothing was written. Choose as `mediakit inspect` shows, or say `--all-patients`.",
     Outcome.DOES_NOT_FIT: "Nothing was written. See what does not fit, change that, and run it again.",
     Outcome.SOURCE: "Nothing was written. See what cannot be read, and name a source that can.",
     Outcome.INTEGRITY: "Do not use what was written. Check the disk, and run the same command again.",
