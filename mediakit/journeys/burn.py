@@ -41,7 +41,7 @@ from mediakit.stages.plan.icons import make_icons
 from mediakit.stages.plan.produce import Producer, manifest
 from mediakit.stages.plan.target import capacity_of, check_target, format_of
 from mediakit.stages.prove.proof import prove
-from mediakit.transfer.patient_identity import Mixed, identities_of, several_patients
+from mediakit.transfer.patient_identity import Mixed, identities_of, several_patients, two_people
 
 FAILED_TO_WRITE = Rule(
     id="MK-FST-101",
@@ -269,7 +269,7 @@ class _Written:
 def _take(surveys: list[Survey], work: _Work, fates: Fates) -> _Taken:
     """Take the instances that were asked for, each once; `surveys` is emptied.
 
-    Several patients on one medium are refused, unless that was asked for.
+    Several patients on one medium are refused, also below one Patient ID, unless that was asked for.
     """
     order = work.order
     chosen = choose(surveys, order.selection)
@@ -278,7 +278,8 @@ def _take(surveys: list[Survey], work: _Work, fates: Fates) -> _Taken:
     instances = take_instances(chosen.surveys, fates)
     identities = identities_of(instances)
     mixed = Mixed.ALLOW if order.all_patients or len(order.selection.patients) > 1 else Mixed.REFUSE
-    several = [one for one in several_patients(identities, mixed) if one.severity is Severity.ERROR]
+    found = [*several_patients(identities, mixed), *(() if order.all_patients else two_people(identities))]
+    several = [one for one in found if one.severity is Severity.ERROR]
     fates.findings += several
     return _Taken(
         instances=instances,

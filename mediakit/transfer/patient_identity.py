@@ -152,7 +152,7 @@ def guard(identities: Sequence[Counted], expectation: Expectation) -> GuardVerdi
     """
     findings: list[Finding] = [*several_patients(identities, expectation.mixed)]
     findings += _mixed(identities)
-    findings += _two_people(identities)
+    findings += two_people(identities)
     findings += _unexpected(identities, expectation)
     return GuardVerdict(identities=tuple(identities), findings=tuple(findings))
 
@@ -250,7 +250,8 @@ OTHER_SPELLING = Rule(
 )
 
 
-def _two_people(identities: Iterable[Counted]) -> Iterator[Finding]:
+def two_people(identities: Iterable[Counted]) -> Iterator[Finding]:
+    """Yield what tells people apart below one Patient ID: an error, or a warning for another spelling."""
     by_id: dict[str, list[Identity]] = {}
     for identity, _ in identities:
         if identity.patient_id:

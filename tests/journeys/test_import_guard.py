@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mediakit.destinations.base import Unreachable
+from mediakit.events import Listener
 from mediakit.fileset.selection import Selection
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.patient_identity import Expectation, Mixed
+from mediakit.transfer.proof import Proof
 from tests.support.import_runs import rules, run
 from tests.support.people import Person, medium_of
 from tests.support.scripted import ScriptedDestination
@@ -100,8 +103,12 @@ def test_what_is_missing_of_another_patient_than_the_chosen_one_is_left_out(
 def test_a_resume_for_another_patient_leaves_out_those_of_the_first(jobs: Jobs) -> None:
     refused = run(SAMPLES, ScriptedDestination(), jobs, expectation=Expectation())
     one, other = (refused.identities[number][0].patient_id for number in (0, 1))
-    nobody = ScriptedDestination(unreachable=[Unreachable("nobody answers")])
-    first = run(SAMPLES, nobody, jobs, selection=only(one))
+
+    def interrupted(_items: Sequence[Outgoing], _tell: Listener) -> Proof:
+        raise KeyboardInterrupt
+
+    first = run(SAMPLES, ScriptedDestination(), jobs, interrupted, ask_first=True, selection=only(one))
+    assert first.job
     destination = ScriptedDestination()
     second = run(SAMPLES, destination, jobs, resume=True, selection=only(other))
     assert second.job == first.job

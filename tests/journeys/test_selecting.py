@@ -9,6 +9,7 @@ import pytest
 from mediakit.outcome import Outcome, State
 from mediakit.profile.load import load_profile
 from tests.support.cli import Said, mediakit
+from tests.support.people import Person, medium_of
 from tests.support.studies import SAMPLES, burnt_to
 
 PATIENTS = ("MKS-0001", "MKS-0002", "MKS-0003")
@@ -152,3 +153,16 @@ def test_a_repair_keeps_every_patient_of_a_medium(disc: Path, tmp_path: Path) ->
     said = mediakit("repair", disc, "-o", tmp_path / "again.iso", "-p", load_profile("STD-GEN-CD").id)
     assert said.code == 0, said.err
     assert {patient for patient, _ in studies_on(tmp_path / "again.iso")} == set(PATIENTS)
+
+
+def test_two_people_below_one_patient_id_are_refused_like_two_patients(tmp_path: Path) -> None:
+    one = Person(patient_id="A-1", name="Muster^Anna", birth_date="19700101", study="1.2.3.1")
+    other = Person(patient_id="A-1", name="Beispiel^Otto", birth_date="19550505", study="1.2.3.2")
+    alike = Person(patient_id="A-1", name="MUSTER^ANNA", birth_date="19700101", study="1.2.3.2")
+    arguments = ("-p", "STD-GEN-CD", "-o", tmp_path / "a.iso", "--force")
+    mixed = medium_of(tmp_path / "mixed", (one, other))
+    said = mediakit("burn", mixed, *arguments)
+    assert (said.code, (tmp_path / "a.iso").exists()) == (7, False)
+    assert "MK-IDN-007" in said.err
+    assert mediakit("burn", mixed, *arguments, "--all-patients").code == 0
+    assert mediakit("burn", medium_of(tmp_path / "same", (one, alike)), *arguments).code == 0
