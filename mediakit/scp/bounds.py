@@ -49,7 +49,38 @@ def bind(association: Association, receiver: MessageProvider, patience_s: float)
     machine = association.dul.state_machine
     wrapper.recv = Reader(plain, patience_s, lambda: machine.current_state == _ENDED)  # type: ignore[method-assign]  # the library's own has no bound
     association.dimse = receiver
+    association._reactor_checkpoint = Checkpoint(association)  # noqa: SLF001 - the library has no door for it
     return plain
+
+
+class Checkpoint(threading.Event):
+    """Where the thread of an association stops while somebody else waits for an answer on it.
+
+    The library says that the thread has stopped before it has looked whether it is to stop: it could pass by
+    and take the answer away, "unexpected", from whoever waits for it.
+    """
+
+    def __init__(self, association: Association) -> None:
+        super().__init__()
+        self._association = association
+        self._passing = threading.Lock()
+        self.set()  # as that of the library: nobody waits yet
+
+    def clear(self) -> None:
+        """Let the thread stop here; it has when it is called paused from now on."""
+        with self._passing:
+            super().clear()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Stop until nobody waits any more."""
+        while True:
+            super().wait(timeout)
+            with self._passing:
+                if self.is_set():
+                    self._association._is_paused = False  # noqa: SLF001 - as above
+                    return True
+                if timeout is not None:
+                    return False
 
 
 class Reader:

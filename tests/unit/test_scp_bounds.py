@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
+from pynetdicom import AE
+from pynetdicom.association import Association
 
-from mediakit.scp.bounds import Reader
+from mediakit.scp.bounds import Checkpoint, Reader
 
 PART = 1 << 16
 MEGABYTE = 1 << 20
@@ -54,3 +58,36 @@ def test_a_pdu_longer_than_may_be_is_not_read(ends: tuple[socket.socket, socket.
     reader = Reader(ours, 10, lambda: False)
     assert reader(MEGABYTE + 1) == b""
     assert reader(2) == b"12"
+
+
+def test_a_thread_that_is_called_paused_does_nothing_until_it_may_go_on() -> None:
+    association = Association(AE(), "requestor")
+    checkpoint = Checkpoint(association)
+    turns, stop = [0], threading.Event()
+
+    def reactor() -> None:
+        """Go round as the thread of an association does."""
+        while not stop.is_set():
+            association._is_paused = True
+            checkpoint.wait()
+            association._is_paused = False
+            turns[0] += 1
+
+    thread, switching, wrong = threading.Thread(target=reactor), sys.getswitchinterval(), 0
+    sys.setswitchinterval(1e-5)
+    thread.start()
+    try:
+        for _ in range(2_000):
+            checkpoint.clear()
+            while not association._is_paused:
+                pass
+            before = turns[0]
+            for _ in range(100):
+                wrong += turns[0] != before
+            checkpoint.set()
+    finally:
+        stop.set()
+        checkpoint.set()
+        thread.join()
+        sys.setswitchinterval(switching)
+    assert wrong == 0
