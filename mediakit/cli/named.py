@@ -136,5 +136,5 @@ def _write(file: Path, rows: Mapping[str, DestinationRow]) -> None:
         raise UsageError("a name or path that is not Unicode cannot be kept", where=str(file)) from exc
     except OSError as exc:
         raise UsageError("the folder cannot be written to", where=str(file), why=exc.strerror or "") from exc
-    with new_file(file, overwrite=True) as fd:
+    with new_file(file, overwrite=True, mode=0o600) as fd:
         write_all(fd, content)

@@ -30,7 +30,7 @@ def check_report(report: Path, out: Path | None = None) -> None:
 def write_report(path: Path, document: str) -> None:
     """Write a report, whole or not at all; an older one is replaced. Raises UsageError."""
     try:
-        with new_file(path, overwrite=True) as fd:
+        with new_file(path, overwrite=True, mode=0o600) as fd:
             write_all(fd, document.encode("utf-8"))
     except MediakitError as exc:
         raise UsageError("the report cannot be written", where=str(path), why=exc.why or exc.what) from exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -483,3 +484,11 @@ class TestAsAProcess:
         assert said.code == 0
         for option in ("--profile", "--out", "--on-reject", "--convert", "--supply", "--report", "--json"):
             assert option in said.out
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_a_report_is_for_its_owner_alone(tmp_path: Path) -> None:
+    for name in ("report.json", "report.html"):
+        said = mediakit("burn", CT_1, *CD, "-o", tmp_path / f"{name}.iso", "--report", tmp_path / name)
+        assert said.code == 0, said.err
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600

@@ -79,7 +79,7 @@ def test_what_cannot_be_put_right_is_refused_by_the_rule_of_validate(tmp_path: P
         found = [rule in judged.out + judged.err, judged.code]
         for command in (("burn", source, "-p", "STD-GEN-CD"), ("repair", source)):
             done = mediakit(*command, "-o", new)
-            found += [rule in done.err, done.code, new.exists()]
+            found += [rule in done.out + done.err, done.code, new.exists()]
         if found != [True, 1, True, 4, False, True, 4, False]:
             wrong.append((rule, found))
     assert not wrong
