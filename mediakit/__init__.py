@@ -91,7 +91,7 @@ if TYPE_CHECKING:
     from mediakit.fileset.selection import Selection
     from mediakit.findings import Finding, Report, Rule, Severity, Where
     from mediakit.formats.envelope import Envelope
-    from mediakit.journeys.burn import Burnt, Depth
+    from mediakit.journeys.burn_order import Burnt, Depth
     from mediakit.journeys.extract import Only
     from mediakit.journeys.fit import Fitted
     from mediakit.ledger.jobs import Jobs, JobView
@@ -238,7 +238,7 @@ _HOMES = {
     "Address": "destinations.address",
     "Advanced": "events",
     "BurnOrder": "public",
-    "Burnt": "journeys.burn",
+    "Burnt": "journeys.burn_order",
     "Catalogue": "profile.load",
     "Change": "transfer.imported",
     "CoercionNote": "dicom.original_attributes",
@@ -246,7 +246,7 @@ _HOMES = {
     "ContextLine": "transfer.imported",
     "Convert": "choices",
     "Counts": "fileset.inspection",
-    "Depth": "journeys.burn",
+    "Depth": "journeys.burn_order",
     "DestinationError": "errors",
     "DoesNotFit": "errors",
     "Envelope": "formats.envelope",

@@ -19,13 +19,14 @@ from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.findings import Severity
 from mediakit.formats.envelope import Envelope
 from mediakit.journeys import burn as _burn
+from mediakit.journeys import burn_order as _burn_order
 from mediakit.journeys import diff as _diff
 from mediakit.journeys import extract as _extract
 from mediakit.journeys import fit as _fit
 from mediakit.journeys import inspect as _inspect
 from mediakit.journeys import repair as _repair
 from mediakit.journeys import validate as _validate
-from mediakit.journeys.burn import Burnt, Depth
+from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.journeys.extract import Only
 from mediakit.journeys.fit import Fitted
 from mediakit.outcome import Result
@@ -47,7 +48,7 @@ StrPath = str | PathLike[str]
 Profiles = Catalogue | Iterable[Profile] | None
 
 
-class BurnOrder(_burn.BurnOrder):
+class BurnOrder(_burn_order.BurnOrder):
     """What to burn and how.
 
     `profile` is a profile or the identifier of a shipped one, `out` the target: its suffix tells the format.

@@ -109,7 +109,8 @@ def burn(
     Every input file ends in one state; nothing is written when a file cannot go (see --on-reject).
     """
     with guarded("burn", as_json=as_json, verbose=verbose):
-        from mediakit.journeys.burn import BurnOrder, Depth, burn_fitting
+        from mediakit.journeys.burn import burn_fitting
+        from mediakit.journeys.burn_order import BurnOrder, Depth
 
         if profile and medium:
             raise UsageError("`--profile` and `--medium` exclude each other")

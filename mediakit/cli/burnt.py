@@ -11,7 +11,7 @@ from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report, now, write_report
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
-    from mediakit.journeys.burn import Burnt
+    from mediakit.journeys.burn_order import Burnt
 
 
 def check_burn_reports(reports: Sequence[Path], out: Path) -> None:

@@ -61,7 +61,7 @@ def repair(
     other` and `--add` carry them over.
     """
     with guarded("repair", as_json=as_json, verbose=verbose):
-        from mediakit.journeys.burn import Depth
+        from mediakit.journeys.burn_order import Depth
         from mediakit.journeys.repair import RepairOrder
         from mediakit.journeys.repair import repair as run_repair
         from mediakit.profile.load import load_catalogue, load_profile

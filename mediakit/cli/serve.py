@@ -25,7 +25,7 @@ from mediakit.findings import printable
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
     import ssl
 
-    from mediakit.journeys.burn import BurnOrder, Burnt
+    from mediakit.journeys.burn_order import BurnOrder, Burnt
     from mediakit.journeys.receive import ReceiveEvent
     from mediakit.scp.requestor import Dial
     from mediakit.scp.served import Served
@@ -177,7 +177,7 @@ def _burn_order(
         return None
     if not profile or out is None:
         raise UsageError("`--then-burn PROFILE` and `-o OUT` go together")
-    from mediakit.journeys.burn import BurnOrder
+    from mediakit.journeys.burn_order import BurnOrder
     from mediakit.profile.load import load_profile
 
     return BurnOrder(profile=load_profile(profile, paths), out=out, when=now(), all_patients=all_patients)

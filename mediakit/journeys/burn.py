@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from enum import StrEnum
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 
-from mediakit.choices import Convert, OnReject, Supply
+from mediakit.choices import OnReject
 from mediakit.dicom.instance import Header, Instance
 from mediakit.errors import DoesNotFit, IntegrityError, MediakitError
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
 from mediakit.fileset.collate import collate
-from mediakit.fileset.contents import PatientFact, patients_of
 from mediakit.fileset.fat_geometry import wishes_of
 from mediakit.fileset.groups import Collated
 from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan, Wishes, complete, lay_out
-from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.fileset.survey import Survey
-from mediakit.findings import Finding, Rule, Severity
+from mediakit.findings import Finding, Severity
 from mediakit.formats.base import Entry, Order, Receipt
-from mediakit.formats.envelope import Envelope, sealed
+from mediakit.formats.envelope import sealed
 from mediakit.formats.registry import check_medium, write_medium
-from mediakit.outcome import Fate, Figures, Outcome, Result, State
+from mediakit.journeys.burn_order import (
+    FAILED_TO_WRITE,
+    FOLDER_ONLY,
+    MAIL_SECURITY,
+    NOT_ON_MEDIUM,
+    BurnFigures,
+    BurnOrder,
+    Burnt,
+    Depth,
+)
+from mediakit.outcome import Fate, Outcome, State
 from mediakit.profile.choose import choose as fitting
 from mediakit.profile.judge import Judge
 from mediakit.profile.model import Profile, Security
@@ -38,117 +44,9 @@ from mediakit.stages.look.media import Media, look_at_all, open_media, scanner_f
 from mediakit.stages.look.selecting import choose
 from mediakit.stages.plan.extra import ExtraContent, gather
 from mediakit.stages.plan.icons import make_icons
-from mediakit.stages.plan.produce import Producer, manifest
 from mediakit.stages.plan.target import capacity_of, check_target, format_of
 from mediakit.stages.prove.proof import prove
 from mediakit.transfer.patient_identity import Mixed, identities_of, several_patients, two_people
-
-FAILED_TO_WRITE = Rule(
-    id="MK-FST-101",
-    severity=Severity.ERROR,
-    title="nothing was written: {why}",
-    ref="PS3.10 8.6",
-    hint="see that the folder exists, can be written and has room, and run the same command again",
-)
-FOLDER_ONLY = Rule(
-    id="MK-FST-102",
-    severity=Severity.NOTE,
-    title="a folder is not yet a medium: its content belongs on {medium} with {systems}",
-    ref="PS3.12",
-    hint="write it with a disc-burning program, or name an image (`-o OUT.iso`) and burn that",
-)
-NOT_ON_MEDIUM = Rule(
-    id="MK-FST-106",
-    severity=Severity.ERROR,
-    title="nothing was written: {why}",
-    ref="PS3.12",
-    hint="rename what is named, leave it out, or choose another medium (`--medium`) or media format",
-)
-MAIL_SECURITY = Rule(
-    id="MK-FST-103",
-    severity=Severity.WARNING,
-    title="the profile asks that the e-mail be encrypted and signed; the file itself is plain",
-    ref="PS3.15 B.8",
-    hint="send it with S/MIME; mediakit does not send e-mail",
-)
-
-
-class Depth(StrEnum):
-    """How far a burn goes."""
-
-    PLAN = "plan"  # rehearse: plan and report, write nothing
-    WRITE = "write"  # write, and hash nothing
-    HASH = "hash"  # write, and hash what is read: the manifest is whole
-    PROVE = "prove"  # the same, then read everything back and compare
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BurnOrder:
-    """What to burn and how. `when` is the only time that reaches the medium.
-
-    `format` names one of several media formats that suit the target ("udf-2.50"). `manifest` adds
-    MANIFEST.TXT with the SHA-256 of every file. `unpartitioned` writes a FAT image without a
-    partition table. `selection` says what is wanted of the sources; instances of several patients are refused
-    unless `all_patients` or each of them was chosen. `envelope` seals every file.
-    """
-
-    profile: Profile
-    out: Path
-    when: datetime
-    on_reject: OnReject = OnReject.FAIL
-    convert: Convert = Convert.LOSSLESS
-    supply: Supply = Supply.DIRECTORY
-    capacity: str = ""
-    file_set_id: str = "DICOM"
-    add: tuple[Path, ...] = ()
-    overwrite: bool = False
-    depth: Depth = Depth.PROVE
-    fail_on: Severity = Severity.ERROR
-    format: str = ""
-    manifest: bool = False
-    unpartitioned: bool = False
-    selection: Selection = EVERYTHING
-    all_patients: bool = False
-    envelope: Envelope | None = None
-
-    def producers(self) -> tuple[Producer, ...]:
-        """Return what makes further content from the layout, the manifest last."""
-        return (manifest,) if self.manifest else ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BurnFigures(Figures):
-    """The figures of a burn or a repair. What is None did not come about."""
-
-    source: str | None = None
-    profile: str
-    profile_source: str
-    target: str
-    format: str
-    medium: str
-    file_set_id: str
-    instances: int | None = None
-    patients: int | None = None
-    file_set_uid: str | None = None
-    dicomdir_bytes: int | None = None
-    needs_bytes: int | None = None
-    capacity_bytes: int | None = None
-    written_bytes: int | None = None
-    proof: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Burnt:
-    """What a burn gives: the result with one fate per file, and the plan when it came so far."""
-
-    result: Result
-    plan: FileSetPlan | None = None
-    is_rehearsal: bool = False
-
-    @property
-    def patients(self) -> tuple[PatientFact, ...]:
-        """Return who is in the directory of the medium; nobody when it did not come so far."""
-        return () if self.plan is None else patients_of(self.plan.directory)
 
 
 def burn(sources: Sequence[Path], order: BurnOrder, tell: Listener = silence) -> Burnt:

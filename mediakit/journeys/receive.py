@@ -17,7 +17,8 @@ from time import monotonic
 from mediakit.errors import UsageError
 from mediakit.events import Listener, silence
 from mediakit.findings import Report, Severity
-from mediakit.journeys.burn import BurnOrder, Burnt, burn
+from mediakit.journeys.burn import burn
+from mediakit.journeys.burn_order import BurnOrder, Burnt
 from mediakit.outcome import Outcome
 from mediakit.scp.events import Reception, ScpEvent
 from mediakit.scp.instance_store import InstanceStore, instance_store

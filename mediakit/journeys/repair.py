@@ -20,7 +20,8 @@ from mediakit.events import Listener, silence
 from mediakit.fileset.file_id import is_file_set_id
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Report, Severity
-from mediakit.journeys.burn import BurnOrder, Burnt, Depth, burn_looked_at
+from mediakit.journeys.burn import burn_looked_at
+from mediakit.journeys.burn_order import BurnOrder, Burnt, Depth
 from mediakit.outcome import Outcome, Result, outcome_of
 from mediakit.profile.choose import candidates_for, choose
 from mediakit.profile.model import Profile

@@ -48,7 +48,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("fileset.decode_records", "fileset.decode_tree"), _INSPECTING),
     (("fileset.instance_values",), _JUDGING),
     (("fileset.charset", "fileset.disagreement", "fileset.hierarchy", "fileset.plan"), _WRITING),
-    (("fileset.supply", "journeys.burn", "stages.plan.icons"), _WRITING),
+    (("fileset.supply", "journeys.burn_order", "stages.plan.icons"), _WRITING),
     (("stages.judge.prepare", "stages.prove.proof"), _WRITING),
     (("journeys.diff",), ("diff",)),
     (("journeys.extract",), ("extract",)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mediakit.errors import UsageError
 
 if TYPE_CHECKING:  # what a form shows is loaded by the journey that makes it
-    from mediakit.journeys.burn import Burnt
+    from mediakit.journeys.burn_order import Burnt
     from mediakit.rules.validation import Validation
     from mediakit.transfer.imported import Imported
 

@@ -19,7 +19,7 @@ import pytest
 from mediakit.choices import OnReject
 from mediakit.events import Event, PhaseStarted
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.burn import Burnt, Depth
+from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.outcome import Outcome, State
 from tests.support.cli import Said, command, limited, mediakit, process
 from tests.support.studies import (

@@ -15,7 +15,8 @@ from pydicom.fileset import FileSet
 from pydicom.uid import UID
 
 from mediakit.choices import OnReject
-from mediakit.journeys.burn import BurnOrder, Burnt, burn
+from mediakit.journeys.burn import burn
+from mediakit.journeys.burn_order import BurnOrder, Burnt
 from mediakit.outcome import Fate, Outcome, State
 from mediakit.profile.load import load_profile
 from tests.support.peers import need, run

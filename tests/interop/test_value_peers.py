@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from mediakit.journeys.burn import Depth
+from mediakit.journeys.burn_order import Depth
 from mediakit.outcome import Outcome
 from tests.support.hostile_values import changes, sources, write
 from tests.support.peers import need, run

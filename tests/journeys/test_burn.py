@@ -16,7 +16,7 @@ from mediakit.events import Advanced, Event, FileSettled, PhaseEnded, PhaseStart
 from mediakit.fileset.decode import decode
 from mediakit.findings import Severity
 from mediakit.formats.registry import open_tree
-from mediakit.journeys.burn import Burnt, Depth
+from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.outcome import Outcome, State
 from tests.support.studies import (
     CARRIED,

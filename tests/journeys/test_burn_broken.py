@@ -11,7 +11,7 @@ from mediakit.errors import SourceError
 from mediakit.findings import Finding, Severity
 from mediakit.formats.base import Node
 from mediakit.formats.folder import FolderTree
-from mediakit.journeys.burn import Burnt
+from mediakit.journeys.burn_order import Burnt
 from mediakit.outcome import Outcome, State
 from tests.support.cli import mediakit
 from tests.support.studies import CT_1, CT_2, CT_3, burnt_to, files_in, folder_of

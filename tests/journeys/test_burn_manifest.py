@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mediakit.errors import UsageError
-from mediakit.journeys.burn import Depth
+from mediakit.journeys.burn_order import Depth
 from mediakit.journeys.extract import ExtractOrder, extract
 from mediakit.outcome import Outcome
 from tests.support.cli import mediakit

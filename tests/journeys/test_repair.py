@@ -8,7 +8,7 @@ import pytest
 
 from mediakit.choices import OnReject
 from mediakit.errors import SourceError
-from mediakit.journeys.burn import Burnt, Depth
+from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.journeys.diff import diff
 from mediakit.journeys.repair import RepairOrder, repair
 from mediakit.journeys.validate import ValidateOrder, validate

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mediakit.choices import OnReject
-from mediakit.journeys.burn import Burnt, Depth
+from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.outcome import Outcome, State
 from tests.support.studies import (
     CARRIED,

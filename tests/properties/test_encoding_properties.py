@@ -18,7 +18,7 @@ from mediakit.choices import Convert
 from mediakit.dicom.edit import Span, spans
 from mediakit.dicom.part10 import open_whole
 from mediakit.findings import Finding, Severity
-from mediakit.journeys.burn import Depth
+from mediakit.journeys.burn_order import Depth
 from mediakit.journeys.validate import ValidateOrder, validate
 from mediakit.outcome import Outcome
 from mediakit.profile.load import load_profile

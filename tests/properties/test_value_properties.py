@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from mediakit.choices import Supply
 from mediakit.findings import Severity
-from mediakit.journeys.burn import Burnt, Depth
+from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.journeys.validate import ValidateOrder, validate
 from mediakit.outcome import Outcome
 from mediakit.profile.load import load_profile

@@ -12,7 +12,8 @@ import pydicom
 from pydicom.dataset import FileDataset
 
 from mediakit.events import Event, Listener, silence
-from mediakit.journeys.burn import BurnOrder, Burnt, burn
+from mediakit.journeys.burn import burn
+from mediakit.journeys.burn_order import BurnOrder, Burnt
 from mediakit.outcome import Fate, State
 from mediakit.profile.load import load_profile
 

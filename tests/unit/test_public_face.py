@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import mediakit
-from mediakit.journeys import burn as journeys_burn
+from mediakit.journeys import burn_order as journeys_burn_order
 from mediakit.journeys import extract as journeys_extract
 from mediakit.journeys import repair as journeys_repair
 from mediakit.journeys import validate as journeys_validate
@@ -101,7 +101,7 @@ def test_the_example_of_the_package_runs(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("public", "journey"),
     [
-        (mediakit.BurnOrder, journeys_burn.BurnOrder),
+        (mediakit.BurnOrder, journeys_burn_order.BurnOrder),
         (mediakit.ExtractOrder, journeys_extract.ExtractOrder),
         (mediakit.RepairOrder, journeys_repair.RepairOrder),
         (mediakit.ValidateOrder, journeys_validate.ValidateOrder),

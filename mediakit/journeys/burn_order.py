@@ -1,0 +1,125 @@
+"""What is asked of a burn, and what it gives. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from mediakit.choices import Convert, OnReject, Supply
+from mediakit.fileset.contents import PatientFact, patients_of
+from mediakit.fileset.plan import FileSetPlan
+from mediakit.fileset.selection import EVERYTHING, Selection
+from mediakit.findings import Rule, Severity
+from mediakit.formats.envelope import Envelope
+from mediakit.outcome import Figures, Result
+from mediakit.profile.model import Profile
+from mediakit.stages.plan.produce import Producer, manifest
+
+FAILED_TO_WRITE = Rule(
+    id="MK-FST-101",
+    severity=Severity.ERROR,
+    title="nothing was written: {why}",
+    ref="PS3.10 8.6",
+    hint="see that the folder exists, can be written and has room, and run the same command again",
+)
+FOLDER_ONLY = Rule(
+    id="MK-FST-102",
+    severity=Severity.NOTE,
+    title="a folder is not yet a medium: its content belongs on {medium} with {systems}",
+    ref="PS3.12",
+    hint="write it with a disc-burning program, or name an image (`-o OUT.iso`) and burn that",
+)
+NOT_ON_MEDIUM = Rule(
+    id="MK-FST-106",
+    severity=Severity.ERROR,
+    title="nothing was written: {why}",
+    ref="PS3.12",
+    hint="rename what is named, leave it out, or choose another medium (`--medium`) or media format",
+)
+MAIL_SECURITY = Rule(
+    id="MK-FST-103",
+    severity=Severity.WARNING,
+    title="the profile asks that the e-mail be encrypted and signed; the file itself is plain",
+    ref="PS3.15 B.8",
+    hint="send it with S/MIME; mediakit does not send e-mail",
+)
+
+
+class Depth(StrEnum):
+    """How far a burn goes."""
+
+    PLAN = "plan"  # rehearse: plan and report, write nothing
+    WRITE = "write"  # write, and hash nothing
+    HASH = "hash"  # write, and hash what is read: the manifest is whole
+    PROVE = "prove"  # the same, then read everything back and compare
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurnOrder:
+    """What to burn and how. `when` is the only time that reaches the medium.
+
+    `format` names one of several media formats that suit the target ("udf-2.50"). `manifest` adds
+    MANIFEST.TXT with the SHA-256 of every file. `unpartitioned` writes a FAT image without a
+    partition table. `selection` says what is wanted of the sources; instances of several patients are refused
+    unless `all_patients` or each of them was chosen. `envelope` seals every file.
+    """
+
+    profile: Profile
+    out: Path
+    when: datetime
+    on_reject: OnReject = OnReject.FAIL
+    convert: Convert = Convert.LOSSLESS
+    supply: Supply = Supply.DIRECTORY
+    capacity: str = ""
+    file_set_id: str = "DICOM"
+    add: tuple[Path, ...] = ()
+    overwrite: bool = False
+    depth: Depth = Depth.PROVE
+    fail_on: Severity = Severity.ERROR
+    format: str = ""
+    manifest: bool = False
+    unpartitioned: bool = False
+    selection: Selection = EVERYTHING
+    all_patients: bool = False
+    envelope: Envelope | None = None
+
+    def producers(self) -> tuple[Producer, ...]:
+        """Return what makes further content from the layout, the manifest last."""
+        return (manifest,) if self.manifest else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurnFigures(Figures):
+    """The figures of a burn or a repair. What is None did not come about."""
+
+    source: str | None = None
+    profile: str
+    profile_source: str
+    target: str
+    format: str
+    medium: str
+    file_set_id: str
+    instances: int | None = None
+    patients: int | None = None
+    file_set_uid: str | None = None
+    dicomdir_bytes: int | None = None
+    needs_bytes: int | None = None
+    capacity_bytes: int | None = None
+    written_bytes: int | None = None
+    proof: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Burnt:
+    """What a burn gives: the result with one fate per file, and the plan when it came so far."""
+
+    result: Result
+    plan: FileSetPlan | None = None
+    is_rehearsal: bool = False
+
+    @property
+    def patients(self) -> tuple[PatientFact, ...]:
+        """Return who is in the directory of the medium; nobody when it did not come so far."""
+        return () if self.plan is None else patients_of(self.plan.directory)
