@@ -10,9 +10,11 @@ import pytest
 
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from mediakit.transfer.outgoing import Answer, StatusClass
 from mediakit.transfer.patient_identity import Expectation
 from tests.support.dicom_bytes import element, part10
 from tests.support.import_runs import rules, run, states
+from tests.support.importing import WatchedScp, import_into
 from tests.support.people import Person, medium_of
 from tests.support.scripted import ScriptedDestination
 from tests.support.studies import burnt_to
@@ -129,3 +131,31 @@ def test_members_that_cannot_be_unpacked_are_sound_and_the_hint_says_how(tmp_pat
     assert fate.because is not None
     assert fate.because.rule.id == "MK-SRC-110"
     assert "medium itself is sound" in fate.because.rule.hint
+
+
+def test_an_answer_that_leaves_it_open_makes_an_instance_uncertain(disc: Path, jobs: Jobs) -> None:
+    unclear = Answer(kind=StatusClass.UNCLEAR, code=200, words="the answer is text/html")
+    destination = ScriptedDestination(script=lambda _item, _tries: unclear)
+    imported = run(disc, destination, jobs)
+    assert imported.result.outcome is Outcome.PARTLY_STORED
+    assert imported.result.counts()[State.UNCERTAIN] == 2
+    assert "MK-IMP-039" in rules(imported)
+    stored = run(disc, ScriptedDestination(), jobs, resume=True)
+    assert "MK-IMP-039" not in rules(stored)
+
+
+def test_what_has_no_uid_that_dimse_can_say_is_named_and_the_rest_is_sent(tmp_path: Path, jobs: Jobs) -> None:
+    medium = medium_of(tmp_path / "in", [ANNA], instances=1)
+    long_uid = "1.2.3." + "1" * 60
+    content = ANNA.instance(2)
+    data_set = element(0x00080016, "UI", _IMAGE) + element(0x00080018, "UI", long_uid)
+    data_set += content[content.index(b"\x08\0\x20\0DA") :]
+    (medium / "LONG").write_bytes(part10(data_set, _IMAGE, long_uid))
+    with WatchedScp() as scp:
+        imported = import_into(scp, medium, jobs)
+    assert len(scp.acknowledged) == 1
+    assert imported.result.outcome is Outcome.PARTLY_STORED
+    assert states(imported)["LONG"] is State.FAILED
+    assert "MK-IMP-042" in rules(imported)
+    again = run(medium_of(tmp_path / "sound", [ANNA]), ScriptedDestination(), jobs)
+    assert "MK-IMP-042" not in rules(again)
