@@ -126,8 +126,9 @@ def import_(
 ) -> None:
     """Send everything on a disc to a PACS, and report what happened to each file.
 
-    Exit code 0 only when every instance of the medium is there. What was done is kept in a job: `--resume`
-    goes on after anything, `mediakit job` shows it.
+    Exit code 0 only when the destination says that it has every instance of the medium. What was done is
+    kept in a job: `--resume` goes on after anything and sends nothing again that was stored, `--verify` asks
+    what is there, `mediakit job` shows it.
     """
     with guarded("import", as_json=as_json, verbose=verbose):
         from mediakit.journeys.import_ import import_medium
