@@ -46,29 +46,27 @@ AllPatients = Annotated[
 ]
 
 
-def selection_of(**given: Sequence[str] | str | None) -> Selection:
-    """Return what was chosen; the names are the fields of `Selection`. Raises UsageError."""
+def selection_of(*, since: str | None, until: str | None, **given: Sequence[str] | None) -> Selection:
+    """Return what was chosen; the other names are the fields of `Selection`. Raises UsageError."""
     from mediakit.fileset.selection import Selection
 
-    since, until = (str(given.pop(name) or "") for name in ("since", "until"))
-    chosen = {}
     for name, values in given.items():
         for value in values or ():
-            text_of(f"--{_OPTIONS[name]}", value)
-        chosen[name] = frozenset(values or ())
-    first, last = day_of("--since", since or None), day_of("--until", until or None)
+            text_of(_OPTIONS[name], value)
+    first, last = day_of("--since", since), day_of("--until", until)
     if first and last and first > last:
         raise UsageError("`--since` is later than `--until`")
+    chosen = {name: frozenset(values or ()) for name, values in given.items()}
     return Selection(since=first, until=last, **chosen)
 
 
 _OPTIONS = {
-    "patients": "patient",
-    "studies": "study",
-    "accessions": "accession",
-    "series": "series",
-    "modalities": "modality",
-    "body_parts": "body-part",
+    "patients": "--patient",
+    "studies": "--study",
+    "accessions": "--accession",
+    "series": "--series",
+    "modalities": "--modality",
+    "body_parts": "--body-part",
 }
 
 

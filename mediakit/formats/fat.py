@@ -29,10 +29,9 @@ from mediakit.fileset.fat_geometry import (
 )
 from mediakit.formats import moment
 from mediakit.formats.base import Entry, Order, Receipt
-from mediakit.formats.legal import check_paths
+from mediakit.formats.legal import SHORT_NAME, check_paths
 from mediakit.formats.stream_copy import Pourer
 
-_NAME = re.compile(r"[A-Z0-9_]{1,8}(\.[A-Z0-9_]{1,3})?")
 _LABEL = re.compile(r"[A-Z0-9_]{0,11}")
 _MAX_FILE_BYTES = {16: 2**31 - 1, 32: 2**32 - 1}
 _MAX_FOLDER_ENTRIES = 65536  # of a folder, "." and ".." among them
@@ -235,7 +234,7 @@ def _checked(entries: Sequence[Entry], folders: Sequence[str], order: Order) -> 
         hint = "name a shorter File-set ID"
         raise DoesNotFit("the label is not one of FAT", why="0 to 11 characters of A-Z 0-9 _", hint=hint)
     for path in (*folders, *(entry.path for entry in entries)):
-        if not _NAME.fullmatch(path.rpartition("/")[2]):
+        if not SHORT_NAME.fullmatch(path.rpartition("/")[2]):
             why = "a name has 8 characters of A-Z 0-9 _, then a dot and 3 if any"
             raise DoesNotFit(
                 "cannot stand on FAT as a short name", where=ascii(path), why=why, hint="rename it"

@@ -16,11 +16,10 @@ from mediakit.events import Listener
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.iso_layout import lay_out
 from mediakit.formats.iso_records import SECTOR
-from mediakit.formats.legal import check_paths
+from mediakit.formats.legal import SHORT_NAME, check_paths
 from mediakit.formats.stream_copy import Pourer
 
 _FOLDER = re.compile(r"[A-Z0-9_]{1,8}")
-_FILE = re.compile(r"[A-Z0-9_]{1,8}(\.[A-Z0-9_]{1,3})?")
 _LABEL = re.compile(r"[A-Z0-9_]{0,32}")
 _MAX_NAMES_DEEP = 7  # the root is the first of 8 levels; mkisofs too counts the file as a level
 _MAX_FILE_BYTES = 0xFFFFFFFF  # Level 1 has one extent a file
@@ -66,7 +65,7 @@ def _check_level_1(entries: Sequence[Entry], folders: Sequence[str], order: Orde
         if not _FOLDER.fullmatch(folder.rpartition("/")[2]):
             raise _not_level_1(folder, "a folder has 1 to 8 characters of A-Z 0-9 _")
     for entry in entries:
-        if not _FILE.fullmatch(entry.path.rpartition("/")[2]):
+        if not SHORT_NAME.fullmatch(entry.path.rpartition("/")[2]):
             raise _not_level_1(entry.path, "a file has 8 characters of A-Z 0-9 _, then a dot and 3 if any")
         if entry.path.count("/") >= _MAX_NAMES_DEEP:
             raise _not_level_1(entry.path, "there are at most 8 levels with the root")

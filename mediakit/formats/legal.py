@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from mediakit.errors import UsageError
 from mediakit.formats.base import Entry
+
+#: A file name of ISO 9660 Level 1, which is a short name of FAT too; File IDs have no extension.
+SHORT_NAME = re.compile(r"[A-Z0-9_]{1,8}(\.[A-Z0-9_]{1,3})?")
 
 
 def check_paths(entries: Sequence[Entry]) -> tuple[str, ...]:

@@ -139,6 +139,8 @@ def test_a_conflict_among_what_was_not_asked_for_does_not_spoil_a_burn(tmp_path:
     ("options", "message"),
     [
         (("--patient", ""), "`--patient` is empty"),
+        (("--body-part", " "), "`--body-part` is empty"),
+        (("--since", ""), "`--since` is empty"),
         (("--since", "yesterday"), "`--since` is not a date"),
         (("--since", "20240102", "--until", "20240101"), "later than"),
     ],
