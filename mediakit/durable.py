@@ -13,6 +13,7 @@ import os
 import secrets
 import shutil
 import stat
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,16 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _FILE_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NEW_FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | _FILE_FLAGS
+
+
+def no_temporary_room(what: str, exc: OSError) -> DoesNotFit:
+    """Return the error for what cannot wait in a temporary file until it is written."""
+    return DoesNotFit(
+        f"{what} cannot be kept until they are written",
+        where=tempfile.gettempdir(),
+        why=exc.strerror or "",
+        hint="set TMPDIR to a folder with more room; nothing was written",
+    )
 
 
 def write_error(exc: OSError, target: Path) -> MediakitError:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from mediakit.dicom.write import Buffer
-from mediakit.errors import DoesNotFit
+from mediakit.durable import no_temporary_room
 
 _IN_MEMORY = 16 << 20
 _PIECE = 1 << 20
@@ -30,12 +30,7 @@ class Stored:
         try:
             self._file.write(piece)
         except OSError as exc:
-            raise DoesNotFit(
-                "decoded frames cannot be kept until they are written",
-                where=tempfile.gettempdir(),
-                why=exc.strerror or "",
-                hint="set TMPDIR to a folder with more room; nothing was written",
-            ) from exc
+            raise no_temporary_room("decoded frames", exc) from exc
         self._length += len(piece)
 
     def pieces(self) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from mediakit.errors import DoesNotFit
+from mediakit.durable import no_temporary_room
 
 SPOOL = "\0spool"  # the source name of a spooled instance: no path can be spelled like this
 
@@ -42,12 +42,7 @@ class Spool:
             with (Path(self._folder.name) / name).open("wb") as file:
                 file.writelines(pieces)
         except OSError as exc:
-            raise DoesNotFit(
-                "converted instances cannot be kept until they are written",
-                where=tempfile.gettempdir(),
-                why=exc.strerror or "",
-                hint="set TMPDIR to a folder with more room; nothing was written",
-            ) from exc
+            raise no_temporary_room("converted instances", exc) from exc
         return name
 
     def open(self, name: str) -> BinaryIO:
