@@ -49,38 +49,54 @@ def bind(association: Association, receiver: MessageProvider, patience_s: float)
     machine = association.dul.state_machine
     wrapper.recv = Reader(plain, patience_s, lambda: machine.current_state == _ENDED)  # type: ignore[method-assign]  # the library's own has no bound
     association.dimse = receiver
-    association._reactor_checkpoint = Checkpoint(association)  # noqa: SLF001 - the library has no door for it
+    association._reactor_checkpoint = Checkpoint()  # noqa: SLF001 - the library has no door for it
+    association.__class__ = BoundAssociation
     return plain
 
 
 class Checkpoint(threading.Event):
-    """Where the thread of an association stops while somebody else waits for an answer on it.
+    """Where the thread of an association stops while somebody else waits for an answer on it."""
 
-    The library says that the thread has stopped before it has looked whether it is to stop: it could pass by
-    and take the answer away, "unexpected", from whoever waits for it.
-    """
-
-    def __init__(self, association: Association) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._association = association
+        self.holds = False  # the thread has stopped here
         self._passing = threading.Lock()
         self.set()  # as that of the library: nobody waits yet
 
     def clear(self) -> None:
-        """Let the thread stop here; it has when it is called paused from now on."""
+        """Let the thread stop here; it has when `holds` is true from now on."""
         with self._passing:
             super().clear()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Stop until nobody waits any more."""
         while True:
-            super().wait(timeout)
             with self._passing:
-                if self.is_set():
-                    self._association._is_paused = False  # noqa: SLF001 - as above
+                self.holds = not self.is_set()
+                if not self.holds:
                     return True
-                if timeout is not None:
-                    return False
+            if not super().wait(timeout) and timeout is not None:
+                return False
+
+
+class BoundAssociation(Association):
+    """An association whose thread is paused when it really has stopped, or has ended.
+
+    The library keeps a flag for that, which it sets before the thread has looked whether it is to stop: the
+    thread could pass by and take the answer away, "unexpected", from whoever waits for it. And it clears the
+    flag when it has served a report on storage commitment, in another thread: whoever asked next waited for
+    ever. The flag is not used here.
+    """
+
+    @property
+    def _is_paused(self) -> bool:
+        checkpoint = self._reactor_checkpoint
+        stopped = isinstance(checkpoint, Checkpoint) and checkpoint.holds
+        return stopped or not self.is_alive() or threading.current_thread() is self
+
+    @_is_paused.setter
+    def _is_paused(self, value: bool) -> None:
+        pass
 
 
 class Reader:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 
 import pytest
 from pynetdicom import AE
-from pynetdicom.association import Association
 
-from mediakit.scp.bounds import Checkpoint, Reader
+from mediakit.scp.bounds import BoundAssociation, Checkpoint, Reader
 
 PART = 1 << 16
 MEGABYTE = 1 << 20
@@ -60,34 +58,50 @@ def test_a_pdu_longer_than_may_be_is_not_read(ends: tuple[socket.socket, socket.
     assert reader(2) == b"12"
 
 
+class Turning(BoundAssociation):
+    """An association whose thread goes round as that of the library does."""
+
+    turns = 0
+    ends = False
+
+    def run(self) -> None:
+        while not self.ends:
+            self._is_paused = True
+            self._reactor_checkpoint.wait()
+            self._is_paused = False
+            self.turns += 1
+
+
 def test_a_thread_that_is_called_paused_does_nothing_until_it_may_go_on() -> None:
-    association = Association(AE(), "requestor")
-    checkpoint = Checkpoint(association)
-    turns, stop = [0], threading.Event()
-
-    def reactor() -> None:
-        """Go round as the thread of an association does."""
-        while not stop.is_set():
-            association._is_paused = True
-            checkpoint.wait()
-            association._is_paused = False
-            turns[0] += 1
-
-    thread, switching, wrong = threading.Thread(target=reactor), sys.getswitchinterval(), 0
+    association = Turning(AE(), "requestor")
+    checkpoint = association._reactor_checkpoint = Checkpoint()
+    switching, wrong = sys.getswitchinterval(), 0
     sys.setswitchinterval(1e-5)
-    thread.start()
+    association.start()
     try:
         for _ in range(2_000):
             checkpoint.clear()
             while not association._is_paused:
                 pass
-            before = turns[0]
+            before = association.turns
+            association._is_paused = False  # as a report on storage commitment does that came meanwhile
+            assert association._is_paused
             for _ in range(100):
-                wrong += turns[0] != before
+                wrong += association.turns != before
             checkpoint.set()
     finally:
-        stop.set()
+        association.ends = True
         checkpoint.set()
-        thread.join()
+        association.join()
         sys.setswitchinterval(switching)
     assert wrong == 0
+
+
+def test_a_thread_that_has_ended_is_not_waited_for() -> None:
+    association = Turning(AE(), "requestor")
+    association._reactor_checkpoint = Checkpoint()
+    association.ends = True
+    association.start()
+    association.join()
+    association._reactor_checkpoint.clear()
+    assert association._is_paused
