@@ -82,6 +82,7 @@ class DestinationRow(
     identity: IdentityRow | None = None
     window: _Window | None = None
     extended_negotiation: bool | None = None
+    require_local_id: bool | None = None
 
 
 def named_of(name: str, raw: object, file: Path, where: str | None = None) -> Named:
@@ -148,6 +149,7 @@ def _meant(name: str, row: DestinationRow, file: Path) -> Named:
         login=_login(row.identity, folder),
         window=DEFAULT_WINDOW if row.window is None else row.window,
         extends=row.extended_negotiation is not False,
+        requires_local_id=row.require_local_id is True,
     )
     address.check(options)
     return Named(name=name, address=address, options=options, origin=str(file))

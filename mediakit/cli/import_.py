@@ -11,6 +11,7 @@ import typer
 
 from mediakit.choices import APPROVE_ABOVE, Convert, bytes_of
 from mediakit.cli import complete
+from mediakit.cli.confirming import can_ask, confirm_patient, named_patient, offer
 from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
@@ -106,6 +107,16 @@ def import_(
         str, typer.Option(help="Ask for local values: worklist, or query (patients). Sure matches only.")
     ] = "",
     match_dest: Annotated[str, typer.Option(help="Whom to ask for them, when it is not DEST.")] = "",
+    as_patient: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Import as this local patient: looked up, shown and confirmed."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Confirm --as-patient when nothing contradicts; ask nothing.")
+    ] = False,
+    keep_id: Annotated[
+        bool, typer.Option("--keep-id", help="Import under the Patient IDs of the medium; ask nothing.")
+    ] = False,
     approve_above: Annotated[
         int, typer.Option(min=0, max=100, help="Confidence that a match must exceed to be sure.")
     ] = APPROVE_ABOVE,
@@ -139,8 +150,7 @@ def import_(
             raise UsageError("`--probe` goes with `--dry-run`")
         if convert is Convert.ANY:
             raise UsageError("an import never uses lossy compression", hint="`--convert lossless` or `none`")
-        if map_ is not None and match:
-            raise UsageError("`--map` and `--match` exclude each other", hint="`reconcile` makes a map")
+        _check_one_way(map_, match, as_patient, keep_id=keep_id)
         check_reports(report or (), src)
         order = ImportOrder(
             scope=scope_of(only_directory=only_directory, ignore_directory=ignore_directory),
@@ -172,10 +182,18 @@ def import_(
         if map_ is not None:
             order = replace(order, mapping=map_rows(map_))
         login = login_of(user, passcode_file, asks=ask_passcode)
-        matching = None
+        matching, asked = None, match_dest or dest
+        own_login = None if match_dest else login
         if match:
-            asked = peer_named(match_dest or dest, config, None if match_dest else login)
-            matching = Matching(peer=asked, match=match_of(match), approve_above=approve_above)
+            peer = peer_named(asked, config, own_login)
+            matching = Matching(peer=peer, match=match_of(match), approve_above=approve_above)
+            if can_ask() and not (yes or quiet or as_json or dry_run):
+                matching = replace(matching, confirm=confirm_patient)
+        elif as_patient is not None:
+            patient_id = text_of("--as-patient", as_patient)
+            matching = named_patient(patient_id or "", peer_named(asked, config, own_login), yes=yes)
+        elif can_ask() and not (yes or keep_id or quiet or as_json or dry_run or map_ is not None):
+            matching = offer(asked, config, own_login)
         target = target_of(dest, config, verify, ask_first=ask_first, commit_port=commit_port, login=login)
         if not (quiet or as_json):
             show_target(dest, config, verify, commit_port)
@@ -185,6 +203,20 @@ def import_(
             imported, report or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names
         )
         raise typer.Exit(int(imported.result.outcome))
+
+
+def _check_one_way(map_: Path | None, match: str, as_patient: str | None, *, keep_id: bool) -> None:
+    """Raise UsageError when several options say under which Patient ID things go in."""
+    ways = {
+        "--map": map_ is not None,
+        "--match": bool(match),
+        "--as-patient": as_patient is not None,
+        "--keep-id": keep_id,
+    }
+    given = [way for way, is_given in ways.items() if is_given]
+    if len(given) > 1:
+        hint = "each says under which Patient ID it goes in: give one of them"
+        raise UsageError(f"`{given[0]}` and `{given[1]}` exclude each other", hint=hint)
 
 
 def map_rows(path: Path) -> tuple[MapRow, ...]:

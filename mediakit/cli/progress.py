@@ -90,6 +90,11 @@ class _Bar:
             self._pending += event.amount
             if time.monotonic() >= self._due:
                 self._draw()
+        elif isinstance(event, PhaseStarted) and event.phase == "confirm":
+            self._close()
+            self._bar.stop()  # a person reads and answers meanwhile
+        elif isinstance(event, PhaseEnded) and event.phase == "confirm":
+            self._bar.start()
         elif isinstance(event, PhaseStarted):
             self._close()
             self._unit, self._pending, self._done = event.unit, 0, 0

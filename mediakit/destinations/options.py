@@ -29,7 +29,8 @@ class Options:
     `header_file` holds lines "Name: value": all for DICOMweb. `commit_port` is our own port to listen on for
     the reports of Storage Commitment, `commit_host` the address it is bound to (PS3.4 J). `login` is who
     we are on the DICOM network, `window` how many operations may be under way there, `extends` whether SOP
-    Classes are negotiated by more than their contexts.
+    Classes are negotiated by more than their contexts. `requires_local_id`: nothing goes there under
+    a Patient ID that no map and no match says is local.
     """
 
     calling_ae: str = DEFAULT_CALLING_AE
@@ -43,6 +44,7 @@ class Options:
     login: Login | None = None
     window: int = DEFAULT_WINDOW
     extends: bool = True
+    requires_local_id: bool = False
 
     def check_only(self, fitting: Collection[str], where: str, hint: str) -> None:
         """Raise UsageError when an option is set that is not among those that fit a destination.
@@ -65,12 +67,12 @@ class Options:
         if self.tls is not None:
             yield from _of_tls(self.tls)
         yield from _of_timeouts(self.timeouts)
-        if self.token_file is not None:
-            yield "token-file", str(self.token_file)
-        if self.token_variable:
-            yield "token-variable", self.token_variable
-        if self.header_file is not None:
-            yield "header-file", str(self.header_file)
+        texts = {
+            "token-file": self.token_file,
+            "token-variable": self.token_variable,
+            "header-file": self.header_file,
+        }
+        yield from ((key, str(value)) for key, value in texts.items() if value)
         if self.commit_port is not None:
             yield "commit-port", self.commit_port
         if self.commit_host:
@@ -81,6 +83,8 @@ class Options:
             yield "window", self.window
         if not self.extends:
             yield "extended-negotiation", False
+        if self.requires_local_id:
+            yield "require-local-id", True
 
     def _set(self) -> Mapping[str, bool]:
         return {

@@ -140,7 +140,7 @@ def _guard(task: Task) -> Task:
     if order.retry:  # a job was guarded when it was begun: only the values of its map count
         identities = replace(guard_identities(inventory, _of_all(order)), findings=())
         return replace(task, rows=inventory.rows, coercer=Coercer(identities, order))
-    identities = guard_identities(inventory, order)
+    identities = guard_identities(inventory, order, requires_local_id=task.target.requires_local_id)
     return replace(
         task,
         identities=identities,

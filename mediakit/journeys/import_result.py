@@ -50,6 +50,7 @@ class ImportFigures(Figures):
     kind: str
     destination: str
     instances: int
+    patient_ids: str
     job: str | None = None
     sent: int | None = None
     sent_bytes: int | None = None
@@ -227,6 +228,7 @@ def _figures(task: Task, ended: Ended) -> ImportFigures:
         kind=inventory.contents.kind,
         destination=task.target.destination.name,
         instances=len(inventory.rows),
+        patient_ids=_patient_ids(task),
         job=ended.job or None,
         sent=None if sent is None else sent.sent,
         sent_bytes=None if sent is None else sent.sent_bytes,
@@ -235,6 +237,14 @@ def _figures(task: Task, ended: Ended) -> ImportFigures:
         megabytes_per_s=None if sent is None else _rate(sent.sent_bytes / 1e6, sent.seconds),
         proof=next((step.proof for step in ended.steps if step.proof), None),
     )
+
+
+def _patient_ids(task: Task) -> str:
+    """Return whose Patient IDs the instances go in under."""
+    is_local = [row.approved and bool(row.to_patient_id) for row in task.order.mapping]
+    if not any(is_local):
+        return "of the medium"
+    return "local" if all(is_local) else "local and of the medium"
 
 
 def _rate(amount: float, seconds: float) -> float:

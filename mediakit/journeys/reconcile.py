@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mediakit.destinations.association import association
-from mediakit.destinations.find import FindModel, Limits, contexts_of, find_on
+from mediakit.destinations.base import Unreachable
+from mediakit.destinations.find import FindFailed, FindModel, Limits, contexts_of, find_on
 from mediakit.destinations.peer import Peer
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.identifier import Value, Values
@@ -31,10 +32,14 @@ from mediakit.transfer.matching import (
     Ranking,
     Wanted,
     candidates_of,
+    chosen_row,
+    id_requests,
+    known_row,
     match_words,
     patient_requests,
     rank,
     rows_of,
+    score,
     worklist_requests,
 )
 from mediakit.transfer.patient_identity import shown_id
@@ -87,16 +92,72 @@ def reconcile(source: Path, peer: Peer, order: ReconcileOrder, tell: Listener = 
 def matched_rows(seen: Survey, matching: Matching, tell: Listener = silence) -> tuple[MapRow, ...]:
     """Return a map of what a peer knows of the patients of a medium; what is not sure is not approved.
 
-    Raises IdentityError when the peer knows nobody of them, and as `reconcile` does.
+    With `matching.confirm` a person decides. Raises IdentityError when that is a no, or when there is not one
+    local patient of the ID that was given, and as `reconcile` does.
     """
-    order = ReconcileOrder(match=matching.match, approve_above=matching.approve_above)
-    rows = tuple(replace(row, line=0) for row in reconcile_survey(seen, matching.peer, order, tell).rows)
-    if not rows:
-        hint = "`mediakit reconcile` writes a map that can be filled in by hand"
-        raise IdentityError(
-            "the destination has no patient of this medium", where=str(matching.peer), hint=hint
-        )
-    return rows  # of no file: they have no lines
+    wanted = _wanted((instance for _, instance in seen.instances()), matching.match)
+    if not wanted:
+        raise SourceError("there is no instance on the medium", where=seen.subject)
+    rankings, why = _offered(wanted, matching, tell)
+    if matching.confirm is not None:
+        tell(PhaseStarted("confirm", len(wanted)))
+        rows = tuple(_confirmed(rankings, why, matching))
+        tell(PhaseEnded("confirm"))
+        return rows
+    source, above = matching.match.value, matching.approve_above
+    return tuple(
+        row for ranking in rankings for row in rows_of(ranking, source, above)
+    )  # of no file: no lines
+
+
+def _offered(wanted: Sequence[Wanted], matching: Matching, tell: Listener) -> tuple[Sequence[Ranking], str]:
+    """Return the candidates for each, and why there are none when the peer could not be asked."""
+    nobody = tuple(Ranking(wanted=each, scored=()) for each in wanted)
+    if matching.peer is None:
+        return nobody, "the destination cannot be asked for its patients"
+    if matching.patient_id:
+        return (_of_patient(wanted, matching.peer, matching.patient_id, tell),), ""
+    try:
+        return _rankings(wanted, matching.peer, matching.match, tell), ""
+    except (FindFailed, Unreachable) as exc:
+        if not matching.is_offer:
+            raise
+        return nobody, f"the destination could not be asked for its patients: {exc.what}"
+
+
+def _of_patient(wanted: Sequence[Wanted], peer: Peer, patient_id: str, tell: Listener) -> Ranking:
+    """Return the local patient with an ID as the only candidate. Raises IdentityError."""
+    if len(wanted) > 1:
+        hint = "choose one with `--patient`, or let `mediakit reconcile` write a map"
+        raise IdentityError(f"the medium holds {len(wanted)} identities, not one", where=str(peer), hint=hint)
+    tell(PhaseStarted("query", 1))
+    model = FindModel.PATIENT_ROOT
+    with association(peer, contexts_of(model)) as link:
+        answers = [
+            one for keys in id_requests(patient_id) for one in find_on(link, peer, model, keys, _LIMITS)
+        ]
+    tell(PhaseEnded("query"))
+    found = {one for one in candidates_of(answers) if one.identity.patient_id == patient_id}
+    if not found:
+        hint = "compare the ID character by character, or have the patient registered first"
+        raise IdentityError("no patient has this ID there", where=str(peer), hint=hint)
+    if len(found) > 1:
+        hint = "`mediakit reconcile` writes them into a map, of which one row is approved"
+        raise IdentityError(f"{len(found)} patients have this ID there", where=str(peer), hint=hint)
+    return Ranking(wanted=wanted[0], scored=(score(wanted[0], found.pop()),))
+
+
+def _confirmed(rankings: Sequence[Ranking], why: str, matching: Matching) -> Iterator[MapRow]:
+    """Yield what a person decides on each, unless the peer knows this very identity. Raises IdentityError."""
+    for ranking in rankings:
+        if matching.is_offer and ranking.is_known:
+            yield known_row(ranking.wanted)
+            continue
+        chosen = None if matching.confirm is None else matching.confirm(ranking, why)
+        if chosen is None:
+            hint = "`--as-patient ID` names the local patient; `--keep-id` imports under the ID of the medium"
+            raise IdentityError("nobody confirmed whose images these are: nothing was sent", hint=hint)
+        yield chosen_row(ranking.wanted, chosen, matching.match.value)
 
 
 def reconcile_survey(seen: Survey, peer: Peer, order: ReconcileOrder, tell: Listener = silence) -> Reconciled:

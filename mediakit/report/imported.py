@@ -121,7 +121,7 @@ def imported_doc(imported: Imported, *, with_names: bool = False) -> ImportDoc:
 
 def imported_text(imported: Imported, *, everything: bool = False) -> str:
     """Return what became of the medium, for a terminal: counts, what needs attention, how to go on."""
-    lines = [printable(f"{imported.source} -> {imported.destination}")]
+    lines = [printable(f"{imported.source} -> {imported.destination}{_under(imported)}")]
     lines += _count_lines(imported)
     lines += _speed(imported)
     lines += _converted(imported)
@@ -135,6 +135,15 @@ def imported_text(imported: Imported, *, everything: bool = False) -> str:
     lines.append(step_line(after_import(imported)))
     lines.append(imported.result.outcome.line)
     return "\n".join(lines) + "\n"
+
+
+def _under(imported: Imported) -> str:
+    """Return that instances went in under an ID of elsewhere, which nobody has compared with local ones."""
+    words = {
+        "of the medium": ", under the Patient ID of the medium",
+        "local and of the medium": ", in part under the Patient ID of the medium",
+    }
+    return words.get(str(imported.result.figures.get("patient_ids", "")), "")
 
 
 def attention_lines(imported: Imported, *, everything: bool = False) -> Iterator[str]:

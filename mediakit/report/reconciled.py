@@ -10,6 +10,7 @@ from mediakit.findings import printable
 from mediakit.report.json import FindingDoc, finding_doc
 from mediakit.report.text import many
 from mediakit.transfer.mapping import COLUMNS, Reconciled
+from mediakit.transfer.matching import Ranking
 
 _WORDS = {
     "matched": "one good candidate",
@@ -17,6 +18,15 @@ _WORDS = {
     "weak": "a weak candidate only",
     "none": "no matching patient found",
 }
+
+
+_SHOWN = (
+    ("Patient ID", "patient_id"),
+    ("Issuer", "issuer"),
+    ("Name", "name"),
+    ("Birth date", "birth_date"),
+    ("Sex", "sex"),
+)
 
 
 class ReconciliationDoc(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +60,29 @@ def reconciliation_doc(reconciled: Reconciled, path: str) -> ReconciliationDoc:
 def reconciliation_schema() -> dict[str, Any]:
     """Return the JSON Schema of the document."""
     return msgspec.json.schema(ReconciliationDoc)
+
+
+def candidates_text(ranking: Ranking) -> str:
+    """Return an identity of a medium beside its local candidates, for the person who has to choose."""
+    there = ranking.wanted.subject.identity
+    people = [each.candidate.identity for each in ranking.scored]
+    titles = ["", "on the medium", *(f"local {number}" for number in range(1, len(people) + 1))]
+    if len(people) == 1:
+        titles[2] = "local patient"
+    rows = [titles]
+    for title, name in _SHOWN:
+        values = [str(getattr(each, name)) for each in (there, *people)]
+        if any(values):
+            rows.append([title, *(printable(value) or "-" for value in values)])
+    if ranking.wanted.subject.accession or any(each.candidate.accession for each in ranking.scored):
+        orders = [ranking.wanted.subject.accession, *(each.candidate.accession for each in ranking.scored)]
+        rows.append(["Accession", *(printable(value) or "-" for value in orders)])
+    rows.append(["confidence", "", *(str(each.confidence) for each in ranking.scored)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(titles))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    for number, each in enumerate(ranking.scored, start=1):
+        lines.append(f"local {number}: {', '.join(each.why) or 'nothing agrees'}")
+    return "".join(f"  {line.rstrip()}\n" for line in lines)
 
 
 def reconciliation_text(reconciled: Reconciled, path: str) -> str:

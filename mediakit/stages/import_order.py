@@ -12,7 +12,7 @@ from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.findings import Severity
 from mediakit.stages.look.inventory import Scope
 from mediakit.transfer.mapping import MapRow
-from mediakit.transfer.matching import Match
+from mediakit.transfer.matching import Confirm, Match
 from mediakit.transfer.patient_identity import Expectation
 from mediakit.transfer.proof import Verify
 
@@ -47,12 +47,18 @@ class Patience:
 class Matching:
     """Whom to ask for local values in place of those on the medium.
 
-    Applied are matches with a confidence higher than `approve_above` alone (0 to 100).
+    Applied are matches with a confidence higher than `approve_above` alone (0 to 100), or those that a person
+    confirms: `confirm`. `patient_id` is that of the local patient whose the medium is. `is_offer`: a person
+    may also keep the Patient IDs of the medium, and a `peer` that cannot be asked (None: nobody can) is
+    no fault.
     """
 
-    peer: Peer
-    match: Match
+    peer: Peer | None
+    match: Match = Match.QUERY
     approve_above: int = APPROVE_ABOVE
+    patient_id: str = ""
+    confirm: Confirm | None = None
+    is_offer: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

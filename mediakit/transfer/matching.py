@@ -5,8 +5,8 @@ A score is a help for a person: nothing is decided here. What contradicts weighs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from mediakit.dicom.identifier import Value, Values
@@ -61,12 +61,14 @@ class Scored:
     """A candidate and how sure it is, 0 to 100, with the reasons in words, which hold no value.
 
     `is_order`: it is an order that fits the study. Any other candidate stands for a person alone.
+    `contradicts`: the name, the birth date or the sex is another one.
     """
 
     candidate: Candidate
     confidence: int
     why: tuple[str, ...]
     is_order: bool = False
+    contradicts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,33 @@ class Ranking:
     def is_match(self) -> bool:
         """Return True when there is one good candidate, and no other comes near."""
         return bool(self.scored) and self.scored[0].confidence >= MATCH and not self.is_ambiguous
+
+    @property
+    def is_known(self) -> bool:
+        """Return True when the peer knows this very identity: same Patient ID, name and birth date."""
+        return any(_is_same(self.wanted.subject.identity, each.candidate.identity) for each in self.scored)
+
+
+def _is_same(there: Identity, here: Identity) -> bool:
+    return (
+        bool(there.patient_id)
+        and there.patient_id == here.patient_id
+        and there.issuer in {"", here.issuer}
+        and same_name(there.name, here.name) is Likeness.SAME
+        and plain_date(there.birth_date) == plain_date(here.birth_date)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Whom a person took for a subject: a candidate, or (None) nobody, so that its Patient ID is kept."""
+
+    scored: Scored | None = None
+
+
+#: Lets a person decide on a subject. The text says why there is no candidate, when nobody could be asked.
+#: Returns None when nothing is to be imported.
+Confirm = Callable[[Ranking, str], Chosen | None]
 
 
 def rank(wanted: Wanted, candidates: Iterable[Candidate]) -> Ranking:
@@ -146,6 +175,7 @@ def score(wanted: Wanted, candidate: Candidate) -> Scored:
         confidence=max(0, min(tally.points, tally.most)),
         why=tuple(tally.why),
         is_order=is_order,
+        contradicts=tally.most < 100,
     )
 
 
@@ -225,32 +255,51 @@ def rows_of(ranking: Ranking, source: str, approve_above: int | None = None) -> 
 
     Approved is the best one alone, when it is a match with a confidence above `approve_above`.
     """
-    subject = ranking.wanted.subject
-    common = {
-        "from_patient_id": subject.identity.patient_id,
-        "from_issuer": subject.identity.issuer,
-        "from_name": subject.identity.name,
-        "from_birth_date": subject.identity.birth_date,
-        "from_study_uid": subject.study_uid,
-        "from_accession": subject.accession,
-    }
     if not ranking.scored:
-        yield MapRow(**common, source=f"{source}: nobody found")  # type: ignore[arg-type]
+        yield replace(_row_for(ranking.wanted.subject), source=f"{source}: nobody found")
     for place, each in enumerate(ranking.scored):
-        here = each.candidate.identity
         is_sure = place == 0 and ranking.is_match and approve_above is not None
-        yield MapRow(
-            **common,  # type: ignore[arg-type]
-            to_patient_id=here.patient_id,
-            to_issuer=here.issuer,
-            to_name=here.name,
-            to_birth_date=here.birth_date,
-            to_sex=here.sex,
-            to_accession=each.candidate.accession,
-            confidence=each.confidence,
-            source=f"{source}: {', '.join(each.why)}",
-            approved=is_sure and each.confidence > (approve_above or 0),
-        )
+        is_approved = is_sure and each.confidence > (approve_above or 0)
+        yield replace(_row_to(ranking.wanted.subject, each, source), approved=is_approved)
+
+
+def chosen_row(wanted: Wanted, chosen: Chosen, source: str) -> MapRow:
+    """Return the approved row of what a person decided."""
+    subject = wanted.subject
+    row = _row_for(subject) if chosen.scored is None else _row_to(subject, chosen.scored, source)
+    return replace(row, approved=True)
+
+
+def known_row(wanted: Wanted) -> MapRow:
+    """Return the approved row of an identity that is local as it is: nothing of it changes."""
+    subject = wanted.subject
+    return replace(_row_for(subject), to_patient_id=subject.identity.patient_id, approved=True)
+
+
+def _row_for(subject: Subject) -> MapRow:
+    return MapRow(
+        from_patient_id=subject.identity.patient_id,
+        from_issuer=subject.identity.issuer,
+        from_name=subject.identity.name,
+        from_birth_date=subject.identity.birth_date,
+        from_study_uid=subject.study_uid,
+        from_accession=subject.accession,
+    )
+
+
+def _row_to(subject: Subject, scored: Scored, source: str) -> MapRow:
+    here = scored.candidate.identity
+    return replace(
+        _row_for(subject),
+        to_patient_id=here.patient_id,
+        to_issuer=here.issuer,
+        to_name=here.name,
+        to_birth_date=here.birth_date,
+        to_sex=here.sex,
+        to_accession=scored.candidate.accession,
+        confidence=scored.confidence,
+        source=f"{source}: {', '.join(scored.why)}",
+    )
 
 
 def candidates_of(answers: Iterable[Values]) -> Iterator[Candidate]:
@@ -291,8 +340,18 @@ def _fit(vr: str, value: str) -> str:
 def patient_requests(identity: Identity) -> Iterator[dict[int, Value]]:
     """Yield the queries at PATIENT level that may find a person: by ID, by birth date, else by name."""
     for matching in _person_matchings(identity, by_birth_date=True):
-        asked: dict[int, Value] = dict.fromkeys((_PATIENT_NAME, _PATIENT_ID, _ISSUER, _BIRTH_DATE, _SEX), "")
-        yield {**asked, _LEVEL: "PATIENT", **matching}
+        yield _patient_request(matching)
+
+
+def id_requests(patient_id: str) -> Iterator[dict[int, Value]]:
+    """Yield the query at PATIENT level for one Patient ID; none for one that would be a pattern or a list."""
+    if literal := _literal(patient_id):
+        yield _patient_request({_PATIENT_ID: literal})
+
+
+def _patient_request(matching: Mapping[int, str]) -> dict[int, Value]:
+    asked: dict[int, Value] = dict.fromkeys((_PATIENT_NAME, _PATIENT_ID, _ISSUER, _BIRTH_DATE, _SEX), "")
+    return {**asked, _LEVEL: "PATIENT", **matching}
 
 
 def worklist_requests(subject: Subject) -> Iterator[dict[int, Value]]:

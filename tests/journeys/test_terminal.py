@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.cli import command, raw
+from tests.support.cli import raw
 from tests.support.studies import CT_1, folder_of
-
-pty = pytest.importorskip("pty", reason="needs pseudo terminals")
-
-
-def on_terminal(columns: int, *arguments: str | Path, **environment: str) -> str:
-    """Run a command on a terminal of so many columns; return what it shows."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        command(*arguments, "--progress", "never"),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "NO_COLOR": "", **environment},
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while block := os.read(ours, 65536):
-            shown += block
-    except OSError:  # the other side has been closed
-        pass
-    finally:
-        os.close(ours)
-        process.wait(timeout=60)
-    return shown.decode().replace("\r\n", "\n")
+from tests.support.terminal import on_terminal
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ The guard judges identities as they will be at the destination: after the map th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from mediakit.findings import Finding, Severity
+from mediakit.findings import Finding, Rule, Severity
 from mediakit.stages.import_order import ImportOrder
 from mediakit.stages.look.inventory import Inventory, Member
 from mediakit.transfer.coercion import CoercionPlan, plan_coercion
@@ -20,8 +20,19 @@ from mediakit.transfer.patient_identity import (
     Identity,
     belongs_to_patient,
     guard,
+    shown_id,
 )
 from mediakit.transfer.states import TransferState
+
+NOT_LOCAL = Rule(
+    id="MK-IDN-028",
+    severity=Severity.ERROR,
+    title="Patient ID `{patient_id}` is that of the medium, and the destination takes local ones only",
+    ref="IHE RAD TF-3 4.61",
+    hint="`--as-patient ID` names the local patient, `--match query` or `--map FILE` finds them for several",
+)
+
+_PATIENT_ID = 0x00100020
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +57,13 @@ class GuardedIdentities:
 NOBODY = GuardedIdentities(plan=CoercionPlan(), subjects={}, identities=(), findings=())
 
 
-def guard_identities(inventory: Inventory, order: ImportOrder) -> GuardedIdentities:
-    """Judge whose instances a medium holds, and what the map makes of them."""
+def guard_identities(
+    inventory: Inventory, order: ImportOrder, *, requires_local_id: bool = False
+) -> GuardedIdentities:
+    """Judge whose instances a medium holds, and what the map makes of them.
+
+    With `requires_local_id` the map has to give every one of them a Patient ID, the same or another one.
+    """
     planned = [row.key for row in inventory.rows if row.state is TransferState.PLANNED]
     classes = {row.key: row.item.sop_class for row in inventory.rows}
     subjects = {
@@ -56,9 +72,23 @@ def guard_identities(inventory: Inventory, order: ImportOrder) -> GuardedIdentit
         if (subject := _subject(inventory.members[key], classes[key])) is not None
     }
     if order.mapping:
-        return _mapped(subjects, order)
-    verdict = guard(_counted(subject.identity for subject in subjects.values()), order.expectation)
-    return _owners(subjects, CoercionPlan(), verdict)
+        guarded = _mapped(subjects, order)
+    else:
+        verdict = guard(_counted(subject.identity for subject in subjects.values()), order.expectation)
+        guarded = _owners(subjects, CoercionPlan(), verdict)
+    if not requires_local_id:
+        return guarded
+    return replace(guarded, findings=(*guarded.findings, *_foreign(guarded)))
+
+
+def _foreign(guarded: GuardedIdentities) -> Iterator[Finding]:
+    """Yield the Patient IDs that no row of the map says to be local."""
+    foreign = {
+        subject.identity.patient_id
+        for subject in guarded.subjects.values()
+        if _PATIENT_ID not in (guarded.plan.changes_for(subject) or {})
+    }
+    yield from (NOT_LOCAL.at(patient_id=shown_id(patient_id)) for patient_id in sorted(foreign))
 
 
 def _mapped(subjects: Mapping[str, Subject], order: ImportOrder) -> GuardedIdentities:

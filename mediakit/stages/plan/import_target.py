@@ -18,13 +18,15 @@ _NO_OPTIONS = Options()
 class Target:
     """Where to, and how to ask it for the proof that was ordered, and what it has.
 
-    `written` is what the user wrote for it, kept for a retry.
+    `written` is what the user wrote for it, kept for a retry. `requires_local_id`: nothing goes there under a
+    Patient ID that nobody said is local.
     """
 
     destination: Destination
     verify: Prover | None = None
     query: Prover | None = None
     written: str = ""
+    requires_local_id: bool = False
 
 
 def target_at(
@@ -41,7 +43,13 @@ def target_at(
     prover = {Verify.NONE: None, Verify.QUERY: proofs.query, Verify.COMMIT: proofs.commit}[verify]
     if verify is not Verify.NONE and prover is None:
         raise _unproven(str(where), verify, has_query=proofs.query is not None)
-    return Target(destination=destination, verify=prover, query=proofs.query, written=written or str(where))
+    return Target(
+        destination=destination,
+        verify=prover,
+        query=proofs.query,
+        written=written or str(where),
+        requires_local_id=options.requires_local_id,
+    )
 
 
 def _unproven(where: str, verify: Verify, *, has_query: bool) -> UsageError:
