@@ -8,25 +8,20 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
-from mediakit.choices import OnReject
 from mediakit.dicom.instance import Header, Instance
-from mediakit.errors import DoesNotFit, IntegrityError, MediakitError
+from mediakit.errors import IntegrityError
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
-from mediakit.fileset.collate import collate
 from mediakit.fileset.fat_geometry import wishes_of
-from mediakit.fileset.groups import Collated
 from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan, Wishes, complete, lay_out
 from mediakit.fileset.survey import Survey
-from mediakit.findings import Finding, Severity
+from mediakit.findings import Severity
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.envelope import sealed
 from mediakit.formats.registry import check_medium, write_medium
 from mediakit.journeys.burn_order import (
-    FAILED_TO_WRITE,
     FOLDER_ONLY,
     MAIL_SECURITY,
-    NOT_ON_MEDIUM,
     BurnFigures,
     BurnOrder,
     Burnt,
@@ -34,18 +29,18 @@ from mediakit.journeys.burn_order import (
 )
 from mediakit.outcome import Fate, Outcome, State
 from mediakit.profile.choose import choose as fitting
-from mediakit.profile.judge import Judge
 from mediakit.profile.model import Profile, Security
-from mediakit.stages.judge.prepare import Converter, Prepared, Store, judge_all
+from mediakit.stages.act.writing import Written, attempt
+from mediakit.stages.judge.prepare import Prepared, Store, Terms, prepare
 from mediakit.stages.judge.spool import SPOOL, Spool
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import take_instances
 from mediakit.stages.look.media import Media, look_at_all, open_media, scanner_for
 from mediakit.stages.look.selecting import choose
+from mediakit.stages.plan.arrange import arrange
 from mediakit.stages.plan.extra import ExtraContent, gather
-from mediakit.stages.plan.icons import make_icons
 from mediakit.stages.plan.target import capacity_of, check_target, format_of
-from mediakit.stages.prove.proof import prove
+from mediakit.stages.prove.proof import Expected, prove
 from mediakit.transfer.patient_identity import Mixed, identities_of, several_patients, two_people
 
 
@@ -85,13 +80,12 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
             order=order,
             variant=format_of(order.profile, order.out, order.format),
             store=Store(media, spool),
-            spool=spool,
             extra=extra,
             tell=tell,
         )
         fates = Fates(surveys, extra.places.values())
         taken = _take(surveys, work, fates)
-        prepared = None if taken.is_refused else _prepare(taken.instances, work, fates)
+        prepared = None if taken.is_refused else prepare(taken.instances, work.terms, work.store, fates, tell)
         taken.instances.clear()
         planned = None if prepared is None else _plan(prepared, work, fates)
         del prepared
@@ -99,13 +93,12 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
             fates.settle_rest(State.WITHHELD)
             outcome = None if planned is None else Outcome.DOES_NOT_FIT
             outcome = Outcome.IDENTITY if taken.is_refused else outcome
-            return _burnt(work, fates, planned, _Written(outcome=outcome, patients=taken.patients))
+            return _burnt(work, fates, planned, Written(outcome=outcome), taken.patients)
         _note_medium(work, fates)
         written = _rehearse(planned, work) if order.depth is Depth.PLAN else _write(planned, work)
-        written = replace(written, patients=taken.patients)
         fates.findings += written.findings
         _settle(planned, written, work, fates)
-        return _burnt(work, fates, planned, written)
+        return _burnt(work, fates, planned, written, taken.patients)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +108,16 @@ class _Work:
     order: BurnOrder
     variant: str
     store: Store
-    spool: Spool
     extra: ExtraContent
     tell: Listener
+
+    @property
+    def terms(self) -> Terms:
+        """Return on what terms instances go on the medium."""
+        order = self.order
+        return Terms(
+            profile=order.profile, convert=order.convert, supply=order.supply, on_reject=order.on_reject
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,20 +150,6 @@ class _Planned:
         return self.converted.get(instance.sop_instance) or place_of(instance)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Written:
-    """What came of writing and proving. `outcome` is that of a burn that ended early, else None.
-
-    `patients` counts those of the instances that were asked for.
-    """
-
-    patients: int = 0
-    receipt: Receipt | None = None
-    proof: str | None = None
-    findings: tuple[Finding, ...] = ()
-    outcome: Outcome | None = None
-
-
 def _take(surveys: list[Survey], work: _Work, fates: Fates) -> _Taken:
     """Take the instances that were asked for, each once; `surveys` is emptied.
 
@@ -186,45 +172,18 @@ def _take(surveys: list[Survey], work: _Work, fates: Fates) -> _Taken:
     )
 
 
-def _prepare(instances: Sequence[Instance], work: _Work, fates: Fates) -> Prepared | None:
-    """Judge and convert; None when nothing may be written because of what cannot go."""
-    order = work.order
-    judge = Judge(order.profile, order.convert)
-    judged = judge_all(instances, judge, fates, work.tell)
-    if _must_stop(fates, order):
-        return None
-    converter = Converter(
-        judge=judge,
-        policy=order.convert,
-        scanner=scanner_for(order.profile),
-        store=work.store,
-        spool=work.spool,
-    )
-    prepared = converter.convert_all(judged, fates, work.tell)
-    return None if not prepared.instances or _must_stop(fates, order) else prepared
-
-
-def _must_stop(fates: Fates, order: BurnOrder) -> bool:
-    return order.on_reject is OnReject.FAIL and (fates.is_damaged or fates.is_bad)
-
-
 def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
     """Collate, make icons, assign File IDs, let producers add to it; None when nothing may be written."""
     order = work.order
-    collated, left = _collate(prepared, order, fates)
-    if not left.instances or _must_stop(fates, order):
+    arranged = arrange(prepared, work.terms, work.store, fates, work.tell)
+    if arranged is None:
         return None
-    icons = make_icons(left.instances, order.profile.icon, work.store, work.tell)
-    if icons.refused:
-        _refuse(left, icons.refused, fates)
-        collated, left = _collate(left.without(icons.refused), order, fates)
-        if not left.instances or _must_stop(fates, order):
-            return None
+    left = arranged.prepared
     given = tuple(
         ExtraFile(entry.path, entry.size, work.extra.places[entry.path]) for entry in work.extra.entries
     )
     wishes = Wishes(file_set_id=order.file_set_id, extra=given)
-    laid_out = lay_out(collated, order.profile, wishes, icons.icons)
+    laid_out = lay_out(arranged.collated, order.profile, wishes, arranged.icons)
     produced = tuple(entry for produce in order.producers() for entry in produce(laid_out))
     plan = complete(
         laid_out,
@@ -238,19 +197,6 @@ def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
         finding.moved(spooled.get(finding.where.path, finding.where.path)) for finding in plan.findings
     )
     return planned
-
-
-def _collate(prepared: Prepared, order: BurnOrder, fates: Fates) -> tuple[Collated, Prepared]:
-    """Return the order of the directory, and the instances that are in it; the others are settled."""
-    collated = collate(prepared.instances, order.profile, order.supply)
-    _refuse(prepared, collated.refused, fates)
-    return collated, prepared.without(collated.refused)
-
-
-def _refuse(prepared: Prepared, refused: Mapping[int, Finding], fates: Fates) -> None:
-    for index, finding in refused.items():
-        instance = prepared.instances[index]
-        fates.refuse(prepared.place_of(instance), (finding,), sop_instance=instance.sop_instance)
 
 
 def _without_headers(planned: FileSetPlan) -> FileSetPlan:
@@ -269,18 +215,19 @@ def _note_medium(work: _Work, fates: Fates) -> None:
         fates.findings.append(FOLDER_ONLY.at(medium=profile.medium.title, systems=systems))
 
 
-def _write(planned: _Planned, work: _Work) -> _Written:
+def _write(planned: _Planned, work: _Work) -> Written:
     """Write the medium under a hidden name, prove it, give it its name."""
     order = work.order
     is_proven = order.depth is Depth.PROVE
+    expected = Expected.of(planned.plan)
 
     def check(part: Path, receipt: Receipt) -> None:
         work.tell(PhaseEnded("write"))
-        if is_proven and (wrong := prove(part, planned.plan, receipt.sha256, order.envelope, work.tell)):
+        if is_proven and (wrong := prove(part, expected, receipt.sha256, order.envelope, work.tell)):
             raise IntegrityError("what was written is not what was planned", findings=wrong)
 
-    try:
-        receipt = write_medium(
+    def write() -> Receipt:
+        return write_medium(
             work.variant,
             _entries(planned, work),  # nothing else holds them: they are let go before the proof
             order.out,
@@ -288,22 +235,17 @@ def _write(planned: _Planned, work: _Work) -> _Written:
             work.tell,
             check,
         )
-    except MediakitError as exc:
-        return _not_written(exc)
-    except OSError as exc:
-        findings = (FAILED_TO_WRITE.at(why=exc.strerror or str(exc)),)
-        return _Written(findings=findings, outcome=Outcome.INTEGRITY)
-    proof = f"{len(receipt.sha256)} files read back, every SHA-256 equal" if is_proven else None
-    return _Written(receipt=receipt, proof=proof)
+
+    return attempt(write, is_proven=is_proven)
 
 
-def _rehearse(planned: _Planned, work: _Work) -> _Written:
+def _rehearse(planned: _Planned, work: _Work) -> Written:
     """Make the checks that writing makes before its first byte."""
-    try:
+
+    def check() -> None:
         check_medium(work.variant, _entries(planned, work), work.order.out, _how(work))
-    except MediakitError as exc:
-        return _not_written(exc)
-    return _Written()
+
+    return attempt(check, is_proven=False)
 
 
 def _how(work: _Work) -> Order:
@@ -315,17 +257,6 @@ def _how(work: _Work) -> Order:
         variant=work.variant,
         overwrite=order.overwrite,
         fat=wishes_of(medium, capacity_of(medium, order.capacity), is_partitioned=not order.unpartitioned),
-    )
-
-
-def _not_written(exc: MediakitError) -> _Written:
-    wrong = exc.findings
-    is_of_format = isinstance(exc, DoesNotFit) and not isinstance(exc.__cause__, OSError)
-    rule = NOT_ON_MEDIUM if is_of_format else FAILED_TO_WRITE
-    return _Written(
-        proof=f"failed: {len(wrong)} findings" if wrong else None,
-        findings=(*wrong, rule.at(why=str(exc))),
-        outcome=Outcome(exc.exit_code),
     )
 
 
@@ -346,7 +277,7 @@ def _entries(planned: _Planned, work: _Work) -> list[Entry]:
     return entries
 
 
-def _settle(planned: _Planned, written: _Written, work: _Work, fates: Fates) -> None:
+def _settle(planned: _Planned, written: Written, work: _Work, fates: Fates) -> None:
     """Give a fate to everything that was planned."""
     if work.order.depth is Depth.PLAN:
         carried = converted = State.PLANNED if written.outcome is None else State.WITHHELD
@@ -372,7 +303,7 @@ def _settle(planned: _Planned, written: _Written, work: _Work, fates: Fates) -> 
         fates.record(Fate(source=place, state=carried, became=path, sha256=sha256.get(path, "")))
 
 
-def _burnt(work: _Work, fates: Fates, planned: _Planned | None, written: _Written) -> Burnt:
+def _burnt(work: _Work, fates: Fates, planned: _Planned | None, written: Written, patients: int) -> Burnt:
     order = work.order
     plan = None if planned is None else planned.plan
     figures = BurnFigures(
@@ -383,7 +314,7 @@ def _burnt(work: _Work, fates: Fates, planned: _Planned | None, written: _Writte
         medium=order.profile.medium.title,
         file_set_id=order.file_set_id,
         instances=None if plan is None else len(plan.files),
-        patients=written.patients,
+        patients=patients,
         file_set_uid=None if plan is None else plan.directory.file_set_uid,
         dicomdir_bytes=None if plan is None else len(plan.dicomdir),
         needs_bytes=None if plan is None else plan.total_bytes,

@@ -17,26 +17,12 @@ from mediakit.outcome import Figures, Result
 from mediakit.profile.model import Profile
 from mediakit.stages.plan.produce import Producer, manifest
 
-FAILED_TO_WRITE = Rule(
-    id="MK-FST-101",
-    severity=Severity.ERROR,
-    title="nothing was written: {why}",
-    ref="PS3.10 8.6",
-    hint="see that the folder exists, can be written and has room, and run the same command again",
-)
 FOLDER_ONLY = Rule(
     id="MK-FST-102",
     severity=Severity.NOTE,
     title="a folder is not yet a medium: its content belongs on {medium} with {systems}",
     ref="PS3.12",
     hint="write it with a disc-burning program, or name an image (`-o OUT.iso`) and burn that",
-)
-NOT_ON_MEDIUM = Rule(
-    id="MK-FST-106",
-    severity=Severity.ERROR,
-    title="nothing was written: {why}",
-    ref="PS3.12",
-    hint="rename what is named, leave it out, or choose another medium (`--medium`) or media format",
 )
 MAIL_SECURITY = Rule(
     id="MK-FST-103",

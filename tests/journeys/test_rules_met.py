@@ -33,7 +33,7 @@ from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import take_instances
 from mediakit.stages.look.media import look_at_all, open_media
 from mediakit.stages.plan.icons import make_icons
-from mediakit.stages.prove.proof import prove
+from mediakit.stages.prove.proof import Expected, prove
 from tests.support.dicom_bytes import CT, IMPLICIT, element, identity, item, part10, sequence
 from tests.support.directories import Item, dicomdir
 from tests.support.directories import element as key_element
@@ -175,12 +175,12 @@ def test_an_image_that_cannot_be_opened_or_has_another_directory_is_not_proven(t
     assert burnt.plan is not None
     sha256 = {fate.became: fate.sha256 for fate in burnt.result.fates if fate.became}
     assert all(sha256.values())
-    assert prove(image, burnt.plan, sha256) == ()
+    assert prove(image, Expected.of(burnt.plan), sha256) == ()
     content = image.read_bytes()
     at = content.index(burnt.plan.dicomdir) + 400
     image.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
-    assert ids(prove(image, burnt.plan, sha256)) == {"MK-PRF-004"}
-    assert ids(prove(tmp_path / "gone.iso", burnt.plan, sha256)) == {"MK-PRF-001"}
+    assert ids(prove(image, Expected.of(burnt.plan), sha256)) == {"MK-PRF-004"}
+    assert ids(prove(tmp_path / "gone.iso", Expected.of(burnt.plan), sha256)) == {"MK-PRF-001"}
 
 
 @pytest.mark.parametrize(("unconfirmed", "rule"), [(True, "MK-PRO-051"), (False, "MK-PRO-050")])

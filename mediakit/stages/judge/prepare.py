@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from mediakit.choices import Convert
+from mediakit.choices import Convert, OnReject, Supply
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance
 from mediakit.dicom.uids import syntax_name
@@ -16,9 +16,10 @@ from mediakit.fileset.charset import place_of
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.outcome import State
 from mediakit.profile.judge import Decision, Judge, Verdict
+from mediakit.profile.model import Profile
 from mediakit.stages.judge.spool import SPOOL, Spool
 from mediakit.stages.look.fates import Fates
-from mediakit.stages.look.media import Media, finding_on_failure
+from mediakit.stages.look.media import Media, finding_on_failure, scanner_for
 
 STILL_REFUSED = Rule(
     id="MK-CNV-101",
@@ -27,6 +28,20 @@ STILL_REFUSED = Rule(
     ref="PS3.11",
     hint="choose another profile: `mediakit profiles fit` shows which take it",
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms instances go on a medium: its profile, and what is done with those that do not fit."""
+
+    profile: Profile
+    convert: Convert = Convert.LOSSLESS
+    supply: Supply = Supply.DIRECTORY
+    on_reject: OnReject = OnReject.FAIL
+
+    def stop(self, fates: Fates) -> bool:
+        """Return True when nothing may be written because of what cannot go."""
+        return self.on_reject is OnReject.FAIL and (fates.is_damaged or fates.is_bad)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +76,30 @@ class Store:
 
     def __init__(self, media: Media, spool: Spool) -> None:
         self._media = media
-        self._spool = spool
+        self.spool = spool
 
     def open(self, instance: Instance) -> BinaryIO:
         """Open the bytes of an instance. Raises SourceError, OSError."""
-        return self._spool.open(instance.path) if instance.source == SPOOL else self._media.open(instance)
+        return self.spool.open(instance.path) if instance.source == SPOOL else self._media.open(instance)
+
+
+def prepare(
+    instances: Sequence[Instance], terms: Terms, store: Store, fates: Fates, tell: Listener = silence
+) -> Prepared | None:
+    """Judge and convert; None when nothing may be written because of what cannot go."""
+    judge = Judge(terms.profile, terms.convert)
+    judged = judge_all(instances, judge, fates, tell)
+    if terms.stop(fates):
+        return None
+    converter = Converter(
+        judge=judge,
+        policy=terms.convert,
+        scanner=scanner_for(terms.profile),
+        store=store,
+        spool=store.spool,
+    )
+    prepared = converter.convert_all(judged, fates, tell)
+    return None if not prepared.instances or terms.stop(fates) else prepared
 
 
 def judge_all(instances: Sequence[Instance], judge: Judge, fates: Fates, tell: Listener = silence) -> Judged:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -12,6 +13,7 @@ from mediakit.errors import MediakitError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.decode import decode
 from mediakit.fileset.plan import FileSetPlan
+from mediakit.fileset.record import Directory
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.formats.envelope import Envelope, UnsealedTree
@@ -58,58 +60,94 @@ UNEXPECTED = Rule(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What a medium must hold: its DICOMDIR, and what the records reference.
+
+    `references` has SOP Instance UID and Transfer Syntax UID by File ID; `total_bytes` are those to be read.
+    """
+
+    directory: Directory
+    dicomdir: bytes
+    references: Mapping[str, tuple[str, str]]
+    total_bytes: int
+
+    @classmethod
+    def of(cls, plan: FileSetPlan) -> Expected:
+        """Return what the medium of a plan must hold."""
+        files = plan.files
+        return cls(
+            directory=plan.directory,
+            dicomdir=plan.dicomdir,
+            references={
+                str(file.file_id): (
+                    file.instance.sop_instance,
+                    file.instance.transfer_syntax or EXPLICIT_VR_LITTLE_ENDIAN,
+                )
+                for file in files
+            },
+            total_bytes=len(plan.dicomdir)
+            + sum(file.size for file in files)
+            + sum(extra.size for extra in plan.extra),
+        )
+
+
 def prove(
     target: Path,
-    plan: FileSetPlan,
+    expected: Expected,
     sha256: Mapping[str, str],
     envelope: Envelope | None = None,
     tell: Listener = silence,
 ) -> tuple[Finding, ...]:
     """Read the medium at `target` and return what is wrong with it; nothing when it is as planned.
 
-    The DICOMDIR is decoded from the medium and its tree compared with the plan; every file is hashed and
-    compared with `sha256` (hex, by path), taken while it was written.
+    The DICOMDIR is decoded from the medium and its tree compared with the planned one; every file is hashed
+    and compared with `sha256` (hex, by path), taken while it was written.
     """
-    total = len(plan.dicomdir) + sum(file.size for file in plan.files) + sum(e.size for e in plan.extra)
-    tell(PhaseStarted("proof", total=total, unit="bytes"))
+    tell(PhaseStarted("proof", total=expected.total_bytes, unit="bytes"))
     try:
         with open_medium(target) as tree:
             plain = tree if envelope is None else UnsealedTree(tree, envelope)
-            findings = (*_prove_directory(plain, plan), *_prove_files(tree, sha256, tell))
+            findings = (*_prove_directory(plain, expected), *_prove_files(tree, sha256, tell))
     except MediakitError as exc:
         return (CANNOT_OPEN.at(why=exc.why or exc.what),)
     tell(PhaseEnded("proof"))
     return findings
 
 
-def _prove_directory(tree: Tree, plan: FileSetPlan) -> Iterator[Finding]:
-    where = Where(path="DICOMDIR")
+def _prove_directory(tree: Tree, expected: Expected) -> Iterator[Finding]:
     node = tree.find("DICOMDIR")
     if node is None:
-        yield MISSING.at(where)
+        yield MISSING.at(Where(path="DICOMDIR"))
         return
     with tree.open(node) as stream:
-        data = stream.read(len(plan.dicomdir) + 1)
-    if data != plan.dicomdir:
+        data = stream.read(len(expected.dicomdir) + 1)
+    yield from prove_directory(data, expected)
+
+
+def prove_directory(data: bytes, expected: Expected) -> Iterator[Finding]:
+    """Yield what tells the bytes of a DICOMDIR that were read back from those that were planned."""
+    where = Where(path="DICOMDIR")
+    if data != expected.dicomdir:
         yield DIRECTORY_DIFFERS.at(where, why="its bytes differ")
     else:
-        data = plan.dicomdir  # one copy of it is enough: it may have hundreds of megabytes
+        data = expected.dicomdir  # one copy of it is enough: it may have hundreds of megabytes
     decoded = decode(data)
     for finding in decoded.findings:
         yield DIRECTORY_DIFFERS.at(where, why=f"{finding.rule.id} {finding.text}")
-    if decoded.directory != plan.directory:
+    if decoded.directory != expected.directory:
         yield DIRECTORY_DIFFERS.at(where, why="its records differ")
     referenced = [record.reference for record in decoded.directory.walk() if record.reference is not None]
-    planned = {str(file.file_id): file.instance for file in plan.files}
+    planned = expected.references
     if len(referenced) != len(planned):
         yield DIRECTORY_DIFFERS.at(where, why=f"{len(referenced)} references for {len(planned)} instances")
     for reference in referenced:
-        instance = planned.get(str(reference.file_id))
-        if instance is None:
+        instance, syntax = planned.get(str(reference.file_id), ("", ""))
+        if not instance:
             yield DIRECTORY_DIFFERS.at(where, why=f"{reference.file_id} was not planned")
-        elif reference.sop_instance != instance.sop_instance:
+        elif reference.sop_instance != instance:
             yield DIRECTORY_DIFFERS.at(where, why=f"{reference.file_id} has another SOP Instance UID")
-        elif reference.transfer_syntax != (instance.transfer_syntax or EXPLICIT_VR_LITTLE_ENDIAN):
+        elif reference.transfer_syntax != syntax:
             yield DIRECTORY_DIFFERS.at(where, why=f"{reference.file_id} has another Transfer Syntax UID")
 
 

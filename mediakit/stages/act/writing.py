@@ -1,0 +1,62 @@
+"""What came of writing a medium: the receipt, or why nothing was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mediakit.errors import DoesNotFit, MediakitError
+from mediakit.findings import Finding, Rule, Severity
+from mediakit.formats.base import Receipt
+from mediakit.outcome import Outcome
+
+FAILED_TO_WRITE = Rule(
+    id="MK-FST-101",
+    severity=Severity.ERROR,
+    title="nothing was written: {why}",
+    ref="PS3.10 8.6",
+    hint="see that the folder exists, can be written and has room, and run the same command again",
+)
+NOT_ON_MEDIUM = Rule(
+    id="MK-FST-106",
+    severity=Severity.ERROR,
+    title="nothing was written: {why}",
+    ref="PS3.12",
+    hint="rename what is named, leave it out, or choose another medium (`--medium`) or media format",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What came of writing and proving. `outcome` is that of a journey that ended early, else None."""
+
+    receipt: Receipt | None = None
+    proof: str | None = None
+    findings: tuple[Finding, ...] = ()
+    outcome: Outcome | None = None
+
+
+def attempt(write: Callable[[], Receipt | None], *, is_proven: bool) -> Written:
+    """Write by calling `write`, and say what came of it. It gives None when it only made its checks."""
+    try:
+        receipt = write()
+    except MediakitError as exc:
+        return _not_written(exc)
+    except OSError as exc:
+        findings = (FAILED_TO_WRITE.at(why=exc.strerror or str(exc)),)
+        return Written(findings=findings, outcome=Outcome.INTEGRITY)
+    if receipt is None:
+        return Written()
+    proof = f"{len(receipt.sha256)} files read back, every SHA-256 equal" if is_proven else None
+    return Written(receipt=receipt, proof=proof)
+
+
+def _not_written(exc: MediakitError) -> Written:
+    wrong = exc.findings
+    is_of_format = isinstance(exc, DoesNotFit) and not isinstance(exc.__cause__, OSError)
+    rule = NOT_ON_MEDIUM if is_of_format else FAILED_TO_WRITE
+    return Written(
+        proof=f"failed: {len(wrong)} findings" if wrong else None,
+        findings=(*wrong, rule.at(why=str(exc))),
+        outcome=Outcome(exc.exit_code),
+    )
