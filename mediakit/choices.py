@@ -38,3 +38,10 @@ class OnReject(StrEnum):
 
     FAIL = "fail"  # nothing is written
     SKIP = "skip"  # the others are written
+
+
+class Each(StrEnum):
+    """What one of several media is for."""
+
+    PATIENT = "patient"
+    STUDY = "study"

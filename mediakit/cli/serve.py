@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mediakit.choices import Each, OnReject
 from mediakit.cli.burnt import print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
@@ -70,11 +72,30 @@ def scp(
         str, typer.Option(metavar="PROFILE", help="When it ends: burn what lies in the folder.")
     ] = "",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="With --then-burn: OUT.iso, OUT.zip, or a new folder.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="With --then-burn: OUT.iso, OUT.zip, a new folder; with --each media/{date}-{number}.iso.",
+        ),
     ] = None,
     all_patients: Annotated[
         bool, typer.Option("--all-patients", help="With --then-burn: several patients on one medium.")
     ] = False,
+    each: Annotated[
+        Each | None,
+        typer.Option(help="With --then-burn: a medium for each patient or study, while the server runs."),
+    ] = None,
+    quiet_for: Annotated[
+        float, typer.Option(help="With --each: begin when nothing came for it for so many seconds.", min=0)
+    ] = 60.0,
+    remove_burnt: Annotated[
+        bool,
+        typer.Option("--remove-burnt", help="With --each: take what is on a proven medium out of --dir."),
+    ] = False,
+    on_reject: Annotated[
+        OnReject, typer.Option(help="With --then-burn: fail, or skip what the profile refuses.")
+    ] = OnReject.FAIL,
     idle: Annotated[
         float | None,
         typer.Option(help="End when something came and nobody was connected for so many seconds.", min=0),
@@ -98,6 +119,7 @@ def scp(
     with guarded("serve scp", as_json=as_json, verbose=verbose):
         warnings.simplefilter("ignore")  # of libraries: they may hold what a peer sent
         from mediakit.destinations.peer import check_ae_title
+        from mediakit.journeys.burn_received import MediaOrder
         from mediakit.journeys.receive import ReceiveOrder, receive
         from mediakit.scp.server import Listening
         from mediakit.scp.users import load_users
@@ -116,9 +138,18 @@ def scp(
             callers=dict(_caller(each, (tls_cert, tls_key, tls_ca)) for each in peer or ()),
             idle_s=0.0 if once and idle is None else idle,
             users=None if users is None else load_users(users),
-            burn=_burn_order(then_burn, out, paths, all_patients=all_patients),
             keeps_all=as_json,
         )
+        disc = _burn_order(then_burn, out, paths, all_patients=all_patients, on_reject=on_reject)
+        if each is None:
+            order = replace(order, burn=disc)
+        elif disc is None:
+            raise UsageError("`--each` goes with `--then-burn PROFILE` and `-o OUT`")
+        else:
+            media = MediaOrder(
+                burn=disc, pattern=str(out), each=each, quiet_s=quiet_for, removes=remove_burnt
+            )
+            order = replace(order, media=media)
         with listener(progress, quiet=quiet or as_json) as tell:
             log = None if log_file is None else LogFile(log_file)
             hear = _printer(log, as_json=as_json, quiet=quiet, verbose=verbose)
@@ -171,7 +202,7 @@ def _caller(text: str, tls: tuple[Path | None, Path | None, Path | None]) -> tup
 
 
 def _burn_order(
-    profile: str, out: Path | None, paths: tuple[Path, ...], *, all_patients: bool
+    profile: str, out: Path | None, paths: tuple[Path, ...], *, all_patients: bool, on_reject: OnReject
 ) -> BurnOrder | None:
     if not profile and out is None:
         return None
@@ -180,7 +211,13 @@ def _burn_order(
     from mediakit.journeys.burn_order import BurnOrder
     from mediakit.profile.load import load_profile
 
-    return BurnOrder(profile=load_profile(profile, paths), out=out, when=now(), all_patients=all_patients)
+    return BurnOrder(
+        profile=load_profile(profile, paths),
+        out=out,
+        when=now(),
+        all_patients=all_patients,
+        on_reject=on_reject,
+    )
 
 
 def _printer(
@@ -201,21 +238,23 @@ def _printer(
 
 def _line(event: ReceiveEvent, *, verbose: int) -> str:
     from mediakit.journeys.receive import Ending, Listens
-    from mediakit.report.reception import association_text, commitment_text
-    from mediakit.scp.events import AssociationEnded, CommitmentAnswered
+    from mediakit.report.reception import association_text, commitment_text, medium_text
+    from mediakit.scp.events import AssociationEnded, CommitmentAnswered, MediumEnded
 
     if isinstance(event, Listens):
         return f"listening on {event.host}:{event.port} as {event.ae_title}"
     if isinstance(event, Ending):
         return "ending"
-    if isinstance(event, AssociationEnded):
-        return association_text(event) if event.calling_ae or verbose > 1 else ""
-    if isinstance(event, CommitmentAnswered):
-        return commitment_text(event)
-    if not verbose:
-        return ""
-    became = event.path or event.words
-    return f"  {event.reception.value:<14} {event.sop_instance}  {became}"
+    line = ""
+    if isinstance(event, MediumEnded):
+        line = medium_text(event)
+    elif isinstance(event, AssociationEnded):
+        line = association_text(event) if event.calling_ae or verbose > 1 else ""
+    elif isinstance(event, CommitmentAnswered):
+        line = commitment_text(event)
+    elif verbose:
+        line = f"  {event.reception.value:<14} {event.sop_instance}  {event.path or event.words}"
+    return line
 
 
 def _print_served(served: Served, burnt: Burnt | None, *, as_json: bool, quiet: bool, verbose: int) -> None:

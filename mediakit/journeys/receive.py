@@ -1,4 +1,4 @@
-"""Receive: listen as a Storage SCP, take what comes into a folder, and burn it at the end if that is asked.
+"""Receive: listen as a Storage SCP, take what comes into a folder, and burn it: at the end, or as it comes.
 
 Runs until it is interrupted (KeyboardInterrupt), or until it has been idle after something came. Either way
 open associations get some seconds to end.
@@ -14,13 +14,14 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from time import monotonic
 
-from mediakit.errors import UsageError
+from mediakit.errors import UsageError, mapped
 from mediakit.events import Listener, silence
 from mediakit.findings import Report, Severity
 from mediakit.journeys.burn import burn
 from mediakit.journeys.burn_order import BurnOrder, Burnt
+from mediakit.journeys.burn_received import MediaMaker, MediaOrder, check_media
 from mediakit.outcome import Outcome
-from mediakit.scp.events import Reception, ScpEvent
+from mediakit.scp.events import MediumEnded, Received, Reception, ScpEvent
 from mediakit.scp.instance_store import InstanceStore, instance_store
 from mediakit.scp.requestor import Dial
 from mediakit.scp.served import Served, Tally
@@ -30,6 +31,7 @@ from mediakit.scp.users import Users
 from mediakit.stages.plan.target import format_of
 
 _TURN_S = 0.2
+_LONGEST_TURN_S = 1.0  # between two looks at what is due, however much comes
 _CAME = frozenset({Reception.STORED, Reception.SAME})
 
 
@@ -39,8 +41,8 @@ class ReceiveOrder:
 
     `idle_s` ends the journey when something came and no association has been open for so long; None: only
     an interruption ends it. `grace_s` is what open associations get at the end. `burn` is the order for what
-    lies in the folder then. Only `users` are let in (None: everybody). `keeps_all` keeps every
-    instance for the report.
+    lies in the folder then, `media` that for media which are burnt meanwhile. Only `users` are let in (None:
+    everybody). `keeps_all` keeps every instance for the report.
     """
 
     folder: Path
@@ -50,6 +52,7 @@ class ReceiveOrder:
     idle_s: float | None = None
     grace_s: float = 5.0
     burn: BurnOrder | None = None
+    media: MediaOrder | None = None
     users: Users | None = None
     keeps_all: bool = False
 
@@ -68,7 +71,7 @@ class Ending:
     """The server takes no more associations, and waits for those that are open."""
 
 
-ReceiveEvent = Listens | Ending | ScpEvent
+ReceiveEvent = Listens | Ending | MediumEnded | ScpEvent
 Hear = Callable[[ReceiveEvent], None]
 
 
@@ -77,17 +80,55 @@ def receive(order: ReceiveOrder, hear: Hear, tell: Listener = silence) -> tuple[
 
     `hear` gets the events of the server, `tell` those of the burn; both in the calling thread. Raises
     UsageError before it listens: a folder that cannot be used, an address that is taken, a target of the burn
-    that exists or does not suit the profile.
+    that exists or does not suit the profile. What waits for a medium when it ends waits for the next run.
     """
     if order.burn is not None:
         _check_burn(order.burn, order.folder)
+    if order.media is not None:
+        check_media(order.media, order.folder)
     with instance_store(order.folder) as place:
-        tally, address = _received(order, place, hear)
-        served = _served(order, tally, address, None)
+        hearer = _Hearer(
+            tally=Tally(keeps_all=order.keeps_all),
+            hear=hear,
+            tell=tell,
+            maker=None if order.media is None else MediaMaker(order.folder, order.media),
+        )
+        address = _received(order, place, hearer)
+        served = _served(order, hearer, address, None)
         if order.burn is None or not served.is_anything_here:
             return served, None
         burnt = burn([order.folder], order.burn, tell)
-    return _served(order, tally, address, burnt), burnt
+    return _served(order, hearer, address, burnt), burnt
+
+
+@dataclass(slots=True, kw_only=True)
+class _Hearer:
+    """Counts what a server tells, passes it on, and burns media meanwhile when there is a maker."""
+
+    tally: Tally
+    hear: Hear
+    tell: Listener
+    maker: MediaMaker | None
+    media: list[MediumEnded] = field(default_factory=list)
+
+    def __call__(self, event: ScpEvent) -> None:
+        self.tally.hear(event)
+        if self.maker is not None and isinstance(event, Received) and event.reception is Reception.STORED:
+            self.maker.came(event.path)
+        self.hear(event)
+
+    @property
+    def has_come(self) -> bool:
+        return any(self.tally.counts[reception] for reception in _CAME)
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.maker is not None and self.maker.is_waiting
+
+    def burn_due(self, *, is_busy: bool) -> None:
+        for ended in () if self.maker is None else self.maker.burn_due(self.tell, is_busy=is_busy):
+            self.media.append(ended)
+            self.hear(ended)
 
 
 def _check_burn(order: BurnOrder, folder: Path) -> None:
@@ -100,53 +141,54 @@ def _check_burn(order: BurnOrder, folder: Path) -> None:
         raise UsageError("the target exists", where=str(order.out), hint="name a new one")
 
 
-def _received(order: ReceiveOrder, place: InstanceStore, hear: Hear) -> tuple[Tally, tuple[str, int]]:
-    """Serve until it ends."""
-    tally = Tally(keeps_all=order.keeps_all)
+def _received(order: ReceiveOrder, place: InstanceStore, hearer: _Hearer) -> tuple[str, int]:
+    """Serve until it ends; return the address."""
     events: SimpleQueue[ScpEvent] = SimpleQueue()
     scp = StorageScp(place, order.listening, events.put, order.ssl_context, order.callers, order.users)
     scp.grace_s = order.grace_s
+    if hearer.maker is not None:
+        with mapped({OSError: UsageError}, "what was received before cannot be read", str(order.folder)):
+            hearer.maker.begin()
     try:
         scp.start()
-        hear(Listens(ae_title=order.listening.ae_title, host=scp.address[0], port=scp.address[1]))
-        _serve(order, scp, events, tally, hear)
+        hearer.hear(Listens(ae_title=order.listening.ae_title, host=scp.address[0], port=scp.address[1]))
+        _serve(order, scp, events, hearer)
     except KeyboardInterrupt:
-        hear(Ending())
+        hearer.hear(Ending())
     finally:
         scp.stop()
     while not events.empty():
-        _hear(events.get(), tally, hear)
-    return tally, scp.address
+        hearer(events.get())
+    return scp.address
 
 
-def _serve(
-    order: ReceiveOrder, scp: StorageScp, events: SimpleQueue[ScpEvent], tally: Tally, hear: Hear
-) -> None:
-    """Hear what happens; return when it has been idle for long enough."""
-    quiet_since = monotonic()
+def _serve(order: ReceiveOrder, scp: StorageScp, events: SimpleQueue[ScpEvent], hearer: _Hearer) -> None:
+    """Hear what happens, and burn what is due; return when it has been idle for long enough."""
+    quiet_since = last_turn = monotonic()
     while True:
         try:
-            _hear(events.get(timeout=_TURN_S), tally, hear)
-        except Empty:
-            came = any(tally.counts[reception] for reception in _CAME)
-            if scp.is_busy or not came:
-                quiet_since = monotonic()
-            elif order.idle_s is not None and monotonic() - quiet_since >= order.idle_s:
-                return
-        else:
+            hearer(events.get(timeout=_TURN_S))
             quiet_since = monotonic()
+        except Empty:
+            last_turn = 0.0
+        if monotonic() - last_turn < _LONGEST_TURN_S:
+            continue
+        hearer.burn_due(is_busy=scp.is_busy)
+        last_turn = monotonic()
+        if scp.is_busy or not hearer.has_come or hearer.is_waiting or not events.empty():
+            quiet_since = monotonic()
+        elif order.idle_s is not None and monotonic() - quiet_since >= order.idle_s:
+            return
 
 
-def _hear(event: ScpEvent, tally: Tally, hear: Hear) -> None:
-    tally.hear(event)
-    hear(event)
-
-
-def _served(order: ReceiveOrder, tally: Tally, address: tuple[str, int], burnt: Burnt | None) -> Served:
+def _served(order: ReceiveOrder, hearer: _Hearer, address: tuple[str, int], burnt: Burnt | None) -> Served:
+    tally = hearer.tally
     report = Report.of(str(order.folder), tally.findings())
     outcome = Outcome.PARTLY_STORED if report.worst() is Severity.ERROR else Outcome.GOOD
     if outcome is Outcome.GOOD and burnt is not None:
         outcome = burnt.result.outcome
+    if outcome is Outcome.GOOD:
+        outcome = next((each.outcome for each in hearer.media if each.outcome is not Outcome.GOOD), outcome)
     return Served(
         ae_title=order.listening.ae_title,
         host=address[0],
@@ -158,4 +200,5 @@ def _served(order: ReceiveOrder, tally: Tally, address: tuple[str, int], burnt: 
         outcome=outcome,
         received=tuple(tally.received),
         burn=None if burnt is None else burnt.result,
+        media=tuple(hearer.media),
     )

@@ -8,7 +8,7 @@ import msgspec
 
 from mediakit.report.json import FindingDoc, ReportDoc, finding_doc, report_doc
 from mediakit.report.text import many
-from mediakit.scp.events import AssociationEnded, CommitmentAnswered, Ending, Received, Reception
+from mediakit.scp.events import AssociationEnded, CommitmentAnswered, Ending, MediumEnded, Received, Reception
 from mediakit.scp.served import Served
 
 
@@ -22,6 +22,16 @@ class ReceivedDoc(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     path: str
     words: str
+
+
+class MediumDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """One medium that was burnt while the server ran, or could not be."""
+
+    target: str
+    outcome: str
+    exit_code: int
+    instances: int
+    why: str
 
 
 class ReceptionDoc(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +49,7 @@ class ReceptionDoc(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[FindingDoc]
     received: list[ReceivedDoc]
     burn: ReportDoc | None
+    media: list[MediumDoc] = []
     schema: Literal["mediakit/reception/1"] = "mediakit/reception/1"
 
 
@@ -57,6 +68,17 @@ def reception_doc(served: Served) -> ReceptionDoc:
         findings=[finding_doc(finding) for finding in served.report.findings],
         received=[_received_doc(one) for one in served.received],
         burn=None if served.burn is None else report_doc(served.burn),
+        media=[_medium_doc(one) for one in served.media],
+    )
+
+
+def _medium_doc(ended: MediumEnded) -> MediumDoc:
+    return MediumDoc(
+        target=ended.out,
+        outcome=ended.outcome.word,
+        exit_code=int(ended.outcome),
+        instances=ended.instances,
+        why=ended.why,
     )
 
 
@@ -104,6 +126,15 @@ def commitment_text(event: CommitmentAnswered) -> str:
     told = "" if event.delivered else ", and could not be told"
     answer = f"{event.committed:,} committed, {event.failed:,} not"
     return f"{event.calling_ae}: asked for storage commitment, {answer}{told}"
+
+
+def medium_text(event: MediumEnded) -> str:
+    """Return what became of a medium on one line."""
+    why = f": {event.why}" if event.why else ""
+    if not event.instances:
+        again = f"; it is tried again in {event.retry_s:,.0f} s, or when more comes" if event.retry_s else ""
+        return f"not burnt: {event.outcome.word}{why}{again}"
+    return f"burnt {event.out}: {many(event.instances, 'instance', 'instances')}, {event.outcome.word}{why}"
 
 
 def served_text(served: Served) -> str:

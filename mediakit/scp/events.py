@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mediakit.outcome import Outcome
+
 
 class Reception(StrEnum):
     """What became of one instance that was sent."""
@@ -64,6 +66,20 @@ class CommitmentAnswered:
     committed: int
     failed: int
     delivered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediumEnded:
+    """A medium was burnt, or could not be: then it is tried again after `retry_s` seconds.
+
+    `why` says the first reason, without names.
+    """
+
+    out: str
+    outcome: Outcome
+    instances: int
+    why: str = ""
+    retry_s: float = 0.0
 
 
 ScpEvent = Received | AssociationEnded | CommitmentAnswered

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 
 from mediakit.findings import Finding, Report, Rule, Severity
 from mediakit.outcome import Outcome, Result
-from mediakit.scp.events import AssociationEnded, CommitmentAnswered, Received, Reception, ScpEvent
+from mediakit.scp.events import (
+    AssociationEnded,
+    CommitmentAnswered,
+    MediumEnded,
+    Received,
+    Reception,
+    ScpEvent,
+)
 from mediakit.scp.receiver import OUT_OF_RESOURCES, PROCESSING_FAILURE
 
 NO_ROOM = Rule(
@@ -57,7 +64,10 @@ _OURS = frozenset({OUT_OF_RESOURCES, PROCESSING_FAILURE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A server that has ended. `received` is empty when it was not kept; `burn` is what was burnt then."""
+    """A server that has ended. `received` is empty when it was not kept.
+
+    `burn` is what was burnt at the end, `media` what was burnt meanwhile.
+    """
 
     ae_title: str
     host: str
@@ -69,6 +79,7 @@ class Served:
     outcome: Outcome
     received: tuple[Received, ...] = ()
     burn: Result | None = None
+    media: tuple[MediumEnded, ...] = ()
 
     @property
     def is_anything_here(self) -> bool:
