@@ -21,6 +21,8 @@ meaning and is never used again.
 - `ps3` is the DICOM standard, `pdi` is IHE Portable Data for Imaging, `drg` is the German catalogue of 2006:
   `mediakit validate --rules ps3,pdi`.
 - Commands: in which of them the rule can be met.
+- *unconfirmed*: the number of the clause is from general knowledge of the standard, and was not checked against
+  its text. What the rule says does not depend on it.
 
 This page is made by `make docs` from the code.
 """
@@ -49,7 +51,7 @@ def _entry(entry: Entry) -> Iterator[str]:
     if rule.hint:
         yield f"{_text(rule.hint[0].upper() + rule.hint[1:])}.\n"
     rule_set = "" if entry.rule_set is None else f"Rule set: `{entry.rule_set.value}`. "
-    yield f"Source: {rule.ref}. {rule_set}Commands: {', '.join(entry.commands)}."
+    yield f"Source: {rule.source}. {rule_set}Commands: {', '.join(entry.commands)}."
 
 
 def _text(words: str) -> str:

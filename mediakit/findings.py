@@ -6,6 +6,7 @@ something else. A `Finding` is a rule met at a place.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -86,6 +87,11 @@ def _forms(words: str) -> tuple[str, str]:
 
 _FILLED = _Filled()
 
+# Clauses of media storage, directories, formats, security, and of PDI and its German catalogue were checked.
+_CHECKED = re.compile(
+    r"PS3\.(?:2|10|11|12|15)\b|PS3\.3(?:-2004)? (?:Table )?F\b|IHE ITI TF-2 3\.32\b|IHE RAD TF-3 4\.47\b|DRG "
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
@@ -101,6 +107,11 @@ class Rule:
     title: str
     ref: str
     hint: str = ""
+
+    @property
+    def source(self) -> str:
+        """Return the clause, marked when its number was not checked against the text of the source."""
+        return self.ref if not self.ref or _CHECKED.match(self.ref) else f"{self.ref} (unconfirmed)"
 
     @property
     def heading(self) -> str:

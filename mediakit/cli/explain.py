@@ -74,7 +74,7 @@ def _page(entry: Entry) -> Iterator[str]:
     yield f"  {rule.template}"
     yield ""
     yield f"  about       {GROUPS.get(entry.group, 'It is of another package')}"
-    yield f"  source      {rule.ref}"
+    yield f"  source      {rule.source}"
     if rule.hint:
         yield f"  what to do  {rule.hint}"
     yield f"  met in      {', '.join(f'`mediakit {command}`' for command in entry.commands)}"
