@@ -21,8 +21,8 @@ meaning and is never used again.
 - `ps3` is the DICOM standard, `pdi` is IHE Portable Data for Imaging, `drg` is the German catalogue of 2006:
   `mediakit validate --rules ps3,pdi`.
 - Commands: in which of them the rule can be met.
-- *unconfirmed*: the number of the clause is from general knowledge of the standard, and was not checked against
-  its text. What the rule says does not depend on it.
+- *unconfirmed*: the number of the clause is from general knowledge of the standard; it was not checked
+  against its text. What the rule says does not depend on it.
 
 This page is made by `make docs` from the code.
 """

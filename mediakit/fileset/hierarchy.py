@@ -219,7 +219,7 @@ def _give_patient_ids(
         first = min(members, key=lambda instance: instance.sop_instance)
         patient_id = known.get(study) or made_patient_id(first, study, taken)
         own = [bucket for bucket in buckets if bucket.patient_id == patient_id]
-        names = _one_name(own or orphans, instances)
+        names = _one_name(own, instances) or _one_name(orphans, instances)
         for bucket in orphans:
             strangers = (index for index in bucket.members if not _names_of(instances[index]) <= names)
             if names and next(strangers, None) is not None:

@@ -273,7 +273,7 @@ def _folder(
         damage.append(Damage(folder.path, f"the folder cannot be read: {exc.why}"))
         return
     prefix = f"{folder.path}/" if folder.path else ""
-    unpack = struct.Struct("<I4xI4x7xBBB").unpack_from
+    unpack, unpack_big = struct.Struct("<I4xI4x7xBBB").unpack_from, struct.Struct(">4xI4xI").unpack_from
     at, end = 0, len(found)
     own: set[bytes] = set()
     while at < end:
@@ -288,6 +288,7 @@ def _folder(
             )
             return
         block, size, flags, unit, gap = unpack(found, at + 2)
+        big = unpack_big(found, at + 2)
         name = found[at + 33 : at + 33 + name_size]
         is_self = name in {b"\0", b"\1"}
         if is_self:
@@ -295,6 +296,13 @@ def _folder(
         use = found[at + 33 + name_size + (name_size + 1) % 2 : at + length]
         attributes = found[at + 1]
         path = prefix + shown_name(name, is_joliet=volume.is_joliet and not is_self)
+        if big != (block, size) and big[0] and (big[1] or not size):
+            words = f"{size} bytes at block {block}, and {big[1]} bytes at block {big[0]}"
+            is_outside = not holds(image, [((block - volume.first_block) * volume.block_size, size)])
+            if is_outside and holds(image, [((big[0] - volume.first_block) * volume.block_size, big[1])]):
+                block, size = big
+            is_made_good = is_outside and (block, size) == big
+            damage.append(Damage(path, f"its record says two places: {words}", is_made_good=is_made_good))
         yield IsoRecord(
             path,
             start + at,

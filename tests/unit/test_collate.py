@@ -315,6 +315,13 @@ def test_an_instance_without_patient_id_joins_its_study_only_under_the_same_name
     nameless = make_instance("1.1", patient_id=None, values={0x00100010: b"DOE^JANE"})
     refused = collate([nameless, other], PROFILE, Supply.DIRECTORY).refused
     assert [finding.rule.id for finding in refused.values()] == ["MK-FST-006"] * 2
+    unnamed = make_instance("1.4", number=4, values={0x00100010: b""})
+    refused = collate([unnamed, nameless, other], PROFILE, Supply.DIRECTORY).refused
+    assert [(index, finding.rule.id) for index, finding in refused.items()] == [
+        (1, "MK-FST-006"),
+        (2, "MK-FST-006"),
+    ]
+    assert collate([unnamed, nameless], PROFILE, Supply.DIRECTORY).refused == {}
 
 
 def test_a_patient_id_of_a_space_that_is_no_padding_is_an_id() -> None:

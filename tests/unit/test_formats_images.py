@@ -107,7 +107,7 @@ def test_a_folder_that_contains_itself_is_entered_once(tmp_path: Path) -> None:
     (tmp_path / "loop").write_bytes(held)
     tree = IsoTree(tmp_path / "loop")
     assert [node.path for node in tree.walk()] == ["A/F"]
-    assert len(tree.facts.damage) == 1
+    assert "leads in a circle" in tree.facts.damage[-1].what
     tree.close()
 
 

@@ -84,6 +84,25 @@ def test_a_folder_that_cannot_be_read_is_damage_and_the_others_are_read(damaged:
         assert list(tree.folders()) == ["A", "B"]
 
 
+def test_a_record_that_gives_two_lengths_is_damage_unless_one_is_left_out(tmp_path: Path) -> None:
+    image = written([entry("IM1"), entry("IM2")], tmp_path / "a")
+    record = next(one for one in records_of(image) if one.path == "IM1")
+    cases = [  # form, byte of the record, value, what is said
+        (">I", 14, 7, ["damage"]),
+        (">I", 6, 1, ["damage"]),
+        (">I", 14, 0, []),
+        (">I", 6, 0, []),
+        ("<I", 2, 900_000, ["made good"]),
+    ]
+    for form, offset, value, said in cases:
+        held = bytearray(image)
+        struct.pack_into(form, held, record.at + offset, value)
+        path = put(tmp_path / f"{offset}-{value}.iso", bytes(held))
+        assert contents(path)["IM1"] == content_of("IM1", 100)
+        damage = facts_of(path).damage
+        assert ["made good" if one.is_made_good else "damage" for one in damage] == said, (offset, value)
+
+
 def test_an_image_that_ends_before_its_volume_is_damaged(tmp_path: Path) -> None:
     image = written([entry("A"), entry("B")], tmp_path / "it")
     assert facts_of(put(tmp_path / "it.iso", image[:-SECTOR])).damage == (Damage("", CUT_OFF),)
@@ -94,7 +113,8 @@ def test_a_hostile_number_of_damaged_folders_is_counted_and_not_listed(tmp_path:
     held = bytearray(image)
     for record in records_of(image):
         if not record.is_self and record.path.count("/") == 1:
-            struct.pack_into("<I", held, record.at + 2, 900_000)
+            struct.pack_into("<I4xI", held, record.at + 2, 900_000, record.size)
+            struct.pack_into(">I", held, record.at + 6, 900_000)
     damage = facts_of(put(tmp_path / "it.iso", bytes(held))).damage
     assert len(damage) == 1001
     assert damage[-1] == Damage("", "200 more places are damaged")
