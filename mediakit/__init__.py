@@ -8,6 +8,7 @@ cannot begin; the message says what, where, why and what to do.
 - `burn` writes a file-set that conforms to a profile of DICOM PS3.11, as an image, a ZIP file or a folder.
 - `validate` says what on a medium conforms and what does not; `inspect` says what is on it.
 - `extract` copies its files, `repair` makes a sound file-set of a broken one, `diff` compares two media.
+- `update` adds instances to a medium and removes others.
 - `fit_sources` says which profiles take some instances.
 - `import_medium` brings a medium to a destination; its ledger is one of the `Jobs` of a folder.
 
@@ -88,12 +89,14 @@ if TYPE_CHECKING:
     from mediakit.fileset.file_kinds import OtherKind
     from mediakit.fileset.inspection import Counts, Inspection
     from mediakit.fileset.plan import FileSetPlan
+    from mediakit.fileset.removal import Removal
     from mediakit.fileset.selection import Selection
     from mediakit.findings import Finding, Report, Rule, Severity, Where
     from mediakit.formats.envelope import Envelope
     from mediakit.journeys.burn_order import Burnt, Depth
     from mediakit.journeys.extract import Only
     from mediakit.journeys.fit import Fitted
+    from mediakit.journeys.update_order import Updated
     from mediakit.ledger.jobs import Jobs, JobView
     from mediakit.ledger.ledger import Ledger
     from mediakit.ledger.values import HistoryLine, JobFacts, JobSummary
@@ -107,6 +110,7 @@ if TYPE_CHECKING:
         Profiles,
         RepairOrder,
         StrPath,
+        UpdateOrder,
         ValidateOrder,
         burn,
         diff,
@@ -115,6 +119,7 @@ if TYPE_CHECKING:
         import_medium,
         inspect,
         repair,
+        update,
         validate,
     )
     from mediakit.rules.check import RuleSet
@@ -194,6 +199,7 @@ __all__ = [
     "Profile",
     "ProfileError",
     "Profiles",
+    "Removal",
     "RepairOrder",
     "Report",
     "Result",
@@ -215,6 +221,8 @@ __all__ = [
     "Timeouts",
     "Tls",
     "TransferState",
+    "UpdateOrder",
+    "Updated",
     "UsageError",
     "ValidateOrder",
     "Validation",
@@ -230,6 +238,7 @@ __all__ = [
     "load_profile",
     "repair",
     "target_at",
+    "update",
     "validate",
 ]
 
@@ -294,6 +303,7 @@ _HOMES = {
     "Profile": "profile.model",
     "ProfileError": "errors",
     "Profiles": "public",
+    "Removal": "fileset.removal",
     "RepairOrder": "public",
     "Report": "findings",
     "Result": "outcome",
@@ -315,6 +325,8 @@ _HOMES = {
     "Timeouts": "destinations.peer",
     "Tls": "destinations.peer",
     "TransferState": "transfer.states",
+    "UpdateOrder": "public",
+    "Updated": "journeys.update_order",
     "UsageError": "errors",
     "ValidateOrder": "public",
     "Validation": "rules.validation",
@@ -331,6 +343,7 @@ _HOMES = {
     "load_profile": "profile.load",
     "repair": "public",
     "target_at": "stages.plan.import_target",
+    "update": "public",
     "validate": "public",
 }
 

@@ -28,12 +28,15 @@ class State(StrEnum):
     SAME = "same"  # diff: the other medium has this file with the same bytes
     DIFFERS = "differs"  # diff: the other medium has this instance with other bytes
     ALONE = "alone"  # diff: the other medium does not have it
+    KEPT = "kept"  # update: on the medium before and after it
+    REMOVED = "removed"  # update: no longer on the medium, as asked
+    TO_REMOVE = "to-remove"  # update, dry run: would be removed
     STORED = "stored"  # import: the destination answered success
     STORED_WITH_WARNING = (
         "stored-with-warning"  # import: stored, and the destination changed or doubts something
     )
     COMMITTED = "committed"  # import: stored, and the proof that was asked for says so
-    ALREADY_THERE = "already-there"  # import: the destination had it before
+    ALREADY_THERE = "already-there"  # import, update: the destination, or the medium, had it before
     UNCONFIRMED = "unconfirmed"  # import: stored by the peer's word, and the proof denies it or did not come
     UNCERTAIN = "uncertain"  # import: sent, and no answer came
     UNSENT = "unsent"  # import: to be sent, and the journey ended before
@@ -52,7 +55,7 @@ class State(StrEnum):
         return self in _GOOD
 
 
-_SHOWN = {State.EXCLUDED: "left out", State.WITHHELD: "held back"}
+_SHOWN = {State.EXCLUDED: "left out", State.WITHHELD: "held back", State.TO_REMOVE: "to remove"}
 _GOOD = frozenset(
     {
         State.WRITTEN,
@@ -67,6 +70,9 @@ _GOOD = frozenset(
         State.STORED_WITH_WARNING,
         State.COMMITTED,
         State.ALREADY_THERE,
+        State.KEPT,
+        State.REMOVED,
+        State.TO_REMOVE,
     }
 )
 _FRUIT = frozenset(State) - frozenset(

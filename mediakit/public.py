@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from mediakit.choices import Convert, OnReject, Supply
 from mediakit.events import Listener, silence
 from mediakit.fileset.inspection import Inspection
+from mediakit.fileset.removal import NOTHING, Removal
 from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.findings import Severity
 from mediakit.formats.envelope import Envelope
@@ -25,10 +26,13 @@ from mediakit.journeys import extract as _extract
 from mediakit.journeys import fit as _fit
 from mediakit.journeys import inspect as _inspect
 from mediakit.journeys import repair as _repair
+from mediakit.journeys import update as _update
+from mediakit.journeys import update_order as _update_order
 from mediakit.journeys import validate as _validate
 from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.journeys.extract import Only
 from mediakit.journeys.fit import Fitted
+from mediakit.journeys.update_order import Updated
 from mediakit.outcome import Result
 from mediakit.profile.load import Catalogue, load_catalogue, load_profile
 from mediakit.profile.model import Profile
@@ -180,6 +184,59 @@ class RepairOrder(_repair.RepairOrder):
         )
 
 
+class UpdateOrder(_update_order.UpdateOrder):
+    """What to change of a medium and how.
+
+    `add` are sources of instances, `removal` says what goes. `profile` is a profile or the identifier of a
+    shipped one; None takes the best fitting of `catalogue` that has the role of an updater. `out` None
+    changes the medium itself. `session` appends to an ISO image instead of writing it anew. `state` is the
+    folder that remembers what is under way in a folder. `when` is the only time that reaches the medium.
+    Raises ProfileError when there is no such profile.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        *,
+        when: datetime,
+        add: StrPath | Iterable[StrPath] = (),
+        removal: Removal = NOTHING,
+        profile: Profile | str | None = None,
+        catalogue: Profiles = None,
+        out: StrPath | None = None,
+        overwrite: bool = False,
+        session: bool = False,
+        on_reject: OnReject = OnReject.FAIL,
+        convert: Convert = Convert.LOSSLESS,
+        supply: Supply = Supply.DIRECTORY,
+        capacity: str = "",
+        depth: Depth = Depth.PROVE,
+        fail_on: Severity = Severity.ERROR,
+        all_patients: bool = False,
+        state: StrPath | None = None,
+    ) -> None:
+        chosen = None if profile is None else _profile(profile)
+        super().__init__(
+            when=when,
+            add=_paths(add),
+            removal=removal,
+            profile=chosen,
+            catalogue=_among(catalogue, chosen),
+            out=None if out is None else Path(out),
+            overwrite=overwrite,
+            session=session,
+            on_reject=on_reject,
+            convert=convert,
+            supply=supply,
+            capacity=capacity,
+            depth=depth,
+            fail_on=fail_on,
+            all_patients=all_patients,
+            state=None if state is None else Path(state),
+        )
+
+
 def burn(sources: StrPath | Iterable[StrPath], order: BurnOrder, tell: Listener = silence) -> Burnt:
     """Burn the instances of some sources as a file-set of a profile.
 
@@ -224,6 +281,16 @@ def repair(source: StrPath, order: RepairOrder, tell: Listener = silence) -> Bur
     the medium holds no instance or cannot be opened.
     """
     return _repair.repair(Path(source), order, tell)
+
+
+def update(medium: StrPath, order: UpdateOrder, tell: Listener = silence) -> Updated:
+    """Add instances to the file-set of a medium, remove others; all else stays as it is, byte for byte.
+
+    Returns one fate for every file of the medium and of the sources. Raises MediakitError when the journey
+    cannot begin: a medium or source that cannot be opened, a profile without the role of an updater, a target
+    that cannot be.
+    """
+    return _update.update(Path(medium), order, tell)
 
 
 def diff(

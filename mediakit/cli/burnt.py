@@ -1,4 +1,4 @@
-"""What a burn or a repair leaves on the terminal and in the report files."""
+"""What a burn, a repair or an update leaves on the terminal and in the report files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mediakit.cli.written import check_report, now, write_report
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
     from mediakit.journeys.burn_order import Burnt
+    from mediakit.journeys.update_order import Updated
 
 
 def check_burn_reports(reports: Sequence[Path], out: Path) -> None:
@@ -24,7 +25,13 @@ def check_burn_reports(reports: Sequence[Path], out: Path) -> None:
 
 
 def print_burnt(
-    burnt: Burnt, reports: Sequence[Path], *, as_json: bool, quiet: bool, verbose: int, with_names: bool
+    burnt: Burnt | Updated,
+    reports: Sequence[Path],
+    *,
+    as_json: bool,
+    quiet: bool,
+    verbose: int,
+    with_names: bool,
 ) -> None:
     """Print findings, plan and summary, or the one JSON document; write the reports that were asked for.
 
@@ -44,6 +51,6 @@ def print_burnt(
     print_findings(report, quiet=quiet, verbose=verbose)
     if quiet:
         return
-    if burnt.plan is not None and burnt.is_rehearsal:
+    if burnt.plan is not None and burnt.is_rehearsal and burnt.result.journey != "update":
         sys.stdout.write(plan_text(burnt.plan))
     print_summary(burn_text(burnt.result, everything=verbose > 0, is_rehearsal=burnt.is_rehearsal))

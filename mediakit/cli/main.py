@@ -23,6 +23,7 @@ from mediakit.cli import (
     repair,
     schema,
     serve,
+    update,
     validate,
 )
 from mediakit.cli.streams import let_readers_leave
@@ -45,6 +46,7 @@ app.command("validate")(validate.validate)
 app.command("extract")(extract.extract)
 app.command("diff")(diff.diff)
 app.command("repair")(repair.repair)
+app.command("update")(update.update)
 app.command("import")(import_.import_)
 app.command("reconcile")(reconcile.reconcile)
 app.command("explain")(explain.explain)

@@ -27,10 +27,11 @@ def jobs_of(option: Path | None) -> Jobs:
     """Return the folder of jobs. Raises UsageError when there is no home to keep it in."""
     from mediakit.ledger.jobs import Jobs
 
-    return Jobs(_state_folder(option) / "jobs")
+    return Jobs(state_folder(option) / "jobs")
 
 
-def _state_folder(option: Path | None) -> Path:
+def state_folder(option: Path | None) -> Path:
+    """Return the folder that is meant. Raises UsageError when there is no home to keep it in."""
     named = os.environ.get("MEDIAKIT_STATE", "")
     if option is not None:
         return option

@@ -95,8 +95,8 @@ class _Closed(Enum):
 
 
 # The three elements that every record begins with, at the same place in every sound one.
-_HEAD = Struct("<8sI8sH8sI")
-_HEAD_NEXT, _HEAD_IN_USE, _HEAD_LOWER = b"\4\0\0\x14UL\4\0", b"\4\0\x10\x14US\2\0", b"\4\0\x20\x14UL\4\0"
+HEAD = Struct("<8sI8sH8sI")
+HEAD_NEXT, HEAD_IN_USE, HEAD_LOWER = b"\4\0\0\x14UL\4\0", b"\4\0\x10\x14US\2\0", b"\4\0\x20\x14UL\4\0"
 
 
 @dataclass(slots=True)
@@ -274,11 +274,11 @@ class _Reader:
         data, unpack, names = self._data, ELEMENT_LE.unpack_from, SHORT_VRS
         fields, add, repeated = record.fields, record.keys.append, self._repeated.setdefault
         below = 0
-        if pos + _HEAD.size <= end:
-            head = _HEAD.unpack_from(data, pos)
-            if head[0] == _HEAD_NEXT and head[2] == _HEAD_IN_USE and head[4] == _HEAD_LOWER:
+        if pos + HEAD.size <= end:
+            head = HEAD.unpack_from(data, pos)
+            if head[0] == HEAD_NEXT and head[2] == HEAD_IN_USE and head[4] == HEAD_LOWER:
                 _, record.next, _, record.in_use, _, record.lower = head
-                pos, below = pos + _HEAD.size, 0x00041420
+                pos, below = pos + HEAD.size, 0x00041420
         for _ in range(MAX_ELEMENTS):
             if pos + 8 > end:
                 break

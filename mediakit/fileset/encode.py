@@ -27,11 +27,14 @@ _U32 = Struct("<I")
 _ELEMENT = Struct("<HH2sH")
 # Item, (0004,1400) next sibling, (0004,1410) FFFFH, (0004,1420) first child: the same in each record
 _RECORD = Struct("<HHI HH2sHI HH2sHH HH2sHI")
+_ITEM = Struct("<HHI")
 _NEXT_AT = 16
 _CHILD_AT = 38
 _ITEM_HEADER = 8
 _AFTER_ITEM_HEADER = _RECORD.size - _ITEM_HEADER
 _SEQUENCE_HEADER = 12
+_IDENTIFICATION: Tag = 0x00041130
+_RECORDS: Tag = 0x00041220
 
 
 def encode(
@@ -62,7 +65,12 @@ def encode(
 def _encoded(directory: Directory, meta: bytes) -> bytes:
     out = bytearray(128) + b"DICM"
     out += meta
-    out += _file_set_identification(directory)
+    others = directory.others
+    before = tuple(key for key in others if key.tag < _IDENTIFICATION)
+    behind = tuple(key for key in others if key.tag > _RECORDS)
+    if len(before) + len(behind) < len(others):
+        raise DoesNotFit("the directory has an element that has no place in it", why="PS3.3 F.3")
+    out += _keys(before, above=0) + _file_set_identification(directory)
     offsets_at = len(out)
     out += _number(0x00041200, 0) + _number(0x00041202, 0)
     out += _ELEMENT.pack(0x0004, 0x1212, b"US", 2) + b"\0\0"
@@ -73,6 +81,7 @@ def _encoded(directory: Directory, meta: bytes) -> bytes:
     _U32.pack_into(out, offsets_at + 8, first)
     _U32.pack_into(out, offsets_at + 20, last)
     _U32.pack_into(out, sequence_at + 8, len(out) - sequence_at - _SEQUENCE_HEADER)
+    out += _keys(behind, above=_RECORDS)
     return bytes(out)
 
 
@@ -104,6 +113,12 @@ def _append_records(out: bytearray, roots: tuple[DirectoryRecord, ...]) -> int:
 
 def _append(out: bytearray, record: DirectoryRecord) -> None:
     """Append one record with both offsets zero."""
+    if record.carried:
+        here = len(out)
+        out += _ITEM.pack(0xFFFE, 0xE000, len(record.carried)) + record.carried
+        _U32.pack_into(out, here + _NEXT_AT, 0)
+        _U32.pack_into(out, here + _CHILD_AT, 0)
+        return
     reference, keys = record.reference, record.keys
     body = _text(0x00041430, "CS", record.type)
     if reference is None:

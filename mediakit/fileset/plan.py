@@ -76,10 +76,11 @@ class ExtraFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What the user asks of the file-set."""
+    """What the user asks of the file-set. `reserved` are further names that are taken in its root."""
 
     file_set_id: str = ""
     extra: tuple[ExtraFile, ...] = ()
+    reserved: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,7 @@ def lay_out(
     Raises UsageError for a File-set ID or extra file that cannot be. Source: PS3.10 8.
     """
     _check(wishes)
-    reserved = {file.path.split("/", 1)[0] for file in wishes.extra}
+    reserved = wishes.reserved.union(file.path.split("/", 1)[0] for file in wishes.extra)
     file_ids = tuple(layout(shape_of(collated), reserved))
     instances = [leaf.instance for leaf in collated.leaves()]
     uid = file_set_uid(instances, profile.id)
@@ -167,7 +168,7 @@ def complete(
         extra=extra,
         total_bytes=total,
         capacity_bytes=capacity_bytes,
-        findings=(*laid_out.findings, *_misfits(files, extra, profile, (total, capacity_bytes))),
+        findings=(*laid_out.findings, *_misfits(laid_out, extra, (total, capacity_bytes))),
     )
 
 
@@ -218,15 +219,14 @@ def _missing_icons(collated: Collated, profile: Profile, icons: Mapping[str, Key
 
 
 def _misfits(
-    files: tuple[PlannedFile, ...],
-    extra: tuple[ExtraFile, ...],
-    profile: Profile,
-    room: tuple[int, int | None],
+    laid_out: FileSetLayout, extra: tuple[ExtraFile, ...], room: tuple[int, int | None]
 ) -> Iterator[Finding]:
     """Yield what does not fit; `room` is what is needed and what there is (None: no limit), in bytes."""
+    files, profile = laid_out.files, laid_out.profile
     medium = profile.medium
     needed, capacity = room
-    if not files and not profile.dicomdir.empty_allowed:
+    is_empty = not any(record.reference is not None for record in laid_out.directory.walk())
+    if is_empty and not profile.dicomdir.empty_allowed:
         yield EMPTY.at(profile=profile.id)
     if capacity is not None and needed > capacity:
         yield TOO_BIG.at(needed=needed, medium=medium.title, capacity=capacity)

@@ -45,6 +45,7 @@ class DirectoryRecord:
     """One directory record with the records below it. `keys` are in ascending order of tag.
 
     `seen_at` is the byte offset of its item in the file it was decoded from; None when it was built.
+    `carried` are the elements of its item as they stand there, when an update takes them over (see `carry`).
     """
 
     type: str
@@ -52,6 +53,7 @@ class DirectoryRecord:
     reference: FileRef | None = None
     children: tuple[DirectoryRecord, ...] = field(default=(), repr=False)
     seen_at: int | None = field(default=None, compare=False)
+    carried: bytes = field(default=b"", compare=False, repr=False)
 
     def key(self, tag: Tag) -> Key | None:
         """Return the key with this tag, or None."""
@@ -60,13 +62,17 @@ class DirectoryRecord:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A whole DICOMDIR: File-set ID, File-set UID and the records of the root directory entity."""
+    """A whole DICOMDIR: File-set ID, File-set UID and the records of the root directory entity.
+
+    `others` are further elements of its data set, such as private ones, when an update takes them over.
+    """
 
     file_set_id: str
     file_set_uid: str
     roots: tuple[DirectoryRecord, ...] = field(repr=False)
     descriptor: str = ""  # File-set Descriptor File ID
     descriptor_charset: str = ""
+    others: tuple[Key, ...] = field(default=(), compare=False, repr=False)
 
     def walk(self) -> Iterator[DirectoryRecord]:
         """Yield every record, parents before children, siblings in order; iterative, whatever the depth."""

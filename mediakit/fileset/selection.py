@@ -143,11 +143,18 @@ class _Taking:
         if link.file is not None and link.file.instance is not None:
             return self.instance(link.file.instance)
         return self._selection.takes(
-            Traits(*(_said((*link.above, link.record), tag, vr) for tag, vr in _TAGS))
+            Traits(*(said_by_records((*link.above, link.record), tag, vr) for tag, vr in _TAGS))
         )
 
 
-def _said(records: Iterable[DirectoryRecord], tag: Tag, vr: str) -> str | None:
+def said_by_instance(instance: Instance, tag: Tag, vr: str) -> str:
+    """Return what an instance says, as text; "" when it says nothing."""
+    values = instance.header.values
+    return _text(values.get(tag, b""), values.get(SPECIFIC_CHARACTER_SET, b""), vr)
+
+
+def said_by_records(records: Iterable[DirectoryRecord], tag: Tag, vr: str) -> str | None:
+    """Return what the first of some records says that has this key, as text; None when none says anything."""
     for record in records:
         key = record.key(tag)
         if key is not None:

@@ -13,7 +13,7 @@ from mediakit.outcome import Outcome, Result, State
 from mediakit.report.html_findings import files_part, findings_part
 from mediakit.report.html_page import as_text, html_page, last_name, prose
 from mediakit.report.names_html import names_part
-from mediakit.report.next_step import after_burn
+from mediakit.report.next_step import step_after
 from mediakit.report.text import many, size_text
 
 _STATES = {
@@ -23,6 +23,10 @@ _STATES = {
     State.DUPLICATE: "a second copy of the same",
     State.NOT_DICOM: "not DICOM, left out",
     State.EXCLUDED: "left out: not asked for, or the directory of the source",
+    State.KEPT: "on the medium as before",
+    State.REMOVED: "removed, as asked",
+    State.TO_REMOVE: "would be removed",
+    State.ALREADY_THERE: "on the medium already",
     State.REFUSED: "refused",
     State.UNREADABLE: "cannot be read",
     State.WITHHELD: "held back, since nothing was written",
@@ -42,7 +46,7 @@ def burnt_html(
         f"<h1>{as_text(result.journey.capitalize())} of {as_text(target)}</h1>",
         f'<div class="verdict {kind}"><strong>{sign} {as_text(headline)}.</strong>',
         f"<p>{as_text(f'Proof: {proof}.' if proof else 'Nothing was read back.')}</p></div>",
-        f'<p class="next"><b>What to do:</b> {prose(after_burn(result, is_rehearsal=is_rehearsal))}</p>',
+        f'<p class="next"><b>What to do:</b> {prose(step_after(result, is_rehearsal=is_rehearsal))}</p>',
         *_facts(result),
         *names_part(patients),
         *findings_part(result.report.findings),
@@ -52,6 +56,8 @@ def burnt_html(
 
 
 def _headline(result: Result, *, is_rehearsal: bool) -> tuple[str, bool]:
+    if result.journey == "update":
+        return _headline_of_update(result, is_rehearsal=is_rehearsal), result.outcome is Outcome.GOOD
     written = sum(fate.state in {State.WRITTEN, State.CONVERTED} for fate in result.fates)
     planned = sum(fate.state is State.PLANNED for fate in result.fates)
     if is_rehearsal and planned:
@@ -63,6 +69,16 @@ def _headline(result: Result, *, is_rehearsal: bool) -> tuple[str, bool]:
     if result.outcome is Outcome.GOOD:
         return f"{many(written, 'file was', 'files were')} written", True
     return f"{many(written, 'file was', 'files were')} written, and something needs attention", False
+
+
+def _headline_of_update(result: Result, *, is_rehearsal: bool) -> str:
+    counts = result.counts()
+    added = counts.get(State.WRITTEN, 0) + counts.get(State.CONVERTED, 0) + counts.get(State.PLANNED, 0)
+    removed = counts.get(State.REMOVED, 0) + counts.get(State.TO_REMOVE, 0)
+    if not added and not removed:
+        return "Nothing was changed"
+    changes = f"{many(added, 'file', 'files')} added, {many(removed, 'file', 'files')} removed"
+    return f"This was a rehearsal: {changes}" if is_rehearsal else changes
 
 
 def _facts(result: Result) -> Iterator[str]:

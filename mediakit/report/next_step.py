@@ -30,6 +30,27 @@ def step_line(step: str) -> str:
     return f"what to do: {step[:1].lower()}{step[1:]}"
 
 
+def step_after(result: Result, *, is_rehearsal: bool) -> str:
+    """Return what to do after a journey that writes a medium."""
+    after = _after_update if result.journey == "update" else after_burn
+    return after(result, is_rehearsal=is_rehearsal)
+
+
+def _after_update(result: Result, *, is_rehearsal: bool) -> str:
+    if result.outcome is Outcome.IDENTITY:
+        return "The medium is as it was. Add what is of its patients, or say `--all-patients`."
+    if result.outcome in {Outcome.DOES_NOT_FIT, Outcome.SOURCE}:
+        return "The medium is as it was. See what stands in the way, change that, and run it again."
+    if result.outcome is Outcome.INTEGRITY:
+        return "Check the medium with `mediakit validate`, and run the same command again."
+    states = {fate.state for fate in result.fates}
+    if not states & {State.WRITTEN, State.CONVERTED, State.REMOVED, State.PLANNED, State.TO_REMOVE}:
+        return "Nothing: the medium is as it was asked to be."
+    if is_rehearsal:
+        return "If this is what you want, run the same command without `--dry-run`."
+    return "Check the medium with `mediakit validate` before you give it away."
+
+
 def after_burn(result: Result, *, is_rehearsal: bool) -> str:
     """Return what to do after a burn or a repair."""
     states = {fate.state for fate in result.fates}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from mediakit.findings import Finding, Report, Severity, printable
@@ -11,7 +11,7 @@ from mediakit.outcome import Fate, Result, State
 if TYPE_CHECKING:  # errors are printed through this module, and must not wait for the whole core
     from mediakit.fileset.plan import FileSetPlan
 
-_COUNTED = frozenset({State.WRITTEN, State.PLANNED, State.WITHHELD, State.VALID, State.SAME})
+_COUNTED = frozenset({State.KEPT, State.WRITTEN, State.PLANNED, State.WITHHELD, State.VALID, State.SAME})
 _LISTED = 40  # what a terminal shows of a long list; the JSON report has it all
 
 
@@ -116,7 +116,7 @@ def findings_besides(result: Result) -> Report:
 
 def burn_text(result: Result, *, everything: bool = False, is_rehearsal: bool = False) -> str:
     """Return the summary of a burn: what became of the files, the figures, what to do, and the outcome."""
-    from mediakit.report.next_step import after_burn, step_line  # noqa: PLC0415 - errors do not wait for it
+    from mediakit.report.next_step import step_after, step_line  # noqa: PLC0415 - errors do not wait for it
 
     figures = result.figures
     lines = [printable(f"{figures.get('profile', '')}  {figures.get('target', '')}".strip())]
@@ -127,7 +127,7 @@ def burn_text(result: Result, *, everything: bool = False, is_rehearsal: bool = 
         lines.append(_capacity_line(result))
     if proof := figures.get("proof"):
         lines.append(f"  proof      {proof}")
-    lines.append(step_line(after_burn(result, is_rehearsal=is_rehearsal)))
+    lines.append(step_line(step_after(result, is_rehearsal=is_rehearsal)))
     lines.append(result.outcome.line)
     return "\n".join(lines) + "\n"
 
@@ -147,6 +147,18 @@ def _capacity_line(result: Result) -> str:
     medium = result.figures.get("medium", "")
     limit = f" of {size_text(holds)}" if holds else ""
     return f"  size       {size_text(needs)}{limit} on {medium}"
+
+
+def update_plan_text(plan: FileSetPlan, removed: Sequence[str], *, everything: bool) -> str:
+    """Return what an update is going to do: a line for each file that comes or goes, and how many stay."""
+    lines = [f"+ {file.file_id}  {size_text(file.size)}  {file.instance.sop_instance}" for file in plan.files]
+    lines += [f"- {printable(path)}" for path in removed]
+    left_out = 0 if everything else max(0, len(lines) - _LISTED)
+    shown = lines[: len(lines) - left_out]
+    if left_out:
+        shown.append(f"  ... and {left_out:,} more (`-v` lists all)")
+    counts = f"{len(plan.files):,} to add, {len(removed):,} to remove, {len(plan.extra):,} stay as they are"
+    return "\n".join([f"plan: {counts}", *shown, ""])
 
 
 def plan_text(planned: FileSetPlan) -> str:

@@ -151,6 +151,18 @@ def sha256_of(stream: BinaryIO, before: bytes = b"") -> str:
     return digest.hexdigest()
 
 
+def data_set_digest(media: Media, instance: Instance) -> str:
+    """Return what tells data sets apart, whatever their preamble and file meta information (PS3.10 7.1).
+
+    Raises SourceError and OSError when the file cannot be read to its end.
+    """
+    with media.open(instance) as stream:
+        uids = (instance.sop_class, instance.sop_instance)
+        place = data_set_place(stream, instance.size, uids, instance.transfer_syntax)
+        stream.seek(place.at)
+        return sha256_of(stream, instance.transfer_syntax.encode("latin-1"))
+
+
 def _survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener) -> Survey:
     files: list[FileFact] = []
     for node in tree.walk():
@@ -363,7 +375,7 @@ def _sort_out(uid: str, held: Sequence[_Held], named: Sequence[int], media: Medi
     unread: list[tuple[FileFact, Finding]] = []
     for number, one in enumerate(held):
         try:
-            digests[number] = _data_set_digest(media, one)
+            digests[number] = data_set_digest(media, one.instance)
         except (SourceError, OSError) as exc:
             unread.append((one.file, finding_on_failure(exc)))
     named_and_read = [number for number in named if number in digests]
@@ -381,12 +393,3 @@ def _sort_out(uid: str, held: Sequence[_Held], named: Sequence[int], media: Medi
         others=tuple(file for file, digest in rest if digest != wanted),
         unread=tuple(unread),
     )
-
-
-def _data_set_digest(media: Media, held: _Held) -> str:
-    instance = held.instance
-    with media.trees[held.source].open(Node(held.file.path, held.file.size)) as stream:
-        uids = (instance.sop_class, instance.sop_instance)
-        place = data_set_place(stream, held.file.size, uids, instance.transfer_syntax)
-        stream.seek(place.at)
-        return sha256_of(stream, instance.transfer_syntax.encode("latin-1"))

@@ -42,7 +42,7 @@ def format_of(profile: Profile, out: Path, asked: str = "") -> str:
             where=str(out),
             hint=f"formats: {', '.join(named)}" if named else "name a file such as OUT.iso",
         )
-    fitting = [name for name in named if _suits(name, profile.medium) and asked in {"", name}]
+    fitting = [name for name in named if suits(name, profile.medium) and asked in {"", name}]
     if not fitting:
         systems = " or ".join(profile.medium.file_systems)
         raise UsageError(
@@ -109,13 +109,14 @@ def _formats_of(suffix: str) -> list[str]:
     return others or ([] if suffix in _FOREIGN_SUFFIXES else [_FOLDER])
 
 
-def _suits(name: str, medium: Medium) -> bool:
+def suits(name: str, medium: Medium) -> bool:
+    """Return True when a medium can be written in this media format; a folder can be any medium's content."""
     systems = sink(name).file_systems
     return not systems or bool(set(systems) & set(medium.file_systems))
 
 
 def _other_way(profile: Profile) -> str:
-    suffixes = [suffix for name in SINKS if _suits(name, profile.medium) for suffix in sink(name).suffixes]
+    suffixes = [suffix for name in SINKS if suits(name, profile.medium) for suffix in sink(name).suffixes]
     way = f"name a `{suffixes[0]}` file" if suffixes else "name a folder and copy its content to the medium"
     return f"{way}, or choose another profile"
 

@@ -1,0 +1,147 @@
+"""`mediakit update`: parse, run the journey, print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediakit.choices import Convert, OnReject
+from mediakit.cli import complete
+from mediakit.cli.burnt import check_burn_reports, print_burnt
+from mediakit.cli.config import profile_paths
+from mediakit.cli.guard import guarded
+from mediakit.cli.options import (
+    BurnReports,
+    Config,
+    FailOn,
+    Json,
+    Profiles,
+    Quiet,
+    ShowProgress,
+    Verbose,
+    WithNames,
+)
+from mediakit.cli.progress import Progress, listener
+from mediakit.cli.selecting import AllPatients, text_of
+from mediakit.cli.state import StateFolder, state_folder
+from mediakit.cli.written import now
+from mediakit.findings import Severity
+
+if TYPE_CHECKING:  # the core is loaded when the command runs: `--help` stays fast
+    from mediakit.fileset.plan import FileSetPlan
+    from mediakit.fileset.removal import Removal
+
+_GROUP = "Remove"
+_Gone = list[str] | None
+
+
+def update(
+    medium: Annotated[Path, typer.Argument(metavar="MEDIUM", help="Image, archive, folder, mounted stick.")],
+    add: Annotated[
+        list[Path] | None, typer.Option(help="Folder, file or image with instances to add.")
+    ] = None,
+    remove: Annotated[
+        _Gone, typer.Option("--remove", help="Remove this SOP Instance UID.", rich_help_panel=_GROUP)
+    ] = None,
+    patient: Annotated[_Gone, typer.Option(help="Remove this Patient ID.", rich_help_panel=_GROUP)] = None,
+    study: Annotated[
+        _Gone, typer.Option(help="Remove this Study Instance UID.", rich_help_panel=_GROUP)
+    ] = None,
+    series: Annotated[
+        _Gone, typer.Option(help="Remove this Series Instance UID.", rich_help_panel=_GROUP)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Leave MEDIUM alone and write the result here.")
+    ] = None,
+    profile: Annotated[
+        str,
+        typer.Option(
+            "--profile", "-p", autocompletion=complete.profiles, help="Profile, or auto: the best fitting."
+        ),
+    ] = "auto",
+    all_patients: AllPatients = False,
+    on_reject: Annotated[
+        OnReject, typer.Option(help="fail: change nothing if a file is refused; skip: leave it out.")
+    ] = OnReject.FAIL,
+    convert: Annotated[Convert, typer.Option(help="What may be converted to fit.")] = Convert.LOSSLESS,
+    capacity: Annotated[str, typer.Option(help="What the medium holds: cd74, dvd5, or a size.")] = "",
+    profiles: Profiles = None,
+    config: Config = None,
+    state: StateFolder = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Plan and print; change nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing target of `-o`.")] = False,
+    fail_on: FailOn = Severity.ERROR,
+    report: BurnReports = None,
+    with_names: WithNames = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Add instances to a medium and remove others; all else on it stays as it is, byte for byte.
+
+    An image is written anew and replaced when it is proven, a folder or stick is changed in place. Killed at
+    any moment, the medium holds the old file-set or the new one.
+    """
+    with guarded("update", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.burn_order import Depth
+        from mediakit.journeys.update import update as run_update
+        from mediakit.journeys.update_order import UpdateOrder
+        from mediakit.profile.load import load_catalogue, load_profile
+
+        check_burn_reports(report or (), out or medium)
+        own = profile_paths(profiles or [], config)
+        order = UpdateOrder(
+            when=now(),
+            add=tuple(add or ()),
+            removal=_removal(remove, patient, study, series),
+            profile=None if profile == "auto" else load_profile(profile, own),
+            catalogue=tuple(load_catalogue(own).profiles.values()),
+            out=out,
+            overwrite=force,
+            on_reject=on_reject,
+            convert=convert,
+            capacity=capacity,
+            depth=Depth.PLAN if dry_run else Depth.PROVE,
+            fail_on=fail_on,
+            all_patients=all_patients,
+            state=state_folder(state) / "updates",
+        )
+        is_shown = not quiet and not as_json
+
+        def show(plan: FileSetPlan, removed: tuple[str, ...]) -> None:
+            from mediakit.report.text import update_plan_text
+
+            if is_shown:
+                sys.stdout.write(update_plan_text(plan, removed, everything=verbose > 0 or dry_run))
+                sys.stdout.flush()
+
+        with listener(progress, quiet=quiet or as_json) as tell:
+            updated = run_update(medium, order, tell, show)
+        print_burnt(
+            updated, report or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names
+        )
+        raise typer.Exit(int(updated.result.outcome))
+
+
+def _removal(remove: _Gone, patient: _Gone, study: _Gone, series: _Gone) -> Removal:
+    """Return what is to be removed. Raises UsageError for an option that is given and empty."""
+    from mediakit.fileset.removal import Removal
+
+    for option, values in (
+        ("--remove", remove),
+        ("--patient", patient),
+        ("--study", study),
+        ("--series", series),
+    ):
+        for value in values or ():
+            text_of(option, value)
+    return Removal(
+        instances=frozenset(remove or ()),
+        patients=frozenset(patient or ()),
+        studies=frozenset(study or ()),
+        series=frozenset(series or ()),
+    )

@@ -1,0 +1,81 @@
+"""What is to be removed from a file-set: instances, patients, studies, series. Pure.
+
+The records say what an instance belongs to, and where they say nothing, the instance itself. What is not
+known is never removed; identifiers must be equal in every character.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from mediakit.fileset.record import DirectoryRecord
+from mediakit.fileset.selection import said_by_instance, said_by_records
+from mediakit.fileset.survey import RecordLink
+
+_LEVELS = (("patients", 0x00100020, "LO"), ("studies", 0x0020000D, "UI"), ("series", 0x0020000E, "UI"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What is to be removed: whatever meets one of these. `instances`, `studies`, `series` are UIDs."""
+
+    instances: frozenset[str] = frozenset()
+    patients: frozenset[str] = field(default=frozenset(), repr=False)
+    studies: frozenset[str] = frozenset()
+    series: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        """Return True when anything is to be removed."""
+        return bool(self.instances or self.patients or self.studies or self.series)
+
+
+NOTHING = Removal()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removed:
+    """The records to take away, and what was asked for and is not there."""
+
+    links: tuple[RecordLink, ...]
+    unmet: tuple[str, ...]
+
+    def records(self) -> frozenset[int]:
+        """Return the identities (`id`) of the records, with those below them."""
+        found: set[int] = set()
+        stack: list[DirectoryRecord] = [link.record for link in self.links]
+        while stack:
+            record = stack.pop()
+            found.add(id(record))
+            stack.extend(record.children)
+        return frozenset(found)
+
+
+def removed_of(links: Iterable[RecordLink], removal: Removal) -> Removed:
+    """Return which records that reference a file are to be removed."""
+    wanted = {(level, value.strip()): value for level, values in _asked(removal) for value in values}
+    met: set[tuple[str, str]] = set()
+    taken: list[RecordLink] = []
+    for link in links:
+        is_wanted = wanted.keys() & set(_said(link))
+        if is_wanted:
+            met |= is_wanted
+            taken.append(link)
+    unmet = tuple(value for key, value in wanted.items() if key not in met)
+    return Removed(links=tuple(taken), unmet=unmet)
+
+
+def _asked(removal: Removal) -> Iterator[tuple[str, list[str]]]:
+    yield "instances", sorted(removal.instances)
+    for level, _, _ in _LEVELS:
+        yield level, sorted(getattr(removal, level))
+
+
+def _said(link: RecordLink) -> Iterator[tuple[str, str]]:
+    yield "instances", link.reference.sop_instance
+    for level, tag, vr in _LEVELS:
+        value = said_by_records((*link.above, link.record), tag, vr)
+        if value is None and link.file is not None and link.file.instance is not None:
+            value = said_by_instance(link.file.instance, tag, vr)
+        if value:
+            yield level, value.strip()

@@ -1,0 +1,303 @@
+"""Update: instances added to a file-set and removed from it; everything else stays as it is (PS3.10 8.3).
+
+An image or archive is written anew beside the old one, proven and renamed over it; a folder or mounted stick
+is changed in place; a session is appended to an ISO image. Whatever ends an update, the medium holds the old
+set or the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mediakit.dicom.instance import Instance, shown
+from mediakit.errors import IntegrityError, UsageError
+from mediakit.events import Listener, PhaseEnded, silence
+from mediakit.fileset.decode import decode
+from mediakit.fileset.merge import contradictions
+from mediakit.fileset.plan import ExtraFile, FileSetPlan, complete
+from mediakit.fileset.survey import FileFact, Survey
+from mediakit.fileset.updating import Addition, lay_out_update
+from mediakit.findings import Finding, Severity
+from mediakit.formats.base import Order, Receipt, Tree
+from mediakit.journeys.burn_order import Depth
+from mediakit.journeys.update_order import (
+    Updated,
+    UpdateOrder,
+)
+from mediakit.journeys.update_result import Done, updated
+from mediakit.outcome import Outcome, State
+from mediakit.profile.choose import candidates_for
+from mediakit.profile.model import Profile
+from mediakit.stages.act.updating import Change, check_anew, write_anew
+from mediakit.stages.act.writing import Written, attempt
+from mediakit.stages.judge.additions import mixed_up, new_instances
+from mediakit.stages.judge.prepare import Prepared, Store, Terms, prepare
+from mediakit.stages.judge.spool import Spool
+from mediakit.stages.judge.updatable import (
+    check_updater,
+    updater_of,
+)
+from mediakit.stages.look.fates import Fates
+from mediakit.stages.look.instances import take_instances
+from mediakit.stages.look.media import Media, look_at_all, open_media, scanner_for
+from mediakit.stages.plan.arrange import Arranged, arrange, refuse
+from mediakit.stages.plan.staying import NotUpdatedError, Stay, what_stays
+from mediakit.stages.plan.target import capacity_of, check_target
+from mediakit.stages.plan.update_target import (
+    UpdateTarget,
+    Way,
+    fat_wishes_of,
+    label_of,
+    target_of,
+)
+from mediakit.stages.prove.proof import Expected, prove
+from mediakit.volume import file_system
+
+Show = Callable[[FileSetPlan, tuple[str, ...]], None]
+
+
+def say_nothing(_plan: FileSetPlan, _removed: tuple[str, ...]) -> None:
+    """See a plan and say nothing."""
+
+
+def update(medium: Path, order: UpdateOrder, tell: Listener = silence, show: Show = say_nothing) -> Updated:
+    """Add instances to the file-set of a medium, remove others.
+
+    `show` is given the plan, and the paths that go, before anything is done. Returns one fate for every file
+    of the medium and of the sources. Raises MediakitError when the journey cannot begin: a medium or source
+    that cannot be opened, a profile without the role of an updater, a target that cannot be.
+    """
+    if not order.add and not order.removal:
+        raise UsageError("nothing is to be added or removed", where=str(medium))
+    if order.out is not None:
+        check_target(order.out, (medium, *order.add), overwrite=order.overwrite)
+    with _opened(medium, order, tell) as work:
+        fates = _met(work)
+        done = Done(
+            order=order,
+            profile=work.profile,
+            target=work.target,
+            seen=work.seen,
+            written=Written(),
+        )
+        planned = _plan(work, fates)
+        if isinstance(planned, _Stopped):
+            return updated(replace(done, written=Written(outcome=planned.outcome)), fates, tell)
+        change = planned.change
+        show(change.plan, change.removed)
+        done = replace(
+            done,
+            plan=change.plan,
+            gone=planned.gone,
+            prepared=planned.prepared,
+            written=_rehearse(planned, work) if order.depth is Depth.PLAN else _write(planned, work),
+        )
+        return updated(done, fates, tell)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """What all stages of an update are given. `seen` and `tree` are the medium, `surveys` the sources."""
+
+    order: UpdateOrder
+    profile: Profile
+    target: UpdateTarget
+    seen: Survey
+    tree: Tree
+    surveys: Sequence[Survey]
+    media: Media
+    store: Store
+    tell: Listener
+
+    @property
+    def terms(self) -> Terms:
+        """Return on what terms instances go on the medium."""
+        order = self.order
+        return Terms(
+            profile=self.profile, convert=order.convert, supply=order.supply, on_reject=order.on_reject
+        )
+
+    def place_of(self, path: str) -> str:
+        """Return a file of the medium as the user knows it."""
+        return shown(self.seen.subject, path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stopped:
+    """Nothing is written. `outcome` None lets the fates decide."""
+
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planned:
+    """What is going to be done, and where the new instances come from."""
+
+    change: Change
+    gone: tuple[FileFact, ...]
+    prepared: Prepared | None
+    expected: Expected
+
+
+@contextmanager
+def _opened(medium: Path, order: UpdateOrder, tell: Listener) -> Iterator[_Work]:
+    """Open the medium and the sources, look at them, and find the profile. Raises MediakitError."""
+    with open_media((medium, *order.add)) as media, Spool() as spool:
+        name = str(medium)
+        tree = media.trees[name]
+        candidates = candidates_for(order.catalogue, file_system(tree.facts.volume), tree.facts.size_bytes)
+        profiles = candidates if order.profile is None else (order.profile,)
+        scanner = scanner_for(*profiles)
+        (seen,) = look_at_all(Media({name: tree}), scanner, tell)
+        sources = {subject: each for subject, each in media.trees.items() if subject != name}
+        surveys = look_at_all(Media(sources), scanner, tell)
+        instances = [instance for survey in (seen, *surveys) for _, instance in survey.instances()]
+        profile = order.profile or updater_of(instances, candidates, name)
+        check_updater(profile, name)
+        yield _Work(
+            order=order,
+            profile=profile,
+            target=target_of(medium, tree.facts, profile, order.out, session=order.session),
+            seen=seen,
+            tree=tree,
+            surveys=surveys,
+            media=media,
+            store=Store(media, spool),
+            tell=tell,
+        )
+
+
+def _met(work: _Work) -> Fates:
+    """Return the fates, with every file of the medium entered."""
+    fates = Fates((work.seen, *work.surveys))
+    for file in work.seen.files:
+        fates.enter(work.place_of(file.path))
+    return fates
+
+
+def _plan(work: _Work, fates: Fates) -> _Planned | _Stopped:
+    """Find out what stays, what goes and what is new; nothing is written yet."""
+    stay = _what_stays(work, fates)
+    if stay is None:
+        return _Stopped(Outcome.DOES_NOT_FIT)
+    new = new_instances(take_instances(work.surveys, fates), stay.links, work.media, fates)
+    if new and not work.order.all_patients:
+        held = [link.file.instance for link in stay.links if link.file and link.file.instance]
+        mixed = list(mixed_up(new, held))
+        fates.findings += mixed
+        if any(finding.severity is Severity.ERROR for finding in mixed):
+            return _Stopped(Outcome.IDENTITY)
+    if work.terms.stop(fates):
+        return _nothing(fates)
+    if not new and len(stay.links) == len(work.seen.links):
+        return _Stopped()  # all is there already
+    arranged = _arranged(new, stay, work, fates)
+    if new and arranged is None:
+        return _nothing(fates)
+    return _laid_out(stay, arranged, work, fates)
+
+
+def _nothing(fates: Fates) -> _Stopped:
+    is_refused = any(fate.state is State.REFUSED for fate in fates.settled())
+    return _Stopped(Outcome.DOES_NOT_FIT if is_refused else Outcome.SOURCE)
+
+
+def _what_stays(work: _Work, fates: Fates) -> Stay | None:
+    """Return what stays of the medium; None when it is not safe to update it, or not as was asked."""
+    is_anew = work.target.way is Way.ANEW
+    try:
+        stay, findings = what_stays(work.seen, work.tree, work.order.removal, is_anew=is_anew)
+    except NotUpdatedError as exc:
+        fates.findings += exc.findings
+        return None
+    fates.findings += findings
+    return stay
+
+
+def _arranged(new: Sequence[Instance], stay: Stay, work: _Work, fates: Fates) -> Arranged | None:
+    """Judge, convert and collate what is new; what contradicts the records that stay is refused."""
+    prepared = prepare(new, work.terms, work.store, fates, work.tell) if new else None
+    arranged = None if prepared is None else arrange(prepared, work.terms, work.store, fates, work.tell)
+    if arranged is None:
+        return None
+    numbers = {one.sop_instance: index for index, one in enumerate(arranged.prepared.instances)}
+    against = {
+        numbers[leaf.instance.sop_instance]: finding
+        for leaf, finding in contradictions(stay.directory, arranged.collated)
+    }
+    if not against:
+        return arranged
+    refuse(arranged.prepared, against, fates)
+    left = arranged.prepared.without(against)
+    if not left.instances or work.terms.stop(fates):
+        return None
+    return arrange(left, work.terms, work.store, fates, work.tell)
+
+
+def _laid_out(stay: Stay, arranged: Arranged | None, work: _Work, fates: Fates) -> _Planned | _Stopped:
+    """Lay out the updated file-set, and find out whether it fits the medium."""
+    kept = [ExtraFile(file.path, file.size, work.place_of(file.path)) for file in stay.files]
+    names = [*(file.path for file in work.seen.files), *work.tree.folders()]
+    added = None if arranged is None else Addition(collated=arranged.collated, icons=arranged.icons)
+    laid_out = lay_out_update(stay.directory, kept, names, work.profile, added)
+    plan = complete(laid_out, capacity_of(work.profile.medium, work.order.capacity))
+    fates.findings += plan.findings
+    if any(finding.severity is Severity.ERROR for finding in plan.findings):
+        return _Stopped(Outcome.DOES_NOT_FIT)
+    change = Change(
+        plan=plan,
+        tree=work.tree,
+        store=work.store,
+        target=work.target,
+        removed=tuple(file.path for file in stay.gone),
+    )
+    expected = Expected(
+        directory=plan.directory,
+        dicomdir=plan.dicomdir,
+        references=None,
+        total_bytes=Expected.of(plan).total_bytes,
+        known=frozenset(finding.rule for finding in decode(plan.dicomdir).findings),
+    )
+    prepared = None if arranged is None else arranged.prepared
+    return _Planned(change=change, gone=stay.gone, prepared=prepared, expected=expected)
+
+
+def _how(planned: _Planned, work: _Work) -> tuple[Order, tuple[Finding, ...]]:
+    """Return how the medium is written anew, and what is to be said of that."""
+    facts, variant = work.tree.facts, work.target.variant
+    label, findings = label_of(facts, variant, planned.change.plan.directory.file_set_id)
+    capacity = capacity_of(work.profile.medium, work.order.capacity)
+    return Order(
+        label=label,
+        when=work.order.when,
+        variant=variant,
+        overwrite=work.order.out is None or work.order.overwrite,
+        fat=fat_wishes_of(facts, work.profile, capacity),
+    ), findings
+
+
+def _rehearse(planned: _Planned, work: _Work) -> Written:
+    """Make the checks that writing makes before its first byte."""
+    how, findings = _how(planned, work)
+
+    def check() -> None:
+        check_anew(planned.change, how)
+
+    written = attempt(check, is_proven=False)
+    return replace(written, findings=(*findings, *written.findings))
+
+
+def _write(planned: _Planned, work: _Work) -> Written:
+    """Write, prove, and put in the place of what was there."""
+    how, findings = _how(planned, work)
+
+    def check(part: Path, receipt: Receipt) -> None:
+        work.tell(PhaseEnded("write"))
+        if wrong := prove(part, planned.expected, receipt.sha256, tell=work.tell):
+            raise IntegrityError("what was written is not what was planned", findings=wrong)
+
+    written = attempt(lambda: write_anew(planned.change, how, work.tell, check), is_proven=True)
+    return replace(written, findings=(*findings, *written.findings))

@@ -1,0 +1,126 @@
+"""What an update gives: one fate for every file of the medium and of the sources, and the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from mediakit.dicom.instance import shown
+from mediakit.events import FileSettled, Listener
+from mediakit.fileset.plan import FileSetPlan
+from mediakit.fileset.survey import FileFact, Survey
+from mediakit.findings import Finding, Where
+from mediakit.journeys.burn_order import Depth
+from mediakit.journeys.update_order import AS_ASKED, REPLACED, Updated, UpdateFigures, UpdateOrder
+from mediakit.outcome import Fate, State
+from mediakit.profile.model import Profile
+from mediakit.stages.act.writing import Written
+from mediakit.stages.judge.prepare import Prepared
+from mediakit.stages.look.fates import Fates
+from mediakit.stages.plan.update_target import UpdateTarget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How far an update came. `plan` and what goes with it are None when it ended before."""
+
+    order: UpdateOrder
+    profile: Profile
+    target: UpdateTarget
+    seen: Survey
+    plan: FileSetPlan | None = None
+    gone: tuple[FileFact, ...] = ()
+    prepared: Prepared | None = None
+    written: Written
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Return True when nothing was to be written."""
+        return self.order.depth is Depth.PLAN
+
+
+def updated(done: Done, fates: Fates, tell: Listener) -> Updated:
+    """Settle every file and return the result; what has no fate then stays, or was held back."""
+    written, order, plan = done.written, done.order, done.plan
+    fates.findings += written.findings
+    for fate in _fates_of(done):
+        fates.record(fate)
+    if written.outcome is None and plan is not None and done.seen.dicomdir and not done.is_rehearsal:
+        fates.settle(shown(done.seen.subject, done.seen.dicomdir.path), State.EXCLUDED, REPLACED.at())
+    open_places = set(fates.open_places())
+    for file in done.seen.files:
+        place = shown(done.seen.subject, file.path)
+        if place in open_places:
+            fates.record(Fate(source=place, state=State.KEPT, sop_instance=_uid(file)))
+    fates.settle_rest(State.WITHHELD)
+    result = fates.result("update", done.profile.id, _figures(done), order.fail_on, written.outcome)
+    for fate in result.fates:
+        tell(FileSettled(fate))
+    return Updated(result=result, plan=plan, is_rehearsal=done.is_rehearsal)
+
+
+def _fates_of(done: Done) -> Iterator[Fate]:
+    """Yield the fates of the new instances and of what is removed."""
+    written, plan, prepared = done.written, done.plan, done.prepared
+    state = _state_of_new(done)
+    sha256: Mapping[str, str] = {} if written.receipt is None else written.receipt.sha256
+    wrong: Mapping[str, Finding] = {one.where.path: one for one in written.findings if one.where.path}
+    if plan is not None and prepared is not None:
+        for file in plan.files:
+            path, uid = str(file.file_id), file.instance.sop_instance
+            is_converted = uid in prepared.places and state is State.WRITTEN
+            yield Fate(
+                source=prepared.place_of(file.instance),
+                state=State.CONVERTED if is_converted else state,
+                because=wrong.get(path),
+                became=path,
+                sop_instance=uid,
+                sha256=sha256.get(path, ""),
+            )
+    if written.outcome is not None:
+        return
+    for gone in done.gone:
+        place = shown(done.seen.subject, gone.path)
+        yield Fate(
+            source=place,
+            state=State.TO_REMOVE if done.is_rehearsal else State.REMOVED,
+            because=AS_ASKED.at(Where(path=place)),
+            sop_instance=_uid(gone),
+        )
+
+
+def _state_of_new(done: Done) -> State:
+    if done.written.outcome is not None:
+        return State.WITHHELD if done.is_rehearsal else State.FAILED
+    return State.PLANNED if done.is_rehearsal else State.WRITTEN
+
+
+def _uid(file: FileFact) -> str:
+    return "" if file.instance is None else file.instance.sop_instance
+
+
+def _figures(done: Done) -> UpdateFigures:
+    plan, order, profile, written = done.plan, done.order, done.profile, done.written
+    figures = UpdateFigures(
+        profile=profile.id,
+        profile_source=profile.source,
+        target=str(order.out or done.seen.subject),
+        format=done.target.variant,
+        medium=profile.medium.title,
+        way=done.target.way.value,
+        proof=written.proof,
+        written_bytes=None if written.receipt is None else written.receipt.size_bytes,
+    )
+    if plan is None:
+        return figures
+    return replace(
+        figures,
+        file_set_id=plan.directory.file_set_id,
+        file_set_uid=plan.directory.file_set_uid,
+        kept=len(plan.extra),
+        added=len(plan.files),
+        removed=len(done.gone),
+        dicomdir_bytes=len(plan.dicomdir),
+        needs_bytes=plan.total_bytes,
+        capacity_bytes=plan.capacity_bytes,
+    )

@@ -1,0 +1,88 @@
+"""What can be added to a medium: what no record of it has, and of patients whom it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mediakit.dicom.instance import Instance
+from mediakit.errors import SourceError
+from mediakit.fileset.charset import place_of
+from mediakit.fileset.survey import RecordLink
+from mediakit.findings import Finding, Rule, Severity
+from mediakit.outcome import State
+from mediakit.stages.look.fates import Fates
+from mediakit.stages.look.media import Media, data_set_digest, finding_on_failure
+from mediakit.transfer.patient_identity import Mixed, identities_of, several_patients, two_people
+
+ALREADY = Rule(
+    id="MK-UPD-005",
+    severity=Severity.NOTE,
+    title="the medium has this SOP Instance already, with the same data set, as {file}",
+    ref="PS3.5 9",
+    hint="nothing needs to be done",
+)
+OTHER_ON_MEDIUM = Rule(
+    id="MK-UPD-006",
+    severity=Severity.ERROR,
+    title="SOP Instance UID {uid} is also that of {file} on the medium, whose data set differs",
+    ref="PS3.5 9",
+    hint="find out which one is right; to replace that of the medium, say `--remove UID` too",
+)
+NAMED_WITHOUT_FILE = Rule(
+    id="MK-UPD-007",
+    severity=Severity.ERROR,
+    title="the directory of the medium has a record of SOP Instance UID {uid} already, whose file is missing",
+    ref="PS3.3 F.2.1",
+    hint="say `--remove UID` too, which takes the old record away",
+)
+
+
+def new_instances(
+    instances: Sequence[Instance], kept: Sequence[RecordLink], media: Media, fates: Fates
+) -> list[Instance]:
+    """Return the instances that no record of the medium has; all others are settled in `fates`.
+
+    `kept` are the records that stay, with their files.
+    """
+    known = {link.reference.sop_instance: link for link in kept}
+    known |= {link.file.instance.sop_instance: link for link in kept if link.file and link.file.instance}
+    new: list[Instance] = []
+    for instance in instances:
+        link = known.get(instance.sop_instance)
+        if link is None:
+            new.append(instance)
+        else:
+            _settle(instance, link, media, fates)
+    return new
+
+
+def mixed_up(new: Sequence[Instance], held: Sequence[Instance]) -> Iterator[Finding]:
+    """Yield what speaks against putting these instances beside those that the medium holds.
+
+    A patient who is not on it yet, when it has one; and different people below one Patient ID.
+    """
+    old, both = identities_of(held), identities_of([*held, *new])
+    ids = {identity.patient_id for identity, _ in both} - {identity.patient_id for identity, _ in old}
+    if ids:
+        yield from several_patients(both, Mixed.REFUSE)
+    known = {(finding.rule, finding.detail) for finding in two_people(old)}
+    for finding in two_people(both):
+        if (finding.rule, finding.detail) not in known:
+            yield finding
+
+
+def _settle(instance: Instance, link: RecordLink, media: Media, fates: Fates) -> None:
+    place, uid, file = place_of(instance), instance.sop_instance, link.file
+    if file is None or file.instance is None:
+        fates.settle(place, State.REFUSED, NAMED_WITHOUT_FILE.at(uid=uid), sop_instance=uid)
+        return
+    held = file.instance
+    try:
+        is_same = data_set_digest(media, held) == data_set_digest(media, instance)
+    except (SourceError, OSError) as exc:
+        fates.settle(place, State.UNREADABLE, finding_on_failure(exc), sop_instance=uid)
+        return
+    if is_same:
+        fates.settle(place, State.ALREADY_THERE, ALREADY.at(file=held.path), sop_instance=uid)
+    else:
+        fates.settle(place, State.REFUSED, OTHER_ON_MEDIUM.at(uid=uid, file=held.path), sop_instance=uid)

@@ -1,0 +1,140 @@
+"""Whether a medium can be updated: only a sound one, so that nothing of it is lost (PS3.10 8.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from mediakit.dicom.instance import Instance, shown
+from mediakit.errors import UsageError
+from mediakit.fileset.decode import CONSISTENCY_FLAG
+from mediakit.fileset.decode_items import KEY_ORDER
+from mediakit.fileset.decode_records import MULTI_REFERENCED
+from mediakit.fileset.survey import FileKind, Survey
+from mediakit.findings import Finding, Rule, Severity, Where, printable
+from mediakit.formats.base import Tree
+from mediakit.profile.choose import choose
+from mediakit.profile.model import Profile, Role, Security
+
+NOT_SAFE = Rule(
+    id="MK-UPD-001",
+    severity=Severity.ERROR,
+    title="the medium is not updated: {why}",
+    ref="PS3.10 8.3, 8.6",
+    hint="`mediakit repair` writes a sound copy of it, which can be updated",
+)
+DANGLING = Rule(
+    id="MK-UPD-002",
+    severity=Severity.WARNING,
+    title="the directory names {file_id} (SOP Instance UID {uid}), and no file of the medium holds it; the "
+    "record is kept",
+    ref="PS3.3 F.2.1",
+    hint="ask the sender for the instance; or take the record away with `--remove UID`",
+)
+UNLISTED = Rule(
+    id="MK-UPD-003",
+    severity=Severity.WARNING,
+    title="is a DICOM file that the directory does not name; it is kept as it is",
+    ref="PS3.10 8.1",
+    hint="`mediakit repair` writes a medium whose directory names it",
+)
+STALE_LIST = Rule(
+    id="MK-UPD-004",
+    severity=Severity.WARNING,
+    title="lists the files and sums as they were before the update; it is kept as it is",
+    ref="PS3.10 8.3",
+    hint="do not compare the medium with it any more",
+)
+
+_LOSES = frozenset({CONSISTENCY_FLAG, KEY_ORDER, MULTI_REFERENCED})
+_LISTS = frozenset({"MANIFEST.TXT", "MD5SUMS", "SHA256SUMS", "CHECKSUM.TXT"})
+
+
+def why_not(seen: Survey) -> Iterator[str]:
+    """Yield what makes updating a medium unsafe, in any way."""
+    if seen.decoded is None or seen.dicomdir is None:
+        yield "it has no DICOMDIR that can be read"
+        return
+    if seen.dicomdir.path.upper() != "DICOMDIR":
+        yield f"its DICOMDIR is not in the root, but {seen.dicomdir.path!a}"
+    for finding in seen.decoded.findings:
+        if finding.severity is Severity.ERROR or finding.rule in _LOSES:
+            yield f"{finding.rule.id} {printable(finding.text)}"
+            return
+    lost = [one for one in seen.damage if not one.is_made_good]
+    if lost:
+        yield f"not all of it can be read ({printable(lost[0].what)})"
+
+
+def why_not_again(seen: Survey, tree: Tree) -> Iterator[str]:
+    """Yield what an image written anew could not hold as it was."""
+    if len(tree.facts.volumes) > 1:
+        yield "it holds several file systems or separate sessions, of which a new image would have one"
+    for file in seen.files:
+        if file.also:
+            yield f"{file.path!a} is also named {file.also[0]!a}, which a new image would not have"
+        elif file.kind is FileKind.CLOSED or file.stored:
+            yield f"{file.path!a} cannot be carried over as it is"
+        else:
+            continue
+        return
+
+
+def notes_of(seen: Survey, gone: frozenset[int]) -> Iterator[Finding]:
+    """Yield what is to be said of a medium that can be updated; none of it is mended by an update.
+
+    `gone` are the records (by `id`) that are to be removed.
+    """
+    linked = seen.linked_paths()
+    directory = "" if seen.dicomdir is None else shown(seen.subject, seen.dicomdir.path)
+    for link in seen.missing():
+        if id(link.record) in gone:
+            continue
+        yield DANGLING.at(
+            Where(path=directory, record=link.record.seen_at),
+            file_id=printable(link.reference.file_id_text) or "an instance",
+            uid=link.reference.sop_instance or "unknown",
+        )
+    for file in seen.files:
+        where = Where(path=shown(seen.subject, file.path))
+        if file.instance is not None and file.path not in linked:
+            yield UNLISTED.at(where)
+        elif file.path.upper() in _LISTS:
+            yield STALE_LIST.at(where)
+
+
+def updater_of(instances: Sequence[Instance], candidates: Sequence[Profile], where: str) -> Profile:
+    """Return the best fitting profile of a medium that lets its file-set be updated (PS3.10 8.3).
+
+    Raises UsageError when the medium fits only one that has no such role, or none at all.
+    """
+    best = choose(instances, candidates)
+    updaters = [one for one in candidates if Role.FSU in one.roles]
+    chosen = choose(instances, updaters)
+    if not instances and updaters:
+        return updaters[0]
+    if chosen.profile is not None and (chosen.takes_all or not best.takes_all):
+        return chosen.profile
+    if best.profile is None:
+        raise UsageError("no profile is known for this medium", where=where, hint="name one with `-p`")
+    raise _no_updater(best.profile, where)
+
+
+def check_updater(profile: Profile, where: str) -> None:
+    """Raise UsageError for a profile that lets nobody update its file-sets, or encrypts them."""
+    if Role.FSU not in profile.roles:
+        raise _no_updater(profile, where)
+    if profile.security is Security.MEDIA:
+        raise UsageError(
+            f"{profile.id} asks for Secure DICOM Files (PS3.15 D.1), which mediakit cannot update yet",
+            where=where,
+            hint="write a new medium with `mediakit burn`",
+        )
+
+
+def _no_updater(profile: Profile, where: str) -> UsageError:
+    return UsageError(
+        f"{profile.id} has no File-set Updater (FSU): its media are written once",
+        where=where,
+        why=profile.source,
+        hint="write a new medium with `mediakit burn`, from this one and what is to be added",
+    )

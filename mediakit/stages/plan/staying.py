@@ -1,0 +1,86 @@
+"""What stays of a medium that is updated: records with their bytes, File IDs, files; and what goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mediakit.fileset.carry import NotCarriedError, carry
+from mediakit.fileset.merge import pruned
+from mediakit.fileset.record import Directory
+from mediakit.fileset.removal import Removal, removed_of
+from mediakit.fileset.survey import FileFact, RecordLink, Survey
+from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.formats.base import Tree
+from mediakit.stages.judge.updatable import NOT_SAFE, notes_of, why_not, why_not_again
+
+NOT_THERE = Rule(
+    id="MK-UPD-008",
+    severity=Severity.ERROR,
+    title="{what} is to be removed, and no record of the medium has it",
+    ref="PS3.10 8.3",
+    hint="`mediakit inspect` shows what is on the medium; compare every character",
+)
+
+
+class NotUpdatedError(Exception):
+    """The medium is left as it is; the findings say why."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(findings)
+        self.findings = tuple(findings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """The directory of what stays, the links of its records, the files that stay, and those that go.
+
+    The DICOMDIR is neither among `files` nor among `gone`.
+    """
+
+    directory: Directory
+    links: tuple[RecordLink, ...] = field(repr=False)
+    files: tuple[FileFact, ...] = field(repr=False)
+    gone: tuple[FileFact, ...]
+
+
+def what_stays(
+    seen: Survey, tree: Tree, removal: Removal, *, is_anew: bool
+) -> tuple[Stay, tuple[Finding, ...]]:
+    """Return what stays, and what is to be said of it. `is_anew`: an image will be written with it.
+
+    Raises NotUpdatedError when an update is not safe, or cannot be as was asked, SourceError when the
+    directory cannot be read again.
+    """
+    where = Where(path=seen.subject)
+    reasons = [*why_not(seen), *(why_not_again(seen, tree) if is_anew else ())]
+    directory, dicomdir = seen.directory, seen.dicomdir
+    if reasons or directory is None or dicomdir is None:
+        raise NotUpdatedError([NOT_SAFE.at(where, why=why) for why in reasons])
+    removed = removed_of(seen.links, removal)
+    if removed.unmet:
+        raise NotUpdatedError([NOT_THERE.at(where, what=what) for what in removed.unmet])
+    records = removed.records()
+    links = tuple(link for link in seen.links if id(link.record) not in records)
+    held = {link.file.path for link in links if link.file is not None}
+    gone = seen.linked_paths() - held
+    try:
+        old = carry(_bytes_of(dicomdir, tree), pruned(directory, records))
+    except NotCarriedError as exc:
+        raise NotUpdatedError([NOT_SAFE.at(where, why=str(exc))]) from exc
+    files = [file for file in seen.files if file.path != dicomdir.path]
+    stay = Stay(
+        directory=old,
+        links=links,
+        files=tuple(file for file in files if file.path not in gone),
+        gone=tuple(file for file in files if file.path in gone),
+    )
+    return stay, tuple(notes_of(seen, records))
+
+
+def _bytes_of(dicomdir: FileFact, tree: Tree) -> bytes:
+    node = tree.find(dicomdir.path)
+    if node is None:
+        raise NotCarriedError("its DICOMDIR is gone")
+    with tree.open(node) as stream:
+        return stream.read(node.size)

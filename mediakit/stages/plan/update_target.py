@@ -1,0 +1,124 @@
+"""Where an update goes, and how it is written: anew, in place, or as a further session."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from mediakit.errors import UsageError
+from mediakit.fileset.fat_geometry import FatWishes, wishes_of
+from mediakit.findings import Finding, Rule, Severity
+from mediakit.formats.base import TreeFacts
+from mediakit.formats.registry import SINKS
+from mediakit.profile.model import Profile, Sessions
+from mediakit.stages.plan.target import format_of, suits
+from mediakit.volume import FatVolume, UdfVolume, file_system
+
+OTHER_LABEL = Rule(
+    id="MK-UPD-010",
+    severity=Severity.WARNING,
+    title="the volume label {old} cannot be written again; the new image has {new}",
+    ref="PS3.12",
+    hint="nothing needs to be done unless somebody goes by the label",
+)
+
+_MULTISESSION = frozenset({Sessions.FINALIZE_OR_MULTISESSION, Sessions.FINALIZE_OR_MULTISESSION_OR_PACKET})
+_LABEL, _FAT_LABEL = re.compile(r"[A-Z0-9_]{0,32}"), re.compile(r"[A-Z0-9_]{0,11}")
+_LEVEL_1 = "ISO 9660 Level 1"
+
+
+class Way(StrEnum):
+    """How an update is written."""
+
+    ANEW = "anew"  # beside the old one, proven, renamed over it; or to another place
+    IN_PLACE = "in-place"  # a folder or mounted stick: files, then the directory, then what is removed
+    SESSION = "session"  # behind what the image holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateTarget:
+    """What is written: the path, in which way, and in which media format."""
+
+    path: Path
+    way: Way
+    variant: str
+
+
+def target_of(
+    medium: Path, facts: TreeFacts, profile: Profile, out: Path | None, *, session: bool
+) -> UpdateTarget:
+    """Return where an update of a medium goes. Raises UsageError when it cannot go there."""
+    if session:
+        _check_session(medium, facts, profile, out)
+        return UpdateTarget(path=medium.resolve(), way=Way.SESSION, variant="iso9660")
+    if out is not None:
+        return UpdateTarget(path=out, way=Way.ANEW, variant=format_of(profile, out))
+    if facts.format == "folder":
+        raise UsageError(
+            "a folder is not changed in place", where=str(medium), hint="name another place with `-o`"
+        )
+    if medium.is_block_device() or medium.is_char_device():
+        raise UsageError(
+            "a device is not written to",
+            where=str(medium),
+            hint="give an image of it, or the folder it is mounted at; or another place with `-o`",
+        )
+    variant = _variant_of(facts)
+    if variant not in SINKS:
+        raise UsageError(
+            f"mediakit cannot write {file_system(facts.volume) or facts.format}",
+            where=str(medium),
+            hint="name another place with `-o`, or mount it and give the folder",
+        )
+    if not suits(variant, profile.medium):
+        systems = " or ".join(profile.medium.file_systems)
+        raise UsageError(
+            f"{profile.id} is on {profile.medium.title} with {systems}, not on "
+            f"{file_system(facts.volume) or facts.format}",
+            where=str(medium),
+            hint="name another profile with `-p`, or another place with `-o`",
+        )
+    return UpdateTarget(path=medium.resolve(), way=Way.ANEW, variant=variant)
+
+
+def label_of(facts: TreeFacts, variant: str, file_set_id: str) -> tuple[str, tuple[Finding, ...]]:
+    """Return the volume label of the updated image: the one it has, when it can be written."""
+    legal = _FAT_LABEL if variant == "fat" else _LABEL
+    if facts.format == "folder" or legal.fullmatch(facts.label):
+        return facts.label or (file_set_id if legal.fullmatch(file_set_id) else ""), ()
+    new = file_set_id if legal.fullmatch(file_set_id) else ""
+    return new, (OTHER_LABEL.at(old=ascii(facts.label), new=ascii(new)),)
+
+
+def fat_wishes_of(facts: TreeFacts, profile: Profile, capacity: int | None) -> FatWishes:
+    """Return what a FAT volume has to be: as the old one is, else as the medium has it."""
+    volume = facts.volume
+    if not isinstance(volume, FatVolume):
+        return wishes_of(profile.medium, capacity)
+    return FatWishes(
+        kinds=(int(volume.kind[3:]),),
+        sector_bytes=volume.sector_bytes,
+        cluster_sectors=(volume.sectors_per_cluster,),
+        is_partitioned=volume.partition > 0,
+        size_bytes=facts.size_bytes,
+    )
+
+
+def _variant_of(facts: TreeFacts) -> str:
+    if isinstance(facts.volume, UdfVolume):
+        return f"udf-{facts.volume.revision}"
+    return facts.format
+
+
+def _check_session(medium: Path, facts: TreeFacts, profile: Profile, out: Path | None) -> None:
+    where = str(medium)
+    if out is not None:
+        raise UsageError("`--session` changes the image itself: leave `-o` out", where=where)
+    if facts.format != "iso9660" or not medium.is_file():
+        raise UsageError("only an ISO 9660 image gets a further session", where=where)
+    if file_system(facts.volume) != _LEVEL_1 or len(facts.volumes) > 1:
+        raise UsageError("only an image of ISO 9660 Level 1 alone gets a further session", where=where)
+    if profile.sessions not in _MULTISESSION:
+        raise UsageError(f"{profile.id} does not allow further sessions", where=where, why=profile.source)
