@@ -46,10 +46,13 @@ def file_system_of(medium: Medium) -> FileSystem:
 
 
 def max_file_bytes(medium: Medium) -> int | None:
-    """Return the size that no single file may pass, or None (ISO 9660 Level 1: one extent; FAT: 32 bit)."""
+    """Return the size that no single file may pass, or None (ISO 9660 Level 1: one extent; FAT: 32 bit).
+
+    Where UDF can be written instead of ISO 9660 there is none.
+    """
     system = file_system_of(medium)
     if system is FileSystem.ISO_9660:
-        return MAX_FILE_BYTES
+        return None if any(name.startswith("udf") for name in medium.images) else MAX_FILE_BYTES
     if system is FileSystem.FAT:
         return MAX_FILE_BYTES if "FAT32" in medium.file_systems else FAT16_MAX_FILE_BYTES
     return None

@@ -28,6 +28,9 @@ SINKS: Final = {
     "iso9660": "mediakit.formats.iso:IsoSink",
     "udf-2.60": "mediakit.formats.udf:UdfSink",
     "udf-2.50": "mediakit.formats.udf:Udf250Sink",
+    "udf-1.02": "mediakit.formats.udf:Udf102Sink",
+    "udf-1.50": "mediakit.formats.udf:Udf150Sink",
+    "udf-2.01": "mediakit.formats.udf:Udf201Sink",
     "fat": "mediakit.formats.fat:FatSink",
     "zip": "mediakit.formats.zipfmt:ZipSink",
 }

@@ -37,12 +37,16 @@ class Tag(IntEnum):
     FILE_IDENTIFIER = 257
     ALLOCATION_EXTENT = 258
     FILE_ENTRY = 261
+    SPACE_BITMAP = 264
     EXTENDED_FILE_ENTRY = 266
 
 
-def tagged(tag: Tag, block: int, body: bytes) -> bytes:
-    """Return a descriptor: its tag, for the block it is recorded in, and its body."""
-    head = struct.pack("<HHBBHHHI", tag, 3, 0, 0, 1, binascii.crc_hqx(body, 0), len(body), block)
+def tagged(tag: Tag, block: int, body: bytes, version: int = 3) -> bytes:
+    """Return a descriptor: its tag, for the block it is recorded in, and its body.
+
+    `version` is 2 or 3: the edition of ECMA-167 that its structure follows.
+    """
+    head = struct.pack("<HHBBHHHI", tag, version, 0, 0, 1, binascii.crc_hqx(body, 0), len(body), block)
     checksum = sum(head) & 0xFF
     return head[:4] + bytes((checksum,)) + head[5:] + body
 

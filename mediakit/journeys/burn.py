@@ -76,9 +76,11 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
     hold them.
     """
     with Spool() as spool, gather(order.add) as extra:
+        sizes = (file.size for survey in surveys for file in survey.files)
+        largest = max((*sizes, *(entry.size for entry in extra.entries)), default=0)
         work = _Work(
             order=order,
-            variant=format_of(order.profile, order.out, order.format),
+            variant=format_of(order.profile, order.out, order.format, largest),
             store=Store(media, spool),
             extra=extra,
             tell=tell,

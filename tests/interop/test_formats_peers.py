@@ -17,6 +17,14 @@ from tests.support.peers import need, run
 
 pytestmark = pytest.mark.interop
 
+# Each with the revision that can read it, and how it may be written to.
+UDF = {
+    "udf-1.02": ("1.02", "readonly"),
+    "udf-1.50": ("1.02", "overwritable"),
+    "udf-2.01": ("2.01", "readonly"),
+    "udf-2.50": ("2.50", "readonly"),
+    "udf-2.60": ("2.50", "readonly"),
+}
 EXPECTED = {one.path: content_of(one.path, one.size) for one in a_small_medium()}
 
 
@@ -31,7 +39,7 @@ def a_folder(root: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("name", ["iso9660", "udf-2.50", "udf-2.60", "zip"])
+@pytest.mark.parametrize("name", ["iso9660", *UDF, "zip"])
 def test_7z_extracts_exactly_our_files(name: str, tmp_path: Path) -> None:
     need("7z")
     write(name, a_small_medium(), tmp_path / "out")
@@ -135,7 +143,7 @@ def test_the_udf_side_of_a_bridge_is_read_too(tmp_path: Path) -> None:
 
 def test_udfinfo_agrees_with_our_udf(tmp_path: Path) -> None:
     need("udfinfo")
-    for name, revision in (("udf-2.60", "2.50"), ("udf-2.50", "2.50")):  # the revision that can read it
+    for name, (revision, access) in UDF.items():
         write(name, a_small_medium(), tmp_path / name, label="FSID_1")
         told = run("udfinfo", str(tmp_path / name))
         assert told.returncode == 0
@@ -144,7 +152,9 @@ def test_udfinfo_agrees_with_our_udf(tmp_path: Path) -> None:
         assert facts["label"] == "FSID_1"
         assert facts["udfrev"] == revision
         assert facts["integrity"] == "closed"
-        assert facts["accesstype"] == "readonly"
+        assert facts["accesstype"] == access
+        assert facts["udfwriterev"] == name.removeprefix("udf-")
+        assert facts["freeblocks"] == "0"
         assert facts["numfiles"] == str(len(EXPECTED))
         assert facts["behindblocks"] == "0"
 
@@ -202,3 +212,17 @@ def test_large_members_are_written_as_zip64_and_peers_read_them(
     for told in (run("unzip", "-t", str(tmp_path / "out.zip")), run("7z", "t", str(tmp_path / "out.zip"))):
         assert told.returncode == 0, told.stdout
     assert contents(tmp_path / "out.zip") == EXPECTED
+
+
+def test_grub_compares_the_files_of_udf_and_iso_9660_as_equal(tmp_path: Path) -> None:
+    need("grub-fstest")
+    folder = a_folder(tmp_path / "source")
+    for name in ("iso9660", "udf-1.02", "udf-1.50", "udf-2.01"):  # it knows nothing newer
+        write(name, a_small_medium(), tmp_path / name)
+        for path, content in EXPECTED.items():
+            told = run("grub-fstest", str(tmp_path / name), "cmp", f"(loop0)/{path}", str(folder / path))
+            assert told.returncode == 0 or not content, (name, path, told.stdout + told.stderr)
+    path = next(path for path, content in EXPECTED.items() if content)
+    (folder / path).write_bytes(bytes(len(EXPECTED[path])))
+    told = run("grub-fstest", str(tmp_path / "udf-1.02"), "cmp", f"(loop0)/{path}", str(folder / path))
+    assert told.returncode != 0  # it does compare

@@ -20,6 +20,9 @@ _KINDS = (
     ("STD-GEN-DVD-JPEG", "", "iso9660"),
     ("STD-GEN-BD-JPEG", "udf-2.60", "udf"),
     ("STD-GEN-BD-JPEG", "udf-2.50", "udf"),
+    ("STD-GEN-DVD-JPEG", "udf-1.02", "udf"),
+    ("STD-GEN-DVD-JPEG", "udf-2.01", "udf"),
+    ("STD-GEN-DVD-RAM", "udf-1.50", "udf"),
 )
 
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from mediakit.errors import UsageError
+from mediakit.fileset.capacity import max_file_bytes
 from mediakit.profile.load import load_catalogue, load_profile
 from mediakit.profile.model import Security
 from mediakit.stages.plan.target import capacity_of, file_system_of, format_of
@@ -25,6 +26,10 @@ from tests.support.instances import CD
         ("STD-XABC-CD", "a.iso", "iso9660"),
         ("STD-GEN-BD", "a.iso", "udf-2.50"),
         ("STD-GEN-BD", "a.udf", "udf-2.50"),
+        ("STD-GEN-DVD-JPEG", "a.iso", "iso9660"),
+        ("STD-GEN-DVD-JPEG", "a.udf", "udf-1.02"),
+        ("STD-GEN-DVD-RAM", "a.iso", "udf-1.50"),
+        ("STD-US-SC-MF-DVD-RAM", "a.udf", "udf-1.50"),
         ("STD-GEN-ZIP-MAIL", "a.zip", "zip"),
         ("STD-GEN-ZIP-MAIL", "a.Zip", "zip"),
         ("STD-GEN-USB-JPEG", "stick", "folder"),
@@ -32,10 +37,21 @@ from tests.support.instances import CD
 )
 def test_the_suffix_and_the_medium_choose_the_format(profile: str, out: str, expected: str) -> None:
     chosen = format_of(load_profile(profile), Path(out))
-    if expected.startswith("udf"):
-        assert chosen.startswith("udf")
+    if expected.startswith("udf-2"):
+        assert chosen.startswith("udf-2")
     else:
         assert chosen == expected
+
+
+def test_a_file_that_iso_9660_cannot_hold_goes_on_udf_where_the_medium_has_it() -> None:
+    for profile, size, expected in (
+        ("STD-GEN-DVD-JPEG", 2**32 - 1, "iso9660"),
+        ("STD-GEN-DVD-JPEG", 2**32, "udf-1.02"),
+        ("STD-GEN-CD", 2**32, "iso9660"),  # which refuses it by name
+    ):
+        assert format_of(load_profile(profile), Path("a.iso"), "", size) == expected
+    assert max_file_bytes(load_profile("STD-GEN-DVD-JPEG").medium) is None
+    assert max_file_bytes(load_profile("STD-GEN-CD").medium) == 2**32 - 1
 
 
 @pytest.mark.parametrize(

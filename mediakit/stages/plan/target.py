@@ -17,10 +17,11 @@ _FOLDER = "folder"
 _FOREIGN_SUFFIXES = frozenset({".dmg", ".nrg", ".bin", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"})
 
 
-def format_of(profile: Profile, out: Path, asked: str = "") -> str:
+def format_of(profile: Profile, out: Path, asked: str = "", largest_bytes: int = 0) -> str:
     """Return the name of the media format to write: the one that suits the target's suffix and the medium.
 
-    `asked` names one of several that suit ("udf-2.50"). Raises UsageError when the profile's medium has no
+    `asked` names one of several that suit ("udf-2.50"); else it is the first that can hold a file of
+    `largest_bytes`. Raises UsageError when the profile's medium has no
     such format (PS3.12), or when the profile asks for secure files, which cannot be written yet.
     """
     if profile.security is Security.MEDIA:
@@ -52,7 +53,8 @@ def format_of(profile: Profile, out: Path, asked: str = "") -> str:
             why=profile.medium.annex,
             hint=_other_way(profile),
         )
-    return fitting[0]
+    limits = {name: sink(name).max_file_bytes for name in fitting}
+    return next((name for name, most in limits.items() if most is None or largest_bytes <= most), fitting[0])
 
 
 def profiles_for(catalogue: Catalogue, out: Path, medium: str) -> tuple[Profile, ...]:
