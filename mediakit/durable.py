@@ -263,6 +263,10 @@ class OpenFolder:
             pass
         else:
             self.sync()
+        return self.enter(name)
+
+    def enter(self, name: str) -> OpenFolder:
+        """Return a folder in this one that is there. OSError for anything else, a link too."""
         path = os.path.join(self.path, name)  # noqa: PTH118 - a name for os.open
         if self._fd is not None:
             return OpenFolder(path, os.open(name, _FOLDER_FLAGS | _NO_LINK, dir_fd=self._fd))
@@ -288,6 +292,14 @@ class OpenFolder:
     def remove(self, name: str) -> None:
         """Take a file away."""
         os.unlink(self._of(name), dir_fd=self._fd)
+
+    def remove_folder(self, name: str) -> None:
+        """Take an empty folder away."""
+        os.rmdir(self._of(name), dir_fd=self._fd)
+
+    def replace(self, old: str, new: str) -> None:
+        """Give a file of this folder the name of another, which it replaces."""
+        os.replace(self._of(old), self._of(new), src_dir_fd=self._fd, dst_dir_fd=self._fd)
 
     def take_name(self, part: str, folder: OpenFolder, name: str) -> bool:
         """Give a file of this folder its name in another or the same; False when the name is taken."""

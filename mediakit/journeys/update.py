@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mediakit.dicom.instance import Instance, shown
-from mediakit.errors import IntegrityError, UsageError
+from mediakit.errors import IntegrityError, UsageError, mapped
 from mediakit.events import Listener, PhaseEnded, silence
 from mediakit.fileset.decode import decode
 from mediakit.fileset.merge import contradictions
-from mediakit.fileset.plan import ExtraFile, FileSetPlan, complete
+from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan, complete
 from mediakit.fileset.survey import FileFact, Survey
 from mediakit.fileset.updating import Addition, lay_out_update
 from mediakit.findings import Finding, Severity
@@ -31,7 +31,8 @@ from mediakit.journeys.update_result import Done, updated
 from mediakit.outcome import Outcome, State
 from mediakit.profile.choose import candidates_for
 from mediakit.profile.model import Profile
-from mediakit.stages.act.updating import Change, check_anew, write_anew
+from mediakit.stages.act.update_journal import Journal, journal_of
+from mediakit.stages.act.updating import Change, check_anew, check_in_place, write_anew, write_in_place
 from mediakit.stages.act.writing import Written, attempt
 from mediakit.stages.judge.additions import mixed_up, new_instances
 from mediakit.stages.judge.prepare import Prepared, Store, Terms, prepare
@@ -53,7 +54,7 @@ from mediakit.stages.plan.update_target import (
     label_of,
     target_of,
 )
-from mediakit.stages.prove.proof import Expected, prove
+from mediakit.stages.prove.proof import Expected, prove, prove_in_place
 from mediakit.volume import file_system
 
 Show = Callable[[FileSetPlan, tuple[str, ...]], None]
@@ -74,8 +75,9 @@ def update(medium: Path, order: UpdateOrder, tell: Listener = silence, show: Sho
         raise UsageError("nothing is to be added or removed", where=str(medium))
     if order.out is not None:
         check_target(order.out, (medium, *order.add), overwrite=order.overwrite)
-    with _opened(medium, order, tell) as work:
+    with _journal(medium, order) as (journal, left), _opened(medium, order, tell) as work:
         fates = _met(work)
+        fates.findings += left
         done = Done(
             order=order,
             profile=work.profile,
@@ -93,7 +95,7 @@ def update(medium: Path, order: UpdateOrder, tell: Listener = silence, show: Sho
             plan=change.plan,
             gone=planned.gone,
             prepared=planned.prepared,
-            written=_rehearse(planned, work) if order.depth is Depth.PLAN else _write(planned, work),
+            written=_rehearse(planned, work) if order.depth is Depth.PLAN else _write(planned, work, journal),
         )
         return updated(done, fates, tell)
 
@@ -143,6 +145,17 @@ class _Planned:
 
 
 @contextmanager
+def _journal(medium: Path, order: UpdateOrder) -> Iterator[tuple[Journal, tuple[Finding, ...]]]:
+    """Give the journal of a folder that is changed in place, and what an earlier run had left there."""
+    is_in_place = order.out is None and medium.is_dir()
+    writes = order.depth is not Depth.PLAN
+    with journal_of(medium, order.state if is_in_place else None, writes=writes) as journal:
+        with mapped({OSError: UsageError}, "what an earlier update left cannot be removed", str(medium)):
+            left = tuple(journal.clean_up() if writes else journal.rehearse())
+        yield journal, left
+
+
+@contextmanager
 def _opened(medium: Path, order: UpdateOrder, tell: Listener) -> Iterator[_Work]:
     """Open the medium and the sources, look at them, and find the profile. Raises MediakitError."""
     with open_media((medium, *order.add)) as media, Spool() as spool:
@@ -155,6 +168,9 @@ def _opened(medium: Path, order: UpdateOrder, tell: Listener) -> Iterator[_Work]
         sources = {subject: each for subject, each in media.trees.items() if subject != name}
         surveys = look_at_all(Media(sources), scanner, tell)
         instances = [instance for survey in (seen, *surveys) for _, instance in survey.instances()]
+        if tree.facts.format == "folder":  # it has no size of its own
+            size_bytes = sum(file.size for survey in (seen, *surveys) for file in survey.files)
+            candidates = candidates_for(order.catalogue, "", size_bytes)
         profile = order.profile or updater_of(instances, candidates, name)
         check_updater(profile, name)
         yield _Work(
@@ -253,6 +269,7 @@ def _laid_out(stay: Stay, arranged: Arranged | None, work: _Work, fates: Fates) 
         store=work.store,
         target=work.target,
         removed=tuple(file.path for file in stay.gone),
+        directory=work.seen.dicomdir.path if work.seen.dicomdir is not None else DICOMDIR,
     )
     expected = Expected(
         directory=plan.directory,
@@ -284,14 +301,19 @@ def _rehearse(planned: _Planned, work: _Work) -> Written:
     how, findings = _how(planned, work)
 
     def check() -> None:
-        check_anew(planned.change, how)
+        if work.target.way is Way.IN_PLACE:
+            check_in_place(planned.change)
+        else:
+            check_anew(planned.change, how)
 
     written = attempt(check, is_proven=False)
     return replace(written, findings=(*findings, *written.findings))
 
 
-def _write(planned: _Planned, work: _Work) -> Written:
+def _write(planned: _Planned, work: _Work, journal: Journal) -> Written:
     """Write, prove, and put in the place of what was there."""
+    if work.target.way is Way.IN_PLACE:
+        return _write_in_place(planned, work, journal)
     how, findings = _how(planned, work)
 
     def check(part: Path, receipt: Receipt) -> None:
@@ -301,3 +323,24 @@ def _write(planned: _Planned, work: _Work) -> Written:
 
     written = attempt(lambda: write_anew(planned.change, how, work.tell, check), is_proven=True)
     return replace(written, findings=(*findings, *written.findings))
+
+
+def _write_in_place(planned: _Planned, work: _Work, journal: Journal) -> Written:
+    root = work.target.path
+    left: list[Finding] = []
+
+    def check(directory: Path, receipt: Receipt) -> None:
+        work.tell(PhaseEnded("write"))
+        if wrong := prove_in_place(root, directory, planned.expected, receipt.sha256, work.tell):
+            raise IntegrityError("what was written is not what was planned", findings=wrong)
+
+    def write() -> Receipt:
+        done = write_in_place(planned.change, journal, work.tell, check)
+        left.extend(finding.moved(work.place_of(finding.where.path)) for finding in done.findings)
+        return done.receipt
+
+    written = attempt(write, is_proven=False)
+    if written.receipt is not None:
+        proof = f"the directory and {len(written.receipt.sha256)} new files read back, every byte equal"
+        written = replace(written, proof=proof)
+    return replace(written, findings=(*written.findings, *left))

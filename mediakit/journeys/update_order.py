@@ -26,7 +26,7 @@ REPLACED = Rule(
 AS_ASKED = Rule(
     id="MK-UPD-011",
     severity=Severity.NOTE,
-    title="is to be removed, as asked",
+    title="{what}, as asked",
     ref="PS3.10 8.3",
     hint="nothing needs to be done",
 )

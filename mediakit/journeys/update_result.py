@@ -79,12 +79,15 @@ def _fates_of(done: Done) -> Iterator[Fate]:
             )
     if written.outcome is not None:
         return
+    removed = State.TO_REMOVE if done.is_rehearsal else State.REMOVED
+    what = "is to be removed" if done.is_rehearsal else "removed"
     for gone in done.gone:
         place = shown(done.seen.subject, gone.path)
+        failure = wrong.get(place)
         yield Fate(
             source=place,
-            state=State.TO_REMOVE if done.is_rehearsal else State.REMOVED,
-            because=AS_ASKED.at(Where(path=place)),
+            state=removed if failure is None else State.FAILED,
+            because=failure or AS_ASKED.at(Where(path=place), what=what),
             sop_instance=_uid(gone),
         )
 

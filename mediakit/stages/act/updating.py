@@ -1,19 +1,35 @@
-"""Write an updated file-set anew: the old files stream from the old medium, nothing is staged."""
+"""Write an updated file-set: anew, where old files stream from the old medium, or in place."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
+from mediakit.durable import check_room, write_error
 from mediakit.events import Listener, PhaseStarted
 from mediakit.fileset.plan import DICOMDIR, FileSetPlan
+from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Entry, Node, Order, Receipt, Tree
+from mediakit.formats.in_place import put_directory, put_files, put_in_place, take_away
 from mediakit.formats.registry import check_medium, write_medium
+from mediakit.stages.act.update_journal import Begun, Journal, directory_in
 from mediakit.stages.judge.prepare import Store
 from mediakit.stages.plan.update_target import UpdateTarget
+
+NOT_REMOVED = Rule(
+    id="MK-UPD-014",
+    severity=Severity.ERROR,
+    title="is no longer in the directory, and could not be removed: {why}",
+    ref="PS3.10 8.3",
+    hint="see why the file cannot be deleted, and run any update of the medium: it tries again",
+)
 
 Check = Callable[[Path, Receipt], None]
 
@@ -30,6 +46,7 @@ class Change:
     store: Store
     target: UpdateTarget
     removed: tuple[str, ...]
+    directory: str = DICOMDIR  # as it is spelled on the medium
 
     def new_entries(self) -> list[Entry]:
         """Return the new instances as entries."""
@@ -48,11 +65,74 @@ class Change:
         ]
 
 
+class InPlace(NamedTuple):
+    """What changing a folder gave: the receipt of what is new, and what of the old could not be removed."""
+
+    receipt: Receipt
+    findings: tuple[Finding, ...]
+
+
 def write_anew(change: Change, order: Order, tell: Listener, check: Check) -> Receipt:
     """Write the medium under a hidden name, have it checked, and give it its name; see `write_medium`."""
     entries = change.all_entries()
     tell_start(entries, tell)
     return write_medium(change.target.variant, entries, change.target.path, order, tell, check)
+
+
+def write_in_place(change: Change, journal: Journal, tell: Listener, check: Check) -> InPlace:
+    """Change a folder: new files, then the directory by a rename, then the files that go.
+
+    `check` is called before the rename, with the path of the new directory. Until the rename the folder holds
+    the old file-set, and from then on the new one. Raises what `check` and the writing raise; then it holds
+    the old one.
+    """
+    root, plan, entries = change.target.path, change.plan, change.new_entries()
+    temporary = _free_name(root)
+    added = [entry.path for entry in entries]
+    journal.begin(
+        Begun(
+            before=hashlib.sha256(directory_in(root)).hexdigest(),
+            after=hashlib.sha256(plan.dicomdir).hexdigest(),
+            temporary=temporary,
+            added=added,
+            removed=list(change.removed),
+        )
+    )
+    tell_start(entries, tell)
+    try:
+        sha256 = put_files(root, entries, tell)
+        put_directory(root, temporary, plan.dicomdir)
+        size_bytes = len(plan.dicomdir) + sum(entry.size for entry in entries)
+        receipt = Receipt(target=root, size_bytes=size_bytes, sha256=sha256)
+        check(root / temporary, receipt)
+        put_in_place(root, temporary, change.directory)
+    except BaseException as exc:
+        if not take_away(root, [*added, temporary]):
+            journal.end()
+        if isinstance(exc, OSError):
+            raise write_error(exc, root) from exc
+        raise
+    failed = take_away(root, change.removed)
+    if not failed:
+        journal.end()
+    return InPlace(receipt, tuple(NOT_REMOVED.at(Where(path=path), why=why) for path, why in failed))
+
+
+def check_in_place(change: Change) -> None:
+    """Raise what `write_in_place` raises before its first byte."""
+    root = change.target.path
+    try:
+        if not os.access(root, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(root))
+        check_room(root, len(change.plan.dicomdir) + sum(file.size for file in change.plan.files))
+    except OSError as exc:
+        raise write_error(exc, root) from exc
+
+
+def _free_name(root: Path) -> str:
+    """Return a legal name that nothing in the root of a medium has (PS3.10 8.5)."""
+    taken = {name.upper() for name in os.listdir(root)}  # noqa: PTH208 - names alone
+    return next(name for number in range(len(taken) + 1) if (name := f"NEWDIR{number or ''}") not in taken)
 
 
 def check_anew(change: Change, order: Order) -> None:

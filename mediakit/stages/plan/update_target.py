@@ -56,9 +56,7 @@ def target_of(
     if out is not None:
         return UpdateTarget(path=out, way=Way.ANEW, variant=format_of(profile, out))
     if facts.format == "folder":
-        raise UsageError(
-            "a folder is not changed in place", where=str(medium), hint="name another place with `-o`"
-        )
+        return UpdateTarget(path=medium.resolve(), way=Way.IN_PLACE, variant="folder")
     if medium.is_block_device() or medium.is_char_device():
         raise UsageError(
             "a device is not written to",

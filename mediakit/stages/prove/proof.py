@@ -117,6 +117,30 @@ def prove(
     return findings
 
 
+def prove_in_place(
+    root: Path, directory: Path, expected: Expected, sha256: Mapping[str, str], tell: Listener = silence
+) -> tuple[Finding, ...]:
+    """Read what is new in a folder, its `directory` under another name, and return what is wrong with it."""
+    tell(PhaseStarted("proof", total=len(sha256)))
+    findings: list[Finding] = []
+    opening = Lock()
+    try:
+        with open_medium(root) as tree:
+            for path, wanted in sha256.items():
+                node = tree.find(path)
+                found = "" if node is None else _sha256(tree, node, opening)
+                if node is None:
+                    findings.append(MISSING.at(Where(path=path)))
+                elif found != wanted:
+                    findings.append(DIFFERS.at(Where(path=path), found=found, expected=wanted))
+                tell(Advanced())
+        findings += prove_directory(directory.read_bytes(), expected)
+    except (MediakitError, OSError) as exc:
+        return (CANNOT_OPEN.at(why=str(exc)),)
+    tell(PhaseEnded("proof"))
+    return tuple(findings)
+
+
 def _prove_directory(tree: Tree, expected: Expected) -> Iterator[Finding]:
     node = tree.find("DICOMDIR")
     if node is None:

@@ -1,0 +1,140 @@
+"""Change a folder that is a medium without ever leaving half of it: what is new first, what goes last.
+
+Every folder is entered by descriptor, and no link is followed. The names that are made are new; the only one
+that is replaced is the DICOMDIR, by a rename.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from mediakit.durable import OpenFolder, check_room, write_all
+from mediakit.events import Listener
+from mediakit.formats.base import Entry
+from mediakit.formats.stream_copy import Pourer
+
+_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+
+
+def put_files(root: Path, entries: Sequence[Entry], tell: Listener) -> dict[str, str]:
+    """Write new files, all synced; return the SHA-256 (hex) of each, by path.
+
+    Raises OSError, also for a name that is taken, and what `Pourer.pour` raises.
+    """
+    check_room(root, sum(entry.size for entry in entries))
+    with Pourer(tell, hashing=True) as pourer, closing(OpenFolder.at(root)) as top:
+        for entry in entries:
+            with _folder_of(top, entry.path, make=True) as (folder, name):
+                fd = folder.create(name)
+                try:
+                    pourer.pour_into(entry, fd)
+                finally:
+                    os.close(fd)
+        if hasattr(os, "sync"):
+            os.sync()  # all at once: the syncs of the single files then find nothing to do
+        for entry in entries:
+            with _folder_of(top, entry.path) as (folder, name):
+                _sync(folder, name)
+                folder.sync()
+        return pourer.finish()
+
+
+def put_directory(root: Path, name: str, content: bytes) -> None:
+    """Write a DICOMDIR under another name, synced. Raises OSError."""
+    with closing(OpenFolder.at(root)) as top:
+        fd = top.create(name)
+        try:
+            write_all(fd, content)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        top.sync()
+
+
+def put_in_place(root: Path, new: str, name: str) -> None:
+    """Give the new DICOMDIR the name of the old one. Raises OSError; then the old one is there."""
+    with closing(OpenFolder.at(root)) as top:
+        top.replace(new, name)
+        with suppress(OSError):  # the new one is there: a system that cannot sync names cannot undo it
+            top.sync()
+
+
+def take_away(root: Path, paths: Iterable[str]) -> list[tuple[str, str]]:
+    """Remove files, and the folders that are empty then; return what could not be removed, and why.
+
+    What is not there is no failure. Raises OSError when the folder itself cannot be opened.
+    """
+    failed: list[tuple[str, str]] = []
+    emptied: set[str] = set()
+    with closing(OpenFolder.at(root)) as top:
+        for path in paths:
+            try:
+                _remove_file(top, path)
+                emptied.update(_parents(path))
+            except (FileNotFoundError, NotADirectoryError):
+                emptied.update(_parents(path))
+            except OSError as exc:
+                failed.append((path, exc.strerror or type(exc).__name__))
+        for path in sorted(emptied, key=lambda each: (-each.count("/"), each)):
+            _remove_empty(top, path)
+        with suppress(OSError):
+            top.sync()
+    return failed
+
+
+def _remove_file(top: OpenFolder, path: str) -> None:
+    with _folder_of(top, path) as (folder, name):
+        found = folder.look_up(name)
+        if found is None:
+            return
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EPERM, "is not a file")
+        folder.remove(name)
+        folder.sync()
+
+
+def _remove_empty(top: OpenFolder, path: str) -> None:
+    try:
+        with _folder_of(top, path) as (folder, name):
+            folder.remove_folder(name)
+    except OSError as exc:
+        if exc.errno not in {*_NOT_EMPTY, errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM}:
+            raise
+
+
+def _parents(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+@contextmanager
+def _folder_of(top: OpenFolder, path: str, *, make: bool = False) -> Iterator[tuple[OpenFolder, str]]:
+    """Give the folder that a path lies in, and its name there."""
+    *above, name = path.split("/")
+    if any(part in {"", ".", ".."} for part in (*above, name)):
+        raise OSError(errno.EINVAL, "is no path on a medium")
+    folder = top
+    try:
+        for part in above:
+            deeper = folder.inside(part) if make else folder.enter(part)
+            if folder is not top:
+                folder.close()
+            folder = deeper
+        yield folder, name
+    finally:
+        if folder is not top:
+            folder.close()
+
+
+def _sync(folder: OpenFolder, name: str) -> None:
+    fd = folder.open_file(name)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
