@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mediakit.dicom.implementation import IMPLEMENTATION_VERSION_NAME
 from mediakit.journeys.burn_order import Depth
 from mediakit.journeys.update_order import Updated
 from mediakit.outcome import Outcome, State
@@ -137,7 +138,9 @@ def test_what_a_killed_update_left_is_told_by_a_rehearsal_and_not_touched_in_a_c
     assert "MK-UPD-013" in ids(rehearsed)
     assert content_of(medium) == left
     data = directory_of(medium)
-    (medium / "DICOMDIR").write_bytes(data.replace(b"MEDIAKIT", b"SOMEBODY"))
+    (medium / "DICOMDIR").write_bytes(
+        data.replace(IMPLEMENTATION_VERSION_NAME.encode(), b"X" * len(IMPLEMENTATION_VERSION_NAME))
+    )
     assert directory_of(medium) != data
     other = updated(medium, CR, state=state)
     assert {"MK-UPD-013"} == ids(other) & {"MK-UPD-012", "MK-UPD-013"}
