@@ -93,7 +93,7 @@ if TYPE_CHECKING:
     from mediakit.fileset.selection import Selection
     from mediakit.findings import Finding, Report, Rule, Severity, Where
     from mediakit.formats.envelope import Envelope
-    from mediakit.journeys.burn_order import Burnt, Depth
+    from mediakit.journeys.burn_order import Burnt, BurntMedium, Depth
     from mediakit.journeys.extract import Only
     from mediakit.journeys.fit import Fitted
     from mediakit.journeys.update_order import Updated
@@ -143,6 +143,7 @@ __all__ = [
     "Advanced",
     "BurnOrder",
     "Burnt",
+    "BurntMedium",
     "Catalogue",
     "Change",
     "CoercionNote",
@@ -248,6 +249,7 @@ _HOMES = {
     "Advanced": "events",
     "BurnOrder": "public",
     "Burnt": "journeys.burn_order",
+    "BurntMedium": "journeys.burn_order",
     "Catalogue": "profile.load",
     "Change": "transfer.imported",
     "CoercionNote": "dicom.original_attributes",

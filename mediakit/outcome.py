@@ -98,7 +98,8 @@ class Fate:
     """What became of one input file.
 
     `source` is its path as the user knows it, `became` the File ID with "/" between components,
-    `sha256` that of the bytes on the medium (hex). `because` is the finding that decided.
+    `sha256` that of the bytes on the medium (hex). `because` is the finding that decided. `medium` is the
+    number of the medium when several were written, 0 when there is one, or when it is on each.
     """
 
     source: str
@@ -107,6 +108,7 @@ class Fate:
     became: str = ""
     sop_instance: str = ""
     sha256: str = ""
+    medium: int = 0
 
 
 class Outcome(IntEnum):

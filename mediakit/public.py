@@ -58,7 +58,8 @@ class BurnOrder(_burn_order.BurnOrder):
     `profile` is a profile or the identifier of a shipped one, `out` the target: its suffix tells the format.
     `when` is the only time that reaches the medium. `format` names one of several media formats that suit
     the target ("udf-2.50"). `capacity` is "cd74" or a size as "4GB". `manifest` adds MANIFEST.TXT with the
-    SHA-256 of every file. `envelope` seals every file. Raises ProfileError when there is no such profile.
+    SHA-256 of every file. `envelope` seals every file. `span` writes several media where one is too small.
+    Raises ProfileError when there is no such profile.
     """
 
     __slots__ = ()
@@ -84,6 +85,7 @@ class BurnOrder(_burn_order.BurnOrder):
         selection: Selection = EVERYTHING,
         all_patients: bool = False,
         envelope: Envelope | None = None,
+        span: bool = False,
     ) -> None:
         super().__init__(
             profile=_profile(profile),
@@ -104,6 +106,7 @@ class BurnOrder(_burn_order.BurnOrder):
             selection=selection,
             all_patients=all_patients,
             envelope=envelope,
+            span=span,
         )
 
 

@@ -72,6 +72,9 @@ def burn(
     capacity: Annotated[
         str, typer.Option(help="cd74, cd80, dvd5, dvd9, bd25, bd50, or a size such as 4GB.")
     ] = "",
+    span: Annotated[
+        bool, typer.Option("--span", help="Write several media (OUT-1of3.iso ...) where one is too small.")
+    ] = False,
     file_set_id: Annotated[
         str, typer.Option(help="File-set ID and volume label: A-Z 0-9 _, at most 16.")
     ] = "",
@@ -126,6 +129,7 @@ def burn(
             convert=convert,
             supply=supply,
             capacity=capacity,
+            span=span,
             file_set_id=file_set_id or "DICOM",
             add=tuple(add or ()),
             overwrite=force,

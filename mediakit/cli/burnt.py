@@ -51,6 +51,6 @@ def print_burnt(
     print_findings(report, quiet=quiet, verbose=verbose)
     if quiet:
         return
-    if burnt.plan is not None and burnt.is_rehearsal and burnt.result.journey != "update":
-        sys.stdout.write(plan_text(burnt.plan))
-    print_summary(burn_text(burnt.result, everything=verbose > 0, is_rehearsal=burnt.is_rehearsal))
+    if burnt.is_rehearsal and burnt.result.journey != "update":
+        sys.stdout.write("".join(map(plan_text, burnt.plans)))
+    print_summary(burn_text(burnt, everything=verbose > 0))

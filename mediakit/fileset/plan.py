@@ -31,7 +31,7 @@ TOO_BIG = Rule(
     severity=Severity.ERROR,
     title="the file-set needs {needed:byte|bytes}, but {medium} holds {capacity:byte|bytes}",
     ref="PS3.12",
-    hint="split the studies over several media, or choose a larger one (`--capacity`)",
+    hint="choose a larger medium (`--capacity`), or let `--span` write several",
 )
 FILE_TOO_BIG = Rule(
     id="MK-FST-012",

@@ -73,16 +73,20 @@ def sink(name: str) -> Sink:
     return made
 
 
-def check_medium(name: str, entries: Sequence[Entry], target: Path, order: Order) -> None:
-    """Raise what `write_medium` would raise before it writes: names, sizes, rights and room."""
+def check_medium(name: str, entries: Sequence[Entry], target: Path, order: Order, besides: int = 0) -> int:
+    """Raise what `write_medium` would raise before it writes: names, sizes, rights and room.
+
+    Returns the bytes that it will take. `besides` are those of other media that go to the same folder.
+    """
     folder = target.absolute().parent
     size_bytes = sink(name).check(entries, order)
     try:
         if not os.access(folder, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
-        check_room(folder, size_bytes)
+        check_room(folder, size_bytes + besides)
     except OSError as exc:
         raise write_error(exc, target) from exc
+    return size_bytes
 
 
 def write_medium(
@@ -93,11 +97,26 @@ def write_medium(
     tell: Listener = silence,
     prove: Callable[[Path, Receipt], None] | None = None,
 ) -> Receipt:
-    """Write the entries in a media format; they stand at `target` when all is written, synced and proven.
+    """Write the entries in a media format; see `written_medium`."""
+    with written_medium(name, entries, target, order, tell, prove) as receipt:
+        return receipt
 
-    `prove` is called with the hidden name of what was written, and raises when it is not right. Whatever ends
-    it, `target` is what it was before, or whole. Raises UsageError when the target exists and `overwrite` is
-    off, and what `Sink.write`, `durable.write_error` and `prove` raise.
+
+@contextmanager
+def written_medium(
+    name: str,
+    entries: Sequence[Entry],
+    target: Path,
+    order: Order,
+    tell: Listener = silence,
+    prove: Callable[[Path, Receipt], None] | None = None,
+) -> Iterator[Receipt]:
+    """Write the entries in a media format; they stand at `target` when the block ends well.
+
+    All is written, synced and proven when the block begins. `prove` is called with the hidden name of what
+    was written, and raises when it is not right. Whatever ends it, `target` is what it was before, or whole.
+    Raises UsageError when the target exists and `overwrite` is off, and what `Sink.write`,
+    `durable.write_error` and `prove` raise.
     """
     made = sink(name)
     staging = new_folder(target) if made.is_folder else staged_file(target, overwrite=order.overwrite)
@@ -106,7 +125,7 @@ def write_medium(
         del entries  # a proof needs the memory
         if prove is not None:
             prove(part, receipt)
-    return replace(receipt, target=target)
+        yield replace(receipt, target=target)
 
 
 def open_tree(path: Path, *, lone: str | None = None) -> Tree:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 
 from mediakit.dicom.instance import Header, Instance
-from mediakit.errors import IntegrityError
+from mediakit.errors import IntegrityError, UsageError
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
 from mediakit.fileset.fat_geometry import wishes_of
-from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan, Wishes, complete, lay_out
+from mediakit.fileset.plan import DICOMDIR, ExtraFile
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Severity
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.envelope import sealed
-from mediakit.formats.registry import check_medium, write_medium
+from mediakit.formats.registry import check_medium, written_medium
 from mediakit.journeys.burn_order import (
     FOLDER_ONLY,
     MAIL_SECURITY,
+    PARTLY_WRITTEN,
     BurnFigures,
     BurnOrder,
     Burnt,
+    BurntMedium,
     Depth,
 )
 from mediakit.outcome import Fate, Outcome, State
@@ -38,7 +41,9 @@ from mediakit.stages.look.instances import take_instances
 from mediakit.stages.look.media import Media, look_at_all, open_media, scanner_for
 from mediakit.stages.look.selecting import choose
 from mediakit.stages.plan.arrange import arrange
+from mediakit.stages.plan.draw import Draft
 from mediakit.stages.plan.extra import ExtraContent, gather
+from mediakit.stages.plan.spanning import MediumPlan, plan_media
 from mediakit.stages.plan.target import capacity_of, check_target, format_of
 from mediakit.stages.prove.proof import Expected, prove
 from mediakit.transfer.patient_identity import Mixed, identities_of, several_patients, two_people
@@ -59,6 +64,9 @@ def burn_fitting(
 ) -> Burnt:
     """Burn by that one of some profiles of one medium which fits best; see `burn`."""
     format_of(candidates[0], order.out, order.format)
+    if order.span and capacity_of(candidates[0].medium, order.capacity) is None:
+        hint = "say it, for example `--capacity 4GB`"
+        raise UsageError("`--span` needs to know how much a medium holds", hint=hint)
     check_target(order.out, (*sources, *order.add), overwrite=order.overwrite)
     with open_media(sources) as media:
         surveys = list(look_at_all(media, scanner_for(*candidates), tell))
@@ -91,9 +99,12 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
         taken.instances.clear()
         planned = None if prepared is None else _plan(prepared, work, fates)
         del prepared
+        if planned is not None and len(planned.media) > 1:
+            for medium in planned.media:
+                check_target(medium.out, [Path(name) for name in media.trees], overwrite=order.overwrite)
         if planned is None or planned.is_refused:
             fates.settle_rest(State.WITHHELD)
-            outcome = None if planned is None else Outcome.DOES_NOT_FIT
+            outcome = None if planned is None or not planned.media else Outcome.DOES_NOT_FIT
             outcome = Outcome.IDENTITY if taken.is_refused else outcome
             return _burnt(work, fates, planned, Written(outcome=outcome), taken.patients)
         _note_medium(work, fates)
@@ -133,19 +144,14 @@ class _Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Planned:
-    """The plan, the entries that producers made for it, and what leads back from it to the source files.
+    """The media to be written, and what leads back from them to the source files.
 
     `converted` leads from the SOP Instance UID of a converted instance to the place of its source file.
     """
 
-    plan: FileSetPlan
-    produced: tuple[Entry, ...]
+    media: tuple[MediumPlan, ...]
+    is_refused: bool
     converted: Mapping[str, str]
-
-    @property
-    def is_refused(self) -> bool:
-        """Return True when something does not fit."""
-        return any(finding.severity is Severity.ERROR for finding in self.plan.findings)
 
     def place_of(self, instance: Instance) -> str:
         """Return the place of the source file of a planned instance."""
@@ -175,37 +181,42 @@ def _take(surveys: list[Survey], work: _Work, fates: Fates) -> _Taken:
 
 
 def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
-    """Collate, make icons, assign File IDs, let producers add to it; None when nothing may be written."""
+    """Collate, make icons, plan the media; None when nothing may be written."""
     order = work.order
     arranged = arrange(prepared, work.terms, work.store, fates, work.tell)
     if arranged is None:
         return None
     left = arranged.prepared
-    given = tuple(
-        ExtraFile(entry.path, entry.size, work.extra.places[entry.path]) for entry in work.extra.entries
+    entries = work.extra.entries
+    draft = Draft(
+        profile=order.profile,
+        extra=tuple(ExtraFile(one.path, one.size, work.extra.places[one.path]) for one in entries),
+        icons=arranged.icons,
+        producers=order.producers(),
+        capacity=capacity_of(order.profile.medium, order.capacity),
+        stored_size=int if order.envelope is None else order.envelope.sealed_size,
     )
-    wishes = Wishes(file_set_id=order.file_set_id, extra=given)
-    laid_out = lay_out(arranged.collated, order.profile, wishes, arranged.icons)
-    produced = tuple(entry for produce in order.producers() for entry in produce(laid_out))
-    plan = complete(
-        laid_out,
-        capacity_of(order.profile.medium, order.capacity),
-        tuple(ExtraFile(entry.path, entry.size) for entry in produced),
-        int if order.envelope is None else order.envelope.sealed_size,
-    )
-    planned = _Planned(plan=_without_headers(plan), produced=produced, converted=left.places)
+    found = plan_media(draft, arranged.collated, order.out, order.file_set_id, is_spanned=order.span)
+    for instance, finding in found.too_large:
+        fates.refuse(left.place_of(instance), (finding,), sop_instance=instance.sop_instance)
     spooled = {place_of(one): left.place_of(one) for one in left.instances if one.source == SPOOL}
     fates.findings += (
-        finding.moved(spooled.get(finding.where.path, finding.where.path)) for finding in plan.findings
+        finding.moved(spooled.get(finding.where.path, finding.where.path)) for finding in found.findings
     )
-    return planned
+    if work.terms.stop(fates):
+        return None
+    return _Planned(
+        media=tuple(map(_without_headers, found.media)),
+        is_refused=not found.media or any(one.severity is Severity.ERROR for one in found.findings),
+        converted=left.places,
+    )
 
 
-def _without_headers(planned: FileSetPlan) -> FileSetPlan:
+def _without_headers(planned: MediumPlan) -> MediumPlan:
     """Return the plan without the headers, which have done their work and fill most of the memory."""
     spent = Header({}, {})
-    files = (replace(file, instance=replace(file.instance, header=spent)) for file in planned.files)
-    return replace(planned, files=tuple(files))
+    files = (replace(file, instance=replace(file.instance, header=spent)) for file in planned.plan.files)
+    return replace(planned, plan=replace(planned.plan, files=tuple(files)))
 
 
 def _note_medium(work: _Work, fates: Fates) -> None:
@@ -218,42 +229,63 @@ def _note_medium(work: _Work, fates: Fates) -> None:
 
 
 def _write(planned: _Planned, work: _Work) -> Written:
-    """Write the medium under a hidden name, prove it, give it its name."""
+    """Write each medium under a hidden name and prove it; give them their names when all are proven."""
+    done: list[Receipt] = []
+
+    def write() -> Sequence[Receipt]:
+        with ExitStack() as stack:
+            for medium in planned.media:
+                stack.enter_context(_written(medium, work, done))
+        return done
+
+    written = attempt(write, is_proven=work.order.depth is Depth.PROVE)
+    if written.outcome is None or not done:
+        return written
+    names = PARTLY_WRITTEN.at(names=len(done), why=", ".join(str(one.target) for one in done))
+    return replace(written, receipts=tuple(done), findings=(names, *written.findings))
+
+
+@contextmanager
+def _written(medium: MediumPlan, work: _Work, done: list[Receipt]) -> Iterator[None]:
+    """Write a medium and prove it; it is in `done` when it has its name, which is at the end of the block."""
     order = work.order
     is_proven = order.depth is Depth.PROVE
-    expected = Expected.of(planned.plan)
+    expected = Expected.of(medium.plan)
 
     def check(part: Path, receipt: Receipt) -> None:
         work.tell(PhaseEnded("write"))
         if is_proven and (wrong := prove(part, expected, receipt.sha256, order.envelope, work.tell)):
             raise IntegrityError("what was written is not what was planned", findings=wrong)
 
-    def write() -> Receipt:
-        return write_medium(
-            work.variant,
-            _entries(planned, work),  # nothing else holds them: they are let go before the proof
-            order.out,
-            _how(work),
-            work.tell,
-            check,
-        )
-
-    return attempt(write, is_proven=is_proven)
+    with written_medium(
+        work.variant,
+        _entries(medium, work),  # nothing else holds them: they are let go before the proof
+        medium.out,
+        _how(medium, work),
+        work.tell,
+        check,
+    ) as receipt:
+        yield
+    done.append(receipt)
 
 
 def _rehearse(planned: _Planned, work: _Work) -> Written:
     """Make the checks that writing makes before its first byte."""
 
-    def check() -> None:
-        check_medium(work.variant, _entries(planned, work), work.order.out, _how(work))
+    def check() -> Sequence[Receipt]:
+        besides = 0
+        for medium in planned.media:
+            entries = _entries(medium, work)
+            besides += check_medium(work.variant, entries, medium.out, _how(medium, work), besides)
+        return ()
 
     return attempt(check, is_proven=False)
 
 
-def _how(work: _Work) -> Order:
+def _how(planned: MediumPlan, work: _Work) -> Order:
     order, medium = work.order, work.order.profile.medium
     return Order(
-        label=order.file_set_id,
+        label=planned.file_set_id,
         when=order.when,
         hashing=order.manifest or order.depth in {Depth.HASH, Depth.PROVE},
         variant=work.variant,
@@ -262,7 +294,7 @@ def _how(work: _Work) -> Order:
     )
 
 
-def _entries(planned: _Planned, work: _Work) -> list[Entry]:
+def _entries(planned: MediumPlan, work: _Work) -> list[Entry]:
     """Return what is to be written, and tell how much it is."""
     plan, opened = planned.plan, work.store.open
     entries = [
@@ -281,33 +313,43 @@ def _entries(planned: _Planned, work: _Work) -> list[Entry]:
 
 def _settle(planned: _Planned, written: Written, work: _Work, fates: Fates) -> None:
     """Give a fate to everything that was planned."""
-    if work.order.depth is Depth.PLAN:
-        carried = converted = State.PLANNED if written.outcome is None else State.WITHHELD
-    elif written.receipt is None:
-        carried = converted = State.FAILED
-    else:
-        carried, converted = State.WRITTEN, State.CONVERTED
-    sha256 = {} if written.receipt is None else written.receipt.sha256
+    receipts = {receipt.target: receipt for receipt in written.receipts}
     wrong = {finding.where.path: finding for finding in written.findings if finding.where.path}
-    for file in planned.plan.files:
-        path, uid = str(file.file_id), file.instance.sop_instance
-        fates.record(
-            Fate(
-                source=planned.place_of(file.instance),
-                state=converted if uid in planned.converted else carried,
-                because=wrong.get(path),
-                became=path,
-                sop_instance=uid,
-                sha256=sha256.get(path, ""),
+    states = set()
+    for number, medium in enumerate(planned.media, 1):
+        receipt = receipts.get(medium.out)
+        sha256 = {} if receipt is None else receipt.sha256
+        if work.order.depth is Depth.PLAN:
+            carried = converted = State.PLANNED if written.outcome is None else State.WITHHELD
+        elif receipt is None:
+            carried = converted = State.FAILED
+        else:
+            carried, converted = State.WRITTEN, State.CONVERTED
+        states.add(carried)
+        for file in medium.plan.files:
+            path, uid = str(file.file_id), file.instance.sop_instance
+            fates.record(
+                Fate(
+                    source=planned.place_of(file.instance),
+                    state=converted if uid in planned.converted else carried,
+                    because=wrong.get(path),
+                    became=path,
+                    sop_instance=uid,
+                    sha256=sha256.get(path, ""),
+                    medium=number if len(planned.media) > 1 else 0,
+                )
             )
-        )
+    carried = State.FAILED if State.FAILED in states else carried
     for path, place in work.extra.places.items():
         fates.record(Fate(source=place, state=carried, became=path, sha256=sha256.get(path, "")))
 
 
 def _burnt(work: _Work, fates: Fates, planned: _Planned | None, written: Written, patients: int) -> Burnt:
     order = work.order
-    plan = None if planned is None else planned.plan
+    planned_media = () if planned is None else planned.media
+    plans = tuple(medium.plan for medium in planned_media)
+    sizes = {receipt.target: receipt.size_bytes for receipt in written.receipts}
+    only = plans[0] if len(plans) == 1 else None
     figures = BurnFigures(
         profile=order.profile.id,
         profile_source=order.profile.source,
@@ -315,16 +357,35 @@ def _burnt(work: _Work, fates: Fates, planned: _Planned | None, written: Written
         format=work.variant,
         medium=order.profile.medium.title,
         file_set_id=order.file_set_id,
-        instances=None if plan is None else len(plan.files),
+        media=len(plans) if len(plans) > 1 else None,
+        instances=sum(len(plan.files) for plan in plans) if plans else None,
         patients=patients,
-        file_set_uid=None if plan is None else plan.directory.file_set_uid,
-        dicomdir_bytes=None if plan is None else len(plan.dicomdir),
-        needs_bytes=None if plan is None else plan.total_bytes,
-        capacity_bytes=None if plan is None else plan.capacity_bytes,
-        written_bytes=None if written.receipt is None else written.receipt.size_bytes,
+        file_set_uid=None if only is None else only.directory.file_set_uid,
+        dicomdir_bytes=sum(len(plan.dicomdir) for plan in plans) if plans else None,
+        needs_bytes=sum(plan.total_bytes for plan in plans) if plans else None,
+        capacity_bytes=plans[0].capacity_bytes if plans else None,
+        written_bytes=sum(sizes.values()) if sizes else None,
         proof=written.proof,
     )
     result = fates.result("burn", order.profile.id, figures, order.fail_on, written.outcome)
     for fate in result.fates:
         work.tell(FileSettled(fate))
-    return Burnt(result=result, plan=plan, is_rehearsal=order.depth is Depth.PLAN)
+    return Burnt(
+        result=result,
+        plans=plans,
+        media=tuple(_medium(one, sizes) for one in planned_media) if len(plans) > 1 else (),
+        is_rehearsal=order.depth is Depth.PLAN,
+    )
+
+
+def _medium(planned: MediumPlan, sizes: Mapping[Path, int]) -> BurntMedium:
+    plan = planned.plan
+    return BurntMedium(
+        target=str(planned.out),
+        file_set_id=planned.file_set_id,
+        file_set_uid=plan.directory.file_set_uid,
+        patients=sum(record.type == "PATIENT" for record in plan.directory.roots),
+        instances=len(plan.files),
+        needs_bytes=plan.total_bytes,
+        written_bytes=sizes.get(planned.out),
+    )

@@ -33,6 +33,15 @@ MAIL_SECURITY = Rule(
 )
 
 
+PARTLY_WRITTEN = Rule(
+    id="MK-FST-109",
+    severity=Severity.ERROR,
+    title="of several media only {names:has its name|have their names}: {why}",
+    ref="PS3.10 8.6",
+    hint="these are whole; see what stands in the way, and run the same command again with `--force`",
+)
+
+
 class Depth(StrEnum):
     """How far a burn goes."""
 
@@ -49,7 +58,8 @@ class BurnOrder:
     `format` names one of several media formats that suit the target ("udf-2.50"). `manifest` adds
     MANIFEST.TXT with the SHA-256 of every file. `unpartitioned` writes a FAT image without a
     partition table. `selection` says what is wanted of the sources; instances of several patients are refused
-    unless `all_patients` or each of them was chosen. `envelope` seals every file.
+    unless `all_patients` or each of them was chosen. `envelope` seals every file. With `span` what one medium
+    does not hold goes over several; the target of each has its number in the name.
     """
 
     profile: Profile
@@ -70,6 +80,7 @@ class BurnOrder:
     selection: Selection = EVERYTHING
     all_patients: bool = False
     envelope: Envelope | None = None
+    span: bool = False
 
     def producers(self) -> tuple[Producer, ...]:
         """Return what makes further content from the layout, the manifest last."""
@@ -78,7 +89,10 @@ class BurnOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurnFigures(Figures):
-    """The figures of a burn or a repair. What is None did not come about."""
+    """The figures of a burn or a repair. What is None did not come about.
+
+    `media` is there when there are several: sizes and counts are those of all, `capacity_bytes` that of one.
+    """
 
     source: str | None = None
     profile: str
@@ -87,6 +101,7 @@ class BurnFigures(Figures):
     format: str
     medium: str
     file_set_id: str
+    media: int | None = None
     instances: int | None = None
     patients: int | None = None
     file_set_uid: str | None = None
@@ -98,14 +113,36 @@ class BurnFigures(Figures):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BurntMedium:
+    """One of several media of a burn. `written_bytes` is None while it is not there under its name."""
+
+    target: str
+    file_set_id: str
+    file_set_uid: str
+    patients: int
+    instances: int
+    needs_bytes: int
+    written_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Burnt:
-    """What a burn gives: the result with one fate per file, and the plan when it came so far."""
+    """What a burn gives: the result with one fate per file, and the plans when it came so far.
+
+    There is one plan for each medium. `media` says what became of each when there are several.
+    """
 
     result: Result
-    plan: FileSetPlan | None = None
+    plans: tuple[FileSetPlan, ...] = ()
+    media: tuple[BurntMedium, ...] = ()
     is_rehearsal: bool = False
 
     @property
+    def plan(self) -> FileSetPlan | None:
+        """Return the plan of the only medium; None when there are several, or it did not come so far."""
+        return self.plans[0] if len(self.plans) == 1 else None
+
+    @property
     def patients(self) -> tuple[PatientFact, ...]:
-        """Return who is in the directory of the medium; nobody when it did not come so far."""
-        return () if self.plan is None else patients_of(self.plan.directory)
+        """Return who is in the directories of the media; nobody when it did not come so far."""
+        return tuple(fact for plan in self.plans for fact in patients_of(plan.directory))

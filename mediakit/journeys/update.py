@@ -300,11 +300,12 @@ def _rehearse(planned: _Planned, work: _Work) -> Written:
     """Make the checks that writing makes before its first byte."""
     how, findings = _how(planned, work)
 
-    def check() -> None:
+    def check() -> tuple[()]:
         if work.target.way is Way.IN_PLACE:
             check_in_place(planned.change)
         else:
             check_anew(planned.change, how)
+        return ()
 
     written = attempt(check, is_proven=False)
     return replace(written, findings=(*findings, *written.findings))
@@ -321,7 +322,7 @@ def _write(planned: _Planned, work: _Work, journal: Journal) -> Written:
         if wrong := prove(part, planned.expected, receipt.sha256, tell=work.tell):
             raise IntegrityError("what was written is not what was planned", findings=wrong)
 
-    written = attempt(lambda: write_anew(planned.change, how, work.tell, check), is_proven=True)
+    written = attempt(lambda: (write_anew(planned.change, how, work.tell, check),), is_proven=True)
     return replace(written, findings=(*findings, *written.findings))
 
 
@@ -334,10 +335,10 @@ def _write_in_place(planned: _Planned, work: _Work, journal: Journal) -> Written
         if wrong := prove_in_place(root, directory, planned.expected, receipt.sha256, work.tell):
             raise IntegrityError("what was written is not what was planned", findings=wrong)
 
-    def write() -> Receipt:
+    def write() -> tuple[Receipt]:
         done = write_in_place(planned.change, journal, work.tell, check)
         left.extend(finding.moved(work.place_of(finding.where.path)) for finding in done.findings)
-        return done.receipt
+        return (done.receipt,)
 
     written = attempt(write, is_proven=False)
     if written.receipt is not None:

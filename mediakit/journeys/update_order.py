@@ -12,7 +12,7 @@ from mediakit.fileset.contents import PatientFact, patients_of
 from mediakit.fileset.plan import FileSetPlan
 from mediakit.fileset.removal import NOTHING, Removal
 from mediakit.findings import Rule, Severity
-from mediakit.journeys.burn_order import Depth
+from mediakit.journeys.burn_order import BurntMedium, Depth
 from mediakit.outcome import Figures, Result
 from mediakit.profile.model import Profile
 
@@ -93,6 +93,16 @@ class Updated:
     result: Result
     plan: FileSetPlan | None = None
     is_rehearsal: bool = False
+
+    @property
+    def plans(self) -> tuple[FileSetPlan, ...]:
+        """Return the plan as a burn has those of its media."""
+        return () if self.plan is None else (self.plan,)
+
+    @property
+    def media(self) -> tuple[BurntMedium, ...]:
+        """Return nothing: an update is of one medium."""
+        return ()
 
     @property
     def patients(self) -> tuple[PatientFact, ...]:

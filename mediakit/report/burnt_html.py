@@ -6,15 +6,18 @@ Nobody is named unless that was asked for.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from mediakit import __version__
-from mediakit.fileset.contents import PatientFact
 from mediakit.outcome import Outcome, Result, State
 from mediakit.report.html_findings import files_part, findings_part
 from mediakit.report.html_page import as_text, html_page, last_name, prose
 from mediakit.report.names_html import names_part
 from mediakit.report.next_step import step_after
-from mediakit.report.text import many, size_text
+from mediakit.report.text import many, medium_line, size_text
+
+if TYPE_CHECKING:  # what is shown is made by the journey
+    from mediakit.journeys.burn_order import Burnt
 
 _STATES = {
     State.WRITTEN: "written, byte for byte",
@@ -34,10 +37,9 @@ _STATES = {
 }
 
 
-def burnt_html(
-    result: Result, made_at: str = "", patients: tuple[PatientFact, ...] = (), *, is_rehearsal: bool = False
-) -> str:
-    """Return the page. `made_at` is the time to print on it; `patients` are named when they are given."""
+def burnt_html(burnt: Burnt, made_at: str = "", *, with_names: bool = False) -> str:
+    """Return the page. `made_at` is the time to print on it."""
+    result, is_rehearsal = burnt.result, burnt.is_rehearsal
     headline, is_good = _headline(result, is_rehearsal=is_rehearsal)
     sign, kind = ("\u2714", "good") if is_good else ("\u2716", "bad")
     proof = str(result.figures.get("proof", ""))
@@ -47,8 +49,8 @@ def burnt_html(
         f'<div class="verdict {kind}"><strong>{sign} {as_text(headline)}.</strong>',
         f"<p>{as_text(f'Proof: {proof}.' if proof else 'Nothing was read back.')}</p></div>",
         f'<p class="next"><b>What to do:</b> {prose(step_after(result, is_rehearsal=is_rehearsal))}</p>',
-        *_facts(result),
-        *names_part(patients),
+        *_facts(burnt),
+        *names_part(burnt.patients if with_names else ()),
         *findings_part(result.report.findings),
         *files_part(result.fates, _STATES),
     )
@@ -81,8 +83,8 @@ def _headline_of_update(result: Result, *, is_rehearsal: bool) -> str:
     return f"This was a rehearsal: {changes}" if is_rehearsal else changes
 
 
-def _facts(result: Result) -> Iterator[str]:
-    figures = result.figures
+def _facts(burnt: Burnt) -> Iterator[str]:
+    figures = burnt.result.figures
     names = {
         "target": "Target",
         "profile": "Profile",
@@ -97,7 +99,9 @@ def _facts(result: Result) -> Iterator[str]:
     if "needs_bytes" in figures:
         limit = int(figures.get("capacity_bytes", 0))
         size = size_text(int(figures["needs_bytes"]))
-        rows.append(("Size", f"{size} of {size_text(limit)}" if limit else size))
+        of_each = f"{len(burnt.media)} times " if burnt.media else ""
+        rows.append(("Size", f"{size} of {of_each}{size_text(limit)}" if limit else size))
+    rows += [(f"Medium {number}", medium_line(one)) for number, one in enumerate(burnt.media, 1)]
     yield "<dl>"
     yield from (f"<dt>{as_text(name)}</dt><dd>{as_text(value)}</dd>" for name, value in rows)
     yield "</dl>"

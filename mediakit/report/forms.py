@@ -82,15 +82,12 @@ def _imported_json(imported: Imported, *_: str, with_names: bool = False) -> str
 
 
 def _burnt_html(burnt: Burnt, made_at: str = "", *, with_names: bool = False) -> str:
-    patients = burnt.patients if with_names else ()
-    page: str = _part("burnt_html", "burnt_html")(
-        burnt.result, made_at, patients, is_rehearsal=burnt.is_rehearsal
-    )
+    page: str = _part("burnt_html", "burnt_html")(burnt, made_at, with_names=with_names)
     return page
 
 
 def _burnt_json(burnt: Burnt, *_: str, with_names: bool = False) -> str:
-    return _json(_part("json", "report_doc")(burnt.result, burnt.patients if with_names else ()))
+    return _json(_part("json", "report_doc")(burnt.result, burnt.patients if with_names else (), burnt.media))
 
 
 FORMS: Final[Mapping[str, Form]] = {

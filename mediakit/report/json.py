@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -14,6 +15,7 @@ from mediakit.report.names import NamedStudyDoc, named_studies
 
 if TYPE_CHECKING:  # errors are printed through this module, and must not wait for the whole core
     from mediakit.fileset.contents import PatientFact
+    from mediakit.journeys.burn_order import BurntMedium
 
 
 class FindingDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -38,10 +40,26 @@ class FateDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sop_instance_uid: str = ""
     sha256: str = ""
     because: str = ""  # id of the rule that decided
+    medium: int = 0  # its number, when there are several
+
+
+class MediumDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several media that a burn wrote. `written_bytes` is null while it is not there."""
+
+    target: str
+    file_set_id: str
+    file_set_uid: str
+    patients: int
+    instances: int
+    needs_bytes: int
+    written_bytes: int | None
 
 
 class ReportDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole report of a journey. `studies` is there only when names were asked for."""
+    """The whole report of a journey.
+
+    `media` is there only when there are several, `studies` only when names were asked for.
+    """
 
     journey: str
     subject: str
@@ -51,6 +69,7 @@ class ReportDoc(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, str | int | float]
     findings: list[FindingDoc]
     files: list[FateDoc]
+    media: list[MediumDoc] = []
     studies: list[NamedStudyDoc] = []
     schema: Literal["mediakit/report/1"] = "mediakit/report/1"
 
@@ -79,10 +98,13 @@ def fate_doc(fate: Fate) -> FateDoc:
         sop_instance_uid=fate.sop_instance,
         sha256=fate.sha256,
         because="" if fate.because is None else fate.because.rule.id,
+        medium=fate.medium,
     )
 
 
-def report_doc(result: Result, patients: Sequence[PatientFact] = ()) -> ReportDoc:
+def report_doc(
+    result: Result, patients: Sequence[PatientFact] = (), media: Sequence[BurntMedium] = ()
+) -> ReportDoc:
     """Return a result as the value that is written as JSON; `patients` are named when they are given."""
     return ReportDoc(
         journey=result.journey,
@@ -93,6 +115,7 @@ def report_doc(result: Result, patients: Sequence[PatientFact] = ()) -> ReportDo
         figures=dict(result.figures),
         findings=[finding_doc(finding) for finding in result.report.findings],
         files=[fate_doc(fate) for fate in result.fates],
+        media=[MediumDoc(**asdict(medium)) for medium in media],
         studies=named_studies(patients),
     )
 

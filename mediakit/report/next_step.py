@@ -62,9 +62,11 @@ def after_burn(result: Result, *, is_rehearsal: bool) -> str:
         return "Some files were left out: see which and why before you give the medium away."
     if result.outcome is not Outcome.GOOD:
         return "Look through the findings before you give the medium away."
-    if result.figures.get("format") == "folder":
-        return "Write the content of the folder to the medium, and check it there with `mediakit validate`."
-    return "Write the image to the medium, and check it there with `mediakit validate`."
+    what = "the content of the folder" if result.figures.get("format") == "folder" else "the image"
+    where = "the medium"
+    if "media" in result.figures:
+        what, where = "each of them", "a medium of its own"
+    return f"Write {what} to {where}, and check it there with `mediakit validate`."
 
 
 def after_validation(validation: Validation) -> str:

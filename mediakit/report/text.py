@@ -10,6 +10,8 @@ from mediakit.outcome import Fate, Result, State
 
 if TYPE_CHECKING:  # errors are printed through this module, and must not wait for the whole core
     from mediakit.fileset.plan import FileSetPlan
+    from mediakit.journeys.burn_order import Burnt, BurntMedium
+    from mediakit.journeys.update_order import Updated
 
 _COUNTED = frozenset({State.KEPT, State.WRITTEN, State.PLANNED, State.WITHHELD, State.VALID, State.SAME})
 _LISTED = 40  # what a terminal shows of a long list; the JSON report has it all
@@ -61,7 +63,8 @@ def by_rule(findings: Iterable[Finding]) -> list[list[Finding]]:
 
 
 def _fate_line(fate: Fate) -> str:
-    became = f" -> {printable(fate.became)}" if fate.became else ""
+    medium = f" on medium {fate.medium}" if fate.medium else ""
+    became = f" -> {printable(fate.became)}{medium}" if fate.became else ""
     because = f"  {_reason(fate.because)}" if fate.because else ""
     return f"  {fate.state.shown:<10} {printable(fate.source)}{became}{because}"
 
@@ -114,10 +117,11 @@ def findings_besides(result: Result) -> Report:
     return Report(subject=result.report.subject, findings=rest)
 
 
-def burn_text(result: Result, *, everything: bool = False, is_rehearsal: bool = False) -> str:
+def burn_text(burnt: Burnt | Updated, *, everything: bool = False) -> str:
     """Return the summary of a burn: what became of the files, the figures, what to do, and the outcome."""
     from mediakit.report.next_step import step_after, step_line  # noqa: PLC0415 - errors do not wait for it
 
+    result = burnt.result
     figures = result.figures
     lines = [printable(f"{figures.get('profile', '')}  {figures.get('target', '')}".strip())]
     lines += _listed(result, everything=everything)
@@ -125,9 +129,10 @@ def burn_text(result: Result, *, everything: bool = False, is_rehearsal: bool = 
         lines.append(f"  patients   {figures['patients']:,}")
     if "needs_bytes" in figures:
         lines.append(_capacity_line(result))
+    lines += [f"  medium     {medium_line(one)}" for one in burnt.media]
     if proof := figures.get("proof"):
         lines.append(f"  proof      {proof}")
-    lines.append(step_line(step_after(result, is_rehearsal=is_rehearsal)))
+    lines.append(step_line(step_after(result, is_rehearsal=burnt.is_rehearsal)))
     lines.append(result.outcome.line)
     return "\n".join(lines) + "\n"
 
@@ -145,6 +150,9 @@ def _capacity_line(result: Result) -> str:
     needs = int(result.figures["needs_bytes"])
     holds = int(result.figures.get("capacity_bytes", 0))
     medium = result.figures.get("medium", "")
+    media = int(result.figures.get("media", 1))
+    if media > 1:
+        return f"  size       {size_text(needs)} on {media} times {medium} of {size_text(holds)}"
     limit = f" of {size_text(holds)}" if holds else ""
     return f"  size       {size_text(needs)}{limit} on {medium}"
 
@@ -161,9 +169,15 @@ def update_plan_text(plan: FileSetPlan, removed: Sequence[str], *, everything: b
     return "\n".join([f"plan: {counts}", *shown, ""])
 
 
+def medium_line(medium: BurntMedium) -> str:
+    """Return what one of several media holds: "disc-1of3.iso  640.1 MB, 2 patients, 812 instances"."""
+    holds = f"{size_text(medium.needs_bytes)}, {many(medium.patients, 'patient', 'patients')}"
+    return f"{printable(medium.target)}  {holds}, {many(medium.instances, 'instance', 'instances')}"
+
+
 def plan_text(planned: FileSetPlan) -> str:
-    """Return the plan of a rehearsal: one line per file with File ID, size and source."""
-    lines = [f"DICOMDIR  {size_text(len(planned.dicomdir))}"]
+    """Return the plan of a medium: one line per file with File ID, size and source."""
+    lines = [f"DICOMDIR  {size_text(len(planned.dicomdir))}  {planned.directory.file_set_id}".rstrip()]
     lines += [
         f"{file.file_id}  {size_text(file.size)}  {file.instance.sop_instance}" for file in planned.files
     ]

@@ -41,6 +41,7 @@ def parsed(text: str) -> dict[str, Any]:
 def test_a_result_is_told_whole() -> None:
     assert parsed(to_json(report_doc(whole_result()))) == {
         "schema": "mediakit/report/1",
+        "media": [],
         "studies": [],
         "journey": "burn",
         "subject": "STD-GEN-CD",

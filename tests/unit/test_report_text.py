@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.findings import Report, Rule, Severity, Where, printable
+from mediakit.journeys.burn_order import Burnt
 from mediakit.outcome import Fate, Outcome, Result, State
 from mediakit.report.text import burn_text, finding_line, findings_text, size_text
 from tests.support.each import each
@@ -102,9 +103,13 @@ def result_of(*fates: Fate, outcome: Outcome = Outcome.GOOD, **figures: str | in
     return Result(journey="burn", fates=fates, report=Report.of("s", ()), outcome=outcome, figures=figures)
 
 
+def burnt_of(*fates: Fate, outcome: Outcome = Outcome.GOOD, **figures: str | int) -> Burnt:
+    return Burnt(result=result_of(*fates, outcome=outcome, **figures))
+
+
 def test_the_summary_counts_what_is_well_and_names_what_is_not() -> None:
     text = burn_text(
-        result_of(
+        burnt_of(
             Fate(source="in/a", state=State.WRITTEN, became="DICOM/I1"),
             Fate(source="in/b", state=State.WRITTEN, became="DICOM/I2"),
             Fate(source="in/c", state=State.CONVERTED, became="DICOM/I3"),
@@ -132,23 +137,23 @@ def test_the_summary_counts_what_is_well_and_names_what_is_not() -> None:
 
 def test_every_file_is_listed_when_asked_for() -> None:
     many = [Fate(source=f"in/{n}", state=State.WRITTEN, became=f"I{n}") for n in range(100)]
-    whole = burn_text(result_of(*many), everything=True)
+    whole = burn_text(burnt_of(*many), everything=True)
     assert all(f"  in/{n} -> I{n}\n".strip() in whole for n in range(100))
-    assert len(burn_text(result_of(*many)).splitlines()) == 4
+    assert len(burn_text(burnt_of(*many)).splitlines()) == 4
 
 
 def test_every_state_is_shown() -> None:
     fates = [Fate(source=state.value, state=state) for state in State]
-    text = burn_text(result_of(*fates))
+    text = burn_text(burnt_of(*fates))
     assert all(state.shown in text for state in State)
 
 
 def test_a_long_list_of_one_state_is_cut_and_counted() -> None:
     refused = [Fate(source=f"in/{n}", state=State.REFUSED) for n in range(100)]
-    lines = burn_text(result_of(*refused)).splitlines()
+    lines = burn_text(burnt_of(*refused)).splitlines()
     assert sum("in/" in line for line in lines) == 40
     assert any("60 more" in line for line in lines)
 
 
 def test_a_target_is_shown_safely() -> None:
-    assert "\x1b" not in burn_text(result_of(profile="P", target="a\x1b[2J.iso"))
+    assert "\x1b" not in burn_text(burnt_of(profile="P", target="a\x1b[2J.iso"))

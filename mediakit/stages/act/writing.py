@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from mediakit.errors import DoesNotFit, MediakitError
@@ -28,27 +28,36 @@ NOT_ON_MEDIUM = Rule(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What came of writing and proving. `outcome` is that of a journey that ended early, else None."""
+    """What came of writing and proving: a receipt for each medium that has its name now.
 
-    receipt: Receipt | None = None
+    `outcome` is that of a journey that ended early, else None.
+    """
+
+    receipts: tuple[Receipt, ...] = ()
     proof: str | None = None
     findings: tuple[Finding, ...] = ()
     outcome: Outcome | None = None
 
+    @property
+    def receipt(self) -> Receipt | None:
+        """Return the receipt of the only medium; None when it is not there."""
+        return self.receipts[0] if self.receipts else None
 
-def attempt(write: Callable[[], Receipt | None], *, is_proven: bool) -> Written:
-    """Write by calling `write`, and say what came of it. It gives None when it only made its checks."""
+
+def attempt(write: Callable[[], Iterable[Receipt]], *, is_proven: bool) -> Written:
+    """Write by calling `write`, and say what came of it. It gives nothing when it only made its checks."""
     try:
-        receipt = write()
+        receipts = tuple(write())
     except MediakitError as exc:
         return _not_written(exc)
     except OSError as exc:
         findings = (FAILED_TO_WRITE.at(why=exc.strerror or str(exc)),)
         return Written(findings=findings, outcome=Outcome.INTEGRITY)
-    if receipt is None:
+    if not receipts:
         return Written()
-    proof = f"{len(receipt.sha256)} files read back, every SHA-256 equal" if is_proven else None
-    return Written(receipt=receipt, proof=proof)
+    files = sum(len(receipt.sha256) for receipt in receipts)
+    proof = f"{files} files read back, every SHA-256 equal" if is_proven else None
+    return Written(receipts=receipts, proof=proof)
 
 
 def _not_written(exc: MediakitError) -> Written:

@@ -6,17 +6,27 @@ A producer is a function from the layout (every File ID is assigned) to entries.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
 from mediakit.errors import IntegrityError
-from mediakit.fileset.plan import DICOMDIR, FileSetLayout
+from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetLayout
 from mediakit.formats.base import Entry
 
 Producer = Callable[[FileSetLayout], Sequence[Entry]]
 
 MANIFEST = "MANIFEST.TXT"
 _HEX_DIGITS = 64
+
+
+def produced(laid_out: FileSetLayout, producers: Sequence[Producer]) -> tuple[Entry, ...]:
+    """Return what the producers make, each knowing what those before it made."""
+    made: list[Entry] = []
+    for produce in producers:
+        seen = (*laid_out.extra, *(ExtraFile(entry.path, entry.size) for entry in made))
+        made += produce(replace(laid_out, extra=seen))
+    return tuple(made)
 
 
 def manifest(laid_out: FileSetLayout) -> Sequence[Entry]:
