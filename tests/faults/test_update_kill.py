@@ -130,7 +130,7 @@ def test_what_a_killed_update_left_is_told_by_a_rehearsal_and_not_touched_in_a_c
 ) -> None:
     medium, state = tmp_path / "m", tmp_path / "state"
     burnt_to(medium, CT_1, CT_2)
-    with pytest.raises(KilledError), killed_at(30, monkeypatch):
+    with pytest.raises(KilledError), killed_at(22, monkeypatch):
         change(medium, state)
     left = content_of(medium)
     assert any(path.startswith("DICOM1/") for path in left)
