@@ -80,6 +80,10 @@ class IntegrityError(MediakitError):
     exit_code = 8
 
 
+class SpoiledError(IntegrityError):
+    """A medium was written in part, or does not hold what was written on it: it is not to be used."""
+
+
 @contextmanager
 def mapped(
     kinds: Mapping[type[Exception], type[MediakitError]], what: str, where: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,18 @@ from mediakit.choices import Convert, OnReject, Supply
 from mediakit.cli import complete
 from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
+from mediakit.cli.device import (
+    Copies,
+    Device,
+    LeaveOpen,
+    Simulate,
+    Speed,
+    Wanted,
+    YesErase,
+    drive_for,
+    onto_drive,
+    profiles_of_drive,
+)
 from mediakit.cli.guard import guarded
 from mediakit.cli.options import BurnReports, WithNames
 from mediakit.cli.progress import Progress, listener
@@ -31,14 +44,16 @@ from mediakit.errors import UsageError
 from mediakit.findings import Severity
 
 if TYPE_CHECKING:  # profiles are loaded when the command runs: `--help` stays fast
+    from mediakit.journeys.onto_drive import OntoDrive
     from mediakit.profile.model import Profile
 
 
 def burn(
     src: Annotated[list[Path], typer.Argument(help="Folders, files, ISO or ZIP images.")],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="OUT.iso, OUT.img (stick), OUT.zip, or a new folder.")
-    ],
+        Path | None, typer.Option("--out", "-o", help="OUT.iso, OUT.img (stick), OUT.zip, or a new folder.")
+    ] = None,
+    device: Device = "",
     profile: Annotated[
         str,
         typer.Option(
@@ -97,6 +112,11 @@ def burn(
         bool, typer.Option("--unpartitioned", help="FAT image without a partition table.")
     ] = False,
     proof: Annotated[bool, typer.Option(help="Read the image back and compare every SHA-256.")] = True,
+    copies: Copies = 1,
+    speed: Speed = 0,
+    simulate: Simulate = False,
+    leave_open: LeaveOpen = False,
+    yes_erase: YesErase = False,
     fail_on: Annotated[
         Severity, typer.Option(help="Findings from here on give exit code 1.")
     ] = Severity.ERROR,
@@ -107,7 +127,7 @@ def burn(
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="List every file.")] = 0,
     progress: Annotated[Progress, typer.Option(help="Show progress on standard error.")] = Progress.AUTO,
 ) -> None:
-    """Write a file-set that conforms to a profile: a folder, an ISO image or a ZIP file.
+    """Write a file-set that conforms to a profile: a disc, a stick, an image, a ZIP file or a folder.
 
     Every input file ends in one state; nothing is written when a file cannot go (see --on-reject).
     """
@@ -117,13 +137,23 @@ def burn(
 
         if profile and medium:
             raise UsageError("`--profile` and `--medium` exclude each other")
-        check_burn_reports(report or (), out)
+        wanted = Wanted(
+            device=device,
+            copies=copies,
+            speed=speed,
+            simulate=simulate,
+            leave_open=leave_open,
+            yes_erase=yes_erase,
+        )
+        target = wanted.target(out, span=span)
+        check_burn_reports(report or (), target)
         unproven = Depth.HASH if report or as_json else Depth.WRITE
         depth = Depth.PLAN if dry_run else Depth.PROVE if proof else unproven
-        candidates = _candidates(profile, medium, out, profile_paths(profiles or [], config))
+        onto = drive_for(wanted, is_rehearsal=dry_run) if device else None
+        candidates = _candidates(profile, medium, onto or target, profile_paths(profiles or [], config))
         order = BurnOrder(
             profile=candidates[0],
-            out=out,
+            out=target,
             when=now(),
             on_reject=on_reject,
             convert=convert,
@@ -150,18 +180,24 @@ def burn(
             ),
             all_patients=all_patients,
         )
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with (
+            onto_drive(order, onto) if onto else nullcontext(order) as order,
+            listener(progress, quiet=quiet or as_json) as tell,
+        ):
             burnt = burn_fitting(src, candidates, order, tell)
         print_burnt(burnt, report or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
         raise typer.Exit(int(burnt.result.outcome))
 
 
-def _candidates(name: str, medium: str, out: Path, paths: tuple[Path, ...]) -> tuple[Profile, ...]:
+def _candidates(
+    name: str, medium: str, target: Path | OntoDrive, paths: tuple[Path, ...]
+) -> tuple[Profile, ...]:
     """Return the profile that is named, else the general purpose ones of the medium. Raises UsageError."""
     from mediakit.profile.load import load_catalogue, load_profile
-
-    if name:
-        return (load_profile(name, paths),)
     from mediakit.stages.plan.target import profiles_for
 
-    return profiles_for(load_catalogue(paths), out, medium)
+    if isinstance(target, Path):
+        return (load_profile(name, paths),) if name else profiles_for(load_catalogue(paths), target, medium)
+    found = (load_profile(name, paths),) if name else profiles_of_drive(target, load_catalogue(paths), medium)
+    target.check(found[0])
+    return found

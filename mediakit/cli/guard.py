@@ -30,7 +30,11 @@ def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterato
         raise typer.Exit(exc.exit_code) from exc
     except KeyboardInterrupt as exc:
         traceback.clear_frames(exc.__traceback__)  # ends what a signal left half entered, which cleans up
-        error = MediakitError("interrupted", hint="nothing unfinished was left; run the same command again")
+        hint = (
+            "; ".join(getattr(exc, "__notes__", ()))
+            or "nothing unfinished was left; run the same command again"
+        )
+        error = MediakitError("interrupted", hint=hint)
         error.exit_code = int(Outcome.INTERRUPTED)
         say(command, error, as_json=as_json, verbose=0)
         raise typer.Exit(int(Outcome.INTERRUPTED)) from exc

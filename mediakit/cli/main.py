@@ -13,6 +13,7 @@ from mediakit.cli import (
     burn,
     dest,
     diff,
+    disc,
     explain,
     extract,
     import_,
@@ -52,6 +53,7 @@ app.command("reconcile")(reconcile.reconcile)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.add_typer(dest.app, name="dest")
+app.add_typer(disc.app, name="disc")
 app.add_typer(job.app, name="job")
 app.add_typer(serve.app, name="serve")
 app.add_typer(profiles.app, name="profiles")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -16,24 +16,24 @@ from mediakit.fileset.charset import place_of
 from mediakit.fileset.fat_geometry import wishes_of
 from mediakit.fileset.plan import DICOMDIR, ExtraFile
 from mediakit.fileset.survey import Survey
-from mediakit.findings import Severity
+from mediakit.findings import Finding, Severity
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.envelope import sealed
 from mediakit.formats.registry import check_medium, written_medium
 from mediakit.journeys.burn_order import (
-    FOLDER_ONLY,
-    MAIL_SECURITY,
     PARTLY_WRITTEN,
     BurnFigures,
     BurnOrder,
     Burnt,
     BurntMedium,
     Depth,
+    notes_on,
 )
 from mediakit.outcome import Fate, Outcome, State
 from mediakit.profile.choose import choose as fitting
-from mediakit.profile.model import Profile, Security
-from mediakit.stages.act.writing import Written, attempt
+from mediakit.profile.model import Profile
+from mediakit.stages.act.pressing import Pressed
+from mediakit.stages.act.writing import Written, attempt, with_pressed
 from mediakit.stages.judge.prepare import Prepared, Store, Terms, prepare
 from mediakit.stages.judge.spool import SPOOL, Spool
 from mediakit.stages.look.fates import Fates
@@ -107,7 +107,7 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
             outcome = None if planned is None or not planned.media else Outcome.DOES_NOT_FIT
             outcome = Outcome.IDENTITY if taken.is_refused else outcome
             return _burnt(work, fates, planned, Written(outcome=outcome), taken.patients)
-        _note_medium(work, fates)
+        fates.findings += notes_on(order.profile, work.variant)
         written = _rehearse(planned, work) if order.depth is Depth.PLAN else _write(planned, work)
         fates.findings += written.findings
         _settle(planned, written, work, fates)
@@ -123,6 +123,7 @@ class _Work:
     store: Store
     extra: ExtraContent
     tell: Listener
+    pressed: list[Pressed] = field(default_factory=list)
 
     @property
     def terms(self) -> Terms:
@@ -219,15 +220,6 @@ def _without_headers(planned: MediumPlan) -> MediumPlan:
     return replace(planned, plan=replace(planned.plan, files=tuple(files)))
 
 
-def _note_medium(work: _Work, fates: Fates) -> None:
-    profile = work.order.profile
-    if profile.security is Security.EMAIL:
-        fates.findings.append(MAIL_SECURITY.at())
-    if work.variant == "folder":
-        systems = " or ".join(profile.medium.file_systems)
-        fates.findings.append(FOLDER_ONLY.at(medium=profile.medium.title, systems=systems))
-
-
 def _write(planned: _Planned, work: _Work) -> Written:
     """Write each medium under a hidden name and prove it; give them their names when all are proven."""
     done: list[Receipt] = []
@@ -239,6 +231,8 @@ def _write(planned: _Planned, work: _Work) -> Written:
         return done
 
     written = attempt(write, is_proven=work.order.depth is Depth.PROVE)
+    if written.outcome is None and work.pressed:
+        return with_pressed(written, work.pressed[0])
     if written.outcome is None or not done:
         return written
     names = PARTLY_WRITTEN.at(names=len(done), why=", ".join(str(one.target) for one in done))
@@ -249,13 +243,19 @@ def _write(planned: _Planned, work: _Work) -> Written:
 def _written(medium: MediumPlan, work: _Work, done: list[Receipt]) -> Iterator[None]:
     """Write a medium and prove it; it is in `done` when it has its name, which is at the end of the block."""
     order = work.order
-    is_proven = order.depth is Depth.PROVE
     expected = Expected.of(medium.plan)
 
     def check(part: Path, receipt: Receipt) -> None:
         work.tell(PhaseEnded("write"))
-        if is_proven and (wrong := prove(part, expected, receipt.sha256, order.envelope, work.tell)):
+
+        def proof(medium: Path) -> tuple[Finding, ...]:
+            return prove(medium, expected, receipt.sha256, order.envelope, work.tell)
+
+        proven_by = proof if order.depth is Depth.PROVE else None
+        if proven_by is not None and (wrong := proven_by(part)):
             raise IntegrityError("what was written is not what was planned", findings=wrong)
+        if order.onto is not None:
+            work.pressed.append(order.onto.put(part, proven_by, work.tell))
 
     with written_medium(
         work.variant,
@@ -276,7 +276,10 @@ def _rehearse(planned: _Planned, work: _Work) -> Written:
         besides = 0
         for medium in planned.media:
             entries = _entries(medium, work)
-            besides += check_medium(work.variant, entries, medium.out, _how(medium, work), besides)
+            size_bytes = check_medium(work.variant, entries, medium.out, _how(medium, work), besides)
+            if work.order.onto is not None:
+                work.order.onto.check_room(size_bytes)
+            besides += size_bytes
         return ()
 
     return attempt(check, is_proven=False)
@@ -321,6 +324,8 @@ def _settle(planned: _Planned, written: Written, work: _Work, fates: Fates) -> N
         sha256 = {} if receipt is None else receipt.sha256
         if work.order.depth is Depth.PLAN:
             carried = converted = State.PLANNED if written.outcome is None else State.WITHHELD
+        elif receipt is not None and work.order.is_simulation:
+            carried = converted = State.PLANNED
         elif receipt is None:
             carried = converted = State.FAILED
         else:
@@ -353,7 +358,7 @@ def _burnt(work: _Work, fates: Fates, planned: _Planned | None, written: Written
     figures = BurnFigures(
         profile=order.profile.id,
         profile_source=order.profile.source,
-        target=str(order.out),
+        target=str(order.out) if order.onto is None else order.onto.name,
         format=work.variant,
         medium=order.profile.medium.title,
         file_set_id=order.file_set_id,
@@ -365,6 +370,7 @@ def _burnt(work: _Work, fates: Fates, planned: _Planned | None, written: Written
         needs_bytes=sum(plan.total_bytes for plan in plans) if plans else None,
         capacity_bytes=plans[0].capacity_bytes if plans else None,
         written_bytes=sum(sizes.values()) if sizes else None,
+        copies=written.copies,
         proof=written.proof,
     )
     result = fates.result("burn", order.profile.id, figures, order.fail_on, written.outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -11,10 +12,11 @@ from mediakit.choices import Convert, OnReject, Supply
 from mediakit.fileset.contents import PatientFact, patients_of
 from mediakit.fileset.plan import FileSetPlan
 from mediakit.fileset.selection import EVERYTHING, Selection
-from mediakit.findings import Rule, Severity
+from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.envelope import Envelope
 from mediakit.outcome import Figures, Result
-from mediakit.profile.model import Profile
+from mediakit.profile.model import Profile, Security
+from mediakit.stages.act.pressing import Onto
 from mediakit.stages.plan.produce import Producer, manifest
 
 FOLDER_ONLY = Rule(
@@ -42,6 +44,14 @@ PARTLY_WRITTEN = Rule(
 )
 
 
+def notes_on(profile: Profile, variant: str) -> Iterator[Finding]:
+    """Yield what is to be said of a medium that is not ready yet when it is written in a media format."""
+    if profile.security is Security.EMAIL:
+        yield MAIL_SECURITY.at()
+    if variant == "folder":
+        yield FOLDER_ONLY.at(medium=profile.medium.title, systems=" or ".join(profile.medium.file_systems))
+
+
 class Depth(StrEnum):
     """How far a burn goes."""
 
@@ -59,7 +69,8 @@ class BurnOrder:
     MANIFEST.TXT with the SHA-256 of every file. `unpartitioned` writes a FAT image without a
     partition table. `selection` says what is wanted of the sources; instances of several patients are refused
     unless `all_patients` or each of them was chosen. `envelope` seals every file. With `span` what one medium
-    does not hold goes over several; the target of each has its number in the name.
+    does not hold goes over several; the target of each has its number in the name. `onto` is the drive or
+    robot that the image at `out` is put on when it is made and proven.
     """
 
     profile: Profile
@@ -81,6 +92,12 @@ class BurnOrder:
     all_patients: bool = False
     envelope: Envelope | None = None
     span: bool = False
+    onto: Onto | None = None
+
+    @property
+    def is_simulation(self) -> bool:
+        """Return True when the image is made, and nothing is written on a medium."""
+        return self.onto is not None and self.onto.is_simulation
 
     def producers(self) -> tuple[Producer, ...]:
         """Return what makes further content from the layout, the manifest last."""
@@ -109,6 +126,7 @@ class BurnFigures(Figures):
     needs_bytes: int | None = None
     capacity_bytes: int | None = None
     written_bytes: int | None = None
+    copies: int | None = None
     proof: str | None = None
 
 

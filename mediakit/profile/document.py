@@ -240,6 +240,7 @@ class MediumRow(Row, frozen=True, kw_only=True):
     name: str = ""
     general: tuple[Text, ...] = ()
     suffixes: tuple[Text, ...] = ()
+    discs: dict[str, str] = {}
     cluster_sectors: tuple[Size, ...] = ()
     partitioned: bool = True
     max_depth: Size = 8

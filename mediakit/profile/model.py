@@ -85,6 +85,7 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     name: str = ""  # what `--medium` calls it
     general: tuple[str, ...] = ()  # the general purpose profiles for it, the first one preferred
     suffixes: tuple[str, ...] = ()  # of targets that mean this medium when nothing else is said
+    discs: dict[str, str] = {}  # what a drive may have in it ("BD-RE"), and its media format ("": any)
     cluster_sectors: tuple[int, ...] = ()  # FAT: what a cluster may have; none: anything
     partitioned: bool = True  # FAT: whether a partition table may be there
     max_depth: int = 8

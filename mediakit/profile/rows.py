@@ -147,6 +147,7 @@ def medium_of(row: MediumRow) -> Medium:
         name=row.name,
         general=row.general,
         suffixes=row.suffixes,
+        discs=row.discs,
         cluster_sectors=row.cluster_sectors,
         partitioned=row.partitioned,
         max_depth=row.max_depth,

@@ -62,6 +62,14 @@ def after_burn(result: Result, *, is_rehearsal: bool) -> str:
         return "Some files were left out: see which and why before you give the medium away."
     if result.outcome is not Outcome.GOOD:
         return "Look through the findings before you give the medium away."
+    return _after_good_burn(result)
+
+
+def _after_good_burn(result: Result) -> str:
+    if any(fate.state is State.PLANNED for fate in result.fates):
+        return "If this is what you want, run the same command without `--simulate`."
+    if "copies" in result.figures:
+        return "It is good: label it."
     what = "the content of the folder" if result.figures.get("format") == "folder" else "the image"
     where = "the medium"
     if "media" in result.figures:

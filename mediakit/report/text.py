@@ -137,6 +137,17 @@ def burn_text(burnt: Burnt | Updated, *, everything: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
+def image_text(result: Result) -> str:
+    """Return the summary of an image that was put on a medium."""
+    from mediakit.report.next_step import after_burn, step_line  # noqa: PLC0415 - errors do not wait for it
+
+    figures = result.figures
+    lines = [printable(f"{figures['source']} -> {figures['target']}")]
+    lines += [f"  {name:<10} {figures[name]}" for name in ("profile", "copies", "proof") if figures.get(name)]
+    lines += [step_line(after_burn(result, is_rehearsal=False)), result.outcome.line]
+    return "\n".join(lines) + "\n"
+
+
 def result_text(result: Result, *, everything: bool = False) -> str:
     """Return the summary of a journey that only moves or compares files: fates and outcome."""
     figures = result.figures

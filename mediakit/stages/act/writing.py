@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mediakit.errors import DoesNotFit, MediakitError
+from mediakit.errors import DoesNotFit, MediakitError, SpoiledError
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Receipt
 from mediakit.outcome import Outcome
+from mediakit.stages.act.pressing import Pressed
 
 FAILED_TO_WRITE = Rule(
     id="MK-FST-101",
@@ -24,24 +25,39 @@ NOT_ON_MEDIUM = Rule(
     ref="PS3.12",
     hint="rename what is named, leave it out, or choose another medium (`--medium`) or media format",
 )
+SPOILED = Rule(
+    id="MK-DRV-001",
+    severity=Severity.ERROR,
+    title="the medium must not be used: {why}",
+    ref="PS3.10 8.4",
+    hint="throw the disc away (check or replace a stick), insert another, and run the same command again",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """What came of writing and proving: a receipt for each medium that has its name now.
 
-    `outcome` is that of a journey that ended early, else None.
+    `outcome` is that of a journey that ended early, else None. `copies` counts the good media that a drive or
+    robot made, None without one.
     """
 
     receipts: tuple[Receipt, ...] = ()
     proof: str | None = None
     findings: tuple[Finding, ...] = ()
     outcome: Outcome | None = None
+    copies: int | None = None
 
     @property
     def receipt(self) -> Receipt | None:
         """Return the receipt of the only medium; None when it is not there."""
         return self.receipts[0] if self.receipts else None
+
+
+def with_pressed(written: Written, done: Pressed) -> Written:
+    """Return what came of it all when the image was put where it goes, too."""
+    proof = f"{written.proof}; {done.said}" if written.proof else done.said
+    return replace(written, proof=proof, findings=done.findings, outcome=done.outcome, copies=done.copies)
 
 
 def attempt(write: Callable[[], Iterable[Receipt]], *, is_proven: bool) -> Written:
@@ -60,12 +76,17 @@ def attempt(write: Callable[[], Iterable[Receipt]], *, is_proven: bool) -> Writt
     return Written(receipts=receipts, proof=proof)
 
 
-def _not_written(exc: MediakitError) -> Written:
-    wrong = exc.findings
+def reason_for(exc: MediakitError) -> Finding:
+    """Return the finding that says why a medium is not there, or must not be used."""
     is_of_format = isinstance(exc, DoesNotFit) and not isinstance(exc.__cause__, OSError)
     rule = NOT_ON_MEDIUM if is_of_format else FAILED_TO_WRITE
+    return (SPOILED if isinstance(exc, SpoiledError) else rule).at(why=str(exc))
+
+
+def _not_written(exc: MediakitError) -> Written:
+    wrong = exc.findings
     return Written(
         proof=f"failed: {len(wrong)} findings" if wrong else None,
-        findings=(*wrong, rule.at(why=str(exc))),
+        findings=(*wrong, reason_for(exc)),
         outcome=Outcome(exc.exit_code),
     )

@@ -1,0 +1,99 @@
+"""`mediakit disc list | burn | eject`: drives, what is in them, and images that go onto it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mediakit.cli.config import profile_paths
+from mediakit.cli.device import Copies, Device, LeaveOpen, Simulate, Speed, Wanted, YesErase, drive_for
+from mediakit.cli.guard import guarded
+from mediakit.cli.options import Config, Json, Profiles, Quiet, ShowProgress, Verbose
+from mediakit.cli.progress import Progress, listener
+from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.errors import UsageError
+
+app = typer.Typer(
+    help="Show drives, and put images on discs and sticks.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """Show disc drives and sticks, and what is in them: kind, state, capacity, free space."""
+    with guarded("disc list", as_json=as_json):
+        from mediakit.drives.block import removable_sticks
+        from mediakit.drives.xorriso import all_drives
+        from mediakit.report.discs import drives_doc, drives_text
+        from mediakit.report.json import to_json
+
+        discs, sticks = all_drives(), removable_sticks()
+        sys.stdout.write(to_json(drives_doc(discs, sticks)) if as_json else drives_text(discs, sticks))
+
+
+@app.command("burn")
+def burn(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="ISO, UDF or FAT image.")],
+    device: Device = "",
+    copies: Copies = 1,
+    speed: Speed = 0,
+    simulate: Simulate = False,
+    leave_open: LeaveOpen = False,
+    yes_erase: YesErase = False,
+    any_image: Annotated[
+        bool, typer.Option("--any-image", help="Take an image that does not conform to a profile.")
+    ] = False,
+    proof: Annotated[bool, typer.Option(help="Read the medium back and compare every byte.")] = True,
+    profiles: Profiles = None,
+    config: Config = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Put an image that conforms to a profile on a disc or stick, read it back and compare every byte."""
+    with guarded("disc burn", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.burn_image import ImageOrder, burn_image
+        from mediakit.profile.load import load_catalogue
+        from mediakit.report.json import report_doc, to_json
+        from mediakit.report.text import image_text
+
+        wanted = Wanted(
+            device=device,
+            copies=copies,
+            speed=speed,
+            simulate=simulate,
+            leave_open=leave_open,
+            yes_erase=yes_erase,
+        )
+        if not device:
+            raise UsageError("it is not said where this goes", hint="`--device /dev/sr0`")
+        own = profile_paths(profiles or [], config)
+        order = ImageOrder(
+            image=image,
+            onto=drive_for(wanted),
+            catalogue=tuple(load_catalogue(own).profiles.values()),
+            any_image=any_image,
+            is_proven=proof,
+        )
+        with listener(progress, quiet=quiet or as_json) as tell:
+            result = burn_image(order, tell)
+        if as_json:
+            sys.stdout.write(to_json(report_doc(result)))
+        else:
+            print_findings(result.report, quiet=quiet, verbose=verbose)
+            if not quiet:
+                print_summary(image_text(result))
+        raise typer.Exit(int(result.outcome))
+
+
+@app.command("eject")
+def eject(device: Annotated[str, typer.Argument(metavar="DEV", help="For example /dev/sr0.")]) -> None:
+    """Open the tray of a drive."""
+    with guarded("disc eject"):
+        from mediakit.drives.xorriso import eject as eject_disc
+
+        eject_disc(device)

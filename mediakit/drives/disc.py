@@ -1,0 +1,186 @@
+"""What is in a disc drive, and whether an image may be burned on it. Pure: values, texts and decisions.
+
+The texts are those that `xorriso -pkt_output on` writes: a letter for the channel (R result, I message, M
+mark), 1 where a line ends, and the line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mediakit.errors import DoesNotFit, MediakitError, UsageError
+from mediakit.findings import printable
+
+BLOCK_BYTES = 2048
+_PACKET = re.compile(r"([RIM]):[01]:(.*)", re.DOTALL)
+_UPDATE = re.compile(r"UPDATE :\s+([0-9]{1,9}) of\s+[0-9]{1,9} MB written")
+_BLOCKS = re.compile(r"\s*([0-9]{1,12}) readable , ([0-9]{1,12}) (?:writable|unused) , ([0-9]{1,12}) overall")
+_TYPE = re.compile(r"vendor '(.*)' product '(.*)' revision")
+_ROW = re.compile(r"[0-9]+\s+-dev\s+'([^']{1,4096})'\s+\S+ :\s+'([^']*)'\s+'([^']*)'")
+_MOST_TEXT = 200
+_REWRITABLE = frozenset({"CD-RW", "DVD-RW", "DVD+RW", "DVD-RAM", "BD-RE", "stdio"})
+
+
+class DiscStatus(StrEnum):
+    """How far a disc is written."""
+
+    BLANK = "blank"
+    APPENDABLE = "appendable"  # written, and left open for further sessions
+    CLOSED = "closed"
+    ABSENT = "absent"
+    UNUSABLE = "unusable"  # the drive does not know it, or cannot go on with it
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """A line of xorriso: the channel ("R", "I", "M") and the text."""
+
+    channel: str
+    text: str
+
+    @property
+    def is_failure(self) -> bool:
+        """Return True when it says why something did not succeed."""
+        return self.channel == "I" and any(
+            f" : {word} : " in self.text for word in ("FATAL", "FAILURE", "SORRY", "ABORT")
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disc:
+    """A drive and what is in it; sizes in bytes, `kind` as the drive names it ("CD-R", "BD-RE", "")."""
+
+    device: str
+    drive: str = ""
+    kind: str = ""
+    status: DiscStatus = DiscStatus.ABSENT
+    capacity_bytes: int = 0
+    free_bytes: int = 0
+    sessions: int = 0
+
+    @property
+    def is_rewritable(self) -> bool:
+        """Return True when what is on it can be erased."""
+        return self.kind in _REWRITABLE
+
+    @property
+    def is_real(self) -> bool:
+        """Return False for a file that stands for a drive."""
+        return self.kind != "stdio"
+
+    @property
+    def room_bytes(self) -> int | None:
+        """Return what can be written to it, None when the drive does not say.
+
+        What is rewritable is erased first. A closed one that is not a CD may show only what is written on it.
+        """
+        if self.status is DiscStatus.BLANK or not self.is_rewritable:
+            return self.free_bytes
+        return self.capacity_bytes if self.free_bytes or self.kind == "CD-RW" else None
+
+
+def packet_of(line: str) -> Packet | None:
+    """Return what a line says; None when it is none of xorriso's."""
+    match = _PACKET.fullmatch(line)
+    return None if match is None else Packet(match[1], printable(match[2].strip()))
+
+
+def written_mb(packet: Packet) -> int | None:
+    """Return how many megabytes are written, of a packet that tells progress."""
+    match = _UPDATE.search(packet.text)
+    return None if match is None else int(match[1])
+
+
+def reason_of(packets: Iterable[Packet]) -> str:
+    """Return why it did not succeed: the first failure of all, "" when there is none."""
+    reasons = [packet.text for packet in packets if packet.is_failure and " : aborting : " not in packet.text]
+    return reasons[0].rpartition(" : ")[2][:_MOST_TEXT] if reasons else ""
+
+
+def disc_of(device: str, packets: Iterable[Packet]) -> Disc | None:
+    """Return what xorriso says of a drive (`-outdev DEVICE -toc`); None when it says nothing of a medium."""
+    said: dict[str, str] = {}
+    for packet in packets:
+        name, colon, value = packet.text.partition(":")
+        if packet.channel == "R" and colon:
+            said.setdefault(name.strip(), value.strip())
+    if "Media current" not in said:
+        return None
+    current, blocks = said["Media current"], _BLOCKS.fullmatch(said.get("Media blocks", ""))
+    made = _TYPE.match(said.get("Drive type", ""))
+    sessions = re.match(r"([0-9]{1,6}) session", said.get("Media summary", ""))
+    status = _status_of(said.get("Media status", ""))
+    is_known = "not recognizable" not in current and status is not DiscStatus.ABSENT
+    return Disc(
+        device=device,
+        drive="" if made is None else " ".join(f"{made[1]} {made[2]}".split())[:_MOST_TEXT],
+        kind=current.split(",")[0].split()[0][:32] if is_known and current else "",
+        status=status,
+        capacity_bytes=int(blocks[3]) * BLOCK_BYTES if blocks else 0,
+        free_bytes=int(blocks[2]) * BLOCK_BYTES if blocks else 0,
+        sessions=int(sessions[1]) if sessions else 0,
+    )
+
+
+def drives_of(packets: Iterable[Packet]) -> tuple[tuple[str, str], ...]:
+    """Return the devices that `xorriso -device_links` lists, each with the name of its maker and model."""
+    rows = (_ROW.match(packet.text) for packet in packets if packet.channel == "R")
+    return tuple((row[1], " ".join(f"{row[2]} {row[3]}".split())) for row in rows if row)
+
+
+def check_disc(disc: Disc, *, may_erase: bool = False) -> None:
+    """Raise UsageError when nothing may be burned on what is in the drive."""
+    if disc.status is DiscStatus.ABSENT:
+        raise UsageError("there is no disc in the drive", where=disc.device, hint="insert a blank disc")
+    if disc.status is DiscStatus.UNUSABLE or not disc.kind:
+        raise UsageError(
+            "the drive cannot use this disc", where=disc.device, hint="insert another blank disc"
+        )
+    if disc.status is DiscStatus.BLANK or (may_erase and disc.is_rewritable):
+        return
+    hint = "insert a blank disc"
+    if disc.is_rewritable:
+        hint += ", or let `--yes-erase` erase this one"
+    raise UsageError(f"the {shown_kind(disc)} in the drive is not blank", where=disc.device, hint=hint)
+
+
+def check_room(disc: Disc, size_bytes: int) -> None:
+    """Raise DoesNotFit when the medium in the drive has less room than an image takes."""
+    room = disc.room_bytes
+    if room is not None and size_bytes > room:
+        raise DoesNotFit(
+            f"the {shown_kind(disc)} in the drive is too small",
+            where=disc.device,
+            why=f"{size_bytes:,} bytes are needed, {room:,} are there",
+            hint="insert a larger disc, or choose less",
+        )
+
+
+def kind_error(disc: Disc, medium: str, kinds: tuple[str, ...]) -> MediakitError | None:
+    """Return what is wrong with burning an image for a medium (its title, its kinds of disc) on this one."""
+    if not disc.is_real or disc.kind in kinds:
+        return None
+    hint = f"insert {' or '.join(kinds)}" if kinds else "choose a profile of a disc"
+    return UsageError(f"the {disc.kind} in the drive is not a {medium}", where=disc.device, hint=hint)
+
+
+def shown_kind(disc: Disc) -> str:
+    """Return what to call the medium."""
+    return disc.kind if disc.is_real else "file that stands for a disc"
+
+
+def _status_of(text: str) -> DiscStatus:
+    if "damaged" in text or "no writable address" in text:
+        return DiscStatus.UNUSABLE
+    for words, status in (
+        ("is blank", DiscStatus.BLANK),
+        ("is appendable", DiscStatus.APPENDABLE),
+        ("is closed", DiscStatus.CLOSED),
+        ("not present", DiscStatus.ABSENT),
+    ):
+        if words in text:
+            return status
+    return DiscStatus.UNUSABLE

@@ -1,0 +1,100 @@
+"""From an image to the media in a drive: write, read back past the cache, compare, prove; copy by copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mediakit.drives.drive import Drive
+from mediakit.drives.read_back import compare
+from mediakit.errors import MediakitError, SpoiledError, UsageError
+from mediakit.events import Listener, PhaseEnded, PhaseStarted
+from mediakit.outcome import Outcome
+from mediakit.profile.model import Profile
+from mediakit.stages.act.pressing import Pressed, Proof
+from mediakit.stages.act.writing import reason_for
+
+Change = Callable[[Drive, int, int], Drive]  # the drive, which copy is next, of how many
+
+
+def nobody(drive: Drive, _number: int, _copies: int) -> Drive:
+    """Say that there is nobody who changes the media. Raises UsageError."""
+    hint = "run it on a terminal, or let a robot make them (`--robot`)"
+    raise UsageError(f"there is nobody to change the medium in {drive.device}", hint=hint)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OntoDrive:
+    """A drive as the place where an image goes; see `Onto`. `change` asks for the next medium."""
+
+    drive: Drive
+    copies: int = 1
+    change: Change = nobody
+
+    @property
+    def name(self) -> str:
+        """See `Onto`."""
+        return self.drive.device
+
+    @property
+    def is_simulation(self) -> bool:
+        """See `Onto`."""
+        return self.drive.is_simulation
+
+    def check(self, profile: Profile | None = None) -> None:
+        """See `Onto`."""
+        self.drive.check(profile)
+
+    def check_room(self, size_bytes: int) -> None:
+        """See `Onto`."""
+        self.drive.check_room(size_bytes)
+
+    def put(self, image: Path, proof: Proof | None, tell: Listener) -> Pressed:
+        """See `Onto`."""
+        drive = self.drive
+        for number in range(1, self.copies + 1):
+            try:
+                if number > 1:
+                    drive = self._next(drive, number, tell)
+                self._write(drive, image, proof, tell)
+            except MediakitError as exc:
+                if number == 1:
+                    raise
+                return self._short(number, exc)
+        return Pressed(copies=0 if self.is_simulation else self.copies, said=self._said(proof is not None))
+
+    def _write(self, drive: Drive, image: Path, proof: Proof | None, tell: Listener) -> None:
+        drive.check_room(image.stat().st_size)
+        with drive.written(image, tell) as medium:
+            if proof is None or drive.is_simulation:
+                return
+            compare(image, medium.path, medium.size_bytes, tell)
+            wrong = proof(medium.path)
+            if wrong:
+                what = "what was read back is not what was planned"
+                raise SpoiledError(what, where=drive.device, findings=wrong)
+
+    def _next(self, drive: Drive, number: int, tell: Listener) -> Drive:
+        tell(PhaseStarted("confirm"))
+        try:
+            drive = self.change(drive, number, self.copies)
+        finally:
+            tell(PhaseEnded("confirm"))
+        drive.check()
+        return drive
+
+    def _short(self, number: int, exc: MediakitError) -> Pressed:
+        done = number - 1
+        return Pressed(
+            copies=done,
+            said=f"{done} of {self.copies} copies read back, every byte equal; the others are not made",
+            findings=(*exc.findings, reason_for(exc)),
+            outcome=Outcome.INTEGRITY,
+        )
+
+    def _said(self, is_proven: bool) -> str:
+        if self.is_simulation:
+            return "simulated: nothing was written on the disc"
+        what = "read back from the drive" if self.copies == 1 else f"{self.copies} copies read back"
+        return f"{what}, every byte equal" if is_proven else "not read back (`--no-proof`)"

@@ -1,0 +1,57 @@
+"""Putting an image on what a user holds in the end: the values that the stage gives, and its rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from mediakit.events import Listener
+from mediakit.findings import Finding
+from mediakit.outcome import Outcome
+from mediakit.profile.model import Profile
+
+Proof = Callable[[Path], tuple[Finding, ...]]  # reads a medium, and returns what is wrong with it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressed:
+    """What came of it: how many copies are good, and what is to be said.
+
+    `outcome` is that of a journey which must not end well although some copies are good, else None.
+    """
+
+    copies: int
+    said: str
+    findings: tuple[Finding, ...] = ()
+    outcome: Outcome | None = None
+
+
+class Onto(Protocol):
+    """Where an image goes when it is made: a drive, or a robot with many."""
+
+    @property
+    def name(self) -> str:
+        """Return what the user calls it."""
+        ...
+
+    @property
+    def is_simulation(self) -> bool:
+        """Return True when nothing will be written."""
+        ...
+
+    def check(self, profile: Profile | None = None) -> None:
+        """Raise UsageError when nothing can be written there, or not so for this profile."""
+        ...
+
+    def check_room(self, size_bytes: int) -> None:
+        """Raise DoesNotFit for an image that is too large."""
+        ...
+
+    def put(self, image: Path, proof: Proof | None, tell: Listener) -> Pressed:
+        """Put the image there; with `proof` every copy is read back, compared with it, and proven.
+
+        Raises MediakitError when no copy is good, SpoiledError when a medium was written and is of no use.
+        """
+        ...

@@ -1,0 +1,150 @@
+"""Burning with the real xorriso, onto a file that stands for a drive."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mediakit.drives.disc import DiscStatus
+from mediakit.drives.xorriso import state_of
+from tests.support.cli import command, mediakit
+from tests.support.peers import need, run
+from tests.support.people import Person, medium_of
+from tests.support.terminal import answered
+
+pytestmark = pytest.mark.interop
+ANNA = Person(patient_id="1", name="A^B", birth_date="19700101", sex="F")
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    need("xorriso")
+    monkeypatch.setenv("MEDIAKIT_STATE", str(tmp_path / "state"))
+    yield
+    left = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert left == [], "an image with patient data stayed behind"
+
+
+def test_a_study_is_burned_read_back_and_conforms(tmp_path: Path) -> None:
+    source, drive = medium_of(tmp_path / "cd", [ANNA]), tmp_path / "drive"
+    said = mediakit("burn", source, "-p", "STD-GEN-CD", "--device", f"stdio:{drive}", "--json")
+    assert said.code == 0, said.err
+    figures = said.document["figures"]
+    assert figures["target"] == f"stdio:{drive}"
+    assert figures["copies"] == 1
+    assert "read back from the drive, every byte equal" in figures["proof"]
+    assert said.document["counts"] == {"written": 2}
+    assert state_of(f"stdio:{drive}").status is DiscStatus.APPENDABLE
+    assert mediakit("validate", drive, "-p", "STD-GEN-CD").code == 0
+    listed = run("xorriso", "-indev", f"stdio:{drive}", "-find", "/", "-type", "f").stdout
+    assert "'/DICOMDIR'" in listed
+
+
+def test_an_image_is_burned_byte_for_byte(tmp_path: Path) -> None:
+    source, drive, image = medium_of(tmp_path / "cd", [ANNA]), tmp_path / "drive", tmp_path / "a.iso"
+    assert mediakit("burn", source, "-p", "STD-GEN-CD", "-o", image).code == 0
+    said = mediakit("disc", "burn", image, "--device", f"stdio:{drive}")
+    assert said.code == 0, said.err
+    assert "every byte equal" in said.out
+    content = image.read_bytes()
+    assert drive.read_bytes()[: len(content)] == content
+
+
+def test_a_disc_that_is_not_blank_is_erased_only_when_that_is_said(tmp_path: Path) -> None:
+    source, drive = medium_of(tmp_path / "cd", [ANNA]), tmp_path / "drive"
+    order = ("burn", source, "-p", "STD-GEN-CD", "--device", f"stdio:{drive}")
+    assert mediakit(*order).code == 0
+    before = drive.read_bytes()
+    said = mediakit(*order, "--manifest")
+    assert said.code == 2
+    assert "--yes-erase" in said.err
+    assert drive.read_bytes() == before
+    assert mediakit(*order, "--manifest", "--yes-erase").code == 0
+    assert "MANIFEST.TXT" in mediakit("inspect", drive, "--json").out
+
+
+def test_a_rehearsal_and_a_simulation_leave_the_disc_blank(tmp_path: Path) -> None:
+    source, drive = medium_of(tmp_path / "cd", [ANNA]), tmp_path / "drive"
+    for option in ("-n", "--simulate"):
+        said = mediakit("burn", source, "--device", f"stdio:{drive}", "-p", "STD-GEN-CD", option, "--json")
+        assert said.code == 0, said.err
+        assert said.document["counts"] == {"planned": 2}
+        assert state_of(f"stdio:{drive}").status is DiscStatus.BLANK
+
+
+def test_a_disc_is_left_open_only_where_the_profile_allows_it(tmp_path: Path) -> None:
+    source, drive = medium_of(tmp_path / "cd", [ANNA]), tmp_path / "drive"
+    order = ("burn", source, "--device", f"stdio:{drive}", "--leave-open", "-p")
+    assert mediakit(*order, "STD-GEN-CD").code == 0
+    said = mediakit(*order, "STD-GEN-BD-JPEG", "--yes-erase")
+    assert said.code == 2
+    assert "asks for a disc that is finalised" in said.err
+
+
+def test_a_drive_that_is_not_there_is_named(tmp_path: Path) -> None:
+    source = medium_of(tmp_path / "cd", [ANNA])
+    for device, words in (
+        (f"stdio:{tmp_path}/no/such/folder", "stdio-path"),
+        ("/dev/no-such-drive", "there is no such device"),
+        (str(tmp_path / "cd" / "IM0_0"), "is not a device"),
+    ):
+        said = mediakit("burn", source, "-p", "STD-GEN-CD", "--device", device)
+        assert said.code == 2
+        assert words in said.err
+
+
+def test_only_an_image_that_conforms_is_put_on_a_disc(tmp_path: Path) -> None:
+    foreign, drive = tmp_path / "foreign.iso", tmp_path / "drive"
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "readme.txt").write_text("nothing for a hospital")
+    assert run("xorriso", "-as", "mkisofs", "-o", str(foreign), str(tmp_path / "some")).returncode == 0
+    said = mediakit("disc", "burn", foreign, "--device", f"stdio:{drive}")
+    assert said.code == 4
+    assert "--any-image" in said.err
+    assert not drive.exists() or not drive.stat().st_size
+    assert mediakit("disc", "burn", foreign, "--device", f"stdio:{drive}", "--any-image").code == 0
+
+
+def test_a_burn_that_is_interrupted_leaves_no_xorriso_and_says_what_the_disc_is(tmp_path: Path) -> None:
+    source, drive, more = medium_of(tmp_path / "cd", [ANNA]), tmp_path / "drive", tmp_path / "more"
+    more.mkdir()
+    (more / "ZEROS.BIN").write_bytes(bytes(20_000_000))
+    order = ("burn", source, "--add", more, "-p", "STD-GEN-CD", "--speed", "1")
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        drive.unlink(missing_ok=True)
+        with subprocess.Popen(
+            command(*order, "--device", f"stdio:{drive}", "--yes-erase"), stderr=subprocess.PIPE, text=True
+        ) as process:
+            until(lambda: drive.exists() and drive.stat().st_size > 1 << 20)
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=60)
+        until(lambda: f"stdio:{drive}" not in run("ps", "-eo", "args").stdout)
+        if number is signal.SIGTERM:
+            assert process.returncode == 130
+            assert "throw it away" in errors
+    assert mediakit("burn", source, "-p", "STD-GEN-CD", "--device", f"stdio:{tmp_path}/other").code == 0
+
+
+def until(met: object, seconds: float = 30) -> None:
+    """Wait until a condition is met. Fails when it is not."""
+    assert callable(met)
+    end = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.02)
+
+
+def test_a_person_changes_the_discs_and_allows_to_erase_them(tmp_path: Path) -> None:
+    source, drive = medium_of(tmp_path / "cd", [ANNA]), tmp_path / "drive"
+    order = ("burn", source, "-p", "STD-GEN-CD", "--device", f"stdio:{drive}", "--copies", "2")
+    shown = answered(("", "no", "", "yes"), *order)
+    assert shown.code == 0, shown.text
+    assert "copy 2 of 2: insert the next medium" in shown.text
+    assert "This erases what is on the file that stands for a disc" in shown.text
+    assert "the answer was not `yes`" in shown.text
+    assert "2 copies read back, every byte equal" in shown.text
