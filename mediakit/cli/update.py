@@ -56,6 +56,9 @@ def update(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Leave MEDIUM alone and write the result here.")
     ] = None,
+    session: Annotated[
+        bool, typer.Option("--session", help="Append a session to an ISO image, instead of a new image.")
+    ] = False,
     profile: Annotated[
         str,
         typer.Option(
@@ -102,6 +105,7 @@ def update(
             catalogue=tuple(load_catalogue(own).profiles.values()),
             out=out,
             overwrite=force,
+            session=session,
             on_reject=on_reject,
             convert=convert,
             capacity=capacity,

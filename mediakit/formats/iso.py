@@ -37,13 +37,13 @@ class IsoSink:
     def check(self, entries: Sequence[Entry], order: Order) -> int:
         """Return the size in bytes; see `Sink`."""
         folders = check_paths(entries)
-        _check_level_1(entries, folders, order)
+        check_level_1(entries, folders, order)
         return lay_out(entries, folders, order.label, order.when).end * SECTOR
 
     def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
         """Write the image; see `Sink`. Raises DoesNotFit for a name or size that Level 1 does not have."""
         folders = check_paths(entries)
-        _check_level_1(entries, folders, order)
+        check_level_1(entries, folders, order)
         layout = lay_out(entries, folders, order.label, order.when)
         with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
             check_room(part, layout.end * SECTOR)
@@ -56,7 +56,8 @@ class IsoSink:
         return Receipt(target=part, size_bytes=layout.end * SECTOR, sha256=hashes)
 
 
-def _check_level_1(entries: Sequence[Entry], folders: Sequence[str], order: Order) -> None:
+def check_level_1(entries: Sequence[Entry], folders: Sequence[str], order: Order) -> None:
+    """Raise DoesNotFit for a name, size or label that ISO 9660 Level 1 does not have (ECMA-119 10.1)."""
     if not _LABEL.fullmatch(order.label):
         raise DoesNotFit("the label is not a volume identifier", why="0 to 32 characters of A-Z 0-9 _")
     if len(folders) >= _MAX_FOLDERS:

@@ -7,8 +7,8 @@ in the order of the entries. The same entries give the same bytes. Source: ECMA-
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -29,13 +29,24 @@ _ONE = b"\1\0\0\1"  # the number 1 in both orders of 16 bits (7.2.3)
 class IsoLayout:
     """Where everything lies, in sectors of 2,048 bytes.
 
-    `structure` are the bytes before the first file; `blocks` has the first sector of each entry, in their
-    order; `end` is the sector behind the last one.
+    `structure` are the bytes before the first file, from the beginning of the session; `blocks` has the first
+    sector of each entry, in their order; `end` is the sector behind the last one.
     """
 
     structure: bytes
     blocks: Sequence[int]
     end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """Where a session begins, and the blocks of the files that earlier sessions hold, by path."""
+
+    sector: int = 0
+    placed: Mapping[str, int] = field(default_factory=dict)
+
+
+_WHOLE = Base()
 
 
 class _Child(NamedTuple):
@@ -63,8 +74,13 @@ class _Folder:
         return self.path.rpartition("/")[2].encode("ascii") or _SELF
 
 
-def lay_out(entries: Sequence[Entry], folders: Iterable[str], label: str, when: datetime) -> IsoLayout:
+def lay_out(
+    entries: Sequence[Entry], folders: Iterable[str], label: str, when: datetime, base: Base = _WHOLE
+) -> IsoLayout:
     """Lay out a volume. Names, sizes and label must be those of Level 1; `folders` come parents first.
+
+    With a `base` it is a further session: its structure begins at that sector, blocks are counted from the
+    beginning of the disc (PS3.12 F.2), and the files of earlier sessions stay where they are.
 
     Raises DoesNotFit when the content is larger than a volume can be, UsageError for a year that no date of
     ISO 9660 has.
@@ -72,26 +88,30 @@ def lay_out(entries: Sequence[Entry], folders: Iterable[str], label: str, when: 
     table = _in_order(_children(entries, folders))
     table_bytes = len(b"".join(_path_table(table, "little")))
     table_blocks = -(-table_bytes // (2 * SECTOR)) * 2
-    block = _TABLES + 2 * table_blocks
+    first = base.sector
+    tables_at = first + _TABLES
+    block = tables_at + 2 * table_blocks
     for folder in table:
         folder.block, folder.size = block, _size_of(folder.children)
         block += folder.size // SECTOR
-    structure = bytearray(block * SECTOR)
+    structure = bytearray((block - first) * SECTOR)
     blocks = array("Q")
     for entry in entries:
-        blocks.append(block)
-        block += -(-entry.size // SECTOR)
+        known = base.placed.get(entry.path)
+        blocks.append(block if known is None else known)
+        block += -(-entry.size // SECTOR) if known is None else 0
     if block > _MAX_BLOCKS:
         raise DoesNotFit("the content is larger than an ISO 9660 volume can be")
     date = moment.iso_record(when)
     by_path = {folder.path: folder for folder in table}
     for folder in table:
-        _place(structure, folder.block, _self_and_parent(folder, table, date))
-        _write_children(structure, folder, by_path, date, (entries, blocks))
+        at = folder.block - first
+        _place(structure, at, _self_and_parent(folder, table, date))
+        _write_children((structure, at), folder, by_path, date, (entries, blocks))
     _place(structure, _TABLES, b"".join(_path_table(table, "little")))
     _place(structure, _TABLES + table_blocks, b"".join(_path_table(table, "big")))
     root = _record(_SELF, table[0].block, table[0].size, date, _FOLDER)
-    tables = _both(table_bytes) + _tables_at(table_blocks)
+    tables = _both(table_bytes) + _tables_at(tables_at, table_blocks)
     _place(structure, FIRST_DESCRIPTOR, _primary(label, when, _both(block), tables, root))
     _place(structure, FIRST_DESCRIPTOR + 1, b"\xffCD001\1")
     return IsoLayout(structure=bytes(structure), blocks=blocks, end=block)
@@ -162,15 +182,19 @@ def _self_and_parent(folder: _Folder, table: Sequence[_Folder], date: bytes) -> 
 
 
 def _write_children(
-    structure: bytearray,
+    place: tuple[bytearray, int],
     folder: _Folder,
     by_path: dict[str, _Folder],
     date: bytes,
     files: tuple[Sequence[Entry], Sequence[int]],
 ) -> None:
-    """Write the records of a folder. `files` are the entries and their blocks; an empty one has no extent."""
+    """Write the records of a folder, at a sector of the structure.
+
+    `files` are the entries and their blocks; an empty one has no extent.
+    """
     entries, blocks = files
-    start = folder.block * SECTOR
+    structure, at_sector = place
+    start = at_sector * SECTOR
     prefix = f"{folder.path}/" if folder.path else ""
     for child, (at, length) in zip(folder.children, _spread(folder.children), strict=True):
         if child.entry < 0:
@@ -208,10 +232,10 @@ def _path_table(table: Iterable[_Folder], byteorder: Literal["little", "big"]) -
         yield folder.parent.to_bytes(2, byteorder) + name + bytes(len(name) % 2)
 
 
-def _tables_at(table_blocks: int) -> bytes:
+def _tables_at(first: int, table_blocks: int) -> bytes:
     """Return the places of both path tables, without the optional ones (ECMA-119 8.4.14 to 8.4.17)."""
-    second = _TABLES + table_blocks
-    return _TABLES.to_bytes(4, "little") + bytes(4) + second.to_bytes(4, "big") + bytes(4)
+    second = first + table_blocks
+    return first.to_bytes(4, "little") + bytes(4) + second.to_bytes(4, "big") + bytes(4)
 
 
 def _primary(label: str, when: datetime, blocks: bytes, tables: bytes, root: bytes) -> bytes:

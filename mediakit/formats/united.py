@@ -106,6 +106,16 @@ class UnitedTree:
             raise SourceError("no such file on the medium", where=ascii(node.path))
         return stream_of(self._image, file.where())
 
+    def extents(self, path: str) -> Extents:
+        """Return where the bytes of a file lie in the image: (first byte, bytes) of each piece.
+
+        Raises SourceError when there is no such file.
+        """
+        file = self._files.get(path)
+        if file is None:
+            raise SourceError("no such file on the medium", where=ascii(path))
+        return file.where()
+
     def find(self, path: str) -> Node | None:
         """Return the file of exactly this path, or None."""
         file = self._files.get(path)

@@ -32,7 +32,16 @@ from mediakit.outcome import Outcome, State
 from mediakit.profile.choose import candidates_for
 from mediakit.profile.model import Profile
 from mediakit.stages.act.update_journal import Journal, journal_of
-from mediakit.stages.act.updating import Change, check_anew, check_in_place, write_anew, write_in_place
+from mediakit.stages.act.updating import (
+    Change,
+    append,
+    check_anew,
+    check_append,
+    check_in_place,
+    placed_of,
+    write_anew,
+    write_in_place,
+)
 from mediakit.stages.act.writing import Written, attempt
 from mediakit.stages.judge.additions import mixed_up, new_instances
 from mediakit.stages.judge.prepare import Prepared, Store, Terms, prepare
@@ -54,7 +63,7 @@ from mediakit.stages.plan.update_target import (
     label_of,
     target_of,
 )
-from mediakit.stages.prove.proof import Expected, prove, prove_in_place
+from mediakit.stages.prove.proof import Expected, prove, prove_in_place, prove_session
 from mediakit.volume import file_system
 
 Show = Callable[[FileSetPlan, tuple[str, ...]], None]
@@ -303,6 +312,8 @@ def _rehearse(planned: _Planned, work: _Work) -> Written:
     def check() -> tuple[()]:
         if work.target.way is Way.IN_PLACE:
             check_in_place(planned.change)
+        elif work.target.way is Way.SESSION:
+            check_append(planned.change, how, planned.change.plan.capacity_bytes)
         else:
             check_anew(planned.change, how)
         return ()
@@ -317,12 +328,25 @@ def _write(planned: _Planned, work: _Work, journal: Journal) -> Written:
         return _write_in_place(planned, work, journal)
     how, findings = _how(planned, work)
 
+    change = planned.change
+    is_session = work.target.way is Way.SESSION
+
     def check(part: Path, receipt: Receipt) -> None:
         work.tell(PhaseEnded("write"))
-        if wrong := prove(part, planned.expected, receipt.sha256, tell=work.tell):
+        if is_session:
+            wrong = prove_session(part, planned.expected, receipt.sha256, placed_of(change), work.tell)
+        else:
+            wrong = prove(part, planned.expected, receipt.sha256, tell=work.tell)
+        if wrong:
             raise IntegrityError("what was written is not what was planned", findings=wrong)
 
-    written = attempt(lambda: (write_anew(planned.change, how, work.tell, check),), is_proven=True)
+    def write() -> tuple[Receipt]:
+        if not is_session:
+            return (write_anew(change, how, work.tell, check),)
+        check_append(change, how, change.plan.capacity_bytes)
+        return (append(change, how, work.tell, check),)
+
+    written = attempt(write, is_proven=True)
     return replace(written, findings=(*findings, *written.findings))
 
 

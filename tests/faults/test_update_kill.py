@@ -192,3 +192,60 @@ def test_a_full_disk_leaves_the_old_set_and_nothing_beside_it(
     assert content_of(medium) == before
     assert not list((tmp_path / "state").glob("*.json"))
     assert [path.name for path in medium.iterdir()].count("DICOM1") == 0
+
+
+def test_a_session_is_there_or_not_wherever_an_update_is_killed_or_the_image_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    burnt_to(tmp_path / "base.iso", CT_1, CT_2)
+    image, base = tmp_path / "image.iso", (tmp_path / "base.iso").read_bytes()
+    shutil.copyfile(tmp_path / "base.iso", image)
+    assert updated(image, CT_3, CR, instances=[uid_of(CT_1)], session=True).result.outcome is Outcome.GOOD
+    old, new = directory_of(tmp_path / "base.iso"), directory_of(image)
+    assert image.read_bytes()[: len(base)][17 * 2048 :] == base[17 * 2048 :]
+    seen: set[str] = set()
+    for number in range(40):
+        shutil.copyfile(tmp_path / "base.iso", image)
+        try:
+            with killed_at(number, monkeypatch):
+                updated(image, CT_3, CR, instances=[uid_of(CT_1)], session=True)
+        except KilledError:
+            pass
+        else:
+            break
+        assert_old_or_new(image, old, new, seen)
+        if directory_of(image) == old:  # the last write came to the disk in part
+            found = image.read_bytes()
+            image.write_bytes(found[: len(base) + (len(found) - len(base)) // 2])
+            assert_old_or_new(image, old, new, seen)
+        again = updated(image, CT_3, session=True)
+        assert again.result.outcome is Outcome.GOOD
+        assert_sound(image)
+    assert number > 8
+    assert seen == {"old", "new"}
+    assert_old_or_new(image, old, new, seen)
+
+
+def test_a_session_that_cannot_be_written_leaves_the_image_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tmp_path / "image.iso"
+    burnt_to(image, CT_1, CT_2)
+    before, real = image.read_bytes(), os.write
+    for number in range(1, 12):
+        count = [0]
+
+        def full(fd: int, data: bytes, number: int = number, count: list[int] = count) -> int:
+            count[0] += 1
+            if count[0] == number:
+                raise OSError(28, "No space left on device")
+            return real(fd, data)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", full)
+            done = updated(image, CT_3, CR, session=True)
+        if done.result.outcome is Outcome.GOOD:
+            break
+        assert done.result.outcome is Outcome.DOES_NOT_FIT
+        assert image.read_bytes() == before
+    assert number > 3

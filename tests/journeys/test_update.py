@@ -320,3 +320,32 @@ def test_names_that_a_new_image_would_lose_are_a_reason_to_refuse(tmp_path: Path
     done = updated(medium, CT_2, profile=load_profile("PRI-WARD-ZIP", [own]))
     (why,) = (one.text for one in done.result.report.findings if one.rule.id == "MK-UPD-001")
     assert "is also named" in why
+
+
+def test_sessions_are_appended_where_medium_and_profile_have_them(tmp_path: Path) -> None:
+    image = tmp_path / "a.iso"
+    burnt_to(image, CT_1)
+    for number, source in enumerate((CT_2, CT_3, CR), start=1):
+        before, old = content_of(image), directory_of(image)
+        data = image.read_bytes()
+        assert updated(image, source, session=True).result.outcome is Outcome.GOOD
+        now = image.read_bytes()
+        assert now[: 16 * 2048] + now[17 * 2048 : len(data)] == data[: 16 * 2048] + data[17 * 2048 :]
+        assert_holds(content_of(image), kept_but(before))
+        assert records_of(old) < records_of(directory_of(image))
+        assert f"DICOM{number}" in {path.split("/")[0] for path in content_of(image)}
+    assert_sound(image)
+    assert updated(image, instances=[uid_of(CT_2)], session=True).result.counts()[State.REMOVED] == 1
+    assert_sound(image)
+    full = updated(image, CT_2, session=True, capacity=f"{image.stat().st_size // 1000}kB")
+    assert (full.result.outcome, "MK-FST-106" in ids(full)) == (Outcome.DOES_NOT_FIT, True)
+    burnt_to(tmp_path / "folder", CT_1)
+    burnt_to(tmp_path / "bd.udf", CT_1, profile="STD-GEN-BD-JPEG")
+    for medium, changes, words in (
+        (tmp_path / "folder", {}, "only an ISO 9660 image"),
+        (tmp_path / "bd.udf", {}, "only an ISO 9660 image"),
+        (image, {"out": tmp_path / "b.iso"}, "leave `-o` out"),
+        (image, {"profile": load_profile("STD-GEN-BD-JPEG")}, "does not allow further sessions"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            updated(medium, CT_2, session=True, **changes)

@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mediakit.durable import check_room, write_error
+from mediakit.errors import DoesNotFit
 from mediakit.events import Listener, PhaseStarted
 from mediakit.fileset.plan import DICOMDIR, FileSetPlan
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Entry, Node, Order, Receipt, Tree
 from mediakit.formats.in_place import put_directory, put_files, put_in_place, take_away
+from mediakit.formats.iso_layout import Base
+from mediakit.formats.iso_records import SECTOR
+from mediakit.formats.iso_session import append_session, lay_out_session, next_base
 from mediakit.formats.registry import check_medium, write_medium
+from mediakit.formats.united import UnitedTree
 from mediakit.stages.act.update_journal import Begun, Journal, directory_in
 from mediakit.stages.judge.prepare import Store
 from mediakit.stages.plan.update_target import UpdateTarget
@@ -127,6 +132,48 @@ def check_in_place(change: Change) -> None:
         check_room(root, len(change.plan.dicomdir) + sum(file.size for file in change.plan.files))
     except OSError as exc:
         raise write_error(exc, root) from exc
+
+
+def append(change: Change, order: Order, tell: Listener, check: Check) -> Receipt:
+    """Append a session to an image; see `append_session`. `check` is called when it is valid."""
+    entries = change.all_entries()
+    tell_start([*change.new_entries()], tell)
+    return append_session(change.target.path, entries, placed_of(change), order, tell, check)
+
+
+def check_append(change: Change, order: Order, capacity: int | None) -> None:
+    """Raise what `append` raises before its first byte, and DoesNotFit when the medium has no room."""
+    image = change.target.path
+    try:
+        if not os.access(image, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(image))
+        size_bytes = image.stat().st_size
+        base = Base(sector=next_base(size_bytes), placed=placed_of(change))
+        end_bytes = lay_out_session(change.all_entries(), order, base).end * SECTOR
+        if capacity is not None and end_bytes > capacity:
+            raise DoesNotFit(
+                "the medium has no room for a further session",
+                where=str(image),
+                why=f"{end_bytes} bytes needed, {capacity} there are",
+            )
+        check_room(image, end_bytes - size_bytes)
+    except OSError as exc:
+        raise write_error(exc, image) from exc
+
+
+def placed_of(change: Change) -> dict[str, int]:
+    """Return the first block of every file that stays, by path. Raises DoesNotFit when one has no such."""
+    tree, placed = change.tree, {}
+    for file in change.plan.extra:
+        pieces = tree.extents(file.path) if isinstance(tree, UnitedTree) else ()
+        if file.size and (len(pieces) != 1 or pieces[0][0] % SECTOR):
+            raise DoesNotFit(
+                "a further session cannot name this file where it lies",
+                where=ascii(file.path),
+                hint="leave `--session` out: the image is then written anew",
+            )
+        placed[file.path] = pieces[0][0] // SECTOR if file.size else 0
+    return placed
 
 
 def _free_name(root: Path) -> str:

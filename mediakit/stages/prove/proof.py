@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,9 @@ from mediakit.fileset.record import Directory
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.formats.envelope import Envelope, UnsealedTree
+from mediakit.formats.iso_records import SECTOR
 from mediakit.formats.registry import open_medium
+from mediakit.formats.united import UnitedTree
 from mediakit.stages.look.media import sha256_of
 
 _READERS = 2
@@ -141,6 +143,31 @@ def prove_in_place(
     return tuple(findings)
 
 
+def prove_session(
+    image: Path,
+    expected: Expected,
+    sha256: Mapping[str, str],
+    placed: Mapping[str, int],
+    tell: Listener = silence,
+) -> tuple[Finding, ...]:
+    """Read what is new in the last session of an image, and return what is wrong with it.
+
+    The files of earlier sessions must be named where they lie: `placed` has the first block of each.
+    """
+    tell(PhaseStarted("proof", total=expected.total_bytes, unit="bytes"))
+    try:
+        with open_medium(image) as tree:
+            findings = [*_prove_directory(tree, expected), *_prove_files(tree, sha256, tell, placed.keys())]
+            for path, block in placed.items():
+                extents = tree.extents(path) if isinstance(tree, UnitedTree) and tree.find(path) else ()
+                if tree.find(path) is None or any(start // SECTOR != block for start, _ in extents[:1]):
+                    findings.append(MISSING.at(Where(path=path)))
+    except MediakitError as exc:
+        return (CANNOT_OPEN.at(why=exc.why or exc.what),)
+    tell(PhaseEnded("proof"))
+    return tuple(findings)
+
+
 def _prove_directory(tree: Tree, expected: Expected) -> Iterator[Finding]:
     node = tree.find("DICOMDIR")
     if node is None:
@@ -183,9 +210,12 @@ def _prove_references(directory: Directory, planned: Mapping[str, tuple[str, str
             yield DIRECTORY_DIFFERS.at(where, why=f"{reference.file_id} has another Transfer Syntax UID")
 
 
-def _prove_files(tree: Tree, sha256: Mapping[str, str], tell: Listener) -> Iterator[Finding]:
+def _prove_files(
+    tree: Tree, sha256: Mapping[str, str], tell: Listener, besides: Set[str] = frozenset()
+) -> Iterator[Finding]:
+    """Yield what is wrong with the files of a medium; those `besides` may be there and are not read."""
     nodes = {node.path: node for node in tree.walk() if node.kind is NodeKind.FILE}
-    for path in nodes.keys() - sha256.keys() - {"DICOMDIR"}:
+    for path in nodes.keys() - sha256.keys() - {"DICOMDIR"} - besides:
         yield UNEXPECTED.at(Where(path=path))
     for path in sha256.keys() - nodes.keys():
         yield MISSING.at(Where(path=path))

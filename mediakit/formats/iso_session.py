@@ -1,0 +1,130 @@
+"""A further session of ISO 9660 Level 1: new files and a new structure, while old files keep their blocks.
+
+On a disc that is open the session is written at the next writable address (`write_session`). To an image file
+it is appended (`append_session`): the content first, then the descriptors that make it valid, then the same
+descriptor over that of the first session, so that readers who know of one session alone see the new set too.
+Source: ECMA-119; PS3.12 F.2.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mediakit.durable import check_room, write_all, write_error, written_file
+from mediakit.events import Listener
+from mediakit.formats.base import Entry, Order, Receipt
+from mediakit.formats.iso import check_level_1
+from mediakit.formats.iso_layout import Base, IsoLayout, lay_out
+from mediakit.formats.iso_records import FIRST_DESCRIPTOR, SECTOR
+from mediakit.formats.legal import check_paths
+from mediakit.formats.stream_copy import Pourer
+
+_ALIGNED = 16  # sectors: what drives write at once
+_DESCRIPTORS = 2  # the primary one and the terminator
+
+
+def next_base(size_bytes: int) -> int:
+    """Return the sector at which a session behind so many bytes begins."""
+    return -(-size_bytes // (_ALIGNED * SECTOR)) * _ALIGNED
+
+
+def lay_out_session(entries: Sequence[Entry], order: Order, base: Base) -> IsoLayout:
+    """Lay out a session. `entries` are everything that the medium will hold, old files too.
+
+    Raises DoesNotFit for what Level 1 cannot hold.
+    """
+    folders = check_paths(entries)
+    check_level_1(entries, folders, order)
+    return lay_out(entries, folders, order.label, order.when, base)
+
+
+def write_session(part: Path, entries: Sequence[Entry], base: Base, order: Order, tell: Listener) -> Receipt:
+    """Write a session alone to an empty file, to be written to a disc at the sector of `base`.
+
+    Raises what `Sink.write` raises.
+    """
+    layout = lay_out_session(entries, order, base)
+    size_bytes = (layout.end - base.sector) * SECTOR
+    with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
+        check_room(part, size_bytes)
+        write_all(fd, layout.structure)
+        _pour(fd, (layout, base, base.sector), entries, pourer)
+        os.ftruncate(fd, size_bytes)
+        hashes = pourer.finish()
+    return Receipt(target=part, size_bytes=size_bytes, sha256=hashes)
+
+
+def append_session(
+    image: Path,
+    entries: Sequence[Entry],
+    placed: Mapping[str, int],
+    order: Order,
+    tell: Listener,
+    prove: Callable[[Path, Receipt], None],
+) -> Receipt:
+    """Append a session to an image file. `placed` are the first blocks of the files that stay, by path.
+
+    `prove` is called when the session is valid for readers that know of sessions. Until its descriptors are
+    written the image holds the old set, and from then on the new one. Raises what `Sink.write` and `prove`
+    raise, and what `write_error` makes of an OSError; then the image is what it was.
+    """
+    size_bytes = image.stat().st_size
+    base = Base(sector=next_base(size_bytes), placed=placed)
+    layout = lay_out_session(entries, order, base)
+    with _restored(image, size_bytes) as fd:
+        check_room(image, layout.end * SECTOR - size_bytes)
+        with Pourer(tell, hashing=True) as pourer:
+            behind = (FIRST_DESCRIPTOR + _DESCRIPTORS) * SECTOR
+            os.lseek(fd, base.sector * SECTOR + behind, os.SEEK_SET)
+            write_all(fd, layout.structure[behind:])
+            _pour(fd, (layout, base, 0), entries, pourer)
+            os.ftruncate(fd, layout.end * SECTOR)
+            receipt = Receipt(target=image, size_bytes=layout.end * SECTOR, sha256=pourer.finish())
+        os.fsync(fd)
+        descriptors = layout.structure[FIRST_DESCRIPTOR * SECTOR : behind]
+        _put(fd, base.sector + FIRST_DESCRIPTOR, descriptors)
+        prove(image, receipt)
+        _put(fd, FIRST_DESCRIPTOR, descriptors[:SECTOR])
+    return receipt
+
+
+def _pour(fd: int, where: tuple[IsoLayout, Base, int], entries: Sequence[Entry], pourer: Pourer) -> None:
+    """Write the files that are new, each at its block less the sector that the file begins with."""
+    layout, base, first = where
+    for entry, block in zip(entries, layout.blocks, strict=True):
+        if entry.path not in base.placed:
+            os.lseek(fd, (block - first) * SECTOR, os.SEEK_SET)
+            pourer.pour_into(entry, fd)
+
+
+def _put(fd: int, sector: int, content: bytes) -> None:
+    os.lseek(fd, sector * SECTOR, os.SEEK_SET)
+    write_all(fd, content)
+    os.fsync(fd)
+
+
+@contextmanager
+def _restored(image: Path, size_bytes: int) -> Iterator[int]:
+    """Give a descriptor of an image; when the block fails, the image is what it was."""
+    try:
+        fd = os.open(image, os.O_RDWR | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError as exc:
+        raise write_error(exc, image) from exc
+    try:
+        os.lseek(fd, FIRST_DESCRIPTOR * SECTOR, os.SEEK_SET)
+        primary = os.read(fd, SECTOR)
+        try:
+            yield fd
+        except BaseException as exc:
+            with suppress(OSError):
+                _put(fd, FIRST_DESCRIPTOR, primary)
+                os.ftruncate(fd, size_bytes)
+                os.fsync(fd)
+            if isinstance(exc, OSError):
+                raise write_error(exc, image) from exc
+            raise
+    finally:
+        os.close(fd)
