@@ -92,7 +92,7 @@ if TYPE_CHECKING:
     from mediakit.fileset.removal import Removal
     from mediakit.fileset.selection import Selection
     from mediakit.findings import Finding, Report, Rule, Severity, Where
-    from mediakit.formats.envelope import Envelope
+    from mediakit.formats.envelope import Envelope, Unsealing
     from mediakit.journeys.burn_order import Burnt, BurntMedium, Depth
     from mediakit.journeys.extract import Only
     from mediakit.journeys.fit import Fitted
@@ -125,6 +125,10 @@ if TYPE_CHECKING:
     from mediakit.rules.check import RuleSet
     from mediakit.rules.heeded import Heeded
     from mediakit.rules.validation import Conformance, Validation
+    from mediakit.secure.facts import Departure, Inner, SealFact
+    from mediakit.secure.given import read_keys, sealer_for
+    from mediakit.secure.keys import Keys
+    from mediakit.secure.sealing import Sealer
     from mediakit.stages.import_order import ImportDepth, ImportOrder, Patience
     from mediakit.stages.look.inventory import Scope
     from mediakit.stages.plan.import_target import Target, target_at
@@ -152,6 +156,7 @@ __all__ = [
     "ContextLine",
     "Convert",
     "Counts",
+    "Departure",
     "Depth",
     "DestinationError",
     "DoesNotFit",
@@ -173,6 +178,7 @@ __all__ = [
     "ImportDepth",
     "ImportOrder",
     "Imported",
+    "Inner",
     "Inspection",
     "InstanceFact",
     "IntegrityError",
@@ -180,6 +186,7 @@ __all__ = [
     "JobSummary",
     "JobView",
     "Jobs",
+    "Keys",
     "Ledger",
     "Listener",
     "MapRow",
@@ -208,6 +215,8 @@ __all__ = [
     "Rule",
     "RuleSet",
     "Scope",
+    "SealFact",
+    "Sealer",
     "Seen",
     "Selection",
     "SeriesFact",
@@ -222,6 +231,7 @@ __all__ = [
     "Timeouts",
     "Tls",
     "TransferState",
+    "Unsealing",
     "UpdateOrder",
     "Updated",
     "UsageError",
@@ -237,7 +247,9 @@ __all__ = [
     "inspect",
     "load_catalogue",
     "load_profile",
+    "read_keys",
     "repair",
+    "sealer_for",
     "target_at",
     "update",
     "validate",
@@ -257,6 +269,7 @@ _HOMES = {
     "ContextLine": "transfer.imported",
     "Convert": "choices",
     "Counts": "fileset.inspection",
+    "Departure": "secure.facts",
     "Depth": "journeys.burn_order",
     "DestinationError": "errors",
     "DoesNotFit": "errors",
@@ -279,12 +292,14 @@ _HOMES = {
     "ImportOrder": "stages.import_order",
     "Imported": "transfer.imported",
     "Inspection": "fileset.inspection",
+    "Inner": "secure.facts",
     "InstanceFact": "fileset.contents",
     "IntegrityError": "errors",
     "JobFacts": "ledger.values",
     "JobSummary": "ledger.values",
     "JobView": "ledger.jobs",
     "Jobs": "ledger.jobs",
+    "Keys": "secure.keys",
     "Ledger": "ledger.ledger",
     "Listener": "events",
     "MapRow": "transfer.mapping",
@@ -313,6 +328,8 @@ _HOMES = {
     "Rule": "findings",
     "RuleSet": "rules.check",
     "Scope": "stages.look.inventory",
+    "SealFact": "secure.facts",
+    "Sealer": "secure.sealing",
     "Selection": "fileset.selection",
     "Seen": "fileset.contents",
     "SeriesFact": "fileset.contents",
@@ -327,6 +344,7 @@ _HOMES = {
     "Timeouts": "destinations.peer",
     "Tls": "destinations.peer",
     "TransferState": "transfer.states",
+    "Unsealing": "formats.envelope",
     "UpdateOrder": "public",
     "Updated": "journeys.update_order",
     "UsageError": "errors",
@@ -343,7 +361,9 @@ _HOMES = {
     "inspect": "public",
     "load_catalogue": "profile.load",
     "load_profile": "profile.load",
+    "read_keys": "secure.given",
     "repair": "public",
+    "sealer_for": "secure.given",
     "target_at": "stages.plan.import_target",
     "update": "public",
     "validate": "public",

@@ -39,6 +39,7 @@ from mediakit.profile.model import Profile
 from mediakit.rules.check import RuleSet
 from mediakit.rules.heeded import EVERY_FINDING, Heeded
 from mediakit.rules.validation import Validation
+from mediakit.secure.keys import NO_KEYS, Keys
 
 if TYPE_CHECKING:  # an import brings the ledger and the network with it: loaded when one is asked for
     from mediakit.ledger.jobs import Jobs
@@ -58,8 +59,9 @@ class BurnOrder(_burn_order.BurnOrder):
     `profile` is a profile or the identifier of a shipped one, `out` the target: its suffix tells the format.
     `when` is the only time that reaches the medium. `format` names one of several media formats that suit
     the target ("udf-2.50"). `capacity` is "cd74" or a size as "4GB". `manifest` adds MANIFEST.TXT with the
-    SHA-256 of every file. `envelope` seals every file. `span` writes several media where one is too small.
-    Raises ProfileError when there is no such profile.
+    SHA-256 of every file. `keys` open what is encrypted in the sources, `envelope` (see `sealer_for`) seals
+    every file. `span` writes several media where one is too small. Raises ProfileError when there is no such
+    profile.
     """
 
     __slots__ = ()
@@ -84,6 +86,7 @@ class BurnOrder(_burn_order.BurnOrder):
         unpartitioned: bool = False,
         selection: Selection = EVERYTHING,
         all_patients: bool = False,
+        keys: Keys = NO_KEYS,
         envelope: Envelope | None = None,
         span: bool = False,
     ) -> None:
@@ -105,6 +108,7 @@ class BurnOrder(_burn_order.BurnOrder):
             unpartitioned=unpartitioned,
             selection=selection,
             all_patients=all_patients,
+            keys=keys,
             envelope=envelope,
             span=span,
         )
@@ -115,7 +119,7 @@ class ValidateOrder(_validate.ValidateOrder):
 
     `profile` is a profile or the identifier of a shipped one; None takes the best fitting of `catalogue`.
     Findings from `fail_on` on give exit code 1; those that `heeded` leaves out do not
-    count. Raises ProfileError when there is no such profile.
+    count. `keys` open what is encrypted. Raises ProfileError when there is no such profile.
     """
 
     __slots__ = ()
@@ -128,6 +132,7 @@ class ValidateOrder(_validate.ValidateOrder):
         rule_sets: Iterable[RuleSet] = frozenset({RuleSet.PS3}),
         fail_on: Severity = Severity.ERROR,
         heeded: Heeded = EVERY_FINDING,
+        keys: Keys = NO_KEYS,
     ) -> None:
         chosen = None if profile is None else _profile(profile)
         super().__init__(
@@ -136,24 +141,32 @@ class ValidateOrder(_validate.ValidateOrder):
             rule_sets=frozenset(rule_sets),
             fail_on=fail_on,
             heeded=heeded,
+            keys=keys,
         )
 
 
 class ExtractOrder(_extract.ExtractOrder):
-    """Where to write, and which files; `selection` says which instances."""
+    """Where to write, and which files; `selection` says which instances. `keys` open what is encrypted."""
 
     __slots__ = ()
 
-    def __init__(self, *, out: StrPath, only: Only = Only.ALL, selection: Selection = EVERYTHING) -> None:
-        super().__init__(out=Path(out), only=only, selection=selection)
+    def __init__(
+        self,
+        *,
+        out: StrPath,
+        only: Only = Only.ALL,
+        selection: Selection = EVERYTHING,
+        keys: Keys = NO_KEYS,
+    ) -> None:
+        super().__init__(out=Path(out), only=only, selection=selection, keys=keys)
 
 
 class RepairOrder(_repair.RepairOrder):
     """What to make of a broken medium.
 
     `profile` is a profile or the identifier of a shipped one; None takes the best fitting of `catalogue`
-    that suits `out`. `when` is the only time that reaches the new medium. Raises ProfileError when there is
-    no such profile.
+    that suits `out`. `when` is the only time that reaches the new medium. `keys` open what is encrypted in
+    the source, `envelope` seals what is written. Raises ProfileError when there is no such profile.
     """
 
     __slots__ = ()
@@ -171,6 +184,8 @@ class RepairOrder(_repair.RepairOrder):
         overwrite: bool = False,
         depth: Depth = Depth.PROVE,
         fail_on: Severity = Severity.ERROR,
+        keys: Keys = NO_KEYS,
+        envelope: Envelope | None = None,
     ) -> None:
         chosen = None if profile is None else _profile(profile)
         super().__init__(
@@ -184,6 +199,8 @@ class RepairOrder(_repair.RepairOrder):
             overwrite=overwrite,
             depth=depth,
             fail_on=fail_on,
+            keys=keys,
+            envelope=envelope,
         )
 
 
@@ -259,12 +276,12 @@ def validate(source: StrPath, order: ValidateOrder | None = None, tell: Listener
     return _validate.validate(Path(source), ValidateOrder() if order is None else order, tell)
 
 
-def inspect(source: StrPath, tell: Listener = silence) -> Inspection:
-    """Look at a medium: an image, a device, an archive or a folder.
+def inspect(source: StrPath, tell: Listener = silence, keys: Keys = NO_KEYS) -> Inspection:
+    """Look at a medium: an image, a device, an archive or a folder. `keys` open what is encrypted.
 
     Raises SourceError when it cannot be opened.
     """
-    return _inspect.inspect(Path(source), tell)
+    return _inspect.inspect(Path(source), tell, keys)
 
 
 def extract(source: StrPath, order: ExtractOrder, tell: Listener = silence) -> Result:
@@ -297,14 +314,18 @@ def update(medium: StrPath, order: UpdateOrder, tell: Listener = silence) -> Upd
 
 
 def diff(
-    one: StrPath, other: StrPath, fail_on: Severity = Severity.ERROR, tell: Listener = silence
+    one: StrPath,
+    other: StrPath,
+    fail_on: Severity = Severity.ERROR,
+    tell: Listener = silence,
+    keys: Keys = NO_KEYS,
 ) -> Result:
     """Compare two media by SOP Instance UID and by every byte; names and places of files do not matter.
 
-    Every file of both ends in one state. Raises SourceError when one of them cannot be opened, UsageError
-    when both are the same.
+    Every file of both ends in one state. `keys` open what is encrypted. Raises SourceError when one of them
+    cannot be opened, UsageError when both are the same.
     """
-    return _diff.diff(Path(one), Path(other), fail_on, tell)
+    return _diff.diff(Path(one), Path(other), fail_on, tell, keys)
 
 
 def fit_sources(

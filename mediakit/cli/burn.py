@@ -25,6 +25,18 @@ from mediakit.cli.device import (
     profiles_of_drive,
 )
 from mediakit.cli.guard import guarded
+from mediakit.cli.keys import (
+    Cert,
+    Key,
+    Recipients,
+    SignCert,
+    SignKey,
+    SourcePassphraseFile,
+    WriteAskPassphrase,
+    WritePassphraseFile,
+    keys_of,
+    sealer_of,
+)
 from mediakit.cli.options import BurnReports, WithNames
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.selecting import (
@@ -75,6 +87,14 @@ def burn(
     since: Since = None,
     until: Until = None,
     all_patients: AllPatients = False,
+    recipient: Recipients = None,
+    passphrase_file: WritePassphraseFile = None,
+    ask_passphrase: WriteAskPassphrase = False,
+    sign_key: SignKey = None,
+    sign_cert: SignCert = None,
+    key: Key = None,
+    cert: Cert = None,
+    source_passphrase_file: SourcePassphraseFile = None,
     on_reject: Annotated[
         OnReject, typer.Option(help="fail: write nothing if a file is refused; skip: leave it out.")
     ] = OnReject.FAIL,
@@ -150,7 +170,9 @@ def burn(
         unproven = Depth.HASH if report or as_json else Depth.WRITE
         depth = Depth.PLAN if dry_run else Depth.PROVE if proof else unproven
         onto = drive_for(wanted, is_rehearsal=dry_run) if device else None
-        candidates = _candidates(profile, medium, onto or target, profile_paths(profiles or [], config))
+        is_secure = bool(recipient or passphrase_file or ask_passphrase)
+        paths = profile_paths(profiles or [], config)
+        candidates = _candidates(profile, medium, onto or target, paths, is_secure=is_secure)
         order = BurnOrder(
             profile=candidates[0],
             out=target,
@@ -179,6 +201,15 @@ def burn(
                 until=until,
             ),
             all_patients=all_patients,
+            keys=keys_of(key, cert, source_passphrase_file, config=config),
+            envelope=sealer_of(
+                recipient,
+                passphrase_file,
+                asks=ask_passphrase,
+                signer=(sign_key, sign_cert),
+                config=config,
+                is_secure=candidates[0].is_secure,
+            ),
         )
         with (
             onto_drive(order, onto) if onto else nullcontext(order) as order,
@@ -190,14 +221,18 @@ def burn(
 
 
 def _candidates(
-    name: str, medium: str, target: Path | OntoDrive, paths: tuple[Path, ...]
+    name: str, medium: str, target: Path | OntoDrive, paths: tuple[Path, ...], *, is_secure: bool
 ) -> tuple[Profile, ...]:
     """Return the profile that is named, else the general purpose ones of the medium. Raises UsageError."""
     from mediakit.profile.load import load_catalogue, load_profile
     from mediakit.stages.plan.target import profiles_for
 
-    if isinstance(target, Path):
-        return (load_profile(name, paths),) if name else profiles_for(load_catalogue(paths), target, medium)
-    found = (load_profile(name, paths),) if name else profiles_of_drive(target, load_catalogue(paths), medium)
-    target.check(found[0])
+    if name:
+        found: tuple[Profile, ...] = (load_profile(name, paths),)
+    elif isinstance(target, Path):
+        found = profiles_for(load_catalogue(paths), target, medium, is_secure=is_secure)
+    else:
+        found = profiles_of_drive(target, load_catalogue(paths), medium, is_secure=is_secure)
+    if not isinstance(target, Path):
+        target.check(found[0])
     return found

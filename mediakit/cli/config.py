@@ -7,7 +7,7 @@ Never is one read from the working folder: a command may be run inside a medium 
     [destinations.pacs]
     url = "PACS@10.0.0.1:104"
 
-Destinations are read by `named`. Paths are taken relative to the file they stand in.
+Destinations are read by `named`, `[secure]` by `keys`. Paths are taken relative to the file they stand in.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import typer
 
 from mediakit.errors import UsageError
 
-_KNOWN = frozenset({"profiles", "destinations"})
+_KNOWN = frozenset({"profiles", "destinations", "secure"})
 _MOST_BYTES = 1 << 20
 _SYSTEM = Path("/etc/mediakit/config.toml")
 

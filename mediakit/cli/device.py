@@ -116,17 +116,19 @@ def onto_drive(order: BurnOrder, onto: OntoDrive) -> Iterator[BurnOrder]:
         )
 
 
-def profiles_of_drive(onto: OntoDrive, catalogue: Catalogue, medium: str) -> tuple[Profile, ...]:
+def profiles_of_drive(
+    onto: OntoDrive, catalogue: Catalogue, medium: str, *, is_secure: bool
+) -> tuple[Profile, ...]:
     """Return the general purpose profiles of what is in the drive. Raises UsageError."""
     from mediakit.stages.plan.target import profiles_for
 
     media = {one.medium.name: one.medium for one in catalogue.profiles.values() if one.medium.name}
     if medium:
-        return profiles_for(catalogue, Path(onto.name), medium)
+        return profiles_for(catalogue, Path(onto.name), medium, is_secure=is_secure)
     for name, one in media.items():
         with suppress(MediakitError):
             onto.drive.format_for(one)
-            return profiles_for(catalogue, Path(onto.name), name)
+            return profiles_for(catalogue, Path(onto.name), name, is_secure=is_secure)
     hint = "name one with `-p` (`mediakit profiles list`)"
     raise UsageError(f"no profile is known for the {onto.drive.shown}", hint=hint)
 

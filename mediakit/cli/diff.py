@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mediakit.cli.guard import guarded
+from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
 from mediakit.cli.options import FailOn, Json, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.terminal import print_findings, print_summary
@@ -18,6 +19,11 @@ from mediakit.findings import Severity
 def diff(
     one: Annotated[Path, typer.Argument(metavar="A", help="A medium: folder, drive, device or image.")],
     other: Annotated[Path, typer.Argument(metavar="B", help="Another medium.")],
+    key: Key = None,
+    cert: Cert = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+    trust: Trust = None,
     fail_on: FailOn = Severity.ERROR,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -31,8 +37,9 @@ def diff(
     with guarded("diff", as_json=as_json, verbose=verbose):
         from mediakit.journeys.diff import diff as run_diff
 
+        keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust)
         with listener(progress, quiet=quiet or as_json) as tell:
-            result = run_diff(one, other, fail_on, tell)
+            result = run_diff(one, other, fail_on, tell, keys)
         if as_json:
             from mediakit.report.json import report_doc, to_json
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mediakit.cli.guard import guarded
+from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
 from mediakit.cli.options import Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.selecting import (
@@ -39,6 +40,11 @@ def extract(
     body_part: BodyPart = None,
     since: Since = None,
     until: Until = None,
+    key: Key = None,
+    cert: Cert = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+    trust: Trust = None,
     report: Annotated[
         Path | None, typer.Option(help="Write the JSON report with every SHA-256 here.")
     ] = None,
@@ -74,6 +80,7 @@ def extract(
                 since=since,
                 until=until,
             ),
+            keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust),
         )
         with listener(progress, quiet=quiet or as_json) as tell:
             result = run_extract(src, order, tell)

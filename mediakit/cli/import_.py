@@ -14,6 +14,7 @@ from mediakit.cli import complete
 from mediakit.cli.confirming import can_ask, confirm_patient, named_patient, offer
 from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
+from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
 from mediakit.cli.options import (
     CommitPort,
@@ -120,6 +121,11 @@ def import_(
     approve_above: Annotated[
         int, typer.Option(min=0, max=100, help="Confidence that a match must exceed to be sure.")
     ] = APPROVE_ABOVE,
+    key: Key = None,
+    cert: Cert = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+    trust: Trust = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Read and plan; send nothing.")] = False,
     probe: Annotated[
         bool, typer.Option("--probe", help="With --dry-run: ask the peer what it would take.")
@@ -178,6 +184,7 @@ def import_(
                 mixed=Mixed.ALLOW if all_patients or len(patient or ()) > 1 else Mixed.REFUSE,
             ),
             fail_on=fail_on,
+            keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust, config=config),
         )
         if map_ is not None:
             order = replace(order, mapping=map_rows(map_))

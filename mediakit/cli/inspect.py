@@ -7,6 +7,7 @@ import sys
 import typer
 
 from mediakit.cli.guard import guarded
+from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
 from mediakit.cli.options import Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.terminal import print_findings, print_summary
@@ -14,6 +15,11 @@ from mediakit.cli.terminal import print_findings, print_summary
 
 def inspect(
     src: Medium,
+    key: Key = None,
+    cert: Cert = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+    trust: Trust = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -26,8 +32,9 @@ def inspect(
     with guarded("inspect", as_json=as_json, verbose=verbose):
         from mediakit.journeys.inspect import inspect as run_inspect
 
+        keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust)
         with listener(progress, quiet=quiet or as_json) as tell:
-            inspection = run_inspect(src, tell)
+            inspection = run_inspect(src, tell, keys)
         if as_json:
             from mediakit.report.inspection_doc import inspection_doc
             from mediakit.report.json import to_json

@@ -11,6 +11,7 @@ import typer
 from mediakit.cli import complete
 from mediakit.cli.guard import guarded
 from mediakit.cli.import_ import match_of
+from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
 from mediakit.cli.options import Config, Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.target import peer_named
@@ -40,6 +41,11 @@ def reconcile(
         int | None,
         typer.Option(min=0, max=100, help="Approve matches whose confidence is higher; without: none."),
     ] = None,
+    key: Key = None,
+    cert: Cert = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+    trust: Trust = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the review file.")] = False,
     config: Config = None,
     as_json: Json = False,
@@ -65,7 +71,8 @@ def reconcile(
         check_report(out, src if src.is_dir() else None)
         if out.exists() and not force:
             raise UsageError("there is a file already", where=str(out), hint="`--force` replaces it")
-        order = ReconcileOrder(match=who, approve_above=approve_above)
+        keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust, config=config)
+        order = ReconcileOrder(match=who, approve_above=approve_above, keys=keys)
         peer = peer_named(dest, config)
         with listener(progress, quiet=quiet or as_json) as tell:
             reconciled = run_reconcile(src, peer, order, tell)

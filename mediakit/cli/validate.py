@@ -14,6 +14,7 @@ from mediakit.cli import complete
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded, say
 from mediakit.cli.heeded import heeded_of
+from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
 from mediakit.cli.options import (
     Config,
     FailOn,
@@ -79,6 +80,11 @@ def validate(
             help="Write a report: FILE.html, .json, .xml (JUnit) or .sarif; of several media: {name}.html."
         ),
     ] = None,
+    key: Key = None,
+    cert: Cert = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+    trust: Trust = None,
     with_names: WithNames = False,
     profiles: Profiles = None,
     config: Config = None,
@@ -106,6 +112,7 @@ def validate(
             rule_sets=_rule_sets(rules),
             fail_on=fail_on,
             heeded=heeded_of(ignore or (), select or (), baseline),
+            keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust, config=config),
         )
         how = _How(as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names, progress=progress)
         if len(src) == 1:

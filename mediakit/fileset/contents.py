@@ -16,6 +16,7 @@ from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
 from mediakit.fileset.disc_kind import disc_kind
 from mediakit.fileset.file_kinds import OtherKind, kind_of
 from mediakit.fileset.record import Directory, DirectoryRecord
+from mediakit.fileset.security import security_of
 from mediakit.fileset.survey import (
     FileFact,
     FileKind,
@@ -95,11 +96,15 @@ class OtherFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What is on a medium. `kind` is a sentence on the kind of disc ("ISO 9660 Level 1 with Joliet")."""
+    """What is on a medium. `kind` is a sentence on the kind of disc ("ISO 9660 Level 1 with Joliet").
+
+    `security` has a sentence for each kind of encryption and signature that its files have.
+    """
 
     kind: str
     patients: tuple[PatientFact, ...] = field(default=(), repr=False)
     others: tuple[OtherFact, ...] = ()
+    security: tuple[str, ...] = ()
 
 
 _Tags = Mapping[str, tuple[Tag, str]]
@@ -150,7 +155,12 @@ def contents_of(survey: Survey) -> Contents:
             builder.add_missing(link)
         else:
             builder.complete(link.above)
-    return Contents(kind=disc_kind(survey), patients=builder.patients(), others=_others(survey))
+    return Contents(
+        kind=disc_kind(survey),
+        patients=builder.patients(),
+        others=_others(survey),
+        security=security_of(survey),
+    )
 
 
 def patients_of(directory: Directory) -> tuple[PatientFact, ...]:
@@ -327,7 +337,9 @@ def _other_kind(file: FileFact, *, is_linked: bool) -> OtherKind:
     if file.kind is FileKind.DICOMDIR:
         return OtherKind.DICOMDIR
     if file.kind is FileKind.CLOSED:
-        is_encrypted = file.finding is not None and "encrypted" in file.finding.text
+        is_encrypted = file.seal is not None or (
+            file.finding is not None and "encrypted" in file.finding.text
+        )
         return OtherKind.ENCRYPTED if is_encrypted else OtherKind.DAMAGED
     if file.kind is FileKind.DAMAGED and (file.size or is_linked):
         return OtherKind.DAMAGED

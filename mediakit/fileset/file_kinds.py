@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from mediakit.secure.facts import is_enveloped, is_other_cms
+
 
 class OtherKind(StrEnum):
     """What a file that holds no instance is."""
@@ -67,13 +69,6 @@ _INSIDE: tuple[tuple[int, bytes, OtherKind], ...] = (
 )
 _ZIP = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ASN1_SEQUENCE = b"\x30"
-# CMS content types under 1.2.840.113549.1: enveloped data, encrypted data, authenticated enveloped data
-_ENVELOPES = (
-    b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03",
-    b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x06",
-    b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17",
-)
 
 
 def _table(*rows: tuple[OtherKind, str]) -> Mapping[str, OtherKind]:
@@ -119,15 +114,6 @@ def kind_of(path: str, head: bytes, size: int) -> OtherKind:
     return found or by_name or OtherKind.UNKNOWN
 
 
-def is_enveloped(head: bytes) -> bool:
-    """Return True for CMS enveloped data, the form of a Secure DICOM File (PS3.15 D.1)."""
-    return _begins_as_cms(head, _ENVELOPES[:1])
-
-
-def _begins_as_cms(head: bytes, types: tuple[bytes, ...]) -> bool:
-    return head[:1] == _ASN1_SEQUENCE and any(oid in head[:32] for oid in types)
-
-
 def _by_signature(head: bytes, by_name: OtherKind | None) -> OtherKind | None:
     for start, kind in _BY_FIRST.get(head[0], ()):
         if head.startswith(start):
@@ -139,7 +125,7 @@ def _by_signature(head: bytes, by_name: OtherKind | None) -> OtherKind | None:
             return kind
     if head.startswith(b"MZ") and not _is_text(head):
         return OtherKind.EXECUTABLE
-    return OtherKind.ENCRYPTED if _begins_as_cms(head, _ENVELOPES) else None
+    return OtherKind.ENCRYPTED if is_enveloped(head) or is_other_cms(head) else None
 
 
 def _of_container(head: bytes, by_name: OtherKind | None) -> OtherKind:

@@ -168,7 +168,10 @@ def complete(
         extra=extra,
         total_bytes=total,
         capacity_bytes=capacity_bytes,
-        findings=(*laid_out.findings, *_misfits(laid_out, extra, (total, capacity_bytes))),
+        findings=(
+            *laid_out.findings,
+            *_misfits(laid_out, extra, (total, capacity_bytes), stored_size),
+        ),
     )
 
 
@@ -219,7 +222,10 @@ def _missing_icons(collated: Collated, profile: Profile, icons: Mapping[str, Key
 
 
 def _misfits(
-    laid_out: FileSetLayout, extra: tuple[ExtraFile, ...], room: tuple[int, int | None]
+    laid_out: FileSetLayout,
+    extra: tuple[ExtraFile, ...],
+    room: tuple[int, int | None],
+    stored_size: Callable[[int], int],
 ) -> Iterator[Finding]:
     """Yield what does not fit; `room` is what is needed and what there is (None: no limit), in bytes."""
     files, profile = laid_out.files, laid_out.profile
@@ -233,7 +239,8 @@ def _misfits(
     limit = max_file_bytes(medium)
     if limit is None:
         return
-    sized = [(place_of(file.instance), file.size) for file in files if file.size > limit]
-    sized.extend((one.origin or one.path, one.size) for one in extra if one.size > limit)
+    sized = [(place_of(file.instance), stored_size(file.size)) for file in files]
+    sized.extend((one.origin or one.path, stored_size(one.size)) for one in extra)
     for place, size in sized:
-        yield FILE_TOO_BIG.at(Where(path=place), size=size, medium=medium.title, limit=limit)
+        if size > limit:
+            yield FILE_TOO_BIG.at(Where(path=place), size=size, medium=medium.title, limit=limit)

@@ -14,6 +14,7 @@ from mediakit.fileset.decode import Decoded
 from mediakit.fileset.record import Directory, DirectoryRecord, FileRef
 from mediakit.fileset.resolve import Difference, Match, Names
 from mediakit.findings import Finding
+from mediakit.secure.facts import SealFact, is_enveloped
 from mediakit.volume import Damage, Volume
 
 TEXT_RECORD = "HL7 STRUC DOC"  # the type of a record that may reference a file which is no instance
@@ -37,7 +38,8 @@ class FileFact:
 
     `head` holds the first `HEAD_BYTES` of an OTHER or DAMAGED file; of an INSTANCE or DICOMDIR its 128 bytes
     of preamble when they are not all zero. `also` are its other names, `stored` is its name on the medium
-    where `path` is another one (see `formats.base.Node`).
+    where `path` is another one (see `formats.base.Node`). `seal` is its envelope when it is a Secure DICOM
+    File, opened or not.
     """
 
     path: str
@@ -48,6 +50,12 @@ class FileFact:
     head: bytes = field(default=b"", repr=False)
     also: tuple[str, ...] = ()
     stored: str = ""
+    seal: SealFact | None = None
+
+    @property
+    def is_locked(self) -> bool:
+        """Return True for a Secure DICOM File that was not opened."""
+        return self.kind is FileKind.OTHER and is_enveloped(self.head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +146,11 @@ class Survey:
         for file in self.files:
             if file.instance is not None:
                 yield file, file.instance
+
+    @property
+    def is_secure(self) -> bool:
+        """Return True when an instance was taken out of an envelope."""
+        return any(file.seal is not None for file, _ in self.instances())
 
     def linked_paths(self) -> frozenset[str]:
         """Return the paths that some record of the directory means."""

@@ -11,6 +11,7 @@ from typing import BinaryIO, Protocol
 
 from mediakit.events import Listener
 from mediakit.fileset.fat_geometry import FatWishes
+from mediakit.secure.facts import SealFact
 from mediakit.volume import Damage, Volume
 
 
@@ -21,6 +22,7 @@ class NodeKind(StrEnum):
     LINK = "link"  # symbolic link: named, never followed
     SPECIAL = "special"  # device, socket, pipe
     UNREADABLE = "unreadable"  # a file or folder that the system will not show
+    SEALED = "sealed"  # encrypted, and not opened with the keys that there are; `why` says why not
     PACKED = "packed"  # sound, and packed in a way that is not undone here: encrypted, a rare compression
 
 
@@ -31,7 +33,8 @@ class Node:
     No two nodes of a tree have one path: the first of several files of one name keeps it, the others are
     shown under another one, and `stored` then has the name on the medium. It is "" where `path` is that name.
     `why` says why an `UNREADABLE` node is so. `also` are other paths under which the medium shows the same
-    file (Joliet, Rock Ridge, long names of FAT), each only when it differs from `path`.
+    file (Joliet, Rock Ridge, long names of FAT), each only when it differs from `path`. `seal` is the
+    envelope that it was taken out of.
     """
 
     path: str
@@ -40,6 +43,7 @@ class Node:
     why: str = ""
     also: tuple[str, ...] = ()
     stored: str = ""
+    seal: SealFact | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,35 @@ The size of what it makes is known before, so that a plan holds. Files in an env
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from typing import BinaryIO, Protocol
 
+from mediakit.errors import SourceError
 from mediakit.formats.base import Entry, Node, NodeKind, Tree
+from mediakit.secure.facts import SealFact
 
 
-class Envelope(Protocol):
+class Unsealing(Protocol):
+    """Turns the bytes of a file on a medium back into those of the file in its envelope."""
+
+    def look(self, stream: BinaryIO, size: int) -> tuple[int, SealFact | None]:
+        """Return the size of the file in an envelope of `size` bytes, and what is known of the envelope.
+
+        Raises SourceError, OSError.
+        """
+        ...
+
+    def unseal(self, stream: BinaryIO, size: int) -> BinaryIO:
+        """Return the file in an envelope as a seekable stream; closing it closes `stream`.
+
+        Raises SourceError, OSError, and closes `stream` then.
+        """
+        ...
+
+
+class Envelope(Unsealing, Protocol):
     """Turns the bytes of a file into those that stand on the medium, and back."""
 
     def sealed_size(self, size: int) -> int:
@@ -22,14 +43,6 @@ class Envelope(Protocol):
 
     def seal(self, stream: BinaryIO, size: int) -> BinaryIO:
         """Return the envelope of a file of `size` bytes as a stream. Closing it closes `stream`."""
-        ...
-
-    def plain_size(self, stream: BinaryIO, size: int) -> int:
-        """Return the size of the file in an envelope of `size` bytes. Raises SourceError, OSError."""
-        ...
-
-    def unseal(self, stream: BinaryIO, size: int) -> BinaryIO:
-        """Return the file in an envelope as a seekable stream. Raises SourceError, OSError."""
         ...
 
 
@@ -53,9 +66,12 @@ def _sealed_content(
 
 
 class UnsealedTree:
-    """The tree of a medium whose files are in envelopes, as if they were not."""
+    """The tree of a medium whose files are in envelopes, as if they were not.
 
-    def __init__(self, tree: Tree, envelope: Envelope) -> None:
+    A file that cannot be opened is a `SEALED` node that says why.
+    """
+
+    def __init__(self, tree: Tree, envelope: Unsealing) -> None:
         self.facts = tree.facts
         self._tree = tree
         self._envelope = envelope
@@ -85,6 +101,11 @@ class UnsealedTree:
     def _plain(self, node: Node) -> Node:
         if node.kind is not NodeKind.FILE:
             return node
-        with self._tree.open(node) as stream:
-            size = self._envelope.plain_size(stream, node.size)
-        return Node(node.path, size, node.kind, node.why, node.also)
+        try:
+            with self._tree.open(node) as stream:
+                size, seal = self._envelope.look(stream, node.size)
+        except SourceError as exc:
+            return replace(node, kind=NodeKind.SEALED, why=exc.reason, seal=SealFact())
+        except OSError as exc:
+            return replace(node, kind=NodeKind.UNREADABLE, why=exc.strerror or str(exc))
+        return replace(node, size=size, seal=seal)

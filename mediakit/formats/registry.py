@@ -17,9 +17,11 @@ from mediakit.errors import SourceError, UsageError
 from mediakit.events import Listener, silence
 from mediakit.formats import fat_volume
 from mediakit.formats.base import Entry, Order, Receipt, Sink, Tree
+from mediakit.formats.envelope import UnsealedTree
 from mediakit.formats.folder import FileTree
 from mediakit.formats.readable import Image, Readable
 from mediakit.plug_ins import code_of, plug_in, plug_ins
+from mediakit.secure.keys import NO_KEYS, Keys
 
 ENTRY_POINTS: Final = "mediakit.formats"  # where other packages name their sinks
 
@@ -159,22 +161,32 @@ def open_tree(path: Path, *, lone: str | None = None) -> Tree:
     return made
 
 
+def open_plain(path: Path, keys: Keys = NO_KEYS, *, lone: str | None = None) -> Tree:
+    """Open what stands at the path, and what is encrypted there with the keys; see `open_tree`."""
+    tree = open_tree(path, lone=lone)
+    if not keys:
+        return tree
+    from mediakit.secure.opening import Opener  # noqa: PLC0415 - most media are not encrypted
+
+    return UnsealedTree(tree, Opener(keys))
+
+
 @contextmanager
-def open_medium(path: Path) -> Iterator[Tree]:
+def open_medium(path: Path, keys: Keys = NO_KEYS) -> Iterator[Tree]:
     """Open what stands at the path for the time of the block; see `open_named`."""
-    tree = open_named(path)
+    tree = open_named(path, keys)
     try:
         yield tree
     finally:
         tree.close()
 
 
-def open_named(path: Path) -> Tree:
-    """Open what stands at the path; see `open_tree`.
+def open_named(path: Path, keys: Keys = NO_KEYS) -> Tree:
+    """Open what stands at the path; see `open_plain`.
 
     A lone file is at the path "" of its tree: its place is the source itself. The caller closes the tree.
     """
-    return open_tree(path, lone="")
+    return open_plain(path, keys, lone="")
 
 
 def sniff(image: Readable) -> str:

@@ -44,7 +44,7 @@ from mediakit.stages.plan.arrange import arrange
 from mediakit.stages.plan.draw import Draft
 from mediakit.stages.plan.extra import ExtraContent, gather
 from mediakit.stages.plan.spanning import MediumPlan, plan_media
-from mediakit.stages.plan.target import capacity_of, check_target, format_of
+from mediakit.stages.plan.target import capacity_of, check_security, check_target, format_of
 from mediakit.stages.prove.proof import Expected, prove
 from mediakit.transfer.patient_identity import Mixed, identities_of, several_patients, two_people
 
@@ -64,11 +64,12 @@ def burn_fitting(
 ) -> Burnt:
     """Burn by that one of some profiles of one medium which fits best; see `burn`."""
     format_of(candidates[0], order.out, order.format)
+    check_security(candidates[0], is_sealed=order.envelope is not None)
     if order.span and capacity_of(candidates[0].medium, order.capacity) is None:
         hint = "say it, for example `--capacity 4GB`"
         raise UsageError("`--span` needs to know how much a medium holds", hint=hint)
     check_target(order.out, (*sources, *order.add), overwrite=order.overwrite)
-    with open_media(sources) as media:
+    with open_media(sources, order.keys) as media:
         surveys = list(look_at_all(media, scanner_for(*candidates), tell))
         if len(candidates) > 1:
             chosen = choose(surveys, order.selection).surveys
@@ -83,6 +84,7 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
     `surveys` is emptied: the headers of what does not go on are most of the memory, and nobody else should
     hold them.
     """
+    check_security(order.profile, is_sealed=order.envelope is not None)
     with Spool() as spool, gather(order.add) as extra:
         sizes = (file.size for survey in surveys for file in survey.files)
         largest = max((*sizes, *(entry.size for entry in extra.entries)), default=0)

@@ -16,6 +16,7 @@ from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.envelope import Envelope
 from mediakit.outcome import Figures, Result
 from mediakit.profile.model import Profile, Security
+from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.act.pressing import Onto
 from mediakit.stages.plan.produce import Producer, manifest
 
@@ -68,9 +69,10 @@ class BurnOrder:
     `format` names one of several media formats that suit the target ("udf-2.50"). `manifest` adds
     MANIFEST.TXT with the SHA-256 of every file. `unpartitioned` writes a FAT image without a
     partition table. `selection` says what is wanted of the sources; instances of several patients are refused
-    unless `all_patients` or each of them was chosen. `envelope` seals every file. With `span` what one medium
-    does not hold goes over several; the target of each has its number in the name. `onto` is the drive or
-    robot that the image at `out` is put on when it is made and proven.
+    unless `all_patients` or each of them was chosen. `keys` open what is encrypted in the sources, `envelope`
+    seals every file that is written. With `span` what one medium does not hold goes over several; the target
+    of each has its number in the name. `onto` is the drive or robot that the image at `out` is put on when it
+    is made and proven.
     """
 
     profile: Profile
@@ -90,6 +92,7 @@ class BurnOrder:
     unpartitioned: bool = False
     selection: Selection = EVERYTHING
     all_patients: bool = False
+    keys: Keys = NO_KEYS
     envelope: Envelope | None = None
     span: bool = False
     onto: Onto | None = None

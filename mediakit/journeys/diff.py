@@ -16,8 +16,10 @@ from mediakit.fileset.survey import FileFact, FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Tree
 from mediakit.outcome import Figures, Result, State
+from mediakit.secure.keys import NO_KEYS, Keys
+from mediakit.stages.look.closed import finding_on_failure
 from mediakit.stages.look.fates import Fates
-from mediakit.stages.look.media import finding_on_failure, look, open_media, sha256_of
+from mediakit.stages.look.media import look, open_media, sha256_of
 
 ONLY_HERE = Rule(
     id="MK-DIF-001",
@@ -66,15 +68,21 @@ class DiffFigures(Figures):
     target: str
 
 
-def diff(one: Path, other: Path, fail_on: Severity = Severity.ERROR, tell: Listener = silence) -> Result:
+def diff(
+    one: Path,
+    other: Path,
+    fail_on: Severity = Severity.ERROR,
+    tell: Listener = silence,
+    keys: Keys = NO_KEYS,
+) -> Result:
     """Compare two media by SOP Instance UID and by every byte; names and places of files do not matter.
 
-    Every file of both ends in one state. Raises SourceError when one of them cannot be opened, UsageError
-    when both are the same.
+    `keys` open what is encrypted. Every file of both ends in one state. Raises SourceError when one of them
+    cannot be opened, UsageError when both are the same.
     """
     if one.resolve() == other.resolve():
         raise UsageError("a medium is compared with itself", where=str(one))
-    with open_media((one, other)) as media:
+    with open_media((one, other), keys) as media:
         surveys = tuple(look(tree, name, Scanner(), tell) for name, tree in media.trees.items())
         fates = Fates(surveys)
         sides = [_Side(survey, media.trees[survey.subject]) for survey in surveys]
@@ -132,7 +140,7 @@ class _Comparison:
     def _fate(self, file: FileFact, mine: _Side, its: _Side) -> tuple[State, Finding | None]:
         if file.kind is FileKind.DICOMDIR:
             return State.EXCLUDED, DIRECTORY.at()
-        if file.kind in {FileKind.DAMAGED, FileKind.CLOSED}:
+        if file.kind in {FileKind.DAMAGED, FileKind.CLOSED} or file.is_locked:
             return State.UNREADABLE, file.finding
         try:
             if file.instance is not None:

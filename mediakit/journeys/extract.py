@@ -20,9 +20,11 @@ from mediakit.formats.registry import open_medium
 from mediakit.formats.safe_names import safe_paths
 from mediakit.formats.unpack import unpack
 from mediakit.outcome import Fate, Figures, Outcome, Result, State
+from mediakit.secure.keys import NO_KEYS, Keys
+from mediakit.stages.look.closed import CANNOT_READ
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import absent
-from mediakit.stages.look.media import CANNOT_READ, look
+from mediakit.stages.look.media import look
 from mediakit.stages.look.selecting import NOT_CHOSEN, choose
 
 RENAMED = Rule(
@@ -51,11 +53,12 @@ class Only(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractOrder:
-    """Where to write, and which files; `selection` says which instances."""
+    """Where to write, and which files; `selection` says which instances. `keys` open what is encrypted."""
 
     out: Path
     only: Only = Only.ALL
     selection: Selection = EVERYTHING
+    keys: Keys = NO_KEYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +79,7 @@ def extract(source: Path, order: ExtractOrder, tell: Listener = silence) -> Resu
     """
     if source.is_dir() and order.out.resolve().is_relative_to(source.resolve()):
         raise UsageError("the target lies in the source", where=str(order.out), hint="name another folder")
-    with open_medium(source) as tree:
+    with open_medium(source, order.keys) as tree:
         seen = look(tree, str(source), Scanner(), tell)
         fates = Fates((seen,))
         chosen = choose([seen], order.selection)

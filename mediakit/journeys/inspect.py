@@ -14,12 +14,14 @@ from mediakit.fileset.file_kinds import OtherKind
 from mediakit.fileset.inspection import Counts, Inspection, counts_of
 from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Finding, Report
-from mediakit.formats.registry import open_tree
+from mediakit.formats.registry import open_plain
 from mediakit.outcome import Outcome
 from mediakit.rules import consistency
 from mediakit.rules.consistency import check_files
 from mediakit.rules.hygiene import check_only_archives
 from mediakit.rules.instances import check_decoding, damage_findings
+from mediakit.rules.secure import check_locked, check_unopened
+from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.look.media import look
 
 #: Parts of a directory are lost, or had to be guessed. What only offends against its form is for `validate`.
@@ -49,15 +51,15 @@ _MISSING = frozenset(
 )
 
 
-def inspect(source: Path, tell: Listener = silence) -> Inspection:
-    """Look at a medium: an image, a device, an archive or a folder.
+def inspect(source: Path, tell: Listener = silence, keys: Keys = NO_KEYS) -> Inspection:
+    """Look at a medium: an image, a device, an archive or a folder. `keys` open what is encrypted.
 
     Raises SourceError when it cannot be opened.
     """
-    with closing(open_tree(source)) as tree:  # a lone file keeps its name: paths are inside the medium
+    with closing(open_plain(source, keys)) as tree:  # a lone file keeps its name: paths are inside the medium
         seen = look(tree, str(source), Scanner(), tell)
     contents = contents_of(seen)
-    report = Report.of(seen.subject, (*_losses(seen, contents), *check_only_archives(seen, None)))
+    report = Report.of(seen.subject, (*_losses(seen, contents), *_besides(seen)))
     for finding in report.findings:
         tell(FoundSomething(finding))
     counts = counts_of(contents.patients)
@@ -85,13 +87,18 @@ def _is_directory_readable(seen: Survey) -> bool:
 
 def _losses(seen: Survey, contents: Contents) -> Iterator[Finding]:
     damaged = {other.path for other in contents.others if other.kind is OtherKind.DAMAGED}
-    damaged |= {file.path for file in seen.files if file.kind is FileKind.CLOSED}
+    damaged |= {file.path for file in seen.files if file.kind is FileKind.CLOSED and file.seal is None}
     yield from damage_findings(seen)
     for file in seen.files:
         if file.path in damaged and file.finding is not None:
             yield file.finding.moved(file.path)
     yield from (finding for finding in check_decoding(seen, None) if finding.rule.id in _LOSSES)
     yield from (finding for finding in check_files(seen, None) if finding.rule.id in _MISSING)
+
+
+def _besides(seen: Survey) -> Iterator[Finding]:
+    for check in (check_only_archives, check_locked, check_unopened):
+        yield from check(seen, None)
 
 
 def _outcome(counts: Counts, contents: Contents, report: Report) -> Outcome:

@@ -22,6 +22,7 @@ from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Report, Rule, Severity
 from mediakit.formats.registry import open_medium
 from mediakit.outcome import Outcome
+from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.import_order import Matching
 from mediakit.stages.look.media import look
 from mediakit.transfer.mapping import MapRow, Reconciled, Subject, Subjects
@@ -72,10 +73,14 @@ _STUDY_DATE, _MODALITY = 0x00080020, 0x00080060
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconcileOrder:
-    """How to reconcile. `approve_above`: matches with a higher confidence need no person (None: all do)."""
+    """How to reconcile. `approve_above`: matches with a higher confidence need no person (None: all do).
+
+    `keys` open what is encrypted.
+    """
 
     match: Match = Match.QUERY
     approve_above: int | None = None
+    keys: Keys = NO_KEYS
 
 
 def reconcile(source: Path, peer: Peer, order: ReconcileOrder, tell: Listener = silence) -> Reconciled:
@@ -84,7 +89,7 @@ def reconcile(source: Path, peer: Peer, order: ReconcileOrder, tell: Listener = 
     The outcome is good when there is one good candidate for each. Raises SourceError when the medium cannot
     be opened or holds no instance, Unreachable and FindFailed when the peer does not answer.
     """
-    with open_medium(source) as tree:
+    with open_medium(source, order.keys) as tree:
         seen = look(tree, str(source), Scanner(), tell)
     return reconcile_survey(seen, peer, order, tell)
 

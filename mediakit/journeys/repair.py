@@ -20,6 +20,7 @@ from mediakit.events import Listener, silence
 from mediakit.fileset.file_id import is_file_set_id
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Report, Severity
+from mediakit.formats.envelope import Envelope
 from mediakit.journeys.burn import burn_looked_at
 from mediakit.journeys.burn_order import BurnOrder, Burnt, Depth
 from mediakit.outcome import Outcome, Result, outcome_of
@@ -27,6 +28,7 @@ from mediakit.profile.choose import candidates_for, choose
 from mediakit.profile.model import Profile
 from mediakit.rules import consistency
 from mediakit.rules.consistency import check_files
+from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.look.instances import ABSENT
 from mediakit.stages.look.media import look_at_all, open_media, scanner_for
 from mediakit.stages.plan.target import check_target, file_system_of
@@ -38,7 +40,10 @@ _LOST = (consistency.MISSING_FILE, consistency.ALL_MISSING, consistency.NOT_DICO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepairOrder:
-    """What to make of the broken medium. `profile` None takes the best fitting one that suits `out`."""
+    """What to make of the broken medium. `profile` None takes the best fitting one that suits `out`.
+
+    `keys` open what is encrypted there, `envelope` seals what is written.
+    """
 
     out: Path
     when: datetime
@@ -50,6 +55,8 @@ class RepairOrder:
     overwrite: bool = False
     depth: Depth = Depth.PROVE
     fail_on: Severity = Severity.ERROR
+    keys: Keys = NO_KEYS
+    envelope: Envelope | None = None
 
 
 def repair(source: Path, order: RepairOrder, tell: Listener = silence) -> Burnt:
@@ -59,12 +66,18 @@ def repair(source: Path, order: RepairOrder, tell: Listener = silence) -> Burnt:
     the medium holds no instance or cannot be opened.
     """
     check_target(order.out, (source, *order.add), overwrite=order.overwrite)
-    with open_media((source,)) as media:
+    with open_media((source,), order.keys) as media:
         (tree,) = media.trees.values()
         system = file_system_of(order.out, file_system(tree.facts.volume))
-        candidates = candidates_for(order.catalogue, system, tree.facts.size_bytes)
-        profiles = candidates if order.profile is None else (*candidates, order.profile)
+        size_bytes = tree.facts.size_bytes
+        candidates, secure = (
+            candidates_for(order.catalogue, system, size_bytes, is_secure=is_secure)
+            for is_secure in (False, True)
+        )
+        profiles = (*candidates, *(secure if order.keys else ()))
+        profiles = profiles if order.profile is None else (*profiles, order.profile)
         surveys = list(look_at_all(media, scanner_for(*profiles), tell))
+        candidates = secure if surveys[0].is_secure else candidates
         known = _Known.of(surveys[0], order, candidates)
         burnt = burn_looked_at(surveys, media, _burn_order(order, known), tell)
     return replace(burnt, result=_repaired(source, burnt.result, known.lost, order.fail_on))
@@ -97,7 +110,8 @@ def _best_of(
     chosen = choose(instances, candidates)
     if chosen.takes_all or order.out.suffix:
         return chosen.profile
-    other = choose(instances, candidates_for(order.catalogue, "", 0))
+    is_secure = any(one.is_secure for one in candidates)
+    other = choose(instances, candidates_for(order.catalogue, "", 0, is_secure=is_secure))
     return other.profile if other.takes_all else chosen.profile
 
 
@@ -113,6 +127,7 @@ def _burn_order(order: RepairOrder, known: _Known) -> BurnOrder:
         overwrite=order.overwrite,
         depth=order.depth,
         fail_on=order.fail_on,
+        envelope=order.envelope,
         all_patients=True,  # a repaired medium holds what the broken one held
     )
 

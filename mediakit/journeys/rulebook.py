@@ -21,6 +21,7 @@ from mediakit.rules.consistency import check_files
 from mediakit.rules.every import checks
 from mediakit.rules.hygiene import check_only_archives
 from mediakit.rules.instances import check_decoding, check_reading
+from mediakit.rules.secure import check_locked, check_unopened
 
 _READING: Final = ("burn", "inspect", "validate", "extract", "diff", "repair", "profiles fit")
 _JUDGING: Final = ("burn", "validate", "repair", "profiles fit")
@@ -34,7 +35,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
         ("dicom.dataset", "dicom.elements", "dicom.fallback", "dicom.scanned", "dicom.opening"),
         _READING,
     ),
-    (("dicom.bounded_read", "dicom.structure", "stages.look.media"), _READING),
+    (("dicom.bounded_read", "dicom.structure", "stages.look.closed"), _READING),
     (("stages.look.instances",), _WRITING),
     (("stages.look.selecting",), ("burn", "extract", "import")),
     (("dicom.conversion", "dicom.transcode"), _WRITING),
@@ -74,7 +75,14 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
 )
 
 # The checks that `inspect` uses as well.
-_INSPECTED: Final = (check_decoding, check_files, check_only_archives, check_reading)
+_INSPECTED: Final = (
+    check_decoding,
+    check_files,
+    check_locked,
+    check_only_archives,
+    check_reading,
+    check_unopened,
+)
 
 #: Ids of rules that are no more: an id is never used again.
 RETIRED: Final = frozenset({"MK-PRO-065"})
@@ -103,6 +111,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "PRF": "The proof of a written image",
         "PRO": "Instances against an application profile",
         "SCP": "Receiving from the network",
+        "SEC": "Secure DICOM Files",
         "SRC": "Reading files",
         "VAL": "The validation as a whole",
     }

@@ -14,7 +14,7 @@ from mediakit.fileset.inspection import counts_of
 from mediakit.fileset.survey import FileFact, FileKind, Survey
 from mediakit.findings import Finding, Report, Severity
 from mediakit.formats.base import TreeFacts
-from mediakit.formats.registry import open_tree
+from mediakit.formats.registry import open_plain
 from mediakit.outcome import Fate, Figures, Result, State, outcome_of
 from mediakit.profile.choose import Choice, candidates_for, choose
 from mediakit.profile.model import Profile
@@ -22,6 +22,7 @@ from mediakit.rules.check import RuleSet
 from mediakit.rules.every import judge_medium
 from mediakit.rules.heeded import EVERY_FINDING, Heeded
 from mediakit.rules.validation import Conformance, Validation, conformance_of
+from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.look.media import look, scanner_for
 from mediakit.volume import file_system
 
@@ -40,7 +41,7 @@ class ValidateOrder:
     """What to judge a medium by.
 
     `profile` is None to take the best fitting of `catalogue`. Findings from `fail_on` on give exit code 1.
-    What `heeded` leaves out is counted, and not among the findings.
+    What `heeded` leaves out is counted, and not among the findings. `keys` open what is encrypted.
     """
 
     profile: Profile | None = None
@@ -48,6 +49,7 @@ class ValidateOrder:
     rule_sets: frozenset[RuleSet] = frozenset({RuleSet.PS3})
     fail_on: Severity = Severity.ERROR
     heeded: Heeded = EVERY_FINDING
+    keys: Keys = NO_KEYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +75,14 @@ def validate(source: Path, order: ValidateOrder, tell: Listener = silence) -> Va
 
     Returns verdicts, findings and one fate for every file. Raises SourceError when it cannot be opened.
     """
-    with closing(open_tree(source)) as tree:  # a lone file keeps its name: paths are inside the medium
+    with closing(
+        open_plain(source, order.keys)
+    ) as tree:  # a lone file keeps its name: paths are inside the medium
         candidates = _candidates(tree.facts, order)
         seen = look(tree, str(source), scanner_for(*candidates), tell)
     instances = [instance for _, instance in seen.instances()]
+    if order.profile is None:
+        candidates = _of_security(candidates, is_secure=seen.is_secure)
     choice = Choice(order.profile) if order.profile is not None else choose(instances, candidates)
     tell(PhaseStarted("judge", total=len(seen.files)))
     judged = list(judge_medium(seen, choice.profile, order.rule_sets))
@@ -94,7 +100,15 @@ def validate(source: Path, order: ValidateOrder, tell: Listener = silence) -> Va
 def _candidates(facts: TreeFacts, order: ValidateOrder) -> tuple[Profile, ...]:
     if order.profile is not None:
         return (order.profile,)
-    return candidates_for(order.catalogue, file_system(facts.volume), facts.size_bytes)
+    system = file_system(facts.volume)
+    plain = candidates_for(order.catalogue, system, facts.size_bytes)
+    if not order.keys:
+        return plain
+    return (*plain, *candidates_for(order.catalogue, system, facts.size_bytes, is_secure=True))
+
+
+def _of_security(candidates: Sequence[Profile], *, is_secure: bool) -> tuple[Profile, ...]:
+    return tuple(one for one in candidates if one.is_secure is is_secure)
 
 
 def _validation(
@@ -151,7 +165,7 @@ def _fates(seen: Survey, report: Report) -> tuple[Fate, ...]:
 
 
 def _fate(file: FileFact, error: Finding | None) -> Fate:
-    state = _STATES[file.kind]
+    state = State.UNREADABLE if file.is_locked else _STATES[file.kind]
     if error is not None and state is State.VALID:
         state = State.FAULTY
     uid = "" if file.instance is None else file.instance.sop_instance

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mediakit.dicom.instance import Instance
 from mediakit.profile.fit import Fit, fit
-from mediakit.profile.model import Medium, Profile, Security
+from mediakit.profile.model import Medium, Profile
 
 _GENERAL = "STD-GEN-"
 
@@ -38,22 +38,24 @@ def choose(instances: Sequence[Instance], candidates: Sequence[Profile]) -> Choi
     return Choice(ranked[0], tuple(also), not fits[ranked[0].id].refused)
 
 
-def candidates_for(profiles: Sequence[Profile], file_system: str, size_bytes: int) -> tuple[Profile, ...]:
+def candidates_for(
+    profiles: Sequence[Profile], file_system: str, size_bytes: int, *, is_secure: bool = False
+) -> tuple[Profile, ...]:
     """Return the profiles whose medium can have this file system; if none can, those that fit its family.
 
     `file_system` is how PS3.12 names it ("ISO 9660 Level 1", "UDF 1.02", "FAT16", "ZIP"), "" for a folder,
-    which can be the content of any medium; `size_bytes` is what the medium must hold at least. Profiles of
-    secure media are left out: their files are encrypted.
+    which can be the content of any medium; `size_bytes` is what the medium must hold at least. `is_secure`:
+    profiles whose files are encrypted, which are left out otherwise.
     """
-    plain = [profile for profile in profiles if profile.security is not Security.MEDIA]
-    holding = [profile for profile in plain if _holds(profile.medium, size_bytes)]
-    for among in (holding, plain):
+    meant = [profile for profile in profiles if profile.is_secure is is_secure]
+    holding = [profile for profile in meant if _holds(profile.medium, size_bytes)]
+    for among in (holding, meant):
         native = tuple(one for one in among if _suits(one.medium, file_system))
         if native:
             return native
     family = file_system.partition(" ")[0][:3]  # "ISO", "UDF", "FAT", "ZIP"
-    related = [one for one in plain if any(name[:3] == family for name in one.medium.file_systems)]
-    return tuple(related or plain)
+    related = [one for one in meant if any(name[:3] == family for name in one.medium.file_systems)]
+    return tuple(related or meant)
 
 
 def _suits(medium: Medium, file_system: str) -> bool:

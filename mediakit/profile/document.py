@@ -239,6 +239,7 @@ class MediumRow(Row, frozen=True, kw_only=True):
     sector_bytes: Size = 2048
     name: str = ""
     general: tuple[Text, ...] = ()
+    secure: tuple[Text, ...] = ()
     suffixes: tuple[Text, ...] = ()
     discs: dict[str, str] = {}
     cluster_sectors: tuple[Size, ...] = ()

@@ -84,6 +84,7 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sector_bytes: int = 2048
     name: str = ""  # what `--medium` calls it
     general: tuple[str, ...] = ()  # the general purpose profiles for it, the first one preferred
+    secure: tuple[str, ...] = ()  # the same of those whose files are encrypted
     suffixes: tuple[str, ...] = ()  # of targets that mean this medium when nothing else is said
     discs: dict[str, str] = {}  # what a drive may have in it ("BD-RE"), and its media format ("": any)
     cluster_sectors: tuple[int, ...] = ()  # FAT: what a cluster may have; none: anything
@@ -228,3 +229,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     icon: IconRule | None = None
     note: str = ""
     unconfirmed: tuple[str, ...] = ()
+
+    @property
+    def is_secure(self) -> bool:
+        """Return True when every DICOM file is a Secure DICOM File."""
+        return self.security is Security.MEDIA

@@ -146,6 +146,7 @@ def medium_of(row: MediumRow) -> Medium:
         sector_bytes=row.sector_bytes,
         name=row.name,
         general=row.general,
+        secure=row.secure,
         suffixes=row.suffixes,
         discs=row.discs,
         cluster_sectors=row.cluster_sectors,

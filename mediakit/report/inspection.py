@@ -81,6 +81,8 @@ def _head(inspection: Inspection) -> Iterator[str]:
     )
     yield f"  holds      {', '.join(parts) if counts.patients else 'no DICOM instance'}"
     yield f"  directory  {_directory(inspection)}"
+    for sentence in inspection.contents.security:
+        yield f"  security   {_shown(sentence, longest=0)}"
     if counts.missing:
         yield f"  missing    {many(counts.missing, 'instance', 'instances')} that the directory names"
     if inspection.damaged:

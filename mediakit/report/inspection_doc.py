@@ -83,6 +83,7 @@ class InspectionDoc(msgspec.Struct, frozen=True, kw_only=True):
     patients: list[PatientDoc]
     instances: list[InstanceDoc]
     others: list[OtherDoc]
+    security: list[str] = []
     schema: Literal["mediakit/inspection/1"] = "mediakit/inspection/1"
 
 
@@ -103,6 +104,7 @@ def inspection_doc(inspection: Inspection) -> InspectionDoc:
         findings=[finding_doc(finding) for finding in inspection.report.findings],
         patients=[_patient_doc(patient) for patient in contents.patients],
         instances=list(_instances(inspection)),
+        security=list(contents.security),
         others=[
             OtherDoc(path=other.path, size=other.size, kind=other.kind.value) for other in contents.others
         ],

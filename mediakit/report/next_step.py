@@ -81,6 +81,10 @@ def after_validation(validation: Validation) -> str:
     """Return what to do with a medium that was judged."""
     missing = int(validation.result.figures.get("missing", 0))
     broken = Counter(fate.state for fate in validation.result.fates)[State.UNREADABLE]
+    if validation.result.outcome is Outcome.SOURCE and validation.contents.security:
+        return (
+            "It is encrypted. Give the key or the passphrase that opens it: `--key` or `--passphrase-file`."
+        )
     if validation.result.outcome is Outcome.SOURCE:
         return "There is no DICOM image on it that can be read. Ask the sender for another copy."
     if missing or broken:

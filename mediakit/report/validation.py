@@ -49,6 +49,7 @@ class ValidationDoc(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[FindingDoc]
     files: list[FateDoc]
     studies: list[NamedStudyDoc] = []
+    security: list[str] = []
     schema: Literal["mediakit/validation/1"] = "mediakit/validation/1"
 
 
@@ -74,6 +75,7 @@ def validation_doc(validation: Validation, *, with_names: bool = False) -> Valid
         },
         findings=[finding_doc(finding) for finding in result.report.findings],
         files=[fate_doc(fate) for fate in result.fates],
+        security=list(validation.contents.security),
         studies=named_studies(validation.contents.patients if with_names else ()),
     )
 
@@ -111,6 +113,7 @@ def validation_text(validation: Validation, *, everything: bool = False) -> str:
     figures = validation.result.figures
     lines = [f"{figures.get('source', '')}  {figures.get('kind', '')}"]
     lines.append(f"  {contents_line(validation)}")
+    lines += [f"  {sentence}" for sentence in validation.contents.security]
     lines += [f"  {count:<6} {state.shown}" for state, count in _states(validation)]
     for verdict in validation.verdicts:
         lines.append(f"{verdict.sentence}{_counted(verdict)}")

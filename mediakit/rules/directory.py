@@ -162,7 +162,7 @@ def check_place(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
             yield IMPOSTOR.at(Where(path=_NAME), path=shown)
     elif found.path != _NAME:
         yield MISNAMED.at(where, name=shown)
-    if survey.decoded is None:
+    if survey.decoded is None and found.seal is None:  # `rules.secure` says of an encrypted one that it is so
         yield UNREAD.at(where)
     yield from _others(survey, found, profile)
 

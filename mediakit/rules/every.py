@@ -31,6 +31,7 @@ from mediakit.rules import (
     pdi_directory,
     pdi_web,
     profile_keys,
+    secure,
 )
 from mediakit.rules.check import Check, Find, RuleSet
 
@@ -49,6 +50,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *names.CHECKS,
     *meta.CHECKS,
     *hygiene.CHECKS,
+    *secure.CHECKS,
     *completeness.CHECKS,
     *pdi.CHECKS,
     *pdi_directory.CHECKS,

@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from mediakit.fileset.file_kinds import OtherKind, is_enveloped, kind_of
+from mediakit.fileset.file_kinds import OtherKind, kind_of
 from mediakit.fileset.survey import TEXT_BYTES, FileFact, FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile, Security
 from mediakit.rules.check import Check
+from mediakit.secure.facts import is_enveloped
 
 PROGRAMS = Rule(
     id="MK-HYG-001",
@@ -89,11 +90,14 @@ _STARTS = re.compile(
 
 
 def check_other_files(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
-    """Report programs, litter, archives (one finding each) and every encrypted file."""
+    """Report programs, litter, archives (one finding each) and every encrypted file.
+
+    Those in an envelope (CMS) are a matter of `rules.secure`.
+    """
     by_kind: dict[OtherKind, list[str]] = {}
     litter: list[str] = []
     for file in survey.files:
-        if file.kind is not FileKind.OTHER:
+        if file.kind is not FileKind.OTHER or file.is_locked:
             continue
         kind = kind_of(file.path, file.head, file.size)
         if _LITTER.search(file.path) and not _is_program(file, kind):
@@ -144,9 +148,9 @@ def check_security(survey: Survey, profile: Profile | None) -> Iterator[Finding]
         return
     if profile.security is Security.NONE:
         yield from _secure(survey, profile)
-    if profile.security is not Security.MEDIA:
+    if not profile.is_secure:
         return
-    plain = [file.path for file in survey.files if file.kind in _PLAIN]
+    plain = [file.path for file in survey.files if file.kind in _PLAIN and file.seal is None]
     if plain:
         yield NOT_SECURE.at(
             Where(path=plain[0]), profile=profile.id, count=len(plain), example=printable(plain[0])
@@ -159,7 +163,7 @@ def _secure(survey: Survey, profile: Profile) -> Iterator[Finding]:
     Other enveloped files may be there as any other file may: whether DICOM is in them cannot be told.
     """
     meant = {link.file.path for link in survey.links if link.file is not None} | {"DICOMDIR"}
-    secure = [file.path for file in survey.files if file.path in meant and is_enveloped(file.head)]
+    secure = [file.path for file in survey.files if file.path in meant and _is_secure(file)]
     if secure:
         yield SECURE.at(
             Where(path=secure[0]),
@@ -168,6 +172,10 @@ def _secure(survey: Survey, profile: Profile) -> Iterator[Finding]:
             profile=profile.id,
             ref=profile.source,
         )
+
+
+def _is_secure(file: FileFact) -> bool:
+    return file.seal is not None or is_enveloped(file.head)
 
 
 def _has_instance(survey: Survey) -> bool:

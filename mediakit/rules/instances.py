@@ -51,6 +51,8 @@ def check_reading(survey: Survey, _profile: Profile | None) -> Iterator[Finding]
         if damage.what != CUT_OFF:  # MK-MED-003 says so here
             yield finding
     for file in survey.files:
+        if file.kind is FileKind.CLOSED and file.seal is not None:
+            continue  # `rules.secure` says so, once for all
         if file.finding is not None and file.kind is not FileKind.OTHER:
             yield file.finding.moved(file.path)
 

@@ -10,6 +10,7 @@ from mediakit.destinations.peer import Peer
 from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.findings import Severity
+from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.look.inventory import Scope
 from mediakit.transfer.mapping import MapRow
 from mediakit.transfer.matching import Confirm, Match
@@ -71,7 +72,7 @@ class ImportOrder:
     not sent. `resume` goes on with an earlier import of the same instances, `job` with that one; `retry` also
     tries again what the destination did not take. `selection` says what is wanted, `expectation` who should
     be on the medium. `mapping` gives local values in place of foreign ones, `note` says in each instance who
-    did so (None: made now).
+    did so (None: made now). `keys` open what is encrypted.
     """
 
     scope: Scope = Scope.UNION
@@ -90,3 +91,4 @@ class ImportOrder:
     note: CoercionNote | None = None
     fail_on: Severity = Severity.ERROR
     patience: Patience = field(default_factory=Patience)
+    keys: Keys = NO_KEYS

@@ -61,7 +61,7 @@ def test_every_tree_is_read_through_an_envelope(kind: str, tmp_path: Path) -> No
 def test_a_burn_in_envelopes_is_proven_and_looked_at_through_them(
     out: str, envelope: Envelope, tmp_path: Path
 ) -> None:
-    burnt = burnt_to(tmp_path / out, CT_1, CT_2, envelope=envelope, manifest=True)
+    burnt = burnt_to(tmp_path / out, CT_1, CT_2, envelope=envelope, manifest=True, profile="STD-GEN-SEC-CD")
     assert burnt.result.outcome is Outcome.GOOD
     with open_medium(tmp_path / out) as tree:
         seen = look(UnsealedTree(tree, envelope), out, Scanner())

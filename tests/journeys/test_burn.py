@@ -492,7 +492,7 @@ class TestTargets:
         assert left_in(tmp_path) == []
 
     def test_a_secure_profile_is_refused_before_anything_is_read(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="Secure DICOM"):
+        with pytest.raises(UsageError, match="say who can open them"):
             burnt_to(tmp_path / "a.iso", tmp_path / "nowhere", profile="STD-GEN-SEC-CD")
 
     def test_an_unknown_profile_is_told_with_those_that_are_near(self, tmp_path: Path) -> None:

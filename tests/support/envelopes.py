@@ -19,8 +19,8 @@ class Identity:
     def seal(self, stream: BinaryIO, size: int) -> BinaryIO:  # noqa: ARG002 - as Envelope has it
         return stream
 
-    def plain_size(self, stream: BinaryIO, size: int) -> int:  # noqa: ARG002 - as Envelope has it
-        return size
+    def look(self, stream: BinaryIO, size: int) -> tuple[int, None]:  # noqa: ARG002 - as Envelope has it
+        return size, None
 
     def unseal(self, stream: BinaryIO, size: int) -> BinaryIO:  # noqa: ARG002 - as Envelope has it
         return stream
@@ -36,10 +36,10 @@ class Inverted:
         with stream:
             return io.BytesIO(_MARK + _inverted(stream.read(size)))
 
-    def plain_size(self, stream: BinaryIO, size: int) -> int:
+    def look(self, stream: BinaryIO, size: int) -> tuple[int, None]:
         if stream.read(len(_MARK)) != _MARK:
             raise SourceError("is not in an envelope")
-        return size - len(_MARK)
+        return size - len(_MARK), None
 
     def unseal(self, stream: BinaryIO, size: int) -> BinaryIO:
         with stream:

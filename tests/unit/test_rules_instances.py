@@ -6,7 +6,7 @@ from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Severity, Where
 from mediakit.profile.load import load_profile
 from mediakit.rules import instances
-from mediakit.stages.look.media import CANNOT_READ
+from mediakit.stages.look.closed import CANNOT_READ
 from mediakit.volume import Damage
 from tests.support.instances import make_instance
 from tests.support.surveys import found_by, ids, medium_of, other_file, survey_of

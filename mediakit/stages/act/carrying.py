@@ -20,7 +20,7 @@ from mediakit.ledger.ledger import Ledger
 from mediakit.stages.act.loading import Loaded, Loader, Unsendable
 from mediakit.stages.act.rate import Rate
 from mediakit.stages.act.waiting import Waiting
-from mediakit.stages.look.media import finding_on_failure
+from mediakit.stages.look.closed import finding_on_failure
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
 from mediakit.transfer.row import key_of
 from mediakit.transfer.states import Happening

@@ -26,7 +26,8 @@ from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node
 from mediakit.formats.readable import ReadStream
 from mediakit.formats.registry import open_named
-from mediakit.stages.look.media import finding_on_failure
+from mediakit.secure.keys import NO_KEYS, Keys
+from mediakit.stages.look.closed import finding_on_failure
 from mediakit.transfer.negotiate import Route, Way, route
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.states import Happening
@@ -90,9 +91,16 @@ Change = Callable[[Outgoing, BinaryIO], "Changed | Unsendable | None"]
 class Loader:
     """Opens the medium and loads instances from it. Use as a context manager."""
 
-    def __init__(self, source: Path, change: Change | None = None, *, may_convert: bool = True) -> None:
+    def __init__(
+        self,
+        source: Path,
+        change: Change | None = None,
+        *,
+        may_convert: bool = True,
+        keys: Keys = NO_KEYS,
+    ) -> None:
         """Raise SourceError when the medium cannot be opened."""
-        self._tree = open_named(source)
+        self._tree = open_named(source, keys)
         self._change = change
         self._may_convert = may_convert
         self._buffers = [bytearray(), bytearray()]

@@ -15,7 +15,7 @@ from mediakit.errors import SourceError
 from mediakit.stages.act.carrying import Carrier, Ready, Shared, Unread
 from mediakit.stages.act.loading import Loader, Unsendable
 from mediakit.stages.act.waiting import Waiting
-from mediakit.stages.look.media import finding_on_failure
+from mediakit.stages.look.closed import finding_on_failure
 from mediakit.transfer.outgoing import Answer, Outgoing
 from mediakit.transfer.row import key_of
 from mediakit.transfer.states import Happening

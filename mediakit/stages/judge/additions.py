@@ -10,8 +10,9 @@ from mediakit.fileset.charset import place_of
 from mediakit.fileset.survey import RecordLink
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.outcome import State
+from mediakit.stages.look.closed import finding_on_failure
 from mediakit.stages.look.fates import Fates
-from mediakit.stages.look.media import Media, data_set_digest, finding_on_failure
+from mediakit.stages.look.media import Media, data_set_digest
 from mediakit.transfer.patient_identity import Mixed, identities_of, several_patients, two_people
 
 ALREADY = Rule(

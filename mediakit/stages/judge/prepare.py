@@ -18,8 +18,9 @@ from mediakit.outcome import State
 from mediakit.profile.judge import Decision, Judge, Verdict
 from mediakit.profile.model import Profile
 from mediakit.stages.judge.spool import SPOOL, Spool
+from mediakit.stages.look.closed import finding_on_failure
 from mediakit.stages.look.fates import Fates
-from mediakit.stages.look.media import Media, finding_on_failure, scanner_for
+from mediakit.stages.look.media import Media, scanner_for
 
 STILL_REFUSED = Rule(
     id="MK-CNV-101",

@@ -86,7 +86,8 @@ def _settle_other(file: FileFact, place: str, fates: Fates) -> None:
     if file.kind is FileKind.DICOMDIR:
         fates.settle(place, State.EXCLUDED, DIRECTORY.at())
     else:
-        state = State.NOT_DICOM if file.kind is FileKind.OTHER else State.UNREADABLE
+        is_other = file.kind is FileKind.OTHER and not file.is_locked
+        state = State.NOT_DICOM if is_other else State.UNREADABLE
         fates.settle(place, state, file.finding)
 
 

@@ -18,6 +18,7 @@ from mediakit.fileset.two_owners import series_of_several, studies_of_several
 from mediakit.findings import Finding, Where, printable
 from mediakit.outcome import Fate, State
 from mediakit.stages.look.as_it_is import findings_of
+from mediakit.stages.look.closed import LOCKED, PACKED, SEALED
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import SAME_DATA_SET
 from mediakit.stages.look.inventory_rules import (
@@ -37,7 +38,6 @@ from mediakit.stages.look.inventory_rules import (
     UNREADABLE,
     UNREFERENCED,
 )
-from mediakit.stages.look.media import PACKED
 from mediakit.stages.look.selecting import Chosen
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.patient_identity import Identities, Identity
@@ -345,7 +345,7 @@ def _file_ids(seen: Survey) -> dict[str, str]:
 
 
 def _why_unreadable(finding: Finding | None) -> Finding:
-    if finding is not None and finding.rule is PACKED:
+    if finding is not None and finding.rule in {PACKED, SEALED, LOCKED}:
         return finding
     return UNREADABLE.at(why=_why_damaged(finding))
 

@@ -33,42 +33,16 @@ from mediakit.fileset.survey import (
     Survey,
     link_records,
 )
-from mediakit.findings import Finding, Rule, Severity
+from mediakit.findings import Finding
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.formats.registry import open_medium
 from mediakit.outcome import State
 from mediakit.profile.judge import judged_tags
 from mediakit.profile.model import Profile
-
-LINK = Rule(
-    id="MK-SRC-101",
-    severity=Severity.ERROR,
-    title="a symbolic link is not followed",
-    ref="PS3.10 8.2",
-    hint="give the folder or file it points to as a source of its own",
-)
-SPECIAL = Rule(
-    id="MK-SRC-102",
-    severity=Severity.ERROR,
-    title="not a regular file (a device, pipe or socket)",
-    ref="PS3.10 7",
-    hint="remove it from the source",
-)
-CANNOT_READ = Rule(
-    id="MK-SRC-103",
-    severity=Severity.ERROR,
-    title="cannot be read: {why}",
-    ref="PS3.10 7",
-    hint="check the permissions, or try another copy of the medium",
-)
-PACKED = Rule(
-    id="MK-SRC-110",
-    severity=Severity.ERROR,
-    title="cannot be taken out of the archive: {why}",
-    ref="PS3.10 7",
-    hint="unpack the archive with another program first (with its password when it is encrypted), and give "
-    "the folder; the medium itself is sound",
-)
+from mediakit.secure.facts import is_enveloped
+from mediakit.secure.keys import NO_KEYS, Keys
+from mediakit.secure.opening import described
+from mediakit.stages.look.closed import finding_on_closed, finding_on_failure, finding_on_locked
 
 _DIRECTORY_BYTES = 512 * 1024 * 1024
 _MAX_DIRECTORIES = 16  # of one medium that are read
@@ -92,8 +66,8 @@ class Media:
 
 
 @contextmanager
-def open_media(paths: Sequence[Path]) -> Iterator[Media]:
-    """Open media for the time of the block.
+def open_media(paths: Sequence[Path], keys: Keys = NO_KEYS) -> Iterator[Media]:
+    """Open media for the time of the block, and what is encrypted on them with the keys.
 
     Raises SourceError when one of them cannot be opened, UsageError when one is named twice.
     """
@@ -103,7 +77,7 @@ def open_media(paths: Sequence[Path]) -> Iterator[Media]:
             name = str(path)
             if name in trees:
                 raise UsageError("the same source is given twice", where=name)
-            trees[name] = stack.enter_context(open_medium(path))
+            trees[name] = stack.enter_context(open_medium(path, keys))
         yield Media(trees)
 
 
@@ -135,12 +109,6 @@ def look_at_all(media: Media, scanner: Scanner, tell: Listener = silence) -> tup
         replace(survey, duplicates=tuple(by_source.get(survey.subject, ()))) if by_source else survey
         for survey in surveys
     )
-
-
-def finding_on_failure(exc: SourceError | OSError) -> Finding:
-    """Return why reading a file failed."""
-    why = (exc.why or exc.what) if isinstance(exc, SourceError) else exc.strerror or type(exc).__name__
-    return CANNOT_READ.at(why=why)
 
 
 def sha256_of(stream: BinaryIO, before: bytes = b"") -> str:
@@ -205,21 +173,11 @@ def _said(directory: DirectoryFact) -> FileFact:
 
 def _fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFact:
     if node.kind is not NodeKind.FILE:
-        return _fact_of(node, FileKind.CLOSED, _finding_on_closed(node))
+        return _fact_of(node, FileKind.CLOSED, finding_on_closed(node))
     try:
         return _read_fact(tree, node, scanner, subject)
     except (SourceError, OSError) as exc:
         return _fact_of(node, FileKind.DAMAGED, finding_on_failure(exc))
-
-
-def _finding_on_closed(node: Node) -> Finding:
-    if node.kind is NodeKind.LINK:
-        return LINK.at()
-    if node.kind is NodeKind.SPECIAL:
-        return SPECIAL.at()
-    if node.kind is NodeKind.PACKED:
-        return PACKED.at(why=node.why)
-    return CANNOT_READ.at(why=node.why or "unknown reason")
 
 
 def _read_fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFact:
@@ -229,6 +187,9 @@ def _read_fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFa
             return _fact_of_instance(node, result)
         stream.seek(0)
         head = stream.read(HEAD_BYTES)
+        if isinstance(result, Unusable) and is_enveloped(head):
+            seal = described(stream, node.size)
+            return replace(_fact_of(node, FileKind.OTHER, finding_on_locked(seal), head), seal=seal)
     if isinstance(result, Unusable):
         kind = FileKind.OTHER if result.state is State.NOT_DICOM else FileKind.DAMAGED
         return _fact_of(node, kind, result.finding, head)
@@ -236,13 +197,21 @@ def _read_fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFa
 
 
 def _fact_of(node: Node, kind: FileKind, finding: Finding, head: bytes = b"") -> FileFact:
-    return FileFact(node.path, node.size, kind, None, finding, head, node.also, node.stored)
+    return FileFact(node.path, node.size, kind, None, finding, head, node.also, node.stored, node.seal)
 
 
 def _fact_of_instance(node: Node, instance: Instance, preamble: bytes = b"") -> FileFact:
-    if instance.sop_class == MEDIA_STORAGE_DIRECTORY:
-        return FileFact(node.path, node.size, FileKind.DICOMDIR, None, None, preamble, node.also, node.stored)
-    return FileFact(node.path, node.size, FileKind.INSTANCE, instance, None, preamble, node.also, node.stored)
+    is_directory = instance.sop_class == MEDIA_STORAGE_DIRECTORY
+    return FileFact(
+        path=node.path,
+        size=node.size,
+        kind=FileKind.DICOMDIR if is_directory else FileKind.INSTANCE,
+        instance=None if is_directory else instance,
+        head=preamble,
+        also=node.also,
+        stored=node.stored,
+        seal=node.seal,
+    )
 
 
 def _directories(
@@ -288,7 +257,7 @@ def _referenced(directory: DirectoryFact) -> int:
 
 def _read_directory(tree: Tree, file: FileFact, files: tuple[FileFact, ...]) -> DirectoryFact:
     node = tree.find(file.path)
-    if node is None or file.kind is FileKind.CLOSED:
+    if node is None or file.kind is FileKind.CLOSED or file.is_locked:
         return DirectoryFact(file=file, finding=file.finding)
     try:
         decoded = decode(_beginning(tree, node, _DIRECTORY_BYTES))

@@ -11,7 +11,7 @@ from mediakit.durable import check_regular
 from mediakit.errors import UsageError, mapped
 from mediakit.formats.registry import SINKS, sink, sink_names
 from mediakit.profile.load import Catalogue
-from mediakit.profile.model import Medium, Profile, Security
+from mediakit.profile.model import Medium, Profile
 
 _FOLDER = "folder"
 _FOREIGN_SUFFIXES = frozenset({".dmg", ".nrg", ".bin", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"})
@@ -21,14 +21,8 @@ def format_of(profile: Profile, out: Path, asked: str = "", largest_bytes: int =
     """Return the name of the media format to write: the one that suits the target's suffix and the medium.
 
     `asked` names one of several that suit ("udf-2.50"); else it is the first that can hold a file of
-    `largest_bytes`. Raises UsageError when the profile's medium has no
-    such format (PS3.12), or when the profile asks for secure files, which cannot be written yet.
+    `largest_bytes`. Raises UsageError when the profile's medium has no such format (PS3.12).
     """
-    if profile.security is Security.MEDIA:
-        raise UsageError(
-            f"{profile.id} asks for Secure DICOM Files (PS3.15 D.1), which mediakit cannot write yet",
-            hint="use the profile without SEC, or wait for a later version",
-        )
     suffix = out.suffix.lower()
     named = _formats_of(suffix)
     if not named and suffix in _FOREIGN_SUFFIXES:
@@ -57,10 +51,27 @@ def format_of(profile: Profile, out: Path, asked: str = "", largest_bytes: int =
     return next((name for name, most in limits.items() if most is None or largest_bytes <= most), fitting[0])
 
 
-def profiles_for(catalogue: Catalogue, out: Path, medium: str) -> tuple[Profile, ...]:
+def check_security(profile: Profile, *, is_sealed: bool) -> None:
+    """Raise UsageError when files would be written encrypted against the profile, or plain against it."""
+    if profile.is_secure and not is_sealed:
+        hint = "`--recipient CERT.pem` (again for each), `--passphrase-file FILE` or `--ask-passphrase`"
+        raise UsageError(
+            f"{profile.id} asks for encrypted files (PS3.15 D.1): say who can open them", hint=hint
+        )
+    if is_sealed and not profile.is_secure:
+        raise UsageError(
+            f"{profile.id} has no encrypted files, and recipients are given",
+            hint="`mediakit profiles list` shows the secure ones (SEC)",
+        )
+
+
+def profiles_for(
+    catalogue: Catalogue, out: Path, medium: str, *, is_secure: bool = False
+) -> tuple[Profile, ...]:
     """Return the general purpose profiles for a target when none was named, the preferred one first.
 
-    `medium` is what `--medium` calls it ("dvd"), "" when the suffix of the target decides. Raises UsageError.
+    `is_secure`: those whose files are encrypted. `medium` is what `--medium` calls it ("dvd"), "" when the
+    suffix of the target decides. Raises UsageError.
     """
     media = {one.medium.name: one.medium for one in catalogue.profiles.values() if one.medium.name}
     if medium and medium not in media:
@@ -70,7 +81,10 @@ def profiles_for(catalogue: Catalogue, out: Path, medium: str) -> tuple[Profile,
     if not meant:
         hint = f"name one with `-p` (`mediakit profiles list`), or `--medium {'|'.join(sorted(media))}`"
         raise UsageError("no profile is named, and the target does not say which medium is meant", hint=hint)
-    return tuple(catalogue.profiles[name] for name in meant[0].general)
+    names = meant[0].secure if is_secure else meant[0].general
+    if not names:
+        raise UsageError(f"there are no secure profiles for {meant[0].title}", hint="choose another medium")
+    return tuple(catalogue.profiles[name] for name in names)
 
 
 def check_target(out: Path, sources: Sequence[Path], *, overwrite: bool) -> None:

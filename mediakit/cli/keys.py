@@ -1,0 +1,194 @@
+"""Who may open what is written, and what opens what is read: options and configuration.
+
+A passphrase is read from a file or asked for on the terminal; it is never an argument, which others can see.
+
+    [secure]
+    recipients = ["radiology.pem"]
+    sign-key = "our.key"
+    sign-cert = "our.pem"
+    key = "our.key"
+    cert = "our.pem"
+    passphrase-file = "/etc/mediakit/passphrase"
+    trust = ["authority.pem"]
+
+Options outweigh the configuration.
+"""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mediakit.cli.config import settings
+from mediakit.errors import UsageError
+from mediakit.findings import printable
+
+if TYPE_CHECKING:  # the extra `secure` is loaded when something is encrypted
+    from mediakit.secure.keys import Keys
+    from mediakit.secure.sealing import Sealer
+
+Key = Annotated[
+    list[Path] | None, typer.Option("--key", help="To open what is encrypted: private key (PEM, DER).")
+]
+Cert = Annotated[
+    list[Path] | None, typer.Option("--cert", help="With --key: the certificate that it belongs to.")
+]
+PassphraseFile = Annotated[
+    Path | None, typer.Option("--passphrase-file", help="File with the passphrase of what is encrypted.")
+]
+AskPassphrase = Annotated[
+    bool, typer.Option("--ask-passphrase", help="Ask for the passphrase of what is encrypted.")
+]
+Trust = Annotated[
+    list[Path] | None,
+    typer.Option("--trust", help="Open only what is signed below an authority of this file (PEM)."),
+]
+Recipients = Annotated[
+    list[Path] | None,
+    typer.Option("--recipient", help="Secure profile: certificate (PEM) of who can open the medium."),
+]
+WritePassphraseFile = Annotated[
+    Path | None,
+    typer.Option("--passphrase-file", help="Secure profile: file with a passphrase that opens the medium."),
+]
+WriteAskPassphrase = Annotated[
+    bool, typer.Option("--ask-passphrase", help="Secure profile: ask for a passphrase that opens the medium.")
+]
+SourcePassphraseFile = Annotated[
+    Path | None,
+    typer.Option("--source-passphrase-file", help="File with the passphrase of an encrypted source."),
+]
+SignKey = Annotated[
+    Path | None, typer.Option("--sign-key", help="Secure profile: private key to sign each file with.")
+]
+SignCert = Annotated[
+    Path | None,
+    typer.Option("--sign-cert", help="With --sign-key: its certificate, and those above it."),
+]
+
+_LISTS = frozenset({"recipients", "trust"})
+_NAMES = frozenset({"sign-key", "sign-cert", "key", "cert", "passphrase-file"})
+
+
+def keys_of(
+    key: list[Path] | None,
+    cert: list[Path] | None,
+    passphrase_file: Path | None,
+    *,
+    asks: bool = False,
+    trust: list[Path] | None = None,
+    config: Path | None = None,
+) -> Keys:
+    """Return what opens encrypted files: as the options say, else the configuration. Raises UsageError."""
+    from mediakit.secure.keys import NO_KEYS
+
+    set_ = _settings(config)
+    if not (key or cert or passphrase_file or asks):
+        key, cert = set_.get("key"), set_.get("cert")
+        passphrase_file = next(iter(set_.get("passphrase-file", [])), None)
+    trust = trust or set_.get("trust")
+    if not (key or cert or passphrase_file or asks):
+        if trust and "trust" not in set_:
+            raise UsageError(
+                "`--trust` needs something that opens the files", hint="add `--key` or a passphrase"
+            )
+        return NO_KEYS
+    _check_installed()
+    from mediakit.secure.certificates import read_keys, read_passphrase
+
+    passphrases = () if passphrase_file is None else (read_passphrase(passphrase_file),)
+    passphrases = (*passphrases, _asked("Passphrase of the medium: ")) if asks else passphrases
+    ask = _ask_for_key if sys.stdin.isatty() else None
+    return replace(read_keys(key or (), cert or (), trust or (), ask), passphrases=passphrases)
+
+
+def sealer_of(
+    recipients: list[Path] | None,
+    passphrase_file: Path | None,
+    *,
+    asks: bool,
+    signer: tuple[Path | None, Path | None] = (None, None),
+    config: Path | None = None,
+    is_secure: bool,
+) -> Sealer | None:
+    """Return what seals files for the recipients, None without any. `signer`: files of key and certificate.
+
+    The configuration counts for a secure profile alone (`is_secure`). Raises UsageError.
+    """
+    set_ = _settings(config) if is_secure else {}
+    if not (recipients or passphrase_file or asks):
+        recipients = set_.get("recipients")
+    if not (recipients or passphrase_file or asks):
+        if any(signer):
+            hint = "choose a secure profile, and say who can open the medium: `--recipient CERT.pem`"
+            raise UsageError("only encrypted files are signed", hint=hint)
+        return None
+    sign_key, sign_cert = signer
+    if not any(signer):
+        sign_key, sign_cert = (next(iter(set_.get(name, [])), None) for name in ("sign-key", "sign-cert"))
+    if bool(sign_key) != bool(sign_cert):
+        raise UsageError("`--sign-key` and `--sign-cert` go together")
+    _check_installed()
+    from mediakit.secure.sealer import sealer_for
+
+    passphrases = [] if passphrase_file is None else [passphrase_file]
+    asked = _asked_twice() if asks else b""
+    files = None if sign_key is None or sign_cert is None else (sign_key, sign_cert)
+    ask = _ask_for_key if sys.stdin.isatty() else None
+    return sealer_for(recipients or (), passphrases, asked, files, ask)
+
+
+def _check_installed() -> None:
+    from mediakit.secure.extra import check_installed
+
+    check_installed()
+
+
+def _settings(config: Path | None) -> dict[str, list[Path]]:
+    """Return the settings of `[secure]`, each as paths; the user's own file outweighs the system's."""
+    found: dict[str, list[Path]] = {}
+    for file, values in settings(config):
+        table = values.get("secure", {})
+        if not isinstance(table, dict):
+            raise UsageError("`secure` must be a table", where=str(file))
+        for name, value in table.items():
+            if name not in _LISTS | _NAMES:
+                hint = f"known: {', '.join(sorted(_LISTS | _NAMES))}"
+                raise UsageError(f"unknown setting `secure.{printable(name)}`", where=str(file), hint=hint)
+            found.setdefault(name, _paths(name, value, file))
+    return found
+
+
+def _paths(name: str, value: Any, file: Path) -> list[Path]:
+    values: Iterable[Any] = value if name in _LISTS and isinstance(value, list) else [value]
+    paths = [file.parent / Path(one).expanduser() for one in values if isinstance(one, str)]
+    if not paths or len(paths) != len(list(values)):
+        kind = "a list of paths" if name in _LISTS else "a path"
+        raise UsageError(f"`secure.{name}` must be {kind}", where=str(file))
+    return paths
+
+
+def _asked_twice() -> bytes:
+    first, second = _asked("Passphrase for the medium: "), _asked("Again: ")
+    if first != second:
+        raise UsageError("the two are not the same", hint="run the command again")
+    return first
+
+
+def _asked(prompt: str) -> bytes:
+    from mediakit.secure.passwords import checked
+
+    if not sys.stdin.isatty():
+        hint = "without a terminal name a file: `--passphrase-file`"
+        raise UsageError("the passphrase cannot be asked for", why="there is no terminal", hint=hint)
+    return checked(getpass.getpass(prompt).encode("utf-8", "surrogateescape"))
+
+
+def _ask_for_key(file: str) -> bytes:
+    return getpass.getpass(f"Passphrase of the key {printable(file)}: ").encode("utf-8", "surrogateescape")

@@ -1,0 +1,281 @@
+"""Makes Secure DICOM Files: EnvelopedData over DigestedData or SignedData, in DER with definite lengths.
+
+Everything in it has a known size, so the size of the whole is known before a byte is read.
+Source: PS3.10 7.4, PS3.15 D.1, RFC 5652.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from mediakit.errors import IntegrityError
+from mediakit.secure.algorithms import (
+    CONTENT_TYPE,
+    DATA,
+    DIGESTED,
+    ENVELOPED,
+    MESSAGE_DIGEST,
+    RSA,
+    SHA256,
+    SIGNED,
+    aes_256,
+    hash_of,
+)
+from mediakit.secure.ber import (
+    CONSTRUCTED,
+    CONTEXT,
+    OCTETS,
+    SEQUENCE,
+    SET,
+    algorithm,
+    element,
+    head,
+    integer,
+    oid,
+    set_of,
+)
+from mediakit.secure.facts import SealFact
+from mediakit.secure.head import Head
+from mediakit.secure.keys import NO_KEYS
+from mediakit.secure.opening import open_sealed, said, unsealed
+from mediakit.secure.passwords import PasswordRecipient
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+    from cryptography.x509 import Certificate
+
+_BLOCK = 256 * 1024
+_CIPHER_BLOCK = 16
+_DIGEST_BYTES = 32
+_NULL = b"\x05\x00"
+_EXPLICIT = CONTEXT | CONSTRUCTED
+
+
+class Recipient(Protocol):
+    """Somebody who can open what is sealed."""
+
+    def info(self, key: bytes) -> bytes:
+        """Return a RecipientInfo with a content encryption key; its size is always the same."""
+        ...
+
+
+class CertificateRecipient:
+    """The holder of the private key of an RSA certificate (RSA PKCS #1 v1.5, RFC 3370)."""
+
+    def __init__(self, certificate: Certificate) -> None:
+        key = certificate.public_key()
+        self._key: RSAPublicKey = key  # type: ignore[assignment]  # `certificates.check_recipient` looked
+        self._id = identifier_of(certificate)
+
+    def info(self, key: bytes) -> bytes:
+        """Return a KeyTransRecipientInfo."""
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+
+        encrypted = self._key.encrypt(key, PKCS1v15())
+        return element(SEQUENCE, integer(0), self._id, algorithm(RSA, _NULL), element(OCTETS, encrypted))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """Who signs: a private key, its certificate, and certificates that lead to an authority."""
+
+    key: RSAPrivateKey = field(repr=False)
+    certificate: Certificate
+    chain: tuple[Certificate, ...] = ()
+
+
+class _Digester:
+    """Makes DigestedData: whoever opens a file knows that it is whole."""
+
+    label = DIGESTED
+    before = integer(0) + algorithm(SHA256)
+    after_bytes = 2 + _DIGEST_BYTES
+
+    def after(self, digest: bytes) -> bytes:
+        """Return what follows the content."""
+        return element(OCTETS, digest)
+
+
+class _Signing:
+    """Makes SignedData: whoever opens a file knows who signed it."""
+
+    label = SIGNED
+    before = integer(1) + element(SET, algorithm(SHA256))
+
+    def __init__(self, signer: Signer) -> None:
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        self._key = signer.key
+        held = [one.public_bytes(Encoding.DER) for one in (signer.certificate, *signer.chain)]
+        self._certificates = element(_EXPLICIT, *sorted(held))
+        self._id = identifier_of(signer.certificate)
+        self.after_bytes = len(self._with(bytes(_DIGEST_BYTES), bytes(signer.key.key_size // 8)))
+
+    def after(self, digest: bytes) -> bytes:
+        """Return what follows the content."""
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+
+        return self._with(digest, self._key.sign(set_of(_attributes(digest)), PKCS1v15(), hash_of("sha256")))
+
+    def _with(self, digest: bytes, signature: bytes) -> bytes:
+        info = element(
+            SEQUENCE,
+            integer(1),
+            self._id,
+            algorithm(SHA256),
+            element(_EXPLICIT, *sorted(_attributes(digest))),
+            algorithm(RSA, _NULL),
+            element(OCTETS, signature),
+        )
+        return self._certificates + element(SET, info)
+
+
+class Sealer:
+    """Seals files for recipients: the `Envelope` of a secure profile.
+
+    Every file has a key and an initialisation vector of its own. The keys are made from a secret that this
+    object alone has, so that it can open again what it sealed, for the proof.
+    """
+
+    def __init__(self, recipients: Sequence[Recipient], signer: Signer | None = None) -> None:
+        self._recipients = tuple(recipients)
+        self._inside: _Digester | _Signing = _Digester() if signer is None else _Signing(signer)
+        self._secret = os.urandom(32)
+        has_password = any(isinstance(one, PasswordRecipient) for one in recipients)
+        self._version = integer(3 if has_password else 0)
+
+    def sealed_size(self, size: int) -> int:
+        """Return how many bytes the envelope of a file of `size` bytes has."""
+        sealed = self._padded(size)
+        return len(self._head(bytes(_CIPHER_BLOCK), size)) + sealed
+
+    def seal(self, stream: BinaryIO, size: int) -> BinaryIO:
+        """Return the envelope of a file of `size` bytes as a stream. Closing it closes `stream`.
+
+        Reading it raises IntegrityError when the file has another size.
+        """
+        return _Sealed(self._chunks(stream, size), stream)  # type: ignore[return-value]  # read as a BinaryIO
+
+    def look(self, stream: BinaryIO, size: int) -> tuple[int, SealFact | None]:
+        """Return the size of the file in an envelope that was sealed here. Raises SourceError, OSError."""
+        with said():
+            return open_sealed(stream, size, self._keys_for)[1].content.size, None
+
+    def unseal(self, stream: BinaryIO, size: int) -> BinaryIO:
+        """Return the file in an envelope that was sealed here, as a stream. Raises SourceError, OSError."""
+        with said():
+            return unsealed(open_sealed(stream, size, self._keys_for)[1], NO_KEYS, stream)
+
+    def _keys_for(self, head: Head) -> Iterator[bytes]:
+        if head.cipher is not None:
+            yield self._key(head.cipher.iv)
+
+    def _key(self, iv: bytes) -> bytes:
+        return hmac.digest(self._secret, iv, "sha256")
+
+    def _padded(self, size: int) -> int:
+        plain = len(self._inner_head(size)) + size + self._inside.after_bytes
+        return (plain // _CIPHER_BLOCK + 1) * _CIPHER_BLOCK
+
+    def _chunks(self, stream: BinaryIO, size: int) -> Iterator[bytes]:
+        iv = os.urandom(_CIPHER_BLOCK)
+        yield self._head(iv, size)
+        machine = aes_256(iv)[0].machine(self._key(iv)).encryptor()
+        digest = hashlib.sha256()
+        yield machine.update(self._inner_head(size))
+        left = size
+        while left:
+            block = stream.read(min(left, _BLOCK))
+            if not block:
+                raise _changed(f"it ended {left} bytes early")
+            digest.update(block)
+            left -= len(block)
+            yield machine.update(block)
+        if stream.read(1):
+            raise _changed("it gave more bytes than it had when it was planned")
+        last = self._inside.after(digest.digest())
+        plain = len(self._inner_head(size)) + size + len(last)
+        padding = _CIPHER_BLOCK - plain % _CIPHER_BLOCK
+        yield machine.update(last + bytes([padding]) * padding) + machine.finalize()
+
+    def _inner_head(self, size: int) -> bytes:
+        """Return what stands before the file in the value: its content is in EncapsulatedContentInfo."""
+        octets = head(OCTETS, size)
+        explicit = head(_EXPLICIT, len(octets) + size) + octets
+        encapsulated = oid(DATA) + explicit
+        held = head(SEQUENCE, len(encapsulated) + size) + encapsulated
+        before = self._inside.before + held
+        return head(SEQUENCE, len(before) + size + self._inside.after_bytes) + before
+
+    def _head(self, iv: bytes, size: int) -> bytes:
+        """Return what stands before the encrypted content."""
+        sealed = self._padded(size)
+        key = self._key(iv)
+        before = oid(self._inside.label) + aes_256(iv)[1] + head(CONTEXT, sealed)
+        content = head(SEQUENCE, len(before) + sealed) + before
+        recipients = set_of([one.info(key) for one in self._recipients])
+        enveloped = self._version + recipients + content
+        explicit = head(SEQUENCE, len(enveloped) + sealed) + enveloped
+        held = oid(ENVELOPED) + head(_EXPLICIT, len(explicit) + sealed) + explicit
+        return head(SEQUENCE, len(held) + sealed) + held
+
+
+class _Sealed(io.RawIOBase):
+    """The chunks of an envelope as a stream."""
+
+    def __init__(self, chunks: Iterator[bytes], source: BinaryIO) -> None:
+        self._chunks = chunks
+        self._source = source
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Read at most so many bytes as the buffer has; 0 at the end."""
+        view = memoryview(buffer).cast("B")
+        done = 0
+        while done < len(view):
+            if not self._left:
+                self._left = memoryview(next(self._chunks, b""))
+                if not self._left:
+                    break
+            count = min(len(self._left), len(view) - done)
+            view[done : done + count] = self._left[:count]
+            self._left = self._left[count:]
+            done += count
+        return done
+
+    def close(self) -> None:
+        """Close it and the file."""
+        self._source.close()
+        super().close()
+
+
+def identifier_of(certificate: Certificate) -> bytes:
+    """Return IssuerAndSerialNumber of a certificate in DER; the issuer as it stands there."""
+    from asn1crypto.x509 import Certificate as Parsed
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    issuer: bytes = Parsed.load(certificate.public_bytes(Encoding.DER)).issuer.dump()
+    return element(SEQUENCE, issuer, integer(certificate.serial_number))
+
+
+def _attributes(digest: bytes) -> list[bytes]:
+    return [
+        element(SEQUENCE, oid(CONTENT_TYPE), element(SET, oid(DATA))),
+        element(SEQUENCE, oid(MESSAGE_DIGEST), element(SET, element(OCTETS, digest))),
+    ]
+
+
+def _changed(why: str) -> IntegrityError:
+    hint = "the source changed while it was read: run again"
+    return IntegrityError("a source is not what was planned", why=why, hint=hint)
