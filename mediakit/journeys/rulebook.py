@@ -50,7 +50,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("fileset.instance_values",), _JUDGING),
     (("fileset.charset", "fileset.disagreement", "fileset.hierarchy", "fileset.plan"), _WRITING),
     (("fileset.supply", "journeys.burn_order", "stages.plan.icons"), _WRITING),
-    (("stages.act.writing", "stages.plan.spanning"), _WRITING),
+    (("stages.plan.spanning",), _WRITING),
     (("stages.judge.prepare", "stages.prove.proof"), _WRITING),
     (("stages.act.writing",), (*_WRITING, "disc burn")),
     (("journeys.diff",), ("diff",)),
