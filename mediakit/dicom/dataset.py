@@ -42,6 +42,7 @@ from mediakit.findings import Rule, Severity
 from mediakit.limits import MAX_TOP_LEVEL
 
 PIXEL_TAGS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+PIXEL_VRS = frozenset({b"OB", b"OW", b"OF", b"OD", b"UN"})
 MAX_VALUE = 1 << 20  # bytes of a wanted value that is not a sequence
 NOT_HERE = frozenset({0x0000, 0xFFFE})  # groups that cannot stand at the top level of a data set
 
@@ -135,6 +136,8 @@ def read_elements(  # noqa: C901, PLR0912, PLR0915 - the hot loop: each branch t
             mask = None if holds_items or length == UNDEFINED else 1 if is_implicit else LONG_MASKS.get(vr)
         if tag in PIXEL_TAGS:
             faults.in_order(tag, previous)
+            if not is_implicit and vr not in PIXEL_VRS:
+                faults.add(Breach.PIXEL_VR, tag)
             found.pixels = PixelElement(tag, offset + width, None if length == UNDEFINED else length)
             break
         if tag >> 16 in NOT_HERE:

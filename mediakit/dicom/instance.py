@@ -42,6 +42,7 @@ class Breach(StrEnum):
     TWICE = "twice"  # the same tag again
     UNKNOWN_VR = "unknown-vr"  # two characters that are no VR of any edition
     NO_VR = "no-vr"  # an element without VR in an explicit encoding
+    PIXEL_VR = "pixel-vr"  # pixel data with a VR that no pixel data have
     NESTING = "nesting"  # items, delimiters or elements of a sequence that do not add up
     SHORT_PIXELS = "short-pixels"  # native pixel data of fewer bytes than the image has
     LONG_PIXELS = "long-pixels"  # native pixel data of more bytes than the image has

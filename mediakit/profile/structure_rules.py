@@ -62,6 +62,13 @@ NO_VR = Rule(
     ref="PS3.5 7.1.2",
     hint="many readers lose their way here: " + _SENDER,
 )
+PIXEL_VR = Rule(
+    id="MK-PRO-085",
+    severity=Severity.ERROR,
+    title="the VR of {tag} is none that pixel data can have",
+    ref="PS3.5 8",
+    hint="many readers cannot show the image, or not even read the file: " + _SENDER,
+)
 NESTING = Rule(
     id="MK-PRO-078",
     severity=Severity.ERROR,
@@ -99,6 +106,7 @@ _RULES: Mapping[Breach, Rule] = {
     Breach.TWICE: TWICE,
     Breach.UNKNOWN_VR: UNKNOWN_VR,
     Breach.NO_VR: NO_VR,
+    Breach.PIXEL_VR: PIXEL_VR,
     Breach.NESTING: NESTING,
     Breach.SHORT_PIXELS: SHORT_PIXELS,
     Breach.LONG_PIXELS: LONG_PIXELS,

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.interop
 
 # Errors of dciodvfy that are about the bytes of values; it has other ones, about what a record should hold.
 ABOUT_VALUES = ("Value invalid for this VR", "Length invalid", "Bad attribute Value Multi")
-#: It counts bytes of UTF-8 as characters, and knows none of these sets.
+#: It knows none of these. Of UTF-8 it counts bytes as characters, and takes values for too long.
 UNKNOWN_TO_DCIODVFY = ("ISO_IR 13", "GBK", "ISO 2022 IR 13")
 
 
@@ -48,4 +48,6 @@ def _judge(new: Path) -> None:
     judged = run("dciodvfy", str(new / "DICOMDIR"))
     if not any(f"[{charset}" in dumped.stdout for charset in UNKNOWN_TO_DCIODVFY):
         errors = [line for line in judged.stderr.splitlines() if line.startswith("Error")]
+        if "[ISO_IR 192]" in dumped.stdout:
+            errors = [line for line in errors if "Length invalid" not in line]
         assert [line for line in errors if any(text in line for text in ABOUT_VALUES)] == []

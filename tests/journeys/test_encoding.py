@@ -99,6 +99,12 @@ CASES = {
         file(_with(element(0x00200062, "CS", "L", implicit=True), before=0x00280002)),
         "MK-PRO-077", 4, "MK-PRO-077",
     ),
+    "pixel data as a sequence": Case(
+        file(SOUND | {PIXELS: odd(PIXELS, "SQ", bytes(4))}), "MK-PRO-085", 4, "MK-PRO-085"
+    ),
+    "pixel data as text": Case(
+        file(SOUND | {PIXELS: odd(PIXELS, "UT", bytes(4))}), "MK-PRO-085", 4, "MK-PRO-085"
+    ),
     "item too long": Case(
         file(_with(odd(0x00081140, "SQ", pack("<HHL", 0xFFFE, 0xE000, 500) + REFERENCE[0]), before=NAME)),
         "MK-PRO-078", 4, "MK-PRO-078",
