@@ -21,16 +21,18 @@ from mediakit.formats.stream_copy import Pourer
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
 
-def put_files(root: Path, entries: Sequence[Entry], tell: Listener) -> dict[str, str]:
+def put_files(root: Path, entries: Sequence[Entry], tell: Listener, made: list[str]) -> dict[str, str]:
     """Write new files, all synced; return the SHA-256 (hex) of each, by path.
 
-    Raises OSError, also for a name that is taken, and what `Pourer.pour` raises.
+    The path of each is added to `made` when there is a file of ours under it. Raises OSError, also for a name
+    that is taken, and what `Pourer.pour` raises.
     """
     check_room(root, sum(entry.size for entry in entries))
     with Pourer(tell, hashing=True) as pourer, closing(OpenFolder.at(root)) as top:
         for entry in entries:
             with _folder_of(top, entry.path, make=True) as (folder, name):
                 fd = folder.create(name)
+                made.append(entry.path)
                 try:
                     pourer.pour_into(entry, fd)
                 finally:
@@ -44,10 +46,11 @@ def put_files(root: Path, entries: Sequence[Entry], tell: Listener) -> dict[str,
         return pourer.finish()
 
 
-def put_directory(root: Path, name: str, content: bytes) -> None:
-    """Write a DICOMDIR under another name, synced. Raises OSError."""
+def put_directory(root: Path, name: str, content: bytes, made: list[str]) -> None:
+    """Write a DICOMDIR under another name, synced; see `put_files`. Raises OSError."""
     with closing(OpenFolder.at(root)) as top:
         fd = top.create(name)
+        made.append(name)
         try:
             write_all(fd, content)
             os.fsync(fd)

@@ -43,8 +43,7 @@ def _after_update(result: Result, *, is_rehearsal: bool) -> str:
         return "The medium is as it was. See what stands in the way, change that, and run it again."
     if result.outcome is Outcome.INTEGRITY:
         return "Check the medium with `mediakit validate`, and run the same command again."
-    states = {fate.state for fate in result.fates}
-    if not states & {State.WRITTEN, State.CONVERTED, State.REMOVED, State.PLANNED, State.TO_REMOVE}:
+    if "dicomdir_bytes" not in result.figures:
         return "Nothing: the medium is as it was asked to be."
     if is_rehearsal:
         return "If this is what you want, run the same command without `--dry-run`."

@@ -69,7 +69,8 @@ def records_of(data: bytes) -> set[bytes]:
 
 def kept_but(content: Content, gone: Iterable[str] = ()) -> Content:
     """Return what must still be there of the content of a medium."""
-    return {path: sha256 for path, sha256 in content.items() if path != "DICOMDIR" and path not in set(gone)}
+    left_out = {"DICOMDIR", *gone}
+    return {path: sha256 for path, sha256 in content.items() if path not in left_out}
 
 
 def assert_holds(content: Content, expected: Content) -> None:

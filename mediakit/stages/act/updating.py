@@ -93,26 +93,27 @@ def write_in_place(change: Change, journal: Journal, tell: Listener, check: Chec
     """
     root, plan, entries = change.target.path, change.plan, change.new_entries()
     temporary = _free_name(root)
-    added = [entry.path for entry in entries]
+    before = _sha256_of(directory_in(root))
+    made: list[str] = []  # what is ours to take away again
     journal.begin(
         Begun(
-            before=hashlib.sha256(directory_in(root)).hexdigest(),
-            after=hashlib.sha256(plan.dicomdir).hexdigest(),
+            before=before,
+            after=_sha256_of(plan.dicomdir),
             temporary=temporary,
-            added=added,
+            added=[entry.path for entry in entries],
             removed=list(change.removed),
         )
     )
     tell_start(entries, tell)
     try:
-        sha256 = put_files(root, entries, tell)
-        put_directory(root, temporary, plan.dicomdir)
+        sha256 = put_files(root, entries, tell, made)
+        put_directory(root, temporary, plan.dicomdir, made)
         size_bytes = len(plan.dicomdir) + sum(entry.size for entry in entries)
         receipt = Receipt(target=root, size_bytes=size_bytes, sha256=sha256)
         check(root / temporary, receipt)
         put_in_place(root, temporary, change.directory)
     except BaseException as exc:
-        if not take_away(root, [*added, temporary]):
+        if _sha256_of(directory_in(root)) == before and not take_away(root, made):
             journal.end()
         if isinstance(exc, OSError):
             raise write_error(exc, root) from exc
@@ -174,6 +175,10 @@ def placed_of(change: Change) -> dict[str, int]:
             )
         placed[file.path] = pieces[0][0] // SECTOR if file.size else 0
     return placed
+
+
+def _sha256_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _free_name(root: Path) -> str:
