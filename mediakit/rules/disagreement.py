@@ -56,6 +56,7 @@ _PATIENT_ID: Tag = 0x00100020
 _PATIENT_NAME: Tag = 0x00100010
 _MODALITY: Tag = 0x00080060
 _IDENTITY: frozenset[Tag] = frozenset({0x0020000D, 0x0020000E, _MODALITY})
+_EMPTY_NAME = b" \0^="  # nothing but separators
 _UNCOMPARED = frozenset({SPECIFIC_CHARACTER_SET, ICON_IMAGE_SEQUENCE})
 _GROUPS = frozenset({"PATIENT", "STUDY", "SERIES"})
 
@@ -125,7 +126,11 @@ class _Judge:
                 self._count(key, record, link, instance)
 
     def _differs(self, key: Key, raw: bytes, record: DirectoryRecord, instance: Instance) -> bool:
-        if key.vr == "SQ" or key.tag in _UNCOMPARED or not raw.strip(b" \0"):
+        if (
+            key.vr == "SQ"
+            or key.tag in _UNCOMPARED
+            or not raw.strip(_EMPTY_NAME if key.vr == "PN" else b" \0")
+        ):
             return False
         charset = record.key(SPECIFIC_CHARACTER_SET)
         ours = Said(key.value, b"" if charset is None else charset.value.strip(b" \0"))

@@ -291,8 +291,9 @@ def test_another_name_counts_as_another_patient_where_the_image_has_no_id() -> N
 
 def test_an_image_without_patient_is_not_of_another_patient() -> None:
     right = directory_of(FIRST)
-    anonymous = make_instance("1.2.3.4.1", patient_id=b"", values={NAME: b""})
-    assert judged(survey_of(*files_of(right, anonymous), directory=right)) == []
+    for name in (b"", b"^^^^", b"^= "):
+        anonymous = make_instance("1.2.3.4.1", patient_id=b"", values={NAME: name})
+        assert judged(survey_of(*files_of(right, anonymous), directory=right)) == [], name
 
 
 @pytest.mark.parametrize(
