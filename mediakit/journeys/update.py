@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mediakit.dicom.instance import Instance, shown
+from mediakit.dicom.instance import shown
 from mediakit.errors import IntegrityError, UsageError, mapped
 from mediakit.events import Listener, PhaseEnded, silence
 from mediakit.fileset.decode import decode
@@ -43,7 +43,7 @@ from mediakit.stages.act.updating import (
     write_in_place,
 )
 from mediakit.stages.act.writing import Written, attempt
-from mediakit.stages.judge.additions import mixed_up, new_instances
+from mediakit.stages.judge.additions import Known, mixed_up
 from mediakit.stages.judge.prepare import Prepared, Store, Terms, prepare
 from mediakit.stages.judge.spool import Spool
 from mediakit.stages.judge.updatable import (
@@ -208,21 +208,30 @@ def _plan(work: _Work, fates: Fates) -> _Planned | _Stopped:
     stay = _what_stays(work, fates)
     if stay is None:
         return _Stopped(Outcome.DOES_NOT_FIT)
-    new = new_instances(take_instances(work.surveys, fates), stay.links, work.media, fates)
+    known = Known(stay.links, work.store)
+    new = known.new_of(take_instances(work.surveys, fates), fates)
     if new and not work.order.all_patients:
-        held = [link.file.instance for link in stay.links if link.file and link.file.instance]
-        mixed = list(mixed_up(new, held))
+        mixed = list(mixed_up(new, known.instances()))
         fates.findings += mixed
         if any(finding.severity is Severity.ERROR for finding in mixed):
             return _Stopped(Outcome.IDENTITY)
-    if work.terms.stop(fates):
+    if work.terms.stop(fates) or _is_nothing_to_add(work):
         return _nothing(fates)
-    if not new and len(stay.links) == len(work.seen.links):
-        return _Stopped()  # all is there already
-    arranged = _arranged(new, stay, work, fates)
-    if new and arranged is None:
+    prepared = prepare(new, work.terms, work.store, fates, work.tell) if new else None
+    if prepared is not None:
+        prepared = known.without_known(prepared, fates)
+    if work.terms.stop(fates) or (new and prepared is None):
         return _nothing(fates)
-    return _laid_out(stay, arranged, work, fates)
+    is_same = len(stay.links) == len(work.seen.links)
+    if prepared is None or not prepared.instances:
+        return _Stopped() if is_same else _laid_out(stay, None, work, fates)
+    arranged = _arranged(prepared, stay, work, fates)
+    return _nothing(fates) if arranged is None else _laid_out(stay, arranged, work, fates)
+
+
+def _is_nothing_to_add(work: _Work) -> bool:
+    """Return True when sources were named, and no instance is in them."""
+    return bool(work.surveys) and not any(True for each in work.surveys for _ in each.instances())
 
 
 def _nothing(fates: Fates) -> _Stopped:
@@ -242,10 +251,9 @@ def _what_stays(work: _Work, fates: Fates) -> Stay | None:
     return stay
 
 
-def _arranged(new: Sequence[Instance], stay: Stay, work: _Work, fates: Fates) -> Arranged | None:
-    """Judge, convert and collate what is new; what contradicts the records that stay is refused."""
-    prepared = prepare(new, work.terms, work.store, fates, work.tell) if new else None
-    arranged = None if prepared is None else arrange(prepared, work.terms, work.store, fates, work.tell)
+def _arranged(prepared: Prepared, stay: Stay, work: _Work, fates: Fates) -> Arranged | None:
+    """Collate what is new; what contradicts the records that stay is refused."""
+    arranged = arrange(prepared, work.terms, work.store, fates, work.tell)
     if arranged is None:
         return None
     numbers = {one.sop_instance: index for index, one in enumerate(arranged.prepared.instances)}

@@ -21,11 +21,13 @@ from tests.support.studies import (
     CT_1,
     CT_2,
     CT_3,
+    CT_THIN,
     DICOMDIR_TESTS,
     MR,
     XA_FOLDER,
     altered,
     burnt_to,
+    files_in,
     folder_of,
     left_in,
 )
@@ -141,6 +143,19 @@ def test_an_instance_that_is_there_is_not_written_again_and_another_of_its_uid_i
     assert disc.read_bytes() == before
     skipped = updated(disc, other, CT_3, on_reject=OnReject.SKIP)
     assert (skipped.result.outcome, counts(skipped)[State.WRITTEN]) == (Outcome.FINDINGS, 1)
+
+
+def test_what_was_converted_when_it_was_added_is_there_already_the_next_time(disc: Path) -> None:
+    packed = files_in(CT_THIN)[0]
+    first = updated(disc, packed)
+    assert (first.result.outcome, counts(first)[State.CONVERTED]) == (Outcome.GOOD, 1)
+    again = updated(disc, packed)
+    assert (again.result.outcome, counts(again)) == (Outcome.GOOD, {State.ALREADY_THERE: 1, State.KEPT: 5})
+
+
+def test_a_source_without_an_instance_is_no_source(disc: Path, tmp_path: Path) -> None:
+    done = updated(disc, folder_of(tmp_path / "none", {"A.TXT": b"hello"}))
+    assert (done.result.outcome, counts(done)[State.NOT_DICOM]) == (Outcome.SOURCE, 1)
 
 
 def test_an_instance_is_replaced_when_the_old_one_is_removed_in_the_same_run(

@@ -10,9 +10,10 @@ from mediakit.fileset.charset import place_of
 from mediakit.fileset.survey import RecordLink
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.outcome import State
+from mediakit.stages.judge.prepare import Prepared
 from mediakit.stages.look.closed import finding_on_failure
 from mediakit.stages.look.fates import Fates
-from mediakit.stages.look.media import Media, data_set_digest
+from mediakit.stages.look.media import Opener, data_set_digest
 from mediakit.transfer.patient_identity import Mixed, identities_of, several_patients, two_people
 
 ALREADY = Rule(
@@ -38,23 +39,60 @@ NAMED_WITHOUT_FILE = Rule(
 )
 
 
-def new_instances(
-    instances: Sequence[Instance], kept: Sequence[RecordLink], media: Media, fates: Fates
-) -> list[Instance]:
-    """Return the instances that no record of the medium has; all others are settled in `fates`.
+class Known:
+    """The records that stay on a medium, with their files, and whether they hold what is to be added."""
 
-    `kept` are the records that stay, with their files.
-    """
-    known = {link.reference.sop_instance: link for link in kept}
-    known |= {link.file.instance.sop_instance: link for link in kept if link.file and link.file.instance}
-    new: list[Instance] = []
-    for instance in instances:
-        link = known.get(instance.sop_instance)
-        if link is None:
-            new.append(instance)
+    def __init__(self, kept: Sequence[RecordLink], opener: Opener) -> None:
+        """Take what opens instances of the medium, of the sources, and converted ones."""
+        self._opener = opener
+        self._links = {link.reference.sop_instance: link for link in kept}
+        held = [(link.file.instance, link) for link in kept if link.file and link.file.instance]
+        self._links |= {instance.sop_instance: link for instance, link in held}
+
+    def instances(self) -> list[Instance]:
+        """Return the instances that stay."""
+        return [link.file.instance for link in self._links.values() if link.file and link.file.instance]
+
+    def new_of(self, instances: Sequence[Instance], fates: Fates) -> list[Instance]:
+        """Return the instances that no record has; all others are settled in `fates`.
+
+        One in another transfer syntax than that of the medium goes on too: it may be converted to the same.
+        """
+        new: list[Instance] = []
+        for instance in instances:
+            link = self._links.get(instance.sop_instance)
+            held = None if link is None or link.file is None else link.file.instance
+            if link is None or (held is not None and held.transfer_syntax != instance.transfer_syntax):
+                new.append(instance)
+            else:
+                self._settle(instance, held, place_of(instance), fates)
+        return new
+
+    def without_known(self, prepared: Prepared, fates: Fates) -> Prepared:
+        """Return what is left of prepared instances without those of the medium, which are settled."""
+        known: dict[int, None] = {}
+        for index, instance in enumerate(prepared.instances):
+            link = self._links.get(instance.sop_instance)
+            if link is not None:
+                held = None if link.file is None else link.file.instance
+                self._settle(instance, held, prepared.place_of(instance), fates)
+                known[index] = None
+        return prepared.without(known)
+
+    def _settle(self, instance: Instance, held: Instance | None, place: str, fates: Fates) -> None:
+        uid = instance.sop_instance
+        if held is None:
+            fates.settle(place, State.REFUSED, NAMED_WITHOUT_FILE.at(uid=uid), sop_instance=uid)
+            return
+        try:
+            is_same = data_set_digest(self._opener, held) == data_set_digest(self._opener, instance)
+        except (SourceError, OSError) as exc:
+            fates.settle(place, State.UNREADABLE, finding_on_failure(exc), sop_instance=uid)
+            return
+        if is_same:
+            fates.settle(place, State.ALREADY_THERE, ALREADY.at(file=held.path), sop_instance=uid)
         else:
-            _settle(instance, link, media, fates)
-    return new
+            fates.settle(place, State.REFUSED, OTHER_ON_MEDIUM.at(uid=uid, file=held.path), sop_instance=uid)
 
 
 def mixed_up(new: Sequence[Instance], held: Sequence[Instance]) -> Iterator[Finding]:
@@ -70,20 +108,3 @@ def mixed_up(new: Sequence[Instance], held: Sequence[Instance]) -> Iterator[Find
     for finding in two_people(both):
         if (finding.rule, finding.detail) not in known:
             yield finding
-
-
-def _settle(instance: Instance, link: RecordLink, media: Media, fates: Fates) -> None:
-    place, uid, file = place_of(instance), instance.sop_instance, link.file
-    if file is None or file.instance is None:
-        fates.settle(place, State.REFUSED, NAMED_WITHOUT_FILE.at(uid=uid), sop_instance=uid)
-        return
-    held = file.instance
-    try:
-        is_same = data_set_digest(media, held) == data_set_digest(media, instance)
-    except (SourceError, OSError) as exc:
-        fates.settle(place, State.UNREADABLE, finding_on_failure(exc), sop_instance=uid)
-        return
-    if is_same:
-        fates.settle(place, State.ALREADY_THERE, ALREADY.at(file=held.path), sop_instance=uid)
-    else:
-        fates.settle(place, State.REFUSED, OTHER_ON_MEDIUM.at(uid=uid, file=held.path), sop_instance=uid)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.header import Scanner, Unusable
@@ -63,6 +63,14 @@ class Media:
     def open(self, instance: Instance) -> BinaryIO:
         """Open the file of an instance. Raises SourceError when it cannot be read any more."""
         return self.trees[instance.source].open(Node(instance.path, instance.size))
+
+
+class Opener(Protocol):
+    """Opens the file of an instance."""
+
+    def open(self, instance: Instance) -> BinaryIO:
+        """Raise SourceError or OSError when it cannot be read."""
+        ...
 
 
 @contextmanager
@@ -119,12 +127,12 @@ def sha256_of(stream: BinaryIO, before: bytes = b"") -> str:
     return digest.hexdigest()
 
 
-def data_set_digest(media: Media, instance: Instance) -> str:
+def data_set_digest(opener: Opener, instance: Instance) -> str:
     """Return what tells data sets apart, whatever their preamble and file meta information (PS3.10 7.1).
 
     Raises SourceError and OSError when the file cannot be read to its end.
     """
-    with media.open(instance) as stream:
+    with opener.open(instance) as stream:
         uids = (instance.sop_class, instance.sop_instance)
         place = data_set_place(stream, instance.size, uids, instance.transfer_syntax)
         stream.seek(place.at)
