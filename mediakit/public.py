@@ -119,7 +119,8 @@ class ValidateOrder(_validate.ValidateOrder):
 
     `profile` is a profile or the identifier of a shipped one; None takes the best fitting of `catalogue`.
     Findings from `fail_on` on give exit code 1; those that `heeded` leaves out do not
-    count. `keys` open what is encrypted. Raises ProfileError when there is no such profile.
+    count. `keys` open what is encrypted. `rescue_map` says what was not read of a rescued image; None: the
+    map beside it, if there is one. Raises ProfileError when there is no such profile.
     """
 
     __slots__ = ()
@@ -133,6 +134,7 @@ class ValidateOrder(_validate.ValidateOrder):
         fail_on: Severity = Severity.ERROR,
         heeded: Heeded = EVERY_FINDING,
         keys: Keys = NO_KEYS,
+        rescue_map: StrPath | None = None,
     ) -> None:
         chosen = None if profile is None else _profile(profile)
         super().__init__(
@@ -142,11 +144,15 @@ class ValidateOrder(_validate.ValidateOrder):
             fail_on=fail_on,
             heeded=heeded,
             keys=keys,
+            rescue_map=_optional(rescue_map),
         )
 
 
 class ExtractOrder(_extract.ExtractOrder):
-    """Where to write, and which files; `selection` says which instances. `keys` open what is encrypted."""
+    """Where to write, and which files; `selection` says which instances. `keys` open what is encrypted.
+
+    `rescue_map` says what was not read of a rescued image; None: the map beside it, if there is one.
+    """
 
     __slots__ = ()
 
@@ -157,8 +163,11 @@ class ExtractOrder(_extract.ExtractOrder):
         only: Only = Only.ALL,
         selection: Selection = EVERYTHING,
         keys: Keys = NO_KEYS,
+        rescue_map: StrPath | None = None,
     ) -> None:
-        super().__init__(out=Path(out), only=only, selection=selection, keys=keys)
+        super().__init__(
+            out=Path(out), only=only, selection=selection, keys=keys, rescue_map=_optional(rescue_map)
+        )
 
 
 class RepairOrder(_repair.RepairOrder):
@@ -276,12 +285,15 @@ def validate(source: StrPath, order: ValidateOrder | None = None, tell: Listener
     return _validate.validate(Path(source), ValidateOrder() if order is None else order, tell)
 
 
-def inspect(source: StrPath, tell: Listener = silence, keys: Keys = NO_KEYS) -> Inspection:
+def inspect(
+    source: StrPath, tell: Listener = silence, keys: Keys = NO_KEYS, rescue_map: StrPath | None = None
+) -> Inspection:
     """Look at a medium: an image, a device, an archive or a folder. `keys` open what is encrypted.
 
-    Raises SourceError when it cannot be opened.
+    `rescue_map` says what was not read of a rescued image; None: the map beside it, if there is one. Raises
+    SourceError when it cannot be opened.
     """
-    return _inspect.inspect(Path(source), tell, keys)
+    return _inspect.inspect(Path(source), tell, keys, _optional(rescue_map))
 
 
 def extract(source: StrPath, order: ExtractOrder, tell: Listener = silence) -> Result:
@@ -352,6 +364,10 @@ def import_medium(
     from mediakit.journeys import import_  # noqa: PLC0415 - see above
 
     return import_.import_medium(Path(source), target, jobs, order, tell)
+
+
+def _optional(path: StrPath | None) -> Path | None:
+    return None if path is None else Path(path)
 
 
 def _paths(given: StrPath | Iterable[StrPath]) -> tuple[Path, ...]:

@@ -10,7 +10,7 @@ import typer
 
 from mediakit.cli.guard import guarded
 from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
-from mediakit.cli.options import Json, Medium, Quiet, ShowProgress, Verbose
+from mediakit.cli.options import Json, Medium, Quiet, RescueMap, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.selecting import (
     Accession,
@@ -48,6 +48,7 @@ def extract(
     report: Annotated[
         Path | None, typer.Option(help="Write the JSON report with every SHA-256 here.")
     ] = None,
+    rescue_map: RescueMap = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -81,6 +82,7 @@ def extract(
                 until=until,
             ),
             keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust),
+            rescue_map=rescue_map,
         )
         with listener(progress, quiet=quiet or as_json) as tell:
             result = run_extract(src, order, tell)

@@ -23,6 +23,7 @@ from mediakit.cli.options import (
     Json,
     Medium,
     Quiet,
+    RescueMapOfImport,
     ShowProgress,
     Verbose,
     WithNames,
@@ -131,6 +132,7 @@ def import_(
         bool, typer.Option("--probe", help="With --dry-run: ask the peer what it would take.")
     ] = False,
     limit_rate: Annotated[str, typer.Option(help="Most bytes a second, for example 10MB.")] = "",
+    rescue_map: RescueMapOfImport = None,
     report: Annotated[list[Path] | None, typer.Option(help="Write a report: FILE.html or FILE.json.")] = None,
     with_names: WithNames = False,
     state: StateFolder = None,
@@ -185,6 +187,7 @@ def import_(
             ),
             fail_on=fail_on,
             keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust, config=config),
+            rescue_map=rescue_map,
         )
         if map_ is not None:
             order = replace(order, mapping=map_rows(map_))

@@ -8,7 +8,7 @@ import typer
 
 from mediakit.cli.guard import guarded
 from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
-from mediakit.cli.options import Json, Medium, Quiet, ShowProgress, Verbose
+from mediakit.cli.options import Json, Medium, Quiet, RescueMap, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.terminal import print_findings, print_summary
 
@@ -20,6 +20,7 @@ def inspect(
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
     trust: Trust = None,
+    rescue_map: RescueMap = None,
     as_json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
@@ -34,7 +35,7 @@ def inspect(
 
         keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust)
         with listener(progress, quiet=quiet or as_json) as tell:
-            inspection = run_inspect(src, tell, keys)
+            inspection = run_inspect(src, tell, keys, rescue_map)
         if as_json:
             from mediakit.report.inspection_doc import inspection_doc
             from mediakit.report.json import to_json

@@ -22,6 +22,7 @@ from mediakit.cli import (
     profiles,
     reconcile,
     repair,
+    salvage,
     schema,
     serve,
     update,
@@ -47,6 +48,7 @@ app.command("validate")(validate.validate)
 app.command("extract")(extract.extract)
 app.command("diff")(diff.diff)
 app.command("repair")(repair.repair)
+app.command("salvage")(salvage.salvage)
 app.command("update")(update.update)
 app.command("import")(import_.import_)
 app.command("reconcile")(reconcile.reconcile)

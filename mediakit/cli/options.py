@@ -33,6 +33,9 @@ BurnReports = Annotated[
     list[Path] | None,
     typer.Option("--report", help="Write a report: FILE.html, or FILE.json with the manifest."),
 ]
+_RESCUE_MAP = "Map of a rescued image, as ddrescue writes it; else SRC.map beside it."
+RescueMap = Annotated[Path | None, typer.Option("--rescue-map", "--map", help=_RESCUE_MAP)]
+RescueMapOfImport = Annotated[Path | None, typer.Option("--rescue-map", help=_RESCUE_MAP)]
 ShowProgress = Annotated[Progress, typer.Option("--progress", help="Show progress on standard error.")]
 LimitRate = Annotated[str, typer.Option("--limit-rate", help="Most bytes a second, for example 10MB.")]
 CommitPort = Annotated[

@@ -22,6 +22,7 @@ from mediakit.cli.options import (
     Media,
     Profiles,
     Quiet,
+    RescueMap,
     ShowProgress,
     Verbose,
     WithNames,
@@ -86,6 +87,7 @@ def validate(
     ask_passphrase: AskPassphrase = False,
     trust: Trust = None,
     with_names: WithNames = False,
+    rescue_map: RescueMap = None,
     profiles: Profiles = None,
     config: Config = None,
     as_json: Json = False,
@@ -104,6 +106,8 @@ def validate(
 
         reports = {source: _reports(report or (), source, is_one=len(src) == 1) for source in src}
         _check_names([path for forms in reports.values() for path, _ in forms])
+        if rescue_map is not None and len(src) > 1:
+            raise UsageError("`--rescue-map` goes with one medium")
         own = profile_paths(profiles or [], config)
         is_auto = profile.lower() == "auto"
         order = ValidateOrder(
@@ -113,6 +117,7 @@ def validate(
             fail_on=fail_on,
             heeded=heeded_of(ignore or (), select or (), baseline),
             keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust, config=config),
+            rescue_map=rescue_map,
         )
         how = _How(as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names, progress=progress)
         if len(src) == 1:

@@ -11,6 +11,7 @@ from typing import BinaryIO, Protocol
 
 from mediakit.events import Listener
 from mediakit.fileset.fat_geometry import FatWishes
+from mediakit.formats.readable import Extent
 from mediakit.secure.facts import SealFact
 from mediakit.volume import Damage, Volume
 
@@ -83,6 +84,13 @@ class Tree(Protocol):
 
     def find(self, path: str) -> Node | None:
         """Return the file stored under exactly this path ("/" between components), or None."""
+        ...
+
+    def extents(self, node: Node) -> Sequence[Extent]:
+        """Return where the bytes of a file lie in the image, in their order; a folder does not know.
+
+        Of an archive it is where the member lies, header and all. Raises SourceError.
+        """
         ...
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ The size of what it makes is known before, so that a plan holds. Files in an env
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 
 from mediakit.errors import SourceError
 from mediakit.formats.base import Entry, Node, NodeKind, Tree
+from mediakit.formats.readable import Extent
 from mediakit.secure.facts import SealFact
 
 
@@ -93,6 +94,10 @@ class UnsealedTree:
         """Return the file stored under exactly this path, or None."""
         node = self._tree.find(path)
         return None if node is None else self._plain(node)
+
+    def extents(self, node: Node) -> Sequence[Extent]:
+        """Return where the envelope of a file lies in the image. Raises SourceError."""
+        return self._tree.extents(node)
 
     def close(self) -> None:
         """Release the medium."""

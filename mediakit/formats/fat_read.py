@@ -16,7 +16,7 @@ from mediakit.formats.base import Node, NodeKind
 from mediakit.formats.fat_chains import Chain, Chains
 from mediakit.formats.fat_names import FatEntry, Margin, begins_like_a_folder, entries
 from mediakit.formats.fat_volume import Boot, Place, fat_places, locate, partitions, read_boot
-from mediakit.formats.readable import Extent, Image, holds
+from mediakit.formats.readable import Extent, Gaps, Image, holds
 from mediakit.formats.united import Listing, StoredFile, UnitedTree
 from mediakit.volume import CUT_OFF, MAX_EXAMPLES, Damage, FatVolume
 
@@ -77,9 +77,9 @@ class _Found:
 class FatTree(UnitedTree):
     """FAT volumes as a `Tree`: `path` of a node has short names, `also` the long ones."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, gaps: Gaps | None = None) -> None:
         """Open the image or device and read its folders. Raises SourceError."""
-        super().__init__(path, lambda image: _listings(image, str(path)))
+        super().__init__(path, lambda image: _listings(image, str(path)), gaps)
 
 
 def partitions_beside(image: Image, known: Sequence[Listing], damage: list[Damage]) -> list[Listing]:

@@ -15,7 +15,7 @@ from mediakit.events import Listener
 from mediakit.formats import moment
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
 from mediakit.formats.legal import check_paths
-from mediakit.formats.readable import File, open_plain, tried
+from mediakit.formats.readable import Extent, File, open_plain, tried
 from mediakit.formats.stream_copy import Pourer
 
 _MAX_KNOWN_FOLDERS = 64  # listings kept for `find`
@@ -93,6 +93,10 @@ class FolderTree:
         except OSError:
             return None
         return Node(path, found.st_size) if stat.S_ISREG(found.st_mode) else None
+
+    def extents(self, node: Node) -> Sequence[Extent]:  # noqa: ARG002 - of `Tree`
+        """Return nothing: a folder does not know."""
+        return ()
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -173,6 +177,10 @@ class FileTree:
     def find(self, path: str) -> Node | None:
         """Return the file when it has this name."""
         return self._node if path == self._node.path else None
+
+    def extents(self, node: Node) -> Sequence[Extent]:
+        """Return the whole of it."""
+        return ((0, node.size),) if node.size else ()
 
     def close(self) -> None:
         """Hold nothing, let go of nothing."""

@@ -31,7 +31,7 @@ from mediakit.formats.iso_records import (
     read_session,
     records,
 )
-from mediakit.formats.readable import Extent, Image, holds
+from mediakit.formats.readable import Extent, Gaps, Image, holds
 from mediakit.formats.udf_read import udf_beside
 from mediakit.formats.udf_volume import has_anchor, revision_beside
 from mediakit.formats.united import MAX_ALSO, Listing, StoredFile, UnitedTree
@@ -52,9 +52,9 @@ class IsoTree(UnitedTree):
     UDF beside it, sessions that the last one did not take over, and FAT partitions are read as well.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, gaps: Gaps | None = None) -> None:
         """Open the image and read its folders. Raises SourceError."""
-        super().__init__(path, lambda image: _listings(image, str(path)))
+        super().__init__(path, lambda image: _listings(image, str(path)), gaps)
 
 
 def _listings(image: Image, where: str) -> list[Listing]:

@@ -13,6 +13,7 @@ import os
 import stat
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -83,12 +84,46 @@ class File(io.FileIO):
         return io.FileIO.readall(self)
 
 
-class Image:
-    """An image file or a block device, open for reading at any byte. Close it when done."""
+@dataclass(slots=True)
+class Gaps:
+    """What was not read of an image, in order. `missed` collects what was asked for and lies in a gap."""
 
-    def __init__(self, path: Path) -> None:
+    extents: Sequence[Extent] = ()
+    missed: list[Extent] = field(default_factory=list)
+    _starts: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._starts = [start for start, _ in self.extents]
+
+    def touching(self, offset: int, size: int) -> list[Extent]:
+        """Return the parts of a range that lie in gaps."""
+        found = []
+        index = max(0, bisect_right(self._starts, offset) - 1)
+        while index < len(self.extents) and self._starts[index] < offset + size:
+            start, length = self.extents[index]
+            low, high = max(start, offset), min(start + length, offset + size)
+            if low < high:
+                found.append((low, high - low))
+            index += 1
+        return found
+
+    def check(self, offset: int, size: int) -> None:
+        """Raise OSError when a range touches a gap, and remember it."""
+        if self.extents and (found := self.touching(offset, size)):
+            self.missed.extend(found)
+            raise OSError(errno.EIO, "was not read from the medium, as the map of the image says")
+
+
+class Image:
+    """An image file or a block device, open for reading at any byte. Close it when done.
+
+    What lies in `gaps` cannot be read, as if it were the damaged medium itself.
+    """
+
+    def __init__(self, path: Path, gaps: Gaps | None = None) -> None:
         """Raise SourceError when it cannot be opened."""
         self.path = path
+        self._gaps = Gaps() if gaps is None else gaps
         try:
             self._fd = tried(lambda: os.open(path, os.O_RDONLY | _QUIET))
         except OSError as exc:
@@ -101,13 +136,16 @@ class Image:
 
     def read(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes at `offset`: fewer at the end of the image. Raises SourceError."""
+        size = max(0, min(size, self.size - offset))
         try:
-            return tried(lambda: os.pread(self._fd, max(0, min(size, self.size - offset)), offset))
+            self._gaps.check(offset, size)
+            return tried(lambda: os.pread(self._fd, size, offset))
         except OSError as exc:
             raise SourceError("cannot be read", where=str(self.path), why=exc.strerror or "") from exc
 
     def readinto(self, view: memoryview, offset: int) -> int:
         """Fill the view from `offset` on; return how many bytes were there. Raises OSError."""
+        self._gaps.check(offset, len(view))
         return tried(lambda: os.preadv(self._fd, [view], offset))
 
     def close(self) -> None:

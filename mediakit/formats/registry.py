@@ -19,7 +19,8 @@ from mediakit.formats import fat_volume
 from mediakit.formats.base import Entry, Order, Receipt, Sink, Tree
 from mediakit.formats.envelope import UnsealedTree
 from mediakit.formats.folder import FileTree
-from mediakit.formats.readable import Image, Readable
+from mediakit.formats.gapped import GappedTree, gaps_of
+from mediakit.formats.readable import Gaps, Image, Readable
 from mediakit.plug_ins import code_of, plug_in, plug_ins
 from mediakit.secure.keys import NO_KEYS, Keys
 
@@ -130,11 +131,12 @@ def written_medium(
         yield replace(receipt, target=target)
 
 
-def open_tree(path: Path, *, lone: str | None = None) -> Tree:
+def open_tree(path: Path, *, lone: str | None = None, gaps: Gaps | None = None) -> Tree:
     """Open whatever stands at the path, told by its content and not by its name.
 
     A folder, a disc image (a device too), an archive; any other file is a tree of that one file, under the
-    path `lone`, by default its own name. Raises SourceError when it is missing or cannot be read.
+    path `lone`, by default its own name. What lies in `gaps`, by default those of the map beside the image,
+    is unreadable. Raises SourceError when it is missing or cannot be read.
     """
     try:
         mode = path.stat().st_mode
@@ -153,17 +155,25 @@ def open_tree(path: Path, *, lone: str | None = None) -> Tree:
             raise SourceError("holds no file system that can be read", where=str(path))
         if kind == "file":
             _refuse_by_name(path)
-        made: Tree = FileTree(path, lone) if kind == "file" else _load(TREES[kind])(path)
+        gaps = gaps_of(path) if gaps is None else gaps
+        made: Tree = FileTree(path, lone) if kind == "file" else _of_kind(kind, path, gaps)
     except SourceError as exc:
         if is_device and isinstance(exc.__cause__, PermissionError):
             raise SourceError(exc.what, where=exc.where, why=exc.why, hint=_DEVICE_HINT) from exc
         raise
+    return GappedTree(made, gaps) if gaps.extents else made
+
+
+def _of_kind(kind: str, path: Path, gaps: Gaps) -> Tree:
+    made: Tree = _load(TREES[kind])(path) if kind == "folder" else _load(TREES[kind])(path, gaps)
     return made
 
 
-def open_plain(path: Path, keys: Keys = NO_KEYS, *, lone: str | None = None) -> Tree:
+def open_plain(
+    path: Path, keys: Keys = NO_KEYS, *, lone: str | None = None, gaps: Gaps | None = None
+) -> Tree:
     """Open what stands at the path, and what is encrypted there with the keys; see `open_tree`."""
-    tree = open_tree(path, lone=lone)
+    tree = open_tree(path, lone=lone, gaps=gaps)
     if not keys:
         return tree
     from mediakit.secure.opening import Opener  # noqa: PLC0415 - most media are not encrypted
@@ -172,21 +182,21 @@ def open_plain(path: Path, keys: Keys = NO_KEYS, *, lone: str | None = None) -> 
 
 
 @contextmanager
-def open_medium(path: Path, keys: Keys = NO_KEYS) -> Iterator[Tree]:
+def open_medium(path: Path, keys: Keys = NO_KEYS, gaps: Gaps | None = None) -> Iterator[Tree]:
     """Open what stands at the path for the time of the block; see `open_named`."""
-    tree = open_named(path, keys)
+    tree = open_named(path, keys, gaps)
     try:
         yield tree
     finally:
         tree.close()
 
 
-def open_named(path: Path, keys: Keys = NO_KEYS) -> Tree:
+def open_named(path: Path, keys: Keys = NO_KEYS, gaps: Gaps | None = None) -> Tree:
     """Open what stands at the path; see `open_plain`.
 
     A lone file is at the path "" of its tree: its place is the source itself. The caller closes the tree.
     """
-    return open_plain(path, keys, lone="")
+    return open_plain(path, keys, lone="", gaps=gaps)
 
 
 def sniff(image: Readable) -> str:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind
 from mediakit.formats.fat_read import partitions_beside
-from mediakit.formats.readable import Image
+from mediakit.formats.readable import Gaps, Image
 from mediakit.formats.udf_entries import Blocks
 from mediakit.formats.udf_partitions import METADATA, SPARABLE, VIRTUAL, map_partitions
 from mediakit.formats.udf_tags import (
@@ -43,9 +43,9 @@ _FIRST_DESCRIPTORS = (32 * 1024, 64 * 2048)  # where ISO 9660 may say that it is
 class UdfTree(UnitedTree):
     """A UDF image as a `Tree`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, gaps: Gaps | None = None) -> None:
         """Open the image and read its folders. Raises SourceError."""
-        super().__init__(path, lambda image: _listings(image, str(path)))
+        super().__init__(path, lambda image: _listings(image, str(path)), gaps)
 
 
 def udf_beside(image: Image, damage: list[Damage]) -> list[Listing]:

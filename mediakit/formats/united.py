@@ -14,7 +14,7 @@ from typing import BinaryIO
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind, TreeFacts
 from mediakit.formats.distinct import DistinctPaths
-from mediakit.formats.readable import Extent, Image, Readable, stream_of
+from mediakit.formats.readable import Extent, Gaps, Image, Readable, stream_of
 from mediakit.limits import MAX_SHARED
 from mediakit.volume import Damage, Volume
 
@@ -64,9 +64,11 @@ class Listing:
 class UnitedTree:
     """The volumes of an image as one `Tree`."""
 
-    def __init__(self, path: Path, read: Callable[[Image], Sequence[Listing]]) -> None:
+    def __init__(
+        self, path: Path, read: Callable[[Image], Sequence[Listing]], gaps: Gaps | None = None
+    ) -> None:
         """Open the image and read its folders. Raises SourceError."""
-        self._image = Image(path)
+        self._image = Image(path, gaps)
         try:
             listings = read(self._image)
             union = _Union(self._image)
@@ -106,20 +108,15 @@ class UnitedTree:
             raise SourceError("no such file on the medium", where=ascii(node.path))
         return stream_of(self._image, file.where())
 
-    def extents(self, path: str) -> Extents:
-        """Return where the bytes of a file lie in the image: (first byte, bytes) of each piece.
-
-        Raises SourceError when there is no such file.
-        """
-        file = self._files.get(path)
-        if file is None:
-            raise SourceError("no such file on the medium", where=ascii(path))
-        return file.where()
-
     def find(self, path: str) -> Node | None:
         """Return the file of exactly this path, or None."""
         file = self._files.get(path)
         return None if file is None else file.node
+
+    def extents(self, node: Node) -> Sequence[Extent]:
+        """Return where a file lies in the image. Raises SourceError."""
+        file = self._files.get(node.path)
+        return () if file is None else file.where()
 
     def close(self) -> None:
         """Close the image."""

@@ -24,7 +24,7 @@ from mediakit.formats import moment
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
 from mediakit.formats.distinct import DistinctPaths
 from mediakit.formats.legal import check_paths
-from mediakit.formats.readable import Image, stream_of
+from mediakit.formats.readable import Extent, Gaps, Image, stream_of
 from mediakit.formats.stream_copy import Pourer
 from mediakit.formats.zip_member import member_stream
 from mediakit.limits import MAX_CLAIMED_BYTES, REAL_RATIO
@@ -86,9 +86,9 @@ class ZipTree:
     with "/".
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, gaps: Gaps | None = None) -> None:
         """Open the archive and read its directory. Raises SourceError."""
-        self._image = Image(path)
+        self._image = Image(path, gaps)
         self._size = self._image.size
         try:
             _check_is_whole(self._image)
@@ -146,6 +146,16 @@ class ZipTree:
         """Return the member of exactly this name, or None."""
         known = self._members.get(path)
         return None if known is None else known[0]
+
+    def extents(self, node: Node) -> Sequence[Extent]:
+        """Return where a member lies in the archive, its header and its data. Raises SourceError."""
+        known = self._members.get(node.path)
+        if known is None:
+            return ()
+        at = known[1].header_offset
+        head = self._image.read(at, _HEADER_BYTES)
+        names = sum(int.from_bytes(head[first : first + 2], "little") for first in (26, 28))
+        return ((at, _HEADER_BYTES + names + known[1].compress_size),)
 
     def close(self) -> None:
         """Close the archive."""

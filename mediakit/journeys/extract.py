@@ -16,6 +16,7 @@ from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.fileset.survey import FileFact, FileKind, Survey
 from mediakit.findings import Rule, Severity, Where
 from mediakit.formats.base import Entry, Node, Tree
+from mediakit.formats.gapped import gaps_of
 from mediakit.formats.registry import open_medium
 from mediakit.formats.safe_names import safe_paths
 from mediakit.formats.unpack import unpack
@@ -53,12 +54,16 @@ class Only(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractOrder:
-    """Where to write, and which files; `selection` says which instances. `keys` open what is encrypted."""
+    """Where to write, and which files; `selection` says which instances. `keys` open what is encrypted.
+
+    `rescue_map` says what was not read of a rescued image; None: the map beside it, if there is one.
+    """
 
     out: Path
     only: Only = Only.ALL
     selection: Selection = EVERYTHING
     keys: Keys = NO_KEYS
+    rescue_map: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +84,7 @@ def extract(source: Path, order: ExtractOrder, tell: Listener = silence) -> Resu
     """
     if source.is_dir() and order.out.resolve().is_relative_to(source.resolve()):
         raise UsageError("the target lies in the source", where=str(order.out), hint="name another folder")
-    with open_medium(source, order.keys) as tree:
+    with open_medium(source, order.keys, gaps_of(source, order.rescue_map)) as tree:
         seen = look(tree, str(source), Scanner(), tell)
         fates = Fates((seen,))
         chosen = choose([seen], order.selection)

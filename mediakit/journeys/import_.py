@@ -16,6 +16,7 @@ from mediakit.dicom.instance import shown
 from mediakit.errors import UsageError
 from mediakit.events import Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Rule, Severity, Where
+from mediakit.formats.gapped import gaps_of
 from mediakit.formats.registry import open_medium
 from mediakit.journeys.import_result import Ended, Step, Task, imported_of
 from mediakit.journeys.stored_report import keep_imported
@@ -125,7 +126,7 @@ def _look(
     source: Path, order: ImportOrder, matching: Matching | None, tell: Listener
 ) -> tuple[Inventory, ImportOrder]:
     """Look at the medium, and ask for local values of those who are on it."""
-    with open_medium(source, order.keys) as tree:
+    with open_medium(source, order.keys, gaps_of(source, order.rescue_map)) as tree:
         chosen = choose([look(tree, str(source), Scanner(), tell)], order.selection)
     if matching is not None and not chosen.is_nothing:
         from mediakit.journeys.reconcile import matched_rows  # noqa: PLC0415 - loads the network
@@ -288,7 +289,14 @@ def _send(task: Task, ledger: Ledger) -> Step:
     items = list(_to_send(task, ledger))
     planned = batches(items, destination.most_contexts, may_convert=order.may_convert)
     change = task.coercer if task.coercer is not None and task.coercer.is_needed else None
-    loader = partial(Loader, task.source, change, may_convert=order.may_convert, keys=order.keys)
+    loader = partial(
+        Loader,
+        task.source,
+        change,
+        may_convert=order.may_convert,
+        keys=order.keys,
+        gaps=gaps_of(task.source, order.rescue_map),
+    )
     sender = Sender(destination, ledger, order, loader, task.tell)
     sent_before = [row.key for row in ledger.rows({_T.UNCERTAIN, _T.REFUSED})]
     is_interrupted = False

@@ -14,6 +14,7 @@ from mediakit.fileset.file_kinds import OtherKind
 from mediakit.fileset.inspection import Counts, Inspection, counts_of
 from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Finding, Report
+from mediakit.formats.gapped import gaps_of
 from mediakit.formats.registry import open_plain
 from mediakit.outcome import Outcome
 from mediakit.rules import consistency
@@ -51,12 +52,16 @@ _MISSING = frozenset(
 )
 
 
-def inspect(source: Path, tell: Listener = silence, keys: Keys = NO_KEYS) -> Inspection:
+def inspect(
+    source: Path, tell: Listener = silence, keys: Keys = NO_KEYS, rescue_map: Path | None = None
+) -> Inspection:
     """Look at a medium: an image, a device, an archive or a folder. `keys` open what is encrypted.
 
-    Raises SourceError when it cannot be opened.
+    `rescue_map` says what was not read of a rescued image; None: the map beside it, if there is one. Raises
+    SourceError when it cannot be opened.
     """
-    with closing(open_plain(source, keys)) as tree:  # a lone file keeps its name: paths are inside the medium
+    gaps = gaps_of(source, rescue_map)
+    with closing(open_plain(source, keys, gaps=gaps)) as tree:  # a lone file keeps its name
         seen = look(tree, str(source), Scanner(), tell)
     contents = contents_of(seen)
     report = Report.of(seen.subject, (*_losses(seen, contents), *_besides(seen)))

@@ -14,6 +14,7 @@ from mediakit.fileset.inspection import counts_of
 from mediakit.fileset.survey import FileFact, FileKind, Survey
 from mediakit.findings import Finding, Report, Severity
 from mediakit.formats.base import TreeFacts
+from mediakit.formats.gapped import gaps_of
 from mediakit.formats.registry import open_plain
 from mediakit.outcome import Fate, Figures, Result, State, outcome_of
 from mediakit.profile.choose import Choice, candidates_for, choose
@@ -42,6 +43,7 @@ class ValidateOrder:
 
     `profile` is None to take the best fitting of `catalogue`. Findings from `fail_on` on give exit code 1.
     What `heeded` leaves out is counted, and not among the findings. `keys` open what is encrypted.
+    `rescue_map` says what was not read of a rescued image; None: the map beside it, if there is one.
     """
 
     profile: Profile | None = None
@@ -50,6 +52,7 @@ class ValidateOrder:
     fail_on: Severity = Severity.ERROR
     heeded: Heeded = EVERY_FINDING
     keys: Keys = NO_KEYS
+    rescue_map: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +78,8 @@ def validate(source: Path, order: ValidateOrder, tell: Listener = silence) -> Va
 
     Returns verdicts, findings and one fate for every file. Raises SourceError when it cannot be opened.
     """
-    with closing(
-        open_plain(source, order.keys)
-    ) as tree:  # a lone file keeps its name: paths are inside the medium
+    gaps = gaps_of(source, order.rescue_map)
+    with closing(open_plain(source, order.keys, gaps=gaps)) as tree:  # a lone file keeps its name
         candidates = _candidates(tree.facts, order)
         seen = look(tree, str(source), scanner_for(*candidates), tell)
     instances = [instance for _, instance in seen.instances()]

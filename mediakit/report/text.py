@@ -157,6 +157,23 @@ def result_text(result: Result, *, everything: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
+def salvage_text(result: Result, *, everything: bool = False) -> str:
+    """Return the summary of a salvage: the files that are not whole, what was read, the map, the outcome."""
+    figures = result.figures
+    size, missing = int(figures["size_bytes"]), int(figures["missing_bytes"])
+    lines = [
+        printable(f"{figures['source']} -> {figures['target']}"),
+        *_listed(result, everything=everything),
+    ]
+    lines.append(f"  read       {size_text(int(figures['read_bytes']))} of {size_text(size)}")
+    lines.append(f"  missing    {many(missing, 'byte', 'bytes')}")
+    lines.append(printable(f"  map        {figures['map']}"))
+    step = "keep the map beside the image: every command reads it"
+    if missing:
+        step += "; another copy of the same medium, or another drive, may fill the gaps"
+    return "\n".join([*lines, f"what to do: {step}.", result.outcome.line]) + "\n"
+
+
 def _capacity_line(result: Result) -> str:
     needs = int(result.figures["needs_bytes"])
     holds = int(result.figures.get("capacity_bytes", 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 from mediakit.choices import APPROVE_ABOVE
 from mediakit.destinations.peer import Peer
@@ -72,7 +73,8 @@ class ImportOrder:
     not sent. `resume` goes on with an earlier import of the same instances, `job` with that one; `retry` also
     tries again what the destination did not take. `selection` says what is wanted, `expectation` who should
     be on the medium. `mapping` gives local values in place of foreign ones, `note` says in each instance who
-    did so (None: made now). `keys` open what is encrypted.
+    did so (None: made now). `keys` open what is encrypted. `rescue_map` says what was not read of a rescued
+    image; None: the map beside it.
     """
 
     scope: Scope = Scope.UNION
@@ -88,6 +90,7 @@ class ImportOrder:
     selection: Selection = EVERYTHING
     expectation: Expectation = field(default_factory=Expectation)
     mapping: tuple[MapRow, ...] = ()
+    rescue_map: Path | None = None
     note: CoercionNote | None = None
     fail_on: Severity = Severity.ERROR
     patience: Patience = field(default_factory=Patience)

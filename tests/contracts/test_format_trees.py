@@ -118,6 +118,19 @@ def test_every_file_gives_its_bytes(tree: Tree) -> None:
     assert read_all(tree) == {path: content_of(path, size) for path, size in FILES.items()}
 
 
+def test_where_a_file_lies_its_bytes_are(tree: Tree, kind: str, media: Path) -> None:
+    image = b"" if kind == "folder" else medium_of(kind, media).read_bytes()
+    for node in tree.walk():
+        extents = tree.extents(node)
+        held = b"".join(image[start : start + size] for start, size in extents)
+        if kind == "folder":
+            assert not extents
+        elif kind == "zip":
+            assert not node.size or held.startswith(b"PK\3\4")
+        else:
+            assert held == content_of(node.path, node.size) if node.size else not held
+
+
 def test_a_file_can_be_read_from_anywhere(tree: Tree) -> None:
     expected = content_of("BIG", 700_000)
     with tree.open(Node("BIG", 700_000)) as stream:

@@ -24,7 +24,7 @@ from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.errors import SourceError
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node
-from mediakit.formats.readable import ReadStream
+from mediakit.formats.readable import Gaps, ReadStream
 from mediakit.formats.registry import open_named
 from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.look.closed import finding_on_failure
@@ -98,9 +98,10 @@ class Loader:
         *,
         may_convert: bool = True,
         keys: Keys = NO_KEYS,
+        gaps: Gaps | None = None,
     ) -> None:
         """Raise SourceError when the medium cannot be opened."""
-        self._tree = open_named(source, keys)
+        self._tree = open_named(source, keys, gaps)
         self._change = change
         self._may_convert = may_convert
         self._buffers = [bytearray(), bytearray()]

@@ -23,7 +23,6 @@ from mediakit.formats.iso_layout import Base
 from mediakit.formats.iso_records import SECTOR
 from mediakit.formats.iso_session import append_session, lay_out_session, next_base
 from mediakit.formats.registry import check_medium, write_medium
-from mediakit.formats.united import UnitedTree
 from mediakit.stages.act.update_journal import Begun, Journal, directory_in
 from mediakit.stages.judge.prepare import Store
 from mediakit.stages.plan.update_target import UpdateTarget
@@ -166,7 +165,8 @@ def placed_of(change: Change) -> dict[str, int]:
     """Return the first block of every file that stays, by path. Raises DoesNotFit when one has no such."""
     tree, placed = change.tree, {}
     for file in change.plan.extra:
-        pieces = tree.extents(file.path) if isinstance(tree, UnitedTree) else ()
+        node = tree.find(file.path)
+        pieces = () if node is None else tree.extents(node)
         if file.size and (len(pieces) != 1 or pieces[0][0] % SECTOR):
             raise DoesNotFit(
                 "a further session cannot name this file where it lies",

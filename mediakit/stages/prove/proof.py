@@ -19,7 +19,6 @@ from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.formats.envelope import Envelope, UnsealedTree
 from mediakit.formats.iso_records import SECTOR
 from mediakit.formats.registry import open_medium
-from mediakit.formats.united import UnitedTree
 from mediakit.stages.look.media import sha256_of
 
 _READERS = 2
@@ -159,8 +158,8 @@ def prove_session(
         with open_medium(image) as tree:
             findings = [*_prove_directory(tree, expected), *_prove_files(tree, sha256, tell, placed.keys())]
             for path, block in placed.items():
-                extents = tree.extents(path) if isinstance(tree, UnitedTree) and tree.find(path) else ()
-                if tree.find(path) is None or any(start // SECTOR != block for start, _ in extents[:1]):
+                node = tree.find(path)
+                if node is None or any(start // SECTOR != block for start, _ in tree.extents(node)[:1]):
                     findings.append(MISSING.at(Where(path=path)))
     except MediakitError as exc:
         return (CANNOT_OPEN.at(why=exc.why or exc.what),)

@@ -1,0 +1,69 @@
+"""`mediakit salvage`: parse, run the journey, print."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mediakit.cli.guard import guarded
+from mediakit.cli.options import Json, Quiet, ShowProgress, Verbose
+from mediakit.cli.progress import Progress, listener
+from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.cli.written import check_report, write_report
+
+
+def salvage(
+    src: Annotated[
+        list[Path],
+        typer.Argument(metavar="SRC...", help="Drive (/dev/sr0) or image; several copies of one medium."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="OUT.iso; gone on with when it is there.")],
+    rescue_map: Annotated[
+        Path | None,
+        typer.Option("--map", "--rescue-map", help="Map in the form of ddrescue; else OUT.iso.map."),
+    ] = None,
+    retries: Annotated[
+        int, typer.Option(min=0, max=1000, help="How often sectors that fail are read again.")
+    ] = 1,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so many minutes; run it again to go on.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the JSON report here.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Read what can be read of a damaged disc, and name what cannot.
+
+    Of several copies each gives what the others lack. The map goes with the image: `import`, `validate`,
+    `inspect` and `extract` leave alone what touches a gap. Exit code 0 only when every file is whole.
+    """
+    with guarded("salvage", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.salvage import SalvageOrder
+        from mediakit.journeys.salvage import salvage as run_salvage
+        from mediakit.report.json import report_doc, to_json
+        from mediakit.report.text import salvage_text
+
+        if report is not None:
+            check_report(report)
+        order = SalvageOrder(
+            out=out,
+            rescue_map=rescue_map,
+            retries=retries,
+            limit_s=None if minutes is None else minutes * 60,
+        )
+        with listener(progress, quiet=quiet or as_json) as tell:
+            result = run_salvage(src, order, tell)
+        if report is not None:
+            write_report(report, to_json(report_doc(result)))
+        if as_json:
+            sys.stdout.write(to_json(report_doc(result)))
+        else:
+            print_findings(result.report, quiet=quiet, verbose=verbose)
+            if not quiet:
+                print_summary(salvage_text(result, everything=verbose > 0))
+        raise typer.Exit(int(result.outcome))
