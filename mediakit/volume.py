@@ -111,7 +111,28 @@ class ZipVolume:
     rooted: tuple[str, ...] = ()  # absolute, or with "..": they would lead out of the archive
 
 
-Volume = IsoVolume | UdfVolume | FatVolume | ZipVolume
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MimeVolume:
+    """A MIME message. `kind` is its media type ("multipart/mixed"), `depth` counts as for file systems.
+
+    The tuples hold examples of paths of DICOM files, found by their content: `other_types` are declared as
+    something else than application/dicom, `without_id` have no `id`, `misnamed` another `name` than the
+    last component with ".dcm", `unsafe` a transfer encoding that may not bring all bytes over. `doubled` are
+    paths that come twice, `rooted` those that are absolute or lead out, of any files.
+    """
+
+    kind: str = "multipart/mixed"
+    depth: int = 1
+    is_truncated: bool = False  # the delimiter that ends it is missing
+    other_types: tuple[str, ...] = ()
+    without_id: tuple[str, ...] = ()
+    misnamed: tuple[str, ...] = ()
+    unsafe: tuple[str, ...] = ()
+    doubled: tuple[str, ...] = ()
+    rooted: tuple[str, ...] = ()
+
+
+Volume = IsoVolume | UdfVolume | FatVolume | ZipVolume | MimeVolume
 
 
 def udf_name(revision: str) -> str:
@@ -120,11 +141,13 @@ def udf_name(revision: str) -> str:
 
 
 def file_system(volume: Volume | None) -> str:
-    """Return the file system as PS3.12 names it: "ISO 9660 Level 1", "UDF 2.6", "FAT16", "ZIP", or ""."""
+    """Return the file system as PS3.12 names it ("ISO 9660 Level 1", "UDF 2.6", "FAT16"), or ""."""
     if isinstance(volume, IsoVolume):
         return f"ISO 9660 Level {volume.level}" if volume.level else "ISO 9660"
     if isinstance(volume, UdfVolume):
         return udf_name(volume.revision)
     if isinstance(volume, FatVolume):
         return volume.kind
+    if isinstance(volume, MimeVolume):
+        return "MIME"
     return "ZIP" if isinstance(volume, ZipVolume) else ""

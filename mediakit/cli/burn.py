@@ -61,9 +61,10 @@ if TYPE_CHECKING:  # profiles are loaded when the command runs: `--help` stays f
 
 
 def burn(
-    src: Annotated[list[Path], typer.Argument(help="Folders, files, ISO or ZIP images.")],
+    src: Annotated[list[Path], typer.Argument(help="Folders, files, images, ZIP archives, mail.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="OUT.iso, OUT.img (stick), OUT.zip, or a new folder.")
+        Path | None,
+        typer.Option("--out", "-o", help="OUT.iso, OUT.img (stick), OUT.zip, OUT.eml, or a new folder."),
     ] = None,
     device: Device = "",
     profile: Annotated[

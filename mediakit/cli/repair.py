@@ -43,7 +43,9 @@ from mediakit.findings import Severity
 
 def repair(
     src: Medium,
-    out: Annotated[Path, typer.Option("--out", "-o", help="OUT.iso, OUT.zip, or a new folder.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="OUT.iso, OUT.img, OUT.zip, OUT.eml, or a new folder.")
+    ],
     profile: Annotated[
         str,
         typer.Option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mediakit.fileset.survey import FileKind, Survey
-from mediakit.volume import FatVolume, IsoVolume, UdfVolume, Volume, ZipVolume
+from mediakit.volume import FatVolume, IsoVolume, MimeVolume, UdfVolume, Volume, ZipVolume
 
 _FORMATS = {
     "folder": "folder",
@@ -14,6 +14,7 @@ _FORMATS = {
     "udf": "UDF",
     "fat": "FAT",
     "zip": "ZIP archive",
+    "mime": "MIME message",
     "tar": "TAR archive",
 }
 
@@ -38,9 +39,9 @@ def _volume_parts(volume: Volume | None) -> Iterator[str]:
         if volume.partitions > 1:
             yield f"{volume.partitions} partitions"
     elif isinstance(volume, ZipVolume):
-        yield "ZIP archive"
-        if volume.encrypted:
-            yield "encrypted"
+        yield "ZIP archive, encrypted" if volume.encrypted else "ZIP archive"
+    elif isinstance(volume, MimeVolume):
+        yield "MIME message"
     if volume is not None and not isinstance(volume, ZipVolume) and volume.is_truncated:
         yield "cut off"
 

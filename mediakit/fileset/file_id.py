@@ -39,6 +39,11 @@ class FileID:
         return "\\".join(self.parts)
 
 
+def is_file_id(path: str) -> bool:
+    """Return True for a path ("/" between components) that is a File ID (PS3.10 8.2, 8.5)."""
+    return _WHOLE.fullmatch(path) is not None
+
+
 def is_file_set_id(text: str) -> bool:
     """Return True for 0 to 16 characters of A-Z, 0-9 and underscore (PS3.10 8.1, 8.5)."""
     return _FILE_SET_ID.fullmatch(text) is not None

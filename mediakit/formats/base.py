@@ -49,7 +49,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeFacts:
-    """What a medium says of itself: format ("folder", "file", "iso9660", "udf", "fat", "zip"), label, damage.
+    """What a medium says of itself: format (a key of `registry.TREES`), label, damage.
 
     `damage` names what could not be read and may hide files; it is complete when the tree is open. What turns
     out to be unreadable later (a folder below a folder) is an `UNREADABLE` node. `volumes` has the facts of

@@ -20,6 +20,7 @@ from mediakit.formats.base import Entry, Order, Receipt, Sink, Tree
 from mediakit.formats.envelope import UnsealedTree
 from mediakit.formats.folder import FileTree
 from mediakit.formats.gapped import GappedTree, gaps_of
+from mediakit.formats.mime_head import is_message
 from mediakit.formats.readable import Gaps, Image, Readable
 from mediakit.plug_ins import code_of, plug_in, plug_ins
 from mediakit.secure.keys import NO_KEYS, Keys
@@ -36,6 +37,7 @@ SINKS: Final = {
     "udf-2.01": "mediakit.formats.udf:Udf201Sink",
     "fat": "mediakit.formats.fat:FatSink",
     "zip": "mediakit.formats.zipfmt:ZipSink",
+    "mime": "mediakit.formats.mime:MimeSink",
 }
 TREES: Final = {
     "folder": "mediakit.formats.folder:FolderTree",
@@ -44,6 +46,7 @@ TREES: Final = {
     "udf": "mediakit.formats.udf_read:UdfTree",
     "fat": "mediakit.formats.fat_read:FatTree",
     "zip": "mediakit.formats.zipfmt:ZipTree",
+    "mime": "mediakit.formats.mime_read:MimeTree",
 }
 _DESCRIPTORS_AT = 32 * 1024  # where ISO 9660 and UDF say that they are there
 _MAX_DESCRIPTORS = 64
@@ -200,7 +203,7 @@ def open_named(path: Path, keys: Keys = NO_KEYS, gaps: Gaps | None = None) -> Tr
 
 
 def sniff(image: Readable) -> str:
-    """Return the kind of tree that these bytes are: "iso9660", "udf", "fat", "zip" or "file".
+    """Return the kind of tree that these bytes are: "iso9660", "udf", "fat", "zip", "mime" or "file".
 
     An image that has both ISO 9660 and UDF is read as ISO 9660, and so is one that has partitions as well,
     unless the descriptors of ISO 9660 stand before them all: those are left over from an earlier use. Volumes
@@ -241,6 +244,8 @@ def _optical(image: Readable) -> str:
 def _other(image: Readable) -> str:
     if image.read(0, 4) in _ZIP_STARTS:
         return "zip"
+    if is_message(image):
+        return "mime"
     if fat_volume.is_disk(image):
         return "fat"
     return "zip" if _ends_as_zip(image) else "file"

@@ -71,6 +71,8 @@ def _after_good_burn(result: Result) -> str:
         return "It is good: label it."
     what = "the content of the folder" if result.figures.get("format") == "folder" else "the image"
     where = "the medium"
+    if result.figures.get("format") == "mime":
+        return "Open the message with a mail program, encrypt it (S/MIME), and send it."
     if "media" in result.figures:
         what, where = "each of them", "a medium of its own"
     return f"Write {what} to {where}, and check it there with `mediakit validate`."

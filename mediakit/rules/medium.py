@@ -13,7 +13,7 @@ from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Medium, Profile, Sessions
 from mediakit.rules.check import Check
-from mediakit.volume import IsoVolume, UdfVolume, Volume, ZipVolume, file_system, udf_name
+from mediakit.volume import IsoVolume, MimeVolume, UdfVolume, Volume, ZipVolume, file_system, udf_name
 
 NO_FILE_SYSTEM = Rule(
     id="MK-MED-001",
@@ -201,7 +201,7 @@ def check_file_system(survey: Survey, profile: Profile | None) -> Iterator[Findi
     volume = survey.volume
     if volume is None:
         return
-    if not isinstance(volume, ZipVolume) and volume.is_truncated:
+    if not isinstance(volume, ZipVolume | MimeVolume) and volume.is_truncated:
         yield TRUNCATED.at()
     if profile is None:
         return

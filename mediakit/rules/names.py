@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from mediakit.fileset.file_id import is_reserved
+from mediakit.fileset.file_id import is_file_id, is_reserved
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.profile.model import Profile
@@ -66,20 +66,18 @@ ONLY_CASE = Rule(
     hint="on most computers only one of the two can be copied",
 )
 
-_LEGAL = re.compile(r"(?:[A-Z0-9_]{1,8}/){0,7}[A-Z0-9_]{1,8}")
 _LOWER = re.compile(r"[a-z]")
 _FOREIGN = re.compile(r"[^A-Za-z0-9_./]")
 
 
 def check_names(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     """Report names of instances that are no File IDs."""
-    legal = _LEGAL.fullmatch
     found: dict[tuple[str, str], tuple[Rule, list[str]]] = {}
     for file in survey.files:
         if file.instance is None:
             continue
         path = file.path
-        if legal(path) and not _has_device(path):
+        if is_file_id(path) and not _has_device(path):
             continue
         folder = path.rpartition("/")[0]
         for rule in _faults(path):

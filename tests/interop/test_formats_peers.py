@@ -50,6 +50,21 @@ def test_7z_extracts_exactly_our_files(name: str, tmp_path: Path) -> None:
     assert found == EXPECTED
 
 
+def test_ripmime_and_munpack_extract_exactly_our_files(tmp_path: Path) -> None:
+    need("ripmime", "munpack")
+    write("mime", a_small_medium(), tmp_path / "out")
+    (tmp_path / "munpack").mkdir()
+    for command in (
+        ("ripmime", "-i", str(tmp_path / "out"), "-d", str(tmp_path / "ripmime"), "--no-nameless"),
+        ("munpack", "-q", "-C", str(tmp_path / "munpack"), str(tmp_path / "out")),
+    ):
+        told = run(*command)
+        assert told.returncode == 0, told.stderr
+        found = tree_on_disk(tmp_path / command[0])
+        expected = {path.rpartition("/")[2]: held for path, held in EXPECTED.items() if held}
+        assert {name: found.get(name) for name in expected} == expected, command[0]
+
+
 def test_isoinfo_tells_names_dates_and_the_volume_as_annex_f_asks(tmp_path: Path) -> None:
     need("isoinfo")
     write("iso9660", a_small_medium(), tmp_path / "out", label="FSID_1")

@@ -39,6 +39,10 @@ def make_zip(entries: Sequence[Entry], target: Path) -> None:
         archive.writestr(EMPTY_FOLDER + "/", b"")
 
 
+def make_mime(entries: Sequence[Entry], target: Path) -> None:
+    write("mime", entries, target)
+
+
 def make_iso(entries: Sequence[Entry], target: Path) -> None:
     write("iso9660", entries, target)
 
@@ -112,6 +116,7 @@ MAKERS: dict[str, tuple[str, Callable[[Sequence[Entry], Path], None]]] = {
     "fat16": ("fat", make_fat(16)),
     "fat32": ("fat", make_fat(32)),
     "zip": ("zip", make_zip),
+    "mime": ("mime", make_mime),
     "sessions": ("iso9660", make_sessions),
     "partitions": ("fat", make_partitions),
 }

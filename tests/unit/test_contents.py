@@ -14,7 +14,7 @@ from mediakit.fileset.file_kinds import OtherKind
 from mediakit.fileset.record import DirectoryRecord, FileRef, Key
 from mediakit.fileset.survey import FileFact, FileKind, Survey, link_records
 from mediakit.findings import Finding, Rule, Severity
-from mediakit.volume import FatVolume, IsoVolume, UdfVolume, Volume, ZipVolume
+from mediakit.volume import FatVolume, IsoVolume, MimeVolume, UdfVolume, Volume, ZipVolume
 from tests.support.directories import directory, key
 from tests.support.each import each
 from tests.support.instances import CT, HANGING_PROTOCOL, make_instance
@@ -296,6 +296,7 @@ class TestOthers:
         (FatVolume(kind="FAT16", partition=1, partitions=1), "fat", "FAT16, partition 1"),
         (FatVolume(kind="FAT12"), "fat", "FAT12, unpartitioned"),
         (ZipVolume(encrypted=("A",)), "zip", "ZIP archive, encrypted"),
+        (MimeVolume(is_truncated=True), "mime", "MIME message, cut off"),
     ],
 )
 def test_the_kind_of_disc_is_a_true_sentence(volume: Volume | None, form: str, sentence: str) -> None:

@@ -27,7 +27,9 @@ def test_an_unknown_format_is_a_usage_error_that_names_the_known_ones() -> None:
     assert "iso9660" in caught.value.hint
 
 
-@pytest.mark.parametrize(("name", "kind"), [("iso9660", "iso9660"), ("udf-2.60", "udf"), ("zip", "zip")])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("iso9660", "iso9660"), ("udf-2.60", "udf"), ("zip", "zip"), ("mime", "mime")]
+)
 def test_the_content_decides_and_not_the_name(name: str, kind: str, tmp_path: Path) -> None:
     write(name, a_small_medium(), tmp_path / "image.dcm")
     tree = open_tree(tmp_path / "image.dcm")

@@ -10,17 +10,18 @@ from mediakit.dicom.header import Scanner
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.registry import open_tree
 from mediakit.profile.load import load_profile
-from mediakit.rules import medium, medium_fat
+from mediakit.rules import medium, medium_fat, medium_mime
 from mediakit.stages.look.media import look as survey_medium
-from mediakit.volume import FatVolume, IsoVolume, UdfVolume, Volume, ZipVolume
+from mediakit.volume import FatVolume, IsoVolume, MimeVolume, UdfVolume, Volume, ZipVolume
 from tests.support.each import each
 from tests.support.instances import make_instance
 from tests.support.studies import CT_1, burnt_to
-from tests.support.surveys import found_by, ids, medium_of
+from tests.support.surveys import filed, found_by, ids, medium_of, survey_of
 
 CD, DVD, DVD_RAM, BD = "STD-GEN-CD", "STD-GEN-DVD-JPEG", "STD-GEN-DVD-RAM", "STD-GEN-BD"
 USB, SD, MMC = "STD-GEN-USB-JPEG", "STD-GEN-SD-JPEG", "STD-GEN-MMC-JPEG"
 MOD41, MOD23, ZIP = "STD-CTMR-MOD41", "STD-US-ID-SF-MOD23-90", "STD-GEN-ZIP-MAIL"
+MIME = "STD-GEN-MIME"
 A_CT = make_instance()
 ISO = IsoVolume(volume_id="TEST")  # the File-set ID of `medium_of`
 UDF = UdfVolume(revision="1.50", interchange_level=2, maximum_level=2)
@@ -28,14 +29,14 @@ BD_UDF = replace(UDF, revision="2.60")
 FAT = FatVolume(kind="FAT16", partition=1, partitions=1)
 MOD41_FAT = FatVolume(kind="FAT16", sectors_per_cluster=64)
 MOD23_FAT = FatVolume(kind="FAT16", sector_bytes=2048, sectors_per_cluster=32)
-FORMATS = {IsoVolume: "iso9660", UdfVolume: "udf", FatVolume: "fat", ZipVolume: "zip"}
+FORMATS = {IsoVolume: "iso9660", UdfVolume: "udf", FatVolume: "fat", ZipVolume: "zip", MimeVolume: "mime"}
 EXAMPLES = ("DICOM/IM\x1b2", "DICOM/IM3")
 
 
 def found(volume: Volume, profile: str = "", *, size_bytes: int = 1_000_000) -> list[Finding]:
     """Return what is found on a medium with such a volume, judged by a profile when one is named."""
     survey = medium_of(A_CT, volume=volume, format=FORMATS[type(volume)], size_bytes=size_bytes)
-    checks = (*medium.CHECKS, *medium_fat.CHECKS)
+    checks = (*medium.CHECKS, *medium_fat.CHECKS, *medium_mime.CHECKS)
     return found_by(checks, survey, load_profile(profile) if profile else None)
 
 
@@ -46,7 +47,9 @@ def one_of(rule: Rule, findings: list[Finding]) -> Mapping[str, str | int]:
     return dict(finding.detail)
 
 
-@pytest.mark.parametrize(("profile", "name"), [(CD, "set.iso"), (DVD, "set.iso"), (ZIP, "set.zip")])
+@pytest.mark.parametrize(
+    ("profile", "name"), [(CD, "set.iso"), (DVD, "set.iso"), (ZIP, "set.zip"), (MIME, "set.eml")]
+)
 def test_what_burn_writes_gives_no_finding(tmp_path: Path, profile: str, name: str) -> None:
     burnt_to(tmp_path / name, CT_1, profile=profile)
     tree = open_tree(tmp_path / name)
@@ -55,7 +58,7 @@ def test_what_burn_writes_gives_no_finding(tmp_path: Path, profile: str, name: s
     finally:
         tree.close()
     assert survey.volume is not None
-    assert found_by(medium.CHECKS, survey, load_profile(profile)) == []
+    assert found_by((*medium.CHECKS, *medium_mime.CHECKS), survey, load_profile(profile)) == []
 
 
 # --- the file system -------------------------------------------------------------------------------------
@@ -85,6 +88,8 @@ def test_of_a_folder_it_is_only_said_that_it_has_no_file_system(format_: str) ->
         (replace(FAT, kind="FAT32"), USB),
         (replace(MOD41_FAT, kind="FAT12"), MOD41),
         (ZipVolume(), ZIP),
+        (MimeVolume(), MIME),
+        (MimeVolume(kind="multipart/related"), MIME),
     ],
 )
 def test_the_file_systems_of_a_medium_are_right(volume: Volume, profile: str) -> None:
@@ -106,6 +111,8 @@ def test_the_file_systems_of_a_medium_are_right(volume: Volume, profile: str) ->
         (replace(FAT, kind="FAT32"), MMC, "FAT32", "FAT16"),
         (replace(MOD23_FAT, kind="FAT32"), MOD23, "FAT32", "FAT12 or FAT16"),
         (ZipVolume(), USB, "ZIP", "FAT16 or FAT32"),
+        (MimeVolume(), ZIP, "MIME", "ZIP"),
+        (ISO, MIME, "ISO 9660 Level 1", "MIME"),
     ],
 )
 def test_other_file_systems_are_an_error_that_names_the_annex(
@@ -381,3 +388,29 @@ def test_odd_members_of_an_archive_are_one_error_at_the_first(field: str, rule: 
 def test_without_a_profile_what_depends_on_the_medium_is_not_judged() -> None:
     wrong = replace(ISO, level=0, depth=9, unversioned=EXAMPLES, system_id="LINUX")
     assert found(wrong, size_bytes=10**12) == []
+
+
+# --- MIME ------------------------------------------------------------------------------------------------
+
+
+@each(
+    ("changes", "rule"),
+    [
+        ({"kind": "multipart/alternative"}, medium_mime.OTHER_KIND),
+        ({"other_types": EXAMPLES}, medium_mime.OTHER_TYPE),
+        ({"without_id": EXAMPLES}, medium_mime.WITHOUT_ID),
+        ({"misnamed": EXAMPLES}, medium_mime.MISNAMED),
+        ({"unsafe": EXAMPLES}, medium_mime.UNSAFE),
+        ({"doubled": EXAMPLES}, medium_mime.DOUBLED),
+        ({"rooted": EXAMPLES}, medium_mime.ROOTED),
+    ],
+)
+def test_parts_that_annex_k_does_not_allow_are_errors(changes: dict[str, object], rule: Rule) -> None:
+    detail = one_of(rule, found(MimeVolume(**changes), MIME))  # type: ignore[arg-type]  # fields by name
+    if rule is not medium_mime.OTHER_KIND:
+        assert detail["example"] == "DICOM/IM\\x1b2"
+
+
+def test_without_a_dicomdir_parts_need_no_id() -> None:
+    survey = survey_of(filed(A_CT), volume=MimeVolume(without_id=EXAMPLES), format="mime")
+    assert found_by(medium_mime.CHECKS, survey, load_profile(MIME)) == []

@@ -32,6 +32,8 @@ from tests.support.instances import CD
         ("STD-US-SC-MF-DVD-RAM", "a.udf", "udf-1.50"),
         ("STD-GEN-ZIP-MAIL", "a.zip", "zip"),
         ("STD-GEN-ZIP-MAIL", "a.Zip", "zip"),
+        ("STD-GEN-MIME", "a.eml", "mime"),
+        ("STD-GEN-MIME", "a.mime", "mime"),
         ("STD-GEN-USB-JPEG", "stick", "folder"),
     ],
 )

@@ -29,7 +29,7 @@ def format_of(profile: Profile, out: Path, asked: str = "", largest_bytes: int =
         raise UsageError(
             f"mediakit cannot write `{suffix}` images",
             where=str(out),
-            hint="use .iso, .img, .zip or a folder",
+            hint="use .iso, .img, .zip, .eml or a folder",
         )
     if asked and asked not in named:
         raise UsageError(
