@@ -6,7 +6,7 @@ name, or "part-N". Parts of a mail that a person wrote (its text) are files as w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -17,7 +17,7 @@ from mediakit.formats.distinct import DistinctPaths
 from mediakit.formats.mime_coding import KNOWN, PLAIN, Measured, decoded_stream, measured
 from mediakit.formats.mime_head import PARTIAL, SMIME, Head
 from mediakit.formats.mime_scan import Part, Scan, parts_of
-from mediakit.formats.readable import Image
+from mediakit.formats.readable import Extent, Gaps, Image
 from mediakit.formats.zipfmt import above
 from mediakit.volume import MAX_EXAMPLES, Damage, MimeVolume
 
@@ -40,9 +40,9 @@ _REFUSED = {
 class MimeTree:
     """A message as a `Tree`. Names are kept as they stand and mean nothing to the file system."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, gaps: Gaps | None = None) -> None:
         """Open the message and find its parts. Raises SourceError."""
-        self._image = Image(path)
+        self._image = Image(path, gaps)
         self._files: dict[str, tuple[Node, Part]] = {}
         self._folders: dict[str, None] = {}
         odd = _Odd()
@@ -96,6 +96,13 @@ class MimeTree:
         """Return the part of exactly this path, or None."""
         known = self._files.get(path)
         return None if known is None else known[0]
+
+    def extents(self, node: Node) -> Sequence[Extent]:
+        """Return where the text of a part lies; see `Tree`."""
+        known = self._files.get(node.path)
+        if known is None:
+            raise SourceError("no such file in the message", where=ascii(node.path))
+        return (_extent(known[1]),)
 
     def close(self) -> None:
         """Close the message."""
@@ -179,5 +186,5 @@ def _made_up(head: Head, number: int) -> str:
     return f"part-{number}{_EXTENSIONS.get(head.kind, '')}"
 
 
-def _extent(part: Part) -> tuple[int, int]:
+def _extent(part: Part) -> Extent:
     return part.start, part.end - part.start

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from mediakit.errors import SourceError
 from mediakit.formats.mime_head import Head, read_head
 from mediakit.formats.readable import Readable
 from mediakit.limits import MAX_HEAD_BYTES, MAX_MULTIPARTS, MAX_PARTS
@@ -19,6 +20,7 @@ _BLOCK = 4 * MAX_HEAD_BYTES
 _MAX_BOUNDARY = 200  # the standard says 70
 _MAX_DELIMITER = _MAX_BOUNDARY + 300
 _MAX_DEPTH = 8
+_PIECE = 16 * 1024  # that is read where a block cannot be
 _MESSAGE = "message/rfc822"
 _NO_END = "the message is cut off: the delimiter that ends it is missing"
 
@@ -48,9 +50,10 @@ class Scan:
 
 
 class _Text:
-    """The bytes of a message, a block at a time."""
+    """The bytes of a message, a block at a time. What cannot be read is taken for NUL."""
 
-    def __init__(self, image: Readable) -> None:
+    def __init__(self, image: Readable, scan: Scan) -> None:
+        self._scan = scan
         self._image = image
         self.size = image.size
         self._start = 0
@@ -86,13 +89,29 @@ class _Text:
         """Return a block, and where in it the byte `at` is, with `wanted` bytes behind it if there are."""
         end = self._start + len(self._block)
         if not self._start <= at or (at + wanted >= end and end < self.size):
-            self._start, self._block = at, self._image.read(at, max(_BLOCK, wanted))
+            self._start, self._block = at, self._read(at, max(_BLOCK, wanted))
         return self._block, at - self._start
+
+    def _read(self, at: int, size: int) -> bytes:
+        try:
+            return self._image.read(at, size)
+        except SourceError:
+            self._scan.note("some of the message cannot be read; what begins there is missing")
+        size = min(size, self.size - at)
+        return b"".join(
+            self._piece(first, min(_PIECE, at + size - first)) for first in range(at, at + size, _PIECE)
+        )
+
+    def _piece(self, at: int, size: int) -> bytes:
+        try:
+            return self._image.read(at, size)
+        except SourceError:
+            return bytes(size)
 
 
 def parts_of(image: Readable, scan: Scan) -> Iterator[Part]:
     """Yield the parts of the message in their order; what is wrong with it goes into `scan`."""
-    text = _Text(image)
+    text = _Text(image, scan)
     state = _State(text, scan)
     leaf = state.enter(text.head(0), 0)
     while state.open:

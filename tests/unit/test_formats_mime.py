@@ -16,6 +16,7 @@ from mediakit.errors import DoesNotFit, SourceError
 from mediakit.formats.base import Entry, Node, NodeKind
 from mediakit.formats.mime_head import read_head
 from mediakit.formats.mime_read import MimeTree
+from mediakit.formats.readable import Gaps
 from mediakit.formats.registry import open_tree, sink, sniff
 from mediakit.limits import MAX_HEAD_BYTES
 from mediakit.volume import MimeVolume
@@ -301,6 +302,20 @@ def test_messages_that_are_not_whole_or_locked_are_refused_with_what_to_do(
     with pytest.raises(SourceError, match=what) as caught:
         open_tree(tmp_path / "mail")
     assert caught.value.hint
+
+
+def test_a_gap_of_a_rescued_message_harms_the_parts_that_it_touches(tmp_path: Path) -> None:
+    parts = [part(b64encode(bytes(60_000)), f"Content-Type: x/y; name=A{number}") for number in range(4)]
+    path = message(tmp_path / "mail", *parts)
+    first, second = (path.read_bytes().index(f"name={name}".encode()) for name in ("A1", "A2"))
+    for gap, left in (((first + 5000, 100), {"A0", "A2", "A3"}), ((second - 10, 20), {"A0", "A3"})):
+        tree = MimeTree(path, Gaps([gap]))
+        kinds = {node.path: node.kind for node in tree.walk()}
+        assert {name for name, kind in kinds.items() if kind is NodeKind.FILE} == left
+        assert [one.what.partition(";")[0] for one in tree.facts.damage] == [
+            "some of the message cannot be read"
+        ]
+        tree.close()
 
 
 # ---- what is no message
