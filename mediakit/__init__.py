@@ -7,6 +7,7 @@ cannot begin; the message says what, where, why and what to do.
 
 - `burn` writes a file-set that conforms to a profile of DICOM PS3.11, as an image, a ZIP file or a folder.
 - `validate` says what on a medium conforms and what does not; `inspect` says what is on it.
+- `salvage` reads a damaged disc.
 - `extract` copies its files, `repair` makes a sound file-set of a broken one, `diff` compares two media.
 - `update` adds instances to a medium and removes others.
 - `fit_sources` says which profiles take some instances.
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
         ExtractOrder,
         Profiles,
         RepairOrder,
+        SalvageOrder,
         StrPath,
         UpdateOrder,
         ValidateOrder,
@@ -119,6 +121,7 @@ if TYPE_CHECKING:
         import_medium,
         inspect,
         repair,
+        salvage,
         update,
         validate,
     )
@@ -214,6 +217,7 @@ __all__ = [
     "Row",
     "Rule",
     "RuleSet",
+    "SalvageOrder",
     "Scope",
     "SealFact",
     "Sealer",
@@ -249,6 +253,7 @@ __all__ = [
     "load_profile",
     "read_keys",
     "repair",
+    "salvage",
     "sealer_for",
     "target_at",
     "update",
@@ -322,6 +327,7 @@ _HOMES = {
     "Profiles": "public",
     "Removal": "fileset.removal",
     "RepairOrder": "public",
+    "SalvageOrder": "public",
     "Report": "findings",
     "Result": "outcome",
     "Row": "transfer.row",
@@ -363,6 +369,7 @@ _HOMES = {
     "load_profile": "profile.load",
     "read_keys": "secure.given",
     "repair": "public",
+    "salvage": "public",
     "sealer_for": "secure.given",
     "target_at": "stages.plan.import_target",
     "update": "public",

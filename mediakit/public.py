@@ -6,10 +6,11 @@ becomes `Path`, the identifier of a profile the profile, and a catalogue its pro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from os import PathLike
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from mediakit.choices import Convert, OnReject, Supply
@@ -26,6 +27,7 @@ from mediakit.journeys import extract as _extract
 from mediakit.journeys import fit as _fit
 from mediakit.journeys import inspect as _inspect
 from mediakit.journeys import repair as _repair
+from mediakit.journeys import salvage as _salvage
 from mediakit.journeys import update as _update
 from mediakit.journeys import update_order as _update_order
 from mediakit.journeys import validate as _validate
@@ -170,6 +172,29 @@ class ExtractOrder(_extract.ExtractOrder):
         )
 
 
+class SalvageOrder(_salvage.SalvageOrder):
+    """Where the image of a damaged medium goes and its map (None: beside it, "disc.iso.map").
+
+    Sectors that fail are read again `retries` times. `limit_s`: stop after so many seconds, by the clock
+    `now`.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        *,
+        out: StrPath,
+        rescue_map: StrPath | None = None,
+        retries: int = 1,
+        limit_s: float | None = None,
+        now: Callable[[], float] = monotonic,
+    ) -> None:
+        super().__init__(
+            out=Path(out), rescue_map=_optional(rescue_map), retries=retries, limit_s=limit_s, now=now
+        )
+
+
 class RepairOrder(_repair.RepairOrder):
     """What to make of a broken medium.
 
@@ -304,6 +329,17 @@ def extract(source: StrPath, order: ExtractOrder, tell: Listener = silence) -> R
     holds something, DoesNotFit when there is no room.
     """
     return _extract.extract(Path(source), order, tell)
+
+
+def salvage(sources: StrPath | Iterable[StrPath], order: SalvageOrder, tell: Listener = silence) -> Result:
+    """Read what can be read of one medium, from a drive, an image, or several damaged copies of it.
+
+    An image and map that are there are gone on with. Returns one fate for every file that the directories
+    name, also when it was stopped. Raises SourceError when a source cannot be opened or is no copy of the
+    same medium, UsageError for a target that cannot be, DoesNotFit and IntegrityError when it cannot be
+    written.
+    """
+    return _salvage.salvage(_paths(sources), order, tell)
 
 
 def repair(source: StrPath, order: RepairOrder, tell: Listener = silence) -> Burnt:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mediakit.dicom.instance import shown
-from mediakit.durable import check_regular, write_error
+from mediakit.durable import check_regular, check_room, write_error
 from mediakit.errors import SourceError, UsageError, mapped
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Rule, Severity, Where
@@ -27,7 +27,7 @@ from mediakit.formats.rescue_map import GOOD, MAX_BYTES, UNTRIED, RescueMap, par
 from mediakit.formats.same_disc import deciding
 from mediakit.outcome import Figures, Outcome, Result, State
 from mediakit.rules.instances import NOT_WHOLE
-from mediakit.stages.act.salvaging import BLOCK, Drive, Reader, Rescue, TimeIsUpError
+from mediakit.stages.act.salvaging import BLOCK, Drive, Reader, Rescue, TimeIsUpError, write_map
 from mediakit.stages.look.closed import CANNOT_READ
 from mediakit.stages.look.fates import Fates
 
@@ -153,6 +153,9 @@ def _opened(sources: Sequence[Path], order: SalvageOrder) -> Iterator[list[_Copy
             image = stack.enter_context(closing(Image(path, gaps)))
             with mapped({OSError: SourceError}, "cannot be opened", str(path)):
                 drive = stack.enter_context(closing(Drive(path, image.size)))
+            if not image.size:
+                hint = "give a drive with a medium in it, or an image"
+                raise SourceError("there is nothing to read", where=str(path), hint=hint)
             copies.append(_Copy(path, image, drive, gaps))
         yield copies
 
@@ -213,11 +216,12 @@ def _rescue(order: SalvageOrder, known: RescueMap, size: int, tell: Listener) ->
     """Give the rescue; whatever ends the block, map and image are saved. Raises as `write_error` says."""
     deadline = None if order.limit_s is None else order.now() + order.limit_s
     try:
+        check_room(order.out, size - known.good_bytes())
+        write_map(order.map_path, known)  # from here on the image is known to have gaps
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         fd = os.open(order.out, flags, 0o666)
         try:
             rescue = Rescue(fd, order.out, order.map_path, known, order.now, deadline, tell)
-            rescue.save()  # from here on the image is known to have gaps
             os.ftruncate(fd, size)
             try:
                 yield rescue
@@ -226,7 +230,9 @@ def _rescue(order: SalvageOrder, known: RescueMap, size: int, tell: Listener) ->
         finally:
             os.close(fd)
     except OSError as exc:
-        raise write_error(exc, order.out) from exc
+        error = write_error(exc, order.out)
+        hint = "see that there is room, and run the same command again: it goes on where it stopped"
+        raise type(error)(error.what, where=error.where, why=error.why, hint=hint) from exc
 
 
 def _read(rescue: Rescue, copies: Sequence[_Copy], order: SalvageOrder) -> str:

@@ -173,7 +173,7 @@ def test_targets_that_cannot_be_are_refused_and_left_alone(discs: Path, tmp_path
     alone.with_name("alone.iso.map").write_text("# Mapfile.\n0 ? 1\n0 2048 +\n")
     with pytest.raises(UsageError, match="its image is not"):
         salvage([disc], SalvageOrder(out=alone))
-    for source in (tmp_path / "nothing", tmp_path):
+    for source in (tmp_path / "nothing", tmp_path, Path("/dev/null")):
         with pytest.raises(SourceError):
             salvage([source], SalvageOrder(out=tmp_path / "a.iso"))
     assert taken.read_bytes() == b"mine"
@@ -195,9 +195,9 @@ def test_at_the_time_limit_it_says_so_and_goes_on_later(discs: Path, tmp_path: P
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_stopped_at_any_time_the_map_is_true_and_it_goes_on(number: int, discs: Path, tmp_path: Path) -> None:
     out, source = tmp_path / "a.iso", tmp_path / "big.iso"
-    source.write_bytes((discs / "disc.iso").read_bytes() + bytes(300 << 20))
+    source.write_bytes((discs / "disc.iso").read_bytes() + bytes(100 << 20))
     call = [sys.executable, "-m", "mediakit", "salvage", str(source), "-o", str(out), "-q"]
-    for wait_s in (0.3, 0.45, 0.6):
+    for wait_s in (0.35, 0.5):
         with subprocess.Popen(call, stderr=subprocess.PIPE) as process:
             time.sleep(wait_s)
             process.send_signal(number)

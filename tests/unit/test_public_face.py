@@ -19,6 +19,7 @@ import mediakit
 from mediakit.journeys import burn_order as journeys_burn_order
 from mediakit.journeys import extract as journeys_extract
 from mediakit.journeys import repair as journeys_repair
+from mediakit.journeys import salvage as journeys_salvage
 from mediakit.journeys import update_order as journeys_update_order
 from mediakit.journeys import validate as journeys_validate
 
@@ -105,6 +106,7 @@ def test_the_example_of_the_package_runs(tmp_path: Path, monkeypatch: pytest.Mon
         (mediakit.BurnOrder, journeys_burn_order.BurnOrder),
         (mediakit.ExtractOrder, journeys_extract.ExtractOrder),
         (mediakit.RepairOrder, journeys_repair.RepairOrder),
+        (mediakit.SalvageOrder, journeys_salvage.SalvageOrder),
         (mediakit.UpdateOrder, journeys_update_order.UpdateOrder),
         (mediakit.ValidateOrder, journeys_validate.ValidateOrder),
     ],

@@ -49,7 +49,7 @@ def rescue_to(tmp_path: Path, deadline: float | None = None) -> Iterator[Rescue]
             image=tmp_path / "a.iso",
             map_path=tmp_path / "a.map",
             map=RescueMap.of(SIZE),
-            now=lambda: float(next(clock)),
+            now=lambda: next(clock) / 10,
             deadline=deadline,
         )
     finally:
@@ -107,7 +107,7 @@ def test_a_sector_that_is_read_at_a_later_try_is_taken(tmp_path: Path) -> None:
 
 
 def test_at_the_time_limit_the_map_has_what_is_in_the_image(tmp_path: Path) -> None:
-    with rescue_to(tmp_path, deadline=12) as rescue:
+    with rescue_to(tmp_path, deadline=1.2) as rescue:
         with pytest.raises(TimeIsUpError):
             read_all(rescue, Faulty(set()))
         rescue.save()

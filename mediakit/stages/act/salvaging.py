@@ -55,8 +55,7 @@ class Rescue:
     def save(self) -> None:
         """Make durable what was read, then say so in the map. Raises OSError and what `new_file` raises."""
         os.fsync(self.fd)
-        with new_file(self.map_path, overwrite=True) as fd:
-            write_all(fd, self.map.text().encode("ascii"))
+        write_map(self.map_path, self.map)
         self._saved_at = self.now()
 
     def read(self, blocks: Blocks, start: int, end: int) -> bool:
@@ -77,6 +76,12 @@ class Rescue:
         self.map.mark(start, end, GOOD)
         self.tell(Advanced(len(data)))
         return True
+
+
+def write_map(path: Path, known: RescueMap) -> None:
+    """Write a map file, whole or not at all; an older one is replaced. Raises what `new_file` raises."""
+    with new_file(path, overwrite=True) as fd:
+        write_all(fd, known.text().encode("ascii"))
 
 
 @dataclass(slots=True)
