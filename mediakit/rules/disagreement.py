@@ -126,11 +126,7 @@ class _Judge:
                 self._count(key, record, link, instance)
 
     def _differs(self, key: Key, raw: bytes, record: DirectoryRecord, instance: Instance) -> bool:
-        if (
-            key.vr == "SQ"
-            or key.tag in _UNCOMPARED
-            or not raw.strip(_EMPTY_NAME if key.vr == "PN" else b" \0")
-        ):
+        if key.vr == "SQ" or key.tag in _UNCOMPARED or _is_empty(key.vr, raw):
             return False
         charset = record.key(SPECIFIC_CHARACTER_SET)
         ours = Said(key.value, b"" if charset is None else charset.value.strip(b" \0"))
@@ -138,7 +134,7 @@ class _Judge:
         return not self._comparer.is_same(key.tag, key.vr, ours, theirs)
 
     def _count(self, key: Key, record: DirectoryRecord, link: RecordLink, instance: Instance) -> None:
-        is_empty = not key.value.strip(b" \0")
+        is_empty = _is_empty(key.vr, key.value)
         if record.type == "PATIENT" and key.tag in {_PATIENT_ID, _PATIENT_NAME} and not is_empty:
             self._count_patient(key, record, instance)
         elif is_empty and key.tag in _IDENTITY | {_PATIENT_ID}:
@@ -168,6 +164,10 @@ class _Judge:
             rule = OTHER_PATIENT_NAME
         where = Where(path=self.path, record=record.seen_at, tag=key.tag)
         self.found.add(rule, id(record), where, path=_path(instance))
+
+
+def _is_empty(vr: str, raw: bytes) -> bool:
+    return not raw.strip(_EMPTY_NAME if vr == "PN" else b" \0")
 
 
 def _path(instance: Instance) -> str:

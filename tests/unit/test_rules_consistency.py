@@ -294,6 +294,9 @@ def test_an_image_without_patient_is_not_of_another_patient() -> None:
     for name in (b"", b"^^^^", b"^= "):
         anonymous = make_instance("1.2.3.4.1", patient_id=b"", values={NAME: name})
         assert judged(survey_of(*files_of(right, anonymous), directory=right)) == [], name
+    unnamed = directory_of(make_instance("1.2.3.4.1", values={NAME: b"^^"}))
+    named = make_instance("1.2.3.4.1", patient_id=b"", values={NAME: b"ROE^RICHARD"})
+    assert ids(judged(survey_of(*files_of(unnamed, named), directory=unnamed))) == ["MK-CON-013"]
 
 
 @pytest.mark.parametrize(
