@@ -16,13 +16,14 @@ from mediakit.cli.device import (
     Copies,
     Device,
     LeaveOpen,
+    Robot,
     Simulate,
     Speed,
     Wanted,
     YesErase,
-    drive_for,
-    onto_drive,
-    profiles_of_drive,
+    made_for,
+    onto_for,
+    profiles_onto,
 )
 from mediakit.cli.guard import guarded
 from mediakit.cli.keys import (
@@ -56,8 +57,8 @@ from mediakit.errors import UsageError
 from mediakit.findings import Severity
 
 if TYPE_CHECKING:  # profiles are loaded when the command runs: `--help` stays fast
-    from mediakit.journeys.onto_drive import OntoDrive
     from mediakit.profile.model import Profile
+    from mediakit.stages.act.pressing import Onto
 
 
 def burn(
@@ -67,6 +68,7 @@ def burn(
         typer.Option("--out", "-o", help="OUT.iso, OUT.img (stick), OUT.zip, OUT.eml, or a new folder."),
     ] = None,
     device: Device = "",
+    robot: Robot = "",
     profile: Annotated[
         str,
         typer.Option(
@@ -160,6 +162,7 @@ def burn(
             raise UsageError("`--profile` and `--medium` exclude each other")
         wanted = Wanted(
             device=device,
+            robot=robot,
             copies=copies,
             speed=speed,
             simulate=simulate,
@@ -170,7 +173,7 @@ def burn(
         check_burn_reports(report or (), target)
         unproven = Depth.HASH if report or as_json else Depth.WRITE
         depth = Depth.PLAN if dry_run else Depth.PROVE if proof else unproven
-        onto = drive_for(wanted, is_rehearsal=dry_run) if device else None
+        onto = onto_for(wanted, config, is_rehearsal=dry_run)
         is_secure = bool(recipient or passphrase_file or ask_passphrase)
         paths = profile_paths(profiles or [], config)
         candidates = _candidates(profile, medium, onto or target, paths, is_secure=is_secure)
@@ -213,7 +216,7 @@ def burn(
             ),
         )
         with (
-            onto_drive(order, onto) if onto else nullcontext(order) as order,
+            made_for(order, onto) if onto else nullcontext(order) as order,
             listener(progress, quiet=quiet or as_json) as tell,
         ):
             burnt = burn_fitting(src, candidates, order, tell)
@@ -222,7 +225,7 @@ def burn(
 
 
 def _candidates(
-    name: str, medium: str, target: Path | OntoDrive, paths: tuple[Path, ...], *, is_secure: bool
+    name: str, medium: str, target: Path | Onto, paths: tuple[Path, ...], *, is_secure: bool
 ) -> tuple[Profile, ...]:
     """Return the profile that is named, else the general purpose ones of the medium. Raises UsageError."""
     from mediakit.profile.load import load_catalogue, load_profile
@@ -233,7 +236,7 @@ def _candidates(
     elif isinstance(target, Path):
         found = profiles_for(load_catalogue(paths), target, medium, is_secure=is_secure)
     else:
-        found = profiles_of_drive(target, load_catalogue(paths), medium, is_secure=is_secure)
+        found = profiles_onto(target, load_catalogue(paths), medium, is_secure=is_secure)
     if not isinstance(target, Path):
         target.check(found[0])
     return found

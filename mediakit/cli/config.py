@@ -21,7 +21,7 @@ import typer
 
 from mediakit.errors import UsageError
 
-_KNOWN = frozenset({"profiles", "destinations", "secure"})
+_KNOWN = frozenset({"profiles", "destinations", "robot", "secure"})
 _MOST_BYTES = 1 << 20
 _SYSTEM = Path("/etc/mediakit/config.toml")
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # drives are loaded when a command uses one
     from mediakit.journeys.onto_drive import OntoDrive
     from mediakit.profile.load import Catalogue
     from mediakit.profile.model import Profile
+    from mediakit.stages.act.pressing import Onto
 
 MOST_COPIES = 1000
 
@@ -30,6 +32,7 @@ Device = Annotated[
         "--device", metavar="DEV", help="Write onto the disc in /dev/sr0, or onto the stick /dev/sdX."
     ),
 ]
+Robot = Annotated[str, typer.Option("--robot", metavar="NAME", help="Let this disc robot make the discs.")]
 Copies = Annotated[int, typer.Option("--copies", min=1, max=MOST_COPIES, help="How many discs or sticks.")]
 Speed = Annotated[int, typer.Option("--speed", min=0, max=1000, help="Speed of a disc drive, as 8 for 8x.")]
 Simulate = Annotated[bool, typer.Option("--simulate", help="Let the drive do all but write.")]
@@ -43,9 +46,10 @@ YesErase = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The options of a command that writes to a drive."""
+    """Where an image goes: the options of a command that writes to a drive or robot."""
 
-    device: str
+    device: str = ""
+    robot: str = ""
     copies: int = 1
     speed: int = 0
     simulate: bool = False
@@ -53,24 +57,41 @@ class Wanted:
     yes_erase: bool = False
 
     def target(self, out: Path | None, *, span: bool) -> Path:
-        """Return where it goes: a file or folder, or the device. Raises UsageError for neither or both."""
-        if span and self.device:
-            hint = "write the images (`--span -o`), and then each of them with `mediakit disc burn IMAGE`"
-            raise UsageError("`--span` and `--device` exclude each other", hint=hint)
-        if out is not None and self.device:
-            hint = "write the image, and then `mediakit disc burn IMAGE --device DEV`"
-            raise UsageError("`--out` and `--device` exclude each other", hint=hint)
-        if out is None and not self.device:
-            hint = "`-o OUT.iso` (or .img, .zip, a new folder), or `--device /dev/sr0`"
+        """Return where it goes: a file or folder, a device or a robot. Raises UsageError unless it is one."""
+        given = [name for name, one in self._places(out) if one]
+        if len(given) > 1:
+            hint = "write the image, and then put it there with `mediakit disc burn IMAGE`"
+            raise UsageError(f"{' and '.join(given)} exclude each other", hint=hint)
+        if not given:
+            hint = "`-o OUT.iso` (or .img, .zip, a new folder), `--device /dev/sr0` or `--robot NAME`"
             raise UsageError("it is not said where this goes", hint=hint)
-        if not self.device and self != Wanted(device=""):
-            raise UsageError(
-                "`--copies`, `--speed`, `--simulate`, `--leave-open` and `--yes-erase` go with `--device`"
-            )
-        return out or Path(self.device)
+        if span and out is None:
+            hint = "write the images (`--span -o`), and then each of them with `mediakit disc burn IMAGE`"
+            raise UsageError(f"`--span` and {given[0]} exclude each other", hint=hint)
+        for_drives = replace(self, device="", robot="", copies=1) != Wanted()
+        if (for_drives and not self.device) or (self.copies > 1 and out is not None):
+            named = "`--copies`, `--speed`, `--simulate`, `--leave-open` and `--yes-erase`"
+            hint = "only `--copies` goes with `--robot`"
+            raise UsageError(f"{named} go with `--device`", hint=hint)
+        return out or Path(self.device or f"robot {self.robot}")
+
+    def _places(self, out: Path | None) -> tuple[tuple[str, object], ...]:
+        return ("`--out`", out), ("`--device`", self.device), ("`--robot`", self.robot)
 
 
-def drive_for(wanted: Wanted, *, is_rehearsal: bool = False) -> OntoDrive:
+def onto_for(wanted: Wanted, config: Path | None, *, is_rehearsal: bool = False) -> Onto | None:
+    """Return the drive or robot that is meant, None when it is neither. Raises UsageError; see `_drive`."""
+    if not wanted.robot:
+        return _drive(wanted, is_rehearsal=is_rehearsal) if wanted.device else None
+    from mediakit.cli.robots import robot_named
+    from mediakit.journeys.onto_robot import OntoRobot
+
+    onto = OntoRobot(robot=robot_named(wanted.robot, config), when=datetime.now(UTC), copies=wanted.copies)
+    onto.check()
+    return onto
+
+
+def _drive(wanted: Wanted, *, is_rehearsal: bool) -> OntoDrive:
     """Return the drive, when its medium may be written to; asks on a terminal before something is erased.
 
     Raises UsageError.
@@ -99,27 +120,31 @@ def drive_for(wanted: Wanted, *, is_rehearsal: bool = False) -> OntoDrive:
 
 
 @contextmanager
-def onto_drive(order: BurnOrder, onto: OntoDrive) -> Iterator[BurnOrder]:
-    """Give the order whose image is made in the state folder, for the time of the block, for a drive."""
+def made_for(order: BurnOrder, onto: Onto) -> Iterator[BurnOrder]:
+    """Give the order whose image is made in the state folder, for the time of the block, and put there."""
     from mediakit.formats.registry import sink
+    from mediakit.journeys.onto_robot import OntoRobot
     from mediakit.stages.act.workplace import workplace
 
     medium = order.profile.medium
-    variant = order.format or onto.drive.format_for(medium)
+    if isinstance(onto, OntoRobot):
+        onto = onto.made_for(medium, order.file_set_id)
+    variant = onto.format_for(medium)
+    if variant != "folder":
+        variant = order.format or variant
+    suffix = next(iter(sink(variant or medium.images[0]).suffixes), "")
     with workplace(state_folder(None) / "media") as folder:
         yield replace(
             order,
-            out=folder / f"medium{sink(variant or medium.images[0]).suffixes[0]}",
-            format=variant,
-            capacity=order.capacity or _capacity(onto.drive, order.profile),
+            out=folder / f"medium{suffix}",
+            format=variant if suffix else "",
+            capacity=order.capacity or _capacity(onto, order.profile),
             onto=onto,
         )
 
 
-def profiles_of_drive(
-    onto: OntoDrive, catalogue: Catalogue, medium: str, *, is_secure: bool
-) -> tuple[Profile, ...]:
-    """Return the general purpose profiles of what is in the drive. Raises UsageError."""
+def profiles_onto(onto: Onto, catalogue: Catalogue, medium: str, *, is_secure: bool) -> tuple[Profile, ...]:
+    """Return the general purpose profiles of what is in the drive, or a robot makes. Raises UsageError."""
     from mediakit.stages.plan.target import profiles_for
 
     media = {one.medium.name: one.medium for one in catalogue.profiles.values() if one.medium.name}
@@ -127,17 +152,17 @@ def profiles_of_drive(
         return profiles_for(catalogue, Path(onto.name), medium, is_secure=is_secure)
     for name, one in media.items():
         with suppress(MediakitError):
-            onto.drive.format_for(one)
+            onto.format_for(one)
             return profiles_for(catalogue, Path(onto.name), name, is_secure=is_secure)
     hint = "name one with `-p` (`mediakit profiles list`)"
-    raise UsageError(f"no profile is known for the {onto.drive.shown}", hint=hint)
+    raise UsageError("no profile is known for what is in there", where=onto.name, hint=hint)
 
 
-def _capacity(drive: Drive, profile: Profile) -> str:
+def _capacity(onto: Onto, profile: Profile) -> str:
     """Return what the medium holds; a file that stands for a drive has no end, and holds what is usual."""
     usual = profile.medium.capacities.get(profile.medium.default_capacity)
-    room = drive.room_bytes
-    if room is not None and usual is not None and drive.device.startswith("stdio:"):
+    room = onto.room_bytes
+    if room is not None and usual is not None and onto.name.startswith("stdio:"):
         room = min(usual, room)
     return "" if room is None else str(room)
 

@@ -9,12 +9,11 @@ from typing import Annotated
 import typer
 
 from mediakit.cli.config import profile_paths
-from mediakit.cli.device import Copies, Device, LeaveOpen, Simulate, Speed, Wanted, YesErase, drive_for
+from mediakit.cli.device import Copies, Device, LeaveOpen, Robot, Simulate, Speed, Wanted, YesErase, onto_for
 from mediakit.cli.guard import guarded
 from mediakit.cli.options import Config, Json, Profiles, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.terminal import print_findings, print_summary
-from mediakit.errors import UsageError
 
 app = typer.Typer(
     help="Show drives, and put images on discs and sticks.", no_args_is_help=True, rich_markup_mode=None
@@ -38,6 +37,7 @@ def list_(as_json: Json = False) -> None:
 def burn(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="ISO, UDF or FAT image.")],
     device: Device = "",
+    robot: Robot = "",
     copies: Copies = 1,
     speed: Speed = 0,
     simulate: Simulate = False,
@@ -63,18 +63,20 @@ def burn(
 
         wanted = Wanted(
             device=device,
+            robot=robot,
             copies=copies,
             speed=speed,
             simulate=simulate,
             leave_open=leave_open,
             yes_erase=yes_erase,
         )
-        if not device:
-            raise UsageError("it is not said where this goes", hint="`--device /dev/sr0`")
+        wanted.target(None, span=False)
+        onto = onto_for(wanted, config)
+        assert onto is not None  # noqa: S101 - of `target`
         own = profile_paths(profiles or [], config)
         order = ImageOrder(
             image=image,
-            onto=drive_for(wanted),
+            onto=onto,
             catalogue=tuple(load_catalogue(own).profiles.values()),
             any_image=any_image,
             is_proven=proof,

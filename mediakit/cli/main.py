@@ -22,6 +22,7 @@ from mediakit.cli import (
     profiles,
     reconcile,
     repair,
+    robots,
     salvage,
     schema,
     serve,
@@ -57,6 +58,7 @@ app.command("schema")(schema.schema)
 app.add_typer(dest.app, name="dest")
 app.add_typer(disc.app, name="disc")
 app.add_typer(job.app, name="job")
+app.add_typer(robots.app, name="robot")
 app.add_typer(serve.app, name="serve")
 app.add_typer(profiles.app, name="profiles")
 

@@ -24,6 +24,7 @@ _TITLES = {
     "proof": "reading back",
     "disc": "burning",
     "stick": "writing the stick",
+    "robot": "waiting for discs",
     "read back": "comparing",
     "compare": "comparing",
     "send": "sending",

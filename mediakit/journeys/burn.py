@@ -109,7 +109,7 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
             outcome = None if planned is None or not planned.media else Outcome.DOES_NOT_FIT
             outcome = Outcome.IDENTITY if taken.is_refused else outcome
             return _burnt(work, fates, planned, Written(outcome=outcome), taken.patients)
-        fates.findings += notes_on(order.profile, work.variant)
+        fates.findings += notes_on(order.profile, "" if order.onto else work.variant)
         written = _rehearse(planned, work) if order.depth is Depth.PLAN else _write(planned, work)
         fates.findings += written.findings
         _settle(planned, written, work, fates)

@@ -11,7 +11,7 @@ from mediakit.drives.read_back import compare
 from mediakit.errors import MediakitError, SpoiledError, UsageError
 from mediakit.events import Listener, PhaseEnded, PhaseStarted
 from mediakit.outcome import Outcome
-from mediakit.profile.model import Profile
+from mediakit.profile.model import Medium, Profile
 from mediakit.stages.act.pressing import Pressed, Proof
 from mediakit.stages.act.writing import reason_for
 
@@ -41,6 +41,15 @@ class OntoDrive:
     def is_simulation(self) -> bool:
         """See `Onto`."""
         return self.drive.is_simulation
+
+    @property
+    def room_bytes(self) -> int | None:
+        """See `Onto`."""
+        return self.drive.room_bytes
+
+    def format_for(self, medium: Medium) -> str:
+        """See `Onto`."""
+        return self.drive.format_for(medium)
 
     def check(self, profile: Profile | None = None) -> None:
         """See `Onto`."""

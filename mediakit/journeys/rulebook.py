@@ -53,6 +53,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("stages.plan.spanning",), _WRITING),
     (("stages.judge.prepare", "stages.prove.proof"), _WRITING),
     (("stages.act.writing",), (*_WRITING, "disc burn")),
+    (("journeys.onto_robot",), ("burn", "disc burn")),
     (("journeys.diff",), ("diff",)),
     (("journeys.extract",), ("extract",)),
     (("journeys.salvage",), ("salvage",)),

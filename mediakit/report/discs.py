@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mediakit.drives.disc import Disc, DiscStatus
+from mediakit.drives.robot import JobStatus, Robot
 from mediakit.drives.stick import Stick
 from mediakit.findings import printable
 from mediakit.report.text import many, size_text
@@ -73,3 +74,53 @@ def _stick_line(stick: Stick) -> str:
     words = [many(stick.partitions, "partition", "partitions"), *stick.uses]
     words += ["write-protected"] if stick.is_read_only else []
     return "  ".join((stick.device, stick.model or "stick", ", ".join((size_text(stick.size_bytes), *words))))
+
+
+def robots_text(robots: Sequence[tuple[Robot, int]]) -> str:
+    """Return one line for each robot, with how many of our jobs it has."""
+    lines = [
+        f"{one.name}  {one.kind.value}  {one.folder}  {many(count, 'job', 'jobs')}" for one, count in robots
+    ]
+    return (
+        "".join(f"{printable(line)}\n" for line in lines)
+        or "no robots; `[robot.NAME]` in the configuration defines one\n"
+    )
+
+
+def robots_doc(robots: Sequence[tuple[Robot, int]]) -> dict[str, Any]:
+    """Return every robot of the configuration."""
+    return {
+        "schema": "mediakit/robots/1",
+        "robots": [
+            {"name": one.name, "kind": one.kind.value, "folder": str(one.folder), "jobs": count}
+            for one, count in robots
+        ],
+    }
+
+
+def jobs_text(jobs: Sequence[tuple[str, JobStatus]]) -> str:
+    """Return one line for each job of a robot."""
+    lines = (
+        f"{job}  {status.phase.value}, {many(status.good, 'good disc', 'good discs')}, {status.bad:,} bad"
+        + (f": {status.error}" if status.error else "")
+        for job, status in jobs
+    )
+    return "".join(f"{printable(line)}\n" for line in lines) or "no jobs of ours\n"
+
+
+def jobs_doc(robot: Robot, jobs: Sequence[tuple[str, JobStatus]]) -> dict[str, Any]:
+    """Return how the jobs of a robot stand."""
+    return {
+        "schema": "mediakit/robot-jobs/1",
+        "robot": robot.name,
+        "jobs": [
+            {
+                "job": job,
+                "state": status.phase.value,
+                "good": status.good,
+                "bad": status.bad,
+                "error": status.error,
+            }
+            for job, status in jobs
+        ],
+    }

@@ -10,7 +10,7 @@ from typing import Protocol
 from mediakit.events import Listener
 from mediakit.findings import Finding
 from mediakit.outcome import Outcome
-from mediakit.profile.model import Profile
+from mediakit.profile.model import Medium, Profile
 
 Proof = Callable[[Path], tuple[Finding, ...]]  # reads a medium, and returns what is wrong with it
 
@@ -39,6 +39,18 @@ class Onto(Protocol):
     @property
     def is_simulation(self) -> bool:
         """Return True when nothing will be written."""
+        ...
+
+    @property
+    def room_bytes(self) -> int | None:
+        """Return how large an image may be; None when that is not known."""
+        ...
+
+    def format_for(self, medium: Medium) -> str:
+        """Return the media format for a medium of PS3.12, "" for any that suits.
+
+        Raises UsageError when this is another medium.
+        """
         ...
 
     def check(self, profile: Profile | None = None) -> None:

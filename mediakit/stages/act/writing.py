@@ -57,7 +57,15 @@ class Written:
 def with_pressed(written: Written, done: Pressed) -> Written:
     """Return what came of it all when the image was put where it goes, too."""
     proof = f"{written.proof}; {done.said}" if written.proof else done.said
-    return replace(written, proof=proof, findings=done.findings, outcome=done.outcome, copies=done.copies)
+    is_made = bool(done.copies) or done.outcome is None
+    return replace(
+        written,
+        receipts=written.receipts if is_made else (),
+        proof=proof,
+        findings=done.findings,
+        outcome=done.outcome,
+        copies=done.copies,
+    )
 
 
 def attempt(write: Callable[[], Iterable[Receipt]], *, is_proven: bool) -> Written:
