@@ -21,31 +21,40 @@ def gaps_of(image: Path, rescue_map: Path | None = None) -> Gaps:
 
     Raises SourceError for a map that is none, and for one of something else than a file.
     """
-    is_named = rescue_map is not None
+    path = rescue_map or map_beside(image)
+    if path is None:
+        return Gaps()
     try:
-        mode = image.stat().st_mode
-        if not S_ISREG(mode) and not is_named:
-            return Gaps()
-        path = rescue_map or _beside(image)
+        size = _size_of(image)
+        if size is None:
+            raise SourceError("a map goes with the image that was rescued", where=str(image))
+        if _size_of(path) is None:
+            raise SourceError("is not a map of a rescued image", where=str(path))
         with path.open("rb") as stream:
-            if not is_named and not stream.read(len(FIRST_LINE)).startswith(FIRST_LINE):
-                return Gaps()
-            stream.seek(0)
             data = stream.read(MAX_BYTES + 1)
-        size = image.stat().st_size
     except (OSError, ValueError) as exc:
-        if not is_named:
-            return Gaps()
         why = exc.strerror if isinstance(exc, OSError) else str(exc)
-        raise SourceError("the map cannot be read", where=str(rescue_map), why=why or "") from exc
-    if not S_ISREG(mode):
-        raise SourceError("a map goes with the image that was rescued", where=str(image))
+        raise SourceError("the map cannot be read", where=str(path), why=why or "") from exc
     return parse_map(data, str(path)).missing(size)
 
 
-def _beside(image: Path) -> Path:
-    named = image.with_name(f"{image.name}.map")
-    return named if named.exists() else image.with_suffix(".map")
+def map_beside(image: Path) -> Path | None:
+    """Return the map of a rescued image that lies beside it, when it begins as one; None without."""
+    for path in (image.with_name(f"{image.name}.map"), image.with_suffix(".map")) if image.name else ():
+        try:
+            if path != image and _size_of(path):
+                with path.open("rb") as stream:
+                    if stream.read(len(FIRST_LINE)) == FIRST_LINE:
+                        return path
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def _size_of(path: Path) -> int | None:
+    """Return the size of a file, None for anything else. Raises OSError, ValueError."""
+    found = path.stat()
+    return found.st_size if S_ISREG(found.st_mode) else None
 
 
 class GappedTree:

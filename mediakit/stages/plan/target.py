@@ -9,6 +9,7 @@ from pathlib import Path
 from mediakit.choices import bytes_of
 from mediakit.durable import check_regular
 from mediakit.errors import UsageError, mapped
+from mediakit.formats.gapped import map_beside
 from mediakit.formats.registry import SINKS, sink, sink_names
 from mediakit.profile.load import Catalogue
 from mediakit.profile.model import Medium, Profile
@@ -103,6 +104,9 @@ def check_target(out: Path, sources: Sequence[Path], *, overwrite: bool) -> None
             raise UsageError("the target is a folder with content", where=str(out), hint="name a new folder")
         if os.path.lexists(out) and not out.is_dir() and not overwrite:
             raise UsageError("the target exists", where=str(out), hint="`--force` replaces it")
+    if not out.is_dir() and (left := map_beside(out)) is not None:
+        hint = "name another file, or remove the map"
+        raise UsageError("the map of a rescued image lies beside the target", where=str(left), hint=hint)
 
 
 def file_system_of(out: Path, old: str) -> str:
