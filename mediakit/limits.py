@@ -28,12 +28,11 @@ MAX_CLAIMED_BYTES = 1 << 30
 #: again for each of them: up to so many times the size of the image, which no honest one comes near.
 MAX_SHARED = 3
 
-#: Parts of a MIME message, and parts that have parts themselves; the head of a part, and its fields. Mail
-#: that passed many servers has heads of some 50 KB with a hundred fields.
+#: Parts of a MIME message, and parts that have parts themselves; the head of a part. Mail
+#: that passed many servers has heads of some 50 KB.
 MAX_PARTS = 500_000
 MAX_MULTIPARTS = 1000
 MAX_HEAD_BYTES = 256 << 10
-MAX_HEAD_FIELDS = 2000
 
 #: What a member compressed by LZMA may ask for as memory: the most that common archivers write.
 MAX_DICTIONARY_BYTES = 64 << 20

@@ -8,20 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from mediakit.formats.readable import Readable
-from mediakit.limits import MAX_HEAD_BYTES, MAX_HEAD_FIELDS
+from mediakit.limits import MAX_HEAD_BYTES
 
 #: One part of a message that was sent in several, and a message that is encrypted or signed as a whole.
 PARTIAL: Final = "message/partial"
 SMIME: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 
 _FIELD = re.compile(rb"[!-9;-~]{1,200}[ \t]{0,20}:")
-_WANTED = frozenset({
-    "content-type", "content-transfer-encoding", "content-disposition", "content-location",
-})  # fmt: skip
+_WANTED = re.compile(
+    rb"\n(content-(?:type|transfer-encoding|disposition|location))[ \t]{0,20}:", re.IGNORECASE
+)
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
+_MAX_FIELDS = 50  # that are looked at
 _WHOLE_MESSAGES = frozenset({
     "application/dicom", "message/rfc822", PARTIAL, "application/zip", "application/x-zip-compressed", *SMIME,
 })  # fmt: skip
@@ -71,31 +74,24 @@ def is_message(image: Readable) -> bool:
     return head.kind.startswith("multipart/") or head.kind in _WHOLE_MESSAGES
 
 
-def read_head(text: bytes, at: int) -> Head:
-    """Return the head that begins at `at`; it ends at an empty line, or before a line that is no field."""
-    fields: dict[str, bytearray] = {}
-    current: bytearray | None = None
-    end = min(len(text), at + MAX_HEAD_BYTES)
-    start = at
-    for _ in range(MAX_HEAD_FIELDS):
-        stop = text.find(b"\n", at, end)
-        line = text[at : end if stop < 0 else stop]
-        after = len(line) + at + (stop >= 0)
-        if not line.rstrip(b"\r"):
-            return _made(fields, after)
-        if line[:1] in {b" ", b"\t"} and at != start:
-            if current is not None and len(current) < _MAX_VALUE_BYTES:
-                current += b" " + line.strip()
-        elif found := _FIELD.match(line):
-            name = found.group()[:-1].strip().decode("ascii").lower()
-            is_wanted = name in _WANTED and name not in fields
-            current = fields.setdefault(name, bytearray(line[found.end() :].strip())) if is_wanted else None
-        elif at != start or not line.startswith(b"From "):  # the separator of an mbox
-            return _made(fields, at)
-        at = after
-        if at >= end:
-            break
-    return _made(fields, at, is_whole=end == len(text) and at == end)
+def read_head(text: bytes, at: int, origin: int = 0, most: int = MAX_HEAD_BYTES) -> Head:
+    """Return the head that begins at `at` and has `most` bytes, up to an empty line.
+
+    `origin` is where the text begins in the message: `body` is counted from there.
+    """
+    end = min(len(text), at + most)
+    if text.startswith((b"\n", b"\r\n"), at):
+        return _made({}, origin + text.index(b"\n", at) + 1)
+    found = _EMPTY_LINE.search(text, at, end)
+    body = end if found is None else found.end()
+    fields: dict[str, str] = {}
+    for field_ in islice(_WANTED.finditer(b"\n" + text[at:body]), _MAX_FIELDS):
+        name = field_[1].decode("ascii").lower()
+        if name not in fields:
+            fields[name] = _value(text, at + field_.end() - 1, body)
+    return _made(
+        fields, origin + body, is_whole=found is not None or end == len(text) or most < MAX_HEAD_BYTES
+    )
 
 
 def parameters_of(value: str) -> tuple[str, dict[str, str]]:
@@ -116,11 +112,22 @@ def parameters_of(value: str) -> tuple[str, dict[str, str]]:
     return first.strip().lower(), _joined(raw)
 
 
-def _made(fields: Mapping[str, bytearray], body: int, *, is_whole: bool = True) -> Head:
-    text = {
-        name: bytes(value[:_MAX_VALUE_BYTES]).decode("utf-8", "surrogateescape")
-        for name, value in fields.items()
-    }
+def _value(text: bytes, at: int, end: int) -> str:
+    """Return the value of a field that begins at `at`, its lines joined (RFC 5322 2.2.3)."""
+    lines: list[bytes] = []
+    size = 0
+    while at < end and size < _MAX_VALUE_BYTES:
+        stop = text.find(b"\n", at, end)
+        line = text[at : end if stop < 0 else stop].strip()
+        lines.append(line)
+        size += len(line) + 1
+        at = end if stop < 0 else stop + 1
+        if text[at : at + 1] not in {b" ", b"\t"}:
+            break
+    return b" ".join(lines)[:_MAX_VALUE_BYTES].decode("utf-8", "surrogateescape")
+
+
+def _made(text: Mapping[str, str], body: int, *, is_whole: bool = True) -> Head:
     kind, parameters = parameters_of(text.get("content-type", ""))
     _, disposition = parameters_of(text.get("content-disposition", ""))
     encoding = text.get("content-transfer-encoding", "").partition(";")[0].partition("(")[0].strip().lower()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from mediakit.errors import SourceError
 from mediakit.formats.mime_head import Head, read_head
@@ -59,11 +59,13 @@ class _Text:
         self._start = 0
         self._block = b""
 
-    def head(self, at: int) -> Head:
-        """Return the head at a byte, `body` counted from the beginning of the message."""
-        block, inside = self._from(at, MAX_HEAD_BYTES + _MAX_DELIMITER)
-        found = read_head(block, inside)
-        return replace(found, body=found.body + at - inside)
+    def head(self, at: int, pattern: re.Pattern[bytes] | None = None) -> Head:
+        """Return the head at a byte; a delimiter ends it too."""
+        before = min(at, 1)
+        block, inside = self._from(at - before, MAX_HEAD_BYTES + _MAX_DELIMITER)
+        found = pattern.search(block, inside, inside + MAX_HEAD_BYTES) if pattern else None
+        most = MAX_HEAD_BYTES if found is None else max(0, found.start() - inside)
+        return read_head(block, inside + before, at - before - inside, most)
 
     def delimiter(self, pattern: re.Pattern[bytes], at: int) -> tuple[int, int, bytes, bool] | None:
         """Return the next delimiter line: where it begins and ends, its boundary, whether it is the last."""
@@ -151,14 +153,13 @@ class _State:
     def enter(self, head: Head, depth: int) -> Head | None:
         """Begin an entity; return its head when it is a file, None when parts follow."""
         while head.kind == _MESSAGE and head.encoding in {"7bit", "8bit", "binary"} and depth < _MAX_DEPTH:
-            head = self._text.head(head.body)
+            head = self._text.head(head.body, self.pattern if self.open else None)
             depth += 1
         if not self._scan.kind:
             self._scan.kind = head.kind
         if not head.is_whole:
             self._scan.note(f"the head of a part is larger than {MAX_HEAD_BYTES:,} bytes; it was cut there")
         self._parts += 1
-        self.at = max(0, head.body - 1)  # a delimiter may be the first line of the body
         if not head.kind.startswith("multipart/"):
             return head
         boundary = head.parameters.get("boundary", "").encode("utf-8", "surrogateescape")
@@ -183,8 +184,8 @@ class _State:
         if keep < len(self.open):
             del self.open[keep:]
             self._compile()
-        self.at = end - 1
-        return None if is_last else self.enter(self._text.head(end), len(self.open))
+        self.at = end - 1  # the next delimiter may follow at once, or stand in a head that has no end
+        return None if is_last else self.enter(self._text.head(end, self.pattern), len(self.open))
 
     def ended(self, head: Head, found: tuple[int, int, bytes, bool] | None) -> Part:
         """Return the part that ends before a delimiter, or with the message."""

@@ -128,8 +128,8 @@ def test_where_a_file_lies_its_bytes_are(tree: Tree, kind: str, media: Path) -> 
             assert not extents
         elif kind == "zip":
             assert not node.size or held.startswith(b"PK\3\4")
-            elif kind == "mime":
-                assert b64decode(held) == content_of(node.path, node.size)
+        elif kind == "mime":
+            assert b64decode(held) == content_of(node.path, node.size)
         else:
             assert held == content_of(node.path, node.size) if node.size else not held
 
