@@ -11,6 +11,7 @@ import typer
 from mediakit.cli.config import profile_paths
 from mediakit.cli.device import Copies, Device, LeaveOpen, Robot, Simulate, Speed, Wanted, YesErase, onto_for
 from mediakit.cli.guard import guarded
+from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, keys_of
 from mediakit.cli.options import Config, Json, Profiles, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.terminal import print_findings, print_summary
@@ -47,6 +48,10 @@ def burn(
         bool, typer.Option("--any-image", help="Take an image that does not conform to a profile.")
     ] = False,
     proof: Annotated[bool, typer.Option(help="Read the medium back and compare every byte.")] = True,
+    key: Key = None,
+    cert: Cert = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
     profiles: Profiles = None,
     config: Config = None,
     as_json: Json = False,
@@ -77,6 +82,7 @@ def burn(
         order = ImageOrder(
             image=image,
             onto=onto,
+            keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, config=config),
             catalogue=tuple(load_catalogue(own).profiles.values()),
             any_image=any_image,
             is_proven=proof,

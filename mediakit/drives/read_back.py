@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import time
@@ -14,6 +15,7 @@ from mediakit.errors import SpoiledError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted
 
 _BLOCK = 1 << 20
+_SECTOR = 2048
 _DIRECT = getattr(os, "O_DIRECT", 0)
 _EJECT, _CLOSE_TRAY = 0x5309, 0x5319  # ioctls CDROMEJECT and CDROMCLOSETRAY
 _WAIT_S = 60.0
@@ -112,11 +114,21 @@ class _Uncached:
         self._buffer.close()
 
     def _read(self, at: int, size: int) -> bytes:
-        view = memoryview(self._buffer)
+        try:
+            return self._read_by(self._fds[0], at, size)
+        except OSError as exc:
+            if exc.errno != errno.EINVAL or len(self._fds) == 1:
+                raise
+            self._fds.pop(0)  # larger sectors than ours: direct reading takes whole ones only
+            return self._read_by(self._fds[0], at, size)
+
+    def _read_by(self, fd: int, at: int, size: int) -> bytes:
+        """Read whole sectors and no further: some behind the last track of a CD cannot be read."""
+        view = memoryview(self._buffer)[: -(-size // _SECTOR) * _SECTOR]
         try:
             done = 0
             while done < size:
-                got = os.preadv(self._fds[0], [view[done:]], at + done)
+                got = os.preadv(fd, [view[done:]], at + done)
                 done += got
                 if not got or got % 512:  # the end of a file
                     break

@@ -14,6 +14,7 @@ from mediakit.formats.registry import open_medium
 from mediakit.journeys.validate import ValidateOrder, validate
 from mediakit.outcome import Fate, Figures, Outcome, Result, State, outcome_of
 from mediakit.profile.model import Profile
+from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.act.pressing import Onto, Pressed
 from mediakit.stages.act.writing import reason_for
 from mediakit.stages.prove.proof import CANNOT_OPEN
@@ -23,7 +24,8 @@ from mediakit.stages.prove.proof import CANNOT_OPEN
 class ImageOrder:
     """Which image goes where. `catalogue` has the profiles that it may conform to.
 
-    `any_image` takes an image that conforms to none. `is_proven` reads every copy back.
+    `any_image` takes an image that conforms to none. `is_proven` reads every copy back. `keys` open an
+    image that is encrypted, to judge it.
     """
 
     image: Path
@@ -31,6 +33,7 @@ class ImageOrder:
     catalogue: Sequence[Profile]
     any_image: bool = False
     is_proven: bool = True
+    keys: Keys = NO_KEYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +103,7 @@ def _size_of(image: Path) -> int:
 
 def _judged(order: ImageOrder, tell: Listener) -> Profile | None:
     """Return the profile that the image conforms to; None when any image is taken. Raises DoesNotFit."""
-    validation = validate(order.image, ValidateOrder(catalogue=order.catalogue), tell)
+    validation = validate(order.image, ValidateOrder(catalogue=order.catalogue, keys=order.keys), tell)
     known = {profile.id: profile for profile in order.catalogue}
     profile = known.get(validation.profile_id)
     if all(verdict.holds for verdict in validation.verdicts) and profile is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,20 @@ def test_of_several_sticks_the_good_ones_are_counted_when_one_is_not(tmp_path: P
     assert pressed.outcome is not None
     assert "1 of 3 copies" in pressed.said
     assert "larger than the stick" in pressed.findings[0].text
+
+
+def test_nothing_behind_the_image_is_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sectors behind the last track of a CD give an error, and say nothing of the image."""
+    image, device, size = tmp_path / "image", tmp_path / "device", (1 << 20) + 6144
+    image.write_bytes(b"x" * size)
+    device.write_bytes(b"x" * size + bytes(300_000))
+    ends = []
+    read = os.preadv
+
+    def seen(fd: int, buffers: list[memoryview], offset: int) -> int:
+        ends.append(offset + sum(map(len, buffers)))
+        return read(fd, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", seen)
+    compare(image, device, size, silence)
+    assert max(ends) == size
