@@ -104,7 +104,7 @@ if TYPE_CHECKING:
     from mediakit.outcome import Fate, Outcome, Result, State
     from mediakit.profile.fit import Fit, Obstacle
     from mediakit.profile.load import Catalogue, load_catalogue, load_profile
-    from mediakit.profile.model import Profile
+    from mediakit.profile.model import Medium, Profile
     from mediakit.public import (
         BurnOrder,
         ExtractOrder,
@@ -132,6 +132,7 @@ if TYPE_CHECKING:
     from mediakit.secure.given import read_keys, sealer_for
     from mediakit.secure.keys import Keys
     from mediakit.secure.sealing import Sealer
+    from mediakit.stages.act.pressing import Onto, Pressed
     from mediakit.stages.import_order import ImportDepth, ImportOrder, Patience
     from mediakit.stages.look.inventory import Scope
     from mediakit.stages.plan.import_target import Target, target_at
@@ -194,10 +195,12 @@ __all__ = [
     "Listener",
     "MapRow",
     "MediakitError",
+    "Medium",
     "Mixed",
     "Obstacle",
     "OnReject",
     "Only",
+    "Onto",
     "Options",
     "OtherFact",
     "OtherKind",
@@ -207,6 +210,7 @@ __all__ = [
     "PatientFact",
     "PhaseEnded",
     "PhaseStarted",
+    "Pressed",
     "Profile",
     "ProfileError",
     "Profiles",
@@ -316,6 +320,9 @@ _HOMES = {
     "Options": "destinations.options",
     "OtherFact": "fileset.contents",
     "OtherKind": "fileset.file_kinds",
+    "Onto": "stages.act.pressing",
+    "Pressed": "stages.act.pressing",
+    "Medium": "profile.model",
     "Outcome": "outcome",
     "Outgoing": "transfer.outgoing",
     "Patience": "stages.import_order",

@@ -42,6 +42,7 @@ from mediakit.rules.check import RuleSet
 from mediakit.rules.heeded import EVERY_FINDING, Heeded
 from mediakit.rules.validation import Validation
 from mediakit.secure.keys import NO_KEYS, Keys
+from mediakit.stages.act.pressing import Onto
 
 if TYPE_CHECKING:  # an import brings the ledger and the network with it: loaded when one is asked for
     from mediakit.ledger.jobs import Jobs
@@ -62,8 +63,8 @@ class BurnOrder(_burn_order.BurnOrder):
     `when` is the only time that reaches the medium. `format` names one of several media formats that suit
     the target ("udf-2.50"). `capacity` is "cd74" or a size as "4GB". `manifest` adds MANIFEST.TXT with the
     SHA-256 of every file. `keys` open what is encrypted in the sources, `envelope` (see `sealer_for`) seals
-    every file. `span` writes several media where one is too small. Raises ProfileError when there is no such
-    profile.
+    every file. `span` writes several media where one is too small. `onto` is a drive or robot that gets the
+    image. Raises ProfileError when there is no such profile.
     """
 
     __slots__ = ()
@@ -91,6 +92,7 @@ class BurnOrder(_burn_order.BurnOrder):
         keys: Keys = NO_KEYS,
         envelope: Envelope | None = None,
         span: bool = False,
+        onto: Onto | None = None,
     ) -> None:
         super().__init__(
             profile=_profile(profile),
@@ -113,6 +115,7 @@ class BurnOrder(_burn_order.BurnOrder):
             keys=keys,
             envelope=envelope,
             span=span,
+            onto=onto,
         )
 
 

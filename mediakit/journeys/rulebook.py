@@ -57,6 +57,9 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("journeys.diff",), ("diff",)),
     (("journeys.extract",), ("extract",)),
     (("journeys.salvage",), ("salvage",)),
+    (("journeys.update_order", "stages.plan.staying", "stages.plan.update_target"), ("update",)),
+    (("stages.act.update_journal", "stages.act.updating"), ("update",)),
+    (("stages.judge.updatable", "stages.judge.additions"), ("update",)),
     (("scp.served",), ("serve scp",)),
     (("dicom.coerce", "transfer.coercion"), ("import",)),
     (("transfer.patient_identity",), ("burn", "import")),
@@ -116,6 +119,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "SCP": "Receiving from the network",
         "SEC": "Secure DICOM Files",
         "SRC": "Reading files",
+        "UPD": "Updates of a file-set",
         "VAL": "The validation as a whole",
     }
 )

@@ -74,13 +74,9 @@ def test_a_suffix_that_does_not_suit_the_medium_is_a_wrong_call(profile: str, ou
     assert caught.value.where == out
 
 
-def test_every_profile_with_secure_files_is_refused_and_every_other_has_a_target() -> None:
+def test_every_profile_has_a_target() -> None:
     for profile in load_catalogue().profiles.values():
-        if profile.security is Security.MEDIA:
-            with pytest.raises(UsageError, match=r"PS3\.15"):
-                format_of(profile, Path("folder"))
-        else:
-            assert format_of(profile, Path("folder")) == "folder"
+        assert format_of(profile, Path("folder")) == "folder"
 
 
 def test_what_the_hint_advises_is_taken() -> None:
