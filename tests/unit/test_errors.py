@@ -19,6 +19,7 @@ CODES = {
     "DestinationError": 5,
     "IdentityError": 7,
     "IntegrityError": 8,
+    "SpoiledError": 8,
 }
 
 
