@@ -6,32 +6,16 @@ import base64
 import hashlib
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.support.browser import Browser, Page, chromium
-from tests.support.viewer_discs import PAGE, Disc, Values, axial, phantom
+from tests.support.browser import Browser, Page
+from tests.support.viewer_discs import PAGE, SHOWN, Disc, Values, phantom, stack
 
 pytestmark = pytest.mark.interop
-
-SHOWN = "window.viewer && viewer.active?.decoded && !viewer.active.pending"
-
-
-@pytest.fixture(name="browser", scope="module")
-def _browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(name="tab")
-def _tab(browser: Browser) -> Page:
-    page = browser.page()
-    page.size(1280, 800)
-    return page
 
 
 def all_types() -> list[Values]:
@@ -134,7 +118,7 @@ def _base64(values: Values) -> str:
 
 
 def test_nothing_is_asked_of_a_network_and_no_policy_is_broken(tab: Page, tmp_path: Path) -> None:
-    tab.open(_stack(tmp_path))
+    tab.open(stack(tmp_path))
     tab.until(SHOWN)
     assert tab.log == []
     assert [one for one in tab.requests if not one.startswith((tmp_path.as_uri(), "data:", "blob:"))] == []
@@ -146,23 +130,15 @@ def test_nothing_is_asked_of_a_network_and_no_policy_is_broken(tab: Page, tmp_pa
     assert len([line for line in tab.log if "Content Security Policy" in line]) >= 2
 
 
-def _stack(root: Path, count: int = 12) -> Path:
-    disc = Disc(root)
-    disc.patient()
-    disc.series(phantom(count), meta=axial(count))
-    disc.series(phantom(3), meta=axial(3))
-    return disc.finish()
-
-
 def test_a_browser_without_scripts_shows_where_the_static_pages_are(browser: Browser, tmp_path: Path) -> None:
     tab = browser.page(scripts=False)
-    tab.open(_stack(tmp_path))
+    tab.open(stack(tmp_path))
     tree = tab.until_text("needs no script")
     assert "../INDEX.HTM" in tree
 
 
 def test_the_disc_can_show_its_names_in_lower_case(tab: Page, tmp_path: Path) -> None:
-    page = _stack(tmp_path / "a")
+    page = stack(tmp_path / "a")
     for path in sorted(page.parent.rglob("*"), reverse=True):
         path.rename(path.with_name(path.name.lower()))
     tab.open(page.with_name("viewer.htm"))
@@ -171,7 +147,7 @@ def test_the_disc_can_show_its_names_in_lower_case(tab: Page, tmp_path: Path) ->
 
 
 def test_damage_is_said_by_the_name_of_the_file_and_the_rest_works(tab: Page, tmp_path: Path) -> None:
-    page = _stack(tmp_path)
+    page = stack(tmp_path)
     folder = page.parent
     shutil.copytree(folder / "S0001", folder / "KEPT")
     flip = bytearray((folder / "S0001" / "C00001.BIN").read_bytes())

@@ -37,9 +37,10 @@ _CODES |= {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "D
 class Page:
     """One tab: open an address, evaluate an expression, press keys, take a picture."""
 
-    def __init__(self, browser: Browser, session: str) -> None:
+    def __init__(self, browser: Browser, session: str, context: str) -> None:
         self._browser = browser
         self._session = session
+        self.context = context
         self.requests: list[str] = []
         self.log: list[str] = []
         for domain in ("Page", "Runtime", "Network", "Log"):
@@ -65,6 +66,10 @@ class Page:
             self.log.append(json.dumps(params["exceptionDetails"])[:2000])
         elif event["method"] == "Runtime.consoleAPICalled":
             self.log.append(json.dumps(params["args"])[:2000])
+
+    def close(self) -> None:
+        """Close the tab, and forget what its page kept."""
+        self._browser.close(self)
 
     def open(self, path: Path, query: str = "") -> None:
         """Open a file in this tab."""
@@ -163,11 +168,16 @@ class Browser:
         context = self.call("Target.createBrowserContext", {})["browserContextId"]
         made = self.call("Target.createTarget", {"url": "about:blank", "browserContextId": context})
         attached = self.call("Target.attachToTarget", {"targetId": made["targetId"], "flatten": True})
-        page = Page(self, attached["sessionId"])
+        page = Page(self, attached["sessionId"], context)
         self._pages[page.session] = page
         if not scripts:
             page.call("Emulation.setScriptExecutionDisabled", value=True)
         return page
+
+    def close(self, page: Page) -> None:
+        """Close a tab that this browser opened."""
+        self.call("Target.disposeBrowserContext", {"browserContextId": page.context})
+        del self._pages[page.session]
 
     def call(self, method: str, params: dict[str, Any], page: Page | None = None) -> dict[str, Any]:
         """Send a command, and wait for its answer."""

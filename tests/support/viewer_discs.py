@@ -16,6 +16,8 @@ import numpy.typing as npt
 from PIL import Image
 
 PAGE = Path(__file__).parents[2] / "mediakit" / "extras" / "viewer" / "viewer.htm"
+# True when the active view shows an image and waits for none.
+SHOWN = "window.viewer && viewer.active?.decoded && !viewer.active.pending"
 TYPES = {"u1": "u8", "i1": "i8", "u2": "u16", "i2": "i16", "u4": "u32", "i4": "i32", "f4": "f32", "f8": "f64"}
 
 Values = npt.NDArray[Any]
@@ -197,3 +199,12 @@ def phantom(count: int, size: int = 64) -> list[Values]:
     y, x = np.mgrid[:size, :size]
     inside = (x - size / 2) ** 2 + (y - size / 2) ** 2 < (size * 0.4) ** 2
     return [np.where(inside, 1024 + 4 * z + (x + y) % 50, 24).astype(np.uint16) for z in range(count)]
+
+
+def stack(root: Path, count: int = 12) -> Path:
+    """Write a disc of one patient with a stack and a short second series, and return its page."""
+    disc = Disc(root)
+    disc.patient()
+    disc.series(phantom(count), meta=axial(count))
+    disc.series(phantom(3), meta=axial(3))
+    return disc.finish()
