@@ -72,6 +72,7 @@ demo: setup
 
 docs: setup
 	$(BIN)/python docs/make_api.py
+	$(BIN)/python docs/make_conformance.py
 	$(BIN)/python docs/make_json.py
 	$(BIN)/python docs/make_man.py
 	$(BIN)/python docs/make_rules.py

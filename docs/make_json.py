@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from mediakit.report.conformance_doc import conformance_schema
 from mediakit.report.imported import import_schema
 from mediakit.report.inspection_doc import inspection_schema
 from mediakit.report.jobs import job_schema, jobs_schema
@@ -33,6 +34,7 @@ be added within a version; none changes its meaning.
 | `mediakit/jobs/1`, `mediakit/job/1` | `job list`, `job show` |
 | `mediakit/reconciliation/1` | `reconcile` |
 | `mediakit/reception/1` | `serve scp` |
+| `mediakit/conformance/1` | `conformance` |
 | `mediakit/error/1` | any command that could not go on at all |
 
 - `outcome` and `exit_code` say the same as the exit code of the process (see README).
@@ -105,6 +107,12 @@ Printed when the server has ended. `received` has every C-STORE request that was
 the `status` that the sender was given (PS3.4 B.2.3), and the `path` below the folder. `burn` is the report of
 the burn that followed, if one did.
 """
+_CONFORMANCE = """
+## The conformance statement
+
+`roles` are those that are claimed for a profile. In `sop_rows` "*storage" stands for every Storage
+SOP Class of `sop_classes`, "*multiframe" for the multi-frame ones, "*" for every one of `transfer_syntaxes`.
+"""
 _ERROR = """
 ## The error
 
@@ -123,6 +131,7 @@ SCHEMAS = {
     "job": job_schema,
     "reconciliation": reconciliation_schema,
     "reception": reception_schema,
+    "conformance": conformance_schema,
     "error": error_schema,
 }
 _TEXTS = {
@@ -134,6 +143,7 @@ _TEXTS = {
     "job": _JOB,
     "reconciliation": _RECONCILIATION,
     "reception": _RECEPTION,
+    "conformance": _CONFORMANCE,
     "error": _ERROR,
 }
 

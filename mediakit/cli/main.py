@@ -11,6 +11,7 @@ import typer
 from mediakit import __version__
 from mediakit.cli import (
     burn,
+    conformance,
     dest,
     diff,
     disc,
@@ -53,6 +54,7 @@ app.command("salvage")(salvage.salvage)
 app.command("update")(update.update)
 app.command("import")(import_.import_)
 app.command("reconcile")(reconcile.reconcile)
+app.command("conformance")(conformance.conformance)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.add_typer(dest.app, name="dest")

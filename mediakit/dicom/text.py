@@ -57,6 +57,11 @@ _SPACES = re.compile(rb"([\x00-\x20]+)")
 _LINES = frozenset(b"\t\n\f\r")
 
 
+def defined_terms() -> tuple[str, ...]:
+    """Return the values of Specific Character Set that are read (PS3.3 C.12.1.1.2), sorted."""
+    return tuple(sorted(term for term in _KNOWN if term))
+
+
 def needs_charset(raw: bytes) -> bool:
     """Return True when bytes hold more than the default repertoire: a byte above 127 or an escape."""
     return not raw.isascii() or _ESCAPE_BYTE in raw

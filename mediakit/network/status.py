@@ -68,3 +68,10 @@ def meaning(status: int) -> tuple[StatusKind, str]:
     """Return the class of a status and what it means. What is not known counts as an error."""
     known = _KNOWN.get(status) or _BY_BYTE.get(status >> 8) or _BY_DIGIT.get(status >> 12)
     return known or (StatusKind.ERROR, "failed with an unknown status")
+
+
+def known_statuses() -> tuple[tuple[str, StatusKind, str], ...]:
+    """Return every known status as the standard writes it ("0000", "A7xx", "Bxxx"), with its meaning."""
+    rows = [(f"{code:04X}", *found) for code, found in _KNOWN.items()]
+    rows += [(f"{byte:02X}xx", *found) for byte, found in _BY_BYTE.items()]
+    return tuple(sorted([*rows, *((f"{digit:X}xxx", *found) for digit, found in _BY_DIGIT.items())]))
