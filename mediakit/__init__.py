@@ -97,6 +97,7 @@ if TYPE_CHECKING:
     from mediakit.journeys.burn_order import Burnt, BurntMedium, Depth
     from mediakit.journeys.extract import Only
     from mediakit.journeys.fit import Fitted
+    from mediakit.journeys.onto_drive import drive_at
     from mediakit.journeys.update_order import Updated
     from mediakit.ledger.jobs import Jobs, JobView
     from mediakit.ledger.ledger import Ledger
@@ -249,6 +250,7 @@ __all__ = [
     "Where",
     "burn",
     "diff",
+    "drive_at",
     "extract",
     "fit_sources",
     "import_medium",
@@ -317,11 +319,10 @@ _HOMES = {
     "Obstacle": "profile.fit",
     "OnReject": "choices",
     "Only": "journeys.extract",
+    "Onto": "stages.act.pressing",
     "Options": "destinations.options",
     "OtherFact": "fileset.contents",
     "OtherKind": "fileset.file_kinds",
-    "Onto": "stages.act.pressing",
-    "Pressed": "stages.act.pressing",
     "Medium": "profile.model",
     "Outcome": "outcome",
     "Outgoing": "transfer.outgoing",
@@ -329,6 +330,7 @@ _HOMES = {
     "PatientFact": "fileset.contents",
     "PhaseEnded": "events",
     "PhaseStarted": "events",
+    "Pressed": "stages.act.pressing",
     "Profile": "profile.model",
     "ProfileError": "errors",
     "Profiles": "public",
@@ -368,6 +370,7 @@ _HOMES = {
     "Where": "findings",
     "burn": "public",
     "diff": "public",
+    "drive_at": "journeys.onto_drive",
     "extract": "public",
     "fit_sources": "public",
     "import_medium": "public",

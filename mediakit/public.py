@@ -63,8 +63,9 @@ class BurnOrder(_burn_order.BurnOrder):
     `when` is the only time that reaches the medium. `format` names one of several media formats that suit
     the target ("udf-2.50"). `capacity` is "cd74" or a size as "4GB". `manifest` adds MANIFEST.TXT with the
     SHA-256 of every file. `keys` open what is encrypted in the sources, `envelope` (see `sealer_for`) seals
-    every file. `span` writes several media where one is too small. `onto` is a drive or robot that gets the
-    image. Raises ProfileError when there is no such profile.
+    every file. `span` writes several media where one is too small. `onto` (see `drive_at`) is the drive that
+    the image at `out` is put on when it is made and proven. Raises ProfileError when there is no such
+    profile.
     """
 
     __slots__ = ()

@@ -129,7 +129,7 @@ def made_for(order: BurnOrder, onto: Onto) -> Iterator[BurnOrder]:
     medium = order.profile.medium
     if isinstance(onto, OntoRobot):
         onto = onto.made_for(medium, order.file_set_id)
-    variant = onto.format_for(medium)
+    variant = onto.format_for(order.profile)
     if variant != "folder":
         variant = order.format or variant
     suffix = next(iter(sink(variant or medium.images[0]).suffixes), "")
@@ -152,7 +152,7 @@ def profiles_onto(onto: Onto, catalogue: Catalogue, medium: str, *, is_secure: b
         return profiles_for(catalogue, Path(onto.name), medium, is_secure=is_secure)
     for name, one in media.items():
         with suppress(MediakitError):
-            onto.format_for(one)
+            onto.format_for(catalogue.profiles[one.general[0]])
             return profiles_for(catalogue, Path(onto.name), name, is_secure=is_secure)
     hint = "name one with `-p` (`mediakit profiles list`)"
     raise UsageError("no profile is known for what is in there", where=onto.name, hint=hint)

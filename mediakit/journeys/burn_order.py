@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from mediakit.choices import Convert, OnReject, Supply
+from mediakit.errors import UsageError
 from mediakit.fileset.contents import PatientFact, patients_of
 from mediakit.fileset.plan import FileSetPlan
 from mediakit.fileset.selection import EVERYTHING, Selection
@@ -96,6 +97,12 @@ class BurnOrder:
     envelope: Envelope | None = None
     span: bool = False
     onto: Onto | None = None
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for several media that would all go into one drive."""
+        if self.span and self.onto is not None:
+            hint = "write the images, and then each of them with `mediakit disc burn IMAGE`"
+            raise UsageError("several media cannot be put into one drive or robot at once", hint=hint)
 
     @property
     def is_simulation(self) -> bool:

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mediakit.drives.drive import Drive
+from mediakit.drives.drive import Drive, open_drive
 from mediakit.drives.read_back import compare
+from mediakit.drives.xorriso import How
 from mediakit.errors import MediakitError, SpoiledError, UsageError
 from mediakit.events import Listener, PhaseEnded, PhaseStarted
+from mediakit.findings import printable
 from mediakit.outcome import Outcome
-from mediakit.profile.model import Medium, Profile
-from mediakit.stages.act.pressing import Pressed, Proof
+from mediakit.profile.model import Profile
+from mediakit.stages.act.pressing import Onto, Pressed, Proof
 from mediakit.stages.act.writing import reason_for
 
 Change = Callable[[Drive, int, int], Drive]  # the drive, which copy is next, of how many
@@ -22,6 +24,23 @@ def nobody(drive: Drive, _number: int, _copies: int) -> Drive:
     """Say that there is nobody who changes the media. Raises UsageError."""
     hint = "run it on a terminal, or let a robot make them (`--robot`)"
     raise UsageError(f"there is nobody to change the medium in {drive.device}", hint=hint)
+
+
+def drive_at(
+    device: str, *, speed: int = 0, simulate: bool = False, leave_open: bool = False, may_erase: bool = False
+) -> Onto:
+    """Return a drive ("/dev/sr0") or stick ("/dev/sdb") with what is in it, for the `onto` of an order.
+
+    `speed` 0 lets the drive decide. `may_erase` allows to erase a rewritable disc or a stick, and a device
+    that does not call itself removable. Raises UsageError when nothing may be written to it, IntegrityError
+    when it does not answer.
+    """
+    drive = open_drive(device, How(speed=speed, simulate=simulate, leave_open=leave_open))
+    if drive.erases and not may_erase:
+        raise UsageError(f"this would erase {printable(drive.erases)}", hint="`may_erase` allows it")
+    drive = drive.allowed() if may_erase else drive
+    drive.check()
+    return OntoDrive(drive=drive)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +66,9 @@ class OntoDrive:
         """See `Onto`."""
         return self.drive.room_bytes
 
-    def format_for(self, medium: Medium) -> str:
+    def format_for(self, profile: Profile) -> str:
         """See `Onto`."""
-        return self.drive.format_for(medium)
+        return self.drive.format_for(profile.medium)
 
     def check(self, profile: Profile | None = None) -> None:
         """See `Onto`."""

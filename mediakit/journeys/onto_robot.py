@@ -80,8 +80,9 @@ class OntoRobot:
         """See `Onto`."""
         return None
 
-    def format_for(self, medium: Medium) -> str:
+    def format_for(self, profile: Profile) -> str:
         """See `Onto`."""
+        medium = profile.medium
         if not _disc_of(medium):
             hint = "choose the profile of a CD, DVD or BD (`-p`, `--medium`)"
             raise UsageError(f"a {medium.title} is not a disc that a robot makes", hint=hint)
@@ -97,7 +98,7 @@ class OntoRobot:
         """See `Onto`."""
         check_robot(self.robot)
         if profile is not None:
-            self.format_for(profile.medium)
+            self.format_for(profile)
 
     def check_room(self, size_bytes: int) -> None:
         """See `Onto`."""

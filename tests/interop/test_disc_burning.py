@@ -6,10 +6,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from mediakit import BurnOrder, Outcome, UsageError, burn, drive_at
 from mediakit.drives.disc import DiscStatus
 from mediakit.drives.xorriso import state_of
 from tests.support.cli import command, mediakit
@@ -148,3 +151,18 @@ def test_a_person_changes_the_discs_and_allows_to_erase_them(tmp_path: Path) -> 
     assert "This erases what is on the file that stands for a disc" in shown.text
     assert "the answer was not `yes`" in shown.text
     assert "2 copies read back, every byte equal" in shown.text
+
+
+def test_a_library_burns_onto_a_drive_too(tmp_path: Path) -> None:
+    source, drive, image = medium_of(tmp_path / "cd", [ANNA]), tmp_path / "drive", tmp_path / "a.iso"
+    order = BurnOrder(
+        profile="STD-GEN-CD", out=image, when=datetime.now(UTC), onto=drive_at(f"stdio:{drive}")
+    )
+    burnt = burn(source, order)
+    assert burnt.result.outcome is Outcome.GOOD
+    assert burnt.result.figures["copies"] == 1
+    assert drive.read_bytes()[: image.stat().st_size] == image.read_bytes()
+    with pytest.raises(UsageError, match="this would erase"):
+        drive_at(f"stdio:{drive}")
+    with pytest.raises(UsageError, match="at once"):
+        replace(order, span=True)

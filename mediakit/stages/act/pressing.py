@@ -10,7 +10,7 @@ from typing import Protocol
 from mediakit.events import Listener
 from mediakit.findings import Finding
 from mediakit.outcome import Outcome
-from mediakit.profile.model import Medium, Profile
+from mediakit.profile.model import Profile
 
 Proof = Callable[[Path], tuple[Finding, ...]]  # reads a medium, and returns what is wrong with it
 
@@ -46,8 +46,8 @@ class Onto(Protocol):
         """Return how large an image may be; None when that is not known."""
         ...
 
-    def format_for(self, medium: Medium) -> str:
-        """Return the media format for a medium of PS3.12, "" for any that suits.
+    def format_for(self, profile: Profile) -> str:
+        """Return the media format for the medium of a profile, "" for any that suits.
 
         Raises UsageError when this is another medium.
         """
