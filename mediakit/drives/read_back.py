@@ -28,7 +28,7 @@ def compare(image: Path, device: Path, size: int, tell: Listener) -> None:
     """
     tell(PhaseStarted("read back", total=size, unit="bytes"))
     try:
-        with _Uncached(device) as read, image.open("rb", buffering=0) as stream:
+        with Uncached(device) as read, image.open("rb", buffering=0) as stream:
             at = 0
             while at < size:
                 wanted = stream.read(min(_BLOCK, size - at))
@@ -88,7 +88,7 @@ def _first_difference(one: bytes, other: bytes) -> int:
     return min(len(one), len(other))
 
 
-class _Uncached:
+class Uncached:
     """Reads what the medium holds, not what the system remembers. Raises OSError."""
 
     def __init__(self, device: Path) -> None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from stat import S_ISBLK
 from typing import Protocol
 
+from mediakit.drives.read_back import Uncached
 from mediakit.durable import new_file, write_all
 from mediakit.events import Advanced, Listener, silence
 from mediakit.formats.readable import Extent
@@ -154,23 +157,33 @@ class Reader:
 
 
 class Drive:
-    """A drive or an image that is read block by block, without reading ahead."""
+    """A drive or an image that is read block by block, without reading ahead.
+
+    A drive is read past the page cache: in it one bad sector would take its neighbours along.
+    """
 
     def __init__(self, path: Path, size: int) -> None:
         """Open it. Raises OSError."""
         self.size = size
-        self._fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
-        if hasattr(os, "posix_fadvise"):
-            with suppress(OSError):
-                os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_RANDOM)
+        self._stack = ExitStack()
+        if S_ISBLK(path.stat().st_mode):
+            self._read_at = self._stack.enter_context(Uncached(path))
+            return
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+        self._stack.callback(os.close, fd)
+        self._read_at = partial(_read_at, fd)
 
     def read(self, offset: int, size: int) -> bytes:
         """Return the bytes at an offset, read once. Raises OSError."""
-        found = bytearray()
-        while len(found) < size and (data := os.pread(self._fd, size - len(found), offset + len(found))):
-            found += data
-        return bytes(found)
+        return self._read_at(offset, size)
 
     def close(self) -> None:
         """Close it."""
-        os.close(self._fd)
+        self._stack.close()
+
+
+def _read_at(fd: int, offset: int, size: int) -> bytes:
+    found = bytearray()
+    while len(found) < size and (data := os.pread(fd, size - len(found), offset + len(found))):
+        found += data
+    return bytes(found)
