@@ -179,7 +179,10 @@ def _sop_row(row: SopRowDoc) -> tuple[str, ...]:
     named = (
         ", ".join(_SETS.get(one, one) for one in some) for some in (row.sop_classes, row.transfer_syntaxes)
     )
-    return (", ".join(row.profiles), *named, row.fsc, row.fsr, row.fsu)
+    classes, syntaxes = named
+    if row.photometric:
+        classes += f" ({' or '.join(row.photometric)})"
+    return (", ".join(row.profiles), classes, syntaxes, row.fsc, row.fsr, row.fsu)
 
 
 def _augmented(media: MediaDoc) -> Iterator[Block]:

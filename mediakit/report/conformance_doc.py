@@ -75,11 +75,15 @@ class ProfileDoc(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SopRowDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the tables X.3-1 of PS3.11, and all profiles that have it."""
+    """A row of the tables X.3-1 of PS3.11, and all profiles that have it.
+
+    `photometric` limits it to images with one of these Photometric Interpretations, when it is not empty.
+    """
 
     profiles: list[str]
     sop_classes: list[str]
     transfer_syntaxes: list[str]
+    photometric: list[str]
     fsc: str
     fsr: str
     fsu: str
@@ -281,6 +285,7 @@ def _sop_rows(profiles: Iterable[Profile]) -> Iterator[SopRowDoc]:
             row: tuple[object, ...] = (
                 rule.classes,
                 rule.syntaxes,
+                rule.photometric,
                 rule.fsc.value,
                 rule.fsr.value,
                 rule.fsu.value,
