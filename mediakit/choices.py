@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 
 _SIZE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*(?:([kmg]i?)?b?)", re.IGNORECASE | re.ASCII)
@@ -45,3 +46,37 @@ class Each(StrEnum):
 
     PATIENT = "patient"
     STUDY = "study"
+
+
+class Viewer(StrEnum):
+    """Which images a medium carries once more, for browsers."""
+
+    NONE = "none"
+    PREVIEW = "preview"  # real values at a lower resolution
+    FULL = "full"  # every value
+    AUTO = "auto"  # full where it fits, else preview, else none
+
+
+class LinkCase(StrEnum):
+    """How the links of pages spell the names of files, which are in upper case."""
+
+    UPPER = "upper"  # as IHE PDI wants
+    LOWER = "lower"  # as the German catalogue of 2006 wants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForPeople:
+    """What a medium carries for people: the viewer, the pages of IHE PDI (`pdi`), and who made it (lines)."""
+
+    viewer: Viewer = Viewer.NONE
+    pdi: bool = False
+    link_case: LinkCase = LinkCase.UPPER
+    institution: tuple[str, ...] = ()
+
+    @property
+    def is_anything(self) -> bool:
+        """Return True when there is anything to be made."""
+        return self.pdi or self.viewer is not Viewer.NONE
+
+
+FOR_NOBODY = ForPeople()

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from mediakit.choices import Convert, OnReject, Supply
+from mediakit.choices import FOR_NOBODY, Convert, ForPeople, OnReject, Supply
 from mediakit.events import Listener, silence
 from mediakit.fileset.inspection import Inspection
 from mediakit.fileset.removal import NOTHING, Removal
@@ -64,8 +64,8 @@ class BurnOrder(_burn_order.BurnOrder):
     the target ("udf-2.50"). `capacity` is "cd74" or a size as "4GB". `manifest` adds MANIFEST.TXT with the
     SHA-256 of every file. `keys` open what is encrypted in the sources, `envelope` (see `sealer_for`) seals
     every file. `span` writes several media where one is too small. `onto` (see `drive_at`) is the drive that
-    the image at `out` is put on when it is made and proven. Raises ProfileError when there is no such
-    profile.
+    the image at `out` is put on when it is made and proven. `people` adds images for browsers and the
+    pages of IHE PDI. Raises ProfileError when there is no such profile.
     """
 
     __slots__ = ()
@@ -94,6 +94,7 @@ class BurnOrder(_burn_order.BurnOrder):
         envelope: Envelope | None = None,
         span: bool = False,
         onto: Onto | None = None,
+        people: ForPeople = FOR_NOBODY,
     ) -> None:
         super().__init__(
             profile=_profile(profile),
@@ -117,6 +118,7 @@ class BurnOrder(_burn_order.BurnOrder):
             envelope=envelope,
             span=span,
             onto=onto,
+            people=people,
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediakit.choices import Convert, OnReject, Supply
+from mediakit.choices import Convert, LinkCase, OnReject, Supply, Viewer
 from mediakit.cli import complete
 from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
@@ -39,6 +39,7 @@ from mediakit.cli.keys import (
     sealer_of,
 )
 from mediakit.cli.options import BurnReports, WithNames
+from mediakit.cli.people import LinkCases, Pdi, ViewerForm, for_people
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.selecting import (
     Accession,
@@ -110,6 +111,9 @@ def burn(
     capacity: Annotated[
         str, typer.Option(help="cd74, cd80, dvd5, dvd9, bd25, bd50, or a size such as 4GB.")
     ] = "",
+    viewer: ViewerForm = Viewer.NONE,
+    pdi: Pdi = False,
+    link_case: LinkCases = LinkCase.UPPER,
     span: Annotated[
         bool, typer.Option("--span", help="Write several media (OUT-1of3.iso ...) where one is too small.")
     ] = False,
@@ -205,6 +209,7 @@ def burn(
                 until=until,
             ),
             all_patients=all_patients,
+            people=for_people(viewer, link_case, pdi=pdi, config=config),
             keys=keys_of(key, cert, source_passphrase_file, config=config),
             envelope=sealer_of(
                 recipient,

@@ -7,7 +7,10 @@ Never is one read from the working folder: a command may be run inside a medium 
     [destinations.pacs]
     url = "PACS@10.0.0.1:104"
 
-Destinations are read by `named`, `[secure]` by `keys`. Paths are taken relative to the file they stand in.
+    institution = ["St. Elsewhere Hospital, Radiology", "Tel. 555-0100"]
+
+Destinations are read by `named`, `[secure]` by `keys`, `institution` by `people`.
+Paths are taken relative to the file they stand in.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import typer
 
 from mediakit.errors import UsageError
 
-_KNOWN = frozenset({"profiles", "destinations", "robot", "secure"})
+_KNOWN = frozenset({"profiles", "destinations", "institution", "robot", "secure"})
 _MOST_BYTES = 1 << 20
 _SYSTEM = Path("/etc/mediakit/config.toml")
 

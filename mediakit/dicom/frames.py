@@ -7,7 +7,7 @@ that a small file cannot ask for endless memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -123,6 +123,28 @@ class FrameReader:
             if number == index:
                 return decode_frame(stream, self._syntax, self.shape)
         raise Undecodable("there is no such frame")
+
+    def each(self, wanted: Container[int] | None = None) -> Iterator[tuple[int, bytes, Frame | Undecodable]]:
+        """Yield the index of each wanted frame, its codestream (b"": none), and the frame or why it is none.
+
+        Indices count from 0. One frame that is damaged or missing leaves the others as they are.
+        """
+        streams = self._streams() if self._pixels.is_encapsulated else None
+        for index in range(self.shape.frames):
+            try:
+                stream = b"" if streams is None else next(streams, None)
+            except Undecodable:
+                stream = None
+            if wanted is not None and index not in wanted:
+                continue
+            try:
+                if stream is None:
+                    raise Undecodable("there are fewer frames than Number of Frames says")
+                is_native = streams is None
+                frame = self._native(index) if is_native else decode_frame(stream, self._syntax, self.shape)
+                yield index, stream, frame
+            except Undecodable as exc:
+                yield index, b"", exc
 
     def _streams(self) -> Iterator[bytes]:
         from pydicom.encaps import generate_frames  # noqa: PLC0415 - pydicom costs start-up time

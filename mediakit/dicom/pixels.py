@@ -70,7 +70,7 @@ def _chosen(file: DicomFile, shape: Shape, frame: int | None) -> int:
 def _gray(file: DicomFile, shape: Shape, array: Frame) -> GrayFrame:
     import numpy as np  # noqa: PLC0415 - the extra `codecs`
 
-    values = _stored(array, shape)
+    values = stored_values(array, shape)
     photometric = decoded_photometric(shape, file.syntax)
     if shape.samples == 3:
         levels = _luminance(values, photometric) * (255 / ((1 << shape.bits_stored) - 1))
@@ -86,18 +86,14 @@ def _gray(file: DicomFile, shape: Shape, array: Frame) -> GrayFrame:
     return GrayFrame(rows=shape.rows, columns=shape.columns, data=gray.tobytes())
 
 
-def _stored(array: Frame, shape: Shape) -> Frame:
-    """Return the values of the stored bits alone, wherever High Bit puts them."""
-    import numpy as np  # noqa: PLC0415
-
+def stored_values(array: Frame, shape: Shape) -> Frame:
+    """Return the values of the stored bits alone, wherever High Bit puts them, in the type of the array."""
     if shape.bits_stored == shape.bits_allocated:
         return array
     low = max(0, shape.high_bit - shape.bits_stored + 1)
-    values = (array.astype(np.int64) >> low) & ((1 << shape.bits_stored) - 1)
-    if not shape.signed:
-        return values
-    sign = 1 << (shape.bits_stored - 1)
-    return (values ^ sign) - sign
+    above = max(0, shape.bits_allocated - low - shape.bits_stored)
+    values: Frame = (array << above) >> (shape.bits_allocated - shape.bits_stored)  # the sign goes along
+    return values
 
 
 def _luminance(values: Frame, photometric: str) -> Levels:

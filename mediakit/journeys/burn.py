@@ -43,6 +43,7 @@ from mediakit.stages.look.selecting import choose
 from mediakit.stages.plan.arrange import arrange
 from mediakit.stages.plan.draw import Draft
 from mediakit.stages.plan.extra import ExtraContent, gather
+from mediakit.stages.plan.people import People, in_reading_order
 from mediakit.stages.plan.spanning import MediumPlan, plan_media
 from mediakit.stages.plan.target import capacity_of, check_security, check_target, format_of
 from mediakit.stages.prove.proof import Expected, prove
@@ -191,11 +192,12 @@ def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
         return None
     left = arranged.prepared
     entries = work.extra.entries
+    people = _people(work)
     draft = Draft(
         profile=order.profile,
         extra=tuple(ExtraFile(one.path, one.size, work.extra.places[one.path]) for one in entries),
         icons=arranged.icons,
-        producers=order.producers(),
+        producers=(*people, *order.producers()),
         capacity=capacity_of(order.profile.medium, order.capacity),
         stored_size=int if order.envelope is None else order.envelope.sealed_size,
     )
@@ -203,15 +205,32 @@ def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
     for instance, finding in found.too_large:
         fates.refuse(left.place_of(instance), (finding,), sop_instance=instance.sop_instance)
     spooled = {place_of(one): left.place_of(one) for one in left.instances if one.source == SPOOL}
-    fates.findings += (
-        finding.moved(spooled.get(finding.where.path, finding.where.path)) for finding in found.findings
-    )
+    told = (*found.findings, *(finding for one in people for finding in one.findings))
+    fates.findings += (finding.moved(spooled.get(finding.where.path, finding.where.path)) for finding in told)
     if work.terms.stop(fates):
         return None
     return _Planned(
         media=tuple(map(_without_headers, found.media)),
         is_refused=not found.media or any(one.severity is Severity.ERROR for one in found.findings),
         converted=left.places,
+    )
+
+
+def _people(work: _Work) -> tuple[People, ...]:
+    """Return what makes the content for people, if there is to be any."""
+    order = work.order
+    if not order.people.is_anything:
+        return ()
+    return (
+        People(
+            wish=order.people,
+            made=f"{order.when:%Y%m%d}",
+            store=work.store,
+            capacity=capacity_of(order.profile.medium, order.capacity),
+            stored_size=int if order.envelope is None else order.envelope.sealed_size,
+            is_rehearsal=order.depth is Depth.PLAN,
+            tell=work.tell,
+        ),
     )
 
 
@@ -308,6 +327,8 @@ def _entries(planned: MediumPlan, work: _Work) -> list[Entry]:
         *work.extra.entries,
         *planned.produced,
     ]
+    if work.order.people.is_anything:
+        entries = in_reading_order(entries)
     envelope = work.order.envelope
     if envelope is not None:
         entries = [sealed(entry, envelope) for entry in entries]

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from mediakit.choices import Convert, OnReject, Supply
+from mediakit.choices import FOR_NOBODY, Convert, ForPeople, OnReject, Supply
 from mediakit.errors import UsageError
 from mediakit.fileset.contents import PatientFact, patients_of
 from mediakit.fileset.plan import FileSetPlan
@@ -73,7 +73,7 @@ class BurnOrder:
     unless `all_patients` or each of them was chosen. `keys` open what is encrypted in the sources, `envelope`
     seals every file that is written. With `span` what one medium does not hold goes over several; the target
     of each has its number in the name. `onto` is the drive or robot that the image at `out` is put on when it
-    is made and proven.
+    is made and proven. `people` says what it carries besides for browsers.
     """
 
     profile: Profile
@@ -97,6 +97,7 @@ class BurnOrder:
     envelope: Envelope | None = None
     span: bool = False
     onto: Onto | None = None
+    people: ForPeople = FOR_NOBODY
 
     def __post_init__(self) -> None:
         """Raise UsageError for several media that would all go into one drive."""

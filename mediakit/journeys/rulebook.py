@@ -51,6 +51,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("fileset.charset", "fileset.disagreement", "fileset.hierarchy", "fileset.plan"), _WRITING),
     (("fileset.supply", "journeys.burn_order", "stages.plan.icons"), _WRITING),
     (("stages.plan.spanning",), _WRITING),
+    (("stages.plan.people",), ("burn",)),
     (("stages.judge.prepare", "stages.prove.proof"), _WRITING),
     (("stages.act.writing",), (*_WRITING, "disc burn")),
     (("journeys.onto_robot",), ("burn", "disc burn")),
@@ -121,6 +122,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "SRC": "Reading files",
         "UPD": "Updates of a file-set",
         "VAL": "The validation as a whole",
+        "VWR": "Images for browsers on the medium",
     }
 )
 

@@ -84,7 +84,7 @@ LINK_CASE = Rule(
     severity=Severity.WARNING,  # the German catalogue, which builds on PDI, asks for lower case
     title="{count:link spells|links spell} the name of a file in another case, first {link}",
     ref=_REF,
-    hint="they work only on Windows: systems that distinguish upper and lower case do not follow them",
+    hint="they fail where names have a case; a plain ISO 9660 disc on Linux shows lower case, and needs them",
 )
 FIXED_LINK = Rule(
     id="MK-PDI-039",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -13,12 +14,39 @@ from mediakit.durable import no_temporary_room
 SPOOL = "\0spool"  # the source name of a spooled instance: no path can be spelled like this
 
 
+class Scratch:
+    """A file of the spool that is appended to; what was written can be read at any time."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path = path
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        """Append bytes. Raises DoesNotFit when there is no room for them."""
+        try:
+            return self._file.write(data)
+        except OSError as exc:
+            raise no_temporary_room("images for people", exc) from exc
+
+    def read(self, places: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+        """Yield the bytes at each place: where it begins and its length."""
+        try:
+            self._file.flush()
+        except OSError as exc:
+            raise no_temporary_room("images for people", exc) from exc
+        with self._path.open("rb") as file:
+            for begin, length in places:
+                file.seek(begin)
+                yield file.read(length)
+
+
 class Spool:
     """A private folder, made at the first `keep` and removed at the end. Use as a context manager."""
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._count = 0
+        self._closing = ExitStack()
 
     def __enter__(self) -> Self:
         return self
@@ -26,6 +54,7 @@ class Spool:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closing.close()
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -34,16 +63,28 @@ class Spool:
 
         Raises DoesNotFit when there is no room for them.
         """
-        self._count += 1
-        name = f"{self._count:06d}"
         try:
-            if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="mediakit-")
-            with (Path(self._folder.name) / name).open("wb") as file:
+            name, file = self._new()
+            with file:
                 file.writelines(pieces)
         except OSError as exc:
             raise no_temporary_room("converted instances", exc) from exc
         return name
+
+    def scratch(self) -> Scratch:
+        """Return a new file that can be written and read at the same time. Raises DoesNotFit."""
+        try:
+            _, file = self._new()
+        except OSError as exc:
+            raise no_temporary_room("images for people", exc) from exc
+        return Scratch(Path(file.name), self._closing.enter_context(file))
+
+    def _new(self) -> tuple[str, BinaryIO]:
+        self._count += 1
+        name = f"{self._count:06d}"
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="mediakit-")
+        return name, (Path(self._folder.name) / name).open("wb")
 
     def open(self, name: str) -> BinaryIO:
         """Open a file of this name."""

@@ -1,0 +1,1 @@
+"""What a medium can carry besides its file-set, for people."""

@@ -1,0 +1,330 @@
+"""From the instances of a medium to rows and blobs: each is read once, each frame encoded as it comes.
+
+Blobs wait in one file of the spool; at most a few frames are in memory at a time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Container, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+
+from mediakit.dicom import part10
+from mediakit.dicom.attributes import Attributes
+from mediakit.dicom.frames import NoCodecs, NoDecoder, Undecodable
+from mediakit.dicom.part10 import DicomFile
+from mediakit.dicom.shown import Shown, has_pixels, shown_frames
+from mediakit.errors import SourceError
+from mediakit.extras.viewer.codec import TYPES, Values, encoded, escaped, packed, reduced
+from mediakit.extras.viewer.document import content_of, reason
+from mediakit.extras.viewer.rows import ImageFacts, Row, Rows
+
+STACK_SIDE = 320  # of a preview: the longest side of one of several images
+SINGLE_SIDE = 1024
+WORKERS = 2
+#: What the index says of a study or series, from its first instance.
+TEXTS = (
+    "StudyTime",
+    "StudyID",
+    "ReferringPhysicianName",
+    "IssuerOfPatientID",
+    "BodyPartExamined",
+    "Laterality",
+    "ProtocolName",
+    "SeriesDate",
+    "SeriesTime",
+)
+_MOST_WAITING = 8  # frames that are encoded or wait for it
+_MOST_FRAMES = 1_000_000
+
+
+class Sink(Protocol):
+    """Where blobs are kept: gives back the place of each."""
+
+    def write(self, data: bytes, /) -> int:
+        """Append bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob in the scratch file: where its escaped form begins, and its length escaped and plain."""
+
+    begin: int
+    stored: int
+    length: int
+
+
+@dataclass(slots=True)
+class Framed:
+    """One row with its blobs; `values` are those of its overlays, in the order of `row["overlays"]`."""
+
+    row: Row
+    blob: Blob | None = None
+    overlays: list[Blob] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What one instance is in the viewer when it is no image.
+
+    `body` is what its file holds: JSON where `suffix` is BIN, else what was taken out of the instance.
+    """
+
+    kind: str
+    title: str = ""
+    why: dict[str, str] | None = None
+    body: Blob | None = None
+    suffix: str = "BIN"
+
+
+@dataclass(slots=True)
+class Encoded:
+    """What the viewer has of one instance. `why` is the reason when it is no image or cannot be read."""
+
+    frames: list[Framed] = field(default_factory=list)
+    tables: list[dict[str, Any]] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    why: dict[str, str] | None = None
+    document: Document | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One instance that goes on the medium: how it is opened."""
+
+    open: Callable[[], BinaryIO] = field(repr=False)
+    sop_instance: str
+    is_single: bool  # the only image of its series
+
+
+@dataclass(frozen=True, slots=True)
+class _Coded:
+    """What a worker makes of a frame."""
+
+    blob: bytes
+    kind: str
+    factor: int
+    range: list[Any] | None
+    overlays: list[bytes]
+
+
+def reason_of(exc: Exception) -> dict[str, str]:
+    """Return the reason that an exception stands for."""
+    if isinstance(exc, NoCodecs | NoDecoder):
+        return reason("no_codec", str(exc))
+    if isinstance(exc, SourceError | OSError | part10.Unreadable):
+        return reason("unreadable", f"the file cannot be read: {exc}")
+    return reason("too_large" if "more than" in str(exc) else "undecodable", str(exc))
+
+
+class Encoder:
+    """Encodes instances one after another; the frames of one tier, with two workers."""
+
+    def __init__(self, sink: Sink, *, is_preview: bool) -> None:
+        self._sink = sink
+        self._is_preview = is_preview
+        self._at = 0
+        self._waiting: deque[tuple[Framed, Future[_Coded]]] = deque()
+        self._pool = ThreadPoolExecutor(WORKERS)
+
+    def close(self) -> None:
+        """Let go of the workers."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def encode(self, source: Source, wanted: Container[int] | None = None) -> Encoded:
+        """Encode the frames of an instance; its blobs are whole after `settle`. Raises what the sink does."""
+        try:
+            with source.open() as stream:
+                file = part10.read(stream)
+        except (SourceError, OSError, part10.Unreadable) as exc:
+            return Encoded(why=reason_of(exc))
+        attributes = Attributes.of(file)
+        made = Encoded(texts={key: attributes.text(key) for key in TEXTS})
+        if not has_pixels(file):
+            self._document(made, file, attributes)
+            return made
+        self._image(made, source, (file, attributes), wanted)
+        return made
+
+    def _image(
+        self,
+        made: Encoded,
+        source: Source,
+        opened: tuple[DicomFile, Attributes],
+        wanted: Container[int] | None,
+    ) -> None:
+        file, attributes = opened
+        count = attributes.whole("NumberOfFrames") or 1
+        if not 1 <= count <= _MOST_FRAMES:
+            made.why = reason("undecodable", "Number of Frames is not a possible number")
+            return
+        facts = ImageFacts(attributes=attributes, sop_instance=source.sop_instance, frames=count)
+        rows = Rows(facts)
+        made.tables = rows.tables
+        task = _Task(attributes, is_preview=self._is_preview, is_single=source.is_single and count == 1)
+        left = (index for index in range(count) if wanted is None or index in wanted)
+        try:
+            for index, frame in shown_frames(file, attributes, wanted):
+                next(left, None)
+                made.frames.append(framed := Framed(rows.row(index)))
+                if isinstance(frame, Undecodable):
+                    framed.row["why"] = reason_of(frame)
+                    continue
+                self._submit(framed, task, frame, index)
+        except Undecodable as exc:
+            why = reason_of(exc)
+            made.frames += (Framed(rows.row(index) | {"why": why}) for index in left)
+
+    def _document(self, made: Encoded, file: DicomFile, attributes: Attributes) -> None:
+        """Make what is shown of an instance without pixels."""
+        content = content_of(file, attributes)
+        body = None
+        if content.data is not None:
+            body = self._kept(
+                json.dumps(content.data, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+            )
+        elif content.file:
+            body = self._kept(content.file)
+        made.document = Document(
+            kind=content.kind, title=content.title, why=content.why, body=body, suffix=content.suffix
+        )
+
+    def settle(self, most: int = 0) -> None:
+        """Write the blobs of frames until at most `most` are waiting."""
+        while len(self._waiting) > most:
+            framed, future = self._waiting.popleft()
+            try:
+                coded = future.result()
+            except (Undecodable, ArithmeticError, ValueError, MemoryError) as exc:
+                framed.row["why"] = reason("undecodable", f"it cannot be encoded ({type(exc).__name__})")
+                continue
+            framed.blob = self._kept(escaped(coded.blob), len(coded.blob))
+            framed.row["type"] = coded.kind
+            if coded.factor > 1:
+                framed.row["reduced"] = coded.factor
+            if coded.range is not None:
+                framed.row["range"] = coded.range
+            framed.overlays = [self._kept(escaped(one), len(one)) for one in coded.overlays]
+            kept = framed.row.get("overlays", [])
+            framed.row["overlays"] = kept[: len(framed.overlays)]
+            if not framed.overlays:
+                framed.row.pop("overlays")
+
+    def _submit(self, framed: Framed, task: _Task, frame: Shown, index: int) -> None:
+        planes = task.planes(frame, index)
+        framed.row["overlays"] = [facts for facts, _ in planes]
+        framed.row["rows"], framed.row["columns"] = map(int, frame.values.shape[:2])
+        padding = framed.row.get("padding")
+        if frame.values.ndim == 3:
+            for key in ("padding", "windows", "slope", "intercept", "unit", "invert", "voi_luts"):
+                framed.row.pop(key, None)
+        bits = [plane for _, plane in planes]
+        self._waiting.append((framed, self._pool.submit(task.coded, frame, padding, bits)))
+        self.settle(_MOST_WAITING)
+
+    def _kept(self, data: bytes, length: int = 0) -> Blob:
+        self._sink.write(data)
+        begin, self._at = self._at, self._at + len(data)
+        return Blob(begin, len(data), length)
+
+
+class _Task:
+    """What is done with every frame of one image."""
+
+    def __init__(self, attributes: Attributes, *, is_preview: bool, is_single: bool) -> None:
+        self._overlays = Overlays(attributes)
+        self._side = (SINGLE_SIDE if is_single else STACK_SIDE) if is_preview else 0
+
+    def planes(self, frame: Shown, index: int) -> list[tuple[Row, Values]]:
+        """Return the overlays of a frame: their facts and bits."""
+        return list(self._overlays.of(frame, index))
+
+    def coded(self, frame: Shown, padding: list[Any] | None, planes: list[Values]) -> _Coded:
+        """Encode a frame: this runs in a worker."""
+        values = frame.values
+        factor = max(1, -(-max(values.shape[:2]) // self._side)) if self._side else 1
+        overlays = [packed(np.packbits(plane.ravel(), bitorder="little").tobytes()) for plane in planes]
+        if frame.jpeg and factor == 1:
+            return _Coded(frame.jpeg, "jpeg", 1, None, overlays)
+        limits = None if padding is None else (padding[0], padding[1])
+        smaller = reduced(values, factor, limits)
+        kind = "rgb8" if values.ndim == 3 else TYPES[values.dtype.name]
+        found = None if values.ndim == 3 else _range(smaller, limits)
+        return _Coded(encoded(smaller), kind, factor, found, overlays)
+
+
+def _range(values: Values, padding: tuple[float, float] | None) -> list[Any] | None:
+    """Return the smallest and the largest value that is no padding and finite."""
+    counted = values
+    if padding is not None:
+        counted = values[(values < padding[0]) | (values > padding[1])]
+    if counted.dtype.kind == "f":
+        counted = counted[np.isfinite(counted)]
+    return [counted.min().item(), counted.max().item()] if counted.size else None
+
+
+class Overlays:
+    """The overlay planes of an image (PS3.3 C.9.2): their own data, or a bit of the pixels."""
+
+    def __init__(self, attributes: Attributes) -> None:
+        self._found = [(base, attributes) for base in range(0x60000000, 0x60200000, 0x20000)]
+        self._found = [one for one in self._found if attributes.tag(one[0] | 0x100) is not None]
+
+    def of(self, frame: Shown, index: int) -> Iterator[tuple[Row, Values]]:
+        """Yield the planes that lie over a frame."""
+        for base, attributes in self._found:
+            rows, columns = (_whole(attributes.tag(base | tag)) for tag in (0x10, 0x11))
+            bits = self._bits(base, attributes, frame, index, (rows, columns))
+            if bits is None or not bits.any():
+                continue
+            origin = attributes.tag(base | 0x50)
+            top, left = (int(one) for one in origin) if _is_pair(origin) else (1, 1)
+            yield (
+                {
+                    "label": str(attributes.tag(base | 0x1500) or attributes.tag(base | 0x22) or "")[:64],
+                    "rows": int(bits.shape[0]),
+                    "columns": int(bits.shape[1]),
+                    "x": left - 1,
+                    "y": top - 1,
+                },
+                bits,
+            )
+
+    @staticmethod
+    def _bits(
+        base: int, attributes: Attributes, frame: Shown, index: int, size: tuple[int, int]
+    ) -> Values | None:
+        data = attributes.raw(base | 0x3000)
+        if not data:
+            position = _whole(attributes.tag(base | 0x102))
+            if frame.stored is None or not 0 < position < 8 * frame.stored.dtype.itemsize:
+                return None
+            bits: Values = ((frame.stored >> position) & 1).astype(np.uint8)
+            return bits
+        first = _whole(attributes.tag(base | 0x51)) or 1
+        count = _whole(attributes.tag(base | 0x15)) or 1
+        number = index + 1 - first
+        if not 0 <= number < count:
+            return None
+        length = size[0] * size[1]
+        begin = number * length
+        if not length or begin + length > 8 * len(data):
+            return None
+        part = np.frombuffer(data, np.uint8)[begin // 8 : -(-(begin + length) // 8)]
+        return np.unpackbits(part, bitorder="little")[begin % 8 :][:length].reshape(size)
+
+
+def _whole(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 0
+
+
+def _is_pair(value: Any) -> bool:
+    return hasattr(value, "__len__") and len(value) == 2

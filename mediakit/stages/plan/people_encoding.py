@@ -1,0 +1,108 @@
+"""The images of a medium for browsers, encoded into the spool: each instance once, for any layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+
+from mediakit.choices import Viewer
+from mediakit.dicom.uids import is_image
+from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted
+from mediakit.extras.viewer.encode import Blob, Encoded, Encoder, Source
+from mediakit.fileset.plan import PlannedFile
+from mediakit.stages.judge.prepare import Store
+from mediakit.stages.judge.spool import Scratch
+
+_SAMPLED = 50  # of so many images or frames one is encoded for an estimate
+_NUMBER_OF_FRAMES = 0x00280008
+
+
+@dataclass(slots=True)
+class _Tier:
+    scratch: Scratch
+    encoder: Encoder
+    found: dict[str, Encoded] = field(default_factory=dict)
+
+
+class Encoding:
+    """Encodes the instances of layouts for the tiers that are asked for."""
+
+    def __init__(self, store: Store, tell: Listener) -> None:
+        self._store = store
+        self._tell = tell
+        self._tiers: dict[Viewer, _Tier] = {}
+
+    def encoded(self, files: Sequence[PlannedFile], viewer: Viewer) -> Mapping[str, Encoded]:
+        """Return what was encoded, by SOP Instance UID. Raises DoesNotFit when the spool has no room."""
+        tier = self._tiers.get(viewer) or self._begun(viewer)
+        missing = [
+            (one, len(series))
+            for series in by_series(files)
+            for one in series
+            if one.instance.sop_instance not in tier.found
+        ]
+        if missing:
+            self._tell(PhaseStarted("viewer", total=len(missing)))
+            for one, count in missing:
+                tier.found[one.instance.sop_instance] = tier.encoder.encode(self.source(one, count))
+                self._tell(Advanced())
+            tier.encoder.settle()
+            self._tell(PhaseEnded("viewer"))
+        return tier.found
+
+    def read(self, viewer: Viewer, blobs: Sequence[Blob]) -> Iterator[bytes]:
+        """Yield the escaped bytes of blobs."""
+        return self._tiers[viewer].scratch.read((blob.begin, blob.stored) for blob in blobs)
+
+    def estimate(self, files: Sequence[PlannedFile], viewer: Viewer) -> int:
+        """Return about how many bytes a tier takes: one of some images is encoded, and not kept."""
+        total = 0
+        for series in by_series(files):
+            images = [one for one in series if is_image(one.instance.sop_class)]
+            sample = images[::_SAMPLED]
+            taken = sum(self._sampled(one, len(series), viewer) for one in sample)
+            total += taken * sum(one.size for one in images) // max(1, sum(one.size for one in sample))
+        return total
+
+    def source(self, file: PlannedFile, in_series: int) -> Source:
+        """Return how an instance is opened."""
+        return Source(
+            open=partial(self._store.open, file.instance),
+            sop_instance=file.instance.sop_instance,
+            is_single=in_series == 1,
+        )
+
+    def _begun(self, viewer: Viewer) -> _Tier:
+        scratch = self._store.spool.scratch()
+        tier = _Tier(scratch, Encoder(scratch, is_preview=viewer is Viewer.PREVIEW))
+        self._tiers[viewer] = tier
+        return tier
+
+    def _sampled(self, file: PlannedFile, in_series: int, viewer: Viewer) -> int:
+        counter = _Counter()
+        frames = max(1, file.instance.header.number(_NUMBER_OF_FRAMES) or 1)
+        wanted = range(0, frames, _SAMPLED)
+        encoder = Encoder(counter, is_preview=viewer is Viewer.PREVIEW)
+        encoder.encode(self.source(file, in_series), wanted)
+        encoder.settle()
+        return counter.bytes * frames // len(wanted)
+
+
+class _Counter:
+    """Counts what is written."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def write(self, data: bytes, /) -> int:
+        """Count bytes."""
+        self.bytes += len(data)
+        return len(data)
+
+
+def by_series(files: Sequence[PlannedFile]) -> list[list[PlannedFile]]:
+    """Return files by series; they are in the order of the directory."""
+    keys = groupby(files, key=lambda one: (one.instance.patient_id, one.instance.study, one.instance.series))
+    return [list(group) for _, group in keys]

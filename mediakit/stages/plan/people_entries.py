@@ -1,0 +1,152 @@
+"""The entries of a medium for people: the viewer's files out of the spool, README.TXT, INDEX.HTM, IHE_PDI."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.resources import files as package_files
+from io import BytesIO
+from typing import Any, BinaryIO
+
+from mediakit import __version__
+from mediakit.choices import ForPeople, LinkCase, Viewer
+from mediakit.extras.viewer import pages
+from mediakit.extras.viewer.assemble import Disc, Made, Series, documents_of, files_of, index_of, series_of
+from mediakit.extras.viewer.encode import Source
+from mediakit.extras.viewer.render import PAGE_SIDE, THUMBNAIL_SIDE, jpegs
+from mediakit.fileset.contents import PatientFact, patients_of
+from mediakit.fileset.plan import FileSetLayout
+from mediakit.formats.base import Entry
+from mediakit.stages.plan.people_encoding import Encoding, by_series
+
+_PAGE_PICTURES = 24  # of a series, in IHE_PDI
+_MOST_THUMBNAILS = 5000
+_PROGRAM = f"mediakit {__version__}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Making:
+    """Makes the entries of one layout. `made` is the date of the medium, YYYYMMDD."""
+
+    wish: ForPeople
+    made: str
+    encoding: Encoding
+    laid_out: FileSetLayout
+    tier: Viewer
+    jpegs: dict[tuple[str, int, int], bytes] = field(repr=False)
+    _sources: dict[str, Source] = field(default_factory=dict)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every entry whose name is not taken yet."""
+        taken = {extra.path.upper() for extra in self.laid_out.extra}
+        for made in self._files():
+            if made.path not in taken:
+                yield Entry(made.path, made.size, partial(self._open, made))
+
+    def _open(self, made: Made) -> BinaryIO:
+        pieces = self.encoding.read(self.tier, made.blobs) if made.blobs else ()
+        return BytesIO(b"".join((made.head, *pieces, made.tail)))
+
+    def _files(self) -> Iterator[Made]:
+        files, directory = self.laid_out.files, self.laid_out.directory
+        patients = patients_of(directory)
+        self._sources = {
+            one.instance.sop_instance: self.encoding.source(one, len(series))
+            for series in by_series(files)
+            for one in series
+        }
+        has_viewer = self.tier is not Viewer.NONE
+        others = sorted({extra.path.split("/")[0] for extra in self.laid_out.extra})
+        site = pages.Site(
+            institution=self.wish.institution,
+            program=_PROGRAM,
+            made=self.made,
+            has_viewer=has_viewer,
+            has_web=self.wish.pdi,
+            is_lower=self.wish.link_case is LinkCase.LOWER,
+            others=tuple(name for name in others if name not in {pages.README, pages.INDEX}),
+        )
+        yield Made(path=pages.README, head=pages.readme(site))
+        yield Made(path=pages.INDEX, head=pages.index(site, patients))
+        if not has_viewer and not self.wish.pdi:
+            return
+        tier = self.tier if has_viewer else Viewer.PREVIEW
+        found = self.encoding.encoded(files, tier)
+        series = series_of(patients, found)
+        if has_viewer:
+            yield from self._viewer(patients, series)
+        if self.wish.pdi:
+            yield from self._web(site, patients, series)
+
+    def _viewer(self, patients: Sequence[PatientFact], series: Sequence[Series]) -> Iterator[Made]:
+        folder = package_files("mediakit.extras.viewer")
+        yield Made(path=pages.VIEWER_PAGE, head=(folder / "viewer.htm").read_bytes())
+        documents: dict[str, list[dict[str, Any]]] = {}
+        content: list[Made] = []
+        for one in series:
+            documents[one.key], made = documents_of(one)
+            content += (*files_of(one, self.tier.value), *made)
+        thumbnails = {one.key: self._thumbnail(one) for one in series[:_MOST_THUMBNAILS]}
+        disc = Disc(
+            made_by=_PROGRAM,
+            tier=self.tier.value,
+            id=self.laid_out.directory.file_set_id,
+            uid=self.laid_out.directory.file_set_uid,
+            made=self.made,
+            institution=", ".join(self.wish.institution),
+            link_case=self.wish.link_case.value,
+        )
+        yield index_of(disc, patients, series, documents, thumbnails)
+        yield from content
+        yield Made(path="VIEWER/LICENSE.TXT", head=(folder / "license.txt").read_bytes())
+
+    def _thumbnail(self, series: Series) -> str:
+        row = series.middle
+        if row is None:
+            return ""
+        found = self._pictures(series, [row], THUMBNAIL_SIDE)
+        return b64encode(found[0]).decode("ascii") if 0 in found else ""
+
+    def _web(
+        self, site: pages.Site, patients: Sequence[PatientFact], series: Sequence[Series]
+    ) -> Iterator[Made]:
+        yield Made(path=f"{pages.WEB}/{pages.INDEX}", head=pages.web_index(site, patients, series))
+        number = 0
+        for one in series:
+            rows = [one.rows[index] for index in pages.chosen(len(one.rows), _PAGE_PICTURES)]
+            found = self._pictures(one, rows, PAGE_SIDE)
+            pictures = []
+            for index, content in sorted(found.items()):
+                number += 1
+                name = f"I{number:07d}.JPG"
+                pictures.append(pages.Picture(name=name, caption=_caption(rows[index])))
+                yield Made(path=f"{pages.WEB}/{name}", head=content)
+            documents, _ = documents_of(one)
+            notes = [f"{each['title'] or each['kind']}: not shown on this page" for each in documents]
+            page = pages.series_page(site, one, pictures, notes)
+            yield Made(path=f"{pages.WEB}/{one.key}.HTM", head=page)
+
+    def _pictures(self, series: Series, rows: Sequence[Mapping[str, Any]], side: int) -> dict[int, bytes]:
+        """Return JPEGs by index of `rows`; what was made once is kept."""
+        found: dict[int, bytes] = {}
+        missing: dict[str, list[int]] = {}
+        for index, row in enumerate(rows):
+            known = self.jpegs.get((row["instance"], row["frame"], side))
+            if known is not None:
+                found[index] = known
+            elif "why" not in row:
+                missing.setdefault(row["instance"], []).append(index)
+        for instance, indices in missing.items():
+            some = [rows[index] for index in indices]
+            for at, content in jpegs(self._sources[instance], some, series.tables, side):
+                found[indices[at]] = content
+                self.jpegs[instance, some[at]["frame"], side] = content
+        return found
+
+
+def _caption(row: Mapping[str, Any]) -> str:
+    number = row.get("number")
+    frame = f", frame {row['frame']}" if row["frame"] > 1 else ""
+    return f"Image {number if number is not None else '?'}{frame}"

@@ -1,0 +1,221 @@
+"""`--viewer` and `--pdi`: what a medium carries for people, against pydicom and numpy, and our own rules."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.data import get_testdata_files
+from pydicom.pixels.processing import apply_color_lut, convert_color_space
+
+from mediakit.choices import ForPeople, LinkCase, Viewer
+from mediakit.extras.viewer.encode import Encoded, Encoder, Source
+from mediakit.findings import Severity
+from mediakit.journeys.burn_order import Burnt, Depth
+from mediakit.outcome import Outcome
+from mediakit.rules.check import RuleSet
+from tests.support.cli import mediakit
+from tests.support.media import contents
+from tests.support.studies import CT_1, burnt_to
+from tests.support.viewer import ViewerFolder, decoded, unescaped
+
+SAMPLES = Path("samples/studies")
+INSTITUTION = ("Krankenhaus Süd", "Tel. 555-0100")
+#: Colour of 16 and 32 bits is carried as 8 bits, palettes as RGB; these bytes are judged apart.
+NOT_EQUAL = {"rtdose_expb.dcm", "rtdose_expb_1frame.dcm"}
+
+
+class Kept:
+    """A scratch file in memory."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: bytes, /) -> int:
+        self.data += data
+        return len(data)
+
+
+def for_people(
+    viewer: Viewer = Viewer.FULL, *, pdi: bool = True, link_case: LinkCase = LinkCase.UPPER
+) -> ForPeople:
+    return ForPeople(viewer=viewer, pdi=pdi, link_case=link_case, institution=INSTITUTION)
+
+
+def shown_by_pydicom(file: Path) -> np.ndarray[Any, Any] | None:
+    """Return all frames as the viewer is to have them; None when pydicom has none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = pydicom.dcmread(file, force=True)
+            values = found.pixel_array
+        except Exception:  # noqa: BLE001 - whatever pydicom cannot read is not compared
+            return None
+        frames = int(found.get("NumberOfFrames", 1) or 1)
+        values = values if frames > 1 else values[None]
+        if found.PhotometricInterpretation == "PALETTE COLOR":
+            return (apply_color_lut(values, found) >> 8).astype(np.uint8)
+        if found.get("SamplesPerPixel", 1) == 3:
+            is_compressed = found.file_meta.TransferSyntaxUID.is_compressed
+            if found.PhotometricInterpretation == "YBR_FULL" and not is_compressed:
+                values = convert_color_space(values, "YBR_FULL", "RGB")  # pydicom did so for 4:2:2
+            values = (values >> (found.BitsStored - 8)).astype(np.uint8)
+        frames_shown: np.ndarray[Any, Any] = values
+        return frames_shown
+
+
+def encoded_alone(file: Path) -> tuple[Encoded, bytes]:
+    kept = Kept()
+    encoder = Encoder(kept, is_preview=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = encoder.encode(
+            Source(open=lambda: file.open("rb"), sop_instance="1.2", is_single=True), range(3)
+        )
+    encoder.settle()
+    encoder.close()
+    return made, bytes(kept.data)
+
+
+def test_every_image_of_pydicom_comes_back_value_by_value() -> None:
+    wrong, compared = [], 0
+    for name in sorted(get_testdata_files()):
+        file = Path(name)
+        if file.stat().st_size > 600_000 or file.name in NOT_EQUAL:
+            continue
+        made, data = encoded_alone(file)
+        peer = shown_by_pydicom(file) if made.frames else None
+        for index, framed in enumerate(made.frames if peer is not None else ()):
+            blob = framed.blob
+            if blob is None or framed.row["type"] == "jpeg":
+                continue
+            raw = unescaped(data[blob.begin : blob.begin + blob.stored])
+            values = decoded(raw, framed.row["type"], framed.row["rows"], framed.row["columns"])
+            compared += 1
+            if not np.array_equal(values, peer[index]):  # type: ignore[index]
+                wrong.append(f"{file.name} frame {index + 1}")
+    assert wrong == []
+    assert compared > 60
+
+
+@pytest.fixture(scope="module")
+def disc(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Burnt]:
+    out = tmp_path_factory.mktemp("viewer") / "disc"
+    burnt = burnt_to(out, SAMPLES, all_patients=True, people=for_people())
+    assert burnt.result.outcome is Outcome.GOOD
+    return out, burnt
+
+
+def test_the_viewer_shows_every_frame_of_the_samples_as_stored(disc: tuple[Path, Burnt]) -> None:
+    medium, _ = disc
+    viewer = ViewerFolder(medium)
+    wrong, compared = [], 0
+    for series in viewer.series():
+        for row in viewer.rows(series["key"]) if series["frames"] else ():
+            if row["type"] == "jpeg":
+                continue
+            values = viewer.values(series["key"], row)
+            peer = shown_by_pydicom(medium / row["file"])
+            assert peer is not None
+            compared += 1
+            if not np.array_equal(values, peer[row["frame"] - 1]):
+                wrong.append((row["file"], row["frame"]))
+    assert wrong == []
+    assert compared >= 30
+
+
+def test_the_viewer_counts_what_the_directory_has(disc: tuple[Path, Burnt]) -> None:
+    medium, burnt = disc
+    viewer = ViewerFolder(medium)
+    directory = pydicom.dcmread(medium / "DICOMDIR")
+    kinds = [record.DirectoryRecordType for record in directory.DirectoryRecordSequence]
+    there = viewer.index["counts"]
+    assert (there["patients"], there["studies"], there["series"]) == tuple(
+        kinds.count(kind) for kind in ("PATIENT", "STUDY", "SERIES")
+    )
+    assert burnt.plan is not None
+    assert there["instances"] == len(burnt.plan.files)
+    shown = set()
+    for series in viewer.series():
+        rows = viewer.rows(series["key"]) if series["frames"] else []
+        assert len(rows) == series["frames"]
+        shown |= {row["instance"] for row in rows} | {one["instance"] for one in series["documents"]}
+        assert len({row["instance"] for row in rows}) + len(series["documents"]) == series["instances"]
+    assert shown == {file.instance.sop_instance for file in burnt.plan.files}
+
+
+def test_instances_stay_what_they_were(disc: tuple[Path, Burnt]) -> None:
+    medium, burnt = disc
+    for fate in burnt.result.fates:
+        if fate.state.value == "written" and fate.became.startswith("DICOM/"):
+            found = (medium / fate.became).read_bytes()
+            assert hashlib.sha256(found).hexdigest() == fate.sha256
+            assert found == Path(fate.source).read_bytes()
+
+
+def test_pages_are_clean_under_pdi_and_with_lower_case_links_under_the_german_catalogue(
+    tmp_path: Path,
+) -> None:
+    for rules, case in ((RuleSet.PDI, LinkCase.UPPER), (RuleSet.DRG, LinkCase.LOWER)):
+        out = tmp_path / f"{rules.value}.iso"
+        burnt_to(out, CT_1, all_patients=True, people=for_people(link_case=case))
+        said = mediakit("validate", out, "--rules", f"ps3,{rules.value}", "--json").document
+        ids = {one["rule"] for one in said["findings"] if one["severity"] != Severity.NOTE.value}
+        assert not {one for one in ids if one.startswith(("MK-PDI", "MK-DRG"))}, ids
+        assert said["exit_code"] == 0
+
+
+def test_the_readme_is_ascii_and_names_the_institution(disc: tuple[Path, Burnt]) -> None:
+    text = (disc[0] / "README.TXT").read_bytes().decode("ascii")
+    assert "Krankenhaus Sud" in text
+    assert "mediakit" in text
+
+
+def test_a_frame_that_cannot_be_decoded_is_a_row_with_a_reason_and_a_finding(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    found = pydicom.dcmread(_first_image())
+    found.BitsStored = 40
+    found.save_as(source / "bad.dcm")
+    burnt = burnt_to(tmp_path / "out", source, people=for_people())
+    rows = ViewerFolder(tmp_path / "out").rows("S0001")
+    assert [row["why"]["code"] for row in rows] == ["undecodable"] * len(rows)
+    assert "MK-VWR-103" in {finding.rule.id for finding in burnt.result.report.findings}
+
+
+def _first_image() -> Path:
+    for file in sorted(SAMPLES.rglob("*")):
+        if file.is_file() and "PixelData" in pydicom.dcmread(file, force=True):
+            return file
+    raise AssertionError
+
+
+def test_auto_takes_what_fits(tmp_path: Path) -> None:
+    chosen = {}
+    for capacity in ("80MB", "1MB", "700kB", "430kB"):
+        out = tmp_path / capacity
+        burnt = burnt_to(out, CT_1, capacity=capacity, people=for_people(Viewer.AUTO, pdi=False))
+        there = out / "VIEWER"
+        chosen[capacity] = ViewerFolder(out).index["tier"] if there.exists() else "none"
+        ids = {finding.rule.id for finding in burnt.result.report.findings}
+        assert ("MK-VWR-102" in ids) == (chosen[capacity] == "none")
+    assert chosen["80MB"] == "full"
+
+
+def test_a_rehearsal_tells_both_sizes_and_writes_nothing(tmp_path: Path) -> None:
+    burnt = burnt_to(tmp_path / "out", CT_1, depth=Depth.PLAN, people=for_people(Viewer.AUTO))
+    told = [one for one in burnt.result.report.findings if one.rule.id == "MK-VWR-101"]
+    assert len(told) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_viewer_does_not_replace_what_the_user_adds(tmp_path: Path) -> None:
+    (tmp_path / "add").mkdir()
+    (tmp_path / "add" / "README.TXT").write_bytes(b"ours")
+    burnt_to(tmp_path / "out", CT_1, add=(tmp_path / "add",), people=for_people())
+    assert contents(tmp_path / "out")["README.TXT"] == b"ours"
