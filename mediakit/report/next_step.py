@@ -53,6 +53,9 @@ def _after_update(result: Result, *, is_rehearsal: bool) -> str:
 def after_burn(result: Result, *, is_rehearsal: bool) -> str:
     """Return what to do after a burn or a repair."""
     states = {fate.state for fate in result.fates}
+    if result.outcome is Outcome.INTEGRITY and "copies" in result.figures:
+        good = many(int(result.figures["copies"]), "copy is good", "copies are good")
+        return f"{good}. See above what became of the rest before you make more."
     if result.outcome in _AFTER_BURN:  # of a rehearsal too: it would be so
         return _AFTER_BURN[result.outcome]
     if is_rehearsal:
