@@ -266,7 +266,8 @@ def _read_directories(rescue: Rescue, reader: Reader) -> None:
     reader.sweep([_HEAD, (max(0, size - _TAIL_BYTES), _TAIL_BYTES)])
     for _ in range(_MOST_ROUNDS):
         before = rescue.map.good_bytes()
-        reader.sweep([_whole_blocks(extent) for extent in _wanted(rescue.image, rescue.map, size)])
+        wanted = {_whole_blocks(extent) for extent in _wanted(rescue.image, rescue.map, size)}
+        reader.sweep(sorted(wanted))
         if rescue.map.good_bytes() == before:
             return
 
