@@ -176,7 +176,8 @@ def _opened(medium: Path, order: UpdateOrder, tell: Listener) -> Iterator[_Work]
         (seen,) = look_at_all(Media({name: tree}), scanner, tell)
         sources = {subject: each for subject, each in media.trees.items() if subject != name}
         surveys = look_at_all(Media(sources), scanner, tell)
-        instances = [instance for survey in (seen, *surveys) for _, instance in survey.instances()]
+        held = [instance for _, instance in seen.instances()]
+        instances = held or [instance for survey in surveys for _, instance in survey.instances()]
         if tree.facts.format == "folder":  # it has no size of its own
             size_bytes = sum(file.size for survey in (seen, *surveys) for file in survey.files)
             candidates = candidates_for(order.catalogue, "", size_bytes)

@@ -172,7 +172,7 @@ def test_an_instance_is_replaced_when_the_old_one_is_removed_in_the_same_run(
 def test_another_patient_is_added_only_when_that_is_said(disc: Path, tmp_path: Path) -> None:
     before = disc.read_bytes()
     refused = updated(disc, MR)
-    assert (refused.result.outcome, "MK-IDN-003" in ids(refused)) == (Outcome.IDENTITY, True)
+    assert (refused.result.outcome, "MK-UPD-015" in ids(refused)) == (Outcome.IDENTITY, True)
     stranger = altered(CT_3, tmp_path / "x.dcm", PatientName="Someone^Else", PatientBirthDate="19010101")
     two_people = updated(disc, stranger)
     assert two_people.result.outcome is Outcome.IDENTITY

@@ -14,7 +14,7 @@ from mediakit.stages.judge.prepare import Prepared
 from mediakit.stages.look.closed import finding_on_failure
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.media import Opener, data_set_digest
-from mediakit.transfer.patient_identity import Mixed, identities_of, several_patients, two_people
+from mediakit.transfer.patient_identity import identities_of, shown_ids, two_people
 
 ALREADY = Rule(
     id="MK-UPD-005",
@@ -36,6 +36,13 @@ NAMED_WITHOUT_FILE = Rule(
     title="the directory of the medium has a record of SOP Instance UID {uid} already, whose file is missing",
     ref="PS3.3 F.2.1",
     hint="say `--remove UID` too, which takes the old record away",
+)
+OTHER_PATIENT = Rule(
+    id="MK-UPD-015",
+    severity=Severity.ERROR,
+    title="Patient IDs {ids} are to be added to a medium of {held}",
+    ref="PS3.3 C.7.1.1",
+    hint="leave out what is not of the patients of the medium; or say `--all-patients` when it belongs there",
 )
 
 
@@ -101,10 +108,11 @@ def mixed_up(new: Sequence[Instance], held: Sequence[Instance]) -> Iterator[Find
     A patient who is not on it yet, when it has one; and different people below one Patient ID.
     """
     old, both = identities_of(held), identities_of([*held, *new])
-    ids = {identity.patient_id for identity, _ in both} - {identity.patient_id for identity, _ in old}
-    if ids:
-        yield from several_patients(both, Mixed.REFUSE)
-    known = {(finding.rule, finding.detail) for finding in two_people(old)}
+    known_ids = {identity.patient_id for identity, _ in old}
+    strangers = [each for each in both if each[0].patient_id not in known_ids]
+    if strangers and len({identity.patient_id for identity, _ in both}) > 1:
+        yield OTHER_PATIENT.at(ids=shown_ids(strangers), held=shown_ids(old) if old else "nobody")
+    told = {(finding.rule, finding.detail) for finding in two_people(old)}
     for finding in two_people(both):
-        if (finding.rule, finding.detail) not in known:
+        if (finding.rule, finding.detail) not in told:
             yield finding

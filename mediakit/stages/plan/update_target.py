@@ -63,6 +63,8 @@ def target_of(
             where=str(medium),
             hint="give an image of it, or the folder it is mounted at; or another place with `-o`",
         )
+    if facts.format == "file":
+        raise UsageError("is a single file, and no image, archive or folder", where=str(medium))
     variant = _variant_of(facts)
     if variant not in SINKS:
         raise UsageError(
