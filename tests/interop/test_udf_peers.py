@@ -168,6 +168,7 @@ def test_a_file_that_iso_9660_says_is_shorter_is_read_whole_by_udf(tmp_path: Pat
     held = bytearray(image.read_bytes())
     at = held.index(b"IM2.;1") - 33
     struct.pack_into("<I", held, at + 10, 5000 - 64)
+    struct.pack_into(">I", held, at + 14, 5000 - 64)
     image.write_bytes(held)
     with open_medium(image) as tree:
         assert [(node.path, node.size) for node in tree.walk()] == [(name, 5000) for name in names]
