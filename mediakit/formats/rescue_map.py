@@ -14,6 +14,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 
 from mediakit.errors import SourceError
 from mediakit.formats.readable import Extent, Gaps
@@ -23,6 +24,7 @@ FIRST_LINE = b"# Mapfile."  # how ddrescue and we begin one
 
 UNTRIED, UNTRIMMED, UNSCRAPED, BAD, GOOD = "?", "*", "/", "-", "+"
 STATUSES = frozenset({UNTRIED, UNTRIMMED, UNSCRAPED, BAD, GOOD})
+_LONGEST_LINE = 32 << 10  # bytes; the command line of ddrescue is a comment
 _MOST_AREAS = 1_000_000
 _END = 1 << 62  # bytes; no medium is larger
 _STATES = STATUSES | {"F", "G"}
@@ -110,7 +112,11 @@ def parse_map(data: bytes, where: str = "") -> RescueMap:
     """Return a map. Raises SourceError for bytes that are none, with the line."""
     found = RescueMap()
     is_status_seen = False
-    for number, line in enumerate(data[: MAX_BYTES + 1].splitlines(), 1):
+    if len(data) > MAX_BYTES:
+        raise _wrong(where, 1, f"the map has more than {MAX_BYTES >> 20} MiB")
+    for number, line in enumerate(BytesIO(data), 1):
+        if len(line) > _LONGEST_LINE:
+            raise _wrong(where, number, "no line is so long")
         words = line.split(b"#", 1)[0].split()
         if not words:
             continue
@@ -121,8 +127,6 @@ def parse_map(data: bytes, where: str = "") -> RescueMap:
                 raise _wrong(where, number, "it should say position, status and pass")
             continue
         _append(found, words, where, number)
-    if len(data) > MAX_BYTES:
-        raise _wrong(where, number, f"the map has more than {MAX_BYTES >> 20} MiB")
     if not found.starts:
         raise SourceError("is not a map of a rescued image", where=where, why="it has no areas")
     return found

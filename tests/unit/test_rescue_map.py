@@ -73,6 +73,8 @@ def test_what_is_before_the_first_area_was_not_read() -> None:
         b"0 ? 1\n0 " + b"9" * 10_000 + b" +\n",
         b"0 ? 1\n0 0xFFFFFFFFFFFFFFFF +\n",
         b"\xff\xfe\0\0" * 100,
+        b"0 ? 1\n0 " + b" " * 100_000 + b"1 +\n",
+        bytes(65 << 20),
     ],
 )
 def test_what_is_no_map_is_refused(data: bytes) -> None:
