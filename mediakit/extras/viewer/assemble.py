@@ -84,6 +84,30 @@ def _series(key: str, fact: SeriesFact, found: Mapping[str, Encoded]) -> Series:
     )
 
 
+#: By (SOP Instance UID, frame): the [series key, row] of it; frame 0: those of all frames.
+Places = Mapping[tuple[str, int], list[list[Any]]]
+
+
+def places_of(series: Sequence[Series]) -> Places:
+    """Return where every frame of the medium is shown."""
+    found: dict[tuple[str, int], list[list[Any]]] = {}
+    for one in series:
+        for index, row in enumerate(one.rows):
+            found[row["instance"], row["frame"]] = [[one.key, index]]
+            found.setdefault((row["instance"], 0), []).append([one.key, index])
+    return found
+
+
+def key_rows(series: Sequence[Series], places: Places) -> dict[str, list[int]]:
+    """Return the rows that Key Object Selections name, by the key of their series."""
+    found: dict[str, set[int]] = {}
+    documents = (encoded.document for one in series for encoded in one.encoded)
+    for key in (key for document in documents if document is not None for key in document.keys):
+        for name, row in places.get(key, ()):
+            found.setdefault(name, set()).add(row)
+    return {name: sorted(rows) for name, rows in found.items()}
+
+
 def _place_of(table: dict[str, Any], tables: list[dict[str, Any]]) -> int:
     if table not in tables:
         tables.append(table)
@@ -162,16 +186,24 @@ class Disc:
     link_case: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """What the index says of series besides, by their keys: documents, thumbnails, rows of key images."""
+
+    documents: Mapping[str, list[dict[str, Any]]]
+    thumbnails: Mapping[str, str]
+    keys: Mapping[str, list[int]]
+
+
 def index_of(
     disc: Disc,
     patients: Sequence[PatientFact],
     series: Sequence[Series],
-    documents: Mapping[str, list[dict[str, Any]]],
-    thumbnails: Mapping[str, str],
+    shelf: Shelf,
 ) -> Made:
-    """Return INDEX.BIN. `documents` and `thumbnails` are by the key of the series."""
+    """Return INDEX.BIN."""
     by_place = iter(series)
-    told = [_patient(patient, by_place, documents, thumbnails) for patient in patients]
+    told = [_patient(patient, by_place, shelf) for patient in patients]
     studies = [study for patient in patients for study in patient.studies]
     index = {
         "format": 1,
@@ -200,8 +232,7 @@ def index_of(
 def _patient(
     patient: PatientFact,
     series: Iterator[Series],
-    documents: Mapping[str, list[dict[str, Any]]],
-    thumbnails: Mapping[str, str],
+    shelf: Shelf,
 ) -> dict[str, Any]:
     groups = [*patient.name.split("="), "", ""]
     return {
@@ -210,15 +241,14 @@ def _patient(
         "issuer": "",
         "birth_date": patient.birth_date,
         "sex": patient.sex,
-        "studies": [_study(study, series, documents, thumbnails) for study in patient.studies],
+        "studies": [_study(study, series, shelf) for study in patient.studies],
     }
 
 
 def _study(
     study: StudyFact,
     series: Iterator[Series],
-    documents: Mapping[str, list[dict[str, Any]]],
-    thumbnails: Mapping[str, str],
+    shelf: Shelf,
 ) -> dict[str, Any]:
     mine = [next(series) for _ in study.series]
     first = _texts(mine, ("StudyTime", "StudyID", "ReferringPhysicianName"))
@@ -230,11 +260,13 @@ def _study(
         "accession": study.accession,
         "id": first["StudyID"],
         "referrer": first["ReferringPhysicianName"],
-        "series": [_one_series(one, documents.get(one.key, []), thumbnails.get(one.key, "")) for one in mine],
+        "series": [_one_series(one, shelf) for one in mine],
     }
 
 
-def _one_series(series: Series, documents: list[dict[str, Any]], thumbnail: str) -> dict[str, Any]:
+def _one_series(series: Series, shelf: Shelf) -> dict[str, Any]:
+    documents, keys = shelf.documents.get(series.key, []), shelf.keys.get(series.key, [])
+    thumbnail = shelf.thumbnails.get(series.key, "")
     keywords = ("BodyPartExamined", "Laterality", "ProtocolName", "SeriesDate", "SeriesTime")
     first = _texts([series], keywords)
     number = series.fact.number.strip()
@@ -253,7 +285,7 @@ def _one_series(series: Series, documents: list[dict[str, Any]], thumbnail: str)
         "frames": len(series.rows),
         "documents": documents,
         "thumbnail": thumbnail,
-        "key_frames": [],
+        "key_frames": keys,
         "presentations": [],
         "overlays": [],
     }
@@ -265,7 +297,7 @@ def _texts(series: Sequence[Series], keywords: Sequence[str]) -> dict[str, str]:
     return {key: next((texts[key] for texts in found if texts.get(key)), "") for key in keywords}
 
 
-def documents_of(series: Series) -> tuple[list[dict[str, Any]], list[Made]]:
+def documents_of(series: Series, places: Places) -> tuple[list[dict[str, Any]], list[Made]]:
     """Return the documents of a series for the index, and their files."""
     told: list[dict[str, Any]] = []
     made: list[Made] = []
@@ -276,7 +308,12 @@ def documents_of(series: Series) -> tuple[list[dict[str, Any]], list[Made]]:
         number, path = len(told), ""
         if one.body is not None:
             path = f"{series.key}/D{number:05d}.{one.suffix}"
-            made.append(_document(series.key, number, (fact.sop_instance, f"{FOLDER}/{path}"), one))
+            about: dict[str, Any] = {"kind": one.kind, "title": one.title, "instance": fact.sop_instance}
+            if one.kind == "keys":
+                frames = [place for key in one.keys for place in places.get(key, ())]
+                missing = sum(key not in places for key in one.keys)
+                about |= {"frames": frames, "missing": missing}
+            made.append(_document(series.key, number, (about, f"{FOLDER}/{path}"), one))
         told.append(
             {
                 "number": number,
@@ -291,12 +328,11 @@ def documents_of(series: Series) -> tuple[list[dict[str, Any]], list[Made]]:
     return told, made
 
 
-def _document(key: str, number: int, place: tuple[str, str], one: Document) -> Made:
-    instance, path = place
+def _document(key: str, number: int, told: tuple[dict[str, Any], str], one: Document) -> Made:
+    about, path = told
     blobs = () if one.body is None else (one.body,)
     if one.suffix != "BIN":
         return Made(path=path, head=b"", blobs=blobs)
-    about = {"kind": one.kind, "title": one.title, "instance": instance}
     head = f'mk.document("{key}",{number},Object.assign('.encode("ascii") + _json(about) + b","
     return Made(path=path, head=head, blobs=blobs, tail=b"));\n")
 

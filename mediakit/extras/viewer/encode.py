@@ -21,7 +21,7 @@ from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.shown import Shown, has_pixels, shown_frames
 from mediakit.errors import SourceError
 from mediakit.extras.viewer.codec import TYPES, Values, encoded, escaped, packed, reduced
-from mediakit.extras.viewer.document import content_of, reason
+from mediakit.extras.viewer.document import content_of, is_document, reason
 from mediakit.extras.viewer.rows import ImageFacts, Row, Rows
 
 STACK_SIDE = 320  # of a preview: the longest side of one of several images
@@ -80,6 +80,7 @@ class Document:
     why: dict[str, str] | None = None
     body: Blob | None = None
     suffix: str = "BIN"
+    keys: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -145,7 +146,7 @@ class Encoder:
             return Encoded(why=reason_of(exc))
         attributes = Attributes.of(file)
         made = Encoded(texts={key: attributes.text(key) for key in TEXTS})
-        if not has_pixels(file):
+        if is_document(file, has_pixels=has_pixels(file)):
             self._document(made, file, attributes)
             return made
         self._image(made, source, (file, attributes), wanted)
@@ -191,7 +192,12 @@ class Encoder:
         elif content.file:
             body = self._kept(content.file)
         made.document = Document(
-            kind=content.kind, title=content.title, why=content.why, body=body, suffix=content.suffix
+            kind=content.kind,
+            title=content.title,
+            why=content.why,
+            body=body,
+            suffix=content.suffix,
+            keys=content.keys,
         )
 
     def settle(self, most: int = 0) -> None:

@@ -13,7 +13,18 @@ from typing import Any, BinaryIO
 from mediakit import __version__
 from mediakit.choices import ForPeople, LinkCase, Viewer
 from mediakit.extras.viewer import pages
-from mediakit.extras.viewer.assemble import Disc, Made, Series, documents_of, files_of, index_of, series_of
+from mediakit.extras.viewer.assemble import (
+    Disc,
+    Made,
+    Series,
+    Shelf,
+    documents_of,
+    files_of,
+    index_of,
+    key_rows,
+    places_of,
+    series_of,
+)
 from mediakit.extras.viewer.encode import Source
 from mediakit.extras.viewer.render import PAGE_SIDE, THUMBNAIL_SIDE, jpegs
 from mediakit.fileset.contents import PatientFact, patients_of
@@ -83,10 +94,11 @@ class Making:
     def _viewer(self, patients: Sequence[PatientFact], series: Sequence[Series]) -> Iterator[Made]:
         folder = package_files("mediakit.extras.viewer")
         yield Made(path=pages.VIEWER_PAGE, head=(folder / "viewer.htm").read_bytes())
+        places = places_of(series)
         documents: dict[str, list[dict[str, Any]]] = {}
         content: list[Made] = []
         for one in series:
-            documents[one.key], made = documents_of(one)
+            documents[one.key], made = documents_of(one, places)
             content += (*files_of(one, self.tier.value), *made)
         thumbnails = {one.key: self._thumbnail(one) for one in series[:_MOST_THUMBNAILS]}
         disc = Disc(
@@ -98,7 +110,8 @@ class Making:
             institution=", ".join(self.wish.institution),
             link_case=self.wish.link_case.value,
         )
-        yield index_of(disc, patients, series, documents, thumbnails)
+        shelf = Shelf(documents=documents, thumbnails=thumbnails, keys=key_rows(series, places))
+        yield index_of(disc, patients, series, shelf)
         yield from content
         yield Made(path="VIEWER/LICENSE.TXT", head=(folder / "license.txt").read_bytes())
 
@@ -123,7 +136,7 @@ class Making:
                 name = f"I{number:07d}.JPG"
                 pictures.append(pages.Picture(name=name, caption=_caption(rows[index])))
                 yield Made(path=f"{pages.WEB}/{name}", head=content)
-            documents, _ = documents_of(one)
+            documents, _ = documents_of(one, {})
             notes = [f"{each['title'] or each['kind']}: not shown on this page" for each in documents]
             page = pages.series_page(site, one, pictures, notes)
             yield Made(path=f"{pages.WEB}/{one.key}.HTM", head=page)

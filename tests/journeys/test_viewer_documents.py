@@ -1,0 +1,144 @@
+"""Reports, ECGs, PDFs and key objects in the viewer, against what pydicom reads of them."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import generate_uid
+
+from mediakit.choices import ForPeople, Viewer
+from mediakit.journeys.burn_order import Burnt
+from tests.support.studies import burnt_to
+from tests.support.viewer import ViewerFolder
+
+SAMPLES = Path("samples/studies")
+EVIL = "<script>alert(1)</script>"
+
+
+def burnt(source: Path, out: Path) -> ViewerFolder:
+    done: Burnt = burnt_to(out, source, people=ForPeople(viewer=Viewer.FULL))
+    assert done.plan is not None, done.result
+    return ViewerFolder(out)
+
+
+def of_kind(viewer: ViewerFolder, kind: str) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (series["key"], one)
+        for series in viewer.series()
+        for one in series["documents"]
+        if one["kind"] == kind
+    ]
+
+
+def patched(name: str, **changes: Any) -> pydicom.FileDataset:
+    """Return a file of pydicom with what a directory needs."""
+    found = pydicom.dcmread(str(get_testdata_file(name)))
+    found.PatientID, found.PatientName = "P1", "Doe^Jane"
+    found.StudyInstanceUID, found.StudyDate, found.StudyTime, found.StudyID = (
+        "1.2.3",
+        "20260102",
+        "101112",
+        "1",
+    )
+    found.SeriesNumber, found.InstanceNumber = 1, 1
+    for key, value in changes.items():
+        setattr(found, key, value)
+    return found
+
+
+def items_of(found: Dataset) -> list[Dataset]:
+    below = [one for item in found.get("ContentSequence", []) for one in items_of(item)]
+    return [found, *below]
+
+
+def test_every_text_number_and_code_of_a_report_is_in_its_page(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    report = patched("reportsi.dcm")
+    item = next(one for one in items_of(report) if one.get("ValueType") == "TEXT")
+    item.TextValue = EVIL
+    report.save_as(tmp_path / "in" / "sr.dcm")
+    viewer = burnt(tmp_path / "in", tmp_path / "out")
+    ((key, told),) = of_kind(viewer, "report")
+    html = viewer.document(key, told["number"])["html"]
+    missing = []
+    for one in items_of(report):
+        words = [str(one.TextValue)] if one.get("ValueType") == "TEXT" else []
+        words += [code.CodeMeaning for code in one.get("ConceptCodeSequence", [])]
+        words += [str(value.NumericValue) for value in one.get("MeasuredValueSequence", [])]
+        missing += [word for word in words if any(escape(line) not in html for line in word.split())]
+    assert missing == []
+    assert "<script" not in html
+    allowed = {"h2", "h3", "h4", "h5", "h6", "p", "ul", "li", "span", "strong", "em", "a"}
+    assert set(re.findall(r"<(\w+)", html)) <= allowed
+
+
+def test_an_ecg_is_drawn_with_its_leads_in_millimetres(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    ecg = patched("waveform_ecg.dcm")
+    ecg.save_as(tmp_path / "in" / "ecg.dcm")
+    viewer = burnt(tmp_path / "in", tmp_path / "out")
+    ((key, told),) = of_kind(viewer, "ecg")
+    drawn = viewer.document(key, told["number"])
+    first = ecg.WaveformSequence[0]
+    assert drawn["seconds"] == first.NumberOfWaveformSamples / first.SamplingFrequency
+    assert len(drawn["leads"]) == len(first.ChannelDefinitionSequence) == drawn["svg"].count("<polyline")
+    values = ecg.waveform_array(0)[:, 0] / 100  # uV to mm
+    points = re.search(r'<polyline points="([^"]*)"', drawn["svg"])
+    assert points is not None
+    heights = [float(point.split(",")[1]) for point in points[1].split()]
+    assert max(heights) - min(heights) == pytest.approx(values.max() - values.min(), abs=0.02)
+    ecg.WaveformSequence[0].ChannelDefinitionSequence[0].ChannelSensitivityUnitsSequence[
+        0
+    ].CodeValue = "mm[Hg]"
+    ecg.save_as(tmp_path / "in" / "ecg.dcm")
+    again = burnt(tmp_path / "in", tmp_path / "again")
+    assert [one["why"]["code"] for _, one in of_kind(again, "other")] == ["unknown_unit"]
+
+
+def test_a_pdf_is_taken_out_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    pdf = patched("reportsi.dcm", SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1", Modality="DOC")
+    pdf.file_meta.MediaStorageSOPClassUID = pdf.SOPClassUID
+    for key in ("ContentSequence", "ValueType"):
+        delattr(pdf, key)
+    pdf.MIMETypeOfEncapsulatedDocument, pdf.DocumentTitle = "application/pdf", "A letter"
+    pdf.EncapsulatedDocument, pdf.EncapsulatedDocumentLength = b"%PDF-1.4 small\0", 14
+    pdf.save_as(tmp_path / "in" / "pdf.dcm")
+    viewer = burnt(tmp_path / "in", tmp_path / "out")
+    ((_, told),) = of_kind(viewer, "pdf")
+    assert told["title"] == "A letter"
+    assert (viewer.folder / told["path"]).read_bytes() == b"%PDF-1.4 small"
+
+
+def test_key_objects_mark_the_rows_that_they_name(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    image = patched("CT_small.dcm")
+    image.save_as(tmp_path / "in" / "ct.dcm")
+    note = patched("reportsi.dcm", SOPClassUID="1.2.840.10008.5.1.4.1.1.88.59", Modality="KO")
+    note.file_meta.MediaStorageSOPClassUID = note.SOPClassUID
+    named, absent = Dataset(), Dataset()
+    for item, uid in ((named, image.SOPInstanceUID), (absent, generate_uid())):
+        sop = Dataset()
+        sop.ReferencedSOPClassUID, sop.ReferencedSOPInstanceUID = image.SOPClassUID, uid
+        item.RelationshipType, item.ValueType, item.ReferencedSOPSequence = (
+            "CONTAINS",
+            "IMAGE",
+            Sequence([sop]),
+        )
+    note.ContentSequence = Sequence([named, absent])
+    note.save_as(tmp_path / "in" / "ko.dcm")
+    viewer = burnt(tmp_path / "in", tmp_path / "out")
+    marked = {series["key"]: series["key_frames"] for series in viewer.series() if series["frames"]}
+    assert list(marked.values()) == [[0]]
+    ((key, told),) = of_kind(viewer, "keys")
+    found = viewer.document(key, told["number"])
+    assert found["frames"] == [[next(iter(marked)), 0]]
+    assert found["missing"] == 1
