@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from mediakit.dicom.implementation import IMPLEMENTATION_VERSION_NAME
+from mediakit.errors import UsageError
 from mediakit.journeys.burn_order import Depth
 from mediakit.journeys.update_order import Updated
 from mediakit.outcome import Outcome, State
+from mediakit.stages.act.update_journal import journal_of
 from tests.journeys.test_update import ids, uid_of
 from tests.support.studies import CR, CT_1, CT_2, CT_3, burnt_to
 from tests.support.updating import assert_sound, content_of, directory_of, survey_of, updated
@@ -169,6 +171,16 @@ def test_a_file_that_cannot_be_removed_is_named_and_tried_again(
     assert again.result.outcome is Outcome.GOOD
     assert "MK-UPD-012" in {finding.rule.id for finding in again.result.report.findings}
     assert_sound(medium)
+
+
+def test_two_updates_of_one_folder_do_not_run_at_once(tmp_path: Path) -> None:
+    medium, state = tmp_path / "m", tmp_path / "state"
+    burnt_to(medium, CT_1)
+    with journal_of(medium, state, writes=True):
+        with pytest.raises(UsageError, match="another update of it is under way"):
+            updated(medium, CT_2, state=state)
+        assert updated(medium, CT_2, state=state, depth=Depth.PLAN).result.outcome is Outcome.GOOD
+    assert updated(medium, CT_2, state=state).result.outcome is Outcome.GOOD
 
 
 def test_a_full_disk_leaves_the_old_set_and_nothing_beside_it(
