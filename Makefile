@@ -67,8 +67,15 @@ demo: setup
 	$(BIN)/mediakit inspect demo-out/study.iso
 	$(BIN)/python samples/demo_import.py demo-out/study.iso demo-out/pacs --verify commit --all-patients \
 		--state demo-out/jobs --report demo-out/import.html
+	$(BIN)/mediakit burn samples/studies --patient MKS-0001 --modality CT -o demo-out/patient.iso --viewer full --pdi
+	$(BIN)/mediakit update demo-out/patient.iso --add samples/studies/mueller_joerg/20240314_XA -o demo-out/updated.iso
+	$(BIN)/mediakit validate demo-out/updated.iso -p STD-GEN-CD
+	printf 'four words of the demo\n' > demo-out/passphrase
+	$(BIN)/mediakit burn samples/studies --patient MKS-0002 -o demo-out/stick.img --passphrase-file demo-out/passphrase
+	$(BIN)/mediakit validate demo-out/stick.img --passphrase-file demo-out/passphrase
 	@echo "the image is demo-out/study.iso, the manifest demo-out/study.json, the validation demo-out/study.html,"
-	@echo "the import report demo-out/import.html, and what was imported is in demo-out/pacs"
+	@echo "the import report demo-out/import.html, and what was imported is in demo-out/pacs;"
+	@echo "demo-out/patient.iso has the images for any browser too (VIEWER/VIEWER.HTM), demo-out/stick.img is encrypted"
 
 docs: setup
 	$(BIN)/python docs/make_api.py

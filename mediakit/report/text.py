@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # errors are printed through this module, and must not wait f
     from mediakit.journeys.update_order import Updated
 
 _COUNTED = frozenset({State.KEPT, State.WRITTEN, State.PLANNED, State.WITHHELD, State.VALID, State.SAME})
+_MANY = 4  # files that were left out for one reason are counted from here on
 _LISTED = 40  # what a terminal shows of a long list; the JSON report has it all
 
 
@@ -85,6 +86,9 @@ def _listed(result: Result, *, everything: bool) -> Iterator[str]:
         if group and state in _COUNTED and not everything:
             yield f"  {state.shown:<10} {many(len(group), 'file', 'files')}"
             continue
+        if state is State.EXCLUDED and not everything:
+            alike, group = _alike(group)
+            yield from alike
         listed = group if everything else group[:_LISTED]
         hints: dict[str, None] = {}
         for fate in listed:
@@ -96,6 +100,19 @@ def _listed(result: Result, *, everything: bool) -> Iterator[str]:
         if len(listed) < len(group):
             yield f"  {state.shown:<10} ... and {len(group) - len(listed):,} more (`-v` lists all)"
         yield from (f"    hint: {hint}" for hint in hints)
+
+
+def _alike(group: Sequence[Fate]) -> tuple[list[str], list[Fate]]:
+    """Return a line for the files that were left out for one and the same reason, and the others."""
+    by_reason: dict[str, list[Fate]] = {}
+    for fate in group:
+        by_reason.setdefault("" if fate.because is None else _reason(fate.because), []).append(fate)
+    lines = [
+        f"  {State.EXCLUDED.shown:<10} {many(len(fates), 'file', 'files')}  {reason}"
+        for reason, fates in by_reason.items()
+        if len(fates) >= _MANY
+    ]
+    return lines, [fate for fates in by_reason.values() if len(fates) < _MANY for fate in fates]
 
 
 def _reasons(result: Result) -> dict[str, list[Finding]]:

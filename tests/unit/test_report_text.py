@@ -157,3 +157,17 @@ def test_a_long_list_of_one_state_is_cut_and_counted() -> None:
 
 def test_a_target_is_shown_safely() -> None:
     assert "\x1b" not in burn_text(burnt_of(profile="P", target="a\x1b[2J.iso"))
+
+
+def test_files_that_were_left_out_for_one_reason_are_counted() -> None:
+    reason, other = NOTE.at(Where(path="a")), WARNING.at(Where(path="b"))
+    fates = [Fate(source=f"f{n}", state=State.EXCLUDED, because=reason) for n in range(5)]
+    fates.append(Fate(source="alone", state=State.EXCLUDED, because=other))
+    result = Result(
+        journey="burn", fates=tuple(fates), report=Report.of("x", []), outcome=Outcome.GOOD, figures={}
+    )
+    lines = burn_text(Burnt(result=result)).splitlines()
+    assert "  left out   5 files  MK-TST-003 seen (PS3.5 6.2)" in lines
+    assert any("alone" in line for line in lines)
+    assert not any("f3" in line for line in lines)
+    assert any("f3" in line for line in burn_text(Burnt(result=result), everything=True).splitlines())
