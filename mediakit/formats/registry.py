@@ -172,7 +172,7 @@ def _of_kind(kind: str, path: Path, gaps: Gaps) -> Tree:
     return made
 
 
-def open_plain(
+def open_decrypted(
     path: Path, keys: Keys = NO_KEYS, *, lone: str | None = None, gaps: Gaps | None = None
 ) -> Tree:
     """Open what stands at the path, and what is encrypted there with the keys; see `open_tree`."""
@@ -195,11 +195,11 @@ def open_medium(path: Path, keys: Keys = NO_KEYS, gaps: Gaps | None = None) -> I
 
 
 def open_named(path: Path, keys: Keys = NO_KEYS, gaps: Gaps | None = None) -> Tree:
-    """Open what stands at the path; see `open_plain`.
+    """Open what stands at the path; see `open_decrypted`.
 
     A lone file is at the path "" of its tree: its place is the source itself. The caller closes the tree.
     """
-    return open_plain(path, keys, lone="", gaps=gaps)
+    return open_decrypted(path, keys, lone="", gaps=gaps)
 
 
 def sniff(image: Readable) -> str:

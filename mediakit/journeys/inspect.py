@@ -15,7 +15,7 @@ from mediakit.fileset.inspection import Counts, Inspection, counts_of
 from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Finding, Report
 from mediakit.formats.gapped import gaps_of
-from mediakit.formats.registry import open_plain
+from mediakit.formats.registry import open_decrypted
 from mediakit.outcome import Outcome
 from mediakit.rules import consistency
 from mediakit.rules.consistency import check_files
@@ -61,7 +61,7 @@ def inspect(
     SourceError when it cannot be opened.
     """
     gaps = gaps_of(source, rescue_map)
-    with closing(open_plain(source, keys, gaps=gaps)) as tree:  # a lone file keeps its name
+    with closing(open_decrypted(source, keys, gaps=gaps)) as tree:  # a lone file keeps its name
         seen = look(tree, str(source), Scanner(), tell)
     contents = contents_of(seen)
     report = Report.of(seen.subject, (*_losses(seen, contents), *_besides(seen)))

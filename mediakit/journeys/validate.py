@@ -15,7 +15,7 @@ from mediakit.fileset.survey import FileFact, FileKind, Survey
 from mediakit.findings import Finding, Report, Severity
 from mediakit.formats.base import TreeFacts
 from mediakit.formats.gapped import gaps_of
-from mediakit.formats.registry import open_plain
+from mediakit.formats.registry import open_decrypted
 from mediakit.outcome import Fate, Figures, Result, State, outcome_of
 from mediakit.profile.choose import Choice, candidates_for, choose
 from mediakit.profile.model import Profile
@@ -79,7 +79,7 @@ def validate(source: Path, order: ValidateOrder, tell: Listener = silence) -> Va
     Returns verdicts, findings and one fate for every file. Raises SourceError when it cannot be opened.
     """
     gaps = gaps_of(source, order.rescue_map)
-    with closing(open_plain(source, order.keys, gaps=gaps)) as tree:  # a lone file keeps its name
+    with closing(open_decrypted(source, order.keys, gaps=gaps)) as tree:  # a lone file keeps its name
         candidates = _candidates(tree.facts, order)
         seen = look(tree, str(source), scanner_for(*candidates), tell)
     instances = [instance for _, instance in seen.instances()]
