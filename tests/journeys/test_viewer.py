@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pydicom
 import pytest
 from pydicom.data import get_testdata_files
-from pydicom.pixels.processing import apply_color_lut, convert_color_space
 
 from mediakit.choices import ForPeople, LinkCase, Viewer
-from mediakit.extras.viewer.encode import Encoded, Encoder, Source
 from mediakit.findings import Severity
 from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.outcome import Outcome
@@ -22,64 +18,16 @@ from mediakit.rules.check import RuleSet
 from tests.support.cli import mediakit
 from tests.support.media import contents
 from tests.support.studies import CT_1, burnt_to
-from tests.support.viewer import ViewerFolder, decoded, unescaped
+from tests.support.viewer import NOT_EQUAL, ViewerFolder, decoded, encoded_alone, shown_by_pydicom, unescaped
 
 SAMPLES = Path("samples/studies")
 INSTITUTION = ("Krankenhaus Süd", "Tel. 555-0100")
-#: Colour of 16 and 32 bits is carried as 8 bits, palettes as RGB; these bytes are judged apart.
-NOT_EQUAL = {"rtdose_expb.dcm", "rtdose_expb_1frame.dcm"}
-
-
-class Kept:
-    """A scratch file in memory."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    def write(self, data: bytes, /) -> int:
-        self.data += data
-        return len(data)
 
 
 def for_people(
     viewer: Viewer = Viewer.FULL, *, pdi: bool = True, link_case: LinkCase = LinkCase.UPPER
 ) -> ForPeople:
     return ForPeople(viewer=viewer, pdi=pdi, link_case=link_case, institution=INSTITUTION)
-
-
-def shown_by_pydicom(file: Path) -> np.ndarray[Any, Any] | None:
-    """Return all frames as the viewer is to have them; None when pydicom has none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            found = pydicom.dcmread(file, force=True)
-            values = found.pixel_array
-        except Exception:  # noqa: BLE001 - whatever pydicom cannot read is not compared
-            return None
-        frames = int(found.get("NumberOfFrames", 1) or 1)
-        values = values if frames > 1 else values[None]
-        if found.PhotometricInterpretation == "PALETTE COLOR":
-            return (apply_color_lut(values, found) >> 8).astype(np.uint8)
-        if found.get("SamplesPerPixel", 1) == 3:
-            is_compressed = found.file_meta.TransferSyntaxUID.is_compressed
-            if found.PhotometricInterpretation == "YBR_FULL" and not is_compressed:
-                values = convert_color_space(values, "YBR_FULL", "RGB")  # pydicom did so for 4:2:2
-            values = (values >> (found.BitsStored - 8)).astype(np.uint8)
-        frames_shown: np.ndarray[Any, Any] = values
-        return frames_shown
-
-
-def encoded_alone(file: Path) -> tuple[Encoded, bytes]:
-    kept = Kept()
-    encoder = Encoder(kept, is_preview=False)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        made = encoder.encode(
-            Source(open=lambda: file.open("rb"), sop_instance="1.2", is_single=True), range(3)
-        )
-    encoder.settle()
-    encoder.close()
-    return made, bytes(kept.data)
 
 
 def test_every_image_of_pydicom_comes_back_value_by_value() -> None:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 from numpy.typing import NDArray
+from pydicom.pixels.processing import apply_color_lut, convert_color_space
+
+from mediakit.extras.viewer.encode import Encoded, Encoder, Source
 
 Values = NDArray[Any]
 
 _UNESCAPED = {b"n": b"\n", b"r": b"\r", b'"': b'"', b"\\": b"\\"}
+
+#: Colour of 16 and 32 bits is carried as 8 bits, palettes as RGB; these bytes are judged apart.
+NOT_EQUAL = {"rtdose_expb.dcm", "rtdose_expb_1frame.dcm"}
 
 
 class ViewerFolder:
@@ -109,3 +117,49 @@ def _undone(plain: bytes, kind: np.dtype[Any], rows: int, columns: int) -> Value
             done.append(((guess + value - low) & mask) + low)
         out.append(done)
     return np.array(out, dtype=kind)
+
+
+class Kept:
+    """A scratch file in memory."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: bytes, /) -> int:
+        self.data += data
+        return len(data)
+
+
+def shown_by_pydicom(file: Path) -> np.ndarray[Any, Any] | None:
+    """Return all frames as the viewer is to have them; None when pydicom has none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            found = pydicom.dcmread(file, force=True)
+            values = found.pixel_array
+        except Exception:  # noqa: BLE001 - whatever pydicom cannot read is not compared
+            return None
+        frames = int(found.get("NumberOfFrames", 1) or 1)
+        values = values if frames > 1 else values[None]
+        if found.PhotometricInterpretation == "PALETTE COLOR":
+            return (apply_color_lut(values, found) >> 8).astype(np.uint8)
+        if found.get("SamplesPerPixel", 1) == 3:
+            is_compressed = found.file_meta.TransferSyntaxUID.is_compressed
+            if found.PhotometricInterpretation == "YBR_FULL" and not is_compressed:
+                values = convert_color_space(values, "YBR_FULL", "RGB")  # pydicom did so for 4:2:2
+            values = (values >> (found.BitsStored - 8)).astype(np.uint8)
+        frames_shown: np.ndarray[Any, Any] = values
+        return frames_shown
+
+
+def encoded_alone(file: Path) -> tuple[Encoded, bytes]:
+    kept = Kept()
+    encoder = Encoder(kept, is_preview=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = encoder.encode(
+            Source(open=lambda: file.open("rb"), sop_instance="1.2", is_single=True), range(3)
+        )
+    encoder.settle()
+    encoder.close()
+    return made, bytes(kept.data)

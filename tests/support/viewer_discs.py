@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tests.support.viewer import unescaped
+
 PAGE = Path(__file__).parents[2] / "mediakit" / "extras" / "viewer" / "viewer.htm"
 # True when the active view shows an image and waits for none.
 SHOWN = "window.viewer && viewer.active?.decoded && !viewer.active.pending"
@@ -116,6 +118,21 @@ class Disc:
         self.write(f"{key}/C00000.BIN", chunk(key, 0, [blobs[first][1]]))
         rest = [data for number, (_, data) in enumerate(blobs) if number != first]
         self.write(f"{key}/C00001.BIN", chunk(key, 1, rest))
+        return key
+
+    def encoded(self, rows: Sequence[Json], escaped: Sequence[bytes]) -> str:
+        """Add a series whose blobs, with their escapes, were made by the burn: each in a chunk of its own."""
+        key = self._new(len(rows), {})
+        placed = []
+        for number, (row, data) in enumerate(zip(rows, escaped, strict=True)):
+            self.write(
+                f"{key}/C{number:05d}.BIN", b'mk.chunk("%s",%d,"%s");\n' % (key.encode(), number, data)
+            )
+            placed.append(row | {"at": [number, 0, len(unescaped(data))], "overlays": []})
+        self.write(
+            f"{key}/META.BIN",
+            call("meta", key, {"key": key, "first": 0, "common": {}, "tables": [], "rows": placed}),
+        )
         return key
 
     def document(self, value: Json, *, beside: str = "", **more: object) -> str:
