@@ -148,7 +148,7 @@ def _media(media: MediaDoc) -> Iterator[Block]:
     )
     yield (
         "The preamble is 128 zero bytes in what mediakit makes. A file that is written as it was keeps "
-        "its preamble; `validate` and `import` name one that begins like a program (PS3.10 7.5)."
+        "its preamble; `validate` names one that begins like a program (PS3.10 7.5)."
     )
     yield Heading(3, "3.2 SOP Classes and Transfer Syntaxes of the profiles")
     yield (

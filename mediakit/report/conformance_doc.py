@@ -14,6 +14,7 @@ import msgspec
 from mediakit import __version__
 from mediakit.destinations.address import Named
 from mediakit.destinations.find import FindModel
+from mediakit.destinations.login import kind_name
 from mediakit.destinations.peer import DEFAULT_CALLING_AE, DEFAULT_WINDOW
 from mediakit.destinations.proposing import MOST_CONTEXTS, OUR_LONGEST_PDU
 from mediakit.destinations.registry import KINDS
@@ -36,16 +37,18 @@ from mediakit.scp.bounds import MAXIMUM_PDU_BYTES
 from mediakit.scp.contexts import MESSAGE_SYNTAXES
 from mediakit.scp.negotiation import WINDOW
 from mediakit.secure import algorithms, passwords
+from mediakit.stages.import_order import Patience
 from mediakit.stages.judge.updatable import check_updater
 from mediakit.stages.plan.target import suits
 from mediakit.transfer.negotiate import FALLBACKS
 
 _FOLDER: Final = "folder"
+_WAITS: Final = " and ".join(f"{wait:g}" for wait in Patience().refusals)
 #: What an import does on a status, by its class (PS3.4 B.2.3).
 DONE_ON: Final = {
     StatusKind.SUCCESS: "stored; proof of storage is asked for where the destination has one",
     StatusKind.WARNING: "stored with a warning, which the report repeats",
-    StatusKind.REFUSED: "tried again a few times, then refused; the job can be resumed",
+    StatusKind.REFUSED: f"tried again after {_WAITS} seconds, then refused; the job can be resumed",
     StatusKind.ERROR: "failed with the reason, and not tried again by itself",
 }
 _GIVEN: Final = (
@@ -311,8 +314,8 @@ def _network(destinations: Iterable[Named]) -> NetworkDoc:
         window_as_scp=WINDOW,
         storage_level_as_scu=level_words(SCU_ONLY),
         storage_level_as_scp=level_words(KEEPS_ALL),
-        identities_as_scu=[_words(kind) for kind in IdentityKind],
-        identities_as_scp=[_words(kind) for kind in (IdentityKind.USER_NAME, IdentityKind.PASSCODE)],
+        identities_as_scu=[kind_name(kind) for kind in IdentityKind],
+        identities_as_scp=[kind_name(kind) for kind in (IdentityKind.USER_NAME, IdentityKind.PASSCODE)],
         statuses_heard=[
             StatusDoc(status=status, meaning=words, done=DONE_ON[kind])
             for status, kind, words in known_statuses()
@@ -349,10 +352,6 @@ _FIND: Final[Mapping[FindModel, str]] = {
     FindModel.STUDY_ROOT: "Study Root Query/Retrieve - FIND",
     FindModel.WORKLIST: "Modality Worklist - FIND",
 }
-
-
-def _words(kind: IdentityKind) -> str:
-    return kind.name.lower().replace("_", " ")
 
 
 def _destination(named: Named) -> DestinationDoc:

@@ -6,8 +6,8 @@
 The invariant, for every target: on any bytes the code returns, or raises SourceError when a medium is opened,
 or SourceError or OSError when a file of it is read, within bounded time and memory. Targets: decode, header,
 iso9660, udf, udf-sound (the checksums of UDF are made right again, else nothing deep is reached), fat, zip,
-medium. Seeds are files or folders of files; options are those of libFuzzer. It is no test: it has no end of
-its own.
+mime, medium. Seeds are files or folders of files; options are those of libFuzzer. It is no test: it has no
+end of its own.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _medium(content: bytes) -> None:
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "decode": _decode,
     "header": _header,
-    **{kind: _tree(kind) for kind in ("iso9660", "udf", "fat", "zip") if kind in TREES},
+    **{kind: _tree(kind) for kind in ("iso9660", "udf", "fat", "zip", "mime") if kind in TREES},
     "udf-sound": _udf_sound,
     "medium": _medium,
 }
