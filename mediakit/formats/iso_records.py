@@ -24,6 +24,8 @@ HIDDEN, ASSOCIATED, RECORD_FORMAT, PROTECTED = 0x01, 0x04, 0x08, 0x10
 _PRIMARY, _SUPPLEMENTARY, _TERMINATOR = 1, 2, 255
 _UCS_2 = (b"%/@", b"%/C", b"%/E")
 _LOOK_FOR_ROOT = 512  # sectors of an image of one later session that its root may lie in
+_RUN_OUT = 152 * 2048  # bytes: padding, and two blocks that a drive counts and cannot read
+_MOST_FAILED = 8  # sectors of a chunk: each takes a drive long
 _CHUNK = 512 * SECTOR
 _MAX_SESSIONS = 128  # a CD has 99 tracks at the most
 
@@ -198,8 +200,10 @@ def shown_name(stored: bytes, *, is_joliet: bool = False) -> str:
 
 def _next_session(image: Readable, behind: int, damage: list[Damage]) -> Session | None:
     at = -(-behind // SECTOR) * SECTOR
+    unread = 0
     while at < image.size:
-        chunk = image.read(at, _CHUNK + SECTOR)
+        chunk, failed = _readable_of(image, at, _CHUNK + SECTOR)
+        unread = unread or failed
         offset = chunk.find(b"\1CD001\1")
         while offset >= 0:
             begins = (at + offset) // SECTOR - FIRST_DESCRIPTOR
@@ -209,7 +213,27 @@ def _next_session(image: Readable, behind: int, damage: list[Damage]) -> Session
                     return session
             offset = chunk.find(b"\1CD001\1", offset + 1)
         at += _CHUNK
+    if unread and unread < image.size - _RUN_OUT:  # what is behind the last track of a CD cannot be read
+        damage.append(Damage("", f"sector {unread // SECTOR} cannot be read: a session may begin behind it"))
     return None
+
+
+def _readable_of(image: Readable, at: int, size: int) -> tuple[bytes, int]:
+    """Return what can be read, with zeros for what cannot, and where the first of that is (0: none)."""
+    try:
+        return image.read(at, size), 0
+    except SourceError:
+        pass
+    parts: list[bytes] = []
+    failed: list[int] = []
+    for sector in range(at, min(at + size, image.size), SECTOR):
+        try:
+            part = b"" if len(failed) >= _MOST_FAILED else image.read(sector, SECTOR)
+        except SourceError:
+            part = b""
+            failed.append(sector)
+        parts.append(part.ljust(SECTOR, b"\0"))
+    return b"".join(parts), failed[0] if failed else 0
 
 
 def _sound_session(image: Readable, begins: int, damage: list[Damage]) -> Session | None:
