@@ -30,6 +30,7 @@ from mediakit.errors import UsageError
 from mediakit.findings import printable
 
 if TYPE_CHECKING:  # the extra `secure` is loaded when something is encrypted
+    from mediakit.journeys.burn_order import BurnOrder
     from mediakit.secure.keys import Keys
     from mediakit.secure.sealing import Sealer
 
@@ -142,6 +143,16 @@ def sealer_of(
     files = None if sign_key is None or sign_cert is None else (sign_key, sign_cert)
     ask = _ask_for_key if sys.stdin.isatty() else None
     return sealer_for(recipients or (), passphrases, asked, files, ask)
+
+
+def sealed_by_configuration(order: BurnOrder, config: Path | None) -> BurnOrder:
+    """Return an order with what the configuration seals a secure profile with. Raises UsageError without."""
+    is_secure = order.profile.is_secure
+    sealer = sealer_of(None, None, asks=False, config=config, is_secure=is_secure)
+    if is_secure and sealer is None:
+        hint = "name who can open the media: `recipients` in `[secure]` of the configuration"
+        raise UsageError(f"{order.profile.id} asks for encrypted files (PS3.15 D.1)", hint=hint)
+    return replace(order, envelope=sealer)
 
 
 def _check_installed() -> None:

@@ -16,6 +16,7 @@ from mediakit.choices import Each, OnReject
 from mediakit.cli.burnt import print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
+from mediakit.cli.keys import sealed_by_configuration
 from mediakit.cli.log_file import LogFile
 from mediakit.cli.options import Config, Json, Profiles, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
@@ -141,6 +142,7 @@ def scp(
             keeps_all=as_json,
         )
         disc = _burn_order(then_burn, out, paths, all_patients=all_patients, on_reject=on_reject)
+        disc = None if disc is None else sealed_by_configuration(disc, config)
         if each is None:
             order = replace(order, burn=disc)
         elif disc is None:

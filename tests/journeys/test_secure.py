@@ -200,3 +200,13 @@ def test_a_changed_byte_is_found_in_each_journey_and_the_rest_is_carried(given: 
     said = mediakit("import", medium, f"dir:{stored}", "--state", tmp_path / "state", *keys)
     assert (said.code, "damaged, or not meant for this key" in said.out) == (6, True), said.out
     assert sum(path.is_file() for path in stored.rglob("*")) == 1
+
+
+def test_a_server_that_burns_secure_media_starts_only_when_it_knows_for_whom(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("profiles = []\n")
+    said = mediakit(
+        "serve", "scp", "--port", "1", "--dir", tmp_path / "in", "--then-burn", OTHER,
+        "-o", tmp_path / "a.iso", "--config", config,
+    )  # fmt: skip
+    assert (said.code, "asks for encrypted files" in said.err) == (2, True), said.err
