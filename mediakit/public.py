@@ -65,7 +65,8 @@ class BurnOrder(_burn_order.BurnOrder):
     SHA-256 of every file. `keys` open what is encrypted in the sources, `envelope` (see `sealer_for`) seals
     every file. `span` writes several media where one is too small. `onto` (see `drive_at`) is the drive that
     the image at `out` is put on when it is made and proven. `people` adds images for browsers and the
-    pages of IHE PDI. Raises ProfileError when there is no such profile.
+    pages of IHE PDI. `joliet` adds Joliet names to ISO 9660 or leaves them out; None: with pages, a manifest
+    or `add`. Raises ProfileError when there is no such profile.
     """
 
     __slots__ = ()
@@ -95,6 +96,7 @@ class BurnOrder(_burn_order.BurnOrder):
         span: bool = False,
         onto: Onto | None = None,
         people: ForPeople = FOR_NOBODY,
+        joliet: bool | None = None,
     ) -> None:
         super().__init__(
             profile=_profile(profile),
@@ -119,6 +121,7 @@ class BurnOrder(_burn_order.BurnOrder):
             span=span,
             onto=onto,
             people=people,
+            joliet=joliet,
         )
 
 

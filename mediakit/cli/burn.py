@@ -138,6 +138,13 @@ def burn(
     unpartitioned: Annotated[
         bool, typer.Option("--unpartitioned", help="FAT image without a partition table.")
     ] = False,
+    joliet: Annotated[
+        bool | None,
+        typer.Option(
+            "--joliet/--no-joliet",
+            help="ISO 9660: upper-case names on Linux too; the default with pages, --manifest, --add.",
+        ),
+    ] = None,
     proof: Annotated[bool, typer.Option(help="Read the image back and compare every SHA-256.")] = True,
     copies: Copies = 1,
     speed: Speed = 0,
@@ -198,6 +205,7 @@ def burn(
             format=media_format,
             manifest=manifest,
             unpartitioned=unpartitioned,
+            joliet=joliet,
             selection=selection_of(
                 patients=patient,
                 studies=study,

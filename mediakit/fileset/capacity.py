@@ -6,16 +6,19 @@ Counted are the files in whole sectors or clusters, the folders, and what the fi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum, auto
 
 from mediakit.fileset.fat_geometry import FatError, bytes_for, parents, wishes_of
 from mediakit.profile.model import Medium
 
 _SECTOR = 2048
-_ISO_RESERVED = (16 + 8 + 150) * _SECTOR  # system area, descriptors, and the padding that tools write behind
+_ISO_RESERVED = (16 + 8) * _SECTOR  # system area and descriptors
+_ISO_SPARE = 150 * _SECTOR  # for the padding of other tools, or for a second tree (Joliet) if that is larger
 _ISO_RECORD = 34 + 12  # directory record with an 8 character name, dot and version, even
 _ISO_PATH_ROW = 8 + 8
+_JOLIET_RECORD = 34 + 28  # the same name in UCS-2
+_JOLIET_PATH_ROW = 8 + 16
 _ISO_LONG_RECORD = 34 + 222  # other content may have long names, in a second tree (Joliet, Rock Ridge)
 _UDF_RESERVED = (257 + 600) * _SECTOR  # anchors, both descriptor sequences, metadata and integrity
 _UDF_IDENTIFIER = 38 + 2 * 255
@@ -73,10 +76,16 @@ def bytes_needed(files: Sequence[tuple[str, int]], medium: Medium, capacity: int
     if system is FileSystem.UDF:
         folders = sum(_SECTOR + _whole(n * _UDF_IDENTIFIER, _SECTOR) for n in entries.values())
         return _UDF_RESERVED + content + folders + _SECTOR * len(files)
-    folders = sum(_whole((n + 2) * _ISO_RECORD, _SECTOR) for n in entries.values())
-    path_tables = 4 * _whole(len(entries) * _ISO_PATH_ROW, _SECTOR)
+    first = _tree_bytes(entries.values(), _ISO_RECORD, _ISO_PATH_ROW)
+    second = max(_ISO_SPARE, _tree_bytes(entries.values(), _JOLIET_RECORD, _JOLIET_PATH_ROW))
     long_names = sum(_ISO_LONG_RECORD + _SECTOR for path, _ in files if not _is_short(path))
-    return _ISO_RESERVED + content + folders + path_tables + long_names
+    return _ISO_RESERVED + content + first + second + long_names
+
+
+def _tree_bytes(children: Collection[int], record: int, path_row: int) -> int:
+    """Return what the folders of ISO 9660, with so many children each, and both path tables take."""
+    folders = sum(_whole((n + 2) * record, _SECTOR) for n in children)
+    return folders + 4 * _whole(len(children) * path_row, _SECTOR)
 
 
 def _fat_bytes(files: Sequence[tuple[str, int]], medium: Medium, capacity: int | None) -> int:

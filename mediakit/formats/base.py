@@ -130,6 +130,7 @@ class Order:
     """How to write: the volume label (File-set ID or ""), the time stamp, and whether to hash.
 
     `variant` is the name of the media format ("iso9660", "udf-2.60"). `fat` says what a FAT volume has to be.
+    With `joliet` ISO 9660 has a second tree with the same names; other formats know nothing of it.
     """
 
     label: str
@@ -138,6 +139,7 @@ class Order:
     variant: str = ""
     overwrite: bool = False
     fat: FatWishes | None = None
+    joliet: bool = False
 
 
 class Sink(Protocol):

@@ -1,4 +1,6 @@
-"""Writing ISO 9660 Level 1 images: no Joliet, no Rock Ridge. Source: ECMA-119; PS3.12 Annex F.
+"""Writing ISO 9660 Level 1 images, with a Joliet tree of the same names when asked for; no Rock Ridge.
+
+Source: ECMA-119; PS3.12 Annex F.
 
 The structure is laid out in memory and written first; then every source is poured into its place.
 """
@@ -38,13 +40,13 @@ class IsoSink:
         """Return the size in bytes; see `Sink`."""
         folders = check_paths(entries)
         check_level_1(entries, folders, order)
-        return lay_out(entries, folders, order.label, order.when).end * SECTOR
+        return lay_out(entries, folders, order.label, order.when, joliet=order.joliet).end * SECTOR
 
     def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
         """Write the image; see `Sink`. Raises DoesNotFit for a name or size that Level 1 does not have."""
         folders = check_paths(entries)
         check_level_1(entries, folders, order)
-        layout = lay_out(entries, folders, order.label, order.when)
+        layout = lay_out(entries, folders, order.label, order.when, joliet=order.joliet)
         with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
             check_room(part, layout.end * SECTOR)
             write_all(fd, layout.structure)

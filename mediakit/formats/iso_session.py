@@ -2,7 +2,7 @@
 
 On a disc that is open the session is written at the next writable address (`write_session`). To an image file
 it is appended (`append_session`): the content first, then the descriptors that make it valid, then the same
-descriptor over that of the first session, so that readers who know of one session alone see the new set too.
+descriptors over those of the first session, so that readers who know of one session alone see the new set.
 Source: ECMA-119; PS3.12 F.2.
 """
 
@@ -23,7 +23,7 @@ from mediakit.formats.legal import check_paths
 from mediakit.formats.stream_copy import Pourer
 
 _ALIGNED = 16  # sectors: what drives write at once
-_DESCRIPTORS = 2  # the primary one and the terminator
+_JOLIET_BEGINS, _JOLIET_ESCAPE = b"\2CD001", b"%/"
 
 
 def next_base(size_bytes: int) -> int:
@@ -38,7 +38,7 @@ def lay_out_session(entries: Sequence[Entry], order: Order, base: Base) -> IsoLa
     """
     folders = check_paths(entries)
     check_level_1(entries, folders, order)
-    return lay_out(entries, folders, order.label, order.when, base)
+    return lay_out(entries, folders, order.label, order.when, base, joliet=order.joliet)
 
 
 def write_session(part: Path, entries: Sequence[Entry], base: Base, order: Order, tell: Listener) -> Receipt:
@@ -77,7 +77,7 @@ def append_session(
     with _restored(image, size_bytes) as fd:
         check_room(image, layout.end * SECTOR - size_bytes)
         with Pourer(tell, hashing=True) as pourer:
-            behind = (FIRST_DESCRIPTOR + _DESCRIPTORS) * SECTOR
+            behind = (FIRST_DESCRIPTOR + 2 + order.joliet) * SECTOR  # the terminator comes last
             os.lseek(fd, base.sector * SECTOR + behind, os.SEEK_SET)
             write_all(fd, layout.structure[behind:])
             _pour(fd, (layout, base, 0), entries, pourer)
@@ -87,8 +87,16 @@ def append_session(
         descriptors = layout.structure[FIRST_DESCRIPTOR * SECTOR : behind]
         _put(fd, base.sector + FIRST_DESCRIPTOR, descriptors)
         prove(image, receipt)
-        _put(fd, FIRST_DESCRIPTOR, descriptors[:SECTOR])
+        takes_joliet = order.joliet and _has_joliet_second(fd)
+        _put(fd, FIRST_DESCRIPTOR, descriptors[: (1 + takes_joliet) * SECTOR])
     return receipt
+
+
+def _has_joliet_second(fd: int) -> bool:
+    """Return True when the second descriptor of the first session is that of Joliet."""
+    os.lseek(fd, (FIRST_DESCRIPTOR + 1) * SECTOR, os.SEEK_SET)
+    found = os.read(fd, SECTOR)
+    return found.startswith(_JOLIET_BEGINS) and found[88:90] == _JOLIET_ESCAPE
 
 
 def _pour(fd: int, where: tuple[IsoLayout, Base, int], entries: Sequence[Entry], pourer: Pourer) -> None:
@@ -115,12 +123,12 @@ def _restored(image: Path, size_bytes: int) -> Iterator[int]:
         raise write_error(exc, image) from exc
     try:
         os.lseek(fd, FIRST_DESCRIPTOR * SECTOR, os.SEEK_SET)
-        primary = os.read(fd, SECTOR)
+        first = os.read(fd, 2 * SECTOR)
         try:
             yield fd
         except BaseException as exc:
             with suppress(OSError):
-                _put(fd, FIRST_DESCRIPTOR, primary)
+                _put(fd, FIRST_DESCRIPTOR, first)
                 os.ftruncate(fd, size_bytes)
                 os.fsync(fd)
             if isinstance(exc, OSError):

@@ -96,6 +96,7 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
             extra=extra,
             tell=tell,
         )
+        order.check_joliet(work.variant)
         fates = Fates(surveys, extra.places.values())
         taken = _take(surveys, work, fates)
         prepared = None if taken.is_refused else prepare(taken.instances, work.terms, work.store, fates, tell)
@@ -315,6 +316,7 @@ def _how(planned: MediumPlan, work: _Work) -> Order:
         variant=work.variant,
         overwrite=order.overwrite,
         fat=wishes_of(medium, capacity_of(medium, order.capacity), is_partitioned=not order.unpartitioned),
+        joliet=order.has_joliet,
     )
 
 

@@ -73,7 +73,8 @@ class BurnOrder:
     unless `all_patients` or each of them was chosen. `keys` open what is encrypted in the sources, `envelope`
     seals every file that is written. With `span` what one medium does not hold goes over several; the target
     of each has its number in the name. `onto` is the drive or robot that the image at `out` is put on when it
-    is made and proven. `people` says what it carries besides for browsers.
+    is made and proven. `people` says what it carries besides for browsers. `joliet` gives ISO 9660 a second
+    tree with the same names; None: when the medium carries files that name others (see `has_joliet`).
     """
 
     profile: Profile
@@ -98,6 +99,7 @@ class BurnOrder:
     span: bool = False
     onto: Onto | None = None
     people: ForPeople = FOR_NOBODY
+    joliet: bool | None = None
 
     def __post_init__(self) -> None:
         """Raise UsageError for several media that would all go into one drive."""
@@ -109,6 +111,22 @@ class BurnOrder:
     def is_simulation(self) -> bool:
         """Return True when the image is made, and nothing is written on a medium."""
         return self.onto is not None and self.onto.is_simulation
+
+    @property
+    def has_joliet(self) -> bool:
+        """Return True when an ISO 9660 image gets Joliet names.
+
+        Links and manifests spell names in upper case, and Linux shows those of ISO 9660 alone in lower case.
+        """
+        if self.joliet is None:
+            return self.people.is_anything or self.manifest or bool(self.add)
+        return self.joliet
+
+    def check_joliet(self, variant: str) -> None:
+        """Raise UsageError when Joliet names are asked for in a media format that has none."""
+        if self.joliet and variant != "iso9660":
+            hint = "leave `--joliet` out: this media format shows names as they are"
+            raise UsageError("only ISO 9660 has Joliet names", where=str(self.out), hint=hint)
 
     def producers(self) -> tuple[Producer, ...]:
         """Return what makes further content from the layout, the manifest last."""

@@ -64,7 +64,7 @@ from mediakit.stages.plan.update_target import (
     target_of,
 )
 from mediakit.stages.prove.proof import Expected, prove, prove_in_place, prove_session
-from mediakit.volume import file_system
+from mediakit.volume import IsoVolume, file_system
 
 Show = Callable[[FileSetPlan, tuple[str, ...]], None]
 
@@ -311,6 +311,7 @@ def _how(planned: _Planned, work: _Work) -> tuple[Order, tuple[Finding, ...]]:
         variant=variant,
         overwrite=work.order.out is None or work.order.overwrite,
         fat=fat_wishes_of(facts, work.profile, capacity),
+        joliet=isinstance(facts.volume, IsoVolume) and facts.volume.has_joliet,
     ), findings
 
 

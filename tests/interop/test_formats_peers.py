@@ -81,6 +81,30 @@ def test_isoinfo_tells_names_dates_and_the_volume_as_annex_f_asks(tmp_path: Path
     assert listing.count("Feb 29 2024") == len([line for line in listing.splitlines() if "[" in line])
 
 
+def test_foreign_readers_find_the_same_names_in_the_joliet_tree(tmp_path: Path) -> None:
+    need("isoinfo", "7z", "xorriso", "grub-fstest")
+    out = tmp_path / "out"
+    write("iso9660", a_small_medium(), out, label="FSID_1", joliet=True)
+    assert contents(out) == EXPECTED
+    assert "Joliet with UCS level 3 found" in run("isoinfo", "-d", "-i", str(out)).stdout
+    names = run("isoinfo", "-J", "-f", "-i", str(out)).stdout.split()
+    assert {name.removesuffix(";1").lstrip("/") for name in names} >= EXPECTED.keys()
+    assert run("7z", "x", "-y", f"-o{tmp_path / 'found'}", str(out)).returncode == 0
+    assert tree_on_disk(tmp_path / "found") == EXPECTED
+    assert "FAILURE" not in run("xorriso", "-indev", str(out), "-check_media", "--").stderr
+    for path, content in EXPECTED.items():
+        (tmp_path / "one").write_bytes(content)
+        told = run("grub-fstest", str(out), "cmp", f"(loop0)/{path}", str(tmp_path / "one"))
+        assert told.returncode == 0, (path, told.stdout, told.stderr)
+    listed = run("grub-fstest", str(out), "ls", "(loop0)/").stdout.split()
+    assert listed == ["A/", "BIG", "DICOM/", "DICOMDIR", "README"]
+    iso = PyCdlib()
+    iso.open(str(out))
+    with iso.open_file_from_iso(joliet_path="/DICOM/Z1/IM1;1") as file:
+        assert file.read() == EXPECTED["DICOM/Z1/IM1"]
+    iso.close()
+
+
 def test_isoinfo_gives_the_bytes_of_a_file(tmp_path: Path) -> None:
     need("isoinfo")
     write("iso9660", a_small_medium(), tmp_path / "out")

@@ -341,6 +341,21 @@ def test_names_that_a_new_image_would_lose_are_a_reason_to_refuse(tmp_path: Path
     assert "is also named" in why
 
 
+def test_a_further_session_keeps_the_joliet_tree_and_changes_nothing_else(tmp_path: Path) -> None:
+    image = tmp_path / "a.iso"
+    burnt_to(image, CT_1, manifest=True)
+    data = image.read_bytes()
+    assert data[17 * 2048 :].startswith(b"\2CD001")
+    assert updated(image, CT_2, session=True).result.outcome is Outcome.GOOD
+    now = image.read_bytes()
+    assert now[16 * 2048 : 18 * 2048] != data[16 * 2048 : 18 * 2048]
+    assert now[: 16 * 2048] + now[18 * 2048 : len(data)] == data[: 16 * 2048] + data[18 * 2048 :]
+    assert_sound(image)
+    anew = tmp_path / "b.iso"
+    assert updated(image, CT_3, out=anew).result.outcome is Outcome.GOOD
+    assert anew.read_bytes()[17 * 2048 :].startswith(b"\2CD001")
+
+
 def test_sessions_are_appended_where_medium_and_profile_have_them(tmp_path: Path) -> None:
     image = tmp_path / "a.iso"
     burnt_to(image, CT_1)

@@ -11,7 +11,7 @@ from pycdlib import PyCdlib
 
 from mediakit.formats.base import Entry
 from mediakit.formats.iso_layout import IsoLayout, lay_out
-from mediakit.formats.iso_records import SECTOR, records
+from mediakit.formats.iso_records import SECTOR, read_session, records
 from mediakit.formats.legal import check_paths
 from mediakit.volume import Damage
 from tests.support.iso_bytes import Memory, read_volume
@@ -68,6 +68,30 @@ def test_both_path_tables_name_each_folder_by_level_then_parent_then_name() -> N
     for _, block, _ in little:  # each folder begins with itself
         assert struct.unpack_from("<I", structure, block * SECTOR + 2)[0] == block
         assert structure[block * SECTOR + 33] == 0
+
+
+def test_a_joliet_tree_has_the_same_files_under_the_same_names_and_blocks() -> None:
+    entries = many(700)
+    layout = lay_out(entries, check_paths(entries), "A_LABEL_OF_20_SIGNS_", WHEN, joliet=True)
+    assert layout == lay_out(entries, check_paths(entries), "A_LABEL_OF_20_SIGNS_", WHEN, joliet=True)
+    image = Memory(layout.structure)
+    session = read_session(image, 0)
+    assert session is not None
+    assert session.joliet is not None
+    assert session.primary.label == "A_LABEL_OF_20_SIGNS_"
+    assert session.joliet.label == "A_LABEL_OF_20_SI"
+    damage: list[Damage] = []
+    first, second = (
+        [
+            (one.path, one.is_directory, 0 if one.is_directory else (one.block, one.size))
+            for one in records(image, volume, damage)
+            if not one.is_self
+        ]
+        for volume in (session.primary, session.joliet)
+    )
+    assert first == second
+    assert len(first) > 700
+    assert damage == []
 
 
 def test_a_path_table_of_many_sectors_is_whole() -> None:

@@ -121,7 +121,7 @@ def _check_session(medium: Path, facts: TreeFacts, profile: Profile, out: Path |
     if file_system(facts.volume) != _LEVEL_1 or len(facts.volumes) > 1:
         raise UsageError("only an image of ISO 9660 Level 1 alone gets a further session", where=where)
     volume = facts.volume
-    if isinstance(volume, IsoVolume) and (volume.has_joliet or volume.has_rock_ridge):
-        raise UsageError("its Joliet or Rock Ridge names would not be in a further session", where=where)
+    if isinstance(volume, IsoVolume) and volume.has_rock_ridge:
+        raise UsageError("its Rock Ridge names would not be in a further session", where=where)
     if profile.sessions not in _MULTISESSION:
         raise UsageError(f"{profile.id} does not allow further sessions", where=where, why=profile.source)
