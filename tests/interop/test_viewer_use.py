@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.browser import Page
-from tests.support.viewer_discs import SHOWN, Disc, axial, phantom, stack
+from tests.support.viewer_discs import SHOWN, Disc, axial, blob, chunk, phantom, stack
 
 pytestmark = pytest.mark.interop
 
@@ -295,3 +296,46 @@ def test_the_page_fits_a_small_window_and_names_all_it_offers(tab: Page, tmp_pat
     for theme in ("light", "dark"):
         tab.eval(f"document.documentElement.dataset.theme = '{theme}'")
         assert min(tab.eval(CONTRASTS)) >= 4.5
+
+
+def test_two_fingers_zoom_and_one_scrolls_with_the_tool_for_it(tab: Page, tmp_path: Path) -> None:
+    tab.open(stack(tmp_path))
+    tab.until(SHOWN)
+    tab.call("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=2)
+
+    def touch(kind: str, *points: tuple[int, int]) -> None:
+        at = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        tab.call("Input.dispatchTouchEvent", type=kind, touchPoints=at)
+
+    for kind, left, right in (("touchStart", 600, 700), ("touchMove", 550, 750), ("touchMove", 500, 800)):
+        touch(kind, (left, 400), (right, 400))
+    touch("touchEnd")
+    assert tab.eval("viewer.active.zoom") == pytest.approx(3, abs=0.1)
+    tab.key("0")
+    tab.key("s")
+    before = tab.eval("viewer.active.index")
+    for kind, y in (("touchStart", 300), ("touchMove", 400), ("touchMove", 500)):
+        touch(kind, (600, y))
+    touch("touchEnd")
+    tab.until(f"viewer.active.index > {before}")
+
+
+def test_an_overlay_is_drawn_where_it_lies_and_a_damaged_one_leaves_its_image(
+    tab: Page, tmp_path: Path
+) -> None:
+    bits = np.zeros((4, 10), np.uint8)
+    bits[1, 3:7] = bits[2, 0] = bits[3, 9] = 1
+    packed = zlib.compress(np.packbits(bits.ravel(), bitorder="little").tobytes())
+    disc = Disc(tmp_path)
+    disc.patient()
+    frame = phantom(1)[0]
+    image = blob(frame)[1]
+    overlay = {"label": "Scale", "rows": 4, "columns": 10, "x": 5, "y": 6, "at": [0, len(image), len(packed)]}
+    key = disc.series([frame], meta={"overlays": [overlay, overlay | {"at": [0, 3, 9]}]})
+    disc.write(f"{key}/C00000.BIN", chunk(key, 0, [image, packed]))
+    tab.open(disc.finish())
+    tab.until(SHOWN)
+    tab.until("viewer.active.frame.layers?.length === 1")
+    layer = tab.eval("viewer.active.frame.layers[0]")
+    assert [layer["rects"], layer["x"], layer["y"]] == [[[3, 1, 4], [0, 2, 1], [9, 3, 1]], 5, 6]
+    assert "S0001/C00000.BIN" in tab.eval("document.getElementById('problems').innerText")
