@@ -64,3 +64,7 @@ MAX_CODEC_BYTES = 512 << 20
 #: with each frame that exceeds it, so that a medium full of them does not take hours.
 FRAME_TIMEOUT_S = 30.0
 LEAST_FRAME_TIMEOUT_S = 2.0
+
+#: Frames of a medium that its viewer has a row for. A row takes about a kilobyte; a medium full of CT has
+#: some ten thousand, slides have some hundred thousand tiles.
+MAX_VIEWER_ROWS = 300_000

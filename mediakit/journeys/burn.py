@@ -29,6 +29,7 @@ from mediakit.journeys.burn_order import (
     Depth,
     notes_on,
 )
+from mediakit.journeys.burn_people import people_of
 from mediakit.outcome import Fate, Outcome, State
 from mediakit.profile.choose import choose as fitting
 from mediakit.profile.model import Profile
@@ -43,7 +44,7 @@ from mediakit.stages.look.selecting import choose
 from mediakit.stages.plan.arrange import arrange
 from mediakit.stages.plan.draw import Draft
 from mediakit.stages.plan.extra import ExtraContent, gather
-from mediakit.stages.plan.people import People, in_reading_order
+from mediakit.stages.plan.people import in_reading_order
 from mediakit.stages.plan.spanning import MediumPlan, plan_media
 from mediakit.stages.plan.target import capacity_of, check_security, check_target, format_of
 from mediakit.stages.prove.proof import Expected, prove
@@ -193,7 +194,7 @@ def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
         return None
     left = arranged.prepared
     entries = work.extra.entries
-    people = _people(work)
+    people = people_of(order, work.store, work.tell)
     draft = Draft(
         profile=order.profile,
         extra=tuple(ExtraFile(one.path, one.size, work.extra.places[one.path]) for one in entries),
@@ -214,24 +215,6 @@ def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
         media=tuple(map(_without_headers, found.media)),
         is_refused=not found.media or any(one.severity is Severity.ERROR for one in found.findings),
         converted=left.places,
-    )
-
-
-def _people(work: _Work) -> tuple[People, ...]:
-    """Return what makes the content for people, if there is to be any."""
-    order = work.order
-    if not order.people.is_anything:
-        return ()
-    return (
-        People(
-            wish=order.people,
-            made=f"{order.when:%Y%m%d}",
-            store=work.store,
-            capacity=capacity_of(order.profile.medium, order.capacity),
-            stored_size=int if order.envelope is None else order.envelope.sealed_size,
-            is_rehearsal=order.depth is Depth.PLAN,
-            tell=work.tell,
-        ),
     )
 
 

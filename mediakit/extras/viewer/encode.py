@@ -23,6 +23,7 @@ from mediakit.errors import SourceError
 from mediakit.extras.viewer.codec import TYPES, Values, encoded, escaped, packed, reduced
 from mediakit.extras.viewer.document import content_of, is_document, reason
 from mediakit.extras.viewer.rows import ImageFacts, Row, Rows
+from mediakit.limits import MAX_VIEWER_ROWS
 
 STACK_SIDE = 320  # of a preview: the longest side of one of several images
 SINGLE_SIDE = 1024
@@ -40,7 +41,7 @@ TEXTS = (
     "SeriesTime",
 )
 _MOST_WAITING = 8  # frames that are encoded or wait for it
-_MOST_FRAMES = 1_000_000
+_PIXEL_GROUP = 0x7FE0
 
 
 class Sink(Protocol):
@@ -130,6 +131,7 @@ class Encoder:
         self._sink = sink
         self._is_preview = is_preview
         self._at = 0
+        self._rows_left = MAX_VIEWER_ROWS
         self._waiting: deque[tuple[Framed, Future[_Coded]]] = deque()
         self._pool = ThreadPoolExecutor(WORKERS)
 
@@ -161,8 +163,8 @@ class Encoder:
     ) -> None:
         file, attributes = opened
         count = attributes.whole("NumberOfFrames") or 1
-        if not 1 <= count <= _MOST_FRAMES:
-            made.why = reason("undecodable", "Number of Frames is not a possible number")
+        if why := self._why_too_many(count, file):
+            made.why = why
             return
         facts = ImageFacts(attributes=attributes, sop_instance=source.sop_instance, frames=count)
         rows = Rows(facts)
@@ -180,6 +182,16 @@ class Encoder:
         except Undecodable as exc:
             why = reason_of(exc)
             made.frames += (Framed(rows.row(index) | {"why": why}) for index in left)
+
+    def _why_too_many(self, count: int, file: DicomFile) -> dict[str, str] | None:
+        """Return why frames are not taken: a small file can claim a million, and each is a row."""
+        pixels = sum(len(one.value) for one in file.elements if one.tag >> 16 == _PIXEL_GROUP)
+        if count < 1 or count > 1 + 8 * pixels:
+            return reason("undecodable", "Number of Frames is not a possible number")
+        if count > self._rows_left:
+            return reason("too_large", "it has more frames than are shown here")
+        self._rows_left -= count
+        return None
 
     def _document(self, made: Encoded, file: DicomFile, attributes: Attributes) -> None:
         """Make what is shown of an instance without pixels."""

@@ -66,7 +66,7 @@ def _rank(path: str) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class People:
-    """Makes what a medium carries for people. `findings` are those of the last call.
+    """Makes what a medium carries for people. `findings` are those of its calls.
 
     `capacity` is in bytes, None without a limit. `is_rehearsal`: sizes are estimated, nothing is encoded.
     """
@@ -84,7 +84,7 @@ class People:
 
     def __call__(self, laid_out: FileSetLayout) -> Sequence[Entry]:
         """Return the entries for a layout. Raises UsageError without the extra, DoesNotFit without room."""
-        self.findings.clear()
+        self.findings[:] = [one for one in self.findings if one.rule is NOT_SHOWN]
         entries: Sequence[Entry] = ()
         tier = Viewer.NONE
         for tier in self._tiers(laid_out):
@@ -126,10 +126,9 @@ class People:
         )
         entries = list(making.entries())
         if tier is not Viewer.NONE:
-            known = (finding.rule for finding in self.findings)
-            if NOT_SHOWN not in known:
-                places = {one.instance.sop_instance: place_of(one.instance) for one in laid_out.files}
-                self.findings += _not_shown(encoding.encoded(laid_out.files, tier), places)
+            places = {one.instance.sop_instance: place_of(one.instance) for one in laid_out.files}
+            told = _not_shown(encoding.encoded(laid_out.files, tier), places)
+            self.findings[:] = dict.fromkeys((*self.findings, *told))  # several media can have one instance
         return entries
 
     def _fits(self, laid_out: FileSetLayout, entries: Sequence[Entry]) -> bool:

@@ -87,6 +87,7 @@ class Encoding:
         encoder = Encoder(counter, is_preview=viewer is Viewer.PREVIEW)
         encoder.encode(self.source(file, in_series), wanted)
         encoder.settle()
+        encoder.close()
         return counter.bytes * frames // len(wanted)
 
 
