@@ -25,12 +25,13 @@ from mediakit.dicom.frames import (
     NoCodecs,
     NoDecoder,
     Undecodable,
+    bits_of_two_readings,
     decoded_photometric,
     shape_of,
 )
 from mediakit.dicom.image import DCT_SYNTAXES, Shape
 from mediakit.dicom.lossy import LOSSY, LOSSY_METHOD, METHODS, SOP_INSTANCE, Compression, derived, derived_uid
-from mediakit.dicom.part10 import EXPLICIT_BIG, DicomFile
+from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.recode import Element, element
 from mediakit.dicom.stored import Stored
 from mediakit.dicom.uids import SYNTAXES, syntax_name
@@ -79,8 +80,7 @@ def carry(file: DicomFile) -> Change:
 
 
 def _check_big_endian(file: DicomFile) -> None:
-    pixels, bits = file.first(PIXEL_DATA), file.number(0x00280100) or 0
-    if file.syntax == EXPLICIT_BIG and pixels is not None and pixels.vr == "OW" and bits > 16:
+    if bits := bits_of_two_readings(file):
         raise Refused(TWO_READINGS.at(Where(tag=PIXEL_DATA), bits=bits))
 
 

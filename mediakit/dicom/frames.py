@@ -16,7 +16,7 @@ from mediakit.dicom.codec_process import CodecFailed, decoded_apart
 from mediakit.dicom.codestream import contradiction, stream_shape
 from mediakit.dicom.elements import PIXEL_DATA
 from mediakit.dicom.image import CODEC_ERRORS, DCT_SYNTAXES, RLE, Shape, native_bits
-from mediakit.dicom.part10 import DicomFile
+from mediakit.dicom.part10 import EXPLICIT_BIG, DicomFile
 from mediakit.dicom.recode import Element
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
 from mediakit.limits import FREE_DECODED_BYTES, MAX_DECODED_BYTES, MAX_DECODED_RATIO, MAX_FRAME_BYTES
@@ -33,6 +33,16 @@ class Undecodable(Exception):  # noqa: N818 - an answer about the bytes, caught 
 
 class NoDecoder(Undecodable):
     """There is no decoder for this transfer syntax."""
+
+
+def bits_of_two_readings(file: DicomFile) -> int:
+    """Return the Bits Allocated of samples whose words may or may not be swapped, else 0.
+
+    Big Endian samples of more than 16 bits in VR OW are written in both ways.
+    """
+    pixels, bits = file.first(PIXEL_DATA), file.number(0x00280100) or 0
+    is_open = file.syntax == EXPLICIT_BIG and pixels is not None and pixels.vr == "OW" and bits > 16
+    return bits if is_open else 0
 
 
 def shape_of(file: DicomFile) -> Shape:

@@ -17,6 +17,7 @@ from mediakit.dicom.frames import (
     FrameReader,
     Undecodable,
     answers,
+    bits_of_two_readings,
     decoded_photometric,
     need_codecs,
     shape_of,
@@ -65,6 +66,10 @@ def shown_frames(
         if found is not None:
             yield from _floats(file, bytes(found.value), kind, wanted)
             return
+    if bits := bits_of_two_readings(file):
+        raise Undecodable(
+            f"Big Endian samples of {bits} bits are written in two ways: nobody can tell which it is"
+        )
     shape = shape_of(file)
     reader = FrameReader(file, shape)
     converter = _Converter(file, shape, attributes)

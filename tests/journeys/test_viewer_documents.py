@@ -9,14 +9,13 @@ from typing import Any
 
 import pydicom
 import pytest
-from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
 
 from mediakit.choices import ForPeople, Viewer
 from mediakit.journeys.burn_order import Burnt
-from tests.support.studies import burnt_to
+from tests.support.studies import PYDICOM_FILES, burnt_to
 from tests.support.viewer import ViewerFolder
 
 SAMPLES = Path("samples/studies")
@@ -40,7 +39,7 @@ def of_kind(viewer: ViewerFolder, kind: str) -> list[tuple[str, dict[str, Any]]]
 
 def patched(name: str, **changes: Any) -> pydicom.FileDataset:
     """Return a file of pydicom with what a directory needs."""
-    found = pydicom.dcmread(str(get_testdata_file(name)))
+    found = pydicom.dcmread(PYDICOM_FILES / name)
     found.PatientID, found.PatientName = "P1", "Doe^Jane"
     found.StudyInstanceUID, found.StudyDate, found.StudyTime, found.StudyID = (
         "1.2.3",

@@ -20,9 +20,6 @@ Values = NDArray[Any]
 
 _UNESCAPED = {b"n": b"\n", b"r": b"\r", b'"': b'"', b"\\": b"\\"}
 
-#: Colour of 16 and 32 bits is carried as 8 bits, palettes as RGB; these bytes are judged apart.
-NOT_EQUAL = {"rtdose_expb.dcm", "rtdose_expb_1frame.dcm"}
-
 
 class ViewerFolder:
     """The folder VIEWER of a medium that is a folder."""
