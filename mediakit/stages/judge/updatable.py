@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from mediakit.dicom.instance import Instance, shown
@@ -9,7 +10,8 @@ from mediakit.errors import UsageError
 from mediakit.fileset.decode import CONSISTENCY_FLAG
 from mediakit.fileset.decode_items import KEY_ORDER
 from mediakit.fileset.decode_records import MULTI_REFERENCED
-from mediakit.fileset.survey import FileKind, Survey
+from mediakit.fileset.selection import said_by_records
+from mediakit.fileset.survey import TEXT_BYTES, FileFact, FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Tree
 from mediakit.profile.choose import choose
@@ -45,8 +47,23 @@ STALE_LIST = Rule(
     hint="do not compare the medium with it any more",
 )
 
+MADE_OF_INSTANCES = Rule(
+    id="MK-UPD-016",
+    severity=Severity.ERROR,
+    title="was made from the instances of the medium, and an update cannot make it again: what is removed "
+    "would still be in it, what is added would not",
+    ref="PS3.10 8.3",
+    hint="burn a new medium from this one and from what is to be added: `mediakit burn MEDIUM ...`, with "
+    "`--viewer`, `--pdi` or `--span`",
+)
+
 _LOSES = frozenset({CONSISTENCY_FLAG, KEY_ORDER, MULTI_REFERENCED})
 _LISTS = frozenset({"MANIFEST.TXT", "MD5SUMS", "SHA256SUMS", "CHECKSUM.TXT"})
+_VIEWER = frozenset({"VIEWER/INDEX.BIN", "VIEWER/VIEWER.HTM"})
+_WEB = "IHE_PDI/"  # IHE RAD TF-3 4.47: the web content of a PDI medium
+_OTHER_MEDIA = "MEDIA.TXT"
+_UID = re.compile(rb"[0-9.]{3,64}")
+_STUDY, _SERIES = 0x0020000D, 0x0020000E
 
 
 def why_not(seen: Survey) -> Iterator[str]:
@@ -77,6 +94,43 @@ def why_not_again(seen: Survey, tree: Tree) -> Iterator[str]:
         else:
             continue
         return
+
+
+def made_of_instances(seen: Survey, tree: Tree) -> Iterator[Finding]:
+    """Yield one finding for each kind of content that shows or names the instances of a medium.
+
+    Raises SourceError when a text of the medium cannot be read.
+    """
+    kinds: set[str] = set()
+    for file in seen.files:
+        path = file.path.upper()
+        if path in _VIEWER:
+            kind = "VIEWER"
+        elif path.startswith(_WEB) and file.kind is FileKind.OTHER:
+            kind = _WEB
+        elif path == _OTHER_MEDIA and _names_what_is_here(file, seen, tree):
+            kind = _OTHER_MEDIA
+        else:
+            continue
+        if kind not in kinds:
+            kinds.add(kind)
+            yield MADE_OF_INSTANCES.at(Where(path=shown(seen.subject, file.path)))
+
+
+def _names_what_is_here(file: FileFact, seen: Survey, tree: Tree) -> bool:
+    """Return True when a text has the UID of this file-set, or of a study or series of it."""
+    node = tree.find(file.path)
+    if node is None or seen.directory is None:
+        return False
+    with tree.open(node) as stream:
+        named = {each.decode("ascii") for each in _UID.findall(stream.read(TEXT_BYTES))}
+    if seen.directory.file_set_uid in named:
+        return True
+    return any(
+        said_by_records((*link.above, link.record), tag, "UI") in named
+        for link in seen.links
+        for tag in (_STUDY, _SERIES)
+    )
 
 
 def notes_of(seen: Survey, gone: frozenset[int]) -> Iterator[Finding]:

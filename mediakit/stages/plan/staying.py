@@ -12,7 +12,7 @@ from mediakit.fileset.removal import Removal, removed_of
 from mediakit.fileset.survey import FileFact, RecordLink, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Tree
-from mediakit.stages.judge.updatable import NOT_SAFE, notes_of, why_not, why_not_again
+from mediakit.stages.judge.updatable import NOT_SAFE, made_of_instances, notes_of, why_not, why_not_again
 
 NOT_THERE = Rule(
     id="MK-UPD-008",
@@ -57,6 +57,8 @@ def what_stays(
     directory, dicomdir = seen.directory, seen.dicomdir
     if reasons or directory is None or dicomdir is None:
         raise NotUpdatedError([NOT_SAFE.at(where, why=why) for why in reasons])
+    if made := list(made_of_instances(seen, tree)):
+        raise NotUpdatedError(made)
     removed = removed_of(seen.links, removal)
     if removed.unmet:
         raise NotUpdatedError([NOT_THERE.at(where, what=what) for what in removed.unmet])
