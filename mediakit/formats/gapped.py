@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,19 +12,35 @@ from typing import BinaryIO
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.formats.readable import Extent, Gaps
-from mediakit.formats.rescue_map import FIRST_LINE, MAX_BYTES, parse_map
+from mediakit.formats.rescue_map import MAX_BYTES, parse_map
 
 _MOST_NAMED = 4  # ranges of one file
+_BESIDE_HINT = (
+    "rename it when it is no map of this image; when it is one, give `import`, `validate`, `inspect` or "
+    "`extract` a whole one with `--rescue-map FILE`"
+)
 
 
 def gaps_of(image: Path, rescue_map: Path | None = None) -> Gaps:
     """Return what was not read of an image, by a map; else by "disc.iso.map" or "disc.map" beside it.
 
-    Raises SourceError for a map that is none, and for one of something else than a file.
+    Raises SourceError for a map that is none, and for one of something else than a file. A file beside the
+    image that has the name of its map and cannot be read as one is an error too: what it says of the image
+    is not known.
     """
-    path = rescue_map or map_beside(image)
-    if path is None:
+    if rescue_map is not None:
+        return _gaps_by(image, rescue_map)
+    beside = map_beside(image)
+    if beside is None:
         return Gaps()
+    try:
+        return _gaps_by(image, beside)
+    except SourceError as exc:
+        what = f"this file has the name of the map of {image.name}, and {exc.what}"
+        raise SourceError(what, where=exc.where, why=exc.why, hint=_BESIDE_HINT) from exc
+
+
+def _gaps_by(image: Path, path: Path) -> Gaps:
     try:
         size = _size_of(image)
         if size is None:
@@ -39,16 +56,14 @@ def gaps_of(image: Path, rescue_map: Path | None = None) -> Gaps:
 
 
 def map_beside(image: Path) -> Path | None:
-    """Return the map of a rescued image that lies beside it, when it begins as one; None without."""
-    for path in (image.with_name(f"{image.name}.map"), image.with_suffix(".map")) if image.name else ():
-        try:
-            if path != image and _size_of(path):
-                with path.open("rb") as stream:
-                    if stream.read(len(FIRST_LINE)) == FIRST_LINE:
-                        return path
-        except (OSError, ValueError):
-            continue
-    return None
+    """Return what has the name of the map of an image and lies beside it, whatever is in it; None without.
+
+    A folder has no map, and is none.
+    """
+    if not image.name or image.is_dir():
+        return None
+    names = (image.with_name(f"{image.name}.map"), image.with_suffix(".map"))
+    return next((one for one in names if one != image and os.path.lexists(one) and not one.is_dir()), None)
 
 
 def _size_of(path: Path) -> int | None:

@@ -20,7 +20,6 @@ from mediakit.errors import SourceError
 from mediakit.formats.readable import Extent, Gaps
 
 MAX_BYTES = 64 << 20  # of a map file
-FIRST_LINE = b"# Mapfile."  # how ddrescue and we begin one
 
 UNTRIED, UNTRIMMED, UNSCRAPED, BAD, GOOD = "?", "*", "/", "-", "+"
 STATUSES = frozenset({UNTRIED, UNTRIMMED, UNSCRAPED, BAD, GOOD})

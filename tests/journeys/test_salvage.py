@@ -219,6 +219,9 @@ def test_nothing_is_written_where_a_map_would_be_taken_for_its_own(discs: Path, 
     with pytest.raises(UsageError, match="map of a rescued image"):
         burnt_to(lost, CT_FOLDER, overwrite=True)
     (tmp_path / "a.iso.map").write_text("notes")
+    with pytest.raises(UsageError, match="map of a rescued image"):
+        burnt_to(lost, CT_FOLDER, overwrite=True)
+    (tmp_path / "a.iso.map").unlink()
     assert burnt_to(lost, CT_FOLDER, overwrite=True).result.outcome is Outcome.GOOD
 
 
@@ -233,7 +236,43 @@ def test_a_map_that_is_none_is_refused_by_every_command(discs: Path, tmp_path: P
     assert mediakit("inspect", CT_FOLDER, "--map", wrong).code == 3
     assert mediakit("validate", disc, disc, "--map", wrong).code == 2
     assert mediakit("inspect", disc, "--map", tmp_path / "none").code == 3
-    copy = tmp_path / "a.iso"
-    copy.write_bytes(disc.read_bytes())
-    (tmp_path / "a.iso.map").write_text("some other file")
-    assert mediakit("inspect", copy).code == 0
+
+
+def test_a_map_beside_is_used_however_it_begins_and_what_cannot_be_read_as_one_is_an_error(
+    discs: Path, tmp_path: Path
+) -> None:
+    copy = damaged(discs / "disc.iso", tmp_path / "a.iso", [(60, 900)])
+    beside, other = tmp_path / "a.iso.map", tmp_path / "a.map"
+    known = beside.read_text()
+    areas = known.splitlines()[-3:]
+    old = "# Rescue Logfile. Created by GNU ddrescue version 1.19\n# current_pos  current_status\n0x0 +\n"
+    for head in (old, "\n# of the ward\n0 ? 1\n", "0 F\n", "0x00000000     ?               1\n"):
+        for path in (beside, other):
+            beside.unlink(missing_ok=True)
+            path.write_text("\n".join([head, *areas, ""]))
+            said = mediakit("inspect", copy)
+            assert (said.code, "were not read" in said.out + said.err) == (1, True), head
+            path.unlink()
+    commands = [
+        ("inspect", copy), ("validate", copy), ("extract", copy, "-o", tmp_path / "extracted"),
+        ("salvage", copy, "-o", tmp_path / "b.iso"),
+        ("burn", copy, "-o", tmp_path / "c.iso", "-p", "STD-GEN-CD"),
+        ("import", copy, f"dir:{tmp_path / 'pacs'}", "--state", tmp_path / "state", "--keep-id"),
+    ]  # fmt: skip
+    for data in (b"", b"some other file", b"\x00\xff" * 999, b"# Mapfile.\n", b"0 ? 1\n" + b"9" * (1 << 20)):
+        beside.write_bytes(data)
+        for call in commands if data in {b"", b"some other file"} else commands[:1]:
+            said = mediakit(*call)
+            assert said.code == 3, (call, data[:20], said)
+            assert str(beside) in said.err
+            assert "rename it" in said.err
+            assert "--rescue-map FILE" in said.err
+    beside.rename(tmp_path / "notes")
+    (tmp_path / "whole").write_text(known)
+    other.symlink_to(tmp_path / "nothing")
+    assert mediakit("inspect", copy).code == 3
+    assert mediakit("inspect", copy, "--rescue-map", tmp_path / "whole").code == 1
+    other.unlink()
+    other.mkdir()
+    assert "were not read" not in mediakit("inspect", copy).err  # a folder is no map
+    assert left_in(tmp_path) == ["a.iso", "a.map", "notes", "whole"]

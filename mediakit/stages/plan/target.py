@@ -105,8 +105,10 @@ def check_target(out: Path, sources: Sequence[Path], *, overwrite: bool) -> None
         if os.path.lexists(out) and not out.is_dir() and not overwrite:
             raise UsageError("the target exists", where=str(out), hint="`--force` replaces it")
     if not out.is_dir() and (left := map_beside(out)) is not None:
-        hint = "name another file, or remove the map"
-        raise UsageError("the map of a rescued image lies beside the target", where=str(left), hint=hint)
+        hint = "name another file, or move that one away"
+        raise UsageError(
+            "beside the target lies what would be its map of a rescued image", where=str(left), hint=hint
+        )
 
 
 def file_system_of(out: Path, old: str) -> str:
