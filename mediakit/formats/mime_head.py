@@ -17,18 +17,20 @@ from mediakit.limits import MAX_HEAD_BYTES
 
 #: One part of a message that was sent in several, and a message that is encrypted or signed as a whole.
 PARTIAL: Final = "message/partial"
+MAIL: Final = "message/rfc822"
 SMIME: Final = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 
 _FIELD = re.compile(rb"[!-9;-~]{1,200}[ \t]{0,20}:")
 _WANTED = re.compile(
     rb"\n(content-(?:type|transfer-encoding|disposition|location))[ \t]{0,20}:", re.IGNORECASE
 )
+_MIME = re.compile(rb"(?:\A|\n)MIME-Version[ \t]{0,20}:", re.IGNORECASE)
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
 _MAX_FIELDS = 50  # that are looked at
 _WHOLE_MESSAGES = frozenset({
-    "application/dicom", "message/rfc822", PARTIAL, "application/zip", "application/x-zip-compressed", *SMIME,
+    "application/dicom", MAIL, PARTIAL, "application/zip", "application/x-zip-compressed", *SMIME,
 })  # fmt: skip
-_MAX_VALUE_BYTES = 8192
+MAX_VALUE_BYTES = 8192
 _MAX_PARAMETERS = 50
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}:")
 _SECTION = re.compile(r"(.{1,60}?)\*([0-9]{1,2})(\*?)\Z")
@@ -70,7 +72,10 @@ def is_message(image: Readable) -> bool:
     """
     if not image.read(0, 256).startswith(b"From ") and _FIELD.match(image.read(0, 256)) is None:
         return False
-    head = read_head(image.read(0, MAX_HEAD_BYTES), 0)
+    text = image.read(0, MAX_HEAD_BYTES + 1)
+    head = read_head(text, 0)
+    if not head.is_whole and _MIME.search(text):
+        return True
     return head.kind.startswith("multipart/") or head.kind in _WHOLE_MESSAGES
 
 
@@ -85,13 +90,14 @@ def read_head(text: bytes, at: int, origin: int = 0, most: int = MAX_HEAD_BYTES)
     found = _EMPTY_LINE.search(text, at, end)
     body = end if found is None else found.end()
     fields: dict[str, str] = {}
+    is_whole = found is not None or end == len(text) or most < MAX_HEAD_BYTES
     for field_ in islice(_WANTED.finditer(b"\n" + text[at:body]), _MAX_FIELDS):
         name = field_[1].decode("ascii").lower()
         if name not in fields:
-            fields[name] = _value(text, at + field_.end() - 1, body)
-    return _made(
-        fields, origin + body, is_whole=found is not None or end == len(text) or most < MAX_HEAD_BYTES
-    )
+            value = _value(text, at + field_.end() - 1, body)
+            is_whole = is_whole and len(value) <= MAX_VALUE_BYTES
+            fields[name] = value[:MAX_VALUE_BYTES].decode("utf-8", "surrogateescape")
+    return _made(fields, origin + body, is_whole=is_whole)
 
 
 def parameters_of(value: str) -> tuple[str, dict[str, str]]:
@@ -112,11 +118,14 @@ def parameters_of(value: str) -> tuple[str, dict[str, str]]:
     return first.strip().lower(), _joined(raw)
 
 
-def _value(text: bytes, at: int, end: int) -> str:
-    """Return the value of a field that begins at `at`, its lines joined (RFC 5322 2.2.3)."""
+def _value(text: bytes, at: int, end: int) -> bytes:
+    """Return the value of a field that begins at `at`, its lines joined (RFC 5322 2.2.3), up to the limit.
+
+    One that is longer than the limit is cut behind it.
+    """
     lines: list[bytes] = []
     size = 0
-    while at < end and size < _MAX_VALUE_BYTES:
+    while at < end and size <= MAX_VALUE_BYTES + 1:
         stop = text.find(b"\n", at, end)
         line = text[at : end if stop < 0 else stop].strip()
         lines.append(line)
@@ -124,7 +133,7 @@ def _value(text: bytes, at: int, end: int) -> str:
         at = end if stop < 0 else stop + 1
         if text[at : at + 1] not in {b" ", b"\t"}:
             break
-    return b" ".join(lines)[:_MAX_VALUE_BYTES].decode("utf-8", "surrogateescape")
+    return b" ".join(lines)
 
 
 def _made(text: Mapping[str, str], body: int, *, is_whole: bool = True) -> Head:

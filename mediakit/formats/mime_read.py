@@ -15,7 +15,7 @@ from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind, TreeFacts
 from mediakit.formats.distinct import DistinctPaths
 from mediakit.formats.mime_coding import KNOWN, PLAIN, Measured, decoded_stream, measured
-from mediakit.formats.mime_head import PARTIAL, SMIME, Head
+from mediakit.formats.mime_head import MAIL, PARTIAL, SMIME, Head
 from mediakit.formats.mime_scan import Part, Scan, parts_of
 from mediakit.formats.readable import Extent, Gaps, Image
 from mediakit.formats.zipfmt import above
@@ -24,6 +24,8 @@ from mediakit.volume import MAX_EXAMPLES, Damage, MimeVolume
 _DICOM: Final = "application/dicom"
 _DIRECTORY = "DICOMDIR"
 _MAX_DEPTH = 64
+_ELSEWHERE = frozenset({PARTIAL, "message/external-body"})
+_MAILS = frozenset({MAIL, "message/global"})
 _EXTENSIONS = {"text/plain": ".txt", "text/html": ".htm", _DICOM: ".dcm", "application/pdf": ".pdf"}
 _REFUSED = {
     PARTIAL: ("is one part of a message in several", "join the parts first: mail programs do so"),
@@ -51,6 +53,12 @@ class MimeTree:
             parts = tuple(parts_of(self._image, scan))
             if refused := _REFUSED.get(scan.kind):
                 raise SourceError(refused[0], where=str(path), hint=refused[1])
+            if scan.kind == "text/plain" and scan.damage and not any(part.head.path for part in parts):
+                raise SourceError(
+                    f"is a message of which nothing was found: {scan.damage[0].what}",
+                    where=str(path),
+                    hint="save the files of the message with a mail program",
+                )
             if scan.kind == "text/plain" and not any(part.head.path for part in parts):
                 raise SourceError("is not a message with files", where=str(path))
             self._nodes = tuple(self._index(parts, odd, scan))
@@ -115,8 +123,6 @@ class MimeTree:
         for name, part in zip(names, parts, strict=True):
             slashed = name.replace("\\", "/")
             found, why = self._measured(part)
-            if found.rest:
-                scan.damage.append(Damage(name, found.rest))
             is_deep = slashed.count("/") > _MAX_DEPTH
             if is_deep:
                 why = why or "it lies too deep"
@@ -127,6 +133,8 @@ class MimeTree:
                 kind, why = NodeKind.PACKED, f"transfer encoding {part.head.encoding[:40]} is not known"
             also = () if slashed == name else (slashed,)
             node = paths.shown(Node(name, found.size, kind, why, also))
+            lost = "" if why else _lost(part.head, found)
+            scan.damage.extend(Damage(node.path, what) for what in (found.rest, lost) if what)
             odd.remember(name, part, found, is_second=name in seen)
             seen.add(name)
             if kind is NodeKind.FILE:
@@ -173,6 +181,17 @@ class _Odd:
         ):
             if is_odd and len(examples) < MAX_EXAMPLES:
                 examples.append(path)
+
+
+def _lost(head: Head, found: Measured) -> str:
+    """Return why a part that can be read does not bring what its head says, "" when it does."""
+    if head.kind in _ELSEWHERE:
+        return "its content is not in this message"
+    if head.kind in _MAILS:
+        return "it is a mail that was not taken apart, files in it are missing; save it and read it alone"
+    if head.kind == _DICOM and found.start[128:] != b"DICM":
+        return "it is declared as DICOM and does not begin as DICOM; its transfer encoding may be wrong"
+    return ""
 
 
 def _is_named(head: Head, file_id: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mediakit.errors import SourceError
-from mediakit.formats.mime_head import Head, read_head
+from mediakit.formats.mime_head import MAIL, MAX_VALUE_BYTES, Head, read_head
 from mediakit.formats.readable import Readable
 from mediakit.limits import MAX_HEAD_BYTES, MAX_MULTIPARTS, MAX_PARTS
 from mediakit.volume import Damage
@@ -21,7 +21,8 @@ _MAX_BOUNDARY = 200  # the standard says 70
 _MAX_DELIMITER = _MAX_BOUNDARY + 300
 _MAX_DEPTH = 8
 _PIECE = 16 * 1024  # that is read where a block cannot be
-_MESSAGE = "message/rfc822"
+_BLANK = b" \t\r\n\0\x1a"
+_NEXT_MAIL = b"From "  # that separates the mails of a mailbox (RFC 4155)
 _NO_END = "the message is cut off: the delimiter that ends it is missing"
 
 
@@ -87,6 +88,16 @@ class _Text:
         block, inside = self._from(max(0, at - 1), 1)
         return block[inside : inside + 1] == b"\r"
 
+    def first_words(self, at: int, end: int) -> bytes:
+        """Return how the text between two bytes begins, b"" when all of it is blank."""
+        while at < end:
+            block, inside = self._from(at, len(_NEXT_MAIL))
+            piece = block[inside : inside + end - at]
+            if found := piece.lstrip(_BLANK):
+                return found[: len(_NEXT_MAIL)]
+            at += len(piece)
+        return b""
+
     def _from(self, at: int, wanted: int) -> tuple[bytes, int]:
         """Return a block, and where in it the byte `at` is, with `wanted` bytes behind it if there are."""
         end = self._start + len(self._block)
@@ -120,6 +131,7 @@ def parts_of(image: Readable, scan: Scan) -> Iterator[Part]:
         found = text.delimiter(state.pattern, state.at)
         if leaf is not None:
             yield state.ended(leaf, found)
+        state.check_behind(text.size if found is None else found[0])
         if found is None:
             scan.is_cut_off = True
             scan.note(_NO_END)
@@ -127,6 +139,7 @@ def parts_of(image: Readable, scan: Scan) -> Iterator[Part]:
         leaf = state.step(found)
         if state.is_full:
             return
+    state.check_behind(text.size)
     if leaf is not None:  # a message that is one file
         yield Part(leaf, leaf.body, text.size, is_ended=True)
 
@@ -139,6 +152,7 @@ class _State:
         self._scan = scan
         self.open: list[bytes] = []
         self.at = 0
+        self._behind: int | None = None  # where the text behind the delimiter that ends a multipart begins
         self.pattern = re.compile(b"")
         self._multiparts = self._parts = 0
 
@@ -152,13 +166,16 @@ class _State:
 
     def enter(self, head: Head, depth: int) -> Head | None:
         """Begin an entity; return its head when it is a file, None when parts follow."""
-        while head.kind == _MESSAGE and head.encoding in {"7bit", "8bit", "binary"} and depth < _MAX_DEPTH:
+        while head.kind == MAIL and head.encoding in {"7bit", "8bit", "binary"} and depth < _MAX_DEPTH:
             head = self._text.head(head.body, self.pattern if self.open else None)
             depth += 1
         if not self._scan.kind:
             self._scan.kind = head.kind
         if not head.is_whole:
-            self._scan.note(f"the head of a part is larger than {MAX_HEAD_BYTES:,} bytes; it was cut there")
+            self._scan.note(
+                f"the head of a part is larger than {MAX_HEAD_BYTES:,} bytes, or one of its fields than"
+                f" {MAX_VALUE_BYTES:,}; it was cut there"
+            )
         self._parts += 1
         if not head.kind.startswith("multipart/"):
             return head
@@ -179,13 +196,28 @@ class _State:
         _, end, boundary, is_last = found
         level = len(self.open) - 1 - self.open[::-1].index(boundary)
         if level < len(self.open) - 1:
-            self._scan.note("a part that has parts has no end; what follows it was found all the same")
+            self._scan.note("a part that has parts has no end; some of its parts may be missing")
         keep = level if is_last else level + 1
         if keep < len(self.open):
             del self.open[keep:]
             self._compile()
         self.at = end - 1  # the next delimiter may follow at once, or stand in a head that has no end
+        self._behind = end if is_last else None
         return None if is_last else self.enter(self._text.head(end, self.pattern), len(self.open))
+
+    def check_behind(self, end: int) -> None:
+        """Note text from the delimiter that ended a multipart up to `end`, where no part is looked for."""
+        if self._behind is None:
+            return
+        words, self._behind = self._text.first_words(self._behind, end), None
+        if words == _NEXT_MAIL:
+            self._scan.note(
+                "another mail follows it, as in a mailbox; it was not read: save it as a file of its own"
+            )
+        elif words:
+            self._scan.note(
+                "text follows the delimiter that ends it; it was left out, and files in it are missing"
+            )
 
     def ended(self, head: Head, found: tuple[int, int, bytes, bool] | None) -> Part:
         """Return the part that ends before a delimiter, or with the message."""

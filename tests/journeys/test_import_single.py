@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.imported import Imported
 from tests.support.cli import mediakit
 from tests.support.importing import ALL_PATIENTS, QUICK
+from tests.support.mails import message, part
 from tests.support.scripted import BAD, ScriptedDestination
 from tests.support.studies import CT_1, NOTES, burnt_to, folder_of
 
@@ -104,3 +106,14 @@ def test_the_command_says_nothing_of_a_job_that_is_not_there(tmp_path: Path) -> 
     assert said.code == 3
     assert "job" not in said.out and "job" not in said.err
     assert "there are no jobs" in mediakit("job", "list", "--state", tmp_path / "state").out
+
+
+def test_a_mailbox_of_two_mails_is_not_a_medium_to_give_back(tmp_path: Path, jobs: Jobs) -> None:
+    ct = part(b64encode(CT_1.read_bytes()), "Content-Type: application/dicom; id=IM1")
+    mail = message(tmp_path / "one.eml", ct)
+    imported = run(mail, jobs)
+    assert imported.result.outcome is Outcome.GOOD
+    mail.write_bytes(mail.read_bytes() + b"\nFrom a@b Mon Jan  1 00:00:00 2024\n" + mail.read_bytes())
+    imported = run(mail, jobs)
+    assert imported.result.outcome is Outcome.FINDINGS
+    assert "MK-VAL-002" in rules(imported)

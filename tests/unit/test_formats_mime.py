@@ -22,25 +22,12 @@ from mediakit.limits import MAX_HEAD_BYTES
 from mediakit.volume import MimeVolume
 from tests.support.each import each
 from tests.support.iso_bytes import Memory
+from tests.support.mails import DICOM, message, part
 from tests.support.media import a_small_medium, contents, entry, order, read_all, write
-
-DICOM = bytes(128) + b"DICM" + bytes(range(256)) * 5
 
 
 def dicom_entry(path: str) -> Entry:
     return Entry(path, len(DICOM), lambda: io.BytesIO(DICOM))
-
-
-def message(path: Path, *parts: bytes, kind: str = "multipart/mixed", end: bytes = b"--b--\r\n") -> Path:
-    """Write a message of parts with the boundary "b"."""
-    head = f'MIME-Version: 1.0\r\nContent-Type: {kind}; boundary="b"\r\n\r\n'.encode()
-    path.write_bytes(head + b"".join(b"--b\r\n" + part + b"\r\n" for part in parts) + end)
-    return path
-
-
-def part(body: bytes, *fields: str, encoding: str = "base64") -> bytes:
-    lines = [*fields, f"Content-Transfer-Encoding: {encoding}"]
-    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
 
 
 def volume_of(path: Path) -> MimeVolume:
@@ -189,7 +176,7 @@ def test_parts_within_parts_and_mail_in_mail_are_files_of_one_tree(tmp_path: Pat
     inner = (
         b'Content-Type: multipart/related; boundary="b2"\r\n\r\npreamble\r\n--b2\r\n'
         + part(b64encode(DICOM), "Content-Type: application/dicom; id=A/IM1")
-        + b"\r\n--b2--\r\nepilogue"
+        + b"\r\n--b2--\r\n \r\n"
     )
     mail = b"Content-Type: message/rfc822\r\n\r\nSubject: x\r\n" + inner
     path = message(tmp_path / "mail", inner, part(b"text", "Content-Type: text/plain", encoding="7bit"), mail)
@@ -198,7 +185,7 @@ def test_parts_within_parts_and_mail_in_mail_are_files_of_one_tree(tmp_path: Pat
 
 
 def test_two_parts_of_one_id_are_two_files(tmp_path: Path) -> None:
-    two = [part(b64encode(data), "Content-Type: application/dicom; id=A") for data in (b"one", b"two")]
+    two = [part(b64encode(data), "Content-Type: x/y; name=A") for data in (b"one", b"two")]
     assert contents(message(tmp_path / "mail", *two)) == {"A": b"one", "A (2)": b"two"}
 
 
