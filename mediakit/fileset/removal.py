@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from mediakit.dicom.instance import Instance
 from mediakit.fileset.record import DirectoryRecord
 from mediakit.fileset.selection import said_by_instance, said_by_records
 from mediakit.fileset.survey import RecordLink
@@ -57,12 +58,20 @@ def removed_of(links: Iterable[RecordLink], removal: Removal) -> Removed:
     met: set[tuple[str, str]] = set()
     taken: list[RecordLink] = []
     for link in links:
-        is_wanted = wanted.keys() & set(_said(link))
-        if is_wanted:
-            met |= is_wanted
+        found = wanted.keys() & set(_said(link))
+        if found:
+            met |= found
             taken.append(link)
     unmet = tuple(value for key, value in wanted.items() if key not in met)
     return Removed(links=tuple(taken), unmet=unmet)
+
+
+def is_wanted(instance: Instance, removal: Removal) -> bool:
+    """Return True for an instance that no record names, and that itself says that it is to be removed."""
+    said = [("instances", instance.sop_instance)]
+    said += [(level, said_by_instance(instance, tag, vr) or "") for level, tag, vr in _LEVELS]
+    wanted = {(level, value.strip()) for level, values in _asked(removal) for value in values}
+    return any((level, value.strip()) in wanted for level, value in said if value)
 
 
 def _asked(removal: Removal) -> Iterator[tuple[str, list[str]]]:

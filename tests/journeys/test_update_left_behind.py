@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+
+import pydicom
 
 from mediakit.choices import ForPeople, Viewer
 from mediakit.journeys.burn_order import Depth
 from mediakit.outcome import Outcome, State
 from tests.journeys.test_update import ids, uid_of
 from tests.support.cli import mediakit
-from tests.support.studies import CR, CT_1, CT_2, SAMPLES, burnt_to, folder_of
+from tests.support.studies import CR, CT_1, CT_2, MR, SAMPLES, altered, burnt_to, folder_of
 from tests.support.updating import content_of, updated
 
 
@@ -45,3 +48,27 @@ def test_the_command_warns_of_a_list_of_checksums_that_is_no_longer_true(tmp_pat
         said = mediakit("update", tmp_path / "medium", *change, "--state", tmp_path / "state")
         assert said.code == 0
         assert "warning: MK-UPD-004" in said.err, change
+
+
+def test_nothing_is_removed_while_another_file_of_the_medium_holds_it_too(tmp_path: Path) -> None:
+    medium = tmp_path / "medium"
+    burnt_to(medium, CT_1, CT_2, MR)
+    mr = pydicom.dcmread(MR, stop_before_pixels=True)
+    (medium / "OLD").mkdir()
+    shutil.copyfile(CT_1, medium / "OLD" / "COPY")
+    altered(MR, medium / "OLD" / "OTHER", SOPInstanceUID="1.2.3.4")  # of the same study, in no record
+    before = content_of(medium)
+    for changes, path in (
+        ({"instances": [uid_of(CT_1)]}, "OLD/COPY"),
+        ({"patients": [mr.PatientID]}, "OLD/OTHER"),
+        ({"studies": [mr.StudyInstanceUID]}, "OLD/OTHER"),
+        ({"series": [mr.SeriesInstanceUID], "out": tmp_path / "new.iso"}, "OLD/OTHER"),
+    ):
+        done = updated(medium, state=tmp_path / "state", **changes)
+        assert done.result.outcome is Outcome.DOES_NOT_FIT
+        found = [one.where.path for one in done.result.report.findings if one.rule.id == "MK-UPD-017"]
+        assert found == [str(medium / path)]
+        assert set(done.result.counts()) == {State.KEPT}
+        assert content_of(medium) == before
+    done = updated(medium, instances=[uid_of(CT_2)], state=tmp_path / "state")
+    assert (done.result.outcome, "MK-UPD-017" in ids(done)) == (Outcome.GOOD, False)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from mediakit.dicom.instance import shown
 from mediakit.fileset.carry import NotCarriedError, carry
 from mediakit.fileset.merge import pruned
 from mediakit.fileset.record import Directory
-from mediakit.fileset.removal import Removal, removed_of
+from mediakit.fileset.removal import Removal, Removed, is_wanted, removed_of
 from mediakit.fileset.survey import FileFact, RecordLink, Survey
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Tree
 from mediakit.stages.judge.updatable import NOT_SAFE, made_of_instances, notes_of, why_not, why_not_again
 
@@ -20,6 +21,13 @@ NOT_THERE = Rule(
     title="{what} is to be removed, and no record of the medium has it",
     ref="PS3.10 8.3",
     hint="`mediakit inspect` shows what is on the medium; compare every character",
+)
+COPY_LEFT = Rule(
+    id="MK-UPD-017",
+    severity=Severity.ERROR,
+    title="holds what is to be removed too (SOP Instance UID {uid}), and would stay on the medium",
+    ref="PS3.10 8.3",
+    hint="burn a new medium from this one, without what is to be removed; in a folder, delete the file",
 )
 
 
@@ -66,6 +74,8 @@ def what_stays(
     links = tuple(link for link in seen.links if id(link.record) not in records)
     held = {link.file.path for link in links if link.file is not None}
     gone = seen.linked_paths() - held
+    if copies := list(_copies(seen, gone, removed, removal)):
+        raise NotUpdatedError(copies)
     try:
         old = carry(_bytes_of(dicomdir, tree), pruned(directory, records))
     except NotCarriedError as exc:
@@ -78,6 +88,23 @@ def what_stays(
         gone=tuple(file for file in files if file.path in gone),
     )
     return stay, tuple(notes_of(seen, records))
+
+
+def _copies(seen: Survey, gone: frozenset[str], removed: Removed, removal: Removal) -> Iterator[Finding]:
+    """Yield the files that would stay, and hold an instance that is to be removed.
+
+    A file that no record names speaks for itself: what it is of is in its data set.
+    """
+    uids = {link.reference.sop_instance for link in removed.links}
+    uids |= {link.file.instance.sop_instance for link in removed.links if link.file and link.file.instance}
+    uids.discard("")
+    linked = seen.linked_paths()
+    for file, instance in seen.instances():
+        is_copy = instance.sop_instance in uids or (file.path not in linked and is_wanted(instance, removal))
+        if is_copy and file.path not in gone:
+            yield COPY_LEFT.at(
+                Where(path=shown(seen.subject, file.path)), uid=printable(instance.sop_instance)
+            )
 
 
 def _bytes_of(dicomdir: FileFact, tree: Tree) -> bytes:
