@@ -23,6 +23,8 @@ _MAX_DEPTH = 8
 _PIECE = 16 * 1024  # that is read where a block cannot be
 _BLANK = b" \t\r\n\0\x1a"
 _NEXT_MAIL = b"From "  # that separates the mails of a mailbox (RFC 4155)
+_MAILBOX_LINE = re.compile(rb"\n(From )([!-~]{1,200}) {1,4}[A-Z][a-z]{2} [^\n]{10,60}\n")
+_ANOTHER = "another mail follows it, as in a mailbox; it was not read: save it as a file of its own"
 _NO_END = "the message is cut off: the delimiter that ends it is missing"
 
 
@@ -141,6 +143,8 @@ def parts_of(image: Readable, scan: Scan) -> Iterator[Part]:
             return
     state.check_behind(text.size)
     if leaf is not None:  # a message that is one file
+        if text.delimiter(_MAILBOX_LINE, leaf.body) is not None:
+            scan.note(_ANOTHER)
         yield Part(leaf, leaf.body, text.size, is_ended=True)
 
 
@@ -211,9 +215,7 @@ class _State:
             return
         words, self._behind = self._text.first_words(self._behind, end), None
         if words == _NEXT_MAIL:
-            self._scan.note(
-                "another mail follows it, as in a mailbox; it was not read: save it as a file of its own"
-            )
+            self._scan.note(_ANOTHER)
         elif words:
             self._scan.note(
                 "text follows the delimiter that ends it; it was left out, and files in it are missing"

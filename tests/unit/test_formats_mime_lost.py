@@ -52,6 +52,15 @@ def test_what_a_mail_holds_and_no_file_shows_is_damage_with_its_path(tmp_path: P
         tree.close()
 
 
+def test_a_mailbox_whose_first_mail_is_one_file_is_damage(tmp_path: Path) -> None:
+    head = b"Content-Type: application/dicom; id=A\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    for last, count in ((b"", 0), (b"\nFrom a@b Mon Jan  1 00:00:00 2024\nSubject: x\n\n", 1)):
+        (tmp_path / "mail").write_bytes(head + DICOM + last)
+        tree = MimeTree(tmp_path / "mail")
+        assert len(tree.facts.damage) == count
+        tree.close()
+
+
 def test_a_message_whose_head_is_too_large_is_refused_with_what_to_do(tmp_path: Path) -> None:
     head = b"MIME-Version: 1.0\r\nX-A: " + b"y" * MAX_HEAD_BYTES + b"\r\n"
     (tmp_path / "mail").write_bytes(head + message(tmp_path / "whole", b"\r\n").read_bytes())
