@@ -57,7 +57,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("journeys.onto_robot",), ("burn", "disc burn")),
     (("journeys.diff",), ("diff",)),
     (("journeys.extract",), ("extract",)),
-    (("journeys.salvage",), ("salvage",)),
+    (("journeys.salvage", "stages.act.comparing"), ("salvage",)),
     (("journeys.update_order", "stages.plan.staying", "stages.plan.update_target"), ("update",)),
     (("stages.act.update_journal", "stages.act.updating"), ("update",)),
     (("stages.judge.updatable", "stages.judge.additions"), ("update",)),

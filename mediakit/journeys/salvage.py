@@ -23,10 +23,20 @@ from mediakit.formats.base import NodeKind
 from mediakit.formats.gapped import gaps_of
 from mediakit.formats.readable import Extent, Gaps, Image
 from mediakit.formats.registry import open_tree
-from mediakit.formats.rescue_map import GOOD, MAX_BYTES, UNTRIED, RescueMap, parse_map
+from mediakit.formats.rescue_map import (
+    BAD,
+    GOOD,
+    MAX_BYTES,
+    UNSCRAPED,
+    UNTRIED,
+    UNTRIMMED,
+    RescueMap,
+    parse_map,
+)
 from mediakit.formats.same_disc import deciding
 from mediakit.outcome import Figures, Outcome, Result, State
 from mediakit.rules.instances import NOT_WHOLE
+from mediakit.stages.act.comparing import Comparison, contradiction
 from mediakit.stages.act.salvaging import BLOCK, Drive, Reader, Rescue, TimeIsUpError, write_map
 from mediakit.stages.look.closed import CANNOT_READ
 from mediakit.stages.look.fates import Fates
@@ -51,6 +61,13 @@ NO_FILES = Rule(
     title="the directories cannot be read, so nobody knows which files are whole: {why}",
     ref="PS3.12",
     hint="run it again with another drive, or give another copy of the same medium as well",
+)
+NOT_COMPARED = Rule(
+    id="MK-SAL-005",
+    severity=Severity.ERROR,
+    title="stopped {why} before the copies were compared with one another",
+    ref="PS3.12",
+    hint="run the same command again: until then the image may hold bytes that the copies do not agree on",
 )
 
 _HEAD = (0, 304 * 2048)  # descriptors of all formats, and mostly the first folders
@@ -94,7 +111,8 @@ def salvage(sources: Sequence[Path], order: SalvageOrder, tell: Listener = silen
     """Read what can be read of one medium, from a drive, an image, or several damaged copies of it.
 
     An image and map that are there are gone on with. Returns one fate for every file that the directories
-    name, also when it was stopped. Raises SourceError when a source cannot be opened or is no copy of the
+    name, also when it was stopped. Several copies are compared, and bytes in which they differ count as not
+    read. Raises SourceError when a source cannot be opened or is no copy of the
     same medium, UsageError for a target that cannot be, DoesNotFit and IntegrityError when it cannot be
     written.
     """
@@ -106,9 +124,12 @@ def salvage(sources: Sequence[Path], order: SalvageOrder, tell: Listener = silen
             known.mark(known.size, size, UNTRIED)
         tell(PhaseStarted("salvage", total=size - known.good_bytes(), unit="bytes"))
         with _rescue(order, known, size, tell) as rescue:
-            why = _read(rescue, copies, order)
-        tell(PhaseEnded("salvage"))
-    return _result(sources, order, known, why, tell)
+            readers: list[Reader] = []
+            why = _read(rescue, copies, readers, order)
+            tell(PhaseEnded("salvage"))
+            compared = Comparison(rescue)
+            why = why or _compare(compared, copies, readers)
+    return _result(sources, order, compared, why, tell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +149,17 @@ class _Copy:
         for start, size in (*self.gaps.extents, (self.image.size, known.size - self.image.size)):
             rest.mark(start, start + size, GOOD)  # nothing to try: this copy has it not
         return rest
+
+    def comparable(self, known: RescueMap, rest: RescueMap) -> RescueMap:
+        """Return as good what is in the image and can be read of this copy; `rest` says what failed."""
+        both = RescueMap.of(known.size)
+        for start, end, _ in known.areas({GOOD}):
+            both.mark(start, end, GOOD)
+        for start, size in (*self.gaps.extents, (self.image.size, known.size - self.image.size)):
+            both.mark(start, start + size, UNTRIED)
+        for start, end, _ in rest.areas({UNTRIMMED, UNSCRAPED, BAD}):
+            both.mark(start, end, UNTRIED)
+        return both
 
     def sector(self, offset: int, size: int) -> bytes | None:
         """Return bytes for the comparison of copies; None when they cannot be read."""
@@ -235,9 +267,11 @@ def _rescue(order: SalvageOrder, known: RescueMap, size: int, tell: Listener) ->
         raise type(error)(error.what, where=error.where, why=error.why, hint=hint) from exc
 
 
-def _read(rescue: Rescue, copies: Sequence[_Copy], order: SalvageOrder) -> str:
-    """Read from each copy what the ones before it did not give; return why it was stopped, or ""."""
-    readers = []
+def _read(rescue: Rescue, copies: Sequence[_Copy], readers: list[Reader], order: SalvageOrder) -> str:
+    """Read from each copy what the ones before it did not give; return why it was stopped, or "".
+
+    `readers` is filled, with one for each copy that was begun with.
+    """
     try:
         for number, copy in enumerate(copies):
             reader = Reader(rescue, copy.drive, copy.rest(rescue.map, is_first=not number))
@@ -257,6 +291,24 @@ def _read(rescue: Rescue, copies: Sequence[_Copy], order: SalvageOrder) -> str:
         return "at the time limit"
     except KeyboardInterrupt:
         return "by a signal"
+    return ""
+
+
+def _compare(compared: Comparison, copies: Sequence[_Copy], readers: Sequence[Reader]) -> str:
+    """Compare each of several copies with the image; return why it was stopped, or ""."""
+    if len(copies) > 1:
+        compared.is_begun = True
+        known, tell = compared.rescue.map, compared.rescue.tell
+        tell(PhaseStarted("compare", total=len(copies) * known.good_bytes(), unit="bytes"))
+        try:
+            for copy, reader in zip(copies, readers, strict=True):
+                compared.compare(copy.drive, copy.comparable(known, reader.rest))
+        except TimeIsUpError:
+            return "at the time limit"
+        except KeyboardInterrupt:
+            return "by a signal"
+        tell(PhaseEnded("compare"))
+    compared.is_whole = True
     return ""
 
 
@@ -291,11 +343,14 @@ def _whole_blocks(extent: Extent) -> Extent:
 
 
 def _result(
-    sources: Sequence[Path], order: SalvageOrder, known: RescueMap, why: str, tell: Listener
+    sources: Sequence[Path], order: SalvageOrder, compared: Comparison, why: str, tell: Listener
 ) -> Result:
-    """Return a fate for every file of the image, and what is missing."""
+    """Return a fate for every file of the image, what is missing, and where the copies differ."""
     fates = Fates(())
+    known = compared.rescue.map
     subject = str(order.out)
+    if compared.found:
+        fates.findings.append(contradiction(order.out, compared))
     missing = known.size - known.good_bytes()
     damaged = 0
     try:
@@ -314,9 +369,10 @@ def _result(
     except SourceError as exc:
         damaged += 1
         fates.settle(subject, State.UNREADABLE, NO_FILES.at(why=exc.reason))
-    is_stopped = why and missing
+    is_unread = why and missing and not compared.is_begun
+    is_stopped = is_unread or (why and len(sources) > 1 and not compared.is_whole)
     if is_stopped:
-        fates.findings.append(STOPPED.at(why=why, count=missing))
+        fates.findings.append(STOPPED.at(why=why, count=missing) if is_unread else NOT_COMPARED.at(why=why))
     elif missing and not damaged and not fates.findings:
         fates.findings.append(LEFT_OVER.at(count=missing))
     figures = SalvageFigures(

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 from mediakit.errors import SourceError, UsageError
+from mediakit.events import Event, PhaseStarted
 from mediakit.formats.rescue_map import BAD, GOOD, RescueMap, parse_map
 from mediakit.journeys.salvage import SalvageOrder, salvage
 from mediakit.outcome import Outcome, Result, State
@@ -79,6 +80,55 @@ def test_copies_that_complete_each_other_give_the_whole(name: str, discs: Path, 
     result = salvage([one, two], SalvageOrder(out=tmp_path / name))
     assert result.outcome is Outcome.GOOD
     assert (tmp_path / name).read_bytes() == (discs / name).read_bytes()
+
+
+def test_copies_that_contradict_each_other_are_never_taken_for_good(discs: Path, tmp_path: Path) -> None:
+    disc = discs / "disc.iso"
+    paths = [f"DICOM/P0000001/S0000001/E0000001/I000000{n}" for n in (4, 6)]
+    places = [in_file(disc, path, 5000) for path in paths]
+    data = bytearray(disc.read_bytes())
+    for where in places:
+        data[where * SECTOR : (where + 2) * SECTOR] = bytes(2 * SECTOR)
+    wrong, out = tmp_path / "wrong.iso", tmp_path / "a.iso"
+    wrong.write_bytes(data)
+    for sources in ([wrong, disc], [disc, wrong], [wrong, disc], [disc, wrong, disc]):
+        result = salvage(sources, SalvageOrder(out=out))
+        assert result.outcome is Outcome.FINDINGS
+        (finding,) = (one for one in result.report.findings if one.rule.id == "MK-SAL-004")
+        assert [path for path in paths if path in finding.text] == paths
+        assert f"{places[0] * SECTOR} to {(places[0] + 2) * SECTOR - 1}" in finding.text
+        assert sorted(damaged_files(result)) == [f"{out}/{path}" for path in paths]
+        assert result.figures["missing_bytes"] == 4 * SECTOR
+    assert mediakit("extract", out, "-o", tmp_path / "extracted").code == 1
+    assert sum(one.is_file() for one in (tmp_path / "extracted").rglob("*")) == 9
+    assert salvage([disc], SalvageOrder(out=out)).outcome is Outcome.GOOD
+    assert out.read_bytes() == disc.read_bytes()
+
+    mixed = tmp_path / "mixed.iso"  # another medium with the same volume descriptors
+    head = 64 * SECTOR
+    mixed.write_bytes(disc.read_bytes()[:head] + bytes(reversed(disc.read_bytes()[head:])))
+    result = salvage([disc, mixed], SalvageOrder(out=tmp_path / "b.iso"))
+    assert "MK-SAL-004" in result.report.by_rule()
+    assert result.outcome is not Outcome.GOOD
+    for fate in result.fates:  # whole are those alone that both have
+        path = fate.source.removeprefix(f"{tmp_path / 'b.iso'}/")
+        if fate.state is State.WRITTEN:
+            assert contents(disc)[path] in mixed.read_bytes()
+
+
+def test_copies_that_were_not_compared_to_the_end_are_not_good(discs: Path, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, PhaseStarted):
+            seen.append(event.phase)
+
+    disc = discs / "disc.iso"
+    order = SalvageOrder(out=tmp_path / "a.iso", limit_s=9, now=lambda: 10.0 * seen.count("compare"))
+    result = salvage([disc, disc], order, tell)
+    assert result.report.by_rule().keys() == {"MK-SAL-005"}
+    assert result.outcome is Outcome.FINDINGS
+    assert salvage([disc, disc], SalvageOrder(out=tmp_path / "a.iso")).outcome is Outcome.GOOD
 
 
 def test_what_no_copy_has_is_named_by_file_and_bytes_and_not_taken(discs: Path, tmp_path: Path) -> None:

@@ -61,10 +61,18 @@ class Rescue:
         write_map(self.map_path, self.map)
         self._saved_at = self.now()
 
-    def read(self, blocks: Blocks, start: int, end: int) -> bool:
-        """Read a range into the image; return False when it cannot be read whole. Raises TimeIsUpError."""
+    def check_time(self) -> None:
+        """Raise TimeIsUpError when the time that was given is over."""
         if self.deadline is not None and self.now() >= self.deadline:
             raise TimeIsUpError
+
+    def held(self, offset: int, size: int) -> bytes:
+        """Return bytes of the image that is made. Raises OSError."""
+        return _read_at(self.fd, offset, size)
+
+    def read(self, blocks: Blocks, start: int, end: int) -> bool:
+        """Read a range into the image; return False when it cannot be read whole. Raises TimeIsUpError."""
+        self.check_time()
         try:
             data = blocks.read(start, end - start)
         except OSError:
