@@ -6,8 +6,10 @@ known is never removed; identifiers must be equal in every character.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mediakit.dicom.instance import Instance
 from mediakit.fileset.record import DirectoryRecord
@@ -34,12 +36,39 @@ class Removal:
 NOTHING = Removal()
 
 
+class Asked(NamedTuple):
+    """One thing that is to be removed: the field of `Removal`, and the UID or Patient ID."""
+
+    level: str
+    value: str
+
+    @property
+    def key(self) -> str:
+        """Return its SHA-256 (hex): to remember what was asked for without naming a patient."""
+        return hashlib.sha256(f"{self.level}\n{self.value.strip()}".encode()).hexdigest()
+
+
+class Completed(NamedTuple):
+    """What an interrupted update had taken out of the directory.
+
+    `keys` are those of what was asked for then, `left` the paths of its files that are still to be deleted.
+    """
+
+    keys: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
+
+
+def asked_of(removal: Removal) -> list[Asked]:
+    """Return everything that is to be removed, one by one."""
+    return [Asked(level, value) for level, values in _asked(removal) for value in values]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
     """The records to take away, and what was asked for and is not there."""
 
     links: tuple[RecordLink, ...]
-    unmet: tuple[str, ...]
+    unmet: tuple[Asked, ...]
 
     def records(self) -> frozenset[int]:
         """Return the identities (`id`) of the records, with those below them."""
@@ -54,7 +83,7 @@ class Removed:
 
 def removed_of(links: Iterable[RecordLink], removal: Removal) -> Removed:
     """Return which records that reference a file are to be removed."""
-    wanted = {(level, value.strip()): value for level, values in _asked(removal) for value in values}
+    wanted = {(asked.level, asked.value.strip()): asked for asked in asked_of(removal)}
     met: set[tuple[str, str]] = set()
     taken: list[RecordLink] = []
     for link in links:
@@ -62,7 +91,7 @@ def removed_of(links: Iterable[RecordLink], removal: Removal) -> Removed:
         if found:
             met |= found
             taken.append(link)
-    unmet = tuple(value for key, value in wanted.items() if key not in met)
+    unmet = tuple(asked for key, asked in wanted.items() if key not in met)
     return Removed(links=tuple(taken), unmet=unmet)
 
 
@@ -70,7 +99,7 @@ def is_wanted(instance: Instance, removal: Removal) -> bool:
     """Return True for an instance that no record names, and that itself says that it is to be removed."""
     said = [("instances", instance.sop_instance)]
     said += [(level, said_by_instance(instance, tag, vr) or "") for level, tag, vr in _LEVELS]
-    wanted = {(level, value.strip()) for level, values in _asked(removal) for value in values}
+    wanted = {(asked.level, asked.value.strip()) for asked in asked_of(removal)}
     return any((level, value.strip()) in wanted for level, value in said if value)
 
 

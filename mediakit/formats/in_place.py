@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from mediakit.durable import OpenFolder, check_room, write_all
 from mediakit.events import Listener
@@ -88,6 +89,18 @@ def take_away(root: Path, paths: Iterable[str]) -> list[tuple[str, str]]:
         with suppress(OSError):
             top.sync()
     return failed
+
+
+def open_in(root: Path, path: str) -> BinaryIO | None:
+    """Open a file to read it; return None when there is none, or no regular file. Raises OSError."""
+    try:
+        with closing(OpenFolder.at(root)) as top, _folder_of(top, path) as (folder, name):
+            found = folder.look_up(name)
+            if found is None or not stat.S_ISREG(found.st_mode):
+                return None
+            return os.fdopen(folder.open_file(name), "rb")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _remove_file(top: OpenFolder, path: str) -> None:

@@ -18,6 +18,7 @@ from mediakit.events import Listener, PhaseEnded, silence
 from mediakit.fileset.decode import decode
 from mediakit.fileset.merge import contradictions
 from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan, complete
+from mediakit.fileset.removal import Completed, asked_of
 from mediakit.fileset.survey import FileFact, Survey
 from mediakit.fileset.updating import Addition, lay_out_update
 from mediakit.findings import Finding, Severity
@@ -84,7 +85,10 @@ def update(medium: Path, order: UpdateOrder, tell: Listener = silence, show: Sho
         raise UsageError("nothing is to be added or removed", where=str(medium))
     if order.out is not None:
         check_target(order.out, (medium, *order.add), overwrite=order.overwrite)
-    with _journal(medium, order) as (journal, left), _opened(medium, order, tell) as work:
+    with (
+        _journal(medium, order) as (journal, left),
+        _opened(medium, order, tell, journal.completed) as work,
+    ):
         fates = _met(work)
         fates.findings += left
         done = Done(
@@ -122,6 +126,7 @@ class _Work:
     media: Media
     store: Store
     tell: Listener
+    completed: Completed
 
     @property
     def terms(self) -> Terms:
@@ -165,7 +170,7 @@ def _journal(medium: Path, order: UpdateOrder) -> Iterator[tuple[Journal, tuple[
 
 
 @contextmanager
-def _opened(medium: Path, order: UpdateOrder, tell: Listener) -> Iterator[_Work]:
+def _opened(medium: Path, order: UpdateOrder, tell: Listener, completed: Completed) -> Iterator[_Work]:
     """Open the medium and the sources, look at them, and find the profile. Raises MediakitError."""
     with open_media((medium, *order.add)) as media, Spool() as spool:
         name = str(medium)
@@ -193,6 +198,7 @@ def _opened(medium: Path, order: UpdateOrder, tell: Listener) -> Iterator[_Work]
             media=media,
             store=Store(media, spool),
             tell=tell,
+            completed=completed,
         )
 
 
@@ -244,7 +250,9 @@ def _what_stays(work: _Work, fates: Fates) -> Stay | None:
     """Return what stays of the medium; None when it is not safe to update it, or not as was asked."""
     is_anew = work.target.way is Way.ANEW
     try:
-        stay, findings = what_stays(work.seen, work.tree, work.order.removal, is_anew=is_anew)
+        stay, findings = what_stays(
+            work.seen, work.tree, work.order.removal, is_anew=is_anew, completed=work.completed
+        )
     except NotUpdatedError as exc:
         fates.findings += exc.findings
         return None
@@ -287,6 +295,7 @@ def _laid_out(stay: Stay, arranged: Arranged | None, work: _Work, fates: Fates) 
         store=work.store,
         target=work.target,
         removed=tuple(file.path for file in stay.gone),
+        asked=tuple(asked.key for asked in asked_of(work.order.removal)),
         directory=work.seen.dicomdir.path if work.seen.dicomdir is not None else DICOMDIR,
     )
     expected = Expected(

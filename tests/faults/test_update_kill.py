@@ -13,6 +13,7 @@ import pytest
 
 from mediakit.dicom.implementation import IMPLEMENTATION_VERSION_NAME
 from mediakit.errors import UsageError
+from mediakit.findings import Severity
 from mediakit.journeys.burn_order import Depth
 from mediakit.journeys.update_order import Updated
 from mediakit.outcome import Outcome, State
@@ -47,6 +48,18 @@ def killed_at(number: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str
             patch.setattr(os, name, counted(name, getattr(os, name)))
         patch.setattr(os, "sync", lambda: None)
         yield done
+
+
+def kill_on(patch: pytest.MonkeyPatch, name: str, start: str) -> None:
+    """Let the process be gone at the first such call for a file whose name begins so."""
+    real = getattr(os, name)
+
+    def call(path: Any, *arguments: Any, **named: Any) -> Any:
+        if Path(path).name.startswith(start):
+            raise KilledError(name)
+        return real(path, *arguments, **named)
+
+    patch.setattr(os, name, call)
 
 
 def change(medium: Path, state: Path) -> Updated:
@@ -147,6 +160,55 @@ def test_what_a_killed_update_left_is_told_by_a_rehearsal_and_not_touched_in_a_c
     other = updated(medium, CR, state=state)
     assert {"MK-UPD-013"} == ids(other) & {"MK-UPD-012", "MK-UPD-013"}
     assert left.keys() < content_of(medium).keys()
+
+
+def test_an_interrupted_removal_is_completed_and_takes_no_other_file_of_the_same_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    medium, state = tmp_path / "m", tmp_path / "state"
+    burnt_to(medium, CT_1, CT_2, CT_3)
+    wanted = {"instances": [uid_of(CT_1), uid_of(CT_2)], "state": state}
+    gone = [link.file.path for link in survey_of(medium).links[:2] if link.file]
+
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        kill_on(patch, "unlink", "I000")
+        updated(medium, **wanted)
+    assert set(gone) < content_of(medium).keys()
+    notes = b"n" * (medium / gone[0]).stat().st_size
+    (medium / gone[0]).write_bytes(notes)
+    rehearsed = updated(medium, depth=Depth.PLAN, **wanted)
+    assert (rehearsed.result.outcome, "MK-UPD-019" in ids(rehearsed)) == (Outcome.GOOD, True)
+    assert "MK-UPD-008" in ids(updated(medium, instances=["1.2.3"], depth=Depth.PLAN, state=state))
+    done = updated(medium, **wanted)
+    assert done.result.outcome is Outcome.GOOD
+    said = {one.rule.id: one for one in done.result.report.findings if one.severity is Severity.WARNING}
+    assert {"MK-UPD-012", "MK-UPD-018", "MK-UPD-019"} <= said.keys()
+    assert said["MK-UPD-018"].where.path == str(medium / gone[0])
+    assert (medium / gone[0]).read_bytes() == notes
+    assert not (medium / gone[1]).exists()
+    again = updated(medium, **wanted)
+    assert again.result.outcome is Outcome.DOES_NOT_FIT  # nothing is left to complete
+    assert {"MK-UPD-008"} == ids(again) & {"MK-UPD-008", "MK-UPD-012", "MK-UPD-018", "MK-UPD-019"}
+
+
+def test_another_file_in_the_place_of_one_that_was_added_by_a_killed_update_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    medium, state = tmp_path / "m", tmp_path / "state"
+    burnt_to(medium, CT_1)
+    before = content_of(medium)
+
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        kill_on(patch, "replace", "NEWDIR")
+        kill_on(patch, "unlink", "I000")
+        updated(medium, CT_2, CT_3, state=state)
+    first, *others = sorted(path for path in content_of(medium).keys() - before.keys() if "/" in path)
+    (medium / first).write_bytes(b"n" * 600)
+    done = updated(medium, CT_2, state=state)
+    assert done.result.outcome is Outcome.GOOD
+    assert {"MK-UPD-012", "MK-UPD-018"} <= ids(done)
+    assert (medium / first).read_bytes() == b"n" * 600
+    assert not [path for path in others if (medium / path).exists()]
 
 
 def test_a_file_that_cannot_be_removed_is_named_and_tried_again(

@@ -1,7 +1,8 @@
 """What is under way in a folder that is updated in place: kept off the medium, for a later run.
 
 A killed update leaves files that no directory names, or files that the new directory no longer names. The
-next update of the same file-set at the same place finds the journal and takes them away.
+next update of the same file-set at the same place finds the journal and takes them away: those that are still
+what the journal says, never another file that has the name of one.
 """
 
 from __future__ import annotations
@@ -11,19 +12,23 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
+from mediakit.dicom.instance import shown
 from mediakit.durable import new_file, write_all
 from mediakit.errors import UsageError, mapped
 from mediakit.fileset.decode import decode
+from mediakit.fileset.removal import Completed
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.formats.in_place import take_away
+from mediakit.formats.in_place import open_in, take_away
 from mediakit.ledger.lock import Lock
+from mediakit.stages.look.media import sha256_of
 
 CLEANED = Rule(
     id="MK-UPD-012",
-    severity=Severity.NOTE,
+    severity=Severity.WARNING,
     title="an earlier update was interrupted {when} its directory was in place: {count:file|files} of it "
     "removed",
     ref="PS3.10 8.6",
@@ -37,27 +42,87 @@ LEFT = Rule(
     ref="PS3.10 8.6",
     hint="the next update of the medium removes them, unless its directory was changed meanwhile",
 )
+NOT_OURS = Rule(
+    id="MK-UPD-018",
+    severity=Severity.WARNING,
+    title="has the name of a file that an interrupted update had written or was to remove, and is another "
+    "one; it is left as it is",
+    ref="PS3.10 8.6",
+    hint="look at the file; delete it yourself when it is not wanted",
+)
 
+_HEAD_BYTES = 512  # of a DICOM file: the File Meta Information as far as the SOP Instance UID
 _DIRECTORY_BYTES = 512 * 1024 * 1024
 
 
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """A file, and how to know it again.
+
+    `head` is the SHA-256 (hex) of its first `_HEAD_BYTES`, `sha256` that of all its `size` bytes. Without
+    `sha256` it may be only the beginning that was written. A file that could not be read has neither.
+    """
+
+    path: str
+    size: int
+    head: str = ""
+    sha256: str = ""
+
+    def fits(self, stream: BinaryIO) -> bool:
+        """Return True when a file that was opened is this one. Raises OSError."""
+        size = os.fstat(stream.fileno()).st_size
+        if self.sha256:
+            return size == self.size and sha256_of(stream) == self.sha256
+        return size == 0 or (size <= self.size and _sha256_of(stream.read(_HEAD_BYTES)) == self.head)
+
+
+def mark_of_new(path: str, size: int, stream: BinaryIO) -> Mark:
+    """Return the mark of a file that is going to be written. Raises what reading raises."""
+    return Mark(path=path, size=size, head=_sha256_of(stream.read(min(size, _HEAD_BYTES))))
+
+
+def mark_of_old(root: Path, path: str) -> Mark:
+    """Return the mark of a file that is going to be removed; all of it is read."""
+    try:
+        stream = open_in(root, path)
+        if stream is not None:
+            with stream:
+                return Mark(path=path, size=os.fstat(stream.fileno()).st_size, sha256=sha256_of(stream))
+    except OSError:
+        pass  # it is removed all the same; only a later run does not touch it
+    return Mark(path=path, size=0)
+
+
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """An update that has begun. `before` and `after` are the SHA-256 (hex) of both directories."""
+    """An update that has begun. `before` and `after` are the SHA-256 (hex) of both directories.
+
+    `asked` are the keys of what is to be removed (`fileset.removal.Asked`).
+    """
 
     before: str
     after: str
-    temporary: str
-    added: list[str]
-    removed: list[str]
+    temporary: Mark
+    added: list[Mark]
+    removed: list[Mark]
+    asked: list[str]
 
 
 class Journal:
-    """The journal of one file-set at one place, held by one process."""
+    """The journal of one file-set at one place, held by one process.
+
+    `completed` is known after `clean_up` or `rehearse`.
+    """
+
+    completed = Completed()
 
     def __init__(self, path: Path | None, root: Path) -> None:
         """Use `journal_of`; without a path nothing is remembered."""
         self._path = path
         self._root = root
+
+    @property
+    def remembers(self) -> bool:
+        """Return True when what is begun is written down."""
+        return self._path is not None
 
     def begin(self, begun: Begun) -> None:
         """Remember what is going to be done, before it is. Raises MediakitError."""
@@ -90,25 +155,44 @@ class Journal:
             yield self._left(begun)
             self.end()
             return
-        left = [begun.temporary, *begun.added] if now == begun.before else [begun.temporary, *begun.removed]
-        there = [path for path in left if os.path.lexists(self._root / path)]
-        if take_away(self._root, left):
+        is_old = now == begun.before
+        if not is_old:
+            self.completed = Completed(frozenset(begun.asked))
+        left = [begun.temporary, *(begun.added if is_old else begun.removed)]
+        there = [mark for mark in left if os.path.lexists(self._root / mark.path)]
+        others = [mark.path for mark in there if not self._is_ours(mark)]
+        for path in others:
+            yield NOT_OURS.at(Where(path=shown(str(self._root), path)))
+        if take_away(self._root, [mark.path for mark in left if mark.path not in others]):
             yield self._left(begun)
             return
         self.end()
-        when = "before" if now == begun.before else "after"
-        yield CLEANED.at(Where(path=str(self._root)), when=when, count=len(there))
+        when = "before" if is_old else "after"
+        yield CLEANED.at(Where(path=str(self._root)), when=when, count=len(there) - len(others))
 
     def rehearse(self) -> Iterator[Finding]:
         """Say what `clean_up` would find."""
         begun = self.begun()
         if begun is not None:
+            if _sha256_of(directory_in(self._root)) == begun.after:
+                left = frozenset(mark.path for mark in begun.removed)
+                self.completed = Completed(frozenset(begun.asked), left)
             yield self._left(begun)
 
+    def _is_ours(self, mark: Mark) -> bool:
+        try:
+            stream = open_in(self._root, mark.path)
+            if stream is None:
+                return False
+            with stream:
+                return mark.fits(stream)
+        except OSError:  # what cannot be read is not known to be ours
+            return False
+
     def _left(self, begun: Begun) -> Finding:
-        paths = begun.added or begun.removed or [begun.temporary]
+        marks = begun.added or begun.removed or [begun.temporary]
         count = max(len(begun.added), len(begun.removed), 1)
-        return LEFT.at(Where(path=str(self._root)), count=count, example=ascii(paths[0]))
+        return LEFT.at(Where(path=str(self._root)), count=count, example=ascii(marks[0].path))
 
 
 @contextmanager

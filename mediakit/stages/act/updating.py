@@ -23,7 +23,7 @@ from mediakit.formats.iso_layout import Base
 from mediakit.formats.iso_records import SECTOR
 from mediakit.formats.iso_session import append_session, lay_out_session, next_base
 from mediakit.formats.registry import check_medium, write_medium
-from mediakit.stages.act.update_journal import Begun, Journal, directory_in
+from mediakit.stages.act.update_journal import Begun, Journal, Mark, directory_in, mark_of_new, mark_of_old
 from mediakit.stages.judge.prepare import Store
 from mediakit.stages.plan.update_target import UpdateTarget
 
@@ -50,6 +50,7 @@ class Change:
     store: Store
     target: UpdateTarget
     removed: tuple[str, ...]
+    asked: tuple[str, ...] = ()  # the keys of what is to be removed, see `fileset.removal.Asked`
     directory: str = DICOMDIR  # as it is spelled on the medium
 
     def new_entries(self) -> list[Entry]:
@@ -94,15 +95,8 @@ def write_in_place(change: Change, journal: Journal, tell: Listener, check: Chec
     temporary = _free_name(root)
     before = _sha256_of(directory_in(root))
     made: list[str] = []  # what is ours to take away again
-    journal.begin(
-        Begun(
-            before=before,
-            after=_sha256_of(plan.dicomdir),
-            temporary=temporary,
-            added=[entry.path for entry in entries],
-            removed=list(change.removed),
-        )
-    )
+    if journal.remembers:
+        journal.begin(_begun(change, entries, before, temporary))
     tell_start(entries, tell)
     try:
         sha256 = put_files(root, entries, tell, made)
@@ -121,6 +115,26 @@ def write_in_place(change: Change, journal: Journal, tell: Listener, check: Chec
     if not failed:
         journal.end()
     return InPlace(receipt, tuple(NOT_REMOVED.at(Where(path=path), why=why) for path, why in failed))
+
+
+def _begun(change: Change, entries: Sequence[Entry], before: str, temporary: str) -> Begun:
+    """Return what is going to be done to a folder, with what its files are known by. Raises MediakitError."""
+    root, dicomdir = change.target.path, change.plan.dicomdir
+    added: list[Mark] = []
+    try:
+        for entry in entries:
+            with entry.open() as stream:
+                added.append(mark_of_new(entry.path, entry.size, stream))
+    except OSError as exc:
+        raise write_error(exc, root) from exc
+    return Begun(
+        before=before,
+        after=_sha256_of(dicomdir),
+        temporary=mark_of_new(temporary, len(dicomdir), BytesIO(dicomdir)),
+        added=added,
+        removed=[mark_of_old(root, path) for path in change.removed],
+        asked=list(change.asked),
+    )
 
 
 def check_in_place(change: Change) -> None:

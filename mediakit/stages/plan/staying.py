@@ -9,7 +9,7 @@ from mediakit.dicom.instance import shown
 from mediakit.fileset.carry import NotCarriedError, carry
 from mediakit.fileset.merge import pruned
 from mediakit.fileset.record import Directory
-from mediakit.fileset.removal import Removal, Removed, is_wanted, removed_of
+from mediakit.fileset.removal import Completed, Removal, Removed, is_wanted, removed_of
 from mediakit.fileset.survey import FileFact, RecordLink, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Tree
@@ -28,6 +28,16 @@ COPY_LEFT = Rule(
     title="holds what is to be removed too (SOP Instance UID {uid}), and would stay on the medium",
     ref="PS3.10 8.3",
     hint="burn a new medium from this one, without what is to be removed; in a folder, delete the file",
+)
+
+
+COMPLETED = Rule(
+    id="MK-UPD-019",
+    severity=Severity.WARNING,
+    title="{what} was taken out of the directory by an earlier update that was interrupted; with its files "
+    "the removal is complete",
+    ref="PS3.10 8.3, 8.6",
+    hint="nothing needs to be done; after a rehearsal, run the update: it removes the files that are left",
 )
 
 
@@ -53,12 +63,13 @@ class Stay:
 
 
 def what_stays(
-    seen: Survey, tree: Tree, removal: Removal, *, is_anew: bool
+    seen: Survey, tree: Tree, removal: Removal, *, is_anew: bool, completed: Completed
 ) -> tuple[Stay, tuple[Finding, ...]]:
-    """Return what stays, and what is to be said of it. `is_anew`: an image will be written with it.
+    """Return what stays, and what is to be said of it.
 
-    Raises NotUpdatedError when an update is not safe, or cannot be as was asked, SourceError when the
-    directory cannot be read again.
+    `is_anew`: an image will be written with it. `completed` is what an interrupted update had removed
+    already. Raises NotUpdatedError when an update is not safe, or cannot be as was asked,
+    SourceError when the directory cannot be read again.
     """
     where = Where(path=seen.subject)
     reasons = [*why_not(seen), *(why_not_again(seen, tree) if is_anew else ())]
@@ -68,13 +79,13 @@ def what_stays(
     if made := list(made_of_instances(seen, tree)):
         raise NotUpdatedError(made)
     removed = removed_of(seen.links, removal)
-    if removed.unmet:
-        raise NotUpdatedError([NOT_THERE.at(where, what=what) for what in removed.unmet])
+    if unmet := [asked for asked in removed.unmet if asked.key not in completed.keys]:
+        raise NotUpdatedError([NOT_THERE.at(where, what=asked.value) for asked in unmet])
     records = removed.records()
     links = tuple(link for link in seen.links if id(link.record) not in records)
     held = {link.file.path for link in links if link.file is not None}
     gone = seen.linked_paths() - held
-    if copies := list(_copies(seen, gone, removed, removal)):
+    if copies := list(_copies(seen, gone | completed.left, removed, removal)):
         raise NotUpdatedError(copies)
     try:
         old = carry(_bytes_of(dicomdir, tree), pruned(directory, records))
@@ -87,7 +98,8 @@ def what_stays(
         files=tuple(file for file in files if file.path not in gone),
         gone=tuple(file for file in files if file.path in gone),
     )
-    return stay, tuple(notes_of(seen, records))
+    done = [COMPLETED.at(where, what=asked.value) for asked in removed.unmet]
+    return stay, (*done, *notes_of(seen, records))
 
 
 def _copies(seen: Survey, gone: frozenset[str], removed: Removed, removal: Removal) -> Iterator[Finding]:
