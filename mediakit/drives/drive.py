@@ -265,6 +265,9 @@ def open_drive(device: str, how: How) -> Drive:
         hint = "write an image (`-o OUT.iso`), and burn that with a program of this system"
         raise UsageError("drives are used on Linux only", where=device, hint=hint)
     if device.startswith(_FILE):
+        if Path(device.removeprefix(_FILE)).is_dir():
+            hint = "name a file that stands for a drive; `-o FOLDER` writes a folder"
+            raise UsageError("is a folder, and no drive", where=device, hint=hint)
         program()
         return DiscDrive(disc=state_of(device), how=how)
     path = Path(device)

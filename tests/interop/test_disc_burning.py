@@ -94,6 +94,7 @@ def test_a_drive_that_is_not_there_is_named(tmp_path: Path) -> None:
     source = medium_of(tmp_path / "cd", [ANNA])
     for device, words in (
         (f"stdio:{tmp_path}/no/such/folder", "stdio-path"),
+        (f"stdio:{tmp_path}", "is a folder, and no drive"),
         ("/dev/no-such-drive", "there is no such device"),
         (str(tmp_path / "cd" / "IM0_0"), "is not a device"),
     ):

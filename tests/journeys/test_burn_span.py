@@ -225,3 +225,16 @@ def test_zip_files_are_spanned_alike(tmp_path: Path) -> None:
     assert burnt.result.outcome is Outcome.GOOD
     assert all(Path(one.target).stat().st_size <= 1_500_000 for one in burnt.media)
     assert len(burnt.media) == 2
+
+
+def test_where_not_even_an_empty_medium_fits_it_is_not_told_to_span(tmp_path: Path) -> None:
+    for name, profile in (("a.img", "STD-GEN-USB-JPEG"), ("a.iso", "STD-GEN-CD")):
+        for capacity in ("0", "1", "60kB"):
+            for options in (("--span",), ()):
+                call = ("burn", CT_FOLDER, "-p", profile, "--capacity", capacity, *options)
+                said = mediakit(*call, "-o", tmp_path / name)
+                assert said.code == 4
+                assert "MK-FST-110" in said.err
+                assert "has no room even for a file-set without instances" in said.err
+                assert "--span" not in said.err
+    assert not list(tmp_path.iterdir())

@@ -31,6 +31,13 @@ LARGER_THAN_MEDIUM = Rule(
     ref="PS3.12",
     hint="choose a larger medium (`--capacity`), or leave it out (`--on-reject skip`)",
 )
+NO_ROOM_AT_ALL = Rule(
+    id="MK-FST-110",
+    severity=Severity.ERROR,
+    title="{medium} of {capacity:byte|bytes} has no room even for a file-set without instances",
+    ref="PS3.12",
+    hint="choose a larger medium (`--capacity`), or add less (`--add`): several of this size do not help",
+)
 
 _LONGEST_ID = 16  # PS3.10 8.1
 _INDEX_BYTES = 2048  # a sector, the least that a file takes
@@ -74,7 +81,9 @@ def plan_media(
         return PlannedMedia(media=single, findings=found)
     spreading = _spread(draft, collated, file_set_id)
     if spreading is None:  # not even what goes on every medium fits
-        return PlannedMedia(media=single, findings=found)
+        medium = whole.plan.profile.medium.title
+        finding = NO_ROOM_AT_ALL.at(medium=medium, capacity=whole.plan.capacity_bytes or 0)
+        return PlannedMedia(media=single, findings=(*others, finding))
     too_large = tuple(
         (leaf.instance, _larger_than_medium(leaf.instance, whole.plan)) for leaf in spreading.too_large
     )
