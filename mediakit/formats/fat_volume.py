@@ -215,8 +215,14 @@ def read_boot(image: Readable, at: int) -> Boot | None:
 
 
 def partitions(image: Readable) -> tuple[Partition, ...]:
-    """Return the used entries of the partition table, of a GPT where there is one; () when there is none."""
-    found = image.read(0, 512)
+    """Return the used entries of the partition table, of a GPT where there is one; () when there is none.
+
+    A first sector that cannot be read has none: an optical disc does not need it.
+    """
+    try:
+        found = image.read(0, 512)
+    except SourceError:
+        return ()
     if len(found) < 512 or found[_SIGNATURE_AT:] != b"\x55\xaa":
         return ()
     rows = [struct.unpack_from("<BxxxBxxxII", found, _TABLE_AT + 16 * row) for row in range(4)]

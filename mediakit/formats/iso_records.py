@@ -93,7 +93,11 @@ def read_session(image: Readable, begins: int) -> Session | None:
     fault: SourceError | None = None
     has_udf = False
     for sector in range(begins + FIRST_DESCRIPTOR, begins + FIRST_DESCRIPTOR + _MAX_DESCRIPTORS):
-        found = image.read(sector * SECTOR, SECTOR)
+        try:
+            found = image.read(sector * SECTOR, SECTOR)
+        except SourceError as exc:  # others may be whole
+            fault = exc
+            continue
         name = found[1:6]
         has_udf |= name in {b"NSR02", b"NSR03"}
         if len(found) < SECTOR or name not in {b"CD001", b"BEA01", b"NSR02", b"NSR03", b"TEA01", b"BOOT2"}:

@@ -208,13 +208,29 @@ def sniff(image: Readable) -> str:
     An image that has both ISO 9660 and UDF is read as ISO 9660, and so is one that has partitions as well,
     unless the descriptors of ISO 9660 stand before them all: those are left over from an earlier use. Volumes
     of NTFS and exFAT count as "fat", whose reader refuses them by name. A file that begins as DICOM does is
-    a file, as its preamble may look like anything (PS3.10 7.1).
+    a file, as its preamble may look like anything (PS3.10 7.1). What cannot be read tells nothing.
     """
+    image = _WithoutGaps(image)
     if image.read(128, 4) == b"DICM":
         return "file"
     if fat_volume.is_volume(image):
         return "fat"
     return _optical(image) or _other(image)
+
+
+class _WithoutGaps:
+    """An image whose unreadable places hold nothing: a disc does not need its first sector."""
+
+    def __init__(self, image: Readable) -> None:
+        self._image = image
+        self.size = image.size
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes at `offset`, none where they cannot be read."""
+        try:
+            return self._image.read(offset, size)
+        except SourceError:
+            return b""
 
 
 def _refuse_by_name(path: Path) -> None:

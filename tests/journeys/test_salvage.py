@@ -191,6 +191,14 @@ def test_a_folder_of_the_medium_that_is_lost_is_damage(discs: Path, tmp_path: Pa
     result = salvage([one], SalvageOrder(out=tmp_path / "a.iso"))
     assert result.outcome is Outcome.FINDINGS
     assert "MK-VAL-002" in result.report.by_rule()
+    for sector in (0, 17):  # before the first descriptor, and behind the last one that is needed
+        one = damaged(discs / "disc.iso", tmp_path / f"{sector}.iso", [(sector, 1)])
+        result = salvage([one], SalvageOrder(out=tmp_path / f"out-{sector}.iso"))
+        assert not damaged_files(result)
+        assert len(result.fates) == 11
+    lost = damaged(discs / "bd.iso", tmp_path / "3.iso", [(32, 8), (256, 1)])
+    result = salvage([lost], SalvageOrder(out=tmp_path / "c.iso"))
+    assert "MK-SAL-003" in result.report.by_rule()
     lost = damaged(discs / "disc.iso", tmp_path / "2.iso", [(0, 100)])
     result = salvage([lost], SalvageOrder(out=tmp_path / "b.iso"))
     assert result.outcome is not Outcome.GOOD
