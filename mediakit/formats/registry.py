@@ -248,7 +248,10 @@ def _optical(image: Readable) -> str:
     seen: set[bytes] = set()
     for step in (2048, 4096):  # UDF on disks of 4096 bytes per sector takes one for each
         for number in range(_MAX_DESCRIPTORS):
-            name = image.read(_DESCRIPTORS_AT + number * step, 6)[1:]
+            found = image.read(_DESCRIPTORS_AT + number * step, 6)
+            if not found:
+                continue  # it cannot be read: the next one may say what this is
+            name = found[1:]
             if name not in _DESCRIPTORS:
                 break
             seen.add(name)

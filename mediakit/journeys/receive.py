@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Lock
 from time import monotonic
 
 from mediakit.errors import UsageError, mapped
@@ -103,7 +104,7 @@ def receive(order: ReceiveOrder, hear: Hear, tell: Listener = silence) -> tuple[
 
 @dataclass(slots=True, kw_only=True)
 class _Hearer:
-    """Counts what a server tells, passes it on, and burns media meanwhile when there is a maker."""
+    """Passes on what a server tells, and burns media meanwhile when there is a maker."""
 
     tally: Tally
     hear: Hear
@@ -112,7 +113,6 @@ class _Hearer:
     media: list[MediumEnded] = field(default_factory=list)
 
     def __call__(self, event: ScpEvent) -> None:
-        self.tally.hear(event)
         if self.maker is not None and isinstance(event, Received) and event.reception is Reception.STORED:
             self.maker.came(event.path)
         self.hear(event)
@@ -144,7 +144,15 @@ def _check_burn(order: BurnOrder, folder: Path) -> None:
 def _received(order: ReceiveOrder, place: InstanceStore, hearer: _Hearer) -> tuple[str, int]:
     """Serve until it ends; return the address."""
     events: SimpleQueue[ScpEvent] = SimpleQueue()
-    scp = StorageScp(place, order.listening, events.put, order.ssl_context, order.callers, order.users)
+    counting = Lock()
+
+    def heard(event: ScpEvent) -> None:
+        """Count at once, in the thread that tells: a signal may end the one that prints at any moment."""
+        with counting:
+            hearer.tally.hear(event)
+        events.put(event)
+
+    scp = StorageScp(place, order.listening, heard, order.ssl_context, order.callers, order.users)
     scp.grace_s = order.grace_s
     if hearer.maker is not None:
         with mapped({OSError: UsageError}, "what was received before cannot be read", str(order.folder)):

@@ -485,7 +485,7 @@ class TestTargets:
             burnt_to(tmp_path / "nowhere" / "a.iso", CT_1)
 
     def test_what_is_too_big_is_not_written(self, tmp_path: Path) -> None:
-        burnt = burnt_to(tmp_path / "a.iso", CT_FOLDER, capacity="100kB")
+        burnt = burnt_to(tmp_path / "a.iso", CT_FOLDER, capacity="600kB")
         assert burnt.result.outcome is Outcome.DOES_NOT_FIT
         assert set(states(burnt).values()) <= {State.WITHHELD, State.REFUSED}
         assert "MK-FST-011" in burnt.result.report.by_rule()
