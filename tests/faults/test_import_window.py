@@ -67,7 +67,9 @@ def test_answers_in_any_order_go_to_their_instances(
     assert states.pop(uid(5)) is State.STORED_WITH_WARNING
     assert states.pop(uid(COUNT - 1)) is State.FAILED
     assert set(states.values()) == {State.STORED}
-    assert scp.most_held == size  # and never more, or it would have held more
+    assert scp.most_held <= size  # never more, or it would have held more
+    if associations == 1:  # several share the instances, and need not come to fill a window
+        assert scp.most_held == size
     assert set(scp.ended) == {"release"}
     check_truth(imported, scp, jobs, SENT)
 
