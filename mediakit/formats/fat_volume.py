@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from mediakit.errors import SourceError
 from mediakit.formats.fat_names import ENTRY_BYTES
-from mediakit.formats.readable import Readable
+from mediakit.formats.readable import Readable, WithoutGaps
 from mediakit.volume import Damage
 
 _SECTOR_SIZES = (512, 1024, 2048, 4096)
@@ -219,10 +219,7 @@ def partitions(image: Readable) -> tuple[Partition, ...]:
 
     A first sector that cannot be read has none: an optical disc does not need it.
     """
-    try:
-        found = image.read(0, 512)
-    except SourceError:
-        return ()
+    found = WithoutGaps(image).read(0, 512)
     if len(found) < 512 or found[_SIGNATURE_AT:] != b"\x55\xaa":
         return ()
     rows = [struct.unpack_from("<BxxxBxxxII", found, _TABLE_AT + 16 * row) for row in range(4)]

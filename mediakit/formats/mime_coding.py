@@ -9,11 +9,10 @@ from __future__ import annotations
 import binascii
 import errno
 import io
-import os
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from mediakit.formats.readable import Extent, Image, ReadStream, stream_of
+from mediakit.formats.readable import Extent, Image, SizedStream, stream_of
 
 _PIECE = 96 * 1024  # of text; a piece of base64 is unpacked to three quarters
 _BUFFER = 32 * 1024
@@ -138,30 +137,17 @@ def _unpacked_qp(text: BinaryIO) -> Iterator[bytes]:
         yield binascii.a2b_qp(left)
 
 
-class _Unpacked(ReadStream):
+class _Unpacked(SizedStream):
     """A body that is unpacked while it is read."""
 
     def __init__(
         self, begin: Callable[[], BinaryIO], unpack: Callable[[BinaryIO], Iterator[bytes]], size: int
     ) -> None:
-        super().__init__()
-        self._begin, self._unpack, self._size = begin, unpack, size
-        self._at = 0  # what the caller reads next
+        super().__init__(size)
+        self._begin, self._unpack = begin, unpack
         self._piece, self._start = b"", 0  # what was unpacked last, and where in the body it begins
         self._text = begin()
         self._pieces = unpack(self._text)
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move the position; it may lie beyond the end, where nothing is read."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        if base + offset < 0:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        self._at = base + offset
-        return self._at
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # bytes-like in typeshed
         """Read what the body holds and no more."""

@@ -165,6 +165,21 @@ class Readable(Protocol):
         ...
 
 
+class WithoutGaps:
+    """An image whose unreadable places hold nothing: a disc does not need its first sector."""
+
+    def __init__(self, image: Readable) -> None:
+        self._image = image
+        self.size = image.size
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return up to `size` bytes at `offset`, none where they cannot be read."""
+        try:
+            return self._image.read(offset, size)
+        except SourceError:
+            return b""
+
+
 def holds(image: Readable, extents: Sequence[Extent]) -> bool:
     """Return True when all extents lie inside the image."""
     return all(start >= 0 and start + size <= image.size for start, size in extents)
@@ -182,15 +197,12 @@ class ReadStream(io.RawIOBase):
         return True
 
 
-class Window(ReadStream):
-    """A seekable stream over extents of an image, joined. `size` cuts the last one short."""
+class SizedStream(ReadStream):
+    """A stream of known size; `_at` is what the caller reads next. Subclasses say what lies there."""
 
-    def __init__(self, image: Image, extents: Sequence[Extent]) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__()
-        self._image = image
-        self._extents = tuple(extents)
-        self._ends = tuple(accumulate(size for _, size in self._extents))
-        self._size = self._ends[-1] if self._ends else 0
+        self._size = size
         self._at = 0
 
     def tell(self) -> int:
@@ -204,6 +216,16 @@ class Window(ReadStream):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         self._at = base + offset
         return self._at
+
+
+class Window(SizedStream):
+    """A seekable stream over extents of an image, joined. `size` cuts the last one short."""
+
+    def __init__(self, image: Image, extents: Sequence[Extent]) -> None:
+        self._image = image
+        self._extents = tuple(extents)
+        self._ends = tuple(accumulate(size for _, size in self._extents))
+        super().__init__(self._ends[-1] if self._ends else 0)
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # bytes-like in typeshed
         """Read from one extent; a read across extents takes several calls."""

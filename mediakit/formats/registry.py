@@ -21,7 +21,7 @@ from mediakit.formats.envelope import UnsealedTree
 from mediakit.formats.folder import FileTree
 from mediakit.formats.gapped import GappedTree, gaps_of
 from mediakit.formats.mime_head import is_message
-from mediakit.formats.readable import Gaps, Image, Readable
+from mediakit.formats.readable import Gaps, Image, Readable, WithoutGaps
 from mediakit.plug_ins import code_of, plug_in, plug_ins
 from mediakit.secure.keys import NO_KEYS, Keys
 
@@ -210,27 +210,12 @@ def sniff(image: Readable) -> str:
     of NTFS and exFAT count as "fat", whose reader refuses them by name. A file that begins as DICOM does is
     a file, as its preamble may look like anything (PS3.10 7.1). What cannot be read tells nothing.
     """
-    image = _WithoutGaps(image)
+    image = WithoutGaps(image)
     if image.read(128, 4) == b"DICM":
         return "file"
     if fat_volume.is_volume(image):
         return "fat"
     return _optical(image) or _other(image)
-
-
-class _WithoutGaps:
-    """An image whose unreadable places hold nothing: a disc does not need its first sector."""
-
-    def __init__(self, image: Readable) -> None:
-        self._image = image
-        self.size = image.size
-
-    def read(self, offset: int, size: int) -> bytes:
-        """Return up to `size` bytes at `offset`, none where they cannot be read."""
-        try:
-            return self._image.read(offset, size)
-        except SourceError:
-            return b""
 
 
 def _refuse_by_name(path: Path) -> None:
@@ -248,8 +233,9 @@ def _optical(image: Readable) -> str:
     seen: set[bytes] = set()
     for step in (2048, 4096):  # UDF on disks of 4096 bytes per sector takes one for each
         for number in range(_MAX_DESCRIPTORS):
-            found = image.read(_DESCRIPTORS_AT + number * step, 6)
-            if not found:
+            at = _DESCRIPTORS_AT + number * step
+            found = image.read(at, 6)
+            if not found and at < image.size:
                 continue  # it cannot be read: the next one may say what this is
             name = found[1:]
             if name not in _DESCRIPTORS:

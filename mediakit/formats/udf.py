@@ -194,7 +194,7 @@ def _sequence(plan: Plan) -> Iterator[tuple[Tag, bytes]]:
     yield (
         Tag.LOGICAL_VOLUME,
         struct.pack("<I64s128sI32s", 4, charset(), dstring(plan.label, 128), BLOCK, _domain(plan))
-        + long_ad(BLOCK, plan.file_set_at, plan.map_number)
+        + long_ad(BLOCK, plan.file_set_at, plan.form.map_number)
         + struct.pack(
             "<II32s128xII", len(maps), 1 + form.has_metadata, _IMPLEMENTATION, 2 * BLOCK, _INTEGRITY_AT
         )
@@ -263,7 +263,7 @@ def _file_set(plan: Plan) -> bytes:
         + struct.pack(
             "<64s128s64s32s64x", charset(), dstring(plan.label, 128), charset(), dstring(plan.label, 32)
         )
-        + long_ad(BLOCK, plan.folders[0].at, plan.map_number)
+        + long_ad(BLOCK, plan.folders[0].at, plan.form.map_number)
         + struct.pack("<32s16x16x32x", _domain(plan))
     )
 

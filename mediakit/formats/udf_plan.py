@@ -56,6 +56,11 @@ class Form:
         return self.revision >= _METADATA_SINCE
 
     @property
+    def map_number(self) -> int:
+        """Return the number of the partition map that the structure's addresses are in."""
+        return METADATA if self.has_metadata else PHYSICAL
+
+    @property
     def edition(self) -> int:
         """Return the edition of ECMA-167 that the descriptors follow: 2 or 3."""
         return 3 if self.revision >= _ECMA_167_3_SINCE else 2
@@ -105,11 +110,6 @@ class Plan:
     def bitmap_blocks(self) -> int:
         """Return how many blocks the bitmap of free space has, at the start of the partition."""
         return _bitmap_blocks(self.data_end) if self.form.overwrites else 0
-
-    @property
-    def map_number(self) -> int:
-        """Return the number of the partition map that the structure's addresses are in."""
-        return METADATA if self.form.has_metadata else PHYSICAL
 
     @property
     def mirror_at(self) -> int:
@@ -260,8 +260,7 @@ class _Namer:
 
     def _address(self, block: int, unique: int) -> bytes:
         """Return the address of an entry; it has the unique number since UDF 2.00 (2.3.4.3)."""
-        number = METADATA if self.form.has_metadata else PHYSICAL
-        return long_ad(BLOCK, block, number, unique if self.form.edition > 2 else 0)
+        return long_ad(BLOCK, block, self.form.map_number, unique if self.form.edition > 2 else 0)
 
     def _identifier(self, at: int, kind: int, name: bytes, icb: bytes) -> bytes:
         body = struct.pack("<HBB16sH", 1, kind, len(name), icb, 0) + name
