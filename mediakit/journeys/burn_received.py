@@ -20,7 +20,6 @@ from time import monotonic
 from mediakit.choices import Each
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance
-from mediakit.dicom.instance_names import SUFFIX
 from mediakit.durable import write_all
 from mediakit.errors import MediakitError, UsageError
 from mediakit.events import Listener
@@ -29,6 +28,7 @@ from mediakit.journeys.burn import burn
 from mediakit.journeys.burn_order import BurnOrder
 from mediakit.outcome import Outcome, State
 from mediakit.scp.events import MediumEnded
+from mediakit.scp.instance_store import folders_in, instances_of
 from mediakit.stages.plan.target import format_of
 
 _FIELDS = frozenset({"number", "date", "time", "study", "patient"})
@@ -83,7 +83,7 @@ class MediaMaker:
     def begin(self) -> None:
         """Find what came before and is on no medium. Raises OSError."""
         self._burnt = set(_kept(self.folder / _KEPT))
-        for study in sorted(entry.name for entry in os.scandir(self.folder) if _is_study(entry)):
+        for study in sorted(folder.name for folder in folders_in(self.folder)):
             if self._open(study):
                 self._waiting[study] = _Waiting(last=self.now())
 
@@ -122,7 +122,7 @@ class MediaMaker:
         ]
 
     def _burn(self, studies: Sequence[str], tell: Listener) -> MediumEnded:
-        here = {uid: path for study in studies for uid, path in _instances(self.folder / study)}
+        here = {uid: path for study in studies for uid, path in self._in(study)}
         when = datetime.now(UTC)
         try:
             out = self._name(studies, when)
@@ -197,7 +197,7 @@ class MediaMaker:
 
     def _patient_of(self, study: str) -> str | None:
         """Return Patient ID and issuer of the first instance that can be read; None when none can."""
-        for _, path in _instances(self.folder / study):
+        for _, path in self._in(study):
             try:
                 with path.open("rb") as stream:
                     found = self._scanner.read(stream, path.stat().st_size, "", "")
@@ -207,9 +207,14 @@ class MediaMaker:
                 return f"{found.header.text(_PATIENT_ID)}\\{found.header.text(_ISSUER)}"
         return None
 
+    def _in(self, study: str) -> list[tuple[str, Path]]:
+        """Return the instances of a study by name; none when its folder went with the last of them."""
+        folder = self.folder / study
+        return sorted(instances_of(folder)) if folder.is_dir() else []
+
     def _open(self, study: str) -> bool:
         """Return True when an instance of a study is on no medium."""
-        return any(uid not in self._burnt for uid, _ in _instances(self.folder / study))
+        return any(uid not in self._burnt for uid, _ in self._in(study))
 
 
 def check_media(order: MediaOrder, folder: Path) -> None:
@@ -230,17 +235,6 @@ def check_media(order: MediaOrder, folder: Path) -> None:
     if out == inside or out.startswith(inside + os.sep):
         hint = "name a place outside the folder that is received into"
         raise UsageError("the media and the folder lie in each other", where=order.pattern, hint=hint)
-
-
-def _is_study(entry: os.DirEntry[str]) -> bool:
-    return not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
-
-
-def _instances(study: Path) -> Iterator[tuple[str, Path]]:
-    """Yield name and place of every instance of a study, by name."""
-    for path in sorted(study.glob(f"*/*{SUFFIX}")):
-        if not path.is_symlink() and path.is_file():
-            yield path.name.removesuffix(SUFFIX), path
 
 
 def _kept(file: Path) -> Iterator[str]:

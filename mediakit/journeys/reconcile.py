@@ -5,7 +5,7 @@ Nothing is decided here and nothing is sent but queries.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from mediakit.destinations.find import FindFailed, FindModel, Limits, contexts_o
 from mediakit.destinations.peer import Peer
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.identifier import Value, Values
-from mediakit.dicom.instance import Instance
 from mediakit.errors import IdentityError, SourceError
 from mediakit.events import Advanced, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.survey import Survey
@@ -91,7 +90,20 @@ def reconcile(source: Path, peer: Peer, order: ReconcileOrder, tell: Listener = 
     """
     with open_medium(source, order.keys) as tree:
         seen = look(tree, str(source), Scanner(), tell)
-    return reconcile_survey(seen, peer, order, tell)
+    rankings = _rankings(_wanted(seen, order.match), peer, order.match, tell)
+    findings = [finding for ranking in rankings for finding in _doubts(ranking)]
+    for finding in findings:
+        tell(FoundSomething(finding))
+    rows = (row for ranking in rankings for row in rows_of(ranking, order.match.value, order.approve_above))
+    is_clear = all(ranking.is_match for ranking in rankings)
+    return Reconciled(
+        source=seen.subject,
+        peer=str(peer),
+        rows=tuple(replace(row, line=line) for line, row in enumerate(rows, start=2)),  # 1 is the head
+        counts=match_words(rankings),
+        report=Report.of(seen.subject, findings),
+        outcome=Outcome.GOOD if is_clear else Outcome.IDENTITY,
+    )
 
 
 def matched_rows(seen: Survey, matching: Matching, tell: Listener = silence) -> tuple[MapRow, ...]:
@@ -100,19 +112,15 @@ def matched_rows(seen: Survey, matching: Matching, tell: Listener = silence) -> 
     With `matching.confirm` a person decides. Raises IdentityError when that is a no, or when there is not one
     local patient of the ID that was given, and as `reconcile` does.
     """
-    wanted = _wanted((instance for _, instance in seen.instances()), matching.match)
-    if not wanted:
-        raise SourceError("there is no instance on the medium", where=seen.subject)
+    wanted = _wanted(seen, matching.match)
     rankings, why = _offered(wanted, matching, tell)
     if matching.confirm is not None:
         tell(PhaseStarted("confirm", len(wanted)))
         rows = tuple(_confirmed(rankings, why, matching))
         tell(PhaseEnded("confirm"))
         return rows
-    source, above = matching.match.value, matching.approve_above
-    return tuple(
-        row for ranking in rankings for row in rows_of(ranking, source, above)
-    )  # of no file: no lines
+    above = matching.approve_above  # the rows are of no file: they have no lines
+    return tuple(row for ranking in rankings for row in rows_of(ranking, matching.match.value, above))
 
 
 def _offered(wanted: Sequence[Wanted], matching: Matching, tell: Listener) -> tuple[Sequence[Ranking], str]:
@@ -165,43 +173,27 @@ def _confirmed(rankings: Sequence[Ranking], why: str, matching: Matching) -> Ite
         yield chosen_row(ranking.wanted, chosen, matching.match.value)
 
 
-def reconcile_survey(seen: Survey, peer: Peer, order: ReconcileOrder, tell: Listener = silence) -> Reconciled:
-    """Ask a peer for each identity of a medium that was looked at; see `reconcile`."""
-    wanted = _wanted((instance for _, instance in seen.instances()), order.match)
-    if not wanted:
-        raise SourceError("there is no instance on the medium", where=seen.subject)
-    rankings = _rankings(wanted, peer, order.match, tell)
-    findings = [finding for ranking in rankings for finding in _doubts(ranking)]
-    for finding in findings:
-        tell(FoundSomething(finding))
-    rows = (row for ranking in rankings for row in rows_of(ranking, order.match.value, order.approve_above))
-    is_clear = all(ranking.is_match for ranking in rankings)
-    return Reconciled(
-        source=seen.subject,
-        peer=str(peer),
-        rows=tuple(replace(row, line=line) for line, row in enumerate(rows, start=2)),  # 1 is the head
-        counts=match_words(rankings),
-        report=Report.of(seen.subject, findings),
-        outcome=Outcome.GOOD if is_clear else Outcome.IDENTITY,
-    )
-
-
 @dataclass(slots=True)
 class _Collected:
     study_date: str = ""
     modalities: set[str] = field(default_factory=set)
 
 
-def _wanted(instances: Iterable[Instance], match: Match) -> tuple[Wanted, ...]:
-    """Return who is to be looked for: each identity, and for a worklist each study of it."""
+def _wanted(seen: Survey, match: Match) -> tuple[Wanted, ...]:
+    """Return who is to be looked for: each identity, and for a worklist each study of it.
+
+    Raises SourceError when nobody is on the medium.
+    """
     found: dict[Subject, _Collected] = {}
     subjects = Subjects()
-    for instance in instances:
+    for _, instance in seen.instances():
         subject = subjects.of(instance)
         whom = subject if match is Match.WORKLIST else Subject(identity=subject.identity)
         collected = found.setdefault(whom, _Collected())
         collected.study_date = collected.study_date or instance.header.text(_STUDY_DATE)
         collected.modalities.add(instance.header.text(_MODALITY))
+    if not found:
+        raise SourceError("there is no instance on the medium", where=seen.subject)
     return tuple(
         Wanted(subject=subject, study_date=each.study_date, modalities=frozenset(each.modalities - {""}))
         for subject, each in found.items()

@@ -77,7 +77,7 @@ class InstanceStore:
         self.folder = folder
         self._opened = opened
         self._lock = Lock()
-        self._places = dict(_named(folder))
+        self._places = {uid: path for study in folders_in(folder) for uid, path in instances_of(study)}
 
     def part(self) -> Part:
         """Return a new empty part file. Raises OSError."""
@@ -130,17 +130,17 @@ def instance_store(folder: Path) -> Iterator[InstanceStore]:
         yield ready
 
 
-def _named(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield every instance that lies in a folder, by the names that are given here."""
-    for study in _folders(folder):
-        for series in _folders(study):
-            for entry in os.scandir(series):
-                uid = entry.name.removesuffix(SUFFIX)
-                if uid != entry.name and is_name(uid) and entry.is_file(follow_symlinks=False):
-                    yield uid, Path(entry.path)
+def instances_of(study: Path) -> Iterator[tuple[str, Path]]:
+    """Yield every instance that lies in the folder of a study, by the names that are given here."""
+    for series in folders_in(study):
+        for entry in os.scandir(series):
+            uid = entry.name.removesuffix(SUFFIX)
+            if uid != entry.name and is_name(uid) and entry.is_file(follow_symlinks=False):
+                yield uid, Path(entry.path)
 
 
-def _folders(folder: Path) -> Iterator[Path]:
+def folders_in(folder: Path) -> Iterator[Path]:
+    """Yield the folders of studies in the folder that is received into, or of series in that of a study."""
     for entry in os.scandir(folder):
         if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
             yield Path(entry.path)
