@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mediakit.cli.target import peer_named
+from mediakit.cli.terminal import answer_to
 from mediakit.errors import UsageError
 
 if TYPE_CHECKING:  # the values are loaded when a command asks
@@ -96,5 +97,4 @@ def _say(text: str) -> None:
 
 def _asked(question: str) -> str:
     """Return the answer in lower case; "" at the end of the input."""
-    print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline(100).strip().lower()
+    return answer_to(question, 100).strip().lower()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediakit.cli.state import state_folder
+from mediakit.cli.terminal import answer_to
 from mediakit.errors import MediakitError, UsageError
 from mediakit.findings import printable
 
@@ -198,8 +199,7 @@ def _changed(used: Drive, which: str, *, yes_erase: bool) -> Drive:
 
 
 def _answer(question: str) -> str:
-    print(question, end="", file=sys.stderr, flush=True)
-    line = sys.stdin.readline()
+    line = answer_to(question)
     if not line:
         raise KeyboardInterrupt
     return line

@@ -193,16 +193,17 @@ def import_(
             order = replace(order, mapping=map_rows(map_))
         login = login_of(user, passcode_file, asks=ask_passcode)
         matching, asked = None, match_dest or dest
+        may_ask = can_ask() and not (yes or quiet or as_json or dry_run)
         own_login = None if match_dest else login
         if match:
             peer = peer_named(asked, config, own_login)
             matching = Matching(peer=peer, match=match_of(match), approve_above=approve_above)
-            if can_ask() and not (yes or quiet or as_json or dry_run):
+            if may_ask:
                 matching = replace(matching, confirm=confirm_patient)
         elif as_patient is not None:
             patient_id = text_of("--as-patient", as_patient)
             matching = named_patient(patient_id or "", peer_named(asked, config, own_login), yes=yes)
-        elif can_ask() and not (yes or keep_id or quiet or as_json or dry_run or map_ is not None):
+        elif may_ask and not keep_id and map_ is None:
             matching = offer(asked, config, own_login)
         target = target_of(dest, config, verify, ask_first=ask_first, commit_port=commit_port, login=login)
         if not (quiet or as_json):

@@ -49,6 +49,15 @@ def print_summary(text: str) -> None:
         sys.stdout.write(shown(line, sys.stdout) + "\n")
 
 
+def answer_to(question: str, most: int = -1) -> str:
+    """Ask on standard error; return the line of the answer, "" at the end of the input.
+
+    `most` bounds its characters (-1: as long as it is).
+    """
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline(most)
+
+
 def shown(line: str, stream: TextIO) -> str:
     """Return a line as this stream shows it."""
     if not stream.isatty():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.browser import CHROMIUM_FLAGS
 from tests.support.cli import mediakit
 from tests.support.dicom_bytes import ct
 from tests.support.peers import need, run
@@ -15,18 +16,7 @@ from tests.support.studies import SAMPLES, burnt_to, files_in, folder_of
 
 pytestmark = pytest.mark.interop
 
-_FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--window-size=1000,1400",
-)
+_SIZE = "--window-size=1000,1400"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _ATTACK = "<img src=x onerror=\"document.title='owned'\">"
 
@@ -35,7 +25,7 @@ def chromium(page: Path, profile: Path, *more: str) -> str:
     """Open a page in a browser without a history, and return what it printed: the DOM, or its log."""
     need("chromium")
     profile.mkdir()
-    done = run("chromium", *_FLAGS, f"--user-data-dir={profile}", *more, page.as_uri())
+    done = run("chromium", *CHROMIUM_FLAGS, _SIZE, f"--user-data-dir={profile}", *more, page.as_uri())
     assert done.returncode == 0, done.stderr
     return done.stdout + (done.stderr if "--enable-logging=stderr" in more else "")
 

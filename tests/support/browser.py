@@ -17,7 +17,8 @@ from typing import Any
 
 from tests.support.peers import need
 
-_FLAGS = (
+#: A browser that shows nothing on a screen and asks the network for nothing.
+CHROMIUM_FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -27,7 +28,6 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
-    "--remote-debugging-pipe",
 )
 
 _CODES = {"Enter": 13, "Escape": 27, "Tab": 9, " ": 32, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36}
@@ -215,7 +215,13 @@ def chromium(*more: str) -> Iterator[Browser]:
     their_in, our_out = os.pipe()
     our_in, their_out = os.pipe()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        flags = (*_FLAGS, f"--user-data-dir={profile}", *more, "about:blank")
+        flags = (
+            *CHROMIUM_FLAGS,
+            "--remote-debugging-pipe",
+            f"--user-data-dir={profile}",
+            *more,
+            "about:blank",
+        )
         script = f"exec chromium {shlex.join(flags)} 3<&{their_in} 4>&{their_out}"
         process = subprocess.Popen(
             ["bash", "-c", script],
