@@ -10,7 +10,6 @@ import typer
 
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
-from mediakit.cli.named import named_destinations
 from mediakit.cli.options import Config, Profiles
 from mediakit.cli.written import check_report, write_report
 
@@ -29,6 +28,7 @@ def conformance(
     With --config it has the destinations and profiles of that configuration as well.
     """
     with guarded("conformance", as_json=as_json):
+        from mediakit.cli.named import named_destinations
         from mediakit.profile.load import load_catalogue
         from mediakit.report.conformance import conformance_form_of, conformance_text
         from mediakit.report.conformance_doc import conformance_doc
