@@ -112,6 +112,8 @@ def matched_rows(seen: Survey, matching: Matching, tell: Listener = silence) -> 
     With `matching.confirm` a person decides. Raises IdentityError when that is a no, or when there is not one
     local patient of the ID that was given, and as `reconcile` does.
     """
+    if matching.is_offer and next(iter(seen.instances()), None) is None:
+        return ()  # nobody to ask about: the import says what became of each file
     wanted = _wanted(seen, matching.match)
     rankings, why = _offered(wanted, matching, tell)
     if matching.confirm is not None:

@@ -102,6 +102,17 @@ def test_the_patient_id_of_the_medium_is_kept_on_request_and_the_first_line_says
         assert said.out.splitlines()[0].endswith("under the Patient ID of the medium")
 
 
+def test_a_medium_without_instances_is_reported_on_a_terminal_as_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "letter.txt").write_text("no image")
+    with storescp(tmp_path / "in") as scp:
+        said = mediakit("import", tmp_path / "other", dest(scp))
+        shown = answered([], "import", tmp_path / "other", dest(scp))
+    assert said.code == shown.code == 3
+    for text in (said.out, shown.text):
+        assert "not-dicom            1" in text
+
+
 def test_a_destination_can_demand_local_patient_ids(tmp_path: Path, medium: Path) -> None:
     table = tmp_path / "map.csv"
     table.write_text("from_patient_id,to_patient_id,approved\n007,L-1,yes\n", encoding="utf-8")
