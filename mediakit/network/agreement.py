@@ -62,8 +62,9 @@ def agree(request: AssociateRQ, answer: AssociateAC) -> Agreement:
     results = _results(request, answer)
     roles, ignored_roles = _roles(request.user, answer.user)
     extended, ignored_extended = _extended(request.user, answer.user)
+    as_scp = frozenset(role.sop_class for role in request.user.roles if not role.is_scu)
     return Agreement(
-        contexts=tuple(_context(each, results.get(each.id), roles) for each in request.contexts),
+        contexts=tuple(_context(each, results.get(each.id), roles, as_scp) for each in request.contexts),
         window=_window(request.user.window, answer.user.window),
         identity=_identity(request.user, answer.user),
         ours=request.user,
@@ -86,12 +87,16 @@ def _results(request: AssociateRQ, answer: AssociateAC) -> Mapping[int, ContextR
 
 
 def _context(
-    context: ProposedContext, result: ContextResult | None, roles: Mapping[str, Role]
+    context: ProposedContext,
+    result: ContextResult | None,
+    roles: Mapping[str, Role],
+    as_scp: frozenset[str],
 ) -> AgreedContext:
+    """Return what became of a context; `as_scp` are the SOP Classes for which only that role was proposed."""
     role = roles.get(context.abstract_syntax)
     is_scu, is_scp = (True, False) if role is None else (role.is_scu, role.is_scp)
     refusal = _refusal(context, result)
-    if refusal is None and not is_scu:
+    if refusal is None and not (is_scp if context.abstract_syntax in as_scp else is_scu):
         refusal = RejectReason.ROLE
     return AgreedContext(
         id=context.id,

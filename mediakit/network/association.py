@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from mediakit.network.agreement import Agreement, agree
-from mediakit.network.assembly import Assembler, Message
+from mediakit.network.assembly import Assembler, Fragment, Message, Requested
 from mediakit.network.associate import AssociateAC, AssociateRQ
 from mediakit.network.machine import TRANSITIONS, Action, Event, State
 from mediakit.network.pdu import (
@@ -86,7 +86,9 @@ class Broken:
     is_disagreement: bool = False
 
 
-Indication = Accepted | Rejected | Received | ReleaseAsked | Released | Aborted | Broken
+Indication = (
+    Accepted | Rejected | Received | Requested | Fragment | ReleaseAsked | Released | Aborted | Broken
+)
 
 
 class WrongState(Exception):  # noqa: N818 - a fault of ours, never of the peer
@@ -96,12 +98,13 @@ class WrongState(Exception):  # noqa: N818 - a fault of ours, never of the peer
 class Association:
     """One association, from the first PDU to the last."""
 
-    def __init__(self, request: AssociateRQ) -> None:
+    def __init__(self, request: AssociateRQ, *, takes_requests: bool = False) -> None:
+        """`takes_requests`: the peer may ask for operations too, as the other role was proposed (C-GET)."""
         self.state = State.STA1
         self.is_closing = False  # nothing more comes of it: the connection is to be closed
         self._request = request
         self._reader = PduReader(request.user.longest_pdu)
-        self._assembler = Assembler()
+        self._assembler = Assembler(takes_requests=takes_requests)
         self._fragment = 0
         self._contexts: frozenset[int] = frozenset()
         self._told: list[Indication] = []
@@ -249,7 +252,7 @@ class Association:
                     raise Malformed("a message came in a context that was not agreed on")
                 message = self._assembler.add(pdv)
                 if message is not None:
-                    self._told.append(Received(message))
+                    self._told.append(Received(message) if isinstance(message, Message) else message)
         except Malformed as exc:
             self._protest(str(exc), exc.reason)
 

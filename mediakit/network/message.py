@@ -1,10 +1,11 @@
-"""Command sets of C-STORE and C-ECHO: requests to bytes, bytes to responses (PS3.7 6.3, 9.3.1, 9.3.5).
+"""Command sets of C-STORE, C-GET and C-ECHO: values to bytes and back (PS3.7 6.3, 9.3.1, 9.3.3, 9.3.5).
 
-A command set is always Implicit VR Little Endian. Any bytes give a `Response` or `Malformed`.
+A command set is always Implicit VR Little Endian. Any bytes give a `Request`, a `Response` or `Malformed`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from struct import Struct
@@ -12,7 +13,7 @@ from typing import Final
 
 from mediakit.network.reasons import Malformed
 
-STORE_RQ, STORE_RSP, ECHO_RQ, ECHO_RSP = 0x0001, 0x8001, 0x0030, 0x8030
+STORE_RQ, STORE_RSP, GET_RQ, GET_RSP, ECHO_RQ, ECHO_RSP = 0x0001, 0x8001, 0x0010, 0x8010, 0x0030, 0x8030
 VERIFICATION: Final = "1.2.840.10008.1.1"
 LONGEST_COMMAND: Final = 1 << 16  # bytes; a real one has about 200
 LONGEST_UID: Final = 64  # characters, PS3.5 9.1; peers abort the association for one that is longer
@@ -20,10 +21,13 @@ LONGEST_UID: Final = 64  # characters, PS3.5 9.1; peers abort the association fo
 _LENGTH, _SOP_CLASS, _FIELD, _MESSAGE_ID, _RESPONDS_TO = 0x0000, 0x0002, 0x0100, 0x0110, 0x0120
 _PRIORITY, _DATA_SET_TYPE, _STATUS, _OFFENDING, _COMMENT = 0x0700, 0x0800, 0x0900, 0x0901, 0x0902
 _SOP_INSTANCE: Final = 0x1000
+_REMAINING, _COMPLETED, _FAILED, _WARNING = 0x1020, 0x1021, 0x1022, 0x1023
 _NO_DATA_SET, _A_DATA_SET = 0x0101, 0x0001
 _IS_RESPONSE: Final = 0x8000
 _LONGEST_COMMENT: Final = 64  # characters, VR LO
 _MOST_OFFENDING: Final = 64
+
+_UIDS: Final = frozenset({0x00080016, 0x00080018, 0x0020000D, 0x0020000E})  # padded with a null
 
 _HEADER: Final = Struct("<HHI")
 _US: Final = Struct("<H")
@@ -32,13 +36,37 @@ _AT: Final = Struct("<HH")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An operation that a peer asks for.
+
+    `command` is the Command Field. UIDs are as the peer writes them, "" where it does not. PS3.7 9.3.1.1.
+    """
+
+    command: int
+    message_id: int
+    sop_class: str = ""
+    sop_instance: str = ""
+    has_data_set: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suboperations:
+    """How many instances a C-GET has sent so far, and how many are left. Source: PS3.7 9.3.3.2."""
+
+    remaining: int = 0
+    completed: int = 0
+    failed: int = 0
+    warning: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """What a peer answers to an operation.
 
     `command` is the Command Field, `message_id` that of the request it answers. `sop_class` and
     `sop_instance` are what the peer says that it answers for, "" where it does not say. `comment` is
-    printable and short. `offending` are the tags of elements that the peer names.
-    Source: PS3.7 9.3.1.2, 9.3.5.2, C.
+    printable and short. `offending` are the tags of elements that the peer names. `suboperations` are those
+    of a C-GET. Source: PS3.7 9.3.1.2, 9.3.3.2, 9.3.5.2, C.
     """
 
     command: int
@@ -49,6 +77,7 @@ class Response:
     sop_instance: str = ""
     comment: str = field(default="", repr=False)
     offending: tuple[int, ...] = ()
+    suboperations: Suboperations = Suboperations()
 
 
 def store_request(message_id: int, sop_class: str, sop_instance: str) -> bytes:
@@ -69,16 +98,53 @@ def _store_parts(sop_class: str) -> tuple[bytes, bytes]:
     )
 
 
+def store_response(request: Request, status: int, comment: str = "") -> bytes:
+    """Return the command set of a C-STORE-RSP; `comment` is cut to 64 characters of ASCII. PS3.7 9.3.1.2."""
+    words = comment.encode("ascii", "replace")[:_LONGEST_COMMENT]
+    return _command_set(
+        _as_sent(_SOP_CLASS, request.sop_class),
+        _number(_FIELD, STORE_RSP),
+        _number(_RESPONDS_TO, request.message_id),
+        _number(_DATA_SET_TYPE, _NO_DATA_SET),
+        _number(_STATUS, status),
+        _padded(_COMMENT, words, b" ") if words else b"",
+        _as_sent(_SOP_INSTANCE, request.sop_instance),
+    )
+
+
+def get_request(message_id: int, model: str) -> bytes:
+    """Return the command set of a C-GET-RQ of medium priority for an information model. PS3.7 9.3.3.1."""
+    return _command_set(
+        _uid(_SOP_CLASS, model),
+        _number(_FIELD, GET_RQ),
+        _number(_MESSAGE_ID, message_id),
+        _number(_PRIORITY, 0),
+        _number(_DATA_SET_TYPE, _A_DATA_SET),
+    )
+
+
+def identifier(keys: Mapping[int, str]) -> bytes:
+    """Return a data set of text elements in Implicit VR Little Endian. Raises ValueError outside ASCII."""
+    parts = []
+    for tag in sorted(keys):
+        raw = keys[tag].encode("ascii")
+        raw += (b"\0" if tag in _UIDS else b" ") * (len(raw) % 2)
+        parts.append(_HEADER.pack(tag >> 16, tag & 0xFFFF, len(raw)) + raw)
+    return b"".join(parts)
+
+
 def echo_request(message_id: int) -> bytes:
     """Return the command set of a C-ECHO-RQ."""
-    body = b"".join(
-        (
-            _uid(_SOP_CLASS, VERIFICATION),
-            _number(_FIELD, ECHO_RQ),
-            _number(_MESSAGE_ID, message_id),
-            _number(_DATA_SET_TYPE, _NO_DATA_SET),
-        )
+    return _command_set(
+        _uid(_SOP_CLASS, VERIFICATION),
+        _number(_FIELD, ECHO_RQ),
+        _number(_MESSAGE_ID, message_id),
+        _number(_DATA_SET_TYPE, _NO_DATA_SET),
     )
+
+
+def _command_set(*elements: bytes) -> bytes:
+    body = b"".join(elements)
     return _group_length(len(body)) + body
 
 
@@ -94,16 +160,36 @@ def _uid(element: int, uid: str) -> bytes:
     raw = uid.encode("ascii", "backslashreplace")
     if not 0 < len(raw) <= LONGEST_UID or not raw.replace(b".", b"").isalnum():
         raise ValueError("a UID has 1 to 64 characters, digits and periods")
-    raw += b"\0" * (len(raw) % 2)
+    return _padded(element, raw, b"\0")
+
+
+def _as_sent(element: int, uid: str) -> bytes:
+    """Return the element of a UID as a peer sent it, none where it sent none that could be repeated."""
+    raw = uid.encode("ascii", "replace")
+    return _padded(element, raw, b"\0") if 0 < len(raw) <= LONGEST_UID else b""
+
+
+def _padded(element: int, raw: bytes, pad: bytes) -> bytes:
+    raw += pad * (len(raw) % 2)
     return _HEADER.pack(0, element, len(raw)) + raw
 
 
-def decode_response(data: bytes) -> Response:
-    """Return the response in a command set. Raises Malformed, also for a request."""
+def decode_command(data: bytes) -> Request | Response:
+    """Return what stands in a command set. Raises Malformed."""
     values = _elements(data)
     command = _us(values, _FIELD)
-    if not command & _IS_RESPONSE:
-        raise Malformed(f"a response was expected, not the command {command:04X}H")
+    if command & _IS_RESPONSE:
+        return _response(command, values)
+    return Request(
+        command=command,
+        message_id=_us(values, _MESSAGE_ID if _MESSAGE_ID in values else _RESPONDS_TO),  # C-CANCEL has no own
+        sop_class=_named(values.get(_SOP_CLASS, b"")),
+        sop_instance=_named(values.get(_SOP_INSTANCE, b"")),
+        has_data_set=_us(values, _DATA_SET_TYPE) != _NO_DATA_SET,
+    )
+
+
+def _response(command: int, values: dict[int, bytes]) -> Response:
     return Response(
         command=command,
         message_id=_us(values, _RESPONDS_TO),
@@ -113,6 +199,12 @@ def decode_response(data: bytes) -> Response:
         sop_instance=_named(values.get(_SOP_INSTANCE, b"")),
         comment=_comment(values.get(_COMMENT, b"")),
         offending=_tags(values.get(_OFFENDING, b"")),
+        suboperations=Suboperations(
+            remaining=_count(values, _REMAINING),
+            completed=_count(values, _COMPLETED),
+            failed=_count(values, _FAILED),
+            warning=_count(values, _WARNING),
+        ),
     )
 
 
@@ -138,6 +230,11 @@ def _us(values: dict[int, bytes], element: int) -> int:
     if len(raw) != 2:
         raise Malformed(f"the command set has no proper element (0000,{element:04X})")
     return int.from_bytes(raw, "little")
+
+
+def _count(values: dict[int, bytes], element: int) -> int:
+    """Return a number of instances, 0 where there is none: it is for people only."""
+    return _us(values, element) if len(values.get(element, b"")) == 2 else 0
 
 
 def _named(raw: bytes) -> str:

@@ -19,7 +19,7 @@ from mediakit.network.associate import (
 )
 from mediakit.network.association import Association, Broken, Indication
 from mediakit.network.machine import State
-from mediakit.network.message import Response, decode_response, store_request
+from mediakit.network.message import Request, Response, decode_command, store_request
 from mediakit.network.pdu import (
     PDU,
     PDV,
@@ -189,12 +189,12 @@ def test_a_pdu_with_a_wrong_byte_is_a_pdu_or_malformed(pdu: PDU, data: st.DataOb
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_a_response_or_malformed(data: bytes) -> None:
+def test_any_bytes_are_a_command_or_malformed(data: bytes) -> None:
     try:
-        got = decode_response(data)
+        got = decode_command(data)
     except Malformed:
         return
-    assert isinstance(got, Response)
+    assert isinstance(got, Request | Response)
 
 
 @given(st.data())
@@ -202,7 +202,7 @@ def test_a_response_with_a_wrong_byte_is_a_response_or_malformed(data: st.DataOb
     raw = bytearray(response(0xA700))
     raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(byte)
     try:
-        decode_response(bytes(raw))
+        decode_command(bytes(raw))
     except Malformed:
         return
 

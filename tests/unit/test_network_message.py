@@ -1,4 +1,4 @@
-"""Command sets of C-STORE and C-ECHO, and what a status means."""
+"""Command sets of C-STORE, C-GET and C-ECHO, and what a status means."""
 
 from __future__ import annotations
 
@@ -12,11 +12,19 @@ from pydicom.filereader import read_dataset
 from mediakit.network import reasons
 from mediakit.network.message import (
     ECHO_RSP,
+    GET_RQ,
+    GET_RSP,
+    STORE_RQ,
     STORE_RSP,
+    Request,
     Response,
-    decode_response,
+    Suboperations,
+    decode_command,
     echo_request,
+    get_request,
+    identifier,
     store_request,
+    store_response,
 )
 from mediakit.network.reasons import Malformed, RejectReason
 from mediakit.network.status import StatusKind, meaning
@@ -75,7 +83,7 @@ def test_a_response_is_read_with_what_the_peer_adds() -> None:
         (0x0902, b"coerced \x1b[31m\xe4 "),
         (0x1000, b"1.2.3\0"),
     )
-    assert decode_response(data) == Response(
+    assert decode_command(data) == Response(
         command=STORE_RSP,
         message_id=7,
         sop_class=CT,
@@ -88,20 +96,53 @@ def test_a_response_is_read_with_what_the_peer_adds() -> None:
 
 def test_a_comment_and_a_list_of_tags_are_bounded() -> None:
     data = command_set(*GOOD.items(), (0x0901, bytes(4 * 1000 + 3)), (0x0902, b"x" * 5000))
-    response = decode_response(data)
+    response = decode_command(data)
+    assert isinstance(response, Response)
     assert (len(response.comment), len(response.offending)) == (64, 64)
 
 
 def test_a_response_with_a_data_set_says_so() -> None:
     data = command_set(*{**GOOD, 0x0800: us(0x0000), 0x0100: us(ECHO_RSP)}.items())
-    assert decode_response(data).has_data_set
+    assert decode_command(data).has_data_set
+
+
+def test_a_request_is_read_back_and_its_answer_repeats_what_it_named() -> None:
+    asked = decode_command(store_request(9, CT, "1.2.3"))
+    assert asked == Request(
+        command=STORE_RQ, message_id=9, sop_class=CT, sop_instance="1.2.3", has_data_set=True
+    )
+    assert isinstance(asked, Request)
+    answer = by_pydicom(store_response(asked, 0xA700, "no room " * 20))
+    assert (answer.Status, answer.MessageIDBeingRespondedTo, answer.AffectedSOPInstanceUID) == (
+        0xA700,
+        9,
+        "1.2.3",
+    )
+    assert len(answer.ErrorComment) == 63  # 64 with the space at its end
+    nameless = by_pydicom(store_response(Request(command=STORE_RQ, message_id=9), 0))
+    assert "AffectedSOPInstanceUID" not in nameless
+
+
+def test_a_get_request_is_as_pydicom_reads_it() -> None:
+    command = by_pydicom(get_request(3, "1.2.840.10008.5.1.4.1.2.2.3"))
+    assert (command.CommandField, command.MessageID, command.Priority) == (GET_RQ, 3, 0)
+    assert command.CommandDataSetType != 0x0101
+    keys = by_pydicom(identifier({0x0020000D: "1.2.3", 0x00080052: "STUDY"}))
+    assert (keys.StudyInstanceUID, keys.QueryRetrieveLevel) == ("1.2.3", "STUDY")
+
+
+def test_a_get_response_counts_its_instances() -> None:
+    counts = ((0x1020, us(3)), (0x1021, us(2)), (0x1022, us(1)), (0x1023, us(0)))
+    response = decode_command(command_set(*{**GOOD, 0x0100: us(GET_RSP)}.items(), *counts))
+    assert isinstance(response, Response)
+    assert response.suboperations == Suboperations(remaining=3, completed=2, failed=1, warning=0)
 
 
 @pytest.mark.parametrize("missing", list(GOOD))
 def test_a_response_without_what_it_needs_is_malformed(missing: int) -> None:
     rest = {tag: value for tag, value in GOOD.items() if tag != missing}
     with pytest.raises(Malformed, match=f"{missing:04X}"):
-        decode_response(command_set(*rest.items()))
+        decode_command(command_set(*rest.items()))
 
 
 @pytest.mark.parametrize(
@@ -112,12 +153,11 @@ def test_a_response_without_what_it_needs_is_malformed(missing: int) -> None:
         command_set(*GOOD.items())[:-1],
         struct.pack("<HHI", 0, 0x0902, 0xFFFFFFFF),
         command_set(*{**GOOD, 0x0900: b"\0"}.items()),
-        store_request(1, CT, "1.2.3"),
     ],
 )
-def test_what_is_no_response_is_malformed(data: bytes) -> None:
+def test_what_is_no_command_set_is_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):
-        decode_response(data)
+        decode_command(data)
 
 
 @pytest.mark.parametrize(
