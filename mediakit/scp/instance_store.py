@@ -11,6 +11,7 @@ import errno
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,7 +21,7 @@ from typing import BinaryIO
 
 from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.instance_names import SUFFIX, is_name, name_of
-from mediakit.durable import OpenFolder, part_name
+from mediakit.durable import OpenFolder, part_name, sync_folder
 from mediakit.errors import SourceError, UsageError, mapped
 
 try:
@@ -31,6 +32,7 @@ except ImportError:  # Windows
 _RANDOM_BYTES = 8  # of our part names: twice those of anybody else, who may write into the folder meanwhile
 _PART = re.compile(rf"\.mediakit-[0-9a-f]{{{2 * _RANDOM_BYTES}}}\.part")
 _CHUNK_BYTES = 1 << 20
+_SYNCING = 8  # files at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +74,12 @@ class Part:
 class InstanceStore:
     """A folder of received instances, locked by one process. For several threads."""
 
-    def __init__(self, folder: Path, opened: OpenFolder) -> None:
+    def __init__(self, folder: Path, opened: OpenFolder, *, syncs_each: bool = True) -> None:
         """Know what lies in the folder. Use `instance_store`, which makes and locks it."""
         self.folder = folder
         self._opened = opened
+        self._syncs_each = syncs_each
+        self._to_sync: list[Path] = []
         self._lock = Lock()
         self._places = {uid: path for study in folders_in(folder) for uid, path in instances_of(study)}
 
@@ -88,24 +92,37 @@ class InstanceStore:
     def settle(self, part: Part, arrived: Arrived) -> tuple[Settled, Path]:
         """Give a part file the name that it must have, or discard it; return its place, or that of the first.
 
-        When this returns, the bytes and the name are on the disk. Raises OSError: the part file is still
-        there then.
+        When this returns, the bytes and the name are on the disk, unless `sync` is to see to that. Raises
+        OSError: the part file is still there then.
         """
         part.stream.flush()
-        os.fsync(part.stream.fileno())
+        if self._syncs_each:
+            os.fsync(part.stream.fileno())
         names = (name_of(arrived.study), name_of(arrived.series), f"{name_of(arrived.sop_instance)}{SUFFIX}")
         target = self.folder.joinpath(*names)
         with self._lock:
             known = self.find(arrived.sop_instance)
             if known is None:
                 part.stream.close()
-                _give_name(self._opened, part.name, names)
+                _give_name(self._opened, part.name, names, syncs=self._syncs_each)
+                if not self._syncs_each:
+                    self._to_sync.append(target)
                 self._places[arrived.sop_instance] = target
         if known is None:
             return Settled.STORED, target
         is_same = _is_same(part, known, arrived)
         part.discard()
         return (Settled.SAME if is_same else Settled.CONFLICT), known
+
+    def sync(self) -> None:
+        """Make durable what was put away without that. Raises OSError."""
+        with self._lock:
+            places, self._to_sync = self._to_sync, []
+        with ThreadPoolExecutor(_SYNCING) as pool:  # side by side: a journal takes many at the price of one
+            list(pool.map(_sync_file, places))
+        series = {place.parent for place in places}
+        for folder in (*series, *{each.parent for each in series}, self.folder):
+            sync_folder(folder)
 
     def find(self, sop_instance: str) -> Path | None:
         """Return where an instance lies; None when it does not, or no longer."""
@@ -114,9 +131,11 @@ class InstanceStore:
 
 
 @contextmanager
-def instance_store(folder: Path) -> Iterator[InstanceStore]:
+def instance_store(folder: Path, *, syncs_each: bool = True) -> Iterator[InstanceStore]:
     """Give a folder to receive into; make it when it is not there, take what a killed run left away.
 
+    `syncs_each`: each instance is on the disk before anybody hears that it is stored; without it,
+    `InstanceStore.sync` is to be called before anybody hears it of all of them.
     Raises UsageError when it cannot be used, or another process receives into it.
     """
     what = "nothing can be received into the folder"
@@ -126,7 +145,7 @@ def instance_store(folder: Path) -> Iterator[InstanceStore]:
             stack.enter_context(_locked(folder))
             _sweep(folder)
             opened = stack.enter_context(closing(OpenFolder.at(folder)))
-            ready = InstanceStore(folder, opened)
+            ready = InstanceStore(folder, opened, syncs_each=syncs_each)
         yield ready
 
 
@@ -175,13 +194,23 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(fd)
 
 
-def _give_name(root: OpenFolder, part: str, names: tuple[str, str, str]) -> None:
-    """Rename a synced part file, and make the new names durable. Never replaces a file."""
+def _sync_file(place: Path) -> None:
+    fd = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _give_name(root: OpenFolder, part: str, names: tuple[str, str, str], *, syncs: bool) -> None:
+    """Rename a part file, and make the new names durable where that is asked for. Never replaces a file."""
     study, series, name = names
     with closing(root.inside(study)) as in_study, closing(in_study.inside(series)) as in_series:
         if not root.take_name(part, in_series, name):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        for folder in (in_series, in_study, root):  # also where a run that was killed made them
+        for folder in (
+            (in_series, in_study, root) if syncs else ()
+        ):  # also where a run that was killed made them
             folder.sync()
 
 

@@ -76,7 +76,7 @@ class MessageProvider(DIMSEServiceProvider):
         message = DIMSEMessage()
         spool = Spool(self._instance_store, self._claim, self._most_bytes)
         message.data_set = spool
-        self._spools = [one for one in self._spools if one.part is not None] + [spool]
+        self._spools = [one for one in self._spools if one.is_open] + [spool]
         return message
 
     def _break_off(self) -> None:

@@ -55,6 +55,80 @@ class StoreAnswer:
     path: str = ""
 
 
+class Arriving:
+    """The data set of one instance as it arrives: into a part file, then judged and put away, or discarded.
+
+    Nothing raises for a full disk or for what a peer sends: a failure is kept for the answer, and what
+    follows it is dropped.
+    """
+
+    def __init__(self, instance_store: InstanceStore, claim: Claim) -> None:
+        self._instance_store = instance_store
+        self._claim = claim
+        self._size = 0
+        self._data_set_at = 0
+        self._failure: OSError | None = None
+        self._part: Part | None = None
+        try:
+            self._part = instance_store.part()
+            self._data_set_at = self._part.stream.write(head_for(claim))
+        except OSError as exc:
+            self._fail(exc)
+
+    @property
+    def is_open(self) -> bool:
+        """Return True while there is a part file."""
+        return self._part is not None
+
+    def write(self, fragment: bytes) -> None:
+        """Take the next piece of the data set."""
+        if self._part is None:
+            return
+        self._size += len(fragment)
+        try:
+            if self._size > MOST_DATA_SET_BYTES:
+                raise OSError(errno.EFBIG, "the data set is larger than is taken")
+            self._part.stream.write(fragment)
+        except OSError as exc:
+            self._fail(exc)
+
+    def put_away(self, scanner: Scanner) -> StoreAnswer:
+        """Judge a data set that has come to its end, and give it its name or discard it."""
+        part = self._part
+        try:
+            if self._failure is not None or part is None:
+                return _no_room(self._failure)
+            judged = _judge(part, self._data_set_at, self._claim, scanner)
+            if isinstance(judged, StoreAnswer):
+                return judged
+            settled, path = self._instance_store.settle(part, judged)
+            place = path.relative_to(self._instance_store.folder).as_posix()
+        except OSError as exc:
+            return _no_room(exc)
+        finally:
+            self.discard()
+        return answer_for(settled, place)
+
+    def discard(self) -> None:
+        """Take the part file away, if there is one; what still comes is dropped."""
+        if self._part is not None:
+            self._part.discard()
+            self._part = None
+
+    def _fail(self, failure: OSError) -> None:
+        self._failure = failure
+        self.discard()
+
+
+def answer_for(settled: Settled, place: str) -> StoreAnswer:
+    """Return the answer to an instance that was put away; `place` is below the folder."""
+    if settled is Settled.CONFLICT:
+        words = "another instance with this UID is stored already"
+        return StoreAnswer(status=DUPLICATE_INSTANCE, reception=Reception.CONFLICT, words=words)
+    reception = Reception.STORED if settled is Settled.STORED else Reception.SAME
+    return StoreAnswer(status=SUCCESS, reception=reception, path=place)
+
+
 class Spool(BytesIO):
     """What pynetdicom takes for the memory of a data set: that of a C-STORE request goes to a part file.
 
@@ -77,57 +151,40 @@ class Spool(BytesIO):
         self._is_begun = False
         self._is_over = False
         self._size = 0
-        self.part: Part | None = None
-        self.data_set_at = 0
-        self.failure: OSError | None = None
+        self.arriving: Arriving | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Return True while there is a part file."""
+        return self.arriving is not None and self.arriving.is_open
 
     def write(self, fragment: bytes, /) -> int:  # type: ignore[override]  # only bytes come here
-        """Take a fragment. A failure of the file is kept, and what follows it is dropped.
-
-        Raises ValueError when more is to stay in memory than may be.
-        """
+        """Take a fragment. Raises ValueError when more is to stay in memory than may be."""
         with self._lock:
-            self._size += len(fragment)
-            try:
+            if not self._is_over:
                 self._take(fragment)
-            except OSError as exc:
-                self.failure = exc
-                self._drop()
         return len(fragment)
 
     def discard(self) -> None:
         """Take the part file away, if there is one; what still comes is dropped."""
         with self._lock:
             self._is_over = True
-            self._drop()
+            if self.arriving is not None:
+                self.arriving.discard()
 
     def _take(self, fragment: bytes) -> None:
-        if self._is_over or self.failure is not None:
-            return
         if not self._is_begun:
             self._is_begun = True
-            self._begin(self._claim())
-        if self.part is None:
-            if self._size > self._most_bytes:
-                raise ValueError("the message is larger than is taken")
-            super().write(fragment)
+            claim = self._claim()
+            if claim is not None and self._instance_store is not None:
+                self.arriving = Arriving(self._instance_store, claim)
+        if self.arriving is not None:
+            self.arriving.write(fragment)
             return
-        if self._size > MOST_DATA_SET_BYTES:
-            raise OSError(errno.EFBIG, "the data set is larger than is taken")
-        self.part.stream.write(fragment)
-
-    def _begin(self, claim: Claim | None) -> None:
-        if claim is None or self._instance_store is None:
-            return
-        head = head_for(claim)
-        self.part = self._instance_store.part()
-        self.part.stream.write(head)
-        self.data_set_at = len(head)
-
-    def _drop(self) -> None:
-        if self.part is not None:
-            self.part.discard()
-            self.part = None
+        self._size += len(fragment)
+        if self._size > self._most_bytes:
+            raise ValueError("the message is larger than is taken")
+        super().write(fragment)
 
 
 def head_for(claim: Claim) -> bytes:
@@ -138,28 +195,6 @@ def head_for(claim: Claim) -> bytes:
         element(0x00020016, "AE", claim.calling_ae.encode("ascii", "replace")[:16]),
     )
     return write((), claim.transfer_syntax, source)
-
-
-def put_away(spool: Spool, claim: Claim, instance_store: InstanceStore, scanner: Scanner) -> StoreAnswer:
-    """Judge a data set that has come to its end, and put it away or discard it. Never raises for either."""
-    part = spool.part
-    try:
-        if spool.failure is not None or part is None:
-            return _no_room(spool.failure)
-        judged = _judge(part, spool.data_set_at, claim, scanner)
-        if isinstance(judged, StoreAnswer):
-            return judged
-        settled, path = instance_store.settle(part, judged)
-        place = path.relative_to(instance_store.folder).as_posix()
-    except OSError as exc:
-        return _no_room(exc)
-    finally:
-        spool.discard()
-    if settled is Settled.CONFLICT:
-        words = "another instance with this UID is stored already"
-        return StoreAnswer(status=DUPLICATE_INSTANCE, reception=Reception.CONFLICT, words=words)
-    reception = Reception.STORED if settled is Settled.STORED else Reception.SAME
-    return StoreAnswer(status=SUCCESS, reception=reception, path=place)
 
 
 def _judge(part: Part, data_set_at: int, claim: Claim, scanner: Scanner) -> Arrived | StoreAnswer:

@@ -32,7 +32,7 @@ from mediakit.scp.contexts import MESSAGE_SYNTAXES, Proposed, accepted, first_kn
 from mediakit.scp.events import AssociationEnded, Ending, Received, Reception, ScpListener
 from mediakit.scp.instance_store import InstanceStore
 from mediakit.scp.negotiation import answer_items, told_as_storage, turned_away, user_of
-from mediakit.scp.receiver import CANNOT_UNDERSTAND, DOES_NOT_MATCH, Claim, Spool, StoreAnswer, put_away
+from mediakit.scp.receiver import CANNOT_UNDERSTAND, DOES_NOT_MATCH, Claim, Spool, StoreAnswer
 from mediakit.scp.requestor import Dial
 from mediakit.scp.server import Listening, Server
 from mediakit.scp.users import Users
@@ -205,14 +205,14 @@ class StorageScp:
         return status_of(verdict.status, verdict.words)
 
     def _verdict(self, visit: _Visit, spool: object, claim: Claim, agreed_class: str) -> StoreAnswer:
-        if not isinstance(spool, Spool):
+        if not isinstance(spool, Spool) or spool.arriving is None:
             words = "there is no data set"
             return StoreAnswer(status=CANNOT_UNDERSTAND, reception=Reception.REFUSED, words=words)
         if claim.sop_class != agreed_class:
             spool.discard()
             words = "the SOP Class is not that of the presentation context"
             return StoreAnswer(status=DOES_NOT_MATCH, reception=Reception.REFUSED, words=words)
-        return put_away(spool, claim, self._instance_store, visit.scanner)
+        return spool.arriving.put_away(visit.scanner)
 
 
 def _sender(association: Association) -> str:
