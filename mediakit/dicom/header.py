@@ -31,7 +31,7 @@ from mediakit.dicom.scanned import Scanned
 from mediakit.dicom.sequences import to_explicit_little
 from mediakit.dicom.structure import ITEM_START, Faults, check_sequence
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind
-from mediakit.dicom.wanted import SHARED_GROUPS, WANTED
+from mediakit.dicom.wanted import ALSO_WANTED, SHARED_GROUPS, WANTED
 from mediakit.findings import Finding
 from mediakit.outcome import State
 
@@ -81,8 +81,8 @@ class Scanner:
     """
 
     def __init__(self, extra_tags: Iterable[Tag] = ()) -> None:
-        """`extra_tags` are wanted beyond `WANTED`: the keys of user profiles."""
-        self._wanted = {tag: vr.encode("ascii") for tag, vr in WANTED.items()}
+        """`extra_tags` are wanted beyond those of `wanted`: the keys of user profiles."""
+        self._wanted = {tag: vr.encode("ascii") for tag, vr in {**WANTED, **ALSO_WANTED}.items()}
         self._wanted[SHARED_GROUPS] = b"SQ"
         for tag in set(extra_tags) - self._wanted.keys():
             self._wanted[tag] = dictionary_vr(tag)

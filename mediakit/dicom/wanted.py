@@ -132,6 +132,27 @@ WANTED: Mapping[Tag, str] = MappingProxyType(
     }
 )
 
+#: What tells whether all is there, and what people call a series. No directory record is judged by these.
+ALSO_WANTED: Mapping[Tag, str] = MappingProxyType(
+    {
+        0x0008103E: "LO",  # Series Description
+        0x0008114A: "SQ",  # Referenced Instance Sequence
+        0x00082112: "SQ",  # Source Image Sequence
+        0x00180086: "IS",  # Echo Number(s)
+        0x00200012: "IS",  # Acquisition Number
+        0x00200100: "IS",  # Temporal Position Identifier
+        0x00201208: "IS",  # Number of Study Related Instances
+        0x00201209: "IS",  # Number of Series Related Instances
+        0x0040A375: "SQ",  # Current Requested Procedure Evidence Sequence
+        0x0040A385: "SQ",  # Pertinent Other Evidence Sequence
+        0x00420013: "SQ",  # Source Instance Sequence
+        0x30060010: "SQ",  # Referenced Frame of Reference Sequence
+        0x300C0002: "SQ",  # Referenced RT Plan Sequence
+        0x300C0060: "SQ",  # Referenced Structure Set Sequence
+        0x300C0080: "SQ",  # Referenced Dose Sequence
+    }
+)
+
 #: How many values an attribute may have, where that is not one (PS3.6); 0 is any number.
 MOST: Mapping[Tag, int] = MappingProxyType(
     {

@@ -33,6 +33,7 @@ from mediakit.journeys.burn_people import people_of
 from mediakit.outcome import Fate, Outcome, State
 from mediakit.profile.choose import choose as fitting
 from mediakit.profile.model import Profile
+from mediakit.rules.completeness import completeness_of
 from mediakit.stages.act.pressing import Pressed
 from mediakit.stages.act.writing import Written, attempt, with_pressed
 from mediakit.stages.judge.prepare import Prepared, Store, Terms, prepare
@@ -193,6 +194,7 @@ def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
     if arranged is None:
         return None
     left = arranged.prepared
+    fates.findings += completeness_of([(left.place_of(one), one) for one in left.instances])
     entries = work.extra.entries
     people = people_of(order, work.store, work.tell)
     draft = Draft(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from mediakit.formats.gapped import gaps_of
 from mediakit.formats.registry import open_decrypted
 from mediakit.outcome import Outcome
 from mediakit.rules import consistency
+from mediakit.rules.completeness import completeness_of
 from mediakit.rules.consistency import check_files
 from mediakit.rules.hygiene import check_only_archives
 from mediakit.rules.instances import check_decoding, damage_findings
@@ -64,7 +65,9 @@ def inspect(
     with closing(open_decrypted(source, keys, gaps=gaps)) as tree:  # a lone file keeps its name
         seen = look(tree, str(source), Scanner(), tell)
     contents = contents_of(seen)
-    report = Report.of(seen.subject, (*_losses(seen, contents), *_besides(seen)))
+    losses = (*_losses(seen, contents), *_besides(seen))
+    signs = completeness_of([(file.path, instance) for file, instance in seen.instances()])
+    report = Report.of(seen.subject, (*losses, *signs))
     for finding in report.findings:
         tell(FoundSomething(finding))
     counts = counts_of(contents.patients)
@@ -73,7 +76,7 @@ def inspect(
         format=seen.format,
         contents=contents,
         report=report,
-        outcome=_outcome(counts, contents, report),
+        outcome=_outcome(counts, contents, losses),
         label=seen.label,
         size_bytes=seen.size_bytes or sum(file.size for file in seen.files),
         files=len(seen.files),
@@ -106,9 +109,9 @@ def _besides(seen: Survey) -> Iterator[Finding]:
         yield from check(seen, None)
 
 
-def _outcome(counts: Counts, contents: Contents, report: Report) -> Outcome:
+def _outcome(counts: Counts, contents: Contents, losses: Sequence[Finding]) -> Outcome:
     if not counts.instances:
         return Outcome.SOURCE
     is_damaged = any(other.kind is OtherKind.DAMAGED for other in contents.others)
-    is_whole = not (report.findings or counts.missing or counts.unreadable or is_damaged)
+    is_whole = not (losses or counts.missing or counts.unreadable or is_damaged)
     return Outcome.GOOD if is_whole else Outcome.FINDINGS

@@ -16,6 +16,7 @@ from typing import Final
 
 from mediakit.errors import UsageError
 from mediakit.findings import Rule, printable
+from mediakit.rules import completeness
 from mediakit.rules.check import RuleSet
 from mediakit.rules.consistency import check_files
 from mediakit.rules.every import checks
@@ -168,7 +169,9 @@ def entry_of(rule_id: str, among: Sequence[Entry]) -> Entry:
 
 def _of_checks() -> Iterator[Entry]:
     for check in checks():
-        commands = _INSPECTING if check.find in _INSPECTED else _VALIDATING
+        commands: tuple[str, ...] = _INSPECTING if check.find in _INSPECTED else _VALIDATING
+        if check in completeness.CHECKS:
+            commands = (*_WRITING, *_INSPECTING)
         for rule in check.rules:
             yield Entry(rule=rule, commands=commands, rule_set=check.rule_set)
 

@@ -1,27 +1,29 @@
-"""Signs that something is missing: gaps in the numbers of a series, references to absent instances.
+"""Signs that something is missing: gaps in the numbers of a series, fewer instances than their headers say.
 
-These are signs, no proofs: a series may have been made with gaps, and a document may speak of images that
-were never meant to be on the medium. What a sender left out without a trace cannot be told from the medium.
+These are signs, no proofs: a series may have been made with gaps. Slices are in `slices`, references in
+`references`. `burn`, `inspect` and `validate` use the same functions. What a sender left out without a trace
+cannot be told from the medium.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 from mediakit.dicom.instance import Instance
-from mediakit.dicom.uids import class_name
-from mediakit.fileset.nested import values_of
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Profile
-from mediakit.rules.check import Check
+from mediakit.rules import references, slices
+from mediakit.rules.check import Check, Find
 
 GAPS = Rule(
     id="MK-CMP-001",
     severity=Severity.WARNING,
-    title="series {series} has {count:instance} numbered {first} to {last}; {missing} are missing: {numbers}",
+    title="series {series} has {count:instance} numbered {first} to {last}; "
+    "{missing:is|are} missing: {numbers}",
     ref="PS3.3 C.7.6.1",
     hint="images may be missing: ask the sender whether the series is complete",
 )
@@ -40,67 +42,106 @@ DOUBLED = Rule(
     ref="PS3.3 C.7.6.1",
     hint="viewers may show them in any order",
 )
-ABSENT = Rule(
-    id="MK-CMP-004",
+FEWER_OF_SERIES = Rule(
+    id="MK-CMP-006",
     severity=Severity.WARNING,
-    title="a {name} refers to {count:instance|instances} not on the medium, first {uid}",
-    ref="PS3.3 C.11.11, C.12.2",
-    hint="what it marks or shows cannot be seen from this medium",
+    title="series {series} has {count:instance}, but Number of Series Related Instances (0020,1209) "
+    "says {said}",
+    ref="PS3.3 C.3.4",
+    hint="images may be missing: ask the sender whether the series is complete",
+)
+FEWER_OF_STUDY = Rule(
+    id="MK-CMP-007",
+    severity=Severity.NOTE,
+    title="study {study} has {count:instance} here, but Number of Study Related Instances (0020,1208) "
+    "says {said}",
+    ref="PS3.3 C.3.4",
+    hint="a part of a study may be meant; if the whole study is, ask the sender for the rest",
 )
 
+Held = tuple[str, Instance]  # a file and what it holds
+
 _NUMBER = 0x00200013
-_REFERENCED_INSTANCE = 0x00081155
-_REFERRING = (0x00081115, 0x00700402)  # Referenced Series Sequence, Blending Sequence
+_MODALITY = 0x00080060
+_IMAGE_TYPE = 0x00080008
+_FRAMES = 0x00280008
+_OF_SERIES = 0x00201209
+_OF_STUDY = 0x00201208
+#: Exposures of these are deleted or repeated one by one, so that gaps are the rule.
+_SINGLE_EXPOSURES = frozenset({"MG", "DX", "CR", "PX", "IO", "RG"})
 _LISTED = 8
-_MOST_HELD = 200_000
 
 
-def check_numbers(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+def completeness_of(held: Collection[Held]) -> Iterator[Finding]:
+    """Yield every sign that something is missing among some instances, each of them held by one file."""
+    for find in (_numbers, slices.missing_slices, references.absent, _totals):
+        yield from find(held)
+
+
+@dataclass(slots=True)
+class _Numbered:
+    """The Instance Numbers of one series."""
+
+    study: str
+    where: Where
+    numbers: list[int] = field(default_factory=list)
+
+
+def _numbers(held: Iterable[Held]) -> Iterator[Finding]:
     """Report series whose Instance Numbers have holes or come twice; a copy of an instance counts once."""
-    series: dict[str, list[int]] = {}
-    first: dict[str, str] = {}
+    series: dict[str, _Numbered] = {}
     seen: set[str] = set()
-    for file, instance in survey.instances():
+    unnumbered: set[str] = set()
+    for path, instance in held:
         number = instance.header.number(_NUMBER)
-        if number is not None and instance.series and instance.sop_instance not in seen:
-            seen.add(instance.sop_instance)
-            series.setdefault(instance.series, []).append(number)
-            first.setdefault(instance.series, file.path)
-    for uid, numbers in series.items():
-        yield from _judge_numbers(uid, numbers, Where(path=first[uid].rpartition("/")[0]))
-
-
-def check_references(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
-    """Report presentation states and documents that refer to instances that are not on the medium."""
-    there: set[str] | None = None
-    for file, instance in survey.instances():
-        referred = _referred(instance)
-        if not referred:
+        if number is None or not instance.series or instance.sop_instance in seen:
             continue
-        if there is None:
-            there = {other.sop_instance for _, other in survey.instances()}
-        absent = [uid for uid in referred if uid not in there]
-        if absent:
-            name = class_name(instance.sop_class) or instance.sop_class
-            yield ABSENT.at(Where(path=file.path), name=name, count=len(absent), uid=absent[0])
+        seen.add(instance.sop_instance)
+        if _has_gaps_anyway(instance):
+            unnumbered.add(instance.series)
+        if instance.series not in series:
+            series[instance.series] = _Numbered(instance.study, Where(path=path.rpartition("/")[0]))
+        series[instance.series].numbers.append(number)
+    taken: dict[str, Counter[int]] = {}
+    for one in series.values():
+        taken.setdefault(one.study, Counter()).update(set(one.numbers))
+    for uid, one in series.items():
+        if uid not in unnumbered:
+            yield from _judge_numbers(uid, one, taken[one.study])
 
 
-def _judge_numbers(series: str, numbers: list[int], where: Where) -> Iterator[Finding]:
+def _has_gaps_anyway(instance: Instance) -> bool:
+    header = instance.header
+    is_multi_frame = (header.number(_FRAMES) or 1) > 1
+    is_localizer = b"LOCALIZER" in header.values.get(_IMAGE_TYPE, b"").split(b"\\", 3)[2:3]
+    return is_multi_frame or is_localizer or header.text(_MODALITY) in _SINGLE_EXPOSURES
+
+
+def _judge_numbers(series: str, one: _Numbered, taken: Counter[int]) -> Iterator[Finding]:
+    """`taken` are the numbers of all series of the study: some systems number through several of them."""
+    numbers = one.numbers
     different = Counter(numbers)
     if len(different) < len(numbers):
         doubled = sum(times for times in different.values() if times > 1)
-        yield DOUBLED.at(where, series=series, count=doubled)
+        yield DOUBLED.at(one.where, series=series, count=doubled)
     low, high = min(different), max(different)
     begin = 1 if 1 <= low <= len(different) else low  # a series that begins at 3 of 10 lacks 1 and 2
+    if all(number in taken for number in range(begin, low)):
+        begin = low
     missing = high - begin + 1 - len(different)
     if not missing or len(different) < 2:
         return
     if missing >= len(different):
-        yield SPARSE.at(where, series=series, count=len(numbers), first=low, last=high)
+        yield SPARSE.at(one.where, series=series, count=len(numbers), first=low, last=high)
         return
-    holes = _holes(sorted(different), begin)
     yield GAPS.at(
-        where, series=series, count=len(numbers), first=low, last=high, missing=missing, numbers=holes
+        one.where,
+        series=series,
+        count=len(numbers),
+        first=low,
+        last=high,
+        missing=missing,
+        numbers=_holes(sorted(different), begin),
     )
 
 
@@ -117,19 +158,37 @@ def _holes(numbers: list[int], begin: int) -> str:
     return ", ".join(ranges)
 
 
-def _referred(instance: Instance) -> list[str]:
-    found: dict[str, None] = {}
-    for tag in _REFERRING:
-        content = instance.header.values.get(tag)
-        if content:
-            for raw in values_of(content, _REFERENCED_INSTANCE):
-                uid = raw.strip(b" \0").decode("latin-1")
-                if uid and len(found) < _MOST_HELD:
-                    found[uid] = None
-    return list(found)
+def _totals(held: Iterable[Held]) -> Iterator[Finding]:
+    """Report series and studies with fewer instances than their headers say there are."""
+    found: dict[tuple[Rule, str], set[str]] = {}
+    said: dict[tuple[Rule, str], int] = {}
+    first: dict[tuple[Rule, str], Where] = {}
+    for path, instance in held:
+        for rule, uid, tag in (
+            (FEWER_OF_SERIES, instance.series, _OF_SERIES),
+            (FEWER_OF_STUDY, instance.study, _OF_STUDY),
+        ):
+            key = (rule, uid)
+            found.setdefault(key, set()).add(instance.sop_instance)
+            first.setdefault(key, Where(path=path.rpartition("/")[0]))
+            said[key] = max(said.get(key, 0), instance.header.number(tag) or 0)
+    for (rule, uid), there in found.items():
+        total = said[rule, uid]
+        if uid and len(there) < total:
+            what = {"series" if rule is FEWER_OF_SERIES else "study": uid}
+            yield rule.at(first[rule, uid], count=len(there), said=total, **what)
+
+
+def _of_survey(find: Callable[[Collection[Held]], Iterator[Finding]]) -> Find:
+    def check(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
+        return find([(file.path, instance) for file, instance in survey.instances()])
+
+    return check
 
 
 CHECKS: Final = (
-    Check(check_numbers, (GAPS, SPARSE, DOUBLED)),
-    Check(check_references, (ABSENT,)),
+    Check(_of_survey(_numbers), (GAPS, SPARSE, DOUBLED)),
+    Check(_of_survey(references.absent), (references.ABSENT, references.NOT_HERE)),
+    Check(_of_survey(slices.missing_slices), (slices.MISSING, slices.UNEVEN)),
+    Check(_of_survey(_totals), (FEWER_OF_SERIES, FEWER_OF_STUDY)),
 )

@@ -1,0 +1,165 @@
+"""Slices that are missing between others: gaps in positions that are evenly spaced everywhere else.
+
+Slices are compared within one series, orientation, echo, temporal position and acquisition. A series that is
+spaced in two ways, or has few slices, gives no finding. Slices at either end leave no gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import isfinite
+from statistics import median
+from typing import NamedTuple
+
+from mediakit.dicom.instance import Header, Instance
+from mediakit.dicom.uids import is_image
+from mediakit.findings import Finding, Rule, Severity, Where
+
+MISSING = Rule(
+    id="MK-CMP-008",
+    severity=Severity.WARNING,
+    title="series {series}: {count:slice is|slices are} missing between others, which are {step} mm apart "
+    "everywhere else; beside {places}",
+    ref="PS3.3 C.7.6.2",
+    hint="ask the sender whether the series is complete; planes made from these slices are wrong",
+)
+UNEVEN = Rule(
+    id="MK-CMP-009",
+    severity=Severity.NOTE,
+    title="series {series}: {count:distance} between slices differ from {step} mm, which they have "
+    "everywhere else; beside {places}",
+    ref="PS3.3 C.7.6.2",
+    hint="two parts of the body in one series look like this; where one was meant, slices may be missing",
+)
+
+_POSITION = 0x00200032
+_ORIENTATION = 0x00200037
+_FRAMES = 0x00280008
+_IMAGE_TYPE = 0x00080008
+_ECHO = 0x00180086
+_ACQUISITION = 0x00200012
+_TEMPORAL_POSITION = 0x00200100
+_FEWEST = 6  # slices of which a spacing can be told
+_EVEN = 0.8  # of the distances, at least, are equal where one of them stands out
+_SAME_MM = 0.01  # slices closer to each other lie in one place
+_TOLERANCE = 0.1  # of the distance between slices
+_PER_ACQUISITION = 3
+_LISTED = 4
+
+
+class _Slice(NamedTuple):
+    """Where an image lies along the normal of its plane, in mm, and its name."""
+
+    at: float
+    name: str
+    acquisition: str
+
+
+@dataclass(slots=True)
+class _Gaps:
+    """What was found in one series."""
+
+    step: float = 0.0
+    missing: int = 0
+    uneven: int = 0
+    beside: list[str] = field(default_factory=list)
+    beside_uneven: list[str] = field(default_factory=list)
+
+
+def missing_slices(held: Iterable[tuple[str, Instance]]) -> Iterator[Finding]:
+    """Report series with gaps between slices that are evenly spaced otherwise."""
+    series: dict[str, dict[tuple[object, ...], list[_Slice]]] = {}
+    first: dict[str, Where] = {}
+    for path, instance in held:
+        placed = _placed(instance, path)
+        if placed is not None:
+            group, one = placed
+            first.setdefault(instance.series, Where(path=path.rpartition("/")[0]))
+            series.setdefault(instance.series, {}).setdefault(group, []).append(one)
+    for uid, groups in series.items():
+        gaps = _Gaps()
+        for slices in groups.values():
+            for stack in _stacks(slices):
+                _look_for_gaps(stack, gaps)
+        yield from _findings(uid, gaps, first[uid])
+
+
+def _findings(series: str, gaps: _Gaps, where: Where) -> Iterator[Finding]:
+    step = f"{gaps.step:g}"
+    if gaps.missing:
+        yield MISSING.at(where, series=series, count=gaps.missing, step=step, places=_listed(gaps.beside))
+    elif gaps.uneven:
+        places = _listed(gaps.beside_uneven)
+        yield UNEVEN.at(where, series=series, count=gaps.uneven, step=step, places=places)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (" ..." if len(names) > _LISTED else "")
+
+
+def _placed(instance: Instance, path: str) -> tuple[tuple[object, ...], _Slice] | None:
+    """Return which slices an image is compared with, and where it lies; None for what is no slice."""
+    header = instance.header
+    if not is_image(instance.sop_class) or (header.number(_FRAMES) or 1) > 1 or not instance.series:
+        return None
+    position, orientation = _decimals(header, _POSITION, 3), _decimals(header, _ORIENTATION, 6)
+    image_type = header.text(_IMAGE_TYPE)
+    if position is None or orientation is None or "LOCALIZER" in image_type:
+        return None
+    ux, uy, uz, vx, vy, vz = orientation
+    normal = (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)
+    at = sum(a * b for a, b in zip(normal, position, strict=True))
+    group = (
+        tuple(round(value, 3) for value in orientation),
+        image_type,
+        header.text(_ECHO),
+        header.text(_TEMPORAL_POSITION),
+    )
+    return group, _Slice(at, path.rpartition("/")[2], header.text(_ACQUISITION))
+
+
+def _decimals(header: Header, tag: int, count: int) -> list[float] | None:
+    try:
+        values = [float(part) for part in header.text(tag).split("\\")]
+    except ValueError:
+        return None
+    is_sound = len(values) == count and all(isfinite(value) and abs(value) < 1e9 for value in values)
+    return values if is_sound else None
+
+
+def _stacks(slices: list[_Slice]) -> Iterator[list[_Slice]]:
+    """Part slices by acquisition, where one acquisition is more than a slice or two."""
+    acquisitions: dict[str, list[_Slice]] = {}
+    for one in slices:
+        acquisitions.setdefault(one.acquisition, []).append(one)
+    if len(acquisitions) * _PER_ACQUISITION <= len(slices):
+        yield from acquisitions.values()
+    else:
+        yield slices
+
+
+def _look_for_gaps(stack: list[_Slice], gaps: _Gaps) -> None:
+    """Add the gaps of one stack: what is a whole multiple of the usual distance has lost slices."""
+    places: list[_Slice] = []
+    for one in sorted(stack):
+        if not places or one.at - places[-1].at > _SAME_MM:
+            places.append(one)
+    if len(places) < _FEWEST:
+        return
+    distances = [after.at - before.at for before, after in pairwise(places)]
+    step = median(distances)
+    odd = [index for index, each in enumerate(distances) if abs(each - step) > _TOLERANCE * step]
+    if not odd or len(distances) - len(odd) < _EVEN * len(distances):
+        return
+    gaps.step = round(step, 3)
+    for index in odd:
+        times = round(distances[index] / step)
+        is_multiple = abs(distances[index] - times * step) <= _TOLERANCE * step
+        if times > 1 and is_multiple and times - 1 < len(places) / 2:
+            gaps.missing += times - 1
+            gaps.beside.append(places[index].name)
+        else:
+            gaps.uneven += 1
+            gaps.beside_uneven.append(places[index].name)
