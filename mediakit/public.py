@@ -254,6 +254,8 @@ class UpdateOrder(_update_order.UpdateOrder):
     shipped one; None takes the best fitting of `catalogue` that has the role of an updater. `out` None
     changes the medium itself. `session` appends to an ISO image instead of writing it anew. `state` is the
     folder that remembers what is under way in a folder. `when` is the only time that reaches the medium.
+    `keys` open what is encrypted, `envelope` (`sealer_for`) seals what is new on an encrypted medium; None
+    seals it for those of the `keys` that open its directory.
     Raises ProfileError when there is no such profile.
     """
 
@@ -278,6 +280,8 @@ class UpdateOrder(_update_order.UpdateOrder):
         fail_on: Severity = Severity.ERROR,
         all_patients: bool = False,
         state: StrPath | None = None,
+        keys: Keys = NO_KEYS,
+        envelope: Envelope | None = None,
     ) -> None:
         chosen = None if profile is None else _profile(profile)
         super().__init__(
@@ -297,6 +301,8 @@ class UpdateOrder(_update_order.UpdateOrder):
             fail_on=fail_on,
             all_patients=all_patients,
             state=None if state is None else Path(state),
+            keys=keys,
+            envelope=envelope,
         )
 
 

@@ -54,6 +54,10 @@ Recipients = Annotated[
     list[Path] | None,
     typer.Option("--recipient", help="Secure profile: certificate (PEM) of who can open the medium."),
 ]
+MoreRecipients = Annotated[
+    list[Path] | None,
+    typer.Option("--recipient", help="Encrypted medium: certificate (PEM) of who else can open what is new."),
+]
 WritePassphraseFile = Annotated[
     Path | None,
     typer.Option("--passphrase-file", help="Secure profile: file with a passphrase that opens the medium."),
@@ -130,19 +134,45 @@ def sealer_of(
             hint = "choose a secure profile, and say who can open the medium: `--recipient CERT.pem`"
             raise UsageError("only encrypted files are signed", hint=hint)
         return None
-    sign_key, sign_cert = signer
-    if not any(signer):
-        sign_key, sign_cert = (next(iter(set_.get(name, [])), None) for name in ("sign-key", "sign-cert"))
-    if bool(sign_key) != bool(sign_cert):
-        raise UsageError("`--sign-key` and `--sign-cert` go together")
+    files = _signer_of(signer, set_)
     _check_installed()
     from mediakit.secure.sealer import sealer_for
 
     passphrases = [] if passphrase_file is None else [passphrase_file]
     asked = _asked_twice() if asks else b""
-    files = None if sign_key is None or sign_cert is None else (sign_key, sign_cert)
     ask = _ask_for_key if sys.stdin.isatty() else None
     return sealer_for(recipients or (), passphrases, asked, files, ask)
+
+
+def resealer_of(
+    keys: Keys, recipients: list[Path] | None, signer: tuple[Path | None, Path | None], config: Path | None
+) -> Sealer | None:
+    """Return what seals the new files of an encrypted medium: for more recipients, or signed.
+
+    None when nothing was said of that: then it is sealed for those who have the `keys`. Raises UsageError.
+    """
+    files = _signer_of(signer, _settings(config) if keys else {})
+    if not recipients and files is None:
+        return None
+    if not keys:
+        hint = "`--key` and `--cert`, or `--passphrase-file` or `--ask-passphrase`"
+        raise UsageError("only on an encrypted medium is anything sealed: say what opens it", hint=hint)
+    from mediakit.secure.sealer import sealer_for
+
+    ask = _ask_for_key if sys.stdin.isatty() else None
+    return sealer_for(recipients or (), (), b"", files, ask, keys)
+
+
+def _signer_of(
+    given: tuple[Path | None, Path | None], set_: dict[str, list[Path]]
+) -> tuple[Path, Path] | None:
+    """Return the files of the key and the certificate to sign with: those given, else the configured ones."""
+    key, cert = given
+    if not any(given):
+        key, cert = (next(iter(set_.get(name, [])), None) for name in ("sign-key", "sign-cert"))
+    if bool(key) != bool(cert):
+        raise UsageError("`--sign-key` and `--sign-cert` go together")
+    return None if key is None or cert is None else (key, cert)
 
 
 def sealed_by_configuration(order: BurnOrder, config: Path | None) -> BurnOrder:

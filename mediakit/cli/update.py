@@ -13,6 +13,17 @@ from mediakit.cli import complete
 from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
+from mediakit.cli.keys import (
+    AskPassphrase,
+    Cert,
+    Key,
+    MoreRecipients,
+    PassphraseFile,
+    SignCert,
+    SignKey,
+    keys_of,
+    resealer_of,
+)
 from mediakit.cli.options import (
     BurnReports,
     Config,
@@ -70,6 +81,13 @@ def update(
         OnReject, typer.Option(help="fail: change nothing if a file is refused; skip: leave it out.")
     ] = OnReject.FAIL,
     convert: Annotated[Convert, typer.Option(help="What may be converted to fit.")] = Convert.LOSSLESS,
+    key: Key = None,
+    cert: Cert = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+    recipient: MoreRecipients = None,
+    sign_key: SignKey = None,
+    sign_cert: SignCert = None,
     capacity: Annotated[str, typer.Option(help="What the medium holds: cd74, dvd5, or a size.")] = "",
     profiles: Profiles = None,
     config: Config = None,
@@ -97,6 +115,7 @@ def update(
 
         check_burn_reports(report or (), out or medium)
         own = profile_paths(profiles or [], config)
+        keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase, config=config)
         order = UpdateOrder(
             when=now(),
             add=tuple(add or ()),
@@ -113,6 +132,8 @@ def update(
             fail_on=fail_on,
             all_patients=all_patients,
             state=state_folder(state) / "updates",
+            keys=keys,
+            envelope=resealer_of(keys, recipient, (sign_key, sign_cert), config),
         )
         is_shown = not quiet and not as_json
 

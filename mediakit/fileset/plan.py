@@ -67,11 +67,19 @@ class PlannedFile:
 
 @dataclass(frozen=True, slots=True)
 class ExtraFile:
-    """A file of the medium that is not DICOM: its path ("/" between names), size, and where it comes from."""
+    """A file of the medium that is not DICOM: its path ("/" between names), size, and where it comes from.
+
+    `is_stored`: it is taken over as it stands on a medium, in its envelope if it has one.
+    """
 
     path: str
     size: int
     origin: str = ""
+    is_stored: bool = False
+
+    def size_there(self, stored_size: Callable[[int], int]) -> int:
+        """Return the bytes that it takes on the medium; `stored_size` is what an envelope makes of a size."""
+        return self.size if self.is_stored else stored_size(self.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +166,9 @@ def complete(
     _check_extra(extra)
     files, profile = laid_out.files, laid_out.profile
     sizes = [(DICOMDIR, len(laid_out.dicomdir)), *((str(file.file_id), file.size) for file in files)]
-    sizes.extend((one.path, one.size) for one in extra)
-    total = bytes_needed([(path, stored_size(size)) for path, size in sizes], profile.medium, capacity_bytes)
+    stored = [(path, stored_size(size)) for path, size in sizes]
+    stored.extend((one.path, one.size_there(stored_size)) for one in extra)
+    total = bytes_needed(stored, profile.medium, capacity_bytes)
     return FileSetPlan(
         profile=profile,
         directory=laid_out.directory,
@@ -240,7 +249,7 @@ def _misfits(
     if limit is None:
         return
     sized = [(place_of(file.instance), stored_size(file.size)) for file in files]
-    sized.extend((one.origin or one.path, stored_size(one.size)) for one in extra)
+    sized.extend((one.origin or one.path, one.size_there(stored_size)) for one in extra)
     for place, size in sized:
         if size > limit:
             yield FILE_TOO_BIG.at(Where(path=place), size=size, medium=medium.title, limit=limit)

@@ -57,6 +57,11 @@ class FileFact:
         """Return True for a Secure DICOM File that was not opened."""
         return self.kind is FileKind.OTHER and is_enveloped(self.head)
 
+    @property
+    def is_unopened(self) -> bool:
+        """Return True for a Secure DICOM File that was not opened: there was no key, or none that fits."""
+        return self.is_locked or (self.kind is FileKind.CLOSED and self.seal is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class RecordLink:

@@ -77,6 +77,11 @@ class UnsealedTree:
         self._tree = tree
         self._envelope = envelope
 
+    @property
+    def stored(self) -> Tree:
+        """Return the tree of the medium as it is, with its envelopes."""
+        return self._tree
+
     def walk(self) -> Iterator[Node]:
         """Yield every name with the size of the file in the envelope."""
         return map(self._plain, self._tree.walk())
@@ -114,3 +119,8 @@ class UnsealedTree:
         except OSError as exc:
             return replace(node, kind=NodeKind.UNREADABLE, why=exc.strerror or str(exc))
         return replace(node, size=size, seal=seal)
+
+
+def as_stored(tree: Tree) -> Tree:
+    """Return the tree of a medium with its files as they are stored: in their envelopes."""
+    return tree.stored if isinstance(tree, UnsealedTree) else tree

@@ -61,7 +61,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("journeys.salvage", "stages.act.comparing"), ("salvage",)),
     (("journeys.update_order", "stages.plan.staying", "stages.plan.update_target"), ("update",)),
     (("stages.act.update_journal", "stages.act.updating"), ("update",)),
-    (("stages.judge.updatable", "stages.judge.additions"), ("update",)),
+    (("stages.judge.updatable", "stages.judge.additions", "stages.judge.resealing"), ("update",)),
     (("scp.served",), ("serve scp",)),
     (("dicom.coerce", "transfer.coercion"), ("import",)),
     (("transfer.patient_identity",), ("burn", "import")),

@@ -17,20 +17,17 @@ from mediakit.errors import IntegrityError, UsageError, mapped
 from mediakit.events import Listener, PhaseEnded, silence
 from mediakit.fileset.decode import decode
 from mediakit.fileset.merge import contradictions
-from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan, complete
+from mediakit.fileset.plan import DICOMDIR, FileSetPlan, complete
 from mediakit.fileset.removal import Completed, asked_of
 from mediakit.fileset.survey import FileFact, Survey
 from mediakit.fileset.updating import Addition, lay_out_update
 from mediakit.findings import Finding, Severity
 from mediakit.formats.base import Order, Receipt, Tree
+from mediakit.formats.envelope import Envelope
 from mediakit.journeys.burn_order import Depth
-from mediakit.journeys.update_order import (
-    Updated,
-    UpdateOrder,
-)
+from mediakit.journeys.update_order import Updated, UpdateOrder
 from mediakit.journeys.update_result import Done, updated
 from mediakit.outcome import Outcome, State
-from mediakit.profile.choose import candidates_for
 from mediakit.profile.model import Profile
 from mediakit.stages.act.update_journal import Journal, journal_of
 from mediakit.stages.act.updating import (
@@ -46,17 +43,16 @@ from mediakit.stages.act.updating import (
 from mediakit.stages.act.writing import Written, attempt
 from mediakit.stages.judge.additions import Known, mixed_up
 from mediakit.stages.judge.prepare import Prepared, Store, Terms, prepare
+from mediakit.stages.judge.resealing import envelope_for
 from mediakit.stages.judge.spool import Spool
-from mediakit.stages.judge.updatable import (
-    check_updater,
-    updater_of,
-)
+from mediakit.stages.judge.updatable import check_updater, updater_for
+from mediakit.stages.look.closed import check_opened
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import take_instances
 from mediakit.stages.look.media import Media, look_at_all, open_media, scanner_for
 from mediakit.stages.plan.arrange import Arranged, arrange, refuse
-from mediakit.stages.plan.staying import NotUpdatedError, Stay, what_stays
-from mediakit.stages.plan.target import capacity_of, check_target
+from mediakit.stages.plan.staying import NotUpdatedError, Stay, kept_files, what_stays
+from mediakit.stages.plan.target import capacity_of, check_security, check_target
 from mediakit.stages.plan.update_target import (
     UpdateTarget,
     Way,
@@ -65,7 +61,7 @@ from mediakit.stages.plan.update_target import (
     target_of,
 )
 from mediakit.stages.prove.proof import Expected, prove, prove_in_place, prove_session
-from mediakit.volume import IsoVolume, file_system
+from mediakit.volume import IsoVolume
 
 Show = Callable[[FileSetPlan, tuple[str, ...]], None]
 
@@ -127,6 +123,7 @@ class _Work:
     store: Store
     tell: Listener
     completed: Completed
+    envelope: Envelope | None
 
     @property
     def terms(self) -> Terms:
@@ -172,22 +169,19 @@ def _journal(medium: Path, order: UpdateOrder) -> Iterator[tuple[Journal, tuple[
 @contextmanager
 def _opened(medium: Path, order: UpdateOrder, tell: Listener, completed: Completed) -> Iterator[_Work]:
     """Open the medium and the sources, look at them, and find the profile. Raises MediakitError."""
-    with open_media((medium, *order.add)) as media, Spool() as spool:
+    with open_media((medium, *order.add), order.keys) as media, Spool() as spool:
         name = str(medium)
         tree = media.trees[name]
-        candidates = candidates_for(order.catalogue, file_system(tree.facts.volume), tree.facts.size_bytes)
-        profiles = candidates if order.profile is None else (order.profile,)
-        scanner = scanner_for(*profiles)
+        scanner = scanner_for(*(order.catalogue if order.profile is None else (order.profile,)))
         (seen,) = look_at_all(Media({name: tree}), scanner, tell)
+        check_opened(seen)
         sources = {subject: each for subject, each in media.trees.items() if subject != name}
         surveys = look_at_all(Media(sources), scanner, tell)
-        held = [instance for _, instance in seen.instances()]
-        instances = held or [instance for survey in surveys for _, instance in survey.instances()]
-        if tree.facts.format == "folder":  # it has no size of its own
-            size_bytes = sum(file.size for survey in (seen, *surveys) for file in survey.files)
-            candidates = candidates_for(order.catalogue, "", size_bytes)
-        profile = order.profile or updater_of(instances, candidates, name)
+        envelope = envelope_for(order.envelope, order.keys, seen, tree)
+        is_secure = envelope is not None
+        profile = order.profile or updater_for(seen, surveys, order.catalogue, is_secure=is_secure)
         check_updater(profile, name)
+        check_security(profile, is_sealed=is_secure)
         yield _Work(
             order=order,
             profile=profile,
@@ -199,6 +193,7 @@ def _opened(medium: Path, order: UpdateOrder, tell: Listener, completed: Complet
             store=Store(media, spool),
             tell=tell,
             completed=completed,
+            envelope=envelope,
         )
 
 
@@ -251,7 +246,12 @@ def _what_stays(work: _Work, fates: Fates) -> Stay | None:
     is_anew = work.target.way is Way.ANEW
     try:
         stay, findings = what_stays(
-            work.seen, work.tree, work.order.removal, is_anew=is_anew, completed=work.completed
+            work.seen,
+            work.tree,
+            work.order.removal,
+            envelope=work.envelope,
+            is_anew=is_anew,
+            completed=work.completed,
         )
     except NotUpdatedError as exc:
         fates.findings += exc.findings
@@ -281,11 +281,13 @@ def _arranged(prepared: Prepared, stay: Stay, work: _Work, fates: Fates) -> Arra
 
 def _laid_out(stay: Stay, arranged: Arranged | None, work: _Work, fates: Fates) -> _Planned | _Stopped:
     """Lay out the updated file-set, and find out whether it fits the medium."""
-    kept = [ExtraFile(file.path, file.size, work.place_of(file.path)) for file in stay.files]
+    kept = kept_files(stay, work.seen, work.tree)
     names = [*(file.path for file in work.seen.files), *work.tree.folders()]
     added = None if arranged is None else Addition(collated=arranged.collated, icons=arranged.icons)
     laid_out = lay_out_update(stay.directory, kept, names, work.profile, added)
-    plan = complete(laid_out, capacity_of(work.profile.medium, work.order.capacity))
+    capacity = capacity_of(work.profile.medium, work.order.capacity)
+    stored_size = int if work.envelope is None else work.envelope.sealed_size
+    plan = complete(laid_out, capacity, stored_size=stored_size)
     fates.findings += plan.findings
     if any(finding.severity is Severity.ERROR for finding in plan.findings):
         return _Stopped(Outcome.DOES_NOT_FIT)
@@ -295,6 +297,7 @@ def _laid_out(stay: Stay, arranged: Arranged | None, work: _Work, fates: Fates) 
         store=work.store,
         target=work.target,
         removed=tuple(file.path for file in stay.gone),
+        envelope=work.envelope,
         asked=tuple(asked.key for asked in asked_of(work.order.removal)),
         directory=work.seen.dicomdir.path if work.seen.dicomdir is not None else DICOMDIR,
     )
@@ -353,9 +356,11 @@ def _write(planned: _Planned, work: _Work, journal: Journal) -> Written:
     def check(part: Path, receipt: Receipt) -> None:
         work.tell(PhaseEnded("write"))
         if is_session:
-            wrong = prove_session(part, planned.expected, receipt.sha256, placed_of(change), work.tell)
+            wrong = prove_session(
+                part, planned.expected, receipt.sha256, placed_of(change), work.envelope, work.tell
+            )
         else:
-            wrong = prove(part, planned.expected, receipt.sha256, tell=work.tell)
+            wrong = prove(part, planned.expected, receipt.sha256, work.envelope, work.tell)
         if wrong:
             raise IntegrityError("what was written is not what was planned", findings=wrong)
 
@@ -370,12 +375,12 @@ def _write(planned: _Planned, work: _Work, journal: Journal) -> Written:
 
 
 def _write_in_place(planned: _Planned, work: _Work, journal: Journal) -> Written:
-    root = work.target.path
     left: list[Finding] = []
 
     def check(directory: Path, receipt: Receipt) -> None:
         work.tell(PhaseEnded("write"))
-        if wrong := prove_in_place(root, directory, planned.expected, receipt.sha256, work.tell):
+        wrong = prove_in_place(directory, planned.expected, receipt.sha256, work.envelope, work.tell)
+        if wrong:
             raise IntegrityError("what was written is not what was planned", findings=wrong)
 
     def write() -> tuple[Receipt]:

@@ -12,9 +12,11 @@ from mediakit.fileset.contents import PatientFact, patients_of
 from mediakit.fileset.plan import FileSetPlan
 from mediakit.fileset.removal import NOTHING, Removal
 from mediakit.findings import Rule, Severity
+from mediakit.formats.envelope import Envelope
 from mediakit.journeys.burn_order import BurntMedium, Depth
 from mediakit.outcome import Figures, Result
 from mediakit.profile.model import Profile
+from mediakit.secure.keys import NO_KEYS, Keys
 
 REPLACED = Rule(
     id="MK-UPD-009",
@@ -40,7 +42,8 @@ class UpdateOrder:
     `catalogue` that has the role of an updater. `out` None changes the medium itself. `session` appends to an
     ISO image instead of writing it anew. `state` is the folder that remembers what is under way in a folder
     (None: nothing is remembered). A patient whom the medium does not hold yet is added only with
-    `all_patients`.
+    `all_patients`. `keys` open what is encrypted; the files that stay keep their envelopes. `envelope` seals
+    what is new on an encrypted medium (None: for those of the `keys` that open its directory).
     """
 
     when: datetime
@@ -59,6 +62,8 @@ class UpdateOrder:
     fail_on: Severity = Severity.ERROR
     all_patients: bool = False
     state: Path | None = None
+    keys: Keys = NO_KEYS
+    envelope: Envelope | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

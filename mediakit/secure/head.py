@@ -99,7 +99,7 @@ def octets_of(value: Any) -> bytes:
 def fact_of(head: Head) -> SealFact:
     """Return what can be said of an envelope without opening it. Raises Malformed."""
     names: list[str] = []
-    rounds: list[int] = []
+    rounds: list[int] = []  # of each passphrase
     departures: set[Departure] = set()
     if head.cipher is None:
         departures.add(Departure.CIPHER)
@@ -110,11 +110,12 @@ def fact_of(head: Head) -> SealFact:
                 if info.chosen["key_encryption_algorithm"]["algorithm"].dotted == RSA_OAEP:
                     departures.add(Departure.OAEP)
             elif info.name == "pwri":
-                names.append("a passphrase")
                 rounds.append(derivation_of(info)[1])
             else:
                 names.append("a key of another kind")
                 departures.add(Departure.RECIPIENT)
+    if rounds:
+        names.append("a passphrase" if len(rounds) == 1 else f"one of {len(rounds)} passphrases")
     shown = tuple(dict.fromkeys(names))
     more = (f"{len(shown) - _MOST_NAMED} more",) if len(shown) > _MOST_NAMED else ()
     return SealFact(

@@ -200,6 +200,26 @@ class Opener:
         return f"{' and '.join(why)}; to open: {' or '.join(fact_of(head).recipients)}"
 
 
+def keys_that_open(keys: Keys, open_file: Callable[[], BinaryIO], size: int) -> Keys:
+    """Return those of the keys of which each opens a file of `size` bytes in its envelope by itself.
+
+    Raises OSError.
+    """
+
+    def opens(one: Keys) -> bool:
+        try:
+            with open_file() as stream:
+                return Opener(one).look(stream, size)[1] is not None
+        except SourceError:
+            return False
+
+    return replace(
+        keys,
+        identities=tuple(each for each in keys.identities if opens(Keys(identities=(each,)))),
+        passphrases=tuple(each for each in keys.passphrases if opens(Keys(passphrases=(each,)))),
+    )
+
+
 def _is_sealed(stream: BinaryIO) -> bool:
     is_one = is_enveloped(stream.read(_HEAD_BYTES))
     stream.seek(0)

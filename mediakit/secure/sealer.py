@@ -15,6 +15,7 @@ from mediakit.secure.certificates import (
     read_key,
     read_passphrase,
 )
+from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.secure.passwords import PasswordRecipient, checked
 from mediakit.secure.sealing import CertificateRecipient, Recipient, Sealer, Signer
 
@@ -25,23 +26,26 @@ def sealer_for(
     passphrase: bytes = b"",
     signer: tuple[Path, Path] | None = None,
     ask: Ask | None = None,
+    keys: Keys = NO_KEYS,
 ) -> Sealer:
     """Return what seals files for the holders of certificates and for who knows a passphrase.
 
     `signer` are the files of a private key and of its certificate, then those above it; `ask` gives the
-    passphrase of that key. Raises UsageError for what cannot be used: a short key, one that is not RSA, a
-    certificate that is not valid today, no recipient at all.
+    passphrase of that key. Who has `keys` can open the files too. Raises UsageError for what cannot
+    be used: a short key, one that is not RSA, a certificate that is not valid today, no recipient at all.
     """
     now = datetime.now(UTC)
     found: list[Recipient] = []
     seen = set()
-    for path in recipients:
-        for certificate in read_certificates(path)[:1]:  # those behind the first lead to its authority
-            check_recipient(certificate, now, str(path))
-            if certificate not in seen:
-                seen.add(certificate)
-                found.append(CertificateRecipient(certificate))
+    named = [(read_certificates(path)[0], str(path)) for path in recipients]  # the rest lead to its authority
+    named += [(identity.certificate, "the certificate of `--key`") for identity in keys.identities]
+    for certificate, where in named:
+        check_recipient(certificate, now, where)
+        if certificate not in seen:
+            seen.add(certificate)
+            found.append(CertificateRecipient(certificate))
     passphrases = [*map(read_passphrase, passphrase_files), *([checked(passphrase)] if passphrase else [])]
+    passphrases += keys.passphrases
     found += [PasswordRecipient(one) for one in dict.fromkeys(passphrases)]
     if not found:
         raise UsageError("nobody could open the medium", hint="name a certificate or a passphrase")

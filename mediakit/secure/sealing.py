@@ -11,7 +11,7 @@ import hmac
 import io
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from mediakit.errors import IntegrityError
@@ -41,7 +41,7 @@ from mediakit.secure.ber import (
     set_of,
 )
 from mediakit.secure.facts import SealFact
-from mediakit.secure.head import Head
+from mediakit.secure.head import Head, fact_of
 from mediakit.secure.keys import NO_KEYS
 from mediakit.secure.opening import open_sealed, said, unsealed
 from mediakit.secure.passwords import PasswordRecipient
@@ -164,9 +164,13 @@ class Sealer:
         return _Sealed(self._chunks(stream, size), stream)  # type: ignore[return-value]  # read as a BinaryIO
 
     def look(self, stream: BinaryIO, size: int) -> tuple[int, SealFact | None]:
-        """Return the size of the file in an envelope that was sealed here. Raises SourceError, OSError."""
+        """Return the size of the file in an envelope that was sealed here, and what the envelope is.
+
+        Raises SourceError, OSError.
+        """
         with said():
-            return open_sealed(stream, size, self._keys_for)[1].content.size, None
+            head, opened = open_sealed(stream, size, self._keys_for)
+            return opened.content.size, replace(fact_of(head), inner=opened.kind)
 
     def unseal(self, stream: BinaryIO, size: int) -> BinaryIO:
         """Return the file in an envelope that was sealed here, as a stream. Raises SourceError, OSError."""

@@ -198,7 +198,7 @@ def test_profiles_without_an_updater_are_refused_in_words(tmp_path: Path) -> Non
         updated(tmp_path / "disc.iso", CT_2, profile=load_profile("STD-GEN-DVD-JPEG"))
     with pytest.raises(UsageError, match=r"on .* with UDF"):
         updated(tmp_path / "disc.iso", CT_2, profile=load_profile("STD-GEN-BD-JPEG"))
-    with pytest.raises(UsageError, match="which mediakit cannot update yet"):
+    with pytest.raises(UsageError, match="STD-GEN-SEC-CD asks for encrypted files"):
         updated(tmp_path / "disc.iso", CT_2, profile=load_profile("STD-GEN-SEC-CD"))
     with pytest.raises(UsageError, match="is a single file"):
         updated(CT_1, CT_2, profile=load_profile("STD-GEN-CD"))

@@ -18,6 +18,7 @@ from mediakit.events import Listener, PhaseStarted
 from mediakit.fileset.plan import DICOMDIR, FileSetPlan
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Entry, Node, Order, Receipt, Tree
+from mediakit.formats.envelope import Envelope, as_stored, sealed
 from mediakit.formats.in_place import put_directory, put_files, put_in_place, take_away
 from mediakit.formats.iso_layout import Base
 from mediakit.formats.iso_records import SECTOR
@@ -36,13 +37,15 @@ NOT_REMOVED = Rule(
 )
 
 Check = Callable[[Path, Receipt], None]
+_BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """What is written: the plan, where the files that stay and the new ones come from, where it goes.
 
-    The `files` of the plan are the new instances, its `extra` are the files that stay. `removed` are paths.
+    The `files` of the plan are the new instances, its `extra` are the files that stay: they are taken as they
+    are stored. `removed` are paths. `envelope` seals what is new, the directory too.
     """
 
     plan: FileSetPlan
@@ -52,22 +55,38 @@ class Change:
     removed: tuple[str, ...]
     asked: tuple[str, ...] = ()  # the keys of what is to be removed, see `fileset.removal.Asked`
     directory: str = DICOMDIR  # as it is spelled on the medium
+    envelope: Envelope | None = None
+
+    def directory_entry(self) -> Entry:
+        """Return the new directory as an entry."""
+        return self._sealed(Entry(DICOMDIR, len(self.plan.dicomdir), partial(BytesIO, self.plan.dicomdir)))
 
     def new_entries(self) -> list[Entry]:
         """Return the new instances as entries."""
         return [
-            Entry(str(file.file_id), file.size, partial(self.store.open, file.instance))
+            self._sealed(Entry(str(file.file_id), file.size, partial(self.store.open, file.instance)))
             for file in self.plan.files
         ]
 
     def all_entries(self) -> list[Entry]:
         """Return everything that the medium will hold."""
-        tree, plan = self.tree, self.plan
+        tree, plan = as_stored(self.tree), self.plan
         return [
-            Entry(DICOMDIR, len(plan.dicomdir), partial(BytesIO, plan.dicomdir)),
+            self.directory_entry(),
             *self.new_entries(),
             *(Entry(one.path, one.size, partial(tree.open, Node(one.path, one.size))) for one in plan.extra),
         ]
+
+    def kept(self, entry: Entry) -> Entry:
+        """Return an entry that gives the same bytes whenever it is opened: an envelope is made only once."""
+        if self.envelope is None:
+            return entry
+        with entry.open() as stream:
+            name = self.store.spool.keep(iter(partial(stream.read, _BLOCK_BYTES), b""))
+        return Entry(entry.path, entry.size, partial(self.store.spool.open, name))
+
+    def _sealed(self, entry: Entry) -> Entry:
+        return entry if self.envelope is None else sealed(entry, self.envelope)
 
 
 class InPlace(NamedTuple):
@@ -91,17 +110,19 @@ def write_in_place(change: Change, journal: Journal, tell: Listener, check: Chec
     the old file-set, and from then on the new one. Raises what `check` and the writing raise; then it holds
     the old one.
     """
-    root, plan, entries = change.target.path, change.plan, change.new_entries()
+    root, entries = change.target.path, list(map(change.kept, change.new_entries()))
+    with change.directory_entry().open() as stream:
+        dicomdir = stream.read()
     temporary = _free_name(root)
     before = _sha256_of(directory_in(root))
     made: list[str] = []  # what is ours to take away again
     if journal.remembers:
-        journal.begin(_begun(change, entries, before, temporary))
+        journal.begin(_begun(change, entries, before, (temporary, dicomdir)))
     tell_start(entries, tell)
     try:
         sha256 = put_files(root, entries, tell, made)
-        put_directory(root, temporary, plan.dicomdir, made)
-        size_bytes = len(plan.dicomdir) + sum(entry.size for entry in entries)
+        put_directory(root, temporary, dicomdir, made)
+        size_bytes = len(dicomdir) + sum(entry.size for entry in entries)
         receipt = Receipt(target=root, size_bytes=size_bytes, sha256=sha256)
         check(root / temporary, receipt)
         put_in_place(root, temporary, change.directory)
@@ -117,9 +138,12 @@ def write_in_place(change: Change, journal: Journal, tell: Listener, check: Chec
     return InPlace(receipt, tuple(NOT_REMOVED.at(Where(path=path), why=why) for path, why in failed))
 
 
-def _begun(change: Change, entries: Sequence[Entry], before: str, temporary: str) -> Begun:
-    """Return what is going to be done to a folder, with what its files are known by. Raises MediakitError."""
-    root, dicomdir = change.target.path, change.plan.dicomdir
+def _begun(change: Change, entries: Sequence[Entry], before: str, new: tuple[str, bytes]) -> Begun:
+    """Return what is going to be done to a folder, with what its files are known by. Raises MediakitError.
+
+    `new` is the directory: its temporary name and its bytes.
+    """
+    root, (temporary, dicomdir) = change.target.path, new
     added: list[Mark] = []
     try:
         for entry in entries:
@@ -143,7 +167,8 @@ def check_in_place(change: Change) -> None:
     try:
         if not os.access(root, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(root))
-        check_room(root, len(change.plan.dicomdir) + sum(file.size for file in change.plan.files))
+        entries = (change.directory_entry(), *change.new_entries())
+        check_room(root, sum(entry.size for entry in entries))
     except OSError as exc:
         raise write_error(exc, root) from exc
 
@@ -177,7 +202,7 @@ def check_append(change: Change, order: Order, capacity: int | None) -> None:
 
 def placed_of(change: Change) -> dict[str, int]:
     """Return the first block of every file that stays, by path. Raises DoesNotFit when one has no such."""
-    tree, placed = change.tree, {}
+    tree, placed = as_stored(change.tree), {}
     for file in change.plan.extra:
         node = tree.find(file.path)
         pieces = () if node is None else tree.extents(node)

@@ -14,8 +14,9 @@ from mediakit.fileset.selection import said_by_records
 from mediakit.fileset.survey import TEXT_BYTES, FileFact, FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Tree
-from mediakit.profile.choose import choose
-from mediakit.profile.model import Profile, Role, Security
+from mediakit.profile.choose import candidates_for, choose
+from mediakit.profile.model import Profile, Role
+from mediakit.volume import file_system
 
 NOT_SAFE = Rule(
     id="MK-UPD-001",
@@ -156,6 +157,22 @@ def notes_of(seen: Survey, gone: frozenset[int]) -> Iterator[Finding]:
             yield STALE_LIST.at(where)
 
 
+def updater_for(
+    seen: Survey, surveys: Sequence[Survey], catalogue: Sequence[Profile], *, is_secure: bool
+) -> Profile:
+    """Return the profile with an updater that a medium fits best, an empty one that its sources fit.
+
+    Raises UsageError.
+    """
+    held = [instance for _, instance in seen.instances()]
+    instances = held or [instance for survey in surveys for _, instance in survey.instances()]
+    size_bytes = seen.size_bytes
+    if seen.format == "folder":  # it has no size of its own
+        size_bytes = sum(file.size for survey in (seen, *surveys) for file in survey.files)
+    candidates = candidates_for(catalogue, file_system(seen.volume), size_bytes, is_secure=is_secure)
+    return updater_of(instances, candidates, seen.subject)
+
+
 def updater_of(instances: Sequence[Instance], candidates: Sequence[Profile], where: str) -> Profile:
     """Return the best fitting profile of a medium that lets its file-set be updated (PS3.10 8.3).
 
@@ -174,15 +191,9 @@ def updater_of(instances: Sequence[Instance], candidates: Sequence[Profile], whe
 
 
 def check_updater(profile: Profile, where: str) -> None:
-    """Raise UsageError for a profile that lets nobody update its file-sets, or encrypts them."""
+    """Raise UsageError for a profile that lets nobody update its file-sets."""
     if Role.FSU not in profile.roles:
         raise _no_updater(profile, where)
-    if profile.security is Security.MEDIA:
-        raise UsageError(
-            f"{profile.id} asks for Secure DICOM Files (PS3.15 D.1), which mediakit cannot update yet",
-            where=where,
-            hint="write a new medium with `mediakit burn`",
-        )
 
 
 def _no_updater(profile: Profile, where: str) -> UsageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mediakit.errors import SourceError
+from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node, NodeKind
 from mediakit.secure.facts import SealFact
@@ -76,3 +77,11 @@ def finding_on_locked(seal: SealFact | None) -> Finding:
     """Return why a Secure DICOM File was not opened; `seal` is None when its head cannot be read."""
     recipients = " or ".join(seal.recipients) if seal is not None else "a key that cannot be named"
     return LOCKED.at(recipients=recipients)
+
+
+def check_opened(seen: Survey) -> None:
+    """Raise SourceError for a medium whose DICOMDIR is encrypted and was not opened."""
+    dicomdir = seen.dicomdir
+    if dicomdir is not None and dicomdir.is_unopened and dicomdir.finding is not None:
+        why, hint = dicomdir.finding.text, dicomdir.finding.rule.hint
+        raise SourceError("its directory cannot be read", where=seen.subject, why=f"it {why}", hint=hint)

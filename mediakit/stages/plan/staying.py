@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from mediakit.dicom.instance import shown
 from mediakit.fileset.carry import NotCarriedError, carry
 from mediakit.fileset.merge import pruned
+from mediakit.fileset.plan import ExtraFile
 from mediakit.fileset.record import Directory
 from mediakit.fileset.removal import Completed, Removal, Removed, is_wanted, removed_of
 from mediakit.fileset.survey import FileFact, RecordLink, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Tree
+from mediakit.formats.envelope import Envelope, as_stored
+from mediakit.stages.judge.resealing import departures
 from mediakit.stages.judge.updatable import NOT_SAFE, made_of_instances, notes_of, why_not, why_not_again
 
 NOT_THERE = Rule(
@@ -63,13 +66,19 @@ class Stay:
 
 
 def what_stays(
-    seen: Survey, tree: Tree, removal: Removal, *, is_anew: bool, completed: Completed
+    seen: Survey,
+    tree: Tree,
+    removal: Removal,
+    *,
+    envelope: Envelope | None,
+    is_anew: bool,
+    completed: Completed,
 ) -> tuple[Stay, tuple[Finding, ...]]:
     """Return what stays, and what is to be said of it.
 
-    `is_anew`: an image will be written with it. `completed` is what an interrupted update had removed
-    already. Raises NotUpdatedError when an update is not safe, or cannot be as was asked,
-    SourceError when the directory cannot be read again.
+    `envelope` seals what is new on an encrypted medium. `is_anew`: an image will be written with it.
+    `completed` is what an interrupted update had removed already. Raises NotUpdatedError when an update is
+    not safe, or cannot be as was asked, SourceError when the directory cannot be read again.
     """
     where = Where(path=seen.subject)
     reasons = [*why_not(seen), *(why_not_again(seen, tree) if is_anew else ())]
@@ -78,6 +87,9 @@ def what_stays(
         raise NotUpdatedError([NOT_SAFE.at(where, why=why) for why in reasons])
     if made := list(made_of_instances(seen, tree)):
         raise NotUpdatedError(made)
+    unlike = [] if envelope is None else list(departures(seen, envelope))
+    if any(finding.severity is Severity.ERROR for finding in unlike):
+        raise NotUpdatedError(unlike)
     removed = removed_of(seen.links, removal)
     if unmet := [asked for asked in removed.unmet if asked.key not in completed.keys]:
         raise NotUpdatedError([NOT_THERE.at(where, what=asked.value) for asked in unmet])
@@ -99,7 +111,21 @@ def what_stays(
         gone=tuple(file for file in files if file.path in gone),
     )
     done = [COMPLETED.at(where, what=asked.value) for asked in removed.unmet]
-    return stay, (*done, *notes_of(seen, records))
+    return stay, (*unlike, *done, *notes_of(seen, records))
+
+
+def kept_files(stay: Stay, seen: Survey, tree: Tree) -> list[ExtraFile]:
+    """Return the files that stay with the sizes that they have on the medium, envelopes and all."""
+    nodes = ((file, as_stored(tree).find(file.path)) for file in stay.files)
+    return [
+        ExtraFile(
+            file.path,
+            file.size if node is None else node.size,
+            shown(seen.subject, file.path),
+            is_stored=True,
+        )
+        for file, node in nodes
+    ]
 
 
 def _copies(seen: Survey, gone: frozenset[str], removed: Removed, removal: Removal) -> Iterator[Finding]:

@@ -110,8 +110,10 @@ def prove(
     tell(PhaseStarted("proof", total=expected.total_bytes, unit="bytes"))
     try:
         with open_medium(target) as tree:
-            plain = tree if envelope is None else UnsealedTree(tree, envelope)
-            findings = (*_prove_directory(plain, expected), *_prove_files(tree, sha256, tell))
+            findings = (
+                *_prove_directory(_plain(tree, envelope), expected),
+                *_prove_files(tree, sha256, tell),
+            )
     except MediakitError as exc:
         return (CANNOT_OPEN.at(why=exc.why or exc.what),)
     tell(PhaseEnded("proof"))
@@ -119,14 +121,18 @@ def prove(
 
 
 def prove_in_place(
-    root: Path, directory: Path, expected: Expected, sha256: Mapping[str, str], tell: Listener = silence
+    directory: Path,
+    expected: Expected,
+    sha256: Mapping[str, str],
+    envelope: Envelope | None = None,
+    tell: Listener = silence,
 ) -> tuple[Finding, ...]:
-    """Read what is new in a folder, its `directory` under another name, and return what is wrong with it."""
+    """Read what is new in a folder, its `directory` under another name; return what is wrong with it."""
     tell(PhaseStarted("proof", total=len(sha256)))
     findings: list[Finding] = []
     opening = Lock()
     try:
-        with open_medium(root) as tree:
+        with open_medium(directory.parent) as tree:
             for path, wanted in sha256.items():
                 node = tree.find(path)
                 found = "" if node is None else _sha256(tree, node, opening)
@@ -135,7 +141,7 @@ def prove_in_place(
                 elif found != wanted:
                     findings.append(DIFFERS.at(Where(path=path), found=found, expected=wanted))
                 tell(Advanced())
-        findings += prove_directory(directory.read_bytes(), expected)
+            findings += _prove_directory(_plain(tree, envelope), expected, directory.name)
     except (MediakitError, OSError) as exc:
         return (CANNOT_OPEN.at(why=str(exc)),)
     tell(PhaseEnded("proof"))
@@ -147,6 +153,7 @@ def prove_session(
     expected: Expected,
     sha256: Mapping[str, str],
     placed: Mapping[str, int],
+    envelope: Envelope | None = None,
     tell: Listener = silence,
 ) -> tuple[Finding, ...]:
     """Read what is new in the last session of an image, and return what is wrong with it.
@@ -156,7 +163,10 @@ def prove_session(
     tell(PhaseStarted("proof", total=expected.total_bytes, unit="bytes"))
     try:
         with open_medium(image) as tree:
-            findings = [*_prove_directory(tree, expected), *_prove_files(tree, sha256, tell, placed.keys())]
+            findings = [
+                *_prove_directory(_plain(tree, envelope), expected),
+                *_prove_files(tree, sha256, tell, placed.keys()),
+            ]
             for path, block in placed.items():
                 node = tree.find(path)
                 if node is None or any(start // SECTOR != block for start, _ in tree.extents(node)[:1]):
@@ -167,9 +177,13 @@ def prove_session(
     return tuple(findings)
 
 
-def _prove_directory(tree: Tree, expected: Expected) -> Iterator[Finding]:
-    node = tree.find("DICOMDIR")
-    if node is None:
+def _plain(tree: Tree, envelope: Envelope | None) -> Tree:
+    return tree if envelope is None else UnsealedTree(tree, envelope)
+
+
+def _prove_directory(tree: Tree, expected: Expected, name: str = "DICOMDIR") -> Iterator[Finding]:
+    node = tree.find(name)
+    if node is None or node.kind is not NodeKind.FILE:
         yield MISSING.at(Where(path="DICOMDIR"))
         return
     with tree.open(node) as stream:
