@@ -68,3 +68,10 @@ LEAST_FRAME_TIMEOUT_S = 2.0
 #: Frames of a medium that its viewer has a row for. A row takes about a kilobyte; a medium full of CT has
 #: some ten thousand, slides have some hundred thousand tiles.
 MAX_VIEWER_ROWS = 300_000
+
+#: Numbers (lengths of runs, coordinates) of one overlay in the viewer, some 10 MB. A segmentation of 1,000
+#: slices has some 500,000, a structure set of a whole body some 1,000,000.
+MAX_OVERLAY_NUMBERS = 2_000_000
+
+#: Comparisons with images that one overlay may take: some seconds.
+MAX_OVERLAY_STEPS = 2_000_000

@@ -188,11 +188,16 @@ class Disc:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """What the index says of series besides, by their keys: documents, thumbnails, rows of key images."""
+    """What the index says of series besides, by their keys.
+
+    Documents, thumbnails, rows of key images; [key, document number] of the states and overlays that apply.
+    """
 
     documents: Mapping[str, list[dict[str, Any]]]
     thumbnails: Mapping[str, str]
     keys: Mapping[str, list[int]]
+    presentations: Mapping[str, list[list[Any]]]
+    overlays: Mapping[str, list[list[Any]]]
 
 
 def index_of(
@@ -286,8 +291,8 @@ def _one_series(series: Series, shelf: Shelf) -> dict[str, Any]:
         "documents": documents,
         "thumbnail": thumbnail,
         "key_frames": keys,
-        "presentations": [],
-        "overlays": [],
+        "presentations": shelf.presentations.get(series.key, []),
+        "overlays": shelf.overlays.get(series.key, []),
     }
 
 
@@ -297,7 +302,25 @@ def _texts(series: Sequence[Series], keywords: Sequence[str]) -> dict[str, str]:
     return {key: next((texts[key] for texts in found if texts.get(key)), "") for key in keywords}
 
 
-def documents_of(series: Series, places: Places) -> tuple[list[dict[str, Any]], list[Made]]:
+#: Overlays that were laid on images, by SOP Instance UID, each with the keys of the series that it lies on.
+Overlays = Mapping[str, tuple[Document, tuple[str, ...]]]
+
+
+def lying_on(series: Sequence[Series], overlays: Overlays) -> Iterator[tuple[str, str, list[Any]]]:
+    """Yield (key of a series with images, kind, [key, document number]) of every overlay that lies on it."""
+    for one in series:
+        number = 0
+        for fact, encoded in zip(one.fact.instances, one.encoded, strict=True):
+            if encoded.frames:
+                continue
+            document, keys = overlays.get(fact.sop_instance, (None, ()))
+            yield from ((key, document.kind, [one.key, number]) for key in keys if document is not None)
+            number += 1
+
+
+def documents_of(
+    series: Series, places: Places, overlays: Overlays
+) -> tuple[list[dict[str, Any]], list[Made]]:
     """Return the documents of a series for the index, and their files."""
     told: list[dict[str, Any]] = []
     made: list[Made] = []
@@ -305,6 +328,8 @@ def documents_of(series: Series, places: Places) -> tuple[list[dict[str, Any]], 
         if encoded.frames:
             continue
         one = encoded.document or Document(kind="other", why=encoded.why)
+        if fact.sop_instance in overlays:
+            one, _ = overlays[fact.sop_instance]
         number, path = len(told), ""
         if one.body is not None:
             path = f"{series.key}/D{number:05d}.{one.suffix}"

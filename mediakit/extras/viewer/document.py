@@ -16,6 +16,17 @@ from mediakit.extras.viewer.report import references, report_html
 
 _KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 _DOCUMENT = 0x00420011
+_STORAGE = "1.2.840.10008.5.1.4.1.1"
+#: Kind of document by SOP Class, of what lies over images.
+OVERLAYS: Mapping[str, str] = {
+    f"{_STORAGE}.11.1": "presentation",  # grayscale
+    f"{_STORAGE}.11.2": "presentation",  # color
+    f"{_STORAGE}.11.3": "presentation",  # pseudo-color
+    f"{_STORAGE}.11.5": "presentation",  # XA/XRF grayscale
+    f"{_STORAGE}.66.4": "segmentation",
+    f"{_STORAGE}.66.7": "segmentation",  # label map
+    f"{_STORAGE}.481.3": "contours",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +52,15 @@ def reason(code: str, text: str) -> dict[str, str]:
 
 def is_document(file: DicomFile, *, has_pixels: bool) -> bool:
     """Return True for what is no image of single frames."""
-    return not has_pixels or SYNTAXES[file.syntax].kind is SyntaxKind.VIDEO
+    is_overlay = file.text(0x00080016) in OVERLAYS
+    return not has_pixels or is_overlay or SYNTAXES[file.syntax].kind is SyntaxKind.VIDEO
 
 
 def content_of(file: DicomFile, attributes: Attributes) -> Content:
-    """Return what is shown of an instance that is no image."""
+    """Return what is shown of an instance that is no image; an overlay is laid on its images later."""
     title = class_name(file.text(0x00080016))
+    if kind := OVERLAYS.get(file.text(0x00080016)):
+        return Content(kind=kind, title=title)
     try:
         if SYNTAXES[file.syntax].kind is SyntaxKind.VIDEO:
             return _video(file, title)
@@ -55,6 +69,10 @@ def content_of(file: DicomFile, attributes: Attributes) -> Content:
     except (Undecodable, UnknownUnit) as exc:
         code = "unknown_unit" if isinstance(exc, UnknownUnit) else "undecodable"
         return Content(kind="other", title=title, why=reason(code, str(exc)))
+    return _text(file, attributes, title)
+
+
+def _text(file: DicomFile, attributes: Attributes, title: str) -> Content:
     if attributes.text("ValueType") == "CONTAINER":
         return _report(file, attributes)
     if attributes.text("MIMETypeOfEncapsulatedDocument") == "application/pdf":

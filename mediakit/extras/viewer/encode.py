@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
@@ -198,9 +198,7 @@ class Encoder:
         content = content_of(file, attributes)
         body = None
         if content.data is not None:
-            body = self._kept(
-                json.dumps(content.data, ensure_ascii=True, separators=(",", ":")).encode("ascii")
-            )
+            body = self.keep(content.data)
         elif content.file:
             body = self._kept(content.file)
         made.document = Document(
@@ -244,6 +242,12 @@ class Encoder:
         bits = [plane for _, plane in planes]
         self._waiting.append((framed, self._pool.submit(task.coded, frame, padding, bits)))
         self.settle(_MOST_WAITING)
+
+    def keep(self, content: Mapping[str, Any]) -> Blob:
+        """Write what a document holds, as JSON. Raises what the sink does."""
+        return self._kept(
+            json.dumps(content, ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+        )
 
     def _kept(self, data: bytes, length: int = 0) -> Blob:
         self._sink.write(data)

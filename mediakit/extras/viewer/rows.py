@@ -88,10 +88,14 @@ class Rows:
         row |= self._of_frame(index)
         return {key: value for key, value in row.items() if value not in (None, "", [])}
 
-    def _macro(self, index: int, keyword: str) -> Attributes:
-        """Return the item of a functional group, or the image itself where there is none."""
+    def groups(self, index: int, keyword: str) -> tuple[Attributes, ...]:
+        """Return the items of a functional group of a frame."""
         here = self._each[index].items(keyword) if index < len(self._each) else ()
-        found = here or self._shared.items(keyword)
+        return here or self._shared.items(keyword)
+
+    def macro(self, index: int, keyword: str) -> Attributes:
+        """Return the item of a functional group, or the image itself where there is none."""
+        found = self.groups(index, keyword)
         return found[0] if found else self._facts.attributes
 
     def _of_image(self) -> Row:
@@ -117,9 +121,9 @@ class Rows:
 
     def _geometry(self, index: int) -> Row:
         found = self._facts.attributes
-        measures = self._macro(index, "PixelMeasuresSequence")
-        orientation = self._macro(index, "PlaneOrientationSequence").numbers("ImageOrientationPatient")
-        position = self._macro(index, "PlanePositionSequence").numbers("ImagePositionPatient")
+        measures = self.macro(index, "PixelMeasuresSequence")
+        orientation = self.macro(index, "PlaneOrientationSequence").numbers("ImageOrientationPatient")
+        position = self.macro(index, "PlanePositionSequence").numbers("ImagePositionPatient")
         orientation = orientation if len(orientation) == 6 and _is_plane(orientation) else ()
         position = position if len(position) == 3 and orientation else ()
         if self._facts.frames > 1 and not self._is_enhanced:
@@ -145,21 +149,21 @@ class Rows:
 
     def _values(self, index: int) -> Row:
         found = self._facts.attributes
-        rescale = self._macro(index, "PixelValueTransformationSequence")
-        windows = self._macro(index, "FrameVOILUTSequence")
-        slope, intercept, unit = _rescale(found, rescale, self._macro(index, "RealWorldValueMappingSequence"))
+        rescale = self.macro(index, "PixelValueTransformationSequence")
+        windows = self.macro(index, "FrameVOILUTSequence")
+        slope, intercept, unit = _rescale(found, rescale, self.macro(index, "RealWorldValueMappingSequence"))
         row: Row = {
             "slope": None if slope == 1 else _plain(slope),
             "intercept": _plain(intercept) if intercept else None,
             "unit": unit,
-            "windows": list(_windows(windows)),
+            "windows": list(windows_of(windows)),
             "padding": None if found.items("ModalityLUTSequence") else self._padding(),
         }
         function = windows.text("VOILUTFunction")
         if function in {"LINEAR_EXACT", "SIGMOID"}:
             row["function"] = function
         if found.items("VOILUTSequence") and not self.tables:
-            self.tables += _tables(found, is_signed=self._facts.is_signed or intercept < 0)
+            self.tables += tables_of(found, is_signed=self._facts.is_signed or intercept < 0)
         row["voi_luts"] = list(range(len(self.tables)))
         return row
 
@@ -178,8 +182,8 @@ class Rows:
 
     def _of_frame(self, index: int) -> Row:
         found = self._facts.attributes
-        content = self._macro(index, "FrameContentSequence")
-        lateral = self._macro(index, "FrameAnatomySequence").text("FrameLaterality")
+        content = self.macro(index, "FrameContentSequence")
+        lateral = self.macro(index, "FrameAnatomySequence").text("FrameLaterality")
         row: Row = {"frame_time": self._frame_time(index)}
         if lateral in {"R", "L", "B"}:
             row["laterality"] = lateral
@@ -296,7 +300,8 @@ def _unit(found: Attributes, kind: str) -> str:
     return "HU" if modality == "CT" else ""
 
 
-def _windows(found: Attributes) -> Iterator[list[Any]]:
+def windows_of(found: Attributes) -> Iterator[list[Any]]:
+    """Yield [center, width, explanation] of each window that is one (PS3.3 C.11.2.1.2)."""
     least = 0.0 if found.text("VOILUTFunction") in {"LINEAR_EXACT", "SIGMOID"} else 1.0
     names = found.texts("WindowCenterWidthExplanation")
     pairs = zip(found.numbers("WindowCenter"), found.numbers("WindowWidth"), strict=False)
@@ -305,14 +310,16 @@ def _windows(found: Attributes) -> Iterator[list[Any]]:
             yield [_plain(center), _plain(width), names[index] if index < len(names) else ""]
 
 
-def _tables(found: Attributes, *, is_signed: bool) -> Iterator[dict[str, Any]]:
+def tables_of(found: Attributes, *, is_signed: bool) -> Iterator[dict[str, Any]]:
+    """Yield the VOI LUTs as META.BIN has them."""
     for item in found.items("VOILUTSequence"):
         table = table_of(item, is_signed=is_signed)
         if table is not None:
             data = pack(f"<{len(table.entries)}H", *table.entries)
-            yield {
-                "first": table.first,
-                "bits": table.bits,
-                "explanation": table.explanation,
-                "data": b64encode(data).decode("ascii"),
-            }
+            yield table_row(table.first, table.bits, data, table.explanation)
+
+
+def table_row(first: int, bits: int, data: bytes, explanation: str = "") -> dict[str, Any]:
+    """Return a table as META.BIN has it; `data` are unsigned 16 bit little endian entries."""
+    coded = b64encode(data).decode("ascii")
+    return {"first": first, "bits": bits, "explanation": explanation, "data": coded}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,7 +12,9 @@ from itertools import groupby
 from mediakit.choices import Viewer
 from mediakit.dicom.uids import is_image
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted
-from mediakit.extras.viewer.encode import Blob, Encoded, Encoder, Source
+from mediakit.extras.viewer.atlas import Atlas
+from mediakit.extras.viewer.encode import Blob, Document, Encoded, Encoder, Source
+from mediakit.extras.viewer.overlays import laid
 from mediakit.fileset.plan import PlannedFile
 from mediakit.stages.judge.prepare import Store
 from mediakit.stages.judge.spool import Scratch
@@ -24,6 +28,7 @@ class _Tier:
     scratch: Scratch
     encoder: Encoder
     found: dict[str, Encoded] = field(default_factory=dict)
+    laid: dict[bytes, Blob] = field(default_factory=dict)
 
 
 class Encoding:
@@ -51,6 +56,23 @@ class Encoding:
             tier.encoder.settle()
             self._tell(PhaseEnded("viewer"))
         return tier.found
+
+    def lay(
+        self, viewer: Viewer, file: PlannedFile, kind: str, atlas: Atlas
+    ) -> tuple[Document, tuple[str, ...]]:
+        """Return an overlay of a kind on the images of a layout, and the keys of their series.
+
+        Another layout can have the images elsewhere: what is alike is kept once. Raises DoesNotFit when
+        the spool has no room.
+        """
+        tier = self._tiers[viewer]
+        one = laid(self.source(file, 1), kind, atlas)
+        body = None
+        if one.data is not None:
+            digest = hashlib.sha256(json.dumps(one.data).encode()).digest()
+            body = tier.laid.get(digest) or tier.encoder.keep(one.data)
+            tier.laid[digest] = body
+        return Document(kind=kind, title=one.title, why=one.why, body=body), one.keys
 
     def read(self, viewer: Viewer, blobs: Sequence[Blob]) -> Iterator[bytes]:
         """Yield the escaped bytes of blobs."""

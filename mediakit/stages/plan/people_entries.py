@@ -16,15 +16,19 @@ from mediakit.extras.viewer import pages
 from mediakit.extras.viewer.assemble import (
     Disc,
     Made,
+    Overlays,
     Series,
     Shelf,
     documents_of,
     files_of,
     index_of,
     key_rows,
+    lying_on,
     places_of,
     series_of,
 )
+from mediakit.extras.viewer.atlas import Atlas
+from mediakit.extras.viewer.document import OVERLAYS
 from mediakit.extras.viewer.encode import Source
 from mediakit.extras.viewer.render import PAGE_SIDE, THUMBNAIL_SIDE, jpegs
 from mediakit.fileset.contents import PatientFact, patients_of
@@ -95,10 +99,11 @@ class Making:
         folder = package_files("mediakit.extras.viewer")
         yield Made(path=pages.VIEWER_PAGE, head=(folder / "viewer.htm").read_bytes())
         places = places_of(series)
+        overlays = self._overlays(patients, series)
         documents: dict[str, list[dict[str, Any]]] = {}
         content: list[Made] = []
         for one in series:
-            documents[one.key], made = documents_of(one, places)
+            documents[one.key], made = documents_of(one, places, overlays)
             content += (*files_of(one, self.tier.value), *made)
         thumbnails = {one.key: self._thumbnail(one) for one in series[:_MOST_THUMBNAILS]}
         disc = Disc(
@@ -110,10 +115,35 @@ class Making:
             institution=", ".join(self.wish.institution),
             link_case=self.wish.link_case.value,
         )
-        shelf = Shelf(documents=documents, thumbnails=thumbnails, keys=key_rows(series, places))
+        lying: dict[bool, dict[str, list[list[Any]]]] = {True: {}, False: {}}
+        for key, kind, document in lying_on(series, overlays):
+            lying[kind == "presentation"].setdefault(key, []).append(document)
+        shelf = Shelf(
+            documents=documents,
+            thumbnails=thumbnails,
+            keys=key_rows(series, places),
+            presentations=lying[True],
+            overlays=lying[False],
+        )
         yield index_of(disc, patients, series, shelf)
         yield from content
         yield Made(path="VIEWER/LICENSE.TXT", head=(folder / "license.txt").read_bytes())
+
+    def _overlays(self, patients: Sequence[PatientFact], series: Sequence[Series]) -> Overlays:
+        """Lay presentation states, segmentations and structure sets on the images of their patients."""
+        files = {one.instance.sop_instance: one for one in self.laid_out.files}
+        left = iter(series)
+        found = {}
+        for patient in patients:
+            mine = [next(left) for study in patient.studies for _ in study.series]
+            atlas = Atlas({one.key: one.rows for one in mine})
+            for one in mine:
+                for fact, encoded in zip(one.fact.instances, one.encoded, strict=True):
+                    kind = "" if encoded.document is None else encoded.document.kind
+                    if kind in OVERLAYS.values():
+                        file = files[fact.sop_instance]
+                        found[fact.sop_instance] = self.encoding.lay(self.tier, file, kind, atlas)
+        return found
 
     def _thumbnail(self, series: Series) -> str:
         row = series.middle
@@ -136,7 +166,7 @@ class Making:
                 name = f"I{number:07d}.JPG"
                 pictures.append(pages.Picture(name=name, caption=_caption(rows[index])))
                 yield Made(path=f"{pages.WEB}/{name}", head=content)
-            documents, _ = documents_of(one, {})
+            documents, _ = documents_of(one, {}, {})
             notes = [f"{each['title'] or each['kind']}: not shown on this page" for each in documents]
             page = pages.series_page(site, one, pictures, notes)
             yield Made(path=f"{pages.WEB}/{one.key}.HTM", head=page)
