@@ -26,7 +26,7 @@ be added within a version; none changes its meaning.
 
 | schema | from |
 |---|---|
-| `mediakit/report/1` | `burn`, `repair`, `update`, `extract`, `diff` |
+| `mediakit/report/1` | `burn`, `repair`, `update`, `extract`, `diff`, `verify` |
 | `mediakit/validation/1` | `validate` |
 | `mediakit/validations/1` | `validate` of several media; `errors` has those that cannot be opened |
 | `mediakit/inspection/1` | `inspect` |

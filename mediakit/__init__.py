@@ -7,6 +7,7 @@ cannot begin; the message says what, where, why and what to do.
 
 - `burn` writes a file-set that conforms to a profile of DICOM PS3.11, as an image, a ZIP file or a folder.
 - `validate` says what on a medium conforms and what does not; `inspect` says what is on it.
+- `verify` checks every file against the manifest and its signature.
 - `salvage` reads a damaged disc.
 - `extract` copies its files, `repair` makes a sound file-set of a broken one, `diff` compares two media.
 - `update` adds instances to a medium and removes others.
@@ -115,6 +116,7 @@ if TYPE_CHECKING:
         StrPath,
         UpdateOrder,
         ValidateOrder,
+        VerifyOrder,
         burn,
         diff,
         extract,
@@ -125,12 +127,14 @@ if TYPE_CHECKING:
         salvage,
         update,
         validate,
+        verify,
     )
     from mediakit.rules.check import RuleSet
     from mediakit.rules.heeded import Heeded
     from mediakit.rules.validation import Conformance, Validation
+    from mediakit.secure.ed25519 import KnownKeys, SigningKey
     from mediakit.secure.facts import Departure, Inner, SealFact
-    from mediakit.secure.given import read_keys, sealer_for
+    from mediakit.secure.given import known_keys, read_keys, read_signing_key, sealer_for
     from mediakit.secure.keys import Keys
     from mediakit.secure.sealing import Sealer
     from mediakit.stages.act.pressing import Onto, Pressed
@@ -193,6 +197,7 @@ __all__ = [
     "JobView",
     "Jobs",
     "Keys",
+    "KnownKeys",
     "Ledger",
     "LinkCase",
     "Listener",
@@ -232,6 +237,7 @@ __all__ = [
     "Selection",
     "SeriesFact",
     "Severity",
+    "SigningKey",
     "SourceError",
     "State",
     "StrPath",
@@ -249,6 +255,7 @@ __all__ = [
     "ValidateOrder",
     "Validation",
     "Verify",
+    "VerifyOrder",
     "Viewer",
     "Where",
     "burn",
@@ -258,15 +265,18 @@ __all__ = [
     "fit_sources",
     "import_medium",
     "inspect",
+    "known_keys",
     "load_catalogue",
     "load_profile",
     "read_keys",
+    "read_signing_key",
     "repair",
     "salvage",
     "sealer_for",
     "target_at",
     "update",
     "validate",
+    "verify",
 ]
 
 # Where each public name is at home.
@@ -316,6 +326,7 @@ _HOMES = {
     "JobView": "ledger.jobs",
     "Jobs": "ledger.jobs",
     "Keys": "secure.keys",
+    "KnownKeys": "secure.ed25519",
     "Ledger": "ledger.ledger",
     "LinkCase": "choices",
     "Listener": "events",
@@ -355,6 +366,7 @@ _HOMES = {
     "Selection": "fileset.selection",
     "SeriesFact": "fileset.contents",
     "Severity": "findings",
+    "SigningKey": "secure.ed25519",
     "SourceError": "errors",
     "State": "outcome",
     "StrPath": "public",
@@ -371,6 +383,7 @@ _HOMES = {
     "UsageError": "errors",
     "ValidateOrder": "public",
     "Validation": "rules.validation",
+    "VerifyOrder": "public",
     "Verify": "transfer.proof",
     "Viewer": "choices",
     "Where": "findings",
@@ -381,15 +394,18 @@ _HOMES = {
     "fit_sources": "public",
     "import_medium": "public",
     "inspect": "public",
+    "known_keys": "secure.given",
     "load_catalogue": "profile.load",
     "load_profile": "profile.load",
     "read_keys": "secure.given",
+    "read_signing_key": "secure.given",
     "repair": "public",
     "salvage": "public",
     "sealer_for": "secure.given",
     "target_at": "stages.plan.import_target",
     "update": "public",
     "validate": "public",
+    "verify": "public",
 }
 
 

@@ -57,6 +57,10 @@ MAX_DECODED_BYTES = (4 << 30) - 2
 FREE_DECODED_BYTES = 64 << 20
 MAX_DECODED_RATIO = 300
 
+#: A manifest that is read: some 600,000 files. So many lines of it that are none, and it is not read further.
+MAX_MANIFEST_BYTES = 64 << 20
+MAX_BAD_LINES = 1000
+
 #: Memory of the process that decodes frames, in bytes of data.
 MAX_CODEC_BYTES = 512 << 20
 

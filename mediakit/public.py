@@ -31,6 +31,7 @@ from mediakit.journeys import salvage as _salvage
 from mediakit.journeys import update as _update
 from mediakit.journeys import update_order as _update_order
 from mediakit.journeys import validate as _validate
+from mediakit.journeys import verify as _verify
 from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.journeys.extract import Only
 from mediakit.journeys.fit import Fitted
@@ -41,6 +42,7 @@ from mediakit.profile.model import Profile
 from mediakit.rules.check import RuleSet
 from mediakit.rules.heeded import EVERY_FINDING, Heeded
 from mediakit.rules.validation import Validation
+from mediakit.secure.ed25519 import NO_KNOWN_KEYS, KnownKeys, SigningKey
 from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.act.pressing import Onto
 
@@ -60,13 +62,13 @@ class BurnOrder(_burn_order.BurnOrder):
     """What to burn and how.
 
     `profile` is a profile or the identifier of a shipped one, `out` the target: its suffix tells the format.
-    `when` is the only time that reaches the medium. `format` names one of several media formats that suit
-    the target ("udf-2.50"). `capacity` is "cd74" or a size as "4GB". `manifest` adds MANIFEST.TXT with the
-    SHA-256 of every file. `keys` open what is encrypted in the sources, `envelope` (see `sealer_for`) seals
-    every file. `span` writes several media where one is too small. `onto` (see `drive_at`) is the drive that
-    the image at `out` is put on when it is made and proven. `people` adds images for browsers and the
-    pages of IHE PDI. `joliet` adds Joliet names to ISO 9660 or leaves them out; None: with pages, a manifest
-    or `add`. Raises ProfileError when there is no such profile.
+    `when` is the only time that reaches the medium. `format` names one of several media formats that suit the
+    target ("udf-2.50"). `capacity` is "cd74" or a size as "4GB". `manifest` adds MANIFEST.TXT with the
+    SHA-256 of every file, and `signer` (see `read_signing_key`) signs it. `keys` open what is encrypted in
+    the sources, `envelope` (see `sealer_for`) seals every file. `span` writes several media where one is too
+    small. `onto` (see `drive_at`) is the drive that the image at `out` is put on when it is made and proven.
+    `people` adds images for browsers and the pages of IHE PDI. `joliet` adds Joliet names to ISO 9660 or
+    leaves them out; None: with pages, a manifest or `add`. Raises ProfileError when there is no such profile.
     """
 
     __slots__ = ()
@@ -88,6 +90,7 @@ class BurnOrder(_burn_order.BurnOrder):
         fail_on: Severity = Severity.ERROR,
         format: str = "",  # noqa: A002 - the name of the field
         manifest: bool = False,
+        signer: SigningKey | None = None,
         unpartitioned: bool = False,
         selection: Selection = EVERYTHING,
         all_patients: bool = False,
@@ -113,6 +116,7 @@ class BurnOrder(_burn_order.BurnOrder):
             fail_on=fail_on,
             format=format,
             manifest=manifest,
+            signer=signer,
             unpartitioned=unpartitioned,
             selection=selection,
             all_patients=all_patients,
@@ -157,6 +161,27 @@ class ValidateOrder(_validate.ValidateOrder):
             keys=keys,
             rescue_map=_optional(rescue_map),
         )
+
+
+class VerifyOrder(_verify.VerifyOrder):
+    """What to check a medium with.
+
+    `known` are the keys of the sender (see `known_keys`), one of which must have signed it; `keys` open what
+    is encrypted. `rescue_map` says what was not read of a rescued image; None: the map beside it, if there is
+    one.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        *,
+        known: KnownKeys = NO_KNOWN_KEYS,
+        keys: Keys = NO_KEYS,
+        fail_on: Severity = Severity.ERROR,
+        rescue_map: StrPath | None = None,
+    ) -> None:
+        super().__init__(known=known, keys=keys, fail_on=fail_on, rescue_map=_optional(rescue_map))
 
 
 class ExtractOrder(_extract.ExtractOrder):
@@ -323,6 +348,15 @@ def validate(source: StrPath, order: ValidateOrder | None = None, tell: Listener
     file. Raises SourceError when it cannot be opened.
     """
     return _validate.validate(Path(source), ValidateOrder() if order is None else order, tell)
+
+
+def verify(source: StrPath, order: VerifyOrder | None = None, tell: Listener = silence) -> Result:
+    """Check every file of a medium against its manifest, and the manifest against its signature.
+
+    Returns one fate for each file that is on the medium or should be. Raises SourceError when it cannot be
+    opened, or has no manifest that can be read.
+    """
+    return _verify.verify(Path(source), order, tell)
 
 
 def inspect(

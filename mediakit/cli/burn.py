@@ -31,13 +31,13 @@ from mediakit.cli.keys import (
     Key,
     Recipients,
     SignCert,
-    SignKey,
     SourcePassphraseFile,
     WriteAskPassphrase,
     WritePassphraseFile,
     keys_of,
     sealer_of,
 )
+from mediakit.cli.manifest import SignKey, SignPassphraseFile, signer_of
 from mediakit.cli.options import BurnReports, WithNames
 from mediakit.cli.people import LinkCases, Pdi, ViewerForm, for_people
 from mediakit.cli.progress import Progress, listener
@@ -96,6 +96,7 @@ def burn(
     ask_passphrase: WriteAskPassphrase = False,
     sign_key: SignKey = None,
     sign_cert: SignCert = None,
+    sign_passphrase_file: SignPassphraseFile = None,
     key: Key = None,
     cert: Cert = None,
     source_passphrase_file: SourcePassphraseFile = None,
@@ -204,6 +205,7 @@ def burn(
             fail_on=fail_on,
             format=media_format,
             manifest=manifest,
+            signer=signer_of(None if sign_cert else sign_key, sign_passphrase_file, config=config),
             unpartitioned=unpartitioned,
             joliet=joliet,
             selection=selection_of(
@@ -223,7 +225,7 @@ def burn(
                 recipient,
                 passphrase_file,
                 asks=ask_passphrase,
-                signer=(sign_key, sign_cert),
+                signer=(sign_key, sign_cert) if sign_cert else (None, None),
                 config=config,
                 is_secure=candidates[0].is_secure,
             ),

@@ -9,7 +9,7 @@ Never is one read from the working folder: a command may be run inside a medium 
 
     institution = ["St. Elsewhere Hospital, Radiology", "Tel. 555-0100"]
 
-Destinations are read by `named`, `[secure]` by `keys`, `institution` by `people`.
+Destinations are read by `named`, `[secure]` by `keys`, `[manifest]` by `manifest`, `institution` by `people`.
 Paths are taken relative to the file they stand in.
 """
 
@@ -24,7 +24,7 @@ import typer
 
 from mediakit.errors import UsageError
 
-_KNOWN = frozenset({"profiles", "destinations", "institution", "robot", "secure"})
+_KNOWN = frozenset({"profiles", "destinations", "institution", "manifest", "robot", "secure"})
 _MOST_BYTES = 1 << 20
 _SYSTEM = Path("/etc/mediakit/config.toml")
 

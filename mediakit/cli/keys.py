@@ -109,7 +109,7 @@ def keys_of(
 
     passphrases = () if passphrase_file is None else (read_passphrase(passphrase_file),)
     passphrases = (*passphrases, _asked("Passphrase of the medium: ")) if asks else passphrases
-    ask = _ask_for_key if sys.stdin.isatty() else None
+    ask = ask_for_key if sys.stdin.isatty() else None
     return replace(read_keys(key or (), cert or (), trust or (), ask), passphrases=passphrases)
 
 
@@ -140,7 +140,7 @@ def sealer_of(
 
     passphrases = [] if passphrase_file is None else [passphrase_file]
     asked = _asked_twice() if asks else b""
-    ask = _ask_for_key if sys.stdin.isatty() else None
+    ask = ask_for_key if sys.stdin.isatty() else None
     return sealer_for(recipients or (), passphrases, asked, files, ask)
 
 
@@ -159,7 +159,7 @@ def resealer_of(
         raise UsageError("only on an encrypted medium is anything sealed: say what opens it", hint=hint)
     from mediakit.secure.sealer import sealer_for
 
-    ask = _ask_for_key if sys.stdin.isatty() else None
+    ask = ask_for_key if sys.stdin.isatty() else None
     return sealer_for(recipients or (), (), b"", files, ask, keys)
 
 
@@ -231,5 +231,6 @@ def _asked(prompt: str) -> bytes:
     return checked(getpass.getpass(prompt).encode("utf-8", "surrogateescape"))
 
 
-def _ask_for_key(file: str) -> bytes:
+def ask_for_key(file: str) -> bytes:
+    """Ask for the passphrase of a private key on the terminal."""
     return getpass.getpass(f"Passphrase of the key {printable(file)}: ").encode("utf-8", "surrogateescape")

@@ -29,6 +29,7 @@ from mediakit.cli import (
     serve,
     update,
     validate,
+    verify,
 )
 from mediakit.cli.streams import let_readers_leave
 
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.command("burn")(burn.burn)
 app.command("inspect")(inspect.inspect)
 app.command("validate")(validate.validate)
+app.command("verify")(verify.verify)
 app.command("extract")(extract.extract)
 app.command("diff")(diff.diff)
 app.command("repair")(repair.repair)

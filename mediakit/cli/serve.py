@@ -18,6 +18,7 @@ from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
 from mediakit.cli.keys import sealed_by_configuration
 from mediakit.cli.log_file import LogFile
+from mediakit.cli.manifest import signed_by_configuration
 from mediakit.cli.options import Config, Json, Profiles, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.terminal import print_findings, print_summary
@@ -142,7 +143,9 @@ def scp(
             keeps_all=as_json,
         )
         disc = _burn_order(then_burn, out, paths, all_patients=all_patients, on_reject=on_reject)
-        disc = None if disc is None else sealed_by_configuration(disc, config)
+        disc = (
+            None if disc is None else signed_by_configuration(sealed_by_configuration(disc, config), config)
+        )
         if each is None:
             order = replace(order, burn=disc)
         elif disc is None:

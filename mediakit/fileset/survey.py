@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from mediakit.dicom.instance import Instance
 from mediakit.fileset.decode import Decoded
+from mediakit.fileset.manifest import ManifestFact
 from mediakit.fileset.record import Directory, DirectoryRecord, FileRef
 from mediakit.fileset.resolve import Difference, Match, Names
 from mediakit.findings import Finding
@@ -120,10 +121,10 @@ class Survey:
     `dicomdir` is the directory that was read: the one in the root, else the best that was found; `decoded` is
     None when there is none. `links` has one entry for each record of it that references a file, in the order
     of the directory. `other_directories` are the other Media Storage Directories of the medium. `duplicates`
-    are the instances that more than one file holds. `texts` holds the beginnings (`TEXT_BYTES`) of small text
-    files, by path: those of the root named README.TXT, INDEX.HTM and AUTORUN.INF (in any case), and the .HTM
-    pages of IHE_PDI. `damage` names what could not be read of the medium and may
-    hide files.
+    are the instances that more than one file holds. `manifest` is MANIFEST.TXT in the root, when it lists
+    sums. `texts` holds the beginnings (`TEXT_BYTES`) of small text files, by path: those of the root named
+    README.TXT, INDEX.HTM and AUTORUN.INF (in any case), and the .HTM pages of IHE_PDI. `damage` names what
+    could not be read of the medium and may hide files.
     """
 
     subject: str
@@ -139,6 +140,7 @@ class Survey:
     links: tuple[RecordLink, ...] = ()
     other_directories: tuple[DirectoryFact, ...] = ()
     duplicates: tuple[Duplicates, ...] = ()
+    manifest: ManifestFact | None = None
     texts: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @property

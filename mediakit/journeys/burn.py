@@ -297,7 +297,7 @@ def _how(planned: MediumPlan, work: _Work) -> Order:
     return Order(
         label=planned.file_set_id,
         when=order.when,
-        hashing=order.manifest or order.depth in {Depth.HASH, Depth.PROVE},
+        hashing=order.has_manifest or order.depth in {Depth.HASH, Depth.PROVE},
         variant=work.variant,
         overwrite=order.overwrite,
         fat=wishes_of(medium, capacity_of(medium, order.capacity), is_partitioned=not order.unpartitioned),

@@ -17,9 +17,11 @@ from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.envelope import Envelope
 from mediakit.outcome import Figures, Result
 from mediakit.profile.model import Profile, Security
+from mediakit.secure.ed25519 import SigningKey
 from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.act.pressing import Onto
-from mediakit.stages.plan.produce import Producer, manifest
+from mediakit.stages.plan.listing import listing
+from mediakit.stages.plan.produce import Producer
 
 FOLDER_ONLY = Rule(
     id="MK-FST-102",
@@ -68,13 +70,14 @@ class BurnOrder:
     """What to burn and how. `when` is the only time that reaches the medium.
 
     `format` names one of several media formats that suit the target ("udf-2.50"). `manifest` adds
-    MANIFEST.TXT with the SHA-256 of every file. `unpartitioned` writes a FAT image without a
-    partition table. `selection` says what is wanted of the sources; instances of several patients are refused
-    unless `all_patients` or each of them was chosen. `keys` open what is encrypted in the sources, `envelope`
-    seals every file that is written. With `span` what one medium does not hold goes over several; the target
-    of each has its number in the name. `onto` is the drive or robot that the image at `out` is put on when it
-    is made and proven. `people` says what it carries besides for browsers. `joliet` gives ISO 9660 a second
-    tree with the same names; None: when the medium carries files that name others (see `has_joliet`).
+    MANIFEST.TXT with the SHA-256 of every file, which `signer` signs. `unpartitioned` writes a FAT image
+    without a partition table. `selection` says what is wanted of the sources; instances of several patients
+    are refused unless `all_patients` or each of them was chosen. `keys` open what is encrypted in the
+    sources, `envelope` seals every file that is written. With `span` what one medium does not hold goes over
+    several; the target of each has its number in the name. `onto` is the drive or robot that the image at
+    `out` is put on when it is made and proven. `people` says what it carries besides for browsers. `joliet`
+    gives ISO 9660 a second tree with the same names; None: when the medium carries files that name others
+    (see `has_joliet`).
     """
 
     profile: Profile
@@ -91,6 +94,7 @@ class BurnOrder:
     fail_on: Severity = Severity.ERROR
     format: str = ""
     manifest: bool = False
+    signer: SigningKey | None = None
     unpartitioned: bool = False
     selection: Selection = EVERYTHING
     all_patients: bool = False
@@ -119,7 +123,7 @@ class BurnOrder:
         Links and manifests spell names in upper case, and Linux shows those of ISO 9660 alone in lower case.
         """
         if self.joliet is None:
-            return self.people.is_anything or self.manifest or bool(self.add)
+            return self.people.is_anything or self.has_manifest or bool(self.add)
         return self.joliet
 
     def check_joliet(self, variant: str) -> None:
@@ -128,9 +132,14 @@ class BurnOrder:
             hint = "leave `--joliet` out: this media format shows names as they are"
             raise UsageError("only ISO 9660 has Joliet names", where=str(self.out), hint=hint)
 
+    @property
+    def has_manifest(self) -> bool:
+        """Return True when the medium gets MANIFEST.TXT: a signature is over one."""
+        return self.manifest or self.signer is not None
+
     def producers(self) -> tuple[Producer, ...]:
         """Return what makes further content from the layout, the manifest last."""
-        return (manifest,) if self.manifest else ()
+        return listing(self.signer, f"{self.when:%Y-%m-%d}") if self.has_manifest else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,6 +174,23 @@ def result_text(result: Result, *, everything: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
+def verify_text(result: Result, *, everything: bool = False) -> str:
+    """Return the summary of a verification: what is wrong with which file, integrity, origin, the outcome."""
+    figures = result.figures
+    names = ("changed", "missing", "added", "unreadable")
+    wrong = ", ".join(f"{figures[name]:,} {name}" for name in names if figures[name])
+    signature = str(figures["signature"])
+    if "key" in figures:
+        signature += f", by key {figures['key']}"
+    lines = [printable(str(figures["source"])), *_listed(result, everything=everything)]
+    counts = f"{figures['intact']:,} of {figures['listed']:,} files as listed"
+    lines.append(f"  integrity  {counts}{f'; {wrong}' if wrong else ''}")
+    lines.append(f"  signature  {signature}")
+    if "origin" in figures:
+        lines.append(f"  origin     {figures['origin']}")
+    return "\n".join([*lines, result.outcome.line]) + "\n"
+
+
 def salvage_text(result: Result, *, everything: bool = False) -> str:
     """Return the summary of a salvage: the files that are not whole, what was read, the map, the outcome."""
     figures = result.figures

@@ -89,6 +89,11 @@ _STARTS = re.compile(
 )
 
 
+def is_litter(path: str) -> bool:
+    """Return True for what operating systems leave behind where they were."""
+    return _LITTER.search(path) is not None
+
+
 def check_other_files(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     """Report programs, litter, archives (one finding each) and every encrypted file.
 
@@ -100,7 +105,7 @@ def check_other_files(survey: Survey, _profile: Profile | None) -> Iterator[Find
         if file.kind is not FileKind.OTHER or file.is_locked:
             continue
         kind = kind_of(file.path, file.head, file.size)
-        if _LITTER.search(file.path) and not _is_program(file, kind):
+        if is_litter(file.path) and not _is_program(file, kind):
             litter.append(file.path)
         else:
             by_kind.setdefault(kind, []).append(file.path)

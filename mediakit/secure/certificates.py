@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
 from mediakit.errors import UsageError, mapped
@@ -43,21 +44,27 @@ def read_passphrase(path: Path) -> bytes:
     return checked(data.partition(b"\n")[0].rstrip(b"\r"))
 
 
-def read_key(path: Path, ask: Ask | None = None) -> RSAPrivateKey:
-    """Return the RSA private key of a file, PEM or DER. `ask` gives its passphrase. Raises UsageError."""
+def read_private_key(path: Path, ask: Ask | None = None) -> PrivateKeyTypes:
+    """Return the private key of a file, PEM or DER. `ask` gives its passphrase. Raises UsageError."""
     data = _read(path, "the key")
     load = load_pem_private_key if _PEM in data else load_der_private_key
+    hint = "give a PEM or DER file"
     try:
         try:
-            key = load(data, None)
+            return load(data, None)
         except TypeError:  # it is encrypted
             if ask is None:
                 hint = "run it on a terminal, or give a key without one, in a file that you alone can read"
                 raise UsageError("the key has a passphrase of its own", where=str(path), hint=hint) from None
-            key = load(data, ask(str(path)))
+            hint = "its own passphrase may be wrong"
+            return load(data, ask(str(path)))
     except (ValueError, UnsupportedAlgorithm) as exc:
-        hint = "its own passphrase may be wrong" if b"ENCRYPTED" in data else "give a PEM or DER file"
         raise UsageError("there is no private key in this file", where=str(path), hint=hint) from exc
+
+
+def read_key(path: Path, ask: Ask | None = None) -> RSAPrivateKey:
+    """Return the RSA private key of a file; see `read_private_key`."""
+    key = read_private_key(path, ask)
     if not isinstance(key, RSAPrivateKey):
         raise UsageError("the key is not an RSA key", where=str(path), why="PS3.15 D.1 has RSA only")
     return key

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mediakit.errors import UsageError
+from mediakit.secure.ed25519 import KnownKeys, SigningKey
 from mediakit.secure.extra import check_installed
 from mediakit.secure.keys import Keys
 
@@ -59,6 +60,34 @@ def sealer_for(
     if sign_key is not None and sign_certificate is not None:
         signer = Path(sign_key), Path(sign_certificate)
     return made_for(_paths(recipients), (), passphrase.encode(), signer)
+
+
+def read_signing_key(
+    file: _Path, passphrase_file: _Path | None = None, ask: Callable[[str], bytes] | None = None
+) -> SigningKey:
+    """Return the Ed25519 private key (PKCS #8, PEM or DER) that signs the manifest of a medium.
+
+    Its passphrase, if it has one, is the first line of `passphrase_file`, else what `ask` gives for the name
+    of the file. Raises UsageError for what cannot be used, and when the extra `secure` is not installed.
+    """
+    check_installed()
+    from mediakit.secure import ed25519
+    from mediakit.secure.certificates import read_passphrase
+
+    if passphrase_file is not None:
+        passphrase = read_passphrase(Path(passphrase_file))
+        return ed25519.read_signing_key(Path(file), lambda _: passphrase)
+    return ed25519.read_signing_key(Path(file), ask)
+
+
+def known_keys(*named: _Path) -> KnownKeys:
+    """Return the Ed25519 public keys, one of which must have signed a medium: files, or fingerprints.
+
+    A fingerprint is the SHA-256 of the key in DER, in hex. Raises UsageError.
+    """
+    from mediakit.secure.ed25519 import known_key
+
+    return KnownKeys(keys=tuple(known_key(str(one)) for one in named), is_required=True)
 
 
 def _paths(given: _Path | Iterable[_Path]) -> tuple[Path, ...]:

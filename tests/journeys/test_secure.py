@@ -154,7 +154,7 @@ def test_a_secure_profile_without_a_recipient_and_a_plain_one_with_one_are_refus
     for arguments, sentence in (
         (("-p", "STD-GEN-SEC-CD"), "say who can open them"),
         (("-p", "STD-GEN-CD", "--recipient", made.client), "has no encrypted files"),
-        (("-p", "STD-GEN-SEC-CD", "--sign-key", made.client_key), "only encrypted files are signed"),
+        (("-p", "STD-GEN-SEC-CD", "--sign-key", made.client_key), "is not an Ed25519 key"),
         (("--medium", "zip", "--recipient", made.client), "no secure profiles"),
     ):
         said = mediakit("burn", CT_1, "-o", tmp_path / "a.iso", *arguments)

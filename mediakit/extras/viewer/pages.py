@@ -13,9 +13,9 @@ from html import escape
 
 from mediakit.extras.viewer.assemble import Series
 from mediakit.fileset.contents import PatientFact
+from mediakit.fileset.manifest import VIEWER_PAGE
 
 README, INDEX, WEB = "README.TXT", "INDEX.HTM", "IHE_PDI"
-VIEWER_PAGE = "VIEWER/VIEWER.HTM"
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE html PUBLIC "-//W3C//DTD XHTML Basic 1.0//EN" "http://www.w3.org/TR/xhtml-basic/xhtml-basic10.dtd">
 <html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en">

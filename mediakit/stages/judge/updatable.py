@@ -10,6 +10,7 @@ from mediakit.errors import UsageError
 from mediakit.fileset.decode import CONSISTENCY_FLAG
 from mediakit.fileset.decode_items import KEY_ORDER
 from mediakit.fileset.decode_records import MULTI_REFERENCED
+from mediakit.fileset.manifest import MANIFEST, SIGNATURE, VIEWER_PAGE
 from mediakit.fileset.selection import said_by_records
 from mediakit.fileset.survey import TEXT_BYTES, FileFact, FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, printable
@@ -58,9 +59,18 @@ MADE_OF_INSTANCES = Rule(
     "`--viewer`, `--pdi` or `--span`",
 )
 
+SIGNED = Rule(
+    id="MK-UPD-030",
+    severity=Severity.ERROR,
+    title="is the signature over the files of the medium as they are, and would be wrong after an update",
+    ref="PS3.10 8.3",
+    hint="burn a new medium from this one and from what is to be added: `mediakit burn MEDIUM ...`, with "
+    "`--sign-key` to sign it",
+)
+
 _LOSES = frozenset({CONSISTENCY_FLAG, KEY_ORDER, MULTI_REFERENCED})
-_LISTS = frozenset({"MANIFEST.TXT", "MD5SUMS", "SHA256SUMS", "CHECKSUM.TXT"})
-_VIEWER = frozenset({"VIEWER/INDEX.BIN", "VIEWER/VIEWER.HTM"})
+_LISTS = frozenset({MANIFEST, "MD5SUMS", "SHA256SUMS", "CHECKSUM.TXT"})
+_VIEWER = frozenset({"VIEWER/INDEX.BIN", VIEWER_PAGE})
 _WEB = "IHE_PDI/"  # IHE RAD TF-3 4.47: the web content of a PDI medium
 _OTHER_MEDIA = "MEDIA.TXT"
 _UID = re.compile(rb"[0-9.]{3,64}")
@@ -98,13 +108,16 @@ def why_not_again(seen: Survey, tree: Tree) -> Iterator[str]:
 
 
 def made_of_instances(seen: Survey, tree: Tree) -> Iterator[Finding]:
-    """Yield one finding for each kind of content that shows or names the instances of a medium.
+    """Yield one finding for each kind of content that shows, names or signs the instances of a medium.
 
     Raises SourceError when a text of the medium cannot be read.
     """
     kinds: set[str] = set()
     for file in seen.files:
         path = file.path.upper()
+        if path == SIGNATURE:
+            yield SIGNED.at(Where(path=shown(seen.subject, file.path)))
+            continue
         if path in _VIEWER:
             kind = "VIEWER"
         elif path.startswith(_WEB) and file.kind is FileKind.OTHER:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mediakit.errors import SourceError
+from mediakit.errors import MediakitError, SourceError
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node, NodeKind
@@ -54,9 +54,9 @@ LOCKED = Rule(
 )
 
 
-def finding_on_failure(exc: SourceError | OSError) -> Finding:
+def finding_on_failure(exc: MediakitError | OSError) -> Finding:
     """Return why reading a file failed."""
-    why = (exc.why or exc.what) if isinstance(exc, SourceError) else exc.strerror or type(exc).__name__
+    why = (exc.why or exc.what) if isinstance(exc, MediakitError) else exc.strerror or type(exc).__name__
     return CANNOT_READ.at(why=why)
 
 

@@ -43,6 +43,7 @@ from mediakit.secure.facts import is_enveloped
 from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.secure.opening import described
 from mediakit.stages.look.closed import finding_on_closed, finding_on_failure, finding_on_locked
+from mediakit.stages.look.listed import read_manifest
 
 _DIRECTORY_BYTES = 512 * 1024 * 1024
 _MAX_DIRECTORIES = 16  # of one medium that are read
@@ -163,6 +164,7 @@ def _survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener) -> Surve
         decoded=None if main is None else main.decoded,
         links=() if main is None else main.links,
         other_directories=others,
+        manifest=read_manifest(tree, (file.path for file in facts)),
         texts=_texts(tree, files),
     )
 

@@ -32,6 +32,7 @@ from mediakit.extras.viewer.document import OVERLAYS
 from mediakit.extras.viewer.encode import Source
 from mediakit.extras.viewer.render import PAGE_SIDE, THUMBNAIL_SIDE, jpegs
 from mediakit.fileset.contents import PatientFact, patients_of
+from mediakit.fileset.manifest import VIEWER_PAGE
 from mediakit.fileset.plan import FileSetLayout
 from mediakit.formats.base import Entry
 from mediakit.stages.plan.people_encoding import Encoding, by_series
@@ -97,7 +98,7 @@ class Making:
 
     def _viewer(self, patients: Sequence[PatientFact], series: Sequence[Series]) -> Iterator[Made]:
         folder = package_files("mediakit.extras.viewer")
-        yield Made(path=pages.VIEWER_PAGE, head=(folder / "viewer.htm").read_bytes())
+        yield Made(path=VIEWER_PAGE, head=(folder / "viewer.htm").read_bytes())
         places = places_of(series)
         overlays = self._overlays(patients, series)
         documents: dict[str, list[dict[str, Any]]] = {}

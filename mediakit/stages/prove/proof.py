@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -15,14 +14,11 @@ from mediakit.fileset.decode import decode
 from mediakit.fileset.plan import FileSetPlan
 from mediakit.fileset.record import Directory
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.formats.base import Node, NodeKind, Tree
+from mediakit.formats.base import NodeKind, Tree
 from mediakit.formats.envelope import Envelope, UnsealedTree
 from mediakit.formats.iso_records import SECTOR
 from mediakit.formats.registry import open_medium
-from mediakit.stages.look.media import sha256_of
-
-_READERS = 2
-_AT_ONCE = 1024  # files handed to the readers: each that waits takes 2 KB
+from mediakit.stages.prove.sums import sum_of, sums_of
 
 CANNOT_OPEN = Rule(
     id="MK-PRF-001",
@@ -135,7 +131,7 @@ def prove_in_place(
         with open_medium(directory.parent) as tree:
             for path, wanted in sha256.items():
                 node = tree.find(path)
-                found = "" if node is None else _sha256(tree, node, opening)
+                found = "" if node is None else sum_of(tree, node, opening).found
                 if node is None:
                     findings.append(MISSING.at(Where(path=path)))
                 elif found != wanted:
@@ -233,29 +229,7 @@ def _prove_files(
     for path in sha256.keys() - nodes.keys():
         yield MISSING.at(Where(path=path))
     wanted = [node for path, node in nodes.items() if path in sha256]
-
-    opening = Lock()  # a tree may keep its place between two opens; the streams it gives are independent
-
-    def check(node: Node) -> Finding | None:
-        found = _sha256(tree, node, opening)
-        if found == sha256[node.path]:
-            return None
-        return DIFFERS.at(Where(path=node.path), found=found, expected=sha256[node.path])
-
-    with ThreadPoolExecutor(_READERS) as pool:
-        for first in range(0, len(wanted), _AT_ONCE):
-            some = wanted[first : first + _AT_ONCE]
-            for node, finding in zip(some, pool.map(check, some), strict=True):
-                tell(Advanced(node.size))
-                if finding is not None:
-                    yield finding
-
-
-def _sha256(tree: Tree, node: Node, opening: Lock) -> str:
-    try:
-        with opening:
-            stream = tree.open(node)
-        with stream:
-            return sha256_of(stream)
-    except (MediakitError, OSError) as exc:
-        return f"unreadable ({exc})"
+    for one in sums_of(tree, wanted, tell):
+        expected = sha256[one.node.path]
+        if one.sha256 != expected:
+            yield DIFFERS.at(Where(path=one.node.path), found=one.found, expected=expected)

@@ -1,0 +1,59 @@
+"""`mediakit verify`: parse, run the journey, print."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from mediakit.cli.guard import guarded
+from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, keys_of
+from mediakit.cli.manifest import PublicKeys, known_keys
+from mediakit.cli.options import Config, FailOn, Json, Medium, Quiet, RescueMap, ShowProgress, Verbose
+from mediakit.cli.progress import Progress, listener
+from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.findings import Severity
+
+
+def verify(
+    src: Medium,
+    public_key: PublicKeys = None,
+    key: Key = None,
+    cert: Cert = None,
+    passphrase_file: PassphraseFile = None,
+    ask_passphrase: AskPassphrase = False,
+    rescue_map: RescueMap = None,
+    config: Config = None,
+    fail_on: FailOn = Severity.ERROR,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Check every file of a medium against its manifest, and the manifest against its signature.
+
+    Names what was changed, is missing, was added or cannot be read. Exit code 0 when there is nothing of it.
+    """
+    with guarded("verify", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.verify import VerifyOrder
+        from mediakit.journeys.verify import verify as run_verify
+
+        order = VerifyOrder(
+            known=known_keys(public_key, config=config),
+            keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, config=config),
+            fail_on=fail_on,
+            rescue_map=rescue_map,
+        )
+        with listener(progress, quiet=quiet or as_json) as tell:
+            result = run_verify(src, order, tell)
+        if as_json:
+            from mediakit.report.json import report_doc, to_json
+
+            sys.stdout.write(to_json(report_doc(result)))
+        else:
+            from mediakit.report.text import findings_besides, verify_text
+
+            print_findings(findings_besides(result), quiet=quiet, verbose=verbose)
+            if not quiet:
+                print_summary(verify_text(result, everything=verbose > 0))
+        raise typer.Exit(int(result.outcome))
