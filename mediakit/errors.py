@@ -9,7 +9,10 @@ from mediakit.findings import Finding
 
 
 class MediakitError(Exception):
-    """A journey cannot go on: what, where, why, and what to do. The subclass carries the exit code."""
+    """A journey cannot go on: what, where, why, and what to do. The subclass carries the exit code.
+
+    `path` is the file that stopped it; "" when no single file did.
+    """
 
     exit_code = 70
 
@@ -20,6 +23,7 @@ class MediakitError(Exception):
         where: str = "",
         why: str = "",
         hint: str = "",
+        path: str = "",
         findings: tuple[Finding, ...] = (),
     ) -> None:
         super().__init__(what)
@@ -27,6 +31,7 @@ class MediakitError(Exception):
         self.where = where
         self.why = why
         self.hint = hint
+        self.path = path
         self.findings = findings
 
     def __str__(self) -> str:

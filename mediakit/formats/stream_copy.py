@@ -96,10 +96,7 @@ class Pourer:
     def _opened(self, entry: Entry) -> BinaryIO:
         if entry.from_hashes is not None:
             return io.BytesIO(entry.from_hashes(self._sums()))
-        try:
-            return entry.open()
-        except OSError as exc:
-            raise _unreadable(entry, exc) from exc
+        return open_entry(entry)
 
     def _sums(self) -> dict[str, str]:
         """Return the SHA-256 (hex) of what was poured so far, by path."""
@@ -193,6 +190,17 @@ class _Hasher(threading.Thread):
             self._free.put(buffer)
 
 
+def open_entry(entry: Entry) -> BinaryIO:
+    """Open an entry whose content is there. Raises SourceError, which names it."""
+    try:
+        return entry.open()
+    except OSError as exc:
+        raise _unreadable(entry, exc) from exc
+    except SourceError as exc:
+        exc.path = entry.path
+        raise
+
+
 def _reader(stream: BinaryIO) -> Callable[[memoryview], int]:
     readinto: Callable[[memoryview], int | None] | None = getattr(stream, "readinto", None)
     if readinto is not None:
@@ -214,11 +222,9 @@ def _read(entry: Entry, readinto: Callable[[memoryview], int], view: memoryview)
 
 
 def _unreadable(entry: Entry, exc: OSError) -> SourceError:
-    return SourceError(
-        "a source cannot be read", where=ascii(entry.path), why=exc.strerror or type(exc).__name__
-    )
+    return SourceError("a source cannot be read", why=exc.strerror or type(exc).__name__, path=entry.path)
 
 
 def _changed(entry: Entry, why: str) -> IntegrityError:
     hint = "the source changed while it was read: run again"
-    return IntegrityError("a source is not what was planned", where=ascii(entry.path), why=why, hint=hint)
+    return IntegrityError("a source is not what was planned", why=why, hint=hint, path=entry.path)

@@ -35,7 +35,7 @@ from mediakit.profile.choose import choose as fitting
 from mediakit.profile.model import Profile
 from mediakit.rules.completeness import completeness_of
 from mediakit.stages.act.pressing import Pressed
-from mediakit.stages.act.writing import Written, attempt, with_pressed
+from mediakit.stages.act.writing import Written, attempt, named_for_user, with_pressed
 from mediakit.stages.judge.prepare import Prepared, Store, Terms, prepare
 from mediakit.stages.judge.spool import SPOOL, Spool
 from mediakit.stages.look.fates import Fates
@@ -234,7 +234,8 @@ def _write(planned: _Planned, work: _Work) -> Written:
     def write() -> Sequence[Receipt]:
         with ExitStack() as stack:
             for medium in planned.media:
-                stack.enter_context(_written(medium, work, done))
+                with named_for_user(partial(_place_in, medium, planned, work)):
+                    stack.enter_context(_written(medium, work, done))
         return done
 
     written = attempt(write, is_proven=work.order.depth is Depth.PROVE)
@@ -244,6 +245,12 @@ def _write(planned: _Planned, work: _Work) -> Written:
         return written
     names = PARTLY_WRITTEN.at(names=len(done), why=", ".join(str(one.target) for one in done))
     return replace(written, receipts=tuple(done), findings=(names, *written.findings))
+
+
+def _place_in(medium: MediumPlan, planned: _Planned, work: _Work, path: str) -> str:
+    """Return the place of the source of a file of a medium."""
+    places = (planned.place_of(one.instance) for one in medium.plan.files if str(one.file_id) == path)
+    return next(places, work.extra.places.get(path, path))
 
 
 @contextmanager
@@ -328,7 +335,6 @@ def _settle(planned: _Planned, written: Written, work: _Work, fates: Fates) -> N
     """Give a fate to everything that was planned."""
     receipts = {receipt.target: receipt for receipt in written.receipts}
     wrong = {finding.where.path: finding for finding in written.findings if finding.where.path}
-    states = set()
     for number, medium in enumerate(planned.media, 1):
         receipt = receipts.get(medium.out)
         sha256 = {} if receipt is None else receipt.sha256
@@ -340,23 +346,29 @@ def _settle(planned: _Planned, written: Written, work: _Work, fates: Fates) -> N
             carried = converted = State.FAILED
         else:
             carried, converted = State.WRITTEN, State.CONVERTED
-        states.add(carried)
         for file in medium.plan.files:
             path, uid = str(file.file_id), file.instance.sop_instance
+            place = planned.place_of(file.instance)
+            state = converted if uid in planned.converted else carried
             fates.record(
                 Fate(
-                    source=planned.place_of(file.instance),
-                    state=converted if uid in planned.converted else carried,
-                    because=wrong.get(path),
+                    source=place,
+                    state=written.state_of_unwritten(place) if state is State.FAILED else state,
+                    because=wrong.get(path, wrong.get(place)),
                     became=path,
                     sop_instance=uid,
                     sha256=sha256.get(path, ""),
                     medium=number if len(planned.media) > 1 else 0,
                 )
             )
-    carried = State.FAILED if State.FAILED in states else carried
+    if len(receipts) < len(planned.media) and work.order.depth is not Depth.PLAN:
+        carried = State.FAILED
     for path, place in work.extra.places.items():
-        fates.record(Fate(source=place, state=carried, became=path, sha256=sha256.get(path, "")))
+        state = written.state_of_unwritten(place) if carried is State.FAILED else carried
+        because = wrong.get(path, wrong.get(place))
+        fates.record(
+            Fate(source=place, state=state, because=because, became=path, sha256=sha256.get(path, ""))
+        )
 
 
 def _burnt(work: _Work, fates: Fates, planned: _Planned | None, written: Written, patients: int) -> Burnt:

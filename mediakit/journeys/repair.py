@@ -29,6 +29,7 @@ from mediakit.profile.model import Profile
 from mediakit.rules import consistency
 from mediakit.rules.consistency import check_files
 from mediakit.secure.keys import NO_KEYS, Keys
+from mediakit.stages.look.closed import check_opened
 from mediakit.stages.look.instances import ABSENT
 from mediakit.stages.look.media import look_at_all, open_media, scanner_for
 from mediakit.stages.plan.target import check_target, file_system_of
@@ -99,6 +100,7 @@ class _Known:
         instances = [instance for _, instance in seen.instances()]
         profile = order.profile or _best_of(instances, candidates, order)
         if profile is None:
+            check_opened(seen)
             raise SourceError("no DICOM instance found", where=seen.subject)
         return cls(file_set_id, profile, tuple(_lost(seen)))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from mediakit.dicom.instance import shown
@@ -40,7 +41,7 @@ from mediakit.stages.act.updating import (
     write_anew,
     write_in_place,
 )
-from mediakit.stages.act.writing import Written, attempt
+from mediakit.stages.act.writing import Written, attempt, named_for_user
 from mediakit.stages.judge.additions import Known, mixed_up
 from mediakit.stages.judge.prepare import Prepared, Store, Terms, prepare
 from mediakit.stages.judge.resealing import envelope_for
@@ -365,13 +366,21 @@ def _write(planned: _Planned, work: _Work, journal: Journal) -> Written:
             raise IntegrityError("what was written is not what was planned", findings=wrong)
 
     def write() -> tuple[Receipt]:
-        if not is_session:
-            return (write_anew(change, how, work.tell, check),)
-        check_append(change, how, change.plan.capacity_bytes)
-        return (append(change, how, work.tell, check),)
+        with named_for_user(partial(_place_in, planned, work)):
+            if not is_session:
+                return (write_anew(change, how, work.tell, check),)
+            check_append(change, how, change.plan.capacity_bytes)
+            return (append(change, how, work.tell, check),)
 
     written = attempt(write, is_proven=True)
     return replace(written, findings=(*findings, *written.findings))
+
+
+def _place_in(planned: _Planned, work: _Work, path: str) -> str:
+    """Return the place of the source of a file of the updated medium."""
+    new = (one.instance for one in planned.change.plan.files if str(one.file_id) == path)
+    places = (planned.prepared.place_of(one) for one in new if planned.prepared is not None)
+    return next(places, work.place_of(path))
 
 
 def _write_in_place(planned: _Planned, work: _Work, journal: Journal) -> Written:
@@ -384,7 +393,8 @@ def _write_in_place(planned: _Planned, work: _Work, journal: Journal) -> Written
             raise IntegrityError("what was written is not what was planned", findings=wrong)
 
     def write() -> tuple[Receipt]:
-        done = write_in_place(planned.change, journal, work.tell, check)
+        with named_for_user(partial(_place_in, planned, work)):
+            done = write_in_place(planned.change, journal, work.tell, check)
         left.extend(finding.moved(work.place_of(finding.where.path)) for finding in done.findings)
         return (done.receipt,)
 

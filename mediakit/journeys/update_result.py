@@ -63,16 +63,19 @@ def _fates_of(done: Done) -> Iterator[Fate]:
     """Yield the fates of the new instances and of what is removed."""
     written, plan, prepared = done.written, done.plan, done.prepared
     state = _state_of_new(done)
+    is_failed = state is State.FAILED
     sha256: Mapping[str, str] = {} if written.receipt is None else written.receipt.sha256
     wrong: Mapping[str, Finding] = {one.where.path: one for one in written.findings if one.where.path}
     if plan is not None and prepared is not None:
         for file in plan.files:
             path, uid = str(file.file_id), file.instance.sop_instance
+            place = prepared.place_of(file.instance)
+            state = written.state_of_unwritten(place) if is_failed else state
             is_converted = uid in prepared.places and state is State.WRITTEN
             yield Fate(
-                source=prepared.place_of(file.instance),
+                source=place,
                 state=State.CONVERTED if is_converted else state,
-                because=wrong.get(path),
+                because=wrong.get(path, wrong.get(place)),
                 became=path,
                 sop_instance=uid,
                 sha256=sha256.get(path, ""),

@@ -10,6 +10,7 @@ from typing import Final
 from mediakit.dicom.instance import shown
 from mediakit.findings import Finding, Report
 from mediakit.outcome import Fate, State
+from mediakit.stages.look.closed import LOCKED_DIRECTORY
 from mediakit.stages.look.inventory_rules import DAMAGED_DIRECTORY, DIRECTORY
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.row import Row
@@ -30,7 +31,7 @@ TO_DO: Final[Mapping[State, str]] = MappingProxyType(
         State.WITHHELD: "find out whose images these are before anything is imported",
     }
 )
-_DIRECTORIES: Final = frozenset({DIRECTORY.id, DAMAGED_DIRECTORY.id})
+_DIRECTORIES: Final = frozenset({DIRECTORY.id, DAMAGED_DIRECTORY.id, LOCKED_DIRECTORY.id})
 _WORST_FIRST: Final = (
     State.UNCONFIRMED,
     State.CONFLICT,

@@ -12,17 +12,29 @@ from mediakit.outcome import Outcome, Result, State
 from mediakit.report.import_places import ended
 from mediakit.report.text import many
 from mediakit.rules.validation import Validation
+from mediakit.stages.look.closed import LOCKED, LOCKED_DIRECTORY, SEALED
 from mediakit.transfer.imported import Imported
 
 #: States of an instance that is at the destination.
 ARRIVED: Final = frozenset({State.STORED, State.STORED_WITH_WARNING, State.COMMITTED, State.ALREADY_THERE})
+_ANOTHER_COPY: Final = (
+    "Keep the medium. Ask the sender for another copy, and import it too: it fills the gaps."
+)
 _AGAIN: Final = "See what stands in the way, and then import it again."
+_ENCRYPTED: Final = frozenset({LOCKED, LOCKED_DIRECTORY, SEALED})
+_OPEN_IT: Final = "It is encrypted. Give the key or the passphrase that opens it: `--key` or `{option}`."
+_AFTER_LOCKED: Final = f"Nothing was written. {_OPEN_IT.format(option='--source-passphrase-file')}"
 _AFTER_BURN: Final = {
     Outcome.IDENTITY: "Nothing was written. Choose as `mediakit inspect` shows, or say `--all-patients`.",
     Outcome.DOES_NOT_FIT: "Nothing was written. See what does not fit, change that, and run it again.",
     Outcome.SOURCE: "Nothing was written. See what cannot be read, and name a source that can.",
     Outcome.INTEGRITY: "Do not use what was written. Check the disk, and run the same command again.",
 }
+
+
+def _is_locked(result: Result) -> bool:
+    """Return True when something was not read because it is encrypted."""
+    return any(fate.because is not None and fate.because.rule in _ENCRYPTED for fate in result.fates)
 
 
 def step_line(step: str) -> str:
@@ -57,7 +69,8 @@ def after_burn(result: Result, *, is_rehearsal: bool) -> str:
         good = many(int(result.figures["copies"]), "copy is good", "copies are good")
         return f"{good}. See above what became of the rest before you make more."
     if result.outcome in _AFTER_BURN:  # of a rehearsal too: it would be so
-        return _AFTER_BURN[result.outcome]
+        is_locked = result.outcome is Outcome.SOURCE and _is_locked(result)
+        return _AFTER_LOCKED if is_locked else _AFTER_BURN[result.outcome]
     if is_rehearsal:
         return "If this is what you want, run the same command without `--dry-run`."
     if states & {State.REFUSED, State.UNREADABLE}:
@@ -86,9 +99,7 @@ def after_validation(validation: Validation) -> str:
     missing = int(validation.result.figures.get("missing", 0))
     broken = Counter(fate.state for fate in validation.result.fates)[State.UNREADABLE]
     if validation.result.outcome is Outcome.SOURCE and validation.contents.security:
-        return (
-            "It is encrypted. Give the key or the passphrase that opens it: `--key` or `--passphrase-file`."
-        )
+        return _OPEN_IT.format(option="--passphrase-file")
     if validation.result.outcome is Outcome.SOURCE:
         return "There is no DICOM image on it that can be read. Ask the sender for another copy."
     if missing or broken:
@@ -109,7 +120,8 @@ def after_import(imported: Imported) -> str:
     if State.UNCONFIRMED in states:
         return "Keep the medium until somebody has looked for these images at the destination."
     if states & {State.UNREADABLE, State.MISSING}:
-        return "Keep the medium. Ask the sender for another copy, and import it too: it fills the gaps."
+        is_locked = State.UNREADABLE in states and _is_locked(imported.result)
+        return _OPEN_IT.format(option="--passphrase-file") if is_locked else _ANOTHER_COPY
     if imported.is_rehearsal:
         return "If this is what you want, import it."
     if outcome is Outcome.GOOD:

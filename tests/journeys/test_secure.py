@@ -82,6 +82,30 @@ def test_without_a_key_it_is_said_what_opens_it_and_nothing_is_taken_for_read(gi
     assert not {rule for rule in rules if rule.startswith("MK-DIR-0")}  # its bytes were not judged
 
 
+def test_no_journey_calls_an_encrypted_medium_damaged(given: Path, tmp_path: Path) -> None:
+    medium, stored = given / "a.iso", tmp_path / "store"
+    stored.mkdir()
+    cases: tuple[tuple[int, tuple[str | Path, ...]], ...] = (
+        (3, ("inspect", medium)),
+        (3, ("validate", medium)),
+        (1, ("extract", medium, "-o", tmp_path / "out")),  # the files as they are stored
+        (3, ("repair", medium, "-o", tmp_path / "b.iso")),
+        (3, ("burn", medium, "-p", "STD-GEN-CD", "-o", tmp_path / "b.iso")),
+        (3, ("import", medium, f"dir:{stored}", "--state", tmp_path / "state")),
+        (3, ("update", medium, "--add", CT_1, "--state", tmp_path / "state")),
+        (1, ("diff", medium, CT_1)),
+    )
+    for code, arguments in cases:
+        said = mediakit(*arguments)
+        words = said.out + said.err
+        assert (said.code, "or a passphrase" in words) == (code, True), (arguments, words)
+        assert "passphrase-file" in words, (arguments, words)
+        assert not [word for word in ("damaged", "another copy", "repair it") if word in words], (
+            arguments,
+            words,
+        )
+
+
 def test_a_wrong_key_and_a_wrong_passphrase_are_said_and_nothing_is_written(
     given: Path, tmp_path: Path
 ) -> None:
@@ -108,7 +132,7 @@ def test_a_wrong_key_and_a_wrong_passphrase_are_said_and_nothing_is_written(
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
     said = mediakit("burn", given / "a.iso", "-p", "STD-GEN-CD", "-o", tmp_path / "b.iso")
     assert said.code == 3
-    assert "is encrypted, and was not opened" in said.err
+    assert "is encrypted, and was not opened" in said.out
     assert not (tmp_path / "b.iso").exists()
 
 

@@ -12,7 +12,8 @@ from mediakit.choices import OnReject
 from mediakit.errors import UsageError
 from mediakit.fileset.decode import decode
 from mediakit.journeys.burn_order import Depth
-from mediakit.journeys.update_order import Updated
+from mediakit.journeys.update import update
+from mediakit.journeys.update_order import Updated, UpdateOrder
 from mediakit.outcome import Outcome, State
 from mediakit.profile.load import load_profile
 from tests.support.cli import mediakit
@@ -24,14 +25,17 @@ from tests.support.studies import (
     CT_THIN,
     DICOMDIR_TESTS,
     MR,
+    WHEN,
     XA_FOLDER,
     altered,
+    at,
     burnt_to,
     files_in,
     folder_of,
     left_in,
 )
 from tests.support.updating import (
+    CATALOGUE,
     assert_holds,
     assert_sound,
     content_of,
@@ -383,3 +387,18 @@ def test_sessions_are_appended_where_medium_and_profile_have_them(tmp_path: Path
     ):
         with pytest.raises(UsageError, match=words):
             updated(medium, CT_2, session=True, **changes)
+
+
+def test_the_file_that_ends_an_update_is_named_and_the_others_are_held_back(tmp_path: Path) -> None:
+    burnt_to(tmp_path / "a.iso", CT_1)
+    burnt_to(tmp_path / "b", CT_1)
+    for number, (name, is_session) in enumerate((("a.iso", False), ("b", False), ("a.iso", True))):
+        source = folder_of(tmp_path / f"in{number}", {"b": CT_2, "c": CT_3})
+        before = content_of(tmp_path / name)
+        order = UpdateOrder(when=WHEN, add=(source,), catalogue=CATALOGUE, session=is_session)
+        done = update(tmp_path / name, order, at("write", (source / "b").unlink))
+        ends = {Path(fate.source).name: fate for fate in done.result.fates if str(source) in fate.source}
+        assert {key: fate.state for key, fate in ends.items()} == {"b": State.FAILED, "c": State.WITHHELD}
+        assert ends["b"].because is not None
+        assert ends["b"].because.rule.id == "MK-FST-101"
+        assert content_of(tmp_path / name) == before

@@ -11,7 +11,7 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import FileDataset
 
-from mediakit.events import Event, Listener, silence
+from mediakit.events import Event, Listener, PhaseStarted, silence
 from mediakit.journeys.burn import burn
 from mediakit.journeys.burn_order import BurnOrder, Burnt
 from mediakit.outcome import Fate, State
@@ -115,3 +115,8 @@ def when(wanted: Callable[[Event], bool], act: Callable[[], object]) -> Listener
             next(todo, lambda: None)()
 
     return tell
+
+
+def at(phase: str, act: Callable[[], object]) -> Callable[[Event], None]:
+    """Return a listener that acts when a phase begins."""
+    return when(lambda event: isinstance(event, PhaseStarted) and event.phase == phase, act)

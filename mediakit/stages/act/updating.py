@@ -24,6 +24,7 @@ from mediakit.formats.iso_layout import Base
 from mediakit.formats.iso_records import SECTOR
 from mediakit.formats.iso_session import append_session, lay_out_session, next_base
 from mediakit.formats.registry import check_medium, write_medium
+from mediakit.formats.stream_copy import open_entry
 from mediakit.stages.act.update_journal import Begun, Journal, Mark, directory_in, mark_of_new, mark_of_old
 from mediakit.stages.judge.prepare import Store
 from mediakit.stages.plan.update_target import UpdateTarget
@@ -81,7 +82,7 @@ class Change:
         """Return an entry that gives the same bytes whenever it is opened: an envelope is made only once."""
         if self.envelope is None:
             return entry
-        with entry.open() as stream:
+        with open_entry(entry) as stream:
             name = self.store.spool.keep(iter(partial(stream.read, _BLOCK_BYTES), b""))
         return Entry(entry.path, entry.size, partial(self.store.spool.open, name))
 
@@ -147,7 +148,7 @@ def _begun(change: Change, entries: Sequence[Entry], before: str, new: tuple[str
     added: list[Mark] = []
     try:
         for entry in entries:
-            with entry.open() as stream:
+            with open_entry(entry) as stream:
                 added.append(mark_of_new(entry.path, entry.size, stream))
     except OSError as exc:
         raise write_error(exc, root) from exc

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from mediakit.errors import DoesNotFit, MediakitError, SpoiledError
-from mediakit.findings import Finding, Rule, Severity
+from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Receipt
-from mediakit.outcome import Outcome
+from mediakit.outcome import Outcome, State
 from mediakit.stages.act.pressing import Pressed
 
 FAILED_TO_WRITE = Rule(
@@ -38,20 +39,36 @@ SPOILED = Rule(
 class Written:
     """What came of writing and proving: a receipt for each medium that has its name now.
 
-    `outcome` is that of a journey that ended early, else None. `copies` counts the good media that a drive or
-    robot made, None without one.
+    `outcome` is that of a journey that ended early, else None; `stopped_by` is the file that ended it, as the
+    user knows it. `copies` counts the good media that a drive or robot made, None without one.
     """
 
     receipts: tuple[Receipt, ...] = ()
     proof: str | None = None
     findings: tuple[Finding, ...] = ()
     outcome: Outcome | None = None
+    stopped_by: str = ""
     copies: int | None = None
 
     @property
     def receipt(self) -> Receipt | None:
         """Return the receipt of the only medium; None when it is not there."""
         return self.receipts[0] if self.receipts else None
+
+    def state_of_unwritten(self, place: str) -> State:
+        """Return the state of a file that is not on the medium: held back where another one ended it all."""
+        return State.FAILED if self.stopped_by in {"", place} else State.WITHHELD
+
+
+@contextmanager
+def named_for_user(place_of: Callable[[str], str]) -> Iterator[None]:
+    """Name the file that stops the writing as the user knows it, by its path on the medium."""
+    try:
+        yield
+    except MediakitError as exc:
+        if exc.path:
+            exc.path = place_of(exc.path)
+        raise
 
 
 def with_pressed(written: Written, done: Pressed) -> Written:
@@ -88,7 +105,8 @@ def reason_for(exc: MediakitError) -> Finding:
     """Return the finding that says why a medium is not there, or must not be used."""
     is_of_format = isinstance(exc, DoesNotFit) and not isinstance(exc.__cause__, OSError)
     rule = NOT_ON_MEDIUM if is_of_format else FAILED_TO_WRITE
-    return (SPOILED if isinstance(exc, SpoiledError) else rule).at(why=str(exc))
+    rule = SPOILED if isinstance(exc, SpoiledError) else rule
+    return rule.at(Where(path=exc.path), why=str(exc))
 
 
 def _not_written(exc: MediakitError) -> Written:
@@ -97,4 +115,5 @@ def _not_written(exc: MediakitError) -> Written:
         proof=f"failed: {len(wrong)} findings" if wrong else None,
         findings=(*wrong, reason_for(exc)),
         outcome=Outcome(exc.exit_code),
+        stopped_by=exc.path,
     )

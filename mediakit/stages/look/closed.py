@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mediakit.errors import MediakitError, SourceError
-from mediakit.fileset.survey import Survey
+from mediakit.fileset.survey import FileFact, Survey
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node, NodeKind
 from mediakit.secure.facts import SealFact
@@ -52,6 +52,14 @@ LOCKED = Rule(
     ref="PS3.15 D.1",
     hint="give `--key` and `--cert`, or `--passphrase-file` or `--ask-passphrase`",
 )
+LOCKED_DIRECTORY = Rule(
+    id="MK-SRC-113",
+    severity=Severity.ERROR,
+    title="the directory of the medium {why}",
+    ref="PS3.15 D.1",
+    hint="give `--key` and `--cert`, or `--passphrase-file` (of a source of `burn` and `repair`: "
+    "`--source-passphrase-file`)",
+)
 
 
 def finding_on_failure(exc: MediakitError | OSError) -> Finding:
@@ -79,9 +87,13 @@ def finding_on_locked(seal: SealFact | None) -> Finding:
     return LOCKED.at(recipients=recipients)
 
 
+def finding_on_unopened(file: FileFact) -> Finding:
+    """Return that the directory of a medium is encrypted and was not opened, with what opens it."""
+    return LOCKED_DIRECTORY.at(why="was not opened" if file.finding is None else file.finding.text)
+
+
 def check_opened(seen: Survey) -> None:
     """Raise SourceError for a medium whose DICOMDIR is encrypted and was not opened."""
-    dicomdir = seen.dicomdir
-    if dicomdir is not None and dicomdir.is_unopened and dicomdir.finding is not None:
-        why, hint = dicomdir.finding.text, dicomdir.finding.rule.hint
-        raise SourceError("its directory cannot be read", where=seen.subject, why=f"it {why}", hint=hint)
+    if seen.dicomdir is not None and seen.dicomdir.is_unopened:
+        found = finding_on_unopened(seen.dicomdir)
+        raise SourceError(found.text, where=seen.subject, hint=found.rule.hint)

@@ -10,6 +10,7 @@ from mediakit.fileset.decode import HIDES_RECORDS
 from mediakit.fileset.survey import DirectoryFact, Duplicates, FileFact, FileKind, RecordLink, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.outcome import State
+from mediakit.stages.look.closed import finding_on_unopened
 from mediakit.stages.look.fates import Fates
 
 DIRECTORY = Rule(
@@ -122,7 +123,9 @@ def absent(surveys: Sequence[Survey]) -> Iterator[Finding]:
         missing = {id(link) for link in survey.missing()}
         for directory in _directories_of(survey):
             where = shown(survey.subject, directory.file.path)
-            if directory.decoded is None:
+            if directory.file.is_unopened:
+                yield finding_on_unopened(directory.file).moved(where)
+            elif directory.decoded is None:
                 why = "it is damaged" if directory.finding is None else directory.finding.text
                 yield NOT_READ.at(Where(path=where), why=why)
             elif hidden := [one for one in directory.decoded.findings if one.rule in HIDES_RECORDS]:

@@ -18,7 +18,7 @@ from mediakit.fileset.two_owners import series_of_several, studies_of_several
 from mediakit.findings import Finding, Where, printable
 from mediakit.outcome import Fate, State
 from mediakit.stages.look.as_it_is import findings_of
-from mediakit.stages.look.closed import LOCKED, PACKED, SEALED
+from mediakit.stages.look.closed import LOCKED, PACKED, SEALED, finding_on_unopened
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import SAME_DATA_SET
 from mediakit.stages.look.inventory_rules import (
@@ -285,8 +285,7 @@ class _InventoryTaking:
             if other.kind is OtherKind.DICOMDIR:
                 self._settle(other.path, State.EXCLUDED, DIRECTORY.at())
             elif other.path == directory:  # also when it is broken it is nothing that could be sent
-                why = _why_damaged(findings.get(other.path))
-                self._settle(other.path, State.EXCLUDED, DAMAGED_DIRECTORY.at(why=why))
+                self._settle(other.path, State.EXCLUDED, self._why_no_directory(findings.get(other.path)))
             elif other.kind in {OtherKind.DAMAGED, OtherKind.ENCRYPTED} and self.scope is Scope.DIRECTORY:
                 self._settle(other.path, State.EXCLUDED, NOT_ASKED_FOR.at())  # what is named is a row
             elif other.kind in {OtherKind.DAMAGED, OtherKind.ENCRYPTED}:
@@ -297,6 +296,12 @@ class _InventoryTaking:
         if archives:
             where = Where(path=self.seen.subject)
             self.fates.findings.append(ARCHIVES.at(where, count=len(archives), path=printable(archives[0])))
+
+    def _why_no_directory(self, finding: Finding | None) -> Finding:
+        dicomdir = self.seen.dicomdir
+        if dicomdir is not None and dicomdir.is_unopened:
+            return finding_on_unopened(dicomdir)
+        return DAMAGED_DIRECTORY.at(why=_why_damaged(finding))
 
     def _unreadable(self, path: str, size: int, finding: Finding) -> None:
         """Add a row for a file that may be an instance: a second copy of the medium may have it whole."""
@@ -310,6 +315,8 @@ class _InventoryTaking:
         if self.scope is Scope.FILES or self.seen.format == "file":
             return
         where = Where(path="" if self.seen.dicomdir is None else self._place(self.seen.dicomdir.path))
+        if self.seen.dicomdir is not None and self.seen.dicomdir.is_unopened:
+            return  # that it is encrypted is said of its file
         if self.seen.decoded is None:
             self.fates.findings.append(NO_DIRECTORY.at(Where(path=self.seen.subject)))
             return
