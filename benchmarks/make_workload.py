@@ -1,7 +1,8 @@
 """Make deterministic CT workloads: `python benchmarks/make_workload.py OUT --shape ct2000`.
 
 Shapes: `ct2000` 1 patient, 3 series, 2,000 files of 512 KB; `small20k` 20 patients x 5 studies x 10 series x
-20 files of 9 KB; `series20k` 20,000 such files in one series; `series:N` and `small:N` the same in other sizes.
+20 files of 9 KB; `series20k` 20,000 such files in one series; `series:N` and `small:N` the same in other sizes;
+`stick5k` 5,000 files of 100 KB of one series; `phantom2000` as `ct2000` with a body and noise in it (needs numpy).
 """
 
 from __future__ import annotations
@@ -86,6 +87,10 @@ def _places(shape: str) -> tuple[int, Iterator[tuple[int, int, int, int]]]:
     total = int(count) if count else 20_000
     if name == "ct2000":
         return 512, ((1, 1, 1 + i // 667, 1 + i % 667) for i in range(2_000))
+    if name == "phantom2000":
+        return 512, ((1, 1, 1 + i // 667, 1 + i % 667) for i in range(2_000))
+    if name == "stick5k":
+        return 226, ((1, 1, 1, 1 + i) for i in range(5_000))
     if name in {"series20k", "series"}:
         return 68, ((1, 1, 1, 1 + i) for i in range(total))
     if name in {"small20k", "small"}:
@@ -93,11 +98,27 @@ def _places(shape: str) -> tuple[int, Iterator[tuple[int, int, int, int]]]:
     raise SystemExit(f"unknown shape {shape}")
 
 
+def _noise(side: int) -> bytes:
+    noise = bytes((i * 2654435761 >> 13) & 0xFF for i in range(4096))
+    return (noise * (side * side * 2 // len(noise) + 1))[: side * side * 2]
+
+
+def _phantom(side: int) -> bytes:
+    """Return a body of water with organs and bones in air, 12 bits, with the noise of a thin slice."""
+    import numpy as np  # noqa: PLC0415 - of the extra `codecs`; no other shape needs it
+
+    rows, columns = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
+    image = np.where((rows / 0.7) ** 2 + (columns / 0.9) ** 2 < 1, 1064.0, 24.0)
+    for row, column, radius, value in ((0, -0.4, 0.2, 1100), (0.1, 0.4, 0.25, 1020), (0.5, 0, 0.1, 1900)):
+        image[(rows - row) ** 2 + (columns - column) ** 2 < radius**2] = value
+    image += np.random.default_rng(1).normal(0, 12, image.shape) * (image > 100)
+    return np.clip(image, 0, 4095).astype("<u2").tobytes()
+
+
 def make(out: Path, shape: str) -> int:
     """Write the workload below `out` and return the number of files."""
     side, places = _places(shape)
-    noise = bytes((i * 2654435761 >> 13) & 0xFF for i in range(4096))
-    pixels = (noise * (side * side * 2 // len(noise) + 1))[: side * side * 2]
+    pixels = _phantom(side) if shape == "phantom2000" else _noise(side)
     made: set[Path] = set()
     count = 0
     for patient, study, series, number in places:
@@ -105,7 +126,7 @@ def make(out: Path, shape: str) -> int:
         if folder not in made:
             folder.mkdir(parents=True, exist_ok=True)
             made.add(folder)
-        shift = number % 4096
+        shift = number % 2048 * 2  # whole pixels
         data = _ct(patient, study, series, number, pixels[shift:] + pixels[:shift], side)
         (folder / f"I{number:06d}").write_bytes(data)
         count += 1

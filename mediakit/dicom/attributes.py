@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -49,10 +50,13 @@ class Attributes:
 
     def value(self, keyword: str) -> Any:
         """Return a value as pydicom gives it; None when it is absent, empty or cannot be read."""
+        tag = _tag_of(keyword)
+        if tag not in self._found.keys():  # noqa: SIM118 - of tags: `in` alone is slow
+            return None  # as most of what a viewer asks for
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found = self._found.get(keyword)
+                found = self._found[tag].value
                 return None if found is None or found == "" else found
         except CODEC_ERRORS:
             return None
@@ -125,14 +129,21 @@ class _Empty:
     """A data set without elements."""
 
     @staticmethod
-    def get(_keyword: str) -> None:
-        return None
+    def keys() -> tuple[int, ...]:
+        return ()
 
     def __contains__(self, _tag: int) -> bool:
         return False
 
 
 NOTHING = Attributes(_Empty())
+
+
+@cache
+def _tag_of(keyword: str) -> int:
+    from pydicom.tag import Tag  # noqa: PLC0415 - pydicom costs start-up time
+
+    return Tag(keyword)
 
 
 def one_line(text: str) -> str:

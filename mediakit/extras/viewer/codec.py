@@ -24,6 +24,7 @@ TYPES = {
     "float32": "f32",
     "float64": "f64",
 }
+_BAND_PIXELS = 16 * 1024  # are worked on at a time: what they need stays in the processor's cache
 _ESCAPES = ((b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n"), (b"\r", b"\\r"))
 
 
@@ -39,7 +40,7 @@ def encoded(values: Values) -> bytes:
     """
     plain = _plain(values)
     blob = packed(plain)
-    if zlib.decompress(blob) != plain:
+    if zlib.decompress(blob, bufsize=len(plain) or 1) != plain:
         raise NotLossless("a frame is not what it was when it is inflated again")
     return blob
 
@@ -96,26 +97,38 @@ def _plain(values: Values) -> bytes:
 def _residuals(values: Values) -> bytes:
     """Return the planes of the zigzag residuals, the lowest byte first."""
     width = values.dtype.itemsize
-    wide = values.astype(np.int64 if width == 4 else np.int32)
-    residual = (wide - _predicted(wide)).astype(f"i{width}")  # wraps, as its reader does
-    zigzag = (residual << 1) ^ (residual >> (8 * width - 1))
-    planes = np.ascontiguousarray(zigzag).astype(f"<i{width}").view(np.uint8).reshape(-1, width)
-    return np.ascontiguousarray(planes.T).tobytes()
+    rows, columns = values.shape
+    planes = np.empty((width, rows, columns), np.uint8)
+    height = max(1, _BAND_PIXELS // columns)
+    for first in range(0, rows, height):
+        wide = _with_neighbours(values, first, height)
+        residual = (wide[1:, 1:] - _predicted(wide)).astype(f"i{width}")  # wraps, as its reader does
+        zigzag = (residual << 1) ^ (residual >> (8 * width - 1))
+        bytewise = zigzag.astype(f"<i{width}").view(np.uint8).reshape(*zigzag.shape, width)
+        for place in range(width):
+            planes[place, first : first + height] = bytewise[..., place]
+    return planes.tobytes()
 
 
-def _predicted(values: Values) -> Values:
+def _with_neighbours(values: Values, first: int, height: int) -> Values:
+    """Return rows of an image, wider than their type, with a row above and a column before them.
+
+    What stands there makes the pixel above the prediction of the first column, and the pixel before it that
+    of the first row; that of the very first is zero.
+    """
+    band = values[first : first + height]
+    wide = np.zeros(
+        (band.shape[0] + 1, band.shape[1] + 1), np.int64 if values.dtype.itemsize == 4 else np.int32
+    )
+    wide[1:, 1:] = band
+    wide[0, 1:] = values[first - 1] if first else wide[1, :-1]
+    wide[1:, 0] = wide[:-1, 1]
+    return wide
+
+
+def _predicted(wide: Values) -> Values:
     """Return the prediction for each pixel: the median of W, N and W + N - NW."""
-    west, north = np.empty_like(values), np.empty_like(values)
-    west[:, 1:] = values[:, :-1]
-    north[1:] = values[:-1]
-    north[0] = west[0]  # the first row has its left neighbour alone
-    north[0, 0] = 0
-    west[0, 0] = 0
-    west[:, 0] = north[:, 0]
-    north[0, 1:] = west[0, 1:]
-    corner = np.empty_like(values)
-    corner[1:, 1:] = values[:-1, :-1]
-    corner[0] = north[0]
-    corner[:, 0] = north[:, 0]
-    predicted: Values = np.clip(west + north - corner, np.minimum(west, north), np.maximum(west, north))
+    west, north, corner = wide[1:, :-1], wide[:-1, 1:], wide[:-1, :-1]
+    low, high = np.minimum(west, north), np.maximum(west, north)
+    predicted: Values = np.minimum(np.maximum(west + north - corner, low), high)
     return predicted
