@@ -33,7 +33,8 @@ class IsoVolume:
     to none (lower case, more than 8 levels of folders). `sessions` counts volume descriptor sets found.
     The tuples hold examples of paths: `unversioned` without ";1" or with another version, `undotted`
     without the dot, `flagged` with File Flags bits 3 or 4, `attributed` with an Extended Attribute Record,
-    `hidden` with the existence bit.
+    `hidden` with the existence bit, `not_in_joliet` in the primary tree alone and `only_in_joliet` in that of
+    Joliet alone, where there are both, `crossed` with the name of another file in one of its other trees.
     """
 
     volume_id: str = ""  # without padding
@@ -52,6 +53,9 @@ class IsoVolume:
     flagged: tuple[str, ...] = ()
     attributed: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    not_in_joliet: tuple[str, ...] = ()
+    only_in_joliet: tuple[str, ...] = ()
+    crossed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

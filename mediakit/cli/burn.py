@@ -143,7 +143,7 @@ def burn(
         bool | None,
         typer.Option(
             "--joliet/--no-joliet",
-            help="ISO 9660: upper-case names on Linux too; the default with pages, --manifest, --add.",
+            help="ISO 9660: names as they are on every system; the default with pages, --manifest, --add.",
         ),
     ] = None,
     proof: Annotated[bool, typer.Option(help="Read the image back and compare every SHA-256.")] = True,

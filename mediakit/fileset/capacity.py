@@ -19,7 +19,8 @@ _ISO_RECORD = 34 + 12  # directory record with an 8 character name, dot and vers
 _ISO_PATH_ROW = 8 + 8
 _JOLIET_RECORD = 34 + 28  # the same name in UCS-2
 _JOLIET_PATH_ROW = 8 + 16
-_ISO_LONG_RECORD = 34 + 222  # other content may have long names, in a second tree (Joliet, Rock Ridge)
+_ROCK_RIDGE = 36 + 5 + 12  # what each record says more when there are other names: permissions, the name
+_ISO_LONG_RECORD = 34 + 222 + 270  # of another name, in Joliet and in a continuation of Rock Ridge
 _UDF_RESERVED = (257 + 600) * _SECTOR  # anchors, both descriptor sequences, metadata and integrity
 _UDF_IDENTIFIER = 38 + 2 * 255
 _ZIP_ENTRY = 30 + 46 + 24 + 3 * 28  # local and central header, data descriptor, ZIP64 extras
@@ -76,7 +77,9 @@ def bytes_needed(files: Sequence[tuple[str, int]], medium: Medium, capacity: int
     if system is FileSystem.UDF:
         folders = sum(_SECTOR + _whole(n * _UDF_IDENTIFIER, _SECTOR) for n in entries.values())
         return _UDF_RESERVED + content + folders + _SECTOR * len(files)
-    first = _tree_bytes(entries.values(), _ISO_RECORD, _ISO_PATH_ROW)
+    has_others = not all(_is_short(path) for path, _ in files)
+    record = _ISO_RECORD + _ROCK_RIDGE if has_others else _ISO_RECORD
+    first = _tree_bytes(entries.values(), record, _ISO_PATH_ROW)
     second = max(_ISO_SPARE, _tree_bytes(entries.values(), _JOLIET_RECORD, _JOLIET_PATH_ROW))
     long_names = sum(_ISO_LONG_RECORD + _SECTOR for path, _ in files if not _is_short(path))
     return _ISO_RESERVED + content + first + second + long_names
@@ -96,7 +99,11 @@ def _fat_bytes(files: Sequence[tuple[str, int]], medium: Medium, capacity: int |
 
 
 def _is_short(path: str) -> bool:
-    return all(len(name) <= 12 for name in path.split("/"))
+    return (
+        len(path) == len(path.encode())
+        and path == path.upper()
+        and all(len(name) <= 12 for name in path.split("/"))
+    )
 
 
 def _whole(size: int, unit: int) -> int:

@@ -87,7 +87,7 @@ class PatientFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherFact:
-    """One file that holds no instance."""
+    """One file that holds no instance. `path` is the one that systems show."""
 
     path: str
     size: int
@@ -326,7 +326,9 @@ def _others(survey: Survey) -> tuple[OtherFact, ...]:
         link.file.path for link in survey.all_links() if link.file is not None and link.reference.sop_instance
     }
     found = (
-        OtherFact(path=file.path, size=file.size, kind=_other_kind(file, is_linked=file.path in referenced))
+        OtherFact(
+            path=file.shown_path, size=file.size, kind=_other_kind(file, is_linked=file.path in referenced)
+        )
         for file in survey.files
         if file.instance is None
     )

@@ -104,16 +104,23 @@ def for_page(content: bytes, signature: bytes, public_key: bytes) -> bytes:
     return f"mk.manifest({json.dumps(values, separators=(',', ':'))});\n".encode("ascii")
 
 
-def matched(listed: Mapping[str, str], paths: Sequence[str]) -> dict[str, str]:
-    """Return the listed path of each file that is listed, by its own path.
+def matched(listed: Mapping[str, str], files: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, str]:
+    """Return the listed path of each file that is listed, by its own path. `files` have other names too.
 
-    Where no file has a listed path exactly, case does not matter: Linux shows the names of ISO 9660 alone in
-    lower case.
+    A path counts before another name (Joliet, Rock Ridge, long names of FAT). Where no file has a listed name
+    exactly, case does not matter: Linux shows the names of ISO 9660 alone in lower case.
     """
+    paths = [path for path, _ in files]
     found = {path: path for path in paths if path in listed}
+    left = listed.keys() - found.keys()
+    for path, also in files:
+        other = next((name for name in also if name in left), None) if path not in found else None
+        if other is not None:
+            found[path] = other
+            left.discard(other)
     by_name: dict[str, str] = {}
     for path in listed:
-        if path not in found:
+        if path in left:
             by_name.setdefault(path.casefold(), path)
     for path in paths:
         if path not in found and (name := by_name.pop(path.casefold(), None)) is not None:

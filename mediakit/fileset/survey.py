@@ -54,6 +54,15 @@ class FileFact:
     seal: SealFact | None = None
 
     @property
+    def shown_path(self) -> str:
+        """Return the path under which systems show it: what is none of the file-set may have a longer name.
+
+        File IDs mean the name that `path` has.
+        """
+        is_other = (self.kind is FileKind.OTHER and not self.is_locked) or not self.size
+        return self.also[0] if is_other and self.also and not self.stored else self.path
+
+    @property
     def is_locked(self) -> bool:
         """Return True for a Secure DICOM File that was not opened."""
         return self.kind is FileKind.OTHER and is_enveloped(self.head)

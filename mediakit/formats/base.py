@@ -28,14 +28,22 @@ class NodeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OtherNames:
+    """The paths of a file in the other trees of an ISO 9660 volume; "" where there is none that is known."""
+
+    rock_ridge: str = ""
+    joliet: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """One name on a medium. `path` has "/" between names, spelled as stored; `size` is in bytes.
 
     No two nodes of a tree have one path: the first of several files of one name keeps it, the others are
     shown under another one, and `stored` then has the name on the medium. It is "" where `path` is that name.
     `why` says why an `UNREADABLE` node is so. `also` are other paths under which the medium shows the same
-    file (Joliet, Rock Ridge, long names of FAT), each only when it differs from `path`. `seal` is the
-    envelope that it was taken out of.
+    file (Joliet, Rock Ridge, long names of FAT), each only when it differs from `path`; `other` says which of
+    them stands in which tree of ISO 9660. `seal` is the envelope that it was taken out of.
     """
 
     path: str
@@ -45,6 +53,7 @@ class Node:
     also: tuple[str, ...] = ()
     stored: str = ""
     seal: SealFact | None = None
+    other: OtherNames = field(default=OtherNames(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,13 +113,15 @@ class Entry:
 
     `open` gives a fresh stream at its start; it must give exactly `size` bytes. Where `from_hashes` is given,
     the content is made when all entries before this one are written, from their SHA-256 (hex, by path), and
-    `open` is not used.
+    `open` is not used. `other` are the names that a file of an ISO 9660 medium keeps in the other trees; then
+    `path` is the one in the primary tree.
     """
 
     path: str
     size: int
     open: Callable[[], BinaryIO] = field(repr=False)
     from_hashes: Callable[[Mapping[str, str]], bytes] | None = field(default=None, repr=False)
+    other: OtherNames | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +141,8 @@ class Order:
     """How to write: the volume label (File-set ID or ""), the time stamp, and whether to hash.
 
     `variant` is the name of the media format ("iso9660", "udf-2.60"). `fat` says what a FAT volume has to be.
-    With `joliet` ISO 9660 has a second tree with the same names; other formats know nothing of it.
+    With `joliet` ISO 9660 has a second tree, and the names in it may be others than those of Level 1: then
+    it has Rock Ridge too. With `rock_ridge` it has that in any case. Other formats know nothing of either.
     """
 
     label: str
@@ -140,6 +152,7 @@ class Order:
     overwrite: bool = False
     fat: FatWishes | None = None
     joliet: bool = False
+    rock_ridge: bool = False
 
 
 class Sink(Protocol):

@@ -55,6 +55,7 @@ def sealed(entry: Entry, envelope: Envelope) -> Entry:
         envelope.sealed_size(entry.size),
         lambda: envelope.seal(entry.open(), entry.size),
         None if make is None else partial(_sealed_content, envelope, make),
+        entry.other,
     )
 
 

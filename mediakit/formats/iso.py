@@ -1,4 +1,4 @@
-"""Writing ISO 9660 Level 1 images, with a Joliet tree of the same names when asked for; no Rock Ridge.
+"""Writing ISO 9660 Level 1 images, with Joliet when asked for, and Rock Ridge where names ask for it.
 
 Source: ECMA-119; PS3.12 Annex F.
 
@@ -16,12 +16,12 @@ from mediakit.durable import check_room, write_all, written_file
 from mediakit.errors import DoesNotFit
 from mediakit.events import Listener
 from mediakit.formats.base import Entry, Order, Receipt
-from mediakit.formats.iso_layout import lay_out
+from mediakit.formats.iso_layout import WHOLE, Base, IsoLayout, lay_out
+from mediakit.formats.iso_naming import SHORT_FOLDER, names_of
 from mediakit.formats.iso_records import SECTOR
 from mediakit.formats.legal import SHORT_NAME, check_paths
 from mediakit.formats.stream_copy import Pourer
 
-_FOLDER = re.compile(r"[A-Z0-9_]{1,8}")
 _LABEL = re.compile(r"[A-Z0-9_]{0,32}")
 _MAX_NAMES_DEEP = 7  # the root is the first of 8 levels; mkisofs too counts the file as a level
 _MAX_FILE_BYTES = 0xFFFFFFFF  # Level 1 has one extent a file
@@ -38,15 +38,11 @@ class IsoSink:
 
     def check(self, entries: Sequence[Entry], order: Order) -> int:
         """Return the size in bytes; see `Sink`."""
-        folders = check_paths(entries)
-        check_level_1(entries, folders, order)
-        return lay_out(entries, folders, order.label, order.when, joliet=order.joliet).end * SECTOR
+        return lay_out_volume(entries, order).end * SECTOR
 
     def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
-        """Write the image; see `Sink`. Raises DoesNotFit for a name or size that Level 1 does not have."""
-        folders = check_paths(entries)
-        check_level_1(entries, folders, order)
-        layout = lay_out(entries, folders, order.label, order.when, joliet=order.joliet)
+        """Write the image; see `Sink`. Raises DoesNotFit for a name or size that it cannot hold."""
+        layout = lay_out_volume(entries, order)
         with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
             check_room(part, layout.end * SECTOR)
             write_all(fd, layout.structure)
@@ -58,22 +54,37 @@ class IsoSink:
         return Receipt(target=part, size_bytes=layout.end * SECTOR, sha256=hashes)
 
 
-def check_level_1(entries: Sequence[Entry], folders: Sequence[str], order: Order) -> None:
+def lay_out_volume(entries: Sequence[Entry], order: Order, base: Base = WHOLE) -> IsoLayout:
+    """Lay out a volume, or a further session. Then `entries` are everything that the medium will hold.
+
+    Raises DoesNotFit for what ISO 9660 Level 1 cannot hold, UsageError for paths that cannot be.
+    """
+    check_paths(entries)
+    names = names_of(entries, joliet=order.joliet, rock_ridge=order.rock_ridge)
+    _check_level_1(entries, names.primary, order.label)
+    return lay_out(entries, names, order.label, order.when, base)
+
+
+def _check_level_1(entries: Sequence[Entry], primary: Sequence[str], label: str) -> None:
     """Raise DoesNotFit for a name, size or label that ISO 9660 Level 1 does not have (ECMA-119 10.1)."""
-    if not _LABEL.fullmatch(order.label):
+    if not _LABEL.fullmatch(label):
         raise DoesNotFit("the label is not a volume identifier", why="0 to 32 characters of A-Z 0-9 _")
-    if len(folders) >= _MAX_FOLDERS:
-        raise DoesNotFit(f"{len(folders)} folders are more than ISO 9660 can hold")
-    for folder in folders:
-        if not _FOLDER.fullmatch(folder.rpartition("/")[2]):
-            raise _not_level_1(folder, "a folder has 1 to 8 characters of A-Z 0-9 _")
-    for entry in entries:
-        if not SHORT_NAME.fullmatch(entry.path.rpartition("/")[2]):
+    folders: set[str] = set()
+    for entry, path in zip(entries, primary, strict=True):
+        folder, _, name = path.rpartition("/")
+        if not SHORT_NAME.fullmatch(name):
             raise _not_level_1(entry.path, "a file has 8 characters of A-Z 0-9 _, then a dot and 3 if any")
-        if entry.path.count("/") >= _MAX_NAMES_DEEP:
+        if path.count("/") >= _MAX_NAMES_DEEP:
             raise _not_level_1(entry.path, "there are at most 8 levels with the root")
         if entry.size > _MAX_FILE_BYTES:
             raise _not_level_1(entry.path, f"{entry.size} bytes are more than a file can have there")
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder, _, name = folder.rpartition("/")
+            if not SHORT_FOLDER.fullmatch(name):
+                raise _not_level_1(entry.path, "a folder has 1 to 8 characters of A-Z 0-9 _")
+    if len(folders) >= _MAX_FOLDERS:
+        raise DoesNotFit(f"{len(folders)} folders are more than ISO 9660 can hold")
 
 
 def _not_level_1(path: str, why: str) -> DoesNotFit:

@@ -1,9 +1,9 @@
 """The structure of an ISO 9660 Level 1 volume: from entries to the bytes before the first file. Pure.
 
 Descriptors, path tables and folders come first, the folders in the order of the path table; the files follow
-in the order of the entries. A second tree by Joliet may stand behind the first one, with the same names and
-the same files, for systems that show names without it in lower case. The same entries give the same bytes.
-Source: ECMA-119; PS3.12 Annex F; Joliet Specification (1995).
+in the order of the entries. A second tree by Joliet may stand behind the first one, with the same files, and
+Rock Ridge in the records of the first one (see `iso_naming`). The same entries give the same bytes.
+Source: ECMA-119; PS3.12 Annex F; Joliet Specification (1995); SUSP and RRIP 1.10.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from typing import Literal, NamedTuple
 from mediakit.errors import DoesNotFit
 from mediakit.formats import moment
 from mediakit.formats.base import Entry
+from mediakit.formats.iso_naming import Names
 from mediakit.formats.iso_records import FIRST_DESCRIPTOR, SECTOR
+from mediakit.formats.iso_rock_ridge import NOTHING, RockRidgeArea, SystemUse, both
 
 _MAX_BLOCKS = 0xFFFFFFFF
+_MOST_OF_RECORD = 254  # bytes: an even number that one byte holds (9.1.1)
 _FOLDER = 0x02  # the flag of a directory (9.1.6)
 _SELF, _PARENT = b"\0", b"\1"
 _NOT_SPECIFIED = b"0" * 16 + b"\0"  # a date that is not given (8.4.26.1)
@@ -47,7 +50,7 @@ class Base:
     placed: Mapping[str, int] = field(default_factory=dict)
 
 
-_WHOLE = Base()
+WHOLE = Base()
 
 
 class _Form(NamedTuple):
@@ -63,6 +66,17 @@ class _Form(NamedTuple):
         """Return the identifier of a file or a folder."""
         version = (";1" if "." in name else f"{self.dot};1") if is_file else ""
         return f"{name}{version}".encode(self.encoding)
+
+    def order(self, name: str, *, is_file: bool) -> str:
+        """Return what a name is sorted by: the stem, then the extension (ECMA-119 9.3).
+
+        A shorter one is filled up with spaces, by Joliet with zeros, which come before all that is allowed.
+        """
+        if self is _LEVEL_1:
+            stem, _, extension = name.partition(".")
+            return f"{stem:8}{extension:3}"
+        stem, dot, extension = name.rpartition(".") if is_file else (name, "", "")
+        return f"{stem}\0{extension}" if dot else f"{name}\0"
 
     def text(self, text: str, size: int) -> bytes:
         """Return a text field of a descriptor, filled up with spaces; a byte left over is zero."""
@@ -82,6 +96,12 @@ class _Child(NamedTuple):
     name: str
     identifier: bytes
     entry: int
+    use: SystemUse = NOTHING
+
+    @property
+    def length(self) -> int:
+        """Return the bytes of its record."""
+        return _length(self.identifier, self.use.length)
 
 
 @dataclass(slots=True)
@@ -95,66 +115,124 @@ class _Folder:
     children: list[_Child]
     block: int = 0
     size: int = 0  # in bytes, whole sectors
+    use: tuple[SystemUse, SystemUse] = (NOTHING, NOTHING)  # of the records of itself and of its parent
+
+    def spread(self) -> Iterator[tuple[int, int]]:
+        """Yield the offset in the folder and the length of the record of each child.
+
+        No record lies in two sectors (ECMA-119 6.8.1.1).
+        """
+        at = sum(_length(_SELF, use.length) for use in self.use)
+        for child in self.children:
+            length = child.length
+            if at % SECTOR + length > SECTOR:
+                at += SECTOR - at % SECTOR
+            yield at, length
+            at += length
+
+    def measure(self) -> int:
+        """Return its size in bytes, in whole sectors."""
+        end = 0
+        for at, length in self.spread():
+            end = at + length
+        return -(-max(end, 1) // SECTOR) * SECTOR
 
 
 class _Tree:
     """The folders of one tree and their path tables, as they will be recorded."""
 
-    def __init__(self, form: _Form, entries: Sequence[Entry], folders: Sequence[str]) -> None:
+    def __init__(
+        self, form: _Form, paths: Sequence[str], rock_ridge: Mapping[str, str] | None = None
+    ) -> None:
         self.form = form
-        self.table = _in_order(_children(entries, folders, form))
+        self.table = _in_order(_children(paths, form))
+        self.area = RockRidgeArea()
+        if rock_ridge is not None:
+            _add_rock_ridge(self.table, self.area, rock_ridge)
         self.table_bytes = sum(map(len, _path_table(self.table, "little")))
         self.table_blocks = -(-self.table_bytes // (2 * SECTOR)) * 2
         self.begins = 0
+        self.area_begins = 0
 
     def place(self, block: int) -> int:
-        """Place the path tables and the folders from a block on; return the block behind them."""
+        """Place the path tables, the folders and continuations from a block on; return the block behind."""
         self.begins = block
         block += 2 * self.table_blocks
         for folder in self.table:
-            folder.block, folder.size = block, _size_of(folder.children)
+            folder.block, folder.size = block, folder.measure()
             block += folder.size // SECTOR
-        return block
+        self.area_begins = block
+        return block + self.area.blocks
 
     def write(
         self, structure: bytearray, first: int, date: bytes, files: tuple[Sequence[Entry], Sequence[int]]
     ) -> None:
-        """Write them into the structure of a session that begins at a sector."""
+        """Write them into the structure of a session that begins at a sector.
+
+        `files` are the entries and their blocks; an empty one has no extent.
+        """
         by_path = {folder.path: folder for folder in self.table}
         for folder in self.table:
-            at = folder.block - first
-            _place(structure, at, _self_and_parent(folder, self.table, date))
-            _write_children((structure, at), folder, by_path, date, files)
+            start = (folder.block - first) * SECTOR
+            own = self._self_and_parent(folder, date)
+            structure[start : start + len(own)] = own
+            for (at, length), record in zip(
+                folder.spread(), self._records(folder, by_path, date, files), strict=True
+            ):
+                structure[start + at : start + at + length] = record
         at = self.begins - first
         _place(structure, at, b"".join(_path_table(self.table, "little")))
         _place(structure, at + self.table_blocks, b"".join(_path_table(self.table, "big")))
+        _place(structure, self.area_begins - first, self.area.content)
+
+    def _self_and_parent(self, folder: _Folder, date: bytes) -> bytes:
+        parent = self.table[folder.parent - 1]
+        own, above = (use.recorded(self.area_begins) for use in folder.use)
+        return _record(_SELF, (folder.block, folder.size), date, _FOLDER, own) + _record(
+            _PARENT, (parent.block, parent.size), date, _FOLDER, above
+        )
+
+    def _records(
+        self,
+        folder: _Folder,
+        by_path: dict[str, _Folder],
+        date: bytes,
+        files: tuple[Sequence[Entry], Sequence[int]],
+    ) -> Iterator[bytes]:
+        """Yield the record of each child of a folder."""
+        entries, blocks = files
+        prefix = f"{folder.path}/" if folder.path else ""
+        for child in folder.children:
+            use = child.use.recorded(self.area_begins) if child.use.fields else b""
+            if child.entry < 0:
+                below = by_path[prefix + child.name]
+                yield _record(child.identifier, (below.block, below.size), date, _FOLDER, use)
+            else:
+                size = entries[child.entry].size
+                place = (blocks[child.entry] if size else 0, size)
+                yield _record(child.identifier, place, date, 0, use)
 
     def descriptor(self, label: str, when: datetime, end: int, date: bytes) -> bytes:
         """Return the volume descriptor of the tree, of a volume that ends at a block."""
-        root = _record(_SELF, self.table[0].block, self.table[0].size, date, _FOLDER)
-        tables = _both(self.table_bytes) + _tables_at(self.begins, self.table_blocks)
-        return _descriptor(self.form, (label, when), _both(end), tables, root)
+        root = _record(_SELF, (self.table[0].block, self.table[0].size), date, _FOLDER)
+        tables = both(self.table_bytes) + _tables_at(self.begins, self.table_blocks)
+        return _descriptor(self.form, (label, when), both(end), tables, root)
 
 
 def lay_out(
-    entries: Sequence[Entry],
-    folders: Sequence[str],
-    label: str,
-    when: datetime,
-    base: Base = _WHOLE,
-    *,
-    joliet: bool = False,
+    entries: Sequence[Entry], names: Names, label: str, when: datetime, base: Base = WHOLE
 ) -> IsoLayout:
-    """Lay out a volume. Names, sizes and label must be those of Level 1; `folders` come parents first.
+    """Lay out a volume. Primary names, sizes and label must be those of Level 1.
 
-    With `joliet` there is a second tree with the same names. With a `base` it is a further session: its
-    structure begins at that sector, blocks are counted from the beginning of the disc (PS3.12 F.2), and the
-    files of earlier sessions stay where they are.
+    With a `base` it is a further session: its structure begins at that sector, blocks are counted from the
+    beginning of the disc (PS3.12 F.2), and the files of earlier sessions stay where they are.
 
     Raises DoesNotFit when the content is larger than a volume can be, UsageError for a year that no date of
     ISO 9660 has.
     """
-    trees = [_Tree(form, entries, folders) for form in ((_LEVEL_1, _JOLIET) if joliet else (_LEVEL_1,))]
+    trees = [_Tree(_LEVEL_1, names.primary, names.rock_ridge)]
+    if names.joliet is not None:
+        trees.append(_Tree(_JOLIET, names.joliet))
     terminator = FIRST_DESCRIPTOR + len(trees)
     block = base.sector + terminator + 2  # an empty sector stands behind the terminator
     for tree in trees:
@@ -175,28 +253,24 @@ def lay_out(
     return IsoLayout(structure=bytes(structure), blocks=blocks, end=block)
 
 
-def _children(entries: Sequence[Entry], folders: Iterable[str], form: _Form) -> dict[str, list[_Child]]:
+def _children(paths: Iterable[str], form: _Form) -> dict[str, list[_Child]]:
     """Return what stands in each folder, the root ("") too, in the order of ECMA-119 9.3."""
     children: dict[str, list[_Child]] = {"": []}
-    for path in folders:
-        children[path] = []
+
+    def add(path: str, entry: int) -> None:
         parent, _, name = path.rpartition("/")
-        children[parent].append(_Child(_order(name), name, form.recorded(name, is_file=False), -1))
-    for index, entry in enumerate(entries):
-        parent, _, name = entry.path.rpartition("/")
-        children[parent].append(_Child(_order(name), name, form.recorded(name, is_file=True), index))
+        if parent not in children:
+            children[parent] = []
+            add(parent, -1)
+        is_file = entry >= 0
+        order, identifier = form.order(name, is_file=is_file), form.recorded(name, is_file=is_file)
+        children[parent].append(_Child(order, name, identifier, entry))
+
+    for number, path in enumerate(paths):
+        add(path, number)
     for each in children.values():
         each.sort()
     return children
-
-
-def _order(name: str) -> str:
-    """Return a name and an extension filled up with spaces, which come before all that is allowed there.
-
-    Joliet fills up with zeros, which puts the same names into the same order.
-    """
-    stem, _, extension = name.partition(".")
-    return f"{stem:8}{extension:3}"
 
 
 def _in_order(children: dict[str, list[_Child]]) -> list[_Folder]:
@@ -212,75 +286,47 @@ def _in_order(children: dict[str, list[_Child]]) -> list[_Folder]:
     return table
 
 
-def _size_of(children: Iterable[_Child]) -> int:
-    """Return the bytes of a folder, in whole sectors; no record lies in two of them (ECMA-119 6.8.1.1)."""
-    end = 0
-    for at, length in _spread(children):
-        end = at + length
-    return -(-max(end, 1) // SECTOR) * SECTOR
+def _add_rock_ridge(table: Sequence[_Folder], area: RockRidgeArea, names: Mapping[str, str]) -> None:
+    """Give every record of a tree what Rock Ridge says of it. `names` are those that differ, by path."""
+    folders = {one.path: sum(child.entry < 0 for child in one.children) for one in table}
+    for folder in table:
+        prefix = f"{folder.path}/" if folder.path else ""
+        own = area.of_folder(folders[folder.path]) if folder.path else area.of_root(folders[""])
+        folder.use = own, area.of_folder(folders[table[folder.parent - 1].path])
+        folder.children = [
+            child._replace(
+                use=area.of_name(
+                    names.get(path := prefix + child.name, child.name).encode(errors="surrogateescape"),
+                    _MOST_OF_RECORD - _length(child.identifier),
+                    None if child.entry >= 0 else folders[path],
+                )
+            )
+            for child in folder.children
+        ]
 
 
-def _spread(children: Iterable[_Child]) -> Iterator[tuple[int, int]]:
-    """Yield the offset in the folder and the length of the record of each child."""
-    at = 2 * _length(_SELF)
-    for child in children:
-        length = _length(child.identifier)
-        if at % SECTOR + length > SECTOR:
-            at += SECTOR - at % SECTOR
-        yield at, length
-        at += length
+def _length(identifier: bytes, use: int = 0) -> int:
+    """Return the bytes of a record, an even number, with so many of system use (ECMA-119 9.1.12, 9.1.13)."""
+    return 33 + len(identifier) + (len(identifier) + 1) % 2 + use + use % 2
 
 
-def _length(identifier: bytes) -> int:
-    return 33 + len(identifier) + (len(identifier) + 1) % 2
-
-
-def _self_and_parent(folder: _Folder, table: Sequence[_Folder], date: bytes) -> bytes:
-    parent = table[folder.parent - 1]
-    return _record(_SELF, folder.block, folder.size, date, _FOLDER) + _record(
-        _PARENT, parent.block, parent.size, date, _FOLDER
-    )
-
-
-def _write_children(
-    place: tuple[bytearray, int],
-    folder: _Folder,
-    by_path: dict[str, _Folder],
-    date: bytes,
-    files: tuple[Sequence[Entry], Sequence[int]],
-) -> None:
-    """Write the records of a folder, at a sector of the structure.
-
-    `files` are the entries and their blocks; an empty one has no extent.
-    """
-    entries, blocks = files
-    structure, at_sector = place
-    start = at_sector * SECTOR
-    prefix = f"{folder.path}/" if folder.path else ""
-    for child, (at, length) in zip(folder.children, _spread(folder.children), strict=True):
-        if child.entry < 0:
-            below = by_path[prefix + child.name]
-            record = _record(child.identifier, below.block, below.size, date, _FOLDER)
-        else:
-            size = entries[child.entry].size
-            record = _record(child.identifier, blocks[child.entry] if size else 0, size, date, 0)
-        structure[start + at : start + at + length] = record
-
-
-def _record(identifier: bytes, block: int, size: int, date: bytes, flags: int) -> bytes:
-    """Return a directory record (ECMA-119 9.1)."""
-    length = _length(identifier)
+def _record(identifier: bytes, place: tuple[int, int], date: bytes, flags: int, use: bytes = b"") -> bytes:
+    """Return a directory record (ECMA-119 9.1). `place` is the first block and the size in bytes."""
+    block, size = place
+    length = _length(identifier, len(use))
     return b"".join(
         (
             bytes((length, 0)),
-            _both(block),
-            _both(size),
+            both(block),
+            both(size),
             date,
             bytes((flags, 0, 0)),
             _ONE,
             bytes((len(identifier),)),
             identifier,
-            bytes(length - 33 - len(identifier)),
+            bytes((len(identifier) + 1) % 2),
+            use,
+            bytes(len(use) % 2),
         )
     )
 
@@ -329,10 +375,5 @@ def _descriptor(form: _Form, named: tuple[str, datetime], blocks: bytes, tables:
     )
 
 
-def _both(number: int) -> bytes:
-    """Return a number of 32 bits in both orders (ECMA-119 7.3.3)."""
-    return number.to_bytes(4, "little") + number.to_bytes(4, "big")
-
-
-def _place(structure: bytearray, block: int, content: bytes) -> None:
+def _place(structure: bytearray, block: int, content: bytes | bytearray) -> None:
     structure[block * SECTOR : block * SECTOR + len(content)] = content

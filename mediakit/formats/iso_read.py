@@ -15,6 +15,7 @@ from pathlib import Path
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind
 from mediakit.formats.fat_read import partitions_beside
+from mediakit.formats.iso_files import IsoFile, crossed, files_of, join_joliet
 from mediakit.formats.iso_names import RockRidge, RockRidgeReader, rock_ridge
 from mediakit.formats.iso_records import (
     ASSOCIATED,
@@ -34,7 +35,7 @@ from mediakit.formats.iso_records import (
 from mediakit.formats.readable import Extent, Gaps, Image, holds
 from mediakit.formats.udf_read import udf_beside
 from mediakit.formats.udf_volume import has_anchor, revision_beside
-from mediakit.formats.united import MAX_ALSO, Listing, StoredFile, UnitedTree
+from mediakit.formats.united import Listing, UnitedTree
 from mediakit.volume import CUT_OFF, MAX_EXAMPLES, Damage, IsoVolume
 
 _LEVEL_1 = re.compile(rb"[A-Z0-9_]{0,8}(?:\.[A-Z0-9_]{0,3})?(?:;1)?")
@@ -122,6 +123,9 @@ class _Examples:
     flagged: list[str] = field(default_factory=list)
     attributed: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
+    not_in_joliet: list[str] = field(default_factory=list)
+    only_in_joliet: list[str] = field(default_factory=list)
+    crossed: list[str] = field(default_factory=list)
     level: int = 1
     depth: int = 1
 
@@ -149,29 +153,12 @@ class _Examples:
             self.level = level
 
 
-@dataclass(slots=True)
-class _File:
-    """A file and where it lies. `folder` is the block of its folder, `name` its name by Rock Ridge."""
-
-    path: str
-    extents: tuple[Extent, ...]
-    folder: int
-    name: str
-    also: tuple[str, ...] = ()
-
-    def stored(self) -> StoredFile:
-        """Return it as a file of the volume."""
-        begins = next((start for start, size in self.extents if size), -1)
-        size = sum(size for _, size in self.extents)
-        return StoredFile(Node(self.path, size, also=self.also), begins, self.extents)
-
-
 class _Index:
     """All that stands in the folders of a session, which have `most_bytes` together."""
 
     def __init__(self, image: Image, session: Session, most_bytes: int) -> None:
         self._damage: list[Damage] = []
-        self._files: list[_File] = []
+        self._files: list[IsoFile] = []
         self._folders: list[str] = []
         self._others: list[Node] = []
         self._image = image
@@ -184,6 +171,7 @@ class _Index:
             self._add_rock_ridge_names()
         if session.joliet is not None:
             self._read_joliet(session.joliet)
+        self._examples.crossed.extend(crossed(self._files))
 
     def listing(self, session: Session, volume: IsoVolume) -> Listing:
         """Return what the session holds."""
@@ -220,6 +208,9 @@ class _Index:
             flagged=tuple(found.flagged),
             attributed=tuple(found.attributed),
             hidden=tuple(found.hidden),
+            not_in_joliet=tuple(found.not_in_joliet),
+            only_in_joliet=tuple(found.only_in_joliet),
+            crossed=tuple(found.crossed),
         )
 
     # -- the names of ECMA-119
@@ -266,9 +257,16 @@ class _Index:
             self._others.append(Node(path, size, NodeKind.UNREADABLE, why))
         else:
             name = "" if said is None else said.name
-            self._files.append(_File(path, extents, record.folder, name))
+            self._files.append(IsoFile(path, extents, record.folder, name))
 
     # -- other names
+
+    def _read_joliet(self, volume: Descriptor) -> None:
+        found = records(self._image, volume, self._damage, self._most_bytes)
+        joliet = join_joliet(files_of(found, volume), self._files, self._image)
+        self._files.extend(joliet.more)
+        self._examples.not_in_joliet.extend(joliet.without)
+        self._examples.only_in_joliet.extend(joliet.alone)
 
     def _add_rock_ridge_names(self) -> None:
         folders: dict[int, str | None] = {}
@@ -276,9 +274,7 @@ class _Index:
             above = self._folder_name(file.folder, folders)
             if above is None or not file.name:
                 continue
-            other = f"{above}/{file.name}" if above else file.name
-            if other != file.path:
-                file.also = (other,)
+            file.rock_ridge = f"{above}/{file.name}" if above else file.name
 
     def _folder_name(self, block: int, known: dict[int, str | None]) -> str | None:
         """Return the path of a folder by Rock Ridge; None when a name on the way is not known."""
@@ -298,27 +294,6 @@ class _Index:
                 above = joined if above is not None and folder.name else None
             known[one] = above
         return known.get(block)
-
-    def _read_joliet(self, volume: Descriptor) -> None:
-        """Find the Joliet name of every file by where its bytes lie; add files that only Joliet has."""
-        by_start = {file.extents[0]: file for file in self._files if file.extents[0][1]}
-        known = {file.path for file in self._files}
-        pending: list[Extent] = []
-        for record in records(self._image, volume, self._damage, self._most_bytes):
-            if record.is_self or record.is_directory:
-                continue
-            pending.append(((record.block - volume.first_block) * volume.block_size, record.size))
-            if record.flags & MULTI_EXTENT:
-                continue
-            extents, pending = tuple(pending), []
-            if not extents[0][1]:
-                continue  # an empty file lies nowhere
-            file = by_start.get(extents[0])
-            if file is None:
-                if record.path not in known and holds(self._image, extents):
-                    self._files.append(_File(record.path, extents, record.folder, ""))
-            elif record.path != file.path and record.path not in file.also and len(file.also) < MAX_ALSO:
-                file.also = (*file.also, record.path)
 
 
 def _level(name: bytes, one: re.Pattern[bytes], two: re.Pattern[bytes]) -> int:

@@ -16,10 +16,9 @@ from pathlib import Path
 from mediakit.durable import check_room, write_all, write_error, written_file
 from mediakit.events import Listener
 from mediakit.formats.base import Entry, Order, Receipt
-from mediakit.formats.iso import check_level_1
-from mediakit.formats.iso_layout import Base, IsoLayout, lay_out
+from mediakit.formats.iso import lay_out_volume
+from mediakit.formats.iso_layout import Base, IsoLayout
 from mediakit.formats.iso_records import FIRST_DESCRIPTOR, SECTOR
-from mediakit.formats.legal import check_paths
 from mediakit.formats.stream_copy import Pourer
 
 _ALIGNED = 16  # sectors: what drives write at once
@@ -31,22 +30,12 @@ def next_base(size_bytes: int) -> int:
     return -(-size_bytes // (_ALIGNED * SECTOR)) * _ALIGNED
 
 
-def lay_out_session(entries: Sequence[Entry], order: Order, base: Base) -> IsoLayout:
-    """Lay out a session. `entries` are everything that the medium will hold, old files too.
-
-    Raises DoesNotFit for what Level 1 cannot hold.
-    """
-    folders = check_paths(entries)
-    check_level_1(entries, folders, order)
-    return lay_out(entries, folders, order.label, order.when, base, joliet=order.joliet)
-
-
 def write_session(part: Path, entries: Sequence[Entry], base: Base, order: Order, tell: Listener) -> Receipt:
     """Write a session alone to an empty file, to be written to a disc at the sector of `base`.
 
     Raises what `Sink.write` raises.
     """
-    layout = lay_out_session(entries, order, base)
+    layout = lay_out_volume(entries, order, base)
     size_bytes = (layout.end - base.sector) * SECTOR
     with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
         check_room(part, size_bytes)
@@ -73,7 +62,7 @@ def append_session(
     """
     size_bytes = image.stat().st_size
     base = Base(sector=next_base(size_bytes), placed=placed)
-    layout = lay_out_session(entries, order, base)
+    layout = lay_out_volume(entries, order, base)
     with _restored(image, size_bytes) as fd:
         check_room(image, layout.end * SECTOR - size_bytes)
         with Pourer(tell, hashing=True) as pourer:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]|[\ud800-\udfff]|[\u200e\u200f\u202a-\u202e\u2066-\u2069]')
-_DEVICE = re.compile(r"(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:\..*)?", re.IGNORECASE | re.DOTALL)
+#: A name that Windows takes for a device of DOS.
+DEVICE = re.compile(r"(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:\..*)?", re.IGNORECASE | re.DOTALL)
 _MAX_NAME_BYTES = 200  # file systems take 255; an ordinal may be added
 
 
@@ -37,7 +38,7 @@ def _safe_name(name: str) -> str:
     name = _UNSAFE.sub("_", name)
     if name.endswith((".", " ")) or name == "..":
         name = name.rstrip(". ") + "_"
-    if _DEVICE.fullmatch(name):
+    if DEVICE.fullmatch(name):
         name = f"_{name}"
     return name.encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
 

@@ -76,8 +76,8 @@ class BurnOrder:
     sources, `envelope` seals every file that is written. With `span` what one medium does not hold goes over
     several; the target of each has its number in the name. `onto` is the drive or robot that the image at
     `out` is put on when it is made and proven. `people` says what it carries besides for browsers. `joliet`
-    gives ISO 9660 a second tree with the same names; None: when the medium carries files that name others
-    (see `has_joliet`).
+    gives ISO 9660 a second tree, which names beyond Level 1 need; None: when the medium carries files that
+    name others (see `has_joliet`).
     """
 
     profile: Profile

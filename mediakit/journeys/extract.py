@@ -119,7 +119,8 @@ def _entries(
     tree: Tree, survey: Survey, order: ExtractOrder, fates: Fates
 ) -> tuple[list[Entry], dict[str, str]]:
     """Return what is to be written, and for each path of the target the place it comes from."""
-    files = [(file, file.path or Path(survey.subject).name) for file in _wanted(survey, order, fates)]
+    taken = {file.path for file in survey.files}
+    files = [(file, _name_of(file, survey, taken)) for file in _wanted(survey, order, fates)]
     names = safe_paths(name for _, name in files)
     entries: list[Entry] = []
     places: dict[str, str] = {}
@@ -131,6 +132,15 @@ def _entries(
         entries.append(Entry(path, file.size, partial(tree.open, Node(file.path, file.size))))
         places[path] = place
     return entries, places
+
+
+def _name_of(file: FileFact, survey: Survey, taken: set[str]) -> str:
+    """Return the name that a file is shown under, when no other has it; that is `taken` then."""
+    name = file.shown_path
+    if name == file.path or name in taken:
+        return file.path or Path(survey.subject).name
+    taken.add(name)
+    return name
 
 
 def _wanted(survey: Survey, order: ExtractOrder, fates: Fates) -> Iterator[FileFact]:

@@ -244,14 +244,13 @@ def _nothing(fates: Fates) -> _Stopped:
 
 def _what_stays(work: _Work, fates: Fates) -> Stay | None:
     """Return what stays of the medium; None when it is not safe to update it, or not as was asked."""
-    is_anew = work.target.way is Way.ANEW
     try:
         stay, findings = what_stays(
             work.seen,
             work.tree,
             work.order.removal,
+            work.target,
             envelope=work.envelope,
-            is_anew=is_anew,
             completed=work.completed,
         )
     except NotUpdatedError as exc:
@@ -308,6 +307,7 @@ def _laid_out(stay: Stay, arranged: Arranged | None, work: _Work, fates: Fates) 
         references=None,
         total_bytes=Expected.of(plan).total_bytes,
         known=frozenset(finding.rule for finding in decode(plan.dicomdir).findings),
+        named=change.other_names(),
     )
     prepared = None if arranged is None else arranged.prepared
     return _Planned(change=change, gone=stay.gone, prepared=prepared, expected=expected)
@@ -325,6 +325,7 @@ def _how(planned: _Planned, work: _Work) -> tuple[Order, tuple[Finding, ...]]:
         overwrite=work.order.out is None or work.order.overwrite,
         fat=fat_wishes_of(facts, work.profile, capacity),
         joliet=isinstance(facts.volume, IsoVolume) and facts.volume.has_joliet,
+        rock_ridge=isinstance(facts.volume, IsoVolume) and facts.volume.has_rock_ridge,
     ), findings
 
 

@@ -108,7 +108,7 @@ def verify(source: Path, order: VerifyOrder | None = None, tell: Listener = sile
                 "`mediakit diff` compares with another copy",
             )
         listing = listing_of(fact.content)
-        found = matched(listing.sha256, [node.path for node in nodes])
+        found = matched(listing.sha256, [(node.path, node.also) for node in nodes])
         checked = _Checked(source=source, tree=tree, nodes=nodes, listing=listing, found=found)
         said = list(judge_signature(fact, order.known))
         fates = [*checked.fates(tell), *_beside(nodes, said)]

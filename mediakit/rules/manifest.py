@@ -105,9 +105,8 @@ def check_listing(survey: Survey, _profile: Profile | None) -> Iterator[Finding]
         return
     listing = listing_of(fact.content)
     yield from bad_lines(fact, listing)
-    paths = [file.path for file in survey.files]
-    found = matched(listing.sha256, paths)
-    yield from misfits(listing, found, paths)
+    found = matched(listing.sha256, [(file.path, file.also) for file in survey.files])
+    yield from misfits(listing, found, [file.path for file in survey.files])
 
 
 def check_signature(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:

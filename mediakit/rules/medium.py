@@ -113,6 +113,27 @@ MORE_NAMES = Rule(
     ref="PS3.12 F.1.2.1",
     hint="nothing needs to be done when they are the same names",
 )
+NOT_IN_JOLIET = Rule(
+    id="MK-MED-015",
+    severity=Severity.WARNING,
+    title="files are not in the tree of Joliet ({example})",
+    ref="Joliet Specification",
+    hint="Windows does not show them",
+)
+ONLY_IN_JOLIET = Rule(
+    id="MK-MED-016",
+    severity=Severity.ERROR,
+    title="files are in the tree of Joliet alone ({example})",
+    ref="PS3.12 F.1.2.1",
+    hint="readers of ISO 9660 do not find them; Windows does",
+)
+CROSSED = Rule(
+    id="MK-MED-017",
+    severity=Severity.ERROR,
+    title="Joliet or Rock Ridge call files by the names of other files ({example})",
+    ref="PS3.10 8.2",
+    hint="under such a name a system opens another file than the directory means: do not trust the medium",
+)
 UDF_LEVEL = Rule(
     id="MK-MED-021",
     severity=Severity.ERROR,
@@ -237,6 +258,13 @@ def check_iso(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
     ):
         if paths:
             yield example_of(rule, paths, ref)
+    for rule, paths in (
+        (NOT_IN_JOLIET, volume.not_in_joliet),
+        (ONLY_IN_JOLIET, volume.only_in_joliet),
+        (CROSSED, volume.crossed),
+    ):
+        if paths:
+            yield example_of(rule, paths, rule.ref)
     if volume.sessions > 1 and profile.sessions not in _MAY_HAVE_SESSIONS:
         yield SESSIONS.at(count=volume.sessions, profile=profile.id, ref=profile.source)
     others = [
@@ -346,6 +374,9 @@ CHECKS: Final = (
             NO_VERSION,
             NO_DOT,
             HIDDEN,
+            NOT_IN_JOLIET,
+            ONLY_IN_JOLIET,
+            CROSSED,
             SESSIONS,
             MORE_NAMES,
             BRIDGE,

@@ -37,10 +37,14 @@ _INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev
 for k in {drivers}; do insmod /modules/$k 2>/dev/null; done
-for disk in /dev/vd?; do for fs in iso9660 udf vfat; do for at in $disk $disk"1"; do
-  [ -b $at ] && mount -t $fs -o ro $at /mnt 2>/dev/null || continue
-  echo "@@ $disk $fs"; (cd /mnt; find . -type f | sort | xargs -n 20 sha256sum); umount /mnt
-done; done; done
+read_all() {
+  [ -b $2 ] && mount -t $3 -o ro$4 $2 /mnt 2>/dev/null || return
+  echo "@@ $1 $5"; (cd /mnt; find . -type f | sort | tr '\\n' '\\0' | xargs -0 -n 20 sha256sum); umount /mnt
+}
+for disk in /dev/vd?; do
+  for fs in iso9660 udf vfat; do for at in $disk $disk"1"; do read_all $disk $at $fs "" $fs; done; done
+  read_all $disk $disk iso9660 ,norock,utf8 joliet
+done
 echo "@@ end"; poweroff -f
 """
 _FILE = re.compile(r"([0-9a-f]{64})  \./(.+)")
@@ -49,7 +53,8 @@ _FILE = re.compile(r"([0-9a-f]{64})  \./(.+)")
 def kernel_read(images: Sequence[Path], work: Path) -> dict[tuple[int, str], dict[str, str]]:
     """Return the SHA-256 of every file by its path, for each number of an image and name of a file system.
 
-    An image that a file system does not take has no entry for it. Skips or fails where the peer is missing.
+    "joliet" is ISO 9660 once more, as it is read without Rock Ridge. An image that a file system does not
+    take has no entry for it. Skips or fails where the peer is missing.
     """
     need("qemu-system-x86_64", "busybox", "cpio", "modinfo")
     kernels = sorted(KERNEL.glob("boot/vmlinuz-*"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,7 +40,7 @@ WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CARRIED = frozenset({State.WRITTEN, State.CONVERTED})
 
 
-def folder_of(root: Path, files: dict[str, Path | bytes]) -> Path:
+def folder_of(root: Path, files: Mapping[str, Path | bytes]) -> Path:
     """Make a folder: each name holds a copy of a file, or these bytes."""
     for name, content in files.items():
         path = root / name

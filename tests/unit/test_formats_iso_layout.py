@@ -11,6 +11,7 @@ from pycdlib import PyCdlib
 
 from mediakit.formats.base import Entry
 from mediakit.formats.iso_layout import IsoLayout, lay_out
+from mediakit.formats.iso_naming import names_of
 from mediakit.formats.iso_records import SECTOR, read_session, records
 from mediakit.formats.legal import check_paths
 from mediakit.volume import Damage
@@ -18,8 +19,8 @@ from tests.support.iso_bytes import Memory, read_volume
 from tests.support.media import WHEN, a_small_medium, content_of, entry, many, write
 
 
-def laid_out(entries: list[Entry], label: str = "") -> IsoLayout:
-    return lay_out(entries, check_paths(entries), label, WHEN)
+def laid_out(entries: list[Entry], label: str = "", *, joliet: bool = False) -> IsoLayout:
+    return lay_out(entries, names_of(entries, joliet=joliet, rock_ridge=False), label, WHEN)
 
 
 def names_in(entries: list[Entry], folder: str = "") -> list[str]:
@@ -72,8 +73,8 @@ def test_both_path_tables_name_each_folder_by_level_then_parent_then_name() -> N
 
 def test_a_joliet_tree_has_the_same_files_under_the_same_names_and_blocks() -> None:
     entries = many(700)
-    layout = lay_out(entries, check_paths(entries), "A_LABEL_OF_20_SIGNS_", WHEN, joliet=True)
-    assert layout == lay_out(entries, check_paths(entries), "A_LABEL_OF_20_SIGNS_", WHEN, joliet=True)
+    layout = laid_out(entries, "A_LABEL_OF_20_SIGNS_", joliet=True)
+    assert layout == laid_out(entries, "A_LABEL_OF_20_SIGNS_", joliet=True)
     image = Memory(layout.structure)
     session = read_session(image, 0)
     assert session is not None

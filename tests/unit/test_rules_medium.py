@@ -212,6 +212,18 @@ def test_a_dvd_may_have_extended_attribute_records_but_no_names_without_version(
     assert ids(found(both, DVD)) == ["MK-MED-009", "MK-MED-010"]
 
 
+def test_trees_that_hold_other_files_than_one_another_are_said() -> None:
+    for field, rule, severity in (
+        ("not_in_joliet", medium.NOT_IN_JOLIET, Severity.WARNING),
+        ("only_in_joliet", medium.ONLY_IN_JOLIET, Severity.ERROR),
+        ("crossed", medium.CROSSED, Severity.ERROR),
+    ):
+        volume = replace(ISO, **{field: EXAMPLES})  # type: ignore[arg-type]  # a tuple of paths
+        (finding,) = found(volume, CD)
+        assert (finding.rule, finding.severity, finding.where.path) == (rule, severity, EXAMPLES[0])
+        assert ids(found(volume, DVD)) == [rule.id]
+
+
 @pytest.mark.parametrize(
     ("has_joliet", "has_rock_ridge", "what"),
     [(True, False, "Joliet"), (False, True, "Rock Ridge"), (True, True, "Joliet and Rock Ridge")],

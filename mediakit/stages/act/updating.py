@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -17,12 +17,13 @@ from mediakit.errors import DoesNotFit
 from mediakit.events import Listener, PhaseStarted
 from mediakit.fileset.plan import DICOMDIR, FileSetPlan
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.formats.base import Entry, Node, Order, Receipt, Tree
+from mediakit.formats.base import Entry, Node, Order, OtherNames, Receipt, Tree
 from mediakit.formats.envelope import Envelope, as_stored, sealed
 from mediakit.formats.in_place import put_directory, put_files, put_in_place, take_away
+from mediakit.formats.iso import lay_out_volume
 from mediakit.formats.iso_layout import Base
 from mediakit.formats.iso_records import SECTOR
-from mediakit.formats.iso_session import append_session, lay_out_session, next_base
+from mediakit.formats.iso_session import append_session, next_base
 from mediakit.formats.registry import check_medium, write_medium
 from mediakit.formats.stream_copy import open_entry
 from mediakit.stages.act.update_journal import Begun, Journal, Mark, directory_in, mark_of_new, mark_of_old
@@ -71,12 +72,28 @@ class Change:
 
     def all_entries(self) -> list[Entry]:
         """Return everything that the medium will hold."""
-        tree, plan = as_stored(self.tree), self.plan
+        tree, plan, other = as_stored(self.tree), self.plan, self.other_names()
         return [
-            self.directory_entry(),
+            replace(self.directory_entry(), other=other.get(DICOMDIR)),
             *self.new_entries(),
-            *(Entry(one.path, one.size, partial(tree.open, Node(one.path, one.size))) for one in plan.extra),
+            *(
+                Entry(
+                    one.path,
+                    one.size,
+                    partial(tree.open, Node(one.path, one.size)),
+                    other=other.get(one.path),
+                )
+                for one in plan.extra
+            ),
         ]
+
+    def other_names(self) -> dict[str, OtherNames]:
+        """Return the names in other trees of ISO 9660 that the files which stay keep, by path."""
+        if self.target.variant != "iso9660":
+            return {}
+        paths = {DICOMDIR: self.directory, **{one.path: one.path for one in self.plan.extra}}
+        found = ((path, self.tree.find(old)) for path, old in paths.items())
+        return {path: node.other for path, node in found if node is not None}
 
     def kept(self, entry: Entry) -> Entry:
         """Return an entry that gives the same bytes whenever it is opened: an envelope is made only once."""
@@ -189,7 +206,7 @@ def check_append(change: Change, order: Order, capacity: int | None) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(image))
         size_bytes = image.stat().st_size
         base = Base(sector=next_base(size_bytes), placed=placed_of(change))
-        end_bytes = lay_out_session(change.all_entries(), order, base).end * SECTOR
+        end_bytes = lay_out_volume(change.all_entries(), order, base).end * SECTOR
         if capacity is not None and end_bytes > capacity:
             raise DoesNotFit(
                 "the medium has no room for a further session",

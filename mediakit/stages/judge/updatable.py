@@ -17,7 +17,7 @@ from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Tree
 from mediakit.profile.choose import candidates_for, choose
 from mediakit.profile.model import Profile, Role
-from mediakit.volume import file_system
+from mediakit.volume import IsoVolume, file_system
 
 NOT_SAFE = Rule(
     id="MK-UPD-001",
@@ -73,6 +73,7 @@ _LISTS = frozenset({MANIFEST, "MD5SUMS", "SHA256SUMS", "CHECKSUM.TXT"})
 _VIEWER = frozenset({"VIEWER/INDEX.BIN", VIEWER_PAGE})
 _WEB = "IHE_PDI/"  # IHE RAD TF-3 4.47: the web content of a PDI medium
 _OTHER_MEDIA = "MEDIA.TXT"
+_NOT_KEPT = re.compile(r"[\x00\\\ufffd]|//|/\.{1,2}/")  # not what is recorded, or no name of a file
 _UID = re.compile(rb"[0-9.]{3,64}")
 _STUDY, _SERIES = 0x0020000D, 0x0020000E
 
@@ -98,13 +99,43 @@ def why_not_again(seen: Survey, tree: Tree) -> Iterator[str]:
     if len(tree.facts.volumes) > 1:
         yield "it holds several file systems or separate sessions, of which a new image would have one"
     for file in seen.files:
-        if file.also:
-            yield f"{file.path!a} is also named {file.also[0]!a}, which a new image would not have"
-        elif file.kind is FileKind.CLOSED or file.stored:
+        if file.kind is FileKind.CLOSED or file.stored:
             yield f"{file.path!a} cannot be carried over as it is"
-        else:
-            continue
-        return
+            return
+
+
+def why_not_named(seen: Survey, tree: Tree, variant: str) -> Iterator[str]:
+    """Yield what another image, or a further session, could not name as this one does.
+
+    Names by Joliet and Rock Ridge are kept in ISO 9660, long names of FAT are not.
+    """
+    volume = tree.facts.volume
+    keeps = variant == "iso9660" and isinstance(volume, IsoVolume)
+    if keeps and isinstance(volume, IsoVolume):
+        for path in (*volume.not_in_joliet, *volume.only_in_joliet, *volume.crossed):
+            yield f"the trees of its volume disagree on {path!a}"
+            return
+    for file in seen.files:
+        if not keeps and file.also:
+            yield f"{file.path!a} is also named {file.also[0]!a}, which a new image would not have"
+            return
+        if keeps and not _can_keep_names(file, tree):
+            yield f"{file.path!a} has other names that cannot be written again as they are"
+            return
+
+
+def _can_keep_names(file: FileFact, tree: Tree) -> bool:
+    """Return True when all names of a file in the trees of ISO 9660 are known and can be recorded."""
+    node, volume = tree.find(file.path), tree.facts.volume
+    if node is None or not isinstance(volume, IsoVolume):
+        return not file.also
+    names = (node.other.rock_ridge, node.other.joliet)
+    if not set(file.also) <= set(names):
+        return False
+    needed = (volume.has_rock_ridge, volume.has_joliet)
+    if any(is_there and not name for is_there, name in zip(needed, names, strict=True)):
+        return False
+    return not any(_NOT_KEPT.search(f"/{name}/") for name in names if name)
 
 
 def made_of_instances(seen: Survey, tree: Tree) -> Iterator[Finding]:

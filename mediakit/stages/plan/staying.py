@@ -16,7 +16,15 @@ from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Tree
 from mediakit.formats.envelope import Envelope, as_stored
 from mediakit.stages.judge.resealing import departures
-from mediakit.stages.judge.updatable import NOT_SAFE, made_of_instances, notes_of, why_not, why_not_again
+from mediakit.stages.judge.updatable import (
+    NOT_SAFE,
+    made_of_instances,
+    notes_of,
+    why_not,
+    why_not_again,
+    why_not_named,
+)
+from mediakit.stages.plan.update_target import UpdateTarget, Way
 
 NOT_THERE = Rule(
     id="MK-UPD-008",
@@ -69,19 +77,21 @@ def what_stays(
     seen: Survey,
     tree: Tree,
     removal: Removal,
+    target: UpdateTarget,
     *,
     envelope: Envelope | None,
-    is_anew: bool,
     completed: Completed,
 ) -> tuple[Stay, tuple[Finding, ...]]:
     """Return what stays, and what is to be said of it.
 
-    `envelope` seals what is new on an encrypted medium. `is_anew`: an image will be written with it.
-    `completed` is what an interrupted update had removed already. Raises NotUpdatedError when an update is
-    not safe, or cannot be as was asked, SourceError when the directory cannot be read again.
+    `target` says how it is written, `envelope` seals what is new on an encrypted medium. `completed` is what
+    an interrupted update had removed already. Raises NotUpdatedError when an update is not safe, or cannot be
+    as was asked, SourceError when the directory cannot be read again.
     """
     where = Where(path=seen.subject)
-    reasons = [*why_not(seen), *(why_not_again(seen, tree) if is_anew else ())]
+    reasons = [*why_not(seen), *(why_not_again(seen, tree) if target.way is Way.ANEW else ())]
+    if target.way is not Way.IN_PLACE:
+        reasons += why_not_named(seen, tree, target.variant)
     directory, dicomdir = seen.directory, seen.dicomdir
     if reasons or directory is None or dicomdir is None:
         raise NotUpdatedError([NOT_SAFE.at(where, why=why) for why in reasons])

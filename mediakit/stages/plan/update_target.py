@@ -14,7 +14,7 @@ from mediakit.formats.base import TreeFacts
 from mediakit.formats.registry import SINKS
 from mediakit.profile.model import Profile, Sessions
 from mediakit.stages.plan.target import format_of, suits
-from mediakit.volume import FatVolume, IsoVolume, UdfVolume, file_system
+from mediakit.volume import FatVolume, UdfVolume, file_system
 
 OTHER_LABEL = Rule(
     id="MK-UPD-010",
@@ -120,8 +120,5 @@ def _check_session(medium: Path, facts: TreeFacts, profile: Profile, out: Path |
         raise UsageError("only an ISO 9660 image gets a further session", where=where)
     if file_system(facts.volume) != _LEVEL_1 or len(facts.volumes) > 1:
         raise UsageError("only an image of ISO 9660 Level 1 alone gets a further session", where=where)
-    volume = facts.volume
-    if isinstance(volume, IsoVolume) and volume.has_rock_ridge:
-        raise UsageError("its Rock Ridge names would not be in a further session", where=where)
     if profile.sessions not in _MULTISESSION:
         raise UsageError(f"{profile.id} does not allow further sessions", where=where, why=profile.source)

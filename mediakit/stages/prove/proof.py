@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
@@ -14,11 +14,12 @@ from mediakit.fileset.decode import decode
 from mediakit.fileset.plan import FileSetPlan
 from mediakit.fileset.record import Directory
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.formats.base import NodeKind, Tree
+from mediakit.formats.base import Node, NodeKind, OtherNames, Tree
 from mediakit.formats.envelope import Envelope, UnsealedTree
 from mediakit.formats.iso_records import SECTOR
 from mediakit.formats.registry import open_medium
 from mediakit.stages.prove.sums import sum_of, sums_of
+from mediakit.volume import IsoVolume
 
 CANNOT_OPEN = Rule(
     id="MK-PRF-001",
@@ -55,6 +56,13 @@ UNEXPECTED = Rule(
     ref="PS3.10 8.1",
     hint="do not hand it out; this is an error in mediakit, please report it",
 )
+OTHER_NAME = Rule(
+    id="MK-PRF-006",
+    severity=Severity.ERROR,
+    title="is shown as {found} by {tree}",
+    ref="PS3.10 8.2",
+    hint="do not hand it out; this is an error in mediakit, please report it",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +70,8 @@ class Expected:
     """What a medium must hold: its DICOMDIR, and what the records reference.
 
     `references` has SOP Instance UID and Transfer Syntax UID by File ID (None: those of the records);
-    `total_bytes` are those to be read. The rules `known` are met by records that were taken over.
+    `total_bytes` are those to be read. The rules `known` are met by records that were taken over. `named` has
+    the names of files in other trees of ISO 9660, where they are not those in the plan.
     """
 
     directory: Directory
@@ -70,6 +79,7 @@ class Expected:
     references: Mapping[str, tuple[str, str]] | None
     total_bytes: int
     known: frozenset[Rule] = frozenset()
+    named: Mapping[str, OtherNames] = field(default_factory=dict)
 
     @classmethod
     def of(cls, plan: FileSetPlan) -> Expected:
@@ -108,7 +118,7 @@ def prove(
         with open_medium(target) as tree:
             findings = (
                 *_prove_directory(_plain(tree, envelope), expected),
-                *_prove_files(tree, sha256, tell),
+                *_prove_files(tree, expected, sha256, tell),
             )
     except MediakitError as exc:
         return (CANNOT_OPEN.at(why=exc.why or exc.what),)
@@ -161,7 +171,7 @@ def prove_session(
         with open_medium(image) as tree:
             findings = [
                 *_prove_directory(_plain(tree, envelope), expected),
-                *_prove_files(tree, sha256, tell, placed.keys()),
+                *_prove_files(tree, expected, sha256, tell, placed.keys()),
             ]
             for path, block in placed.items():
                 node = tree.find(path)
@@ -220,16 +230,45 @@ def _prove_references(directory: Directory, planned: Mapping[str, tuple[str, str
 
 
 def _prove_files(
-    tree: Tree, sha256: Mapping[str, str], tell: Listener, besides: Set[str] = frozenset()
+    tree: Tree,
+    expected: Expected,
+    sha256: Mapping[str, str],
+    tell: Listener,
+    besides: Set[str] = frozenset(),
 ) -> Iterator[Finding]:
     """Yield what is wrong with the files of a medium; those `besides` may be there and are not read."""
-    nodes = {node.path: node for node in tree.walk() if node.kind is NodeKind.FILE}
-    for path in nodes.keys() - sha256.keys() - {"DICOMDIR"} - besides:
+    planned = sha256.keys() | besides | {"DICOMDIR"}
+    nodes = {_name_of(node, planned): node for node in tree.walk() if node.kind is NodeKind.FILE}
+    for path in nodes.keys() - planned:
         yield UNEXPECTED.at(Where(path=path))
     for path in sha256.keys() - nodes.keys():
         yield MISSING.at(Where(path=path))
-    wanted = [node for path, node in nodes.items() if path in sha256]
+    yield from _prove_names(tree, nodes, expected.named)
+    paths = {node.path: path for path, node in nodes.items() if path in sha256}
+    wanted = [nodes[path] for path in paths.values()]
     for one in sums_of(tree, wanted, tell):
-        expected = sha256[one.node.path]
-        if one.sha256 != expected:
-            yield DIFFERS.at(Where(path=one.node.path), found=one.found, expected=expected)
+        path = paths[one.node.path]
+        if one.sha256 != sha256[path]:
+            yield DIFFERS.at(Where(path=path), found=one.found, expected=sha256[path])
+
+
+def _name_of(node: Node, planned: Set[str]) -> str:
+    """Return the name under which a file was planned: its path, or the one that other trees show."""
+    if node.path in planned:
+        return node.path
+    return next((name for name in node.also if name in planned), node.path)
+
+
+def _prove_names(tree: Tree, nodes: Mapping[str, Node], named: Mapping[str, OtherNames]) -> Iterator[Finding]:
+    """Yield the files that another tree of ISO 9660 does not show, or under another name than planned."""
+    volume = tree.facts.volume
+    if not isinstance(volume, IsoVolume):
+        return
+    for path, node in nodes.items():
+        planned = named.get(path, OtherNames())
+        for tree_name, is_there, found, wanted in (
+            ("Joliet", volume.has_joliet, node.other.joliet, planned.joliet),
+            ("Rock Ridge", volume.has_rock_ridge, node.other.rock_ridge, planned.rock_ridge),
+        ):
+            if is_there and found != (wanted or path):
+                yield OTHER_NAME.at(Where(path=path), found=ascii(found), tree=tree_name)

@@ -1,0 +1,109 @@
+"""Other content with names beyond Level 1, from burning to extracting, and through updates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mediakit.formats.base import OtherNames
+from mediakit.outcome import Outcome, State
+from tests.support.cli import mediakit
+from tests.support.media import nodes
+from tests.support.studies import CR, CT_1, CT_2, CT_3, burnt_to, folder_of
+from tests.support.updating import assert_sound, content_of, updated
+
+CD = ("-p", "STD-GEN-CD")
+FILES = {
+    "Read me.html": b"<p>hello",
+    "My viewer/RUN.sh": b"#!/bin/sh",
+    "My viewer/" + "n" * 99 + ".txt": b"long",
+    "My viewer/Übersicht.txt": b"text",
+    "MY_VIEWE/README": b"what has a legal name keeps it",
+}
+
+
+@pytest.fixture(name="extra")
+def _extra(tmp_path: Path) -> Path:
+    return folder_of(tmp_path / "extra", FILES)
+
+
+def names(image: Path) -> dict[str, OtherNames]:
+    return {node.path: node.other for node in nodes(image)}
+
+
+def test_a_file_has_one_name_in_the_result_the_manifest_and_what_is_extracted(
+    extra: Path, tmp_path: Path
+) -> None:
+    image = tmp_path / "disc.iso"
+    made = burnt_to(image, CT_1, add=(extra,), manifest=True).result
+    assert made.outcome is Outcome.GOOD
+    assert {fate.became for fate in made.fates} >= FILES.keys()
+    checked = mediakit("validate", image, *CD, "--json")
+    assert (checked.code, checked.document["outcome"]) == (0, "good")
+    checked = mediakit("verify", image, "--json")
+    assert (checked.code, checked.document["figures"]["intact"]) == (0, len(FILES) + 2)
+    shown = mediakit("inspect", image, "--json").document
+    assert {one["path"] for one in shown["others"]} >= FILES.keys()
+    assert mediakit("extract", image, "-o", tmp_path / "out").code == 0
+    out = {
+        path.relative_to(tmp_path / "out").as_posix(): path.read_bytes()
+        for path in (tmp_path / "out").rglob("*")
+        if path.is_file()
+    }
+    assert {path: out.get(path) for path in FILES} == FILES
+    manifest = out["MANIFEST.TXT"].decode()
+    assert all(f"  {path}\n" in manifest for path in FILES)
+    assert "READ_ME" not in manifest
+
+
+def test_a_name_that_cannot_be_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    for name in ("what?.txt", "smile \U0001f600.txt", "n" * 104, "a/b/c/d/e/f/g/h.txt"):
+        extra = folder_of(tmp_path / f"e{len(name)}", {name: b"x"})
+        for more in ((), ("-n",)):
+            said = mediakit("burn", CT_1, *CD, "-o", tmp_path / "a.iso", "--add", extra, *more)
+            assert said.code == 4, (name, said)
+            assert "ISO 9660" in said.err + said.out
+    assert not list(tmp_path.glob("*.iso*"))
+    plain = folder_of(tmp_path / "plain", FILES)
+    said = mediakit("burn", CT_1, *CD, "-o", tmp_path / "a.iso", "--add", plain, "--no-joliet")
+    assert said.code == 4, said
+
+
+def test_what_the_plan_counts_is_enough(extra: Path, tmp_path: Path) -> None:
+    folder_of(extra, {f"plug-ins/a plug-in with a long name {number}.jar": b"" for number in range(500)})
+    image = tmp_path / "a.iso"
+    figures = burnt_to(image, CT_1, add=(extra,)).result.figures
+    assert figures["written_bytes"] == image.stat().st_size <= int(figures["needs_bytes"])
+
+
+def test_an_update_keeps_all_names_in_both_trees_anew_and_as_a_session(extra: Path, tmp_path: Path) -> None:
+    image = tmp_path / "a.iso"
+    burnt_to(image, CT_1, CT_2, add=(extra,))
+    before, held = names(image), content_of(image)
+    for number, (source, session) in enumerate(((CT_3, False), (CR, True)), 1):
+        assert updated(image, source, session=session).result.outcome is Outcome.GOOD
+        assert_sound(image)
+        after = names(image)
+        assert after.items() >= before.items()
+        assert len(after) == len(before) + number
+        assert {path: content_of(image)[path] for path in held if path != "DICOMDIR"} == {
+            path: bytes_ for path, bytes_ in held.items() if path != "DICOMDIR"
+        }
+
+
+def test_an_update_refuses_trees_that_contradict_one_another(extra: Path, tmp_path: Path) -> None:
+    image = tmp_path / "a.iso"
+    burnt_to(image, CT_1, add=(extra,))
+    data = image.read_bytes()
+    joliet = "Read me.html;1".encode("utf-16-be")
+    assert data.count(joliet) == 1
+    crossed = data.replace(joliet, "MY_VIEWE/READM".encode("utf-16-be"))
+    for broken in (crossed, data.replace(b"NM\x11\1\0Read me.html", b"NM\x11\1\0a\\b me.html")):
+        assert broken != data
+        image.write_bytes(broken)
+        for session in (False, True):
+            done = updated(image, CT_2, session=session)
+            assert done.result.outcome is Outcome.DOES_NOT_FIT
+            assert done.result.counts()[State.KEPT]
+        assert image.read_bytes() == broken
