@@ -68,7 +68,7 @@ demo: setup
 	$(BIN)/python samples/demo_import.py demo-out/study.iso demo-out/pacs --verify commit --all-patients \
 		--state demo-out/jobs --report demo-out/import.html
 	$(BIN)/mediakit burn samples/studies --patient MKS-0001 --modality CT -o demo-out/patient.iso --viewer full --pdi
-	$(BIN)/mediakit burn samples/studies --patient MKS-0001 --modality CT -o demo-out/ct.iso
+	$(BIN)/mediakit burn samples/studies --patient MKS-0001 --modality CT -o demo-out/ct.iso --viewer none
 	$(BIN)/mediakit update demo-out/ct.iso --add samples/studies/mueller_joerg/20240314_XA -o demo-out/updated.iso
 	$(BIN)/mediakit validate demo-out/updated.iso -p STD-GEN-CD
 	printf 'four words of the demo\n' > demo-out/passphrase

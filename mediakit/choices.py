@@ -66,12 +66,16 @@ class LinkCase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForPeople:
-    """What a medium carries for people: the viewer, the pages of IHE PDI (`pdi`), and who made it (lines)."""
+    """What a medium carries for people: the viewer, the pages of IHE PDI (`pdi`), and who made it (lines).
+
+    `is_asked`: somebody wants the viewer, so it is an error when it cannot be made; else it is left out.
+    """
 
     viewer: Viewer = Viewer.NONE
     pdi: bool = False
     link_case: LinkCase = LinkCase.UPPER
     institution: tuple[str, ...] = ()
+    is_asked: bool = True
 
     @property
     def is_anything(self) -> bool:

@@ -39,7 +39,7 @@ from mediakit.cli.keys import (
 )
 from mediakit.cli.manifest import SignKey, SignPassphraseFile, signer_of
 from mediakit.cli.options import BurnReports, WithNames
-from mediakit.cli.people import LinkCases, Pdi, ViewerForm, for_people
+from mediakit.cli.people import LinkCases, Pdi, ViewerForm, for_people, wish_of
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.selecting import (
     Accession,
@@ -112,7 +112,7 @@ def burn(
     capacity: Annotated[
         str, typer.Option(help="cd74, cd80, dvd5, dvd9, bd25, bd50, or a size such as 4GB.")
     ] = "",
-    viewer: ViewerForm = Viewer.NONE,
+    viewer: ViewerForm = None,
     pdi: Pdi = False,
     link_case: LinkCases = LinkCase.UPPER,
     span: Annotated[
@@ -169,6 +169,7 @@ def burn(
     with guarded("burn", as_json=as_json, verbose=verbose):
         from mediakit.journeys.burn import burn_fitting
         from mediakit.journeys.burn_order import BurnOrder, Depth
+        from mediakit.stages.plan.people import usual_viewer
 
         if profile and medium:
             raise UsageError("`--profile` and `--medium` exclude each other")
@@ -189,6 +190,7 @@ def burn(
         is_secure = bool(recipient or passphrase_file or ask_passphrase)
         paths = profile_paths(profiles or [], config)
         candidates = _candidates(profile, medium, onto or target, paths, is_secure=is_secure)
+        usual = Viewer.NONE if robot else usual_viewer(candidates[0])
         order = BurnOrder(
             profile=candidates[0],
             out=target,
@@ -219,7 +221,7 @@ def burn(
                 until=until,
             ),
             all_patients=all_patients,
-            people=for_people(viewer, link_case, pdi=pdi, config=config),
+            people=for_people(wish_of(viewer, usual, link_case, pdi=pdi), config),
             keys=keys_of(key, cert, source_passphrase_file, config=config),
             envelope=sealer_of(
                 recipient,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,20 +13,26 @@ from mediakit.cli.config import settings
 from mediakit.errors import UsageError
 
 ViewerForm = Annotated[
-    Viewer,
+    Viewer | None,
     typer.Option(
-        help="Images for any browser: full, preview (smaller), auto (what fits), none.", show_default=True
+        help="Images for any browser: full, preview (smaller), auto (what fits), none. Default: auto on "
+        "discs and sticks with a general purpose profile, else none.",
+        show_default=False,
     ),
 ]
 Pdi = Annotated[bool, typer.Option("--pdi", help="Add the pages of IHE PDI: INDEX.HTM, README.TXT, IHE_PDI.")]
 LinkCases = Annotated[LinkCase, typer.Option(help="Links of pages: upper (IHE PDI), lower (DRG).")]
 
 
-def for_people(viewer: Viewer, link_case: LinkCase, *, pdi: bool, config: Path | None) -> ForPeople:
-    """Return what is asked for. Raises UsageError when the configuration is wrong."""
-    if not pdi and viewer is Viewer.NONE:
-        return ForPeople()
-    return ForPeople(viewer=viewer, pdi=pdi, link_case=link_case, institution=_institution(config))
+def for_people(wish: ForPeople, config: Path | None) -> ForPeople:
+    """Return what is wished, with the institution. Raises UsageError when the configuration is wrong."""
+    return replace(wish, institution=_institution(config)) if wish.is_anything else wish
+
+
+def wish_of(viewer: Viewer | None, usual: Viewer, link_case: LinkCase, *, pdi: bool) -> ForPeople:
+    """Return what is wished; `usual` is the viewer where nobody says which one."""
+    is_asked = viewer is not None or pdi
+    return ForPeople(viewer=viewer or usual, pdi=pdi, link_case=link_case, is_asked=is_asked)
 
 
 def _institution(config: Path | None) -> tuple[str, ...]:

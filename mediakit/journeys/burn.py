@@ -29,7 +29,7 @@ from mediakit.journeys.burn_order import (
     Depth,
     notes_on,
 )
-from mediakit.journeys.burn_people import people_of
+from mediakit.journeys.burn_people import people_of, viewer_figures
 from mediakit.outcome import Fate, Outcome, State
 from mediakit.profile.choose import choose as fitting
 from mediakit.profile.model import Profile
@@ -45,7 +45,7 @@ from mediakit.stages.look.selecting import choose
 from mediakit.stages.plan.arrange import arrange
 from mediakit.stages.plan.draw import Draft
 from mediakit.stages.plan.extra import ExtraContent, gather
-from mediakit.stages.plan.people import in_reading_order
+from mediakit.stages.plan.people import Choice, in_reading_order
 from mediakit.stages.plan.spanning import MediumPlan, plan_media
 from mediakit.stages.plan.target import capacity_of, check_security, check_target, format_of
 from mediakit.stages.prove.proof import Expected, prove
@@ -154,11 +154,13 @@ class _Planned:
     """The media to be written, and what leads back from them to the source files.
 
     `converted` leads from the SOP Instance UID of a converted instance to the place of its source file.
+    `viewer` says for each medium which images it has for browsers, if it may have any.
     """
 
     media: tuple[MediumPlan, ...]
     is_refused: bool
     converted: Mapping[str, str]
+    viewer: tuple[Choice, ...]
 
     def place_of(self, instance: Instance) -> str:
         """Return the place of the source file of a planned instance."""
@@ -202,6 +204,7 @@ def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
         extra=tuple(ExtraFile(one.path, one.size, work.extra.places[one.path]) for one in entries),
         icons=arranged.icons,
         producers=(*people, *order.producers()),
+        least=(*(one.least for one in people), *order.producers()),
         capacity=capacity_of(order.profile.medium, order.capacity),
         stored_size=int if order.envelope is None else order.envelope.sealed_size,
     )
@@ -209,7 +212,8 @@ def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
     for instance, finding in found.too_large:
         fates.refuse(left.place_of(instance), (finding,), sop_instance=instance.sop_instance)
     spooled = {place_of(one): left.place_of(one) for one in left.instances if one.source == SPOOL}
-    told = (*found.findings, *(finding for one in people for finding in one.findings))
+    choices = tuple(one.choices[medium.file_set_id] for one in people for medium in found.media)
+    told = (*found.findings, *dict.fromkeys(finding for one in choices for finding in one.findings))
     fates.findings += (finding.moved(spooled.get(finding.where.path, finding.where.path)) for finding in told)
     if work.terms.stop(fates):
         return None
@@ -217,6 +221,7 @@ def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
         media=tuple(map(_without_headers, found.media)),
         is_refused=not found.media or any(one.severity is Severity.ERROR for one in found.findings),
         converted=left.places,
+        viewer=choices,
     )
 
 
@@ -394,6 +399,7 @@ def _burnt(work: _Work, fates: Fates, planned: _Planned | None, written: Written
         written_bytes=sum(sizes.values()) if sizes else None,
         copies=written.copies,
         proof=written.proof,
+        **viewer_figures(() if planned is None else planned.viewer),
     )
     result = fates.result("burn", order.profile.id, figures, order.fail_on, written.outcome)
     for fate in result.fates:

@@ -147,6 +147,8 @@ class BurnFigures(Figures):
     """The figures of a burn or a repair. What is None did not come about.
 
     `media` is there when there are several: sizes and counts are those of all, `capacity_bytes` that of one.
+    `viewer` is the form of the images for browsers ("full", "preview", "none"), `viewer_bytes` what they
+    take; `viewer_full_bytes` and `viewer_preview_bytes` are estimates, made where they are needed.
     """
 
     source: str | None = None
@@ -166,6 +168,11 @@ class BurnFigures(Figures):
     written_bytes: int | None = None
     copies: int | None = None
     proof: str | None = None
+    viewer: str | None = None
+    viewer_bytes: int | None = None
+    viewer_full_bytes: int | None = None
+    viewer_preview_bytes: int | None = None
+    viewer_left_out: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypedDict
+
 from mediakit.events import Listener
 from mediakit.journeys.burn_order import BurnOrder, Depth
 from mediakit.stages.judge.prepare import Store
-from mediakit.stages.plan.people import People
+from mediakit.stages.plan.people import Choice, People
 from mediakit.stages.plan.target import capacity_of
 
 
@@ -24,3 +27,32 @@ def people_of(order: BurnOrder, store: Store, tell: Listener) -> tuple[People, .
             tell=tell,
         ),
     )
+
+
+class ViewerFigures(TypedDict, total=False):
+    """The figures of a burn that tell of the viewer; see `BurnFigures`."""
+
+    viewer: str
+    viewer_bytes: int
+    viewer_full_bytes: int | None
+    viewer_preview_bytes: int | None
+    viewer_left_out: str | None
+
+
+def viewer_figures(choices: Sequence[Choice]) -> ViewerFigures:
+    """Return what the figures of a burn say of its viewer, over all media."""
+    if not choices:
+        return {}
+    return {
+        "viewer": ", ".join(dict.fromkeys(one.viewer.value for one in choices)),
+        "viewer_bytes": sum(one.size_bytes for one in choices),
+        "viewer_full_bytes": _total([one.full_bytes for one in choices]),
+        "viewer_preview_bytes": _total([one.preview_bytes for one in choices]),
+        "viewer_left_out": next((one.why for one in choices if one.why), None),
+    }
+
+
+def _total(sizes: Sequence[int | None]) -> int | None:
+    """Return the sum, None when one of them is not known."""
+    known = [size for size in sizes if size is not None]
+    return sum(known) if len(known) == len(sizes) else None

@@ -246,6 +246,7 @@ class MediumRow(Row, frozen=True, kw_only=True):
     partitioned: bool = True
     max_depth: Size = 8
     volume_id_is_file_set_id: bool = False
+    for_people: bool = False
 
 
 class Media(Row, frozen=True, kw_only=True):

@@ -91,6 +91,7 @@ class Medium(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     partitioned: bool = True  # FAT: whether a partition table may be there
     max_depth: int = 8
     volume_id_is_file_set_id: bool = False
+    for_people: bool = False  # it is given to patients and doctors
 
 
 class SopRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -234,3 +235,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def is_secure(self) -> bool:
         """Return True when every DICOM file is a Secure DICOM File."""
         return self.security is Security.MEDIA
+
+    @property
+    def is_general_purpose(self) -> bool:
+        """Return True when instances of every storage SOP class may be on the medium."""
+        return any(ANY_STORAGE in rule.classes for rule in self.sop)

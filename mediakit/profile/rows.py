@@ -153,4 +153,5 @@ def medium_of(row: MediumRow) -> Medium:
         partitioned=row.partitioned,
         max_depth=row.max_depth,
         volume_id_is_file_set_id=row.volume_id_is_file_set_id,
+        for_people=row.for_people,
     )

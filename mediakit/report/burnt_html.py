@@ -14,7 +14,7 @@ from mediakit.report.html_findings import files_part, findings_part
 from mediakit.report.html_page import as_text, html_page, last_name, prose
 from mediakit.report.names_html import names_part
 from mediakit.report.next_step import step_after
-from mediakit.report.text import many, medium_line, size_text
+from mediakit.report.text import many, medium_line, size_text, viewer_text
 
 if TYPE_CHECKING:  # what is shown is made by the journey
     from mediakit.journeys.burn_order import Burnt
@@ -101,6 +101,8 @@ def _facts(burnt: Burnt) -> Iterator[str]:
         size = size_text(int(figures["needs_bytes"]))
         of_each = f"{len(burnt.media)} times " if burnt.media else ""
         rows.append(("Size", f"{size} of {of_each}{size_text(limit)}" if limit else size))
+    if viewer := viewer_text(burnt.result):
+        rows.append(("Viewer", viewer))
     rows += [(f"Medium {number}", medium_line(one)) for number, one in enumerate(burnt.media, 1)]
     yield "<dl>"
     yield from (f"<dt>{as_text(name)}</dt><dd>{as_text(value)}</dd>" for name, value in rows)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # errors are printed through this module, and must not wait f
 
 _COUNTED = frozenset({State.KEPT, State.WRITTEN, State.PLANNED, State.WITHHELD, State.VALID, State.SAME})
 _MANY = 4  # files that were left out for one reason are counted from here on
+_VIEWER = "VIEWER/"  # its files are many, and not told one by one
 _LISTED = 40  # what a terminal shows of a long list; the JSON report has it all
 
 
@@ -146,6 +147,8 @@ def burn_text(burnt: Burnt | Updated, *, everything: bool = False) -> str:
         lines.append(f"  patients   {figures['patients']:,}")
     if "needs_bytes" in figures:
         lines.append(_capacity_line(result))
+    if viewer := viewer_text(result):
+        lines.append(f"  viewer     {viewer}")
     lines += [f"  medium     {medium_line(one)}" for one in burnt.media]
     if proof := figures.get("proof"):
         lines.append(f"  proof      {proof}")
@@ -219,6 +222,24 @@ def _capacity_line(result: Result) -> str:
     return f"  size       {size_text(needs)}{limit} on {medium}"
 
 
+def viewer_text(result: Result) -> str:
+    """Return which images for browsers were chosen, and what either form takes; "" when none were wanted."""
+    figures = result.figures
+    if "viewer" not in figures:
+        return ""
+    sizes = {name: figures.get(f"viewer_{name}_bytes") for name in ("full", "preview")}
+    about = ", ".join(
+        f"{name} about {size_text(int(size))}" for name, size in sizes.items() if size is not None
+    )
+    chosen = str(figures["viewer"])
+    if why := figures.get("viewer_left_out"):
+        return printable(f"{chosen}: {why}" + (f" ({about})" if about else ""))
+    taken = figures["viewer_bytes"]
+    is_estimate = taken in sizes.values() or chosen == "none"
+    head = chosen if is_estimate else f"{chosen}, {size_text(int(taken))}"
+    return f"{head} ({about})" if about else head
+
+
 def update_plan_text(plan: FileSetPlan, removed: Sequence[str], *, everything: bool) -> str:
     """Return what an update is going to do: a line for each file that comes or goes, and how many stay."""
     lines = [f"+ {file.file_id}  {size_text(file.size)}  {file.instance.sop_instance}" for file in plan.files]
@@ -243,5 +264,8 @@ def plan_text(planned: FileSetPlan) -> str:
     lines += [
         f"{file.file_id}  {size_text(file.size)}  {file.instance.sop_instance}" for file in planned.files
     ]
-    lines += [f"{printable(extra.path)}  {size_text(extra.size)}" for extra in planned.extra]
+    viewer = [extra.size for extra in planned.extra if extra.path.startswith(_VIEWER)]
+    others = [extra for extra in planned.extra if not extra.path.startswith(_VIEWER)]
+    lines += [f"{printable(extra.path)}  {size_text(extra.size)}" for extra in others]
+    lines += [f"{_VIEWER}  {size_text(sum(viewer))} for browsers"] if viewer else []
     return "\n".join([*lines, ""])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,14 @@ import pydicom
 import pytest
 
 from mediakit.choices import ForPeople, LinkCase, Viewer
+from mediakit.events import Event, PhaseStarted
 from mediakit.findings import Severity
 from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.outcome import Outcome
+from mediakit.profile.load import load_catalogue
+from mediakit.report.text import burn_text
 from mediakit.rules.check import RuleSet
+from mediakit.stages.plan.people import usual_viewer
 from tests.support.cli import mediakit
 from tests.support.media import contents
 from tests.support.studies import CT_1, PYDICOM_FILES, burnt_to, files_in
@@ -161,9 +166,68 @@ def test_auto_takes_what_fits(tmp_path: Path) -> None:
 
 def test_a_rehearsal_tells_both_sizes_and_writes_nothing(tmp_path: Path) -> None:
     burnt = burnt_to(tmp_path / "out", CT_1, depth=Depth.PLAN, people=for_people(Viewer.AUTO))
-    told = [one for one in burnt.result.report.findings if one.rule.id == "MK-VWR-101"]
-    assert len(told) == 1
+    figures = burnt.result.figures
+    assert figures["viewer"] == "full"
+    assert int(figures["viewer_full_bytes"]) >= int(figures["viewer_preview_bytes"]) > 0
+    assert "viewer     full (full about " in burn_text(burnt)
     assert not (tmp_path / "out").exists()
+    written = burnt_to(tmp_path / "out", CT_1, people=for_people(Viewer.AUTO)).result.figures
+    assert int(written["viewer_bytes"]) == pytest.approx(int(figures["viewer_full_bytes"]), rel=0.3)
+
+
+def test_the_default_is_a_viewer_on_what_is_for_people_and_has_a_general_purpose_profile(
+    tmp_path: Path,
+) -> None:
+    catalogue = load_catalogue().profiles
+    found = {name: usual_viewer(profile) for name, profile in catalogue.items()}
+    for name in ("STD-GEN-CD", "STD-GEN-DVD-JPEG", "STD-GEN-BD", "STD-GEN-USB-J2K", "STD-GEN-SD-JPEG"):
+        assert found[name] is Viewer.AUTO, name
+    for name in ("STD-GEN-ZIP-MAIL", "STD-GEN-MIME", "STD-GEN-SEC-CD", "STD-XABC-CD", "STD-CTMR-CD"):
+        assert found[name] is Viewer.NONE, name
+    for target, has in (("out.iso", True), ("folder", True), ("out.zip", False)):
+        profile = () if "." in target else ("-p", "STD-GEN-CD")
+        said = mediakit("burn", CT_1, *profile, "-o", tmp_path / target, "--json").document
+        assert said["figures"].get("viewer") == ("full" if has else None), target
+    assert (tmp_path / "folder" / "VIEWER" / "VIEWER.HTM").exists()
+    said = mediakit("burn", CT_1, "-o", tmp_path / "plain.iso", "--viewer", "none", "--json").document
+    assert "viewer" not in said["figures"]
+
+
+def test_a_viewer_that_nobody_asked_for_is_left_out_with_the_reason_and_fails_no_burn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "add" / "VIEWER").mkdir(parents=True)
+    (tmp_path / "add" / "VIEWER" / "RUN.EXE").write_bytes(b"theirs")
+    burn = ("burn", CT_1, "-p", "STD-GEN-CD", "--json", "-o")
+    said = [mediakit(*burn, tmp_path / "a", "--add", tmp_path / "add").document]
+    assert files_in(tmp_path / "a" / "VIEWER") == [tmp_path / "a" / "VIEWER" / "RUN.EXE"]
+    said.append(mediakit(*burn, tmp_path / "b", "--capacity", "425kB").document)
+    monkeypatch.setitem(sys.modules, "PIL.Image", None)
+    said.append(mediakit(*burn, tmp_path / "c").document)
+    for one, why in zip(said, ("VIEWER of its own", "no room", "not installed"), strict=True):
+        assert (one["exit_code"], one["figures"]["viewer"]) == (0, "none")
+        assert why in one["figures"]["viewer_left_out"]
+        assert [each["severity"] for each in one["findings"] if each["rule"] == "MK-VWR-104"] == ["note"]
+    assert mediakit(*burn, tmp_path / "d", "--viewer", "auto").code == 2
+    assert "viewer     none: the viewer needs packages" in mediakit(*burn[:-2], "-o", tmp_path / "e").out
+
+
+def test_media_of_a_span_each_take_what_fits_and_no_instance_is_encoded_twice(tmp_path: Path) -> None:
+    encoded: list[int] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, PhaseStarted) and event.phase == "viewer":
+            encoded.append(event.total or 0)
+
+    out = tmp_path / "out"
+    people = for_people(Viewer.AUTO, pdi=False)
+    burnt = burnt_to(out, SAMPLES, capacity="3.5MB", span=True, people=people, tell=tell)
+    assert len(burnt.plans) == 2
+    assert burnt.result.outcome is Outcome.GOOD
+    assert sum(encoded) <= sum(len(plan.files) for plan in burnt.plans)
+    for one in burnt.media:
+        assert one.needs_bytes <= 3_500_000
+        assert (Path(one.target) / "INDEX.HTM").exists()
 
 
 def test_a_viewer_does_not_replace_what_the_user_adds(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mediakit.fileset.groups import Collated
@@ -25,7 +25,8 @@ class Drawn:
 class Draft:
     """What every medium of a burn has in common. `capacity` is in bytes, None without a limit.
 
-    `stored_size` gives the bytes that a file of so many bytes takes on the medium.
+    `stored_size` gives the bytes that a file of so many bytes takes on the medium. `least` stand in for
+    `producers` where the question is only what must have room on a medium.
     """
 
     profile: Profile
@@ -34,6 +35,7 @@ class Draft:
     producers: tuple[Producer, ...]
     capacity: int | None
     stored_size: Callable[[int], int]
+    least: tuple[Producer, ...] = ()
 
     def laid_out(self, collated: Collated, file_set_id: str) -> FileSetLayout:
         """Return the layout of a medium. Raises UsageError as `lay_out` does."""
@@ -41,7 +43,14 @@ class Draft:
 
     def complete(self, laid_out: FileSetLayout, *first: Producer) -> Drawn:
         """Return the plan of a medium; `first` are producers of its own. Raises UsageError."""
-        entries = produced(laid_out, (*first, *self.producers))
+        return self._completed(laid_out, (*first, *self.producers))
+
+    def least_bytes(self, laid_out: FileSetLayout, *first: Producer) -> int:
+        """Return how many bytes a medium takes at least; see `complete`."""
+        return self._completed(laid_out, (*first, *self.least)).plan.total_bytes
+
+    def _completed(self, laid_out: FileSetLayout, producers: Sequence[Producer]) -> Drawn:
+        entries = produced(laid_out, producers)
         sizes = tuple(ExtraFile(entry.path, entry.size) for entry in entries)
         plan = complete(laid_out, self.capacity, sizes, self.stored_size)
         return Drawn(plan=plan, produced=entries)

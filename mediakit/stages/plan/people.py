@@ -9,26 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
 from mediakit.choices import ForPeople, Viewer
-from mediakit.errors import IntegrityError, UsageError
+from mediakit.errors import DoesNotFit, IntegrityError, UsageError
 from mediakit.events import Listener, silence
 from mediakit.fileset.charset import place_of
-from mediakit.fileset.plan import DICOMDIR, TOO_BIG, ExtraFile, FileSetLayout, complete
+from mediakit.fileset.plan import DICOMDIR, TOO_BIG, ExtraFile, FileSetLayout, PlannedFile, complete
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Entry
+from mediakit.profile.model import Profile
 from mediakit.stages.judge.prepare import Store
 
 if TYPE_CHECKING:  # it needs the extra `viewer`
     from mediakit.extras.viewer.encode import Encoded
     from mediakit.stages.plan.people_encoding import Encoding
 
-SIZES = Rule(
-    id="MK-VWR-101",
-    severity=Severity.NOTE,
-    title="for browsers, the images take about {full:byte|bytes} in full and {preview:byte|bytes} as a "
-    "preview; chosen: {chosen}",
-    ref="IHE RAD TF-3 4.47",
-    hint="`--viewer` chooses another form",
-)
 NO_ROOM = Rule(
     id="MK-VWR-102",
     severity=Severity.WARNING,
@@ -44,8 +37,17 @@ NOT_SHOWN = Rule(
     hint="the viewer shows a gray tile with this reason; the DICOM file is not affected",
 )
 
+LEFT_OUT = Rule(
+    id="MK-VWR-104",
+    severity=Severity.NOTE,
+    title="the medium carries no images for browsers: {why}",
+    ref="IHE RAD TF-3 4.47",
+    hint="`--viewer none` says that none are wanted",
+)
+
 _FIRST_FILES = ("README.TXT", "INDEX.HTM", "VIEWER/VIEWER.HTM", "VIEWER/INDEX.BIN")
-_PROGRAM_BYTES = 1 << 20  # page, index and static pages, for an estimate
+_FOLDER = "VIEWER/"
+_PIXELS = (0x00280010, 0x00280011, 0x00280100, 0x00280002, 0x00280008)  # rows, columns, bits, samples, frames
 _CHUNK_BYTES = 1 << 20
 _INSTALL = "install them: `pip install 'dicom-mediakit[viewer]'`"
 
@@ -64,9 +66,35 @@ def _rank(path: str) -> int:
     return 2 if is_first else 3
 
 
+def usual_viewer(profile: Profile) -> Viewer:
+    """Return which viewer a medium of a profile carries where nobody says it.
+
+    It is for people who get a disc or a stick with anything on it. An archive or a mail goes to a program,
+    encrypted files are of no use to a browser, and the other profiles say what a medium is for.
+    """
+    is_open = profile.medium.for_people and profile.is_general_purpose and not profile.is_secure
+    return Viewer.AUTO if is_open else Viewer.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which images for browsers a medium has, and how many bytes they take.
+
+    `full_bytes` and `preview_bytes` are estimates of either form; None: not needed. `why` is there when
+    there are none though they were wished.
+    """
+
+    viewer: Viewer
+    size_bytes: int
+    full_bytes: int | None
+    preview_bytes: int | None
+    why: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
 @dataclass(slots=True, kw_only=True)
 class People:
-    """Makes what a medium carries for people. `findings` are those of its calls.
+    """Makes what a medium carries for people. `choices` are what was chosen, by File-set ID.
 
     `capacity` is in bytes, None without a limit. `is_rehearsal`: sizes are estimated, nothing is encoded.
     """
@@ -78,42 +106,89 @@ class People:
     stored_size: Callable[[int], int]
     is_rehearsal: bool
     tell: Listener = silence
-    findings: list[Finding] = field(default_factory=list)
+    choices: dict[str, Choice] = field(default_factory=dict)
     _encoding: Encoding | None = None
     _jpegs: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
 
     def __call__(self, laid_out: FileSetLayout) -> Sequence[Entry]:
-        """Return the entries for a layout. Raises UsageError without the extra, DoesNotFit without room."""
-        self.findings[:] = [one for one in self.findings if one.rule is NOT_SHOWN]
-        entries: Sequence[Entry] = ()
-        tier = Viewer.NONE
-        for tier in self._tiers(laid_out):
-            entries = self._entries(laid_out, tier)
-            if self.wish.viewer is not Viewer.AUTO or self._fits(laid_out, entries):
-                break
-        if self.wish.viewer is Viewer.AUTO and tier is Viewer.NONE and laid_out.files:
-            self.findings.append(NO_ROOM.at())
+        """Return the entries for a layout. Raises UsageError without the extra, DoesNotFit without room.
+
+        When nobody asked, nothing is raised: there are no entries then.
+        """
+        try:
+            choice, entries = self._chosen(laid_out)
+        except (UsageError, DoesNotFit) as exc:
+            if self.wish.is_asked:
+                raise
+            choice, entries = _left_out(str(exc)), []
+        self.choices[laid_out.directory.file_set_id] = choice
         return entries
 
-    def _tiers(self, laid_out: FileSetLayout) -> list[Viewer]:
+    def least(self, laid_out: FileSetLayout) -> Sequence[Entry]:
+        """Return what must be on a medium: a viewer that is chosen by the room takes none from instances."""
+        if self.wish.viewer is Viewer.AUTO and not self.wish.pdi:
+            return ()
+        return self(laid_out)
+
+    def _chosen(self, laid_out: FileSetLayout) -> tuple[Choice, list[Entry]]:
+        is_auto = self.wish.viewer is Viewer.AUTO
+        if not self.wish.is_asked and any(one.path.upper().startswith(_FOLDER) for one in laid_out.extra):
+            return _left_out("what is added has a folder VIEWER of its own"), []
+        sizes = self._sizes(laid_out)
+        for tier in self._tiers(laid_out, sizes):
+            entries = self._entries(laid_out, tier)
+            if not is_auto or self._fits(laid_out, entries):
+                return self._choice(laid_out, tier, sizes, entries), entries
+        why = "the medium has no room for them"  # not even for the page that says so
+        found = NO_ROOM.at() if self.wish.is_asked else LEFT_OUT.at(why=why)
+        about = (sizes.get(Viewer.FULL), sizes.get(Viewer.PREVIEW))
+        return _none(why, found, about), []
+
+    def _choice(
+        self, laid_out: FileSetLayout, tier: Viewer, sizes: Mapping[Viewer, int], entries: Sequence[Entry]
+    ) -> Choice:
+        about = (sizes.get(Viewer.FULL), sizes.get(Viewer.PREVIEW))
+        if tier is Viewer.NONE and self.wish.viewer is not Viewer.NONE:
+            if not laid_out.files:
+                return _none("there is no instance", None, about)
+            why = "the medium has no room for them"
+            return _none(why, NO_ROOM.at() if self.wish.is_asked else LEFT_OUT.at(why=why), about)
+        findings: tuple[Finding, ...] = ()
+        if tier is not Viewer.NONE and not self.is_rehearsal:
+            places = {one.instance.sop_instance: place_of(one.instance) for one in laid_out.files}
+            findings = tuple(_not_shown(self._opened().encoded(laid_out.files, tier), places))
+        taken = sum(entry.size for entry in entries if entry.path.startswith(_FOLDER))
+        return Choice(
+            viewer=tier, size_bytes=taken, full_bytes=about[0], preview_bytes=about[1], findings=findings
+        )
+
+    def _sizes(self, laid_out: FileSetLayout) -> Mapping[Viewer, int]:
+        """Return estimates of both forms where the choice or a rehearsal needs them."""
+        asked = self.wish.viewer
+        if asked is Viewer.NONE or not laid_out.files or (asked is not Viewer.AUTO and not self.is_rehearsal):
+            return {}
+        if not self.is_rehearsal and self._fits(laid_out, _estimated(most_bytes(laid_out.files))):
+            return {}
+        encoding = self._opened()
+        return {tier: encoding.estimate(laid_out.files, tier) for tier in (Viewer.FULL, Viewer.PREVIEW)}
+
+    def _tiers(self, laid_out: FileSetLayout, sizes: Mapping[Viewer, int]) -> list[Viewer]:
         """Return the forms to try, the best first."""
         asked = self.wish.viewer
         if asked is Viewer.NONE or not laid_out.files:
             return [Viewer.NONE]
-        if asked is not Viewer.AUTO and not self.is_rehearsal:
+        if asked is not Viewer.AUTO:
             return [asked]
-        encoding = self._opened()
-        sizes = {tier: encoding.estimate(laid_out.files, tier) for tier in (Viewer.FULL, Viewer.PREVIEW)}
-        fitting = [tier for tier in sizes if self._fits(laid_out, _estimated(sizes[tier]))]
-        tiers: list[Viewer] = [*fitting, Viewer.NONE] if asked is Viewer.AUTO else [asked]
-        full, preview = sizes[Viewer.FULL], sizes[Viewer.PREVIEW]
-        self.findings.append(SIZES.at(full=full, preview=preview, chosen=tiers[0].value))
-        return tiers
+        if not sizes:
+            return [Viewer.FULL, Viewer.PREVIEW, Viewer.NONE]
+        return [*(tier for tier in sizes if self._fits(laid_out, _estimated(sizes[tier]))), Viewer.NONE]
 
     def _entries(self, laid_out: FileSetLayout, tier: Viewer) -> list[Entry]:
         encoding = self._opened()
-        if self.is_rehearsal and tier is not Viewer.NONE:
-            return _estimated(encoding.estimate(laid_out.files, tier))
+        if self.is_rehearsal and (tier is not Viewer.NONE or self.wish.pdi):
+            about = encoding.estimate(laid_out.files, tier) if tier is not Viewer.NONE else 0
+            pages = encoding.pages_bytes(laid_out.files) if self.wish.pdi else 0
+            return _estimated(about + pages)
         from mediakit.stages.plan.people_entries import Making  # noqa: PLC0415 - needs the extra
 
         making = Making(
@@ -124,12 +199,7 @@ class People:
             tier=tier,
             jpegs=self._jpegs,
         )
-        entries = list(making.entries())
-        if tier is not Viewer.NONE:
-            places = {one.instance.sop_instance: place_of(one.instance) for one in laid_out.files}
-            told = _not_shown(encoding.encoded(laid_out.files, tier), places)
-            self.findings[:] = dict.fromkeys((*self.findings, *told))  # several media can have one instance
-        return entries
+        return list(making.entries())
 
     def _fits(self, laid_out: FileSetLayout, entries: Sequence[Entry]) -> bool:
         sizes = [ExtraFile(entry.path, entry.size) for entry in entries]
@@ -150,9 +220,34 @@ class People:
         return self._encoding
 
 
+def most_bytes(files: Sequence[PlannedFile]) -> int:
+    """Return how many bytes the pixels of all images take as they are, by their headers."""
+    total = 0
+    for file in files:
+        rows, columns, bits, samples, frames = (file.instance.header.number(tag) for tag in _PIXELS)
+        total += (rows or 0) * (columns or 0) * -(-(bits or 0) // 8) * (samples or 1) * max(1, frames or 1)
+    return total
+
+
+def _left_out(why: str) -> Choice:
+    return _none(why, LEFT_OUT.at(why=why), (None, None))
+
+
+def _none(why: str, found: Finding | None, about: tuple[int | None, int | None]) -> Choice:
+    findings = () if found is None else (found,)
+    return Choice(
+        viewer=Viewer.NONE,
+        size_bytes=0,
+        full_bytes=about[0],
+        preview_bytes=about[1],
+        why=why,
+        findings=findings,
+    )
+
+
 def _estimated(size: int) -> list[Entry]:
     """Return entries that stand for those of a rehearsal: they are never opened."""
-    sizes = [_PROGRAM_BYTES, *(_CHUNK_BYTES for _ in range(size // _CHUNK_BYTES)), size % _CHUNK_BYTES]
+    sizes = [*(_CHUNK_BYTES for _ in range(size // _CHUNK_BYTES)), size % _CHUNK_BYTES]
     return [Entry(f"VIEWER/S0001/C{index:05d}.BIN", one, _never) for index, one in enumerate(sizes)]
 
 

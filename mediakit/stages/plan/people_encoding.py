@@ -21,6 +21,12 @@ from mediakit.stages.judge.spool import Scratch
 
 _SAMPLED = 50  # of so many images or frames one is encoded for an estimate
 _NUMBER_OF_FRAMES = 0x00280008
+_MODALITY = 0x00080060
+_PROGRAM_BYTES = 200_000  # the page and what surrounds it
+_ROW_BYTES = 400  # of an image, in META.BIN
+_SERIES_BYTES = 5_000  # in INDEX.BIN, most of it the thumbnail
+PAGE_PICTURES = 24  # of a series, in IHE_PDI
+_PAGE_PICTURE_BYTES = 30_000
 
 
 @dataclass(slots=True)
@@ -38,20 +44,22 @@ class Encoding:
         self._store = store
         self._tell = tell
         self._tiers: dict[Viewer, _Tier] = {}
+        self._ratios: dict[tuple[tuple[str, bool], Viewer], float] = {}  # bytes for each byte of the files
 
     def encoded(self, files: Sequence[PlannedFile], viewer: Viewer) -> Mapping[str, Encoded]:
         """Return what was encoded, by SOP Instance UID. Raises DoesNotFit when the spool has no room."""
         tier = self._tiers.get(viewer) or self._begun(viewer)
         missing = [
-            (one, len(series))
+            (one, len(series) == 1)
             for series in by_series(files)
             for one in series
             if one.instance.sop_instance not in tier.found
         ]
         if missing:
             self._tell(PhaseStarted("viewer", total=len(missing)))
-            for one, count in missing:
-                tier.found[one.instance.sop_instance] = tier.encoder.encode(self.source(one, count))
+            for one, is_single in missing:
+                source = self.source(one, is_single=is_single)
+                tier.found[one.instance.sop_instance] = tier.encoder.encode(source)
                 self._tell(Advanced())
             tier.encoder.settle()
             self._tell(PhaseEnded("viewer"))
@@ -79,21 +87,29 @@ class Encoding:
         return self._tiers[viewer].scratch.read((blob.begin, blob.stored) for blob in blobs)
 
     def estimate(self, files: Sequence[PlannedFile], viewer: Viewer) -> int:
-        """Return about how many bytes a tier takes: one of some images is encoded, and not kept."""
-        total = 0
-        for series in by_series(files):
-            images = [one for one in series if is_image(one.instance.sop_class)]
-            sample = images[::_SAMPLED]
-            taken = sum(self._sampled(one, len(series), viewer) for one in sample)
-            total += taken * sum(one.size for one in images) // max(1, sum(one.size for one in sample))
+        """Return about how many bytes a tier takes: one of some images is encoded, and not kept.
+
+        What was found of images once is taken for all of their kind, so that further layouts cost nothing.
+        """
+        total = _PROGRAM_BYTES + _ROW_BYTES * len(files) + _SERIES_BYTES * len(by_series(files))
+        for kind, images in _alike(files).items():
+            if (kind, viewer) not in self._ratios:
+                sample = images[::_SAMPLED]
+                taken = sum(self._sampled(one, viewer, is_single=kind[1]) for one in sample)
+                self._ratios[kind, viewer] = taken / max(1, sum(one.size for one in sample))
+            total += int(self._ratios[kind, viewer] * sum(one.size for one in images))
         return total
 
-    def source(self, file: PlannedFile, in_series: int) -> Source:
-        """Return how an instance is opened."""
+    def pages_bytes(self, files: Sequence[PlannedFile]) -> int:
+        """Return about how many bytes the pages of IHE PDI take."""
+        return sum(min(PAGE_PICTURES, len(series)) * _PAGE_PICTURE_BYTES for series in by_series(files))
+
+    def source(self, file: PlannedFile, *, is_single: bool) -> Source:
+        """Return how an instance is opened; `is_single`: it is alone in its series."""
         return Source(
             open=partial(self._store.open, file.instance),
             sop_instance=file.instance.sop_instance,
-            is_single=in_series == 1,
+            is_single=is_single,
         )
 
     def _begun(self, viewer: Viewer) -> _Tier:
@@ -102,12 +118,12 @@ class Encoding:
         self._tiers[viewer] = tier
         return tier
 
-    def _sampled(self, file: PlannedFile, in_series: int, viewer: Viewer) -> int:
+    def _sampled(self, file: PlannedFile, viewer: Viewer, *, is_single: bool) -> int:
         counter = _Counter()
         frames = max(1, file.instance.header.number(_NUMBER_OF_FRAMES) or 1)
         wanted = range(0, frames, _SAMPLED)
         encoder = Encoder(counter, is_preview=viewer is Viewer.PREVIEW)
-        encoder.encode(self.source(file, in_series), wanted)
+        encoder.encode(self.source(file, is_single=is_single), wanted)
         encoder.settle()
         encoder.close()
         return counter.bytes * frames // len(wanted)
@@ -123,6 +139,17 @@ class _Counter:
         """Count bytes."""
         self.bytes += len(data)
         return len(data)
+
+
+def _alike(files: Sequence[PlannedFile]) -> dict[tuple[str, bool], list[PlannedFile]]:
+    """Return the images by modality, those that are alone in their series apart: they are larger."""
+    found: dict[tuple[str, bool], list[PlannedFile]] = {}
+    for series in by_series(files):
+        for one in series:
+            if is_image(one.instance.sop_class):
+                kind = one.instance.header.text(_MODALITY), len(series) == 1
+                found.setdefault(kind, []).append(one)
+    return found
 
 
 def by_series(files: Sequence[PlannedFile]) -> list[list[PlannedFile]]:

@@ -35,9 +35,8 @@ from mediakit.fileset.contents import PatientFact, patients_of
 from mediakit.fileset.manifest import VIEWER_PAGE
 from mediakit.fileset.plan import FileSetLayout
 from mediakit.formats.base import Entry
-from mediakit.stages.plan.people_encoding import Encoding, by_series
+from mediakit.stages.plan.people_encoding import PAGE_PICTURES, Encoding, by_series
 
-_PAGE_PICTURES = 24  # of a series, in IHE_PDI
 _MOST_THUMBNAILS = 5000
 _PROGRAM = f"mediakit {__version__}"
 
@@ -69,7 +68,7 @@ class Making:
         files, directory = self.laid_out.files, self.laid_out.directory
         patients = patients_of(directory)
         self._sources = {
-            one.instance.sop_instance: self.encoding.source(one, len(series))
+            one.instance.sop_instance: self.encoding.source(one, is_single=len(series) == 1)
             for series in by_series(files)
             for one in series
         }
@@ -159,7 +158,7 @@ class Making:
         yield Made(path=f"{pages.WEB}/{pages.INDEX}", head=pages.web_index(site, patients, series))
         number = 0
         for one in series:
-            rows = [one.rows[index] for index in pages.chosen(len(one.rows), _PAGE_PICTURES)]
+            rows = [one.rows[index] for index in pages.chosen(len(one.rows), PAGE_PICTURES)]
             found = self._pictures(one, rows, PAGE_SIDE)
             pictures = []
             for index, content in sorted(found.items()):

@@ -130,7 +130,7 @@ def _spread(draft: Draft, collated: Collated, file_set_id: str) -> Spread | None
         index = dummy(index_bytes)
 
         def measure(part: Collated, index: Producer = index) -> int:
-            return draft.complete(draft.laid_out(part, "X" * _LONGEST_ID), index).plan.total_bytes
+            return draft.least_bytes(draft.laid_out(part, "X" * _LONGEST_ID), index)
 
         if measure(NOTHING) > capacity:
             return None
