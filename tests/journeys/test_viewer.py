@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pydicom
@@ -12,6 +13,7 @@ import pytest
 
 from mediakit.choices import ForPeople, LinkCase, Viewer
 from mediakit.events import Event, PhaseStarted
+from mediakit.extras.viewer.pages import document
 from mediakit.findings import Severity
 from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.outcome import Outcome
@@ -125,6 +127,50 @@ def test_pages_are_clean_under_pdi_and_with_lower_case_links_under_the_german_ca
         ids = {one["rule"] for one in said["findings"] if one["severity"] != Severity.NOTE.value}
         assert not {one for one in ids if one.startswith(("MK-PDI", "MK-DRG"))}, ids
         assert said["exit_code"] == 0
+
+
+_INLINE = frozenset({"a", "br", "em", "img", "strong"})
+_BLOCKS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "p", "ul"})
+#: What XHTML Basic 1.0 has of the elements that pages may use: the elements inside, whether text, attributes.
+_BASIC: dict[str, tuple[frozenset[str], bool, set[str]]] = {
+    "html": (frozenset({"head", "body"}), False, {"{http://www.w3.org/XML/1998/namespace}lang"}),
+    "head": (frozenset({"title"}), False, set()),
+    "title": (frozenset(), True, set()),
+    "body": (_BLOCKS, False, set()),
+    "p": (_INLINE, True, set()),
+    "ul": (frozenset({"li"}), False, set()),
+    "li": (_BLOCKS | _INLINE, True, set()),
+    "a": (_INLINE - {"a"}, True, {"href"}),
+    "img": (frozenset(), False, {"src", "alt"}),
+    "br": (frozenset(), False, set()),
+    **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6", "em", "strong"), (_INLINE, True, set())),
+}
+
+
+def test_every_static_page_is_xhtml_basic_and_names_its_patient(disc: tuple[Path, Burnt]) -> None:
+    medium, _ = disc
+    pages = [medium / "INDEX.HTM", *sorted((medium / "IHE_PDI").glob("*.HTM"))]
+    assert len(pages) > 20
+    wrong = []
+    for page in pages:
+        text = page.read_bytes()
+        assert b"XHTML Basic 1.0" in text
+        for found in ET.fromstring(text).iter():  # noqa: S314 - our own page
+            name = found.tag.removeprefix("{http://www.w3.org/1999/xhtml}")
+            inside, has_text, attributes = _BASIC[name]
+            children = [child.tag.removeprefix("{http://www.w3.org/1999/xhtml}") for child in found]
+            words = "".join((found.text or "", *(child.tail or "" for child in found))).strip()
+            if not set(children) <= inside or (words and not has_text) or set(found.attrib) - attributes:
+                wrong.append((page.name, name, children, words[:40], found.attrib))
+            if name == "ul" and not children:
+                wrong.append((page.name, name, children, "an empty list", {}))
+        if page.name.startswith("S"):
+            assert b"ID MKS-000" in text, page.name
+    assert wrong == []
+    report = b"".join(page.read_bytes() for page in pages)
+    assert b"Unauff&#228;lliges Phantom." in report
+    told = {"html": "<p><span class='line'>a\x0b</span></p>", "complete": True, "verified": False}
+    assert document(told) == "<p><strong>This report is not verified.</strong></p><p>a <br /></p>\n"
 
 
 def test_the_readme_is_ascii_and_names_the_institution(disc: tuple[Path, Burnt]) -> None:

@@ -141,3 +141,21 @@ def test_key_objects_mark_the_rows_that_they_name(tmp_path: Path) -> None:
     found = viewer.document(key, told["number"])
     assert found["frames"] == [[next(iter(marked)), 0]]
     assert found["missing"] == 1
+
+
+def test_the_index_and_pages_say_who_it_is_also_where_the_directory_does_not(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number, sex in enumerate(("", "F"), 1):
+        one = patched("CT_small.dcm", SOPInstanceUID=f"1.2.3.{number}", InstanceNumber=number)
+        one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
+        one.PatientBirthDate, one.PatientSex, one.IssuerOfPatientID = "19810203", sex, "Clinic"
+        one.SeriesDescription, one.StudyDescription = f"{EVIL} Thorax", "Chest"
+        one.save_as(tmp_path / "in" / f"{number}.dcm")
+    viewer = burnt(tmp_path / "in", tmp_path / "out")
+    (patient,) = viewer.index["patients"]
+    assert (patient["birth_date"], patient["sex"], patient["issuer"]) == ("19810203", "F", "Clinic")
+    assert patient["studies"][0]["description"] == "Chest"
+    assert patient["studies"][0]["series"][0]["description"] == f"{EVIL} Thorax"
+    page = (tmp_path / "out" / "INDEX.HTM").read_text(encoding="ascii")
+    assert "1981-02-03" in page
+    assert "<script" not in page

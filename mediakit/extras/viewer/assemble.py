@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mediakit.extras.viewer.codec import escaped
@@ -48,6 +48,41 @@ class Series:
         """Return the row in the middle, or None."""
         shown = [row for row in self.rows if "why" not in row]
         return shown[len(shown) // 2] if shown else None
+
+
+def known(patients: Sequence[PatientFact], found: Mapping[str, Encoded]) -> tuple[PatientFact, ...]:
+    """Return the patients of a directory with what its records need not have, from their instances."""
+    return tuple(_known_patient(one, found) for one in patients)
+
+
+def _known_patient(patient: PatientFact, found: Mapping[str, Encoded]) -> PatientFact:
+    studies = tuple(_known_study(study, found) for study in patient.studies)
+    every = [series for study in studies for series in study.series]
+    return replace(
+        patient,
+        birth_date=patient.birth_date or _first_text(every, found, "PatientBirthDate"),
+        sex=patient.sex or _first_text(every, found, "PatientSex"),
+        studies=studies,
+    )
+
+
+def _known_study(study: StudyFact, found: Mapping[str, Encoded]) -> StudyFact:
+    return replace(
+        study,
+        description=study.description or _first_text(study.series, found, "StudyDescription"),
+        series=tuple(
+            replace(one, description=one.description or _first_text([one], found, "SeriesDescription"))
+            for one in study.series
+        ),
+    )
+
+
+def _first_text(series: Sequence[SeriesFact], found: Mapping[str, Encoded], keyword: str) -> str:
+    """Return the first value that an instance has; the first of each series is asked first."""
+    for texts in (found[each.sop_instance].texts for one in series for each in one.instances):
+        if text := texts.get(keyword):
+            return text
+    return ""
 
 
 def series_of(patients: Sequence[PatientFact], found: Mapping[str, Encoded]) -> list[Series]:
@@ -240,22 +275,19 @@ def _patient(
     shelf: Shelf,
 ) -> dict[str, Any]:
     groups = [*patient.name.split("="), "", ""]
+    mine = [[next(series) for _ in study.series] for study in patient.studies]
+    first = _texts([one for group in mine for one in group], ("IssuerOfPatientID",))
     return {
         "name": {"alphabetic": groups[0], "ideographic": groups[1], "phonetic": groups[2]},
         "id": patient.id,
-        "issuer": "",
+        "issuer": first["IssuerOfPatientID"],
         "birth_date": patient.birth_date,
         "sex": patient.sex,
-        "studies": [_study(study, series, shelf) for study in patient.studies],
+        "studies": [_study(*each, shelf) for each in zip(patient.studies, mine, strict=True)],
     }
 
 
-def _study(
-    study: StudyFact,
-    series: Iterator[Series],
-    shelf: Shelf,
-) -> dict[str, Any]:
-    mine = [next(series) for _ in study.series]
+def _study(study: StudyFact, mine: Sequence[Series], shelf: Shelf) -> dict[str, Any]:
     first = _texts(mine, ("StudyTime", "StudyID", "ReferringPhysicianName"))
     return {
         "uid": study.uid,

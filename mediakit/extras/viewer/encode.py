@@ -28,8 +28,12 @@ from mediakit.limits import MAX_VIEWER_ROWS
 STACK_SIDE = 320  # of a preview: the longest side of one of several images
 SINGLE_SIDE = 1024
 WORKERS = 2
-#: What the index says of a study or series, from its first instance.
+#: What the index says of a patient, study or series, from the first instance that has it.
 TEXTS = (
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDescription",
+    "SeriesDescription",
     "StudyTime",
     "StudyID",
     "ReferringPhysicianName",

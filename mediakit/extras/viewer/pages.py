@@ -6,13 +6,15 @@ pages, and letters without their marks in README.TXT.
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from mediakit.extras.viewer.assemble import Series
-from mediakit.fileset.contents import PatientFact
+from mediakit.fileset.contents import PatientFact, StudyFact
 from mediakit.fileset.manifest import VIEWER_PAGE
 
 README, INDEX, WEB = "README.TXT", "INDEX.HTM", "IHE_PDI"
@@ -28,6 +30,12 @@ _VIEWER_HELP = (
     "(Chrome, Edge, Firefox, Safari) on any system; nothing is installed, nothing is sent, nothing",
     "starts by itself. It is for information, not for diagnosis. If it does not run, the pages of",
     "IHE_PDI, where there are any, or another DICOM viewer show the images.",
+)
+_AS_BASIC = (
+    (re.compile(r"<a [^>]*>"), "<em>"),
+    (re.compile(r"</a>"), "</em>"),
+    (re.compile(r"<span[^>]*>"), ""),
+    (re.compile(r"</span>"), "<br />"),
 )
 _TAIL = "</body>\n</html>\n"
 _SPELLED = str.maketrans(
@@ -132,10 +140,13 @@ def web_index(site: Site, patients: Sequence[PatientFact], series: Sequence[Seri
     return _page(parts)
 
 
-def series_page(site: Site, series: Series, pictures: Sequence[Picture], notes: Sequence[str]) -> bytes:
-    """Return the page of a series in IHE_PDI: its pictures, and what it has besides."""
+def series_page(
+    site: Site, series: Series, whose: str, pictures: Sequence[Picture], documents: Sequence[str]
+) -> bytes:
+    """Return the page of a series in IHE_PDI: its pictures and documents; `whose` names patient and study."""
     fact = series.fact
     parts = [_head(_words(fact.modality, fact.number, fact.description) or "Series")]
+    parts.append(f"<p><strong>{_text(whose)}</strong></p>\n")
     shown = f"{len(pictures)} of {len(series.rows)} images shown, in less than full quality."
     parts.append(f"<p>{shown} For information, not for diagnosis.</p>\n" if series.rows else "")
     for picture in pictures:
@@ -143,9 +154,30 @@ def series_page(site: Site, series: Series, pictures: Sequence[Picture], notes: 
         parts.append(
             f'<p><img src="{name}" alt="{_text(picture.caption)}" /><br />{_text(picture.caption)}</p>\n'
         )
-    parts += [f"<p>{_text(note)}</p>\n" for note in notes]
+    parts += documents
     parts.append(f"<p>{site.link(INDEX, 'All series')}</p>\n")
     return _page(parts)
+
+
+def document(told: Mapping[str, Any]) -> str:
+    """Return the text of a document of the viewer as XHTML Basic: no links, lines by line breaks."""
+    html = str(told["html"])
+    if not told.get("verified", True):
+        state = "is not verified" if told.get("complete") else "is neither complete nor verified"
+        html = f"<p><strong>This report {state}.</strong></p>{html}"
+    for old, new in _AS_BASIC:
+        html = old.sub(new, html)
+    return _legal(html) + "\n"
+
+
+def not_shown(title: str) -> str:
+    """Return what a page says of a document that it does not show."""
+    return f"<p>{_text(title)}: not shown on this page.</p>\n"
+
+
+def whose(patient: PatientFact, study: StudyFact) -> str:
+    """Return the words that name a patient and a study."""
+    return _words(_who(patient), _date(study.date), study.description)
 
 
 def chosen(count: int, most: int) -> list[int]:
@@ -164,9 +196,8 @@ def _portrait(patients: Sequence[PatientFact]) -> list[str]:
             count = sum(len(series.instances) for series in study.series)
             words = _words(_date(study.date), study.description)
             kinds = ", ".join(dict.fromkeys(series.modality for series in study.series if series.modality))
-            items.append(
-                f"<li>{_text(words)}: {_text(kinds)}, {len(study.series)} series, {count} objects</li>\n"
-            )
+            objects = f"{count} image or document" if count == 1 else f"{count} images and documents"
+            items.append(f"<li>{_text(words)}: {_text(kinds)}, {len(study.series)} series, {objects}</li>\n")
         parts += ["<ul>\n", *items, "</ul>\n"] if items else []
     return parts
 
@@ -180,7 +211,9 @@ def _made_by(site: Site) -> list[str]:
 def _who(patient: PatientFact) -> str:
     group = next((one for one in patient.name.split("=") if one.strip("^ ")), "")
     name = ", ".join(part for part in group.split("^")[:2] if part)
-    return _words(name or "(no name)", patient.id and f"ID {patient.id}", _date(patient.birth_date))
+    return _words(
+        name or "(no name)", patient.id and f"ID {patient.id}", _date(patient.birth_date), patient.sex
+    )
 
 
 def _words(*words: str) -> str:
@@ -200,9 +233,14 @@ def _page(parts: Sequence[str]) -> bytes:
 
 
 def _text(text: str) -> str:
-    """Return text escaped for a page, in ASCII, without what XML cannot hold."""
+    """Return text escaped for a page."""
+    return _legal(escape(text))
+
+
+def _legal(text: str) -> str:
+    """Return text in ASCII, without what XML cannot hold."""
     legal = "".join(char if char.isprintable() else " " for char in text)
-    return escape(legal).encode("ascii", "xmlcharrefreplace").decode("ascii")
+    return legal.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
 def _ascii(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -77,7 +77,8 @@ class Spool:
             _, file = self._new()
         except OSError as exc:
             raise no_temporary_room("images for people", exc) from exc
-        return Scratch(Path(file.name), self._closing.enter_context(file))
+        self._closing.callback(_let_go, file)
+        return Scratch(Path(file.name), file)
 
     def _new(self) -> tuple[str, BinaryIO]:
         self._count += 1
@@ -91,3 +92,9 @@ class Spool:
         if self._folder is None:
             raise FileNotFoundError(name)
         return (Path(self._folder.name) / name).open("rb")
+
+
+def _let_go(file: BinaryIO) -> None:
+    """Close a file that goes away: what it could not write for lack of room is of no use any more."""
+    with suppress(OSError):
+        file.close()

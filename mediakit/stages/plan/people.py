@@ -158,6 +158,8 @@ class People:
             places = {one.instance.sop_instance: place_of(one.instance) for one in laid_out.files}
             findings = tuple(_not_shown(self._opened().encoded(laid_out.files, tier), places))
         taken = sum(entry.size for entry in entries if entry.path.startswith(_FOLDER))
+        if self.is_rehearsal:  # without the pages that stand among its entries
+            taken = sizes.get(tier, 0)
         return Choice(
             viewer=tier, size_bytes=taken, full_bytes=about[0], preview_bytes=about[1], findings=findings
         )

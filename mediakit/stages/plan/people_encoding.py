@@ -22,7 +22,7 @@ from mediakit.stages.judge.spool import Scratch
 _SAMPLED = 50  # of so many images or frames one is encoded for an estimate
 _NUMBER_OF_FRAMES = 0x00280008
 _MODALITY = 0x00080060
-_PROGRAM_BYTES = 200_000  # the page and what surrounds it
+_PROGRAM_BYTES = 150_000  # the page and what surrounds it
 _ROW_BYTES = 400  # of an image, in META.BIN
 _SERIES_BYTES = 5_000  # in INDEX.BIN, most of it the thumbnail
 PAGE_PICTURES = 24  # of a series, in IHE_PDI

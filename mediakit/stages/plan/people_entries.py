@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from mediakit.extras.viewer.assemble import (
     files_of,
     index_of,
     key_rows,
+    known,
     lying_on,
     places_of,
     series_of,
@@ -66,7 +68,6 @@ class Making:
 
     def _files(self) -> Iterator[Made]:
         files, directory = self.laid_out.files, self.laid_out.directory
-        patients = patients_of(directory)
         self._sources = {
             one.instance.sop_instance: self.encoding.source(one, is_single=len(series) == 1)
             for series in by_series(files)
@@ -84,11 +85,13 @@ class Making:
             others=tuple(name for name in others if name not in {pages.README, pages.INDEX}),
         )
         yield Made(path=pages.README, head=pages.readme(site))
-        yield Made(path=pages.INDEX, head=pages.index(site, patients))
+        patients = patients_of(directory)
         if not has_viewer and not self.wish.pdi:
+            yield Made(path=pages.INDEX, head=pages.index(site, patients))
             return
-        tier = self.tier if has_viewer else Viewer.PREVIEW
-        found = self.encoding.encoded(files, tier)
+        found = self.encoding.encoded(files, self.tier if has_viewer else Viewer.PREVIEW)
+        patients = known(patients, found)
+        yield Made(path=pages.INDEX, head=pages.index(site, patients))
         series = series_of(patients, found)
         if has_viewer:
             yield from self._viewer(patients, series)
@@ -157,7 +160,13 @@ class Making:
     ) -> Iterator[Made]:
         yield Made(path=f"{pages.WEB}/{pages.INDEX}", head=pages.web_index(site, patients, series))
         number = 0
-        for one in series:
+        whose = [
+            pages.whose(patient, study)
+            for patient in patients
+            for study in patient.studies
+            for _ in study.series
+        ]
+        for one, words in zip(series, whose, strict=True):
             rows = [one.rows[index] for index in pages.chosen(len(one.rows), PAGE_PICTURES)]
             found = self._pictures(one, rows, PAGE_SIDE)
             pictures = []
@@ -166,10 +175,22 @@ class Making:
                 name = f"I{number:07d}.JPG"
                 pictures.append(pages.Picture(name=name, caption=_caption(rows[index])))
                 yield Made(path=f"{pages.WEB}/{name}", head=content)
-            documents, _ = documents_of(one, {}, {})
-            notes = [f"{each['title'] or each['kind']}: not shown on this page" for each in documents]
-            page = pages.series_page(site, one, pictures, notes)
+            page = pages.series_page(site, one, words, pictures, list(self._texts(one)))
             yield Made(path=f"{pages.WEB}/{one.key}.HTM", head=page)
+
+    def _texts(self, series: Series) -> Iterator[str]:
+        """Yield the documents of a series as they stand on a static page."""
+        tier = Viewer.PREVIEW if self.tier is Viewer.NONE else self.tier
+        for encoded in series.encoded:
+            one = encoded.document
+            if one is None:
+                if not encoded.frames:
+                    yield pages.not_shown("a file that cannot be read")
+                continue
+            told: dict[str, Any] = {}
+            if one.body is not None and one.suffix == "BIN":
+                told = json.loads(b"".join(self.encoding.read(tier, [one.body])))
+            yield pages.document(told) if "html" in told else pages.not_shown(one.title or one.kind)
 
     def _pictures(self, series: Series, rows: Sequence[Mapping[str, Any]], side: int) -> dict[int, bytes]:
         """Return JPEGs by index of `rows`; what was made once is kept."""
