@@ -74,7 +74,7 @@ class Encoding:
         the spool has no room.
         """
         tier = self._tiers[viewer]
-        one = laid(self.source(file, 1), kind, atlas)
+        one = laid(self.source(file, is_single=True), kind, atlas)
         body = None
         if one.data is not None:
             digest = hashlib.sha256(json.dumps(one.data).encode()).digest()
