@@ -31,12 +31,13 @@ class State(StrEnum):
     KEPT = "kept"  # update: on the medium before and after it
     REMOVED = "removed"  # update: no longer on the medium, as asked
     TO_REMOVE = "to-remove"  # update, dry run: would be removed
+    FETCHED = "fetched"  # fetch: came from the archive and lies in the folder
     STORED = "stored"  # import: the destination answered success
     STORED_WITH_WARNING = (
         "stored-with-warning"  # import: stored, and the destination changed or doubts something
     )
     COMMITTED = "committed"  # import: stored, and the proof that was asked for says so
-    ALREADY_THERE = "already-there"  # import, update: the destination, or the medium, had it before
+    ALREADY_THERE = "already-there"  # import, update, fetch: it was there before
     UNCONFIRMED = "unconfirmed"  # import: stored by the peer's word, and the proof denies it or did not come
     UNCERTAIN = "uncertain"  # import: sent, and no answer came
     UNSENT = "unsent"  # import: to be sent, and the journey ended before
@@ -70,6 +71,7 @@ _GOOD = frozenset(
         State.STORED_WITH_WARNING,
         State.COMMITTED,
         State.ALREADY_THERE,
+        State.FETCHED,
         State.KEPT,
         State.REMOVED,
         State.TO_REMOVE,

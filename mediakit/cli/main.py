@@ -17,6 +17,7 @@ from mediakit.cli import (
     disc,
     explain,
     extract,
+    fetch,
     import_,
     inspect,
     job,
@@ -50,6 +51,7 @@ app.command("inspect")(inspect.inspect)
 app.command("validate")(validate.validate)
 app.command("verify")(verify.verify)
 app.command("extract")(extract.extract)
+app.command("fetch")(fetch.fetch)
 app.command("diff")(diff.diff)
 app.command("repair")(repair.repair)
 app.command("salvage")(salvage.salvage)

@@ -29,6 +29,7 @@ except ImportError as exc:
 
 MOST_BYTES: Final = 1 << 20  # of the answer to one instance
 _KEEP_ALIVE_S: Final = 30.0
+_SLOWEST_BYTES_S: Final = 4096  # of an answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,16 @@ class Server:
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
     tls: ssl.SSLContext | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streamed:
+    """An answer of any length, while it comes. `chunks` raises Lost when it is cut off."""
+
+    status: int
+    content_type: str  # with its parameters
+    location: str
+    chunks: Iterator[bytes] = field(repr=False)
 
 
 class HttpClient:
@@ -85,6 +96,21 @@ class HttpClient:
         headers = {"Accept": accept, "Content-Type": content_type, "Content-Length": str(size_bytes)}
         return self._ask("POST", path, headers, body, MOST_BYTES)
 
+    @contextmanager
+    def stream(self, path: str, accept: str) -> Iterator[Streamed]:
+        """Ask for a resource that may be of any length. Raises Unreachable and Lost."""
+        with closing(self._response("GET", path, {"Accept": accept}, None)) as response:
+            yield Streamed(
+                status=response.status,
+                content_type=_header(response, b"content-type"),
+                location=_host(_header(response, b"location")),
+                chunks=self._chunks(response),
+            )
+
+    def _chunks(self, response: httpcore.Response) -> Iterator[bytes]:
+        with self._mapped():
+            yield from response.iter_stream()
+
     def close(self) -> None:
         """Close the connection."""
         self._pool.close()
@@ -92,6 +118,18 @@ class HttpClient:
     def _ask(
         self, method: str, path: str, headers: Mapping[str, str], body: Iterable[bytes] | None, most: int
     ) -> Reply:
+        with closing(self._response(method, path, headers, body)) as response:
+            return Reply(
+                status=response.status,
+                media_type=_header(response, b"content-type").partition(";")[0].strip().lower(),
+                location=_host(_header(response, b"location")),
+                warning=_header(response, b"warning")[:1000],
+                body=_bounded(response, most),
+            )
+
+    def _response(
+        self, method: str, path: str, headers: Mapping[str, str], body: Iterable[bytes] | None
+    ) -> httpcore.Response:
         everything = {
             "Host": urlsplit(self._server.url).netloc,
             "User-Agent": f"mediakit/{__version__}",
@@ -106,15 +144,7 @@ class HttpClient:
             extensions={"timeout": self._timeouts},
         )
         with self._mapped():
-            response = self._pool.handle_request(request)
-        with closing(response):
-            return Reply(
-                status=response.status,
-                media_type=_header(response, b"content-type").partition(";")[0].strip().lower(),
-                location=_host(_header(response, b"location")),
-                warning=_header(response, b"warning")[:1000],
-                body=_bounded(response, most),
-            )
+            return self._pool.handle_request(request)
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:
@@ -154,7 +184,8 @@ class _Backend(httpcore.NetworkBackend):
 class _Stream(httpcore.NetworkStream):
     """A connection where an answer must be whole so long after the last byte that we sent.
 
-    Without it a server that sends a byte now and then would keep us waiting without end.
+    What comes gives it more time, at the slowest rate that is taken. Without it a server that sends a byte
+    now and then would keep us waiting without end.
     """
 
     def __init__(self, inner: httpcore.NetworkStream, answer_s: float) -> None:
@@ -166,7 +197,9 @@ class _Stream(httpcore.NetworkStream):
         left = self._until - time.monotonic()
         if left <= 0:
             raise httpcore.ReadTimeout("the answer came too slowly")
-        return self._inner.read(max_bytes, left if timeout is None else min(left, timeout))
+        data = self._inner.read(max_bytes, left if timeout is None else min(left, timeout))
+        self._until += len(data) / _SLOWEST_BYTES_S
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._inner.write(buffer, timeout)

@@ -16,7 +16,7 @@ from mediakit.destinations.peer import Timeouts
 from mediakit.destinations.wire import Buffer, Wire
 from mediakit.network import reasons
 from mediakit.network.agreement import Agreement
-from mediakit.network.assembly import Message
+from mediakit.network.assembly import Fragment, Message, Requested
 from mediakit.network.association import (
     Aborted,
     Accepted,
@@ -132,6 +132,13 @@ class Connection:
         indication = self._next(self._timeouts.answer_s)
         if isinstance(indication, Received):
             return indication.message
+        raise self._ended(indication)
+
+    def heard_next(self) -> Received | Requested | Fragment:
+        """Wait for the next message, request, or piece of a data set, and return it. Raises Lost."""
+        indication = self._next(self._timeouts.answer_s)
+        if isinstance(indication, Received | Requested | Fragment):
+            return indication
         raise self._ended(indication)
 
     def protest(self, why: str) -> Lost:

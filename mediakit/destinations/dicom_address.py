@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Final, Self
 from urllib.parse import quote, unquote
 
 from mediakit.destinations.address import ADDRESS_HINT, Address, Proofs, check_text, host_and_port
+from mediakit.destinations.archive import Archive
 from mediakit.destinations.base import Destination
 from mediakit.destinations.options import Options, Setting
 from mediakit.destinations.peer import Peer, Tls, check_ae_title
@@ -33,6 +35,7 @@ _FITTING: Final = frozenset(
     {"calling-ae", "commit-port", "commit-host", "ca-file", "timeouts", "identity", "window"}
     | {"extended-negotiation"}
 )
+_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the archive calls from another machine
 _COLON_HINT = "no password has a place here; an AE title with a colon is written dicom://A%3AB@host:port"
 
 
@@ -85,6 +88,17 @@ class DicomAddress:
         """Return C-FIND and Storage Commitment."""
         peer = self.peer(options)
         return Proofs(query=partial(_find, peer), commit=partial(_commit, peer, options))
+
+    def archive(self, options: Options) -> AbstractContextManager[Archive]:
+        """Return what answers C-FIND and sends by C-GET or C-MOVE."""
+        from mediakit.destinations.dimse_archive import dimse_archive  # noqa: PLC0415 - loaded on use
+        from mediakit.destinations.dimse_move import MoveTarget  # noqa: PLC0415
+
+        peer = self.peer(options)
+        move_to = None
+        if options.commit_port is not None:  # where we listen: for reports, and for what C-MOVE sends
+            move_to = MoveTarget(host=options.commit_host or _EVERYWHERE, port=options.commit_port)
+        return dimse_archive(peer, move_to)
 
     def peer(self, options: Options) -> Peer:
         """Return the remote application entity. Raises UsageError for options that do not fit."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from mediakit.destinations.address import Proofs, check_text, host_and_port
+from mediakit.destinations.archive import Archive
 from mediakit.destinations.base import Destination
 from mediakit.destinations.options import Options, Setting
 from mediakit.errors import UsageError
@@ -73,6 +74,12 @@ class DicomwebAddress:
     def proofs(self, options: Options) -> Proofs:
         """Return QIDO-RS."""
         return Proofs(query=partial(_qido, self, options))
+
+    def archive(self, options: Options) -> AbstractContextManager[Archive]:
+        """Return what answers QIDO-RS and WADO-RS. Raises UsageError without the library for it."""
+        from mediakit.destinations.dicomweb_archive import dicomweb_archive  # noqa: PLC0415 - loaded on use
+
+        return dicomweb_archive(self, options)
 
 
 def _base_url(url: str) -> str:

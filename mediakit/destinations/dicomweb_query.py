@@ -1,7 +1,8 @@
-"""QIDO-RS: which instances of a series a server has, as proof of what was stored (PS3.18 10.6)."""
+"""QIDO-RS: what a server has, and which instances of a series as proof of what was stored (PS3.18 10.6)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -14,11 +15,14 @@ from mediakit.destinations.options import Options
 from mediakit.destinations.stow import JSON, status_words
 from mediakit.dicom.instance_names import is_name
 
+#: One match, as the DICOM JSON Model has it: attributes by tag (PS3.18 F).
+Row = Mapping[str, Any]
+
 _SOP_INSTANCE: Final = "00080018"
 _PAGE: Final = 200  # asked for: public services take up to 200; a server may give fewer
 _SMALLER: Final = (100, 50, 10)  # asked for when that is too much; at last nothing is said of it
 _TOO_MUCH: Final = frozenset({400, 413, 416, 422})
-_MOST_FOUND: Final = 200_000  # instances of one series
+_MOST_FOUND: Final = 200_000  # matches of one search
 _MOST_BYTES: Final = 64 << 20  # of one page: some servers give all at once
 _NO_OPTIONS: Final = Options()
 
@@ -28,7 +32,7 @@ class DicomwebQuery:
 
     def __init__(self, address: DicomwebAddress, options: Options = _NO_OPTIONS) -> None:
         """Raise UsageError when a file of the options cannot be used; nothing is sent yet."""
-        self._client = open_client(address, options)
+        self.client = open_client(address, options)
         self._name = str(address)
         self._limit = _PAGE
 
@@ -40,28 +44,36 @@ class DicomwebQuery:
         if not (is_name(study) and is_name(series)):  # nothing else may stand in a path of a URL
             return frozenset()
         path = f"/studies/{study}/series/{series}/instances?includefield={_SOP_INSTANCE}"
-        found: set[str] = set()
+        return frozenset(self.rows(path, _SOP_INSTANCE))
+
+    def rows(self, path: str, key: str) -> Mapping[str, Row]:
+        """Return what matches, by the value of `key` ("0020000D"); `path` has its query already.
+
+        Raises Unreachable, and Lost when the answer is none of QIDO-RS or does not end.
+        """
+        found: dict[str, Row] = {}
         while len(found) < _MOST_FOUND:
             before = len(found)
-            found.update(self._page_of(path, before))
+            page = ((text_in(row, key), row) for row in self._page_of(path, before))
+            found |= {uid: row for uid, row in page if uid}
             if len(found) == before:  # the end, or a server that gives the same page again
-                return frozenset(found)
+                return found
         raise Lost("the answer does not end", where=self._name)
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        self.client.close()
 
-    def _page_of(self, path: str, offset: int) -> list[str]:
+    def _page_of(self, path: str, offset: int) -> list[Row]:
         """Return the next page. A server that does not like the size of it is asked again for less."""
         while True:
             limit = f"&limit={self._limit}" if self._limit else ""
-            reply = self._client.get(f"{path}{limit}&offset={offset}", most_bytes=_MOST_BYTES)
+            reply = self.client.get(f"{path}{limit}&offset={offset}", most_bytes=_MOST_BYTES)
             if reply.status not in _TOO_MUCH or not self._limit:
                 return self._rows(reply)
             self._limit = next((less for less in _SMALLER if less < self._limit), 0)
 
-    def _rows(self, reply: Reply) -> list[str]:
+    def _rows(self, reply: Reply) -> list[Row]:
         if reply.status in {204, 404}:  # nothing matches; some servers say so by 404
             return []
         if reply.status != 200 or reply.media_type not in JSON or reply.body is None:
@@ -72,12 +84,13 @@ class DicomwebQuery:
             raise Lost("no answer of QIDO-RS", where=self._name, why="it is not JSON") from exc
         if not isinstance(rows, list):
             raise Lost("no answer of QIDO-RS", where=self._name, why="it is no list")
-        return [uid for uid in map(_uid, rows) if uid]
+        return [row for row in rows if isinstance(row, dict)]
 
 
-def _uid(row: Any) -> str:
-    attribute = row.get(_SOP_INSTANCE) if isinstance(row, dict) else None
+def text_in(row: Row, tag: str) -> str:
+    """Return the first value of an attribute as text, "" without one."""
+    attribute = row.get(tag)
     values = attribute.get("Value") if isinstance(attribute, dict) else None
-    if not isinstance(values, list) or not values or not isinstance(values[0], str):
+    if not isinstance(values, list) or not values or not isinstance(values[0], str | int):
         return ""
-    return values[0].strip(" \0")
+    return str(values[0]).strip(" \0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from mediakit.destinations.base import Context
@@ -24,13 +24,19 @@ from mediakit.transfer.probed import ContextOutcome, Negotiated
 
 MOST_CONTEXTS: Final = 128  # their IDs are the odd numbers below 256, PS3.8 9.3.2.2
 OUR_LONGEST_PDU: Final = 1 << 20
+OUR_LONGEST_PDU_RECEIVING: Final = 1 << 18  # larger ones bring nothing, and wait in memory
 _LONGEST_VERSION: Final = 16  # characters
 IMPLICIT_LITTLE: Final = "1.2.840.10008.1.2"
 _UID: Final = re.compile(r"[0-9.]{1,64}", re.ASCII)
 
 
-def association_request(peer: Peer, contexts: Sequence[Context]) -> AssociateRQ:
-    """Return the request for an association of these contexts. Raises UsageError."""
+def association_request(
+    peer: Peer, contexts: Sequence[Context], received: Collection[str] = ()
+) -> AssociateRQ:
+    """Return the request for an association of these contexts. Raises UsageError.
+
+    Instances of the SOP Classes `received` are sent to us: for those we propose the role of the SCP alone.
+    """
     for what, title in (("called", peer.called_ae), ("calling", peer.calling_ae)):
         if not (title.strip() and len(title) <= 16 and title.isascii() and title.isprintable()):
             raise UsageError(
@@ -53,7 +59,9 @@ def association_request(peer: Peer, contexts: Sequence[Context]) -> AssociateRQ:
         called_ae=peer.called_ae,
         calling_ae=peer.calling_ae,
         contexts=proposed,
-        user=_user_information(peer, [each for each in contexts if can_be_proposed(each)]),
+        user=_retriever(peer, received)
+        if received
+        else _user_information(peer, [each for each in contexts if can_be_proposed(each)]),
     )
     try:
         encode(request)
@@ -63,6 +71,17 @@ def association_request(peer: Peer, contexts: Sequence[Context]) -> AssociateRQ:
             "the request for the association is too long", where=str(peer), why=str(exc), hint=hint
         ) from exc
     return request
+
+
+def _retriever(peer: Peer, received: Collection[str]) -> UserInformation:
+    """Return what we say of ourselves to somebody who sends us instances (C-GET, PS3.4 C.5.3.2)."""
+    return UserInformation(
+        longest_pdu=OUR_LONGEST_PDU_RECEIVING,
+        implementation_class=IMPLEMENTATION_CLASS_UID,
+        implementation_version=IMPLEMENTATION_VERSION_NAME,
+        roles=tuple(Role(sop_class=uid, is_scu=False, is_scp=True) for uid in received),
+        identity=None if peer.login is None else peer.login.identity(),
+    )
 
 
 def _user_information(peer: Peer, contexts: Sequence[Context]) -> UserInformation:

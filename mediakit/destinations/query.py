@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from mediakit.destinations.archive import count_of
 from mediakit.destinations.association import association
 from mediakit.destinations.base import Unreachable
 from mediakit.destinations.find import FindFailed, FindModel, contexts_of, find_on
@@ -106,8 +107,8 @@ class SeriesQuery:
     def find_instances(self, study: str, series: str) -> frozenset[str]:
         """Return the SOP Instance UIDs that the peer has in a series. Raises Unreachable and FindFailed."""
         keys = {LEVEL: "IMAGE", STUDY: study, SERIES: series, SOP_INSTANCE: ""}
-        matches = self._ask(keys)
-        uids = (match.get(SOP_INSTANCE) for match in matches if _is_of(match, study, series))
+        matches = self.ask(keys)
+        uids = (match.get(SOP_INSTANCE) for match in matches if is_of(match, study, series))
         return frozenset(uid for uid in uids if isinstance(uid, str) and uid)
 
     def count_instances(self, study: str, series: str) -> int | None:
@@ -116,13 +117,17 @@ class SeriesQuery:
         Raises Unreachable and FindFailed.
         """
         keys = {LEVEL: "SERIES", STUDY: study, SERIES: series, NUMBER_IN_SERIES: ""}
-        for match in self._ask(keys):
+        for match in self.ask(keys):
             number = match.get(NUMBER_IN_SERIES)
-            if match.get(SERIES) == series and _is_of(match, study, series) and isinstance(number, str):
-                return int(number) if number.isdecimal() and len(number) < 13 else None
+            if match.get(SERIES) == series and is_of(match, study, series) and isinstance(number, str):
+                return count_of(number)
         return None
 
-    def _ask(self, keys: Mapping[int, str]) -> Sequence[Mapping[int, object]]:
+    def ask(self, keys: Mapping[int, str]) -> Sequence[Mapping[int, object]]:
+        """Return what matches, whatever the level; a lost association is opened again, a few times.
+
+        Raises Unreachable and FindFailed.
+        """
         while True:
             try:
                 return find_on(self._open(), self._peer, FindModel.STUDY_ROOT, keys)
@@ -139,7 +144,7 @@ class SeriesQuery:
         return self._link
 
 
-def _is_of(match: Mapping[int, object], study: str, series: str) -> bool:
+def is_of(match: Mapping[int, object], study: str, series: str) -> bool:
     """Return False for a match of another study or series: some peers give all they have."""
     return match.get(STUDY) in {None, "", study} and match.get(SERIES) in {None, "", series}
 

@@ -58,6 +58,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("journeys.onto_robot",), ("burn", "disc burn")),
     (("journeys.diff",), ("diff",)),
     (("journeys.extract",), ("extract",)),
+    (("journeys.fetch",), ("fetch", "burn")),
     (("journeys.salvage", "stages.act.comparing"), ("salvage",)),
     (("journeys.verify",), ("verify",)),
     (("journeys.update_order", "stages.plan.staying", "stages.plan.update_target"), ("update",)),

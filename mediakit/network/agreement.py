@@ -123,14 +123,16 @@ def _roles(ours: UserInformation, theirs: UserInformation) -> tuple[Mapping[str,
     """Return the accepted roles by SOP Class; a role that was not proposed is ignored (PS3.7 D.3.3.4)."""
     proposed = {role.sop_class: role for role in ours.roles}
     agreed: dict[str, Role] = {}
+    answered: dict[str, Role] = {}
     ignored: list[str] = []
     for role in theirs.roles:
         wanted = proposed.get(role.sop_class)
         if wanted is None:
             ignored.append(f"roles for {_shown(role.sop_class)}, for which none were proposed")
             continue
-        if role.sop_class in agreed:
+        if role.sop_class in agreed and role != answered[role.sop_class]:
             raise Malformed(f"it answers twice to the roles for {_shown(role.sop_class)}")
+        answered[role.sop_class] = role  # DCMTK says the same again for each context of the class
         if (role.is_scu and not wanted.is_scu) or (role.is_scp and not wanted.is_scp):
             ignored.append(f"a role for {_shown(role.sop_class)} that was not proposed")
         agreed[role.sop_class] = Role(

@@ -208,8 +208,17 @@ def _response(command: int, values: dict[int, bytes]) -> Response:
     )
 
 
-def _elements(data: bytes) -> dict[int, bytes]:
-    """Return the values of group 0000; elements of other groups are skipped."""
+def uids_in(identifier: bytes, tag: int) -> tuple[str, ...]:
+    """Return the UIDs of an element at the top of a data set in Implicit VR Little Endian; none without it.
+
+    Raises Malformed.
+    """
+    raw = _elements(identifier, tag >> 16).get(tag & 0xFFFF, b"")
+    return tuple(filter(None, (_named(each) for each in raw.split(b"\\"))))
+
+
+def _elements(data: bytes, wanted: int = 0) -> dict[int, bytes]:
+    """Return the values of one group, 0000 or another; elements of other groups are skipped."""
     values: dict[int, bytes] = {}
     at, end = 0, len(data)
     while at < end:
@@ -219,7 +228,7 @@ def _elements(data: bytes) -> dict[int, bytes]:
         at += 8
         if length > end - at:
             raise Malformed("an element is longer than its command set")
-        if group == 0:
+        if group == wanted:
             values[element] = data[at : at + length]
         at += length
     return values

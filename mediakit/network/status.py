@@ -1,4 +1,6 @@
-"""What a status of C-STORE or C-ECHO means: its class, and words (PS3.4 B.2.3, PS3.7 C). Total.
+"""What a status means: of C-STORE and C-ECHO its class and words, of C-GET and C-MOVE words. Total.
+
+Source: PS3.4 B.2.3 and C.4, PS3.7 C.
 
 Worth another try is only what says "out of resources". Servers answer that for faulty data too, so who tries
 again must stop somewhere.
@@ -68,6 +70,32 @@ def meaning(status: int) -> tuple[StatusKind, str]:
     """Return the class of a status and what it means. What is not known counts as an error."""
     known = _KNOWN.get(status) or _BY_BYTE.get(status >> 8) or _BY_DIGIT.get(status >> 12)
     return known or (StatusKind.ERROR, "failed with an unknown status")
+
+
+_PENDING: Final = frozenset({0xFF00, 0xFF01})
+_RETRIEVING: Final = MappingProxyType(
+    {
+        0xA701: "out of resources: it cannot count what matches",
+        0xA702: "out of resources: it cannot send",
+        0xA801: "it does not know where to send to (the AE title is unknown to it)",
+        0xA900: "the request does not match its information model",
+        0xB000: "not all instances could be sent",
+        0xFE00: "cancelled",
+    }
+)
+
+
+def is_pending(status: int) -> bool:
+    """Return True for an answer after which others follow. Source: PS3.7 C.1.3."""
+    return status in _PENDING
+
+
+def retrieve_words(status: int) -> str:
+    """Return what the last status of a C-GET or C-MOVE means, "" for success. Source: PS3.4 C.4.2.1.5."""
+    if not status:
+        return ""
+    words = _RETRIEVING.get(status) or ("cannot process it" if status >> 12 == 0xC else meaning(status)[1])
+    return f"{words} (status {status:04X}H)"
 
 
 def known_statuses() -> tuple[tuple[str, StatusKind, str], ...]:

@@ -93,6 +93,7 @@ class MessageProvider(DIMSEServiceProvider):
         accepted = {context.context_id: context for context in self.assoc.accepted_contexts}
         context = accepted.get(message.context_id)
         return Claim(
+            agreed_class="" if context is None else str(context.abstract_syntax),
             sop_class=str(command.get("AffectedSOPClassUID", ""))[:64],
             sop_instance=str(command.get("AffectedSOPInstanceUID", ""))[:65],
             transfer_syntax="" if context is None else str(context.transfer_syntax[0]),

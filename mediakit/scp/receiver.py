@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from io import BytesIO
 from threading import Lock
 
+from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.header import Scanner, Unusable
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance, Note
 from mediakit.dicom.instance_names import is_name
 from mediakit.dicom.part10 import write
 from mediakit.dicom.recode import element
+from mediakit.errors import SourceError
 from mediakit.scp.events import Reception
 from mediakit.scp.instance_store import Arrived, InstanceStore, Part, Settled
 
@@ -37,8 +39,12 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a C-STORE request says of its data set, and who sends it."""
+    """What a C-STORE request says of its data set, and who sends it.
 
+    `agreed_class` is the SOP Class of its presentation context.
+    """
+
+    agreed_class: str
     sop_class: str
     sop_instance: str
     transfer_syntax: str
@@ -55,23 +61,20 @@ class StoreAnswer:
     path: str = ""
 
 
-class Arriving:
-    """The data set of one instance as it arrives: into a part file, then judged and put away, or discarded.
+class _Arrival:
+    """A part file that grows with what arrives, then is judged and put away, or discarded.
 
     Nothing raises for a full disk or for what a peer sends: a failure is kept for the answer, and what
     follows it is dropped.
     """
 
-    def __init__(self, instance_store: InstanceStore, claim: Claim) -> None:
+    def __init__(self, instance_store: InstanceStore) -> None:
         self._instance_store = instance_store
-        self._claim = claim
         self._size = 0
-        self._data_set_at = 0
         self._failure: OSError | None = None
         self._part: Part | None = None
         try:
             self._part = instance_store.part()
-            self._data_set_at = self._part.stream.write(head_for(claim))
         except OSError as exc:
             self._fail(exc)
 
@@ -81,7 +84,7 @@ class Arriving:
         return self._part is not None
 
     def write(self, fragment: bytes) -> None:
-        """Take the next piece of the data set."""
+        """Take the next piece."""
         if self._part is None:
             return
         self._size += len(fragment)
@@ -92,13 +95,19 @@ class Arriving:
         except OSError as exc:
             self._fail(exc)
 
-    def put_away(self, scanner: Scanner) -> StoreAnswer:
-        """Judge a data set that has come to its end, and give it its name or discard it."""
+    def discard(self) -> None:
+        """Take the part file away, if there is one; what still comes is dropped."""
+        if self._part is not None:
+            self._part.discard()
+            self._part = None
+
+    def _settle(self, judge: Callable[[Part], Arrived | StoreAnswer]) -> StoreAnswer:
+        """Judge what has come to its end, and give it its name or discard it."""
         part = self._part
         try:
             if self._failure is not None or part is None:
                 return _no_room(self._failure)
-            judged = _judge(part, self._data_set_at, self._claim, scanner)
+            judged = judge(part)
             if isinstance(judged, StoreAnswer):
                 return judged
             settled, path = self._instance_store.settle(part, judged)
@@ -109,15 +118,50 @@ class Arriving:
             self.discard()
         return answer_for(settled, place)
 
-    def discard(self) -> None:
-        """Take the part file away, if there is one; what still comes is dropped."""
-        if self._part is not None:
-            self._part.discard()
-            self._part = None
-
     def _fail(self, failure: OSError) -> None:
         self._failure = failure
         self.discard()
+
+
+class Arriving(_Arrival):
+    """The data set of a C-STORE request as it arrives; it gets a head of ours."""
+
+    def __init__(self, instance_store: InstanceStore, claim: Claim) -> None:
+        super().__init__(instance_store)
+        self._claim = claim
+        head = head_for(claim)
+        self._data_set_at = len(head)
+        self.write(head)
+
+    def put_away(self, scanner: Scanner) -> StoreAnswer:
+        """Judge a data set that has come to its end, and give it its name or discard it."""
+        return self._settle(lambda part: _judge(part, self._data_set_at, self._claim, scanner))
+
+
+class ArrivingFile(_Arrival):
+    """A whole file of an instance as it arrives; it is kept as it comes."""
+
+    def put_away(self, scanner: Scanner) -> tuple[str, StoreAnswer]:
+        """Judge a file that has come to its end; return its SOP Instance UID, "" for none, and the answer."""
+        uid = ""
+
+        def judge(part: Part) -> Arrived | StoreAnswer:
+            nonlocal uid
+            found = scanned(part, scanner)
+            if isinstance(found, StoreAnswer):
+                return found
+            uid = found.sop_instance
+            if not is_name(uid):
+                return _refused(INVALID_INSTANCE, "the SOP Instance UID is not a UID")
+            uids = (found.sop_class, found.sop_instance)
+            place = data_set_place(part.stream, self._size, uids, found.transfer_syntax)
+            return arrived(found, place.at)
+
+        try:
+            answer = self._settle(judge)
+        except SourceError as exc:  # never: the part file is ours
+            answer = _refused(CANNOT_UNDERSTAND, exc.what)
+        return uid, answer
 
 
 def answer_for(settled: Settled, place: str) -> StoreAnswer:
@@ -199,20 +243,34 @@ def head_for(claim: Claim) -> bytes:
 
 def _judge(part: Part, data_set_at: int, claim: Claim, scanner: Scanner) -> Arrived | StoreAnswer:
     """Return what a part file holds, or why it is not taken. Raises OSError."""
-    part.stream.flush()
-    part.stream.seek(0)
-    size = os.fstat(part.stream.fileno()).st_size
-    if claim.sop_class == MEDIA_STORAGE_DIRECTORY:
-        return _refused(DOES_NOT_MATCH, "a DICOMDIR is not stored")
+    if claim.sop_class != claim.agreed_class:
+        return _refused(DOES_NOT_MATCH, "the SOP Class is not that of the presentation context")
     if not is_name(claim.sop_instance):
         return _refused(INVALID_INSTANCE, "the SOP Instance UID is not a UID")
-    found = scanner.read(part.stream, size, "", "")
-    if isinstance(found, Unusable):
-        return _refused(CANNOT_UNDERSTAND, f"the data set is not whole ({found.finding.rule.id})")
+    found = scanned(part, scanner)
+    if isinstance(found, StoreAnswer):
+        return found
     if not _is_as_claimed(found, claim):
         return _refused(DOES_NOT_MATCH, "SOP Class or Instance UID is not that of the data set")
     if found.transfer_syntax != claim.transfer_syntax:
         return _refused(CANNOT_UNDERSTAND, "the data set is not in the agreed transfer syntax")
+    return arrived(found, data_set_at)
+
+
+def scanned(part: Part, scanner: Scanner) -> Instance | StoreAnswer:
+    """Return the instance in a part file, or why it is none that is stored. Raises OSError."""
+    part.stream.flush()
+    part.stream.seek(0)
+    found = scanner.read(part.stream, os.fstat(part.stream.fileno()).st_size, "", "")
+    if isinstance(found, Unusable):
+        return _refused(CANNOT_UNDERSTAND, f"the data set is not whole ({found.finding.rule.id})")
+    if found.sop_class == MEDIA_STORAGE_DIRECTORY:
+        return _refused(DOES_NOT_MATCH, "a DICOMDIR is not stored")
+    return found
+
+
+def arrived(found: Instance, data_set_at: int) -> Arrived:
+    """Return what the instance store is told of an instance."""
     return Arrived(
         sop_class=found.sop_class,
         sop_instance=found.sop_instance,

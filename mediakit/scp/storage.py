@@ -32,7 +32,7 @@ from mediakit.scp.contexts import MESSAGE_SYNTAXES, Proposed, accepted, first_kn
 from mediakit.scp.events import AssociationEnded, Ending, Received, Reception, ScpListener
 from mediakit.scp.instance_store import InstanceStore
 from mediakit.scp.negotiation import answer_items, told_as_storage, turned_away, user_of
-from mediakit.scp.receiver import CANNOT_UNDERSTAND, DOES_NOT_MATCH, Claim, Spool, StoreAnswer
+from mediakit.scp.receiver import CANNOT_UNDERSTAND, Spool, StoreAnswer
 from mediakit.scp.requestor import Dial
 from mediakit.scp.server import Listening, Server
 from mediakit.scp.users import Users
@@ -183,36 +183,25 @@ class StorageScp:
         request = event.request
         if not isinstance(request, C_STORE):  # never: the event is that of C-STORE
             return status_of(CANNOT_UNDERSTAND)
-        claim = Claim(
-            sop_class=str(request.AffectedSOPClassUID or "")[:64],
-            sop_instance=str(request.AffectedSOPInstanceUID or "")[:65],
-            transfer_syntax=str(event.context.transfer_syntax),
-            calling_ae=_sender(event.assoc),
-        )
-        verdict = self._verdict(visit, request.DataSet, claim, str(event.context.abstract_syntax))
-        visit.counts[verdict.reception] += 1
+        spool = request.DataSet
+        if isinstance(spool, Spool) and spool.arriving is not None:
+            answer = spool.arriving.put_away(visit.scanner)
+        else:
+            words = "there is no data set"
+            answer = StoreAnswer(status=CANNOT_UNDERSTAND, reception=Reception.REFUSED, words=words)
+        visit.counts[answer.reception] += 1
         self._tell(
             Received(
-                sop_class=claim.sop_class,
-                sop_instance=claim.sop_instance,
-                calling_ae=claim.calling_ae,
-                reception=verdict.reception,
-                status=verdict.status,
-                path=verdict.path,
-                words=verdict.words,
+                sop_class=str(request.AffectedSOPClassUID or "")[:64],
+                sop_instance=str(request.AffectedSOPInstanceUID or "")[:65],
+                calling_ae=_sender(event.assoc),
+                reception=answer.reception,
+                status=answer.status,
+                path=answer.path,
+                words=answer.words,
             )
         )
-        return status_of(verdict.status, verdict.words)
-
-    def _verdict(self, visit: _Visit, spool: object, claim: Claim, agreed_class: str) -> StoreAnswer:
-        if not isinstance(spool, Spool) or spool.arriving is None:
-            words = "there is no data set"
-            return StoreAnswer(status=CANNOT_UNDERSTAND, reception=Reception.REFUSED, words=words)
-        if claim.sop_class != agreed_class:
-            spool.discard()
-            words = "the SOP Class is not that of the presentation context"
-            return StoreAnswer(status=DOES_NOT_MATCH, reception=Reception.REFUSED, words=words)
-        return spool.arriving.put_away(visit.scanner)
+        return status_of(answer.status, answer.words)
 
 
 def _sender(association: Association) -> str:

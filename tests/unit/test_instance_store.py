@@ -20,7 +20,13 @@ def put(
 ) -> tuple[Settled, Path]:
     """Put an instance away as a receiver does."""
     head = head_for(
-        Claim(sop_class=RAW, sop_instance=uid, transfer_syntax=syntax, calling_ae="A" * (len(body) % 16 + 1))
+        Claim(
+            agreed_class=RAW,
+            sop_class=RAW,
+            sop_instance=uid,
+            transfer_syntax=syntax,
+            calling_ae="A" * (len(body) % 16 + 1),
+        )
     )
     part = place.part()
     part.stream.write(head + body)

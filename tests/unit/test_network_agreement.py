@@ -120,6 +120,18 @@ def test_a_window_that_is_larger_than_proposed_is_malformed(answered: Window, wh
         agreed(UserInformation(window=answered))
 
 
+def test_the_same_answer_to_a_role_for_each_context_of_a_class_is_one_answer() -> None:
+    same = (Role(sop_class=CT, is_scu=True, is_scp=True),) * 3
+    assert agreed(UserInformation(roles=same)).contexts[0].is_scp
+
+
+def test_who_proposes_to_be_the_scp_alone_can_use_what_is_accepted_as_such() -> None:
+    ours = replace(OURS, roles=(Role(sop_class=CT, is_scu=False, is_scp=True),))
+    accepted = agreed(UserInformation(roles=ours.roles), ours=ours).contexts[0]
+    assert (accepted.is_scu, accepted.is_scp, accepted.refusal) == (False, True, None)
+    assert agreed(UserInformation(), ours=ours).contexts[0].refusal is RejectReason.ROLE
+
+
 def test_to_any_number_of_operations_any_answer_is_good() -> None:
     any_number = replace(OURS, window=Window(invoked=0, performed=0))
     for answered in (Window(invoked=0, performed=0), Window(invoked=65_535, performed=1)):
@@ -130,7 +142,12 @@ def test_to_any_number_of_operations_any_answer_is_good() -> None:
     ("theirs", "why"),
     [
         (
-            UserInformation(roles=(Role(sop_class=CT, is_scu=True, is_scp=True),) * 2),
+            UserInformation(
+                roles=(
+                    Role(sop_class=CT, is_scu=True, is_scp=True),
+                    Role(sop_class=CT, is_scu=True, is_scp=False),
+                )
+            ),
             "twice to the roles",
         ),
         (

@@ -1,0 +1,135 @@
+"""`mediakit fetch`, and what `burn --from` shares with it: parse, run the journey, print."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediakit.cli import complete
+from mediakit.cli.guard import guarded
+from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
+from mediakit.cli.options import Config, Json, Quiet, ShowProgress, Verbose
+from mediakit.cli.progress import Progress, listener
+from mediakit.cli.selecting import (
+    Accession,
+    BodyPart,
+    Modality,
+    Patient,
+    Series,
+    Since,
+    Study,
+    Until,
+    selection_of,
+)
+from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.cli.written import check_report, write_report
+
+if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
+    from mediakit.fileset.selection import Selection
+    from mediakit.journeys.fetch import FetchOrder
+    from mediakit.outcome import Result
+
+Priors = Annotated[
+    int, typer.Option("--priors", min=0, help="So many earlier studies of the same patient, newest first.")
+]
+ListenPort = Annotated[
+    int | None,
+    typer.Option(
+        "--listen-port", metavar="PORT", min=1, max=65535, help="Our port, for archives that need C-MOVE."
+    ),
+]
+
+
+def fetch(
+    dest: Annotated[
+        str,
+        typer.Argument(
+            metavar="DEST",
+            autocompletion=complete.destinations,
+            help="AET@host:port, dicomweb+https://..., or a name from `dest list`.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the instances; made when missing.")],
+    study: Study = None,
+    patient: Patient = None,
+    accession: Accession = None,
+    priors: Priors = 0,
+    series: Series = None,
+    modality: Modality = None,
+    body_part: BodyPart = None,
+    since: Since = None,
+    until: Until = None,
+    listen_port: ListenPort = None,
+    user: User = None,
+    passcode_file: PasscodeFile = None,
+    ask_passcode: AskPasscode = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the JSON report with every instance here.")
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Fetch studies from an archive (a PACS) into a folder, and say which instances did not come.
+
+    The archive is asked first what it has; what came is compared with that by UID.
+    """
+    with guarded("fetch", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.fetch import fetch as run_fetch
+        from mediakit.report.json import report_doc, to_json
+
+        if report is not None:
+            check_report(report, out)
+        selection = selection_of(
+            patients=patient,
+            studies=study,
+            accessions=accession,
+            series=series,
+            modalities=modality,
+            body_parts=body_part,
+            since=since,
+            until=until,
+        )
+        login = login_of(user, passcode_file, asks=ask_passcode)
+        order = fetch_order(dest, out, selection, config, listen_port=listen_port)
+        order = replace(
+            order, priors=priors, options=replace(order.options, login=login or order.options.login)
+        )
+        with listener(progress, quiet=quiet or as_json) as tell:
+            result = run_fetch(order, tell)
+        if report is not None:
+            write_report(report, to_json(report_doc(result)))
+        print_fetched(result, as_json=as_json, quiet=quiet, verbose=verbose)
+        raise typer.Exit(int(result.outcome))
+
+
+def fetch_order(
+    dest: str, folder: Path, selection: Selection, config: Path | None, *, listen_port: int | None = None
+) -> FetchOrder:
+    """Return the order for a destination as the user wrote it. Raises UsageError."""
+    from mediakit.cli.named import destination_named
+    from mediakit.journeys.fetch import FetchOrder
+
+    named = destination_named(dest, config)
+    options = named.options if listen_port is None else replace(named.options, commit_port=listen_port)
+    named.address.check(options)
+    return FetchOrder(address=named.address, options=options, folder=folder, selection=selection)
+
+
+def print_fetched(result: Result, *, as_json: bool, quiet: bool, verbose: int) -> None:
+    """Print what was fetched and what was not."""
+    from mediakit.report.json import report_doc, to_json
+    from mediakit.report.text import findings_besides, result_text
+
+    if as_json:
+        sys.stdout.write(to_json(report_doc(result)))
+        return
+    print_findings(result.report if quiet else findings_besides(result), quiet=quiet, verbose=verbose)
+    if not quiet:
+        print_summary(result_text(result, everything=verbose > 0))
