@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 from mediakit.destinations.options import Options
@@ -75,11 +75,26 @@ class FoundSeries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be sent: a study, and the series of it. `is_whole` when these are all that it has."""
+    """What is to be sent: a study, and the series of it. `is_whole` when these are all that it has.
+
+    `single`: the instances of the series are asked for one by one.
+    """
 
     study: str
     series: tuple[FoundSeries, ...]
     is_whole: bool
+    single: bool = False
+
+    def without(self, there: Container[str]) -> Wanted:
+        """Return what is left of it without these instances; series that do not tell theirs stay whole."""
+        left = []
+        for each in self.series:
+            instances = each.instances
+            if instances is not None:
+                instances = tuple(one for one in instances if one.uid not in there)
+            if instances is None or instances:
+                left.append(replace(each, instances=instances))
+        return replace(self, series=tuple(left), is_whole=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +108,13 @@ class Retrieved:
     by: str
     failed: frozenset[str] = frozenset()
     words: str = field(default="")
+
+
+def joined(by: str, ends: Sequence[Retrieved]) -> Retrieved:
+    """Return how several sendings ended, taken together."""
+    failed = frozenset().union(*(each.failed for each in ends))
+    words = "; ".join(dict.fromkeys(each.words for each in ends if each.words))
+    return Retrieved(by=by, failed=failed, words=words)
 
 
 def count_of(text: str) -> int | None:

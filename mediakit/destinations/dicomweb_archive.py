@@ -16,6 +16,7 @@ from mediakit.destinations.archive import (
     StudyQuery,
     Wanted,
     count_of,
+    joined,
 )
 from mediakit.destinations.base import Lost
 from mediakit.destinations.bounded_http import Streamed
@@ -77,15 +78,12 @@ class DicomwebArchive:
         )
 
     def retrieve(self, wanted: Wanted, store: InstanceStore, hear: Hear) -> Retrieved:
-        """Have a study sent as stored, or each series of it."""
-        study = f"/studies/{wanted.study}"
-        paths = [study] if wanted.is_whole else [f"{study}/series/{each.uid}" for each in wanted.series]
-        words: dict[str, None] = {}
-        for path in paths:
+        """Have a study sent as stored, or each series or instance of it."""
+        ends = []
+        for path in _paths(wanted):
             with self._query.client.stream(path, _AS_STORED) as answer:
-                words[self._put_away(answer, store, hear)] = None
-        words.pop("", None)
-        return Retrieved(by="WADO-RS", words="; ".join(words))
+                ends.append(Retrieved(by="WADO-RS", words=self._put_away(answer, store, hear)))
+        return joined("WADO-RS", ends)
 
     def _put_away(self, answer: Streamed, store: InstanceStore, hear: Hear) -> str:
         """Put every instance of an answer away; return what there is to say of it. Raises Lost."""
@@ -114,6 +112,19 @@ def dicomweb_archive(address: DicomwebAddress, options: Options) -> Iterator[Dic
     """Give an archive; its connection is opened with the first question and closed at the end."""
     with closing(DicomwebQuery(address, options)) as query:
         yield DicomwebArchive(address, query)
+
+
+def _paths(wanted: Wanted) -> Iterator[str]:
+    study = f"/studies/{wanted.study}"
+    if wanted.is_whole:
+        yield study
+        return
+    for series in wanted.series:
+        path = f"{study}/series/{series.uid}"
+        if not wanted.single or series.instances is None:
+            yield path
+        else:
+            yield from (f"{path}/instances/{each.uid}" for each in series.instances if is_name(each.uid))
 
 
 def _study(row: Row) -> FoundStudy:

@@ -19,6 +19,7 @@ from mediakit.destinations.archive import (
     StudyQuery,
     Wanted,
     count_of,
+    joined,
 )
 from mediakit.destinations.base import Unreachable
 from mediakit.destinations.dimse_get import NoGet, contexts_for, fits, get
@@ -148,17 +149,11 @@ class DimseArchive:
 
     def _by_get(self, wanted: Wanted, store: InstanceStore, hear: Hear) -> Retrieved:
         groups = list(_groups(wanted.series))
-        failed: set[str] = set()
-        words: dict[str, None] = {}
+        ends = []
         for group in groups:
-            contexts = contexts_for(_classes(group))
-            whole = Wanted(study=wanted.study, series=group, is_whole=wanted.is_whole and len(groups) == 1)
-            for keys in _requests(whole):
-                ended = get(self._peer, keys, contexts, store, hear)
-                failed |= ended.failed
-                if ended.words:
-                    words[ended.words] = None
-        return Retrieved(by="C-GET", failed=frozenset(failed), words="; ".join(words))
+            part = replace(wanted, series=group, is_whole=wanted.is_whole and len(groups) == 1)
+            ends.append(get(self._peer, _requests(part), contexts_for(_classes(group)), store, hear))
+        return joined("C-GET", ends)
 
 
 @contextmanager
@@ -169,22 +164,22 @@ def dimse_archive(peer: Peer, move_to: MoveTarget | None = None) -> Iterator[Dim
 
 
 def _requests(wanted: Wanted) -> Iterator[dict[int, str]]:
-    """Yield what to ask for: a whole study at once, else each series."""
+    """Yield what to ask for: a whole study at once, else each series, else each instance."""
     if wanted.is_whole:
         yield {LEVEL: "STUDY", STUDY: wanted.study}
         return
     for series in wanted.series:
-        yield {LEVEL: "SERIES", STUDY: wanted.study, SERIES: series.uid}
+        keys = {STUDY: wanted.study, SERIES: series.uid}
+        if not wanted.single or series.instances is None:
+            yield {LEVEL: "SERIES", **keys}
+        else:
+            yield from ({LEVEL: "IMAGE", **keys, SOP_INSTANCE: each.uid} for each in series.instances)
 
 
 def _with_any(wanted: Wanted, failed: Collection[str]) -> Wanted:
     """Return the series that hold any of these instances, and those that do not tell."""
-    series = tuple(
-        each
-        for each in wanted.series
-        if each.instances is None or any(one.uid in failed for one in each.instances)
-    )
-    return replace(wanted, series=series, is_whole=False)
+    there = {one.uid for each in wanted.series for one in each.instances or ()} - set(failed)
+    return wanted.without(there)
 
 
 def _groups(series: Sequence[FoundSeries]) -> Iterator[tuple[FoundSeries, ...]]:

@@ -6,11 +6,11 @@ put away. Source: PS3.4 C.4.3, PS3.7 9.1.3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mediakit.destinations.archive import Hear, Retrieved
+from mediakit.destinations.archive import Hear, Retrieved, joined
 from mediakit.destinations.base import Context
 from mediakit.destinations.connection import Connection, not_confirmed
 from mediakit.destinations.dial import dial
@@ -45,6 +45,7 @@ from mediakit.scp.receiver import Arriving, Claim, StoreAnswer
 from mediakit.transfer.probed import SYNTAXES
 
 STUDY_ROOT_GET: Final = "1.2.840.10008.5.1.4.1.2.2.3"
+_LAST_MESSAGE_ID: Final = 0xFFFF
 _NO_SERVICE: Final = frozenset({0x0122, 0x0211})  # SOP Class not supported, unrecognized operation
 _FAILED: Final = 0x00080058  # Failed SOP Instance UID List
 _WITHOUT_PIXELS: Final = tuple(
@@ -85,9 +86,13 @@ def _syntaxes(sop_class: str) -> tuple[str, ...]:
 
 
 def get(
-    peer: Peer, keys: Mapping[int, str], contexts: Sequence[Context], store: InstanceStore, hear: Hear
+    peer: Peer,
+    requests: Iterable[Mapping[int, str]],
+    contexts: Sequence[Context],
+    store: InstanceStore,
+    hear: Hear,
 ) -> Retrieved:
-    """Ask for what the keys name, on an association of its own, and put away what comes.
+    """Ask for what each request names, all on one association, and put away what comes.
 
     Raises NoGet, Unreachable, Lost, UsageError.
     """
@@ -109,9 +114,9 @@ def get(
         if not isinstance(model, str) or not senders:
             raise NoGet
         retrieval = _Retrieval(connection, senders, peer, store, hear)
-        ended = retrieval.run(keys)
+        ends = [retrieval.run(message_id, keys) for message_id, keys in enumerate(requests, 1)]
         connection.release()
-        return ended
+        return joined("C-GET", ends)
     finally:
         connection.abort()
 
@@ -133,10 +138,13 @@ class _Retrieval:
         self._store = store
         self._hear = hear
         self._scanner = Scanner()
+        self._message_id = 0
 
-    def run(self, keys: Mapping[int, str]) -> Retrieved:
+    def run(self, number: int, keys: Mapping[int, str]) -> Retrieved:
         """Ask, and take what comes until the last answer. Raises Lost and NoGet."""
-        self._connection.send_first(1, get_request(1, STUDY_ROOT_GET), identifier(keys), is_last=True)
+        self._message_id = number % _LAST_MESSAGE_ID + 1
+        command = get_request(self._message_id, STUDY_ROOT_GET)
+        self._connection.send_first(1, command, identifier(keys), is_last=True)
         while True:
             came = self._connection.heard_next()
             if isinstance(came, Requested):
@@ -150,7 +158,7 @@ class _Retrieval:
 
     def _answered(self, message: Message) -> Response:
         response = message.response
-        if response.command != GET_RSP or response.message_id != 1:
+        if response.command != GET_RSP or response.message_id != self._message_id:
             raise self._connection.protest("it answered to something that was not asked")
         return response
 

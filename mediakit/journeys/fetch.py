@@ -32,7 +32,8 @@ from mediakit.scp.events import Reception
 from mediakit.scp.instance_store import InstanceStore, instance_store
 from mediakit.scp.receiver import StoreAnswer
 
-_TRIES = 3  # associations for one study, when they break off
+_TRIES = 3  # for what does not come at once
+_MOST_SINGLE = 1000  # instances that are asked for one by one
 
 NOT_SENT = Rule(
     id="MK-FET-001",
@@ -216,25 +217,22 @@ def _retrieved(
 def _sent(
     archive: Archive, wanted: Wanted, store: InstanceStore, hear: Hear, came: dict[str, StoreAnswer]
 ) -> Retrieved:
-    """Have a study sent. When that breaks off, ask again for the series that are not whole, a few times."""
-    words = ""
-    for _ in range(_TRIES):
+    """Have a study sent. What did not come is asked for again: by series, at last one by one."""
+    ended = Retrieved(by="the transfer")
+    for attempt in range(_TRIES):
         try:
-            return archive.retrieve(wanted, store, hear)
+            ended = archive.retrieve(wanted, store, hear)
         except Lost as exc:
-            words = exc.reason
+            ended = Retrieved(by=ended.by, words=exc.reason)
         except Unreachable as exc:
-            if not (exc.is_passing and words):  # it never worked
+            if not attempt or not exc.is_passing:
                 raise
-        left = tuple(each for each in wanted.series if not _is_whole(each, came))
-        if not left:
+        left = wanted.without(came)
+        missing = sum(len(each.instances or ()) for each in left.series)
+        if not missing:
             break
-        wanted = replace(wanted, series=left, is_whole=False)
-    return Retrieved(by="the transfer", words=words)
-
-
-def _is_whole(series: FoundSeries, came: dict[str, StoreAnswer]) -> bool:
-    return series.instances is not None and all(each.uid in came for each in series.instances)
+        wanted = replace(left, single=attempt > 0 and missing <= _MOST_SINGLE)
+    return ended
 
 
 _KEPT = {Reception.STORED: State.FETCHED, Reception.SAME: State.ALREADY_THERE}

@@ -1,4 +1,4 @@
-"""Fetching from Orthanc and dcmqrscp by WADO-RS, C-GET and C-MOVE: as stored, and what is missing is named."""
+"""Fetching from Orthanc and dcmqrscp by WADO-RS, C-GET and C-MOVE, as stored; what is missing is named."""
 
 from __future__ import annotations
 
