@@ -25,6 +25,7 @@ from mediakit.cli.device import (
     onto_for,
     profiles_onto,
 )
+from mediakit.cli.fetch import From, ListenPort, Priors, into_workplace
 from mediakit.cli.guard import guarded
 from mediakit.cli.keys import (
     Cert,
@@ -63,7 +64,9 @@ if TYPE_CHECKING:  # profiles are loaded when the command runs: `--help` stays f
 
 
 def burn(
-    src: Annotated[list[Path], typer.Argument(help="Folders, files, images, ZIP archives, mail.")],
+    src: Annotated[
+        list[Path] | None, typer.Argument(help="Folders, files, images, ZIP archives, mail; or --from.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="OUT.iso, OUT.img (stick), OUT.zip, OUT.eml, or a new folder."),
@@ -82,6 +85,9 @@ def burn(
     medium: Annotated[
         str, typer.Option(help="cd, dvd, bd, usb or zip: its general purpose profile that fits.")
     ] = "",
+    from_: From = "",
+    priors: Priors = 0,
+    listen_port: ListenPort = None,
     patient: Patient = None,
     study: Study = None,
     accession: Accession = None,
@@ -168,9 +174,12 @@ def burn(
     """
     with guarded("burn", as_json=as_json, verbose=verbose):
         from mediakit.journeys.burn import burn_fitting
+        from mediakit.journeys.burn_fetched import burn_fetched
         from mediakit.journeys.burn_order import BurnOrder, Depth
         from mediakit.stages.plan.people import usual_viewer
 
+        if bool(src) is bool(from_):
+            raise UsageError("say what to burn: folders and files, or `--from DEST`", hint="one of the two")
         if profile and medium:
             raise UsageError("`--profile` and `--medium` exclude each other")
         wanted = Wanted(
@@ -236,7 +245,11 @@ def burn(
             made_for(order, onto) if onto else nullcontext(order) as order,
             listener(progress, quiet=quiet or as_json) as tell,
         ):
-            burnt = burn_fitting(src, candidates, order, tell)
+            if from_:
+                with into_workplace(from_, order.selection, config, priors, listen_port) as request:
+                    burnt = burn_fetched(request, candidates, order, tell)
+            else:
+                burnt = burn_fitting(src or [], candidates, order, tell)
         print_burnt(burnt, report or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
         raise typer.Exit(int(burnt.result.outcome))
 

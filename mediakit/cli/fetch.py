@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +27,7 @@ from mediakit.cli.selecting import (
     Until,
     selection_of,
 )
+from mediakit.cli.state import state_folder
 from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report, write_report
 
@@ -35,6 +38,15 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
 
 Priors = Annotated[
     int, typer.Option("--priors", min=0, help="So many earlier studies of the same patient, newest first.")
+]
+From = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="DEST",
+        autocompletion=complete.destinations,
+        help="Fetch from this archive what --study, --patient or --accession name, and burn it.",
+    ),
 ]
 ListenPort = Annotated[
     int | None,
@@ -97,10 +109,8 @@ def fetch(
             until=until,
         )
         login = login_of(user, passcode_file, asks=ask_passcode)
-        order = fetch_order(dest, out, selection, config, listen_port=listen_port)
-        order = replace(
-            order, priors=priors, options=replace(order.options, login=login or order.options.login)
-        )
+        order = fetch_order(dest, out, selection, config, priors, listen_port)
+        order = replace(order, options=replace(order.options, login=login or order.options.login))
         with listener(progress, quiet=quiet or as_json) as tell:
             result = run_fetch(order, tell)
         if report is not None:
@@ -110,7 +120,12 @@ def fetch(
 
 
 def fetch_order(
-    dest: str, folder: Path, selection: Selection, config: Path | None, *, listen_port: int | None = None
+    dest: str,
+    folder: Path,
+    selection: Selection,
+    config: Path | None,
+    priors: int,
+    listen_port: int | None,
 ) -> FetchOrder:
     """Return the order for a destination as the user wrote it. Raises UsageError."""
     from mediakit.cli.named import destination_named
@@ -119,7 +134,20 @@ def fetch_order(
     named = destination_named(dest, config)
     options = named.options if listen_port is None else replace(named.options, commit_port=listen_port)
     named.address.check(options)
-    return FetchOrder(address=named.address, options=options, folder=folder, selection=selection)
+    return FetchOrder(
+        address=named.address, options=options, folder=folder, selection=selection, priors=priors
+    )
+
+
+@contextmanager
+def into_workplace(
+    dest: str, selection: Selection, config: Path | None, priors: int, listen_port: int | None
+) -> Iterator[FetchOrder]:
+    """Give the order to fetch into a private folder, which is removed at the end. Raises UsageError."""
+    from mediakit.stages.act.workplace import workplace
+
+    with workplace(state_folder(None) / "fetched") as folder:
+        yield fetch_order(dest, folder, selection, config, priors, listen_port)
 
 
 def print_fetched(result: Result, *, as_json: bool, quiet: bool, verbose: int) -> None:

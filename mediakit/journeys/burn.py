@@ -66,12 +66,7 @@ def burn_fitting(
     sources: Sequence[Path], candidates: Sequence[Profile], order: BurnOrder, tell: Listener = silence
 ) -> Burnt:
     """Burn by that one of some profiles of one medium which fits best; see `burn`."""
-    format_of(candidates[0], order.out, order.format)
-    check_security(candidates[0], is_sealed=order.envelope is not None)
-    if order.span and capacity_of(candidates[0].medium, order.capacity) is None:
-        hint = "say it, for example `--capacity 4GB`"
-        raise UsageError("`--span` needs to know how much a medium holds", hint=hint)
-    check_target(order.out, (*sources, *order.add), overwrite=order.overwrite)
+    check_order(sources, candidates, order)
     with open_media(sources, order.keys) as media:
         surveys = list(look_at_all(media, scanner_for(*candidates), tell))
         if len(candidates) > 1:
@@ -79,6 +74,16 @@ def burn_fitting(
             instances = [instance for survey in chosen for _, instance in survey.instances()]
             order = replace(order, profile=fitting(instances, candidates).profile or candidates[0])
         return burn_looked_at(surveys, media, order, tell)
+
+
+def check_order(sources: Sequence[Path], candidates: Sequence[Profile], order: BurnOrder) -> None:
+    """Raise UsageError for an order that cannot be carried out, before anything is read."""
+    format_of(candidates[0], order.out, order.format)
+    check_security(candidates[0], is_sealed=order.envelope is not None)
+    if order.span and capacity_of(candidates[0].medium, order.capacity) is None:
+        hint = "say it, for example `--capacity 4GB`"
+        raise UsageError("`--span` needs to know how much a medium holds", hint=hint)
+    check_target(order.out, (*sources, *order.add), overwrite=order.overwrite)
 
 
 def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: Listener = silence) -> Burnt:
