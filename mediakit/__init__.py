@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from mediakit.destinations.address import Address
     from mediakit.destinations.options import Options
     from mediakit.destinations.peer import Timeouts, Tls
+    from mediakit.destinations.registry import parse_address
     from mediakit.dicom.original_attributes import CoercionNote
     from mediakit.errors import (
         DestinationError,
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
     from mediakit.formats.envelope import Envelope, Unsealing
     from mediakit.journeys.burn_order import Burnt, BurntMedium, Depth
     from mediakit.journeys.extract import Only
+    from mediakit.journeys.fetch import FetchOrder, fetch
     from mediakit.journeys.fit import Fitted
     from mediakit.journeys.onto_drive import drive_at
     from mediakit.journeys.update_order import Updated
@@ -174,6 +176,7 @@ __all__ = [
     "Expectation",
     "ExtractOrder",
     "Fate",
+    "FetchOrder",
     "FileSetPlan",
     "FileSettled",
     "Finding",
@@ -262,12 +265,14 @@ __all__ = [
     "diff",
     "drive_at",
     "extract",
+    "fetch",
     "fit_sources",
     "import_medium",
     "inspect",
     "known_keys",
     "load_catalogue",
     "load_profile",
+    "parse_address",
     "read_keys",
     "read_signing_key",
     "repair",
@@ -303,6 +308,7 @@ _HOMES = {
     "Expectation": "transfer.patient_identity",
     "ExtractOrder": "public",
     "Fate": "outcome",
+    "FetchOrder": "journeys.fetch",
     "FileSetPlan": "fileset.plan",
     "FileSettled": "events",
     "Finding": "findings",
@@ -391,12 +397,14 @@ _HOMES = {
     "diff": "public",
     "drive_at": "journeys.onto_drive",
     "extract": "public",
+    "fetch": "journeys.fetch",
     "fit_sources": "public",
     "import_medium": "public",
     "inspect": "public",
     "known_keys": "secure.given",
     "load_catalogue": "profile.load",
     "load_profile": "profile.load",
+    "parse_address": "destinations.registry",
     "read_keys": "secure.given",
     "read_signing_key": "secure.given",
     "repair": "public",

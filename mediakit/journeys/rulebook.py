@@ -107,6 +107,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "DRV": "Drives, sticks and robots",
         "DRG": "The German catalogue of 2006",
         "EXT": "Extraction of files",
+        "FET": "Fetching from an archive",
         "FST": "Making a file-set",
         "HYG": "Programs, litter and encryption",
         "ICN": "Icon images",

@@ -71,13 +71,21 @@ def after_burn(result: Result, *, is_rehearsal: bool) -> str:
     if result.outcome in _AFTER_BURN:  # of a rehearsal too: it would be so
         is_locked = result.outcome is Outcome.SOURCE and _is_locked(result)
         return _AFTER_LOCKED if is_locked else _AFTER_BURN[result.outcome]
+    if result.outcome is Outcome.PARTLY_STORED:
+        return _after_part_came(states)
     if is_rehearsal:
         return "If this is what you want, run the same command without `--dry-run`."
-    if states & {State.REFUSED, State.UNREADABLE}:
-        return "Some files were left out: see which and why before you give the medium away."
-    if result.outcome is not Outcome.GOOD:
-        return "Look through the findings before you give the medium away."
+    is_left_out = bool(states & {State.REFUSED, State.UNREADABLE})
+    if is_left_out or result.outcome is not Outcome.GOOD:
+        what = "Some files were left out: see which and why" if is_left_out else "Look through the findings"
+        return f"{what} before you give the medium away."
     return _after_good_burn(result)
+
+
+def _after_part_came(states: set[State]) -> str:
+    if State.WITHHELD in states:
+        return "Nothing was written. See what the archive did not send, and run it again."
+    return "The archive did not send everything: see what is missing before you give the medium away."
 
 
 def _after_good_burn(result: Result) -> str:
