@@ -100,7 +100,21 @@ class Attributes:
 
     def numbers(self, keyword: str) -> tuple[float, ...]:
         """Return the values as finite numbers; () when one of them is none."""
-        return _numbers(self.value(keyword))
+        decimals = self._decimals(keyword)
+        return _numbers(self.value(keyword) if decimals is None else decimals)
+
+    def _decimals(self, keyword: str) -> list[bytes] | None:
+        """Return the texts of a DS as it is in the file; pydicom takes 10 us for each, contours have 10^6."""
+        from pydicom.datadict import tag_for_keyword  # noqa: PLC0415 - pydicom costs start-up time
+        from pydicom.dataelem import RawDataElement  # noqa: PLC0415
+
+        tag = tag_for_keyword(keyword)
+        if tag is None or tag not in self._found:
+            return None
+        found = self._found.get_item(tag)
+        if not isinstance(found, RawDataElement) or found.VR != "DS" or not found.value:
+            return None
+        return found.value.strip(b" \0").split(b"\\")
 
     def number(self, keyword: str) -> float | None:
         """Return the first value as a number, or None."""

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from functools import partial
 from pathlib import Path
 from struct import pack
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
 
 from mediakit.choices import ForPeople, Viewer
+from mediakit.extras.viewer.atlas import Atlas
+from mediakit.extras.viewer.encode import Source
+from mediakit.extras.viewer.overlays import laid
 from mediakit.outcome import Outcome
 from tests.support.overlay_files import (
+    ACROSS,
     COLUMNS,
+    DOWN,
+    REFERENCE,
     ROWS,
     SPACING,
     Study,
@@ -333,3 +340,37 @@ def test_an_overlay_without_its_images_is_a_row_with_a_reason(study: Study) -> N
     assert partly["missing"] == 3
     assert [told["why"]["code"] for told, _ in shown(viewer, "segmentation")] == ["not_on_disc"]
     assert [told["why"]["code"] for told, _ in shown(viewer, "contours")] == ["not_on_disc"]
+
+
+def opened(file: Path) -> BinaryIO:
+    return file.open("rb")
+
+
+def test_what_cannot_be_laid_is_refused_with_a_reason_and_in_bounds(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on = {"rows": ROWS, "columns": COLUMNS, "spacing": list(SPACING), "frame_of_reference": REFERENCE}
+    on |= {"position": corner_of(0).tolist(), "orientation": [*ACROSS, *DOWN], "instance": "1.2", "frame": 1}
+    atlas = Atlas({"S0001": [on]})
+    one = [frame_group(corner_of(0))]
+    million = study.segmentation("BINARY", np.ones((1, 2, 2)), one, NumberOfFrames=9_999_999)
+    short = study.segmentation("BINARY", np.ones((1, ROWS, COLUMNS)), one)
+    short.PixelData = short.PixelData[:10]
+    few = study.segmentation("BINARY", np.ones((2, ROWS, COLUMNS)), one)
+    noise = study.segmentation("BINARY", np.indices((1, ROWS, COLUMNS)).sum(axis=0) % 2, one)
+    points = [in_patient(0, column, 3) for column in range(COLUMNS)]
+    lines = study.structures([contour("OPEN_PLANAR", points)] * 9)
+    notes = study.state(study.images, GraphicAnnotationSequence=[item(GraphicLayer="A")] * 10_001)
+    monkeypatch.setattr("mediakit.extras.viewer.atlas.MAX_OVERLAY_NUMBERS", 200)
+    files = [study.save(made) for made in (million, short, few, noise, lines, notes)]
+    (study.folder / "gone.dcm").write_bytes(b"no DICOM")
+    files.append(study.folder / "gone.dcm")
+    kinds = ["segmentation"] * 4 + ["contours", "presentation", "contours"]
+    found = [
+        laid(Source(open=partial(opened, file), sop_instance="1", is_single=True), kind, atlas)
+        for file, kind in zip(files, kinds, strict=True)
+    ]
+    assert [one.data for one in found] == [None] * 7
+    assert [one.why["code"] if one.why else "" for one in found] == [
+        "undecodable", "undecodable", "undecodable", "too_large", "too_large", "too_large", "unreadable"
+    ]  # fmt: skip

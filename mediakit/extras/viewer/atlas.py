@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -108,18 +109,16 @@ class Plane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stack:
-    """Parallel planes of one series, by their place along the normal."""
+    """Parallel planes of one series, by their place along the normal.
+
+    `half` is half the distance between neighbours in mm, 0 when it is not known.
+    """
 
     key: str
     normal: Values
     along: list[float]
     rows: list[int]
-
-    @property
-    def half(self) -> float:
-        """Return half the distance between neighbours, in mm; 0 when it is not known."""
-        gaps = [b - a for a, b in zip(self.along, self.along[1:], strict=False) if b - a > _SAME_MM]
-        return median(gaps) / 2 if gaps else 0.0
+    half: float
 
     def near(self, along: float) -> Iterator[int]:
         """Yield the rows whose planes are nearest to a place: one, or several at the same place."""
@@ -220,9 +219,10 @@ def _stack(key: str, found: list[tuple[int, Plane]]) -> _Stack:
         for index, plane in found
         if abs(float(plane.normal @ normal)) > _PARALLEL
     )
-    return _Stack(
-        key=key, normal=normal, along=[along for along, _ in placed], rows=[index for _, index in placed]
-    )
+    along, rows = [one for one, _ in placed], [index for _, index in placed]
+    gaps = [b - a for a, b in pairwise(along) if b - a > _SAME_MM]
+    half = median(gaps) / 2 if gaps else 0.0
+    return _Stack(key=key, normal=normal, along=along, rows=rows, half=half)
 
 
 def colour_of(lab: Sequence[float]) -> list[int] | None:

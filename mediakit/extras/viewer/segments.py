@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,30 +23,32 @@ _PURPOSE = "121322"  # CID 7202: source image for image processing operation
 
 def segmentation(file: DicomFile, found: Attributes, atlas: Atlas) -> Laid:
     """Return the segments and their masks. Raises Undecodable, TooLarge."""
-    masks = _Masks(found, atlas)
-    seen: dict[int, None] = {}
+    frames = _Frames(found, atlas)
     told: list[dict[str, Any]] = []
-    missing, is_damaged = 0, False
+    missing = 0
+    damage: Undecodable | None = None
     for index, frame in shown_frames(file, found):
+        frames.turn_to(index)
         if isinstance(frame, Undecodable):
-            is_damaged = True
+            damage = frame
             continue
-        masks.turn_to(index)
-        for number, levels in masks.layers(frame):
-            seen.setdefault(number)
-            here = list(masks.on_images(number, levels))
+        levels = frames.levels(frame)
+        if levels.any():
+            here = list(frames.masks(levels))
             missing += not here
             told += here
+    if damage is not None and not told:
+        raise damage
     data = {
-        "segments": _segments(found, seen),
+        "segments": _segments(found, [mask["segment"] for mask in told]),
         "masks": told,
         "missing": missing,
-        "not_drawn": ["damaged"] if is_damaged else [],
+        "not_drawn": [] if damage is None else ["damaged"],
     }
     return Laid(data=data, keys=tuple(sorted({mask["on"][0] for mask in told})))
 
 
-def _segments(found: Attributes, seen: dict[int, None]) -> list[dict[str, Any]]:
+def _segments(found: Attributes, seen: Sequence[int]) -> list[dict[str, Any]]:
     """Return the segments of a file, and those that frames name without them."""
     described = {one.whole("SegmentNumber"): one for one in found.items("SegmentSequence")}
     told = []
@@ -61,8 +63,8 @@ def _segments(found: Attributes, seen: dict[int, None]) -> list[dict[str, Any]]:
     return told
 
 
-class _Masks:
-    """Takes the masks out of frames, and lays them on images."""
+class _Frames:
+    """Lays the frames of a segmentation on images, one after another."""
 
     def __init__(self, found: Attributes, atlas: Atlas) -> None:
         count = found.whole("NumberOfFrames") or 1
@@ -86,28 +88,23 @@ class _Masks:
         self._plane = Plane.of(row)
         self._places = self._places_of(row.get("frame_of_reference", ""))
 
-    def layers(self, frame: Shown) -> Iterator[tuple[int, Values]]:
-        """Yield (segment number, weights of 0 to 16) of the segments of the frame that are not empty."""
+    def levels(self, frame: Shown) -> Values:
+        """Return the segment numbers of a label map, else weights of 0 to 16. Raises Undecodable."""
         values = frame.values if frame.stored is None else frame.stored
         if values.ndim != 2:
             raise Undecodable("its frames are in colour")
         if self._kind == "LABELMAP":
-            for number in np.unique(values).tolist():
-                if number != self._background:
-                    self._budget.step(1 + values.size // 4096)
-                    yield int(number), (values == number).astype(np.uint8) * _LEVELS
-            return
+            found: Values = np.where(values == self._background, 0, values)
+        elif self._kind == "FRACTIONAL":
+            found = np.ceil(np.clip(values / self._most, 0, 1) * _LEVELS).astype(np.uint8)
+        else:
+            found = (values != 0).astype(np.uint8) * np.uint8(_LEVELS)
+        return found
+
+    def masks(self, levels: Values) -> Iterator[dict[str, Any]]:
+        """Yield a mask for each segment of the frame on each image that it lies on. Raises TooLarge."""
         groups = self._rows.groups(self._index, "SegmentIdentificationSequence")
         number = groups[0].whole("ReferencedSegmentNumber") if groups else None
-        if self._kind == "FRACTIONAL":
-            levels = np.ceil(np.clip(values / self._most, 0, 1) * _LEVELS).astype(np.uint8)
-        else:
-            levels = (values != 0).astype(np.uint8) * _LEVELS
-        if levels.any():
-            yield number or 0, levels
-
-    def on_images(self, number: int, levels: Values) -> Iterator[dict[str, Any]]:
-        """Yield the mask of one segment of the frame on each image that it lies on. Raises TooLarge."""
         for place in self._places:
             on = self._atlas.row(place)
             target = Plane.of(on)
@@ -117,14 +114,20 @@ class _Masks:
                 laid = levels
             else:
                 continue
-            runs, weights = runs_of(laid)
-            self._budget.write(len(runs) + 8)
-            mask = {"segment": number, "on": list(place)}
-            mask |= {"rows": laid.shape[0], "columns": laid.shape[1], "runs": runs}
-            if any(weight != 1 for weight in weights):
-                self._budget.write(len(weights))
-                mask["weights"] = weights
-            yield mask
+            size = {"rows": laid.shape[0], "columns": laid.shape[1]}
+            begins, lengths, values = runs_of(laid)
+            self._budget.write(3 * len(begins))
+            if self._kind != "LABELMAP":
+                mask = {"segment": number or 0, "on": list(place), **size, "runs": gaps_and(begins, lengths)}
+                if (values != _LEVELS).any():
+                    mask["weights"] = np.round(values / _LEVELS, 4).tolist()
+                yield mask
+                continue
+            for label in np.unique(values).tolist():
+                self._budget.write(8)
+                own = values == label
+                runs = gaps_and(begins[own], lengths[own])
+                yield {"segment": int(label), "on": list(place), **size, "runs": runs}
 
     def _places_of(self, reference: str) -> list[Place]:
         named = [place for uid, frame in self._sources() for place in self._atlas.named(uid, frame)]
@@ -175,19 +178,18 @@ def resampled(levels: Values, source: Plane, target: Plane) -> Values:
     return out
 
 
-def runs_of(levels: Values) -> tuple[list[int], list[float]]:
-    """Return the lengths of runs of 0 and 1 in turn, 0 first, and the weight of each run of 1."""
+def runs_of(levels: Values) -> tuple[Values, Values, Values]:
+    """Return begin, length and value of each run of equal values but 0, row by row."""
     flat = levels.ravel()
-    begins = np.concatenate(([0], np.flatnonzero(np.diff(flat)) + 1))
-    lengths = np.diff(np.concatenate((begins, [flat.size]))).tolist()
-    runs: list[int] = []
-    weights: list[float] = []
-    gap = 0
-    for length, level in zip(lengths, flat[begins].tolist(), strict=True):
-        if level:
-            runs += (gap, length)
-            weights.append(round(level / _LEVELS, 4))
-            gap = 0
-        else:
-            gap = length
-    return runs, weights
+    begins = np.concatenate(([0], np.flatnonzero(flat[1:] != flat[:-1]) + 1))
+    lengths = np.diff(np.concatenate((begins, [flat.size])))
+    values = flat[begins]
+    some = values != 0
+    return begins[some], lengths[some], values[some]
+
+
+def gaps_and(begins: Values, lengths: Values) -> list[int]:
+    """Return the gap before each run and its length in turn: lengths of runs of 0 and 1, 0 first."""
+    ends = np.concatenate(([0], (begins + lengths)[:-1]))
+    runs: list[int] = np.stack([begins - ends, lengths], axis=1).ravel().tolist()
+    return runs
