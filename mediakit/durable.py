@@ -2,15 +2,14 @@
 
 `new_file` and `new_folder` are for one output, `OpenFolder` is for a folder that many files are put into.
 
-A killed run can leave a `.mediakit-XXXXXXXX.part` beside the target: it never has the target's name, and
-nothing from the source is in its name.
+A killed run can leave a hidden `.mediakit-*.part` beside the target: it never has the target's name, and
+nothing from the source is in its name. The next run of the same target removes it (see `unfinished`).
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 import stat
 import tempfile
@@ -21,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mediakit.errors import DoesNotFit, IntegrityError, MediakitError, UsageError
+from mediakit.unfinished import held, neighbour, remove_left_over
 
 _WRITE_BEHIND_BYTES = 64 << 20
 _LOOK_EVERY_S = 0.01
@@ -107,17 +107,19 @@ def staged_file(target: Path, *, overwrite: bool, mode: int = 0o666) -> Iterator
     makes of an OSError of the block.
     """
     _check_file_target(target, overwrite)
-    part = _neighbour(target)
+    remove_left_over(target)
+    part = neighbour(target)
     try:  # from before the file is there: a signal may come in the middle of `open`
         try:
             os.close(os.open(part, _NEW_FILE_FLAGS, mode))
         except OSError as exc:
             raise _cannot_start(exc, target) from exc
-        try:
-            yield part
-        except OSError as exc:
-            raise write_error(exc, target) from exc
-        _put_file(part, target, overwrite)
+        with held(part):
+            try:
+                yield part
+            except OSError as exc:
+                raise write_error(exc, target) from exc
+            _put_file(part, target, overwrite)
     except BaseException:
         with suppress(OSError):
             part.unlink()
@@ -183,20 +185,24 @@ def new_folder(target: Path) -> Iterator[Path]:
     An empty mount point (a USB stick) is filled in place: the content moves up when it is whole, `DICOMDIR`
     last, so that a stopped run has none. Raises UsageError.
     """
-    in_place = _check_folder_target(target)
-    part = _neighbour(target / "x" if in_place else target)
+    in_place = target.is_mount()
+    wanted = target / "x" if in_place else target
+    remove_left_over(wanted)
+    _check_folder_target(target)
+    part = neighbour(wanted)
     try:
         try:
             part.mkdir()
         except OSError as exc:
             raise _cannot_start(exc, target) from exc
         try:
-            yield part
-            if in_place:
-                move_up(part, target)
-            else:
-                part.rename(target)
-                sync_folder(target.parent)
+            with held(part):
+                yield part
+                if in_place:
+                    move_up(part, target)
+                else:
+                    part.rename(target)
+                    sync_folder(target.parent)
         except OSError as exc:
             raise write_error(exc, target) from exc
     except BaseException:
@@ -232,16 +238,11 @@ def sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def part_name(random_bytes: int = 4) -> str:
-    """Return a new name for what is not whole yet: hidden, and with nothing of a patient in it."""
-    return f".mediakit-{secrets.token_hex(random_bytes)}.part"
-
-
 class OpenFolder:
     """A folder that many files are put into, each whole or not at all, none ever replaced.
 
     It is open by descriptor where the system can, so that no link put there later leads elsewhere; no link in
-    it is followed. A file is created under a `part_name`, written, synced, given its name by `take_name`, and
+    it is followed. A file is created under a `hidden_name`, written, synced, given its name by `take_name`;
     `sync` makes that name durable. Every method raises OSError.
     """
 
@@ -332,10 +333,6 @@ def _sync_names(fd: int) -> None:
             raise
 
 
-def _neighbour(target: Path) -> Path:
-    return target.parent / part_name()
-
-
 def _check_file_target(target: Path, overwrite: bool) -> None:
     try:
         mode = target.lstat().st_mode
@@ -351,8 +348,7 @@ def _check_file_target(target: Path, overwrite: bool) -> None:
         raise UsageError("choose a file name: that is a folder or a link", where=str(target))
 
 
-def _check_folder_target(target: Path) -> bool:
-    """Return True when the target is a mount point."""
+def _check_folder_target(target: Path) -> None:
     try:
         check_regular(target)
         if not stat.S_ISDIR(target.lstat().st_mode):
@@ -361,9 +357,8 @@ def _check_folder_target(target: Path) -> bool:
             if next(found, None) is not None:
                 hint = "name a new or an empty folder"
                 raise UsageError("the target folder holds files already", where=str(target), hint=hint)
-        return target.is_mount()
     except FileNotFoundError:
-        return False
+        return
     except OSError as exc:
         raise _cannot_start(exc, target) from exc
 

@@ -30,9 +30,10 @@ from mediakit.destinations.base import (
 )
 from mediakit.destinations.options import Options, Setting
 from mediakit.dicom.instance_names import SUFFIX, is_name, name_of
-from mediakit.durable import OpenFolder, part_name, write_all
+from mediakit.durable import OpenFolder, write_all
 from mediakit.errors import UsageError
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
+from mediakit.unfinished import hidden_name
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 # What stands in the way of one instance and not of the next.
@@ -122,7 +123,7 @@ class FolderDestination:
                     self._path.rmdir()
                 return "does not exist yet and will be made"
             with closing(OpenFolder.at(self._path)) as folder:
-                probe = part_name()
+                probe = hidden_name()
                 os.close(folder.create(probe))
                 folder.remove(probe)
         except (OSError, ValueError) as exc:
@@ -194,7 +195,7 @@ class FolderSession:
             found = place.look_up(name)
         if found is not None:
             return _compared(place, name, found, payload)
-        part = part_name()
+        part = hidden_name()
         try:
             _write(place, part, payload)
             with _folder_errors(), self._naming:

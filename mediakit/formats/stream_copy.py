@@ -222,9 +222,16 @@ def _read(entry: Entry, readinto: Callable[[memoryview], int], view: memoryview)
 
 
 def _unreadable(entry: Entry, exc: OSError) -> SourceError:
-    return SourceError("a source cannot be read", why=exc.strerror or type(exc).__name__, path=entry.path)
+    return SourceError(
+        "a source cannot be read",
+        where=ascii(entry.path),
+        why=exc.strerror or type(exc).__name__,
+        path=entry.path,
+    )
 
 
 def _changed(entry: Entry, why: str) -> IntegrityError:
     hint = "the source changed while it was read: run again"
-    return IntegrityError("a source is not what was planned", why=why, hint=hint, path=entry.path)
+    return IntegrityError(
+        "a source is not what was planned", where=ascii(entry.path), why=why, hint=hint, path=entry.path
+    )

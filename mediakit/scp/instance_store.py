@@ -21,8 +21,9 @@ from typing import BinaryIO
 
 from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.instance_names import SUFFIX, is_name, name_of
-from mediakit.durable import OpenFolder, part_name, sync_folder
+from mediakit.durable import OpenFolder, sync_folder
 from mediakit.errors import SourceError, UsageError, mapped
+from mediakit.unfinished import hidden_name
 
 try:
     import fcntl
@@ -85,7 +86,7 @@ class InstanceStore:
 
     def part(self) -> Part:
         """Return a new empty part file. Raises OSError."""
-        name = part_name(_RANDOM_BYTES)
+        name = hidden_name(_RANDOM_BYTES)
         fd = self._opened.create(name)
         return Part(name, os.fdopen(fd, "w+b", buffering=_CHUNK_BYTES), self._opened)
 

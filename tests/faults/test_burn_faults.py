@@ -577,14 +577,26 @@ class TestInterruption:
         assert left_in(place) == []
         assert left_in(tmp_path / "tmp") == []
 
-    def test_a_kill_leaves_nothing_under_the_name_of_the_target(self, big: Path, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("name", ["out.iso", "out"])
+    def test_what_a_kill_leaves_has_no_name_of_a_target_and_the_next_run_removes_it(
+        self, name: str, big: Path, tmp_path: Path
+    ) -> None:
         place = tmp_path / "place"
         place.mkdir()
-        child = self.begun(big, place / "out.iso", tmp_path / "tmp")
+        child = self.begun(big, place / name, tmp_path / "tmp")
+        burnt_to(place / "other", CT_1)
+        (running,) = (one for one in left_in(place) if one.endswith(".part"))
+        assert burnt_to(place / name, CT_1).result.outcome is Outcome.GOOD
+        assert running in left_in(place)  # somebody holds it
+        shutil.rmtree(place / name) if (place / name).is_dir() else (place / name).unlink()
         assert self.strike(child, signal.SIGKILL).code == -signal.SIGKILL
-        left = left_in(place)
-        assert "out.iso" not in left
-        assert all(one.startswith(".mediakit-") and one.endswith(".part") for one in left)
+        assert left_in(place) == [running, "other"]
+        assert (running.startswith(".mediakit-"), running.endswith(".part")) == (True, True)
+        (place / "other.part").touch()
+        burnt_to(place / "third", CT_1)
+        assert running in left_in(place)  # it is of another target
+        assert burnt_to(place / name, CT_1).result.outcome is Outcome.GOOD
+        assert left_in(place) == sorted(["other", "other.part", "third", name])
 
     def test_the_old_image_survives_an_interruption_of_its_replacement(
         self, big: Path, tmp_path: Path

@@ -1,0 +1,115 @@
+"""What is not whole yet stands under a hidden name; what a killed run left there is removed by the next one.
+
+The name tells the target by a digest. Whoever writes holds a lock on it, which the system lets go when the
+process is gone, however it ended: a name that nobody holds was left behind. Where the system has no such
+locks nothing is removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mediakit.errors import UsageError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def hidden_name(random_bytes: int = 4) -> str:
+    """Return a new name for what is not whole yet: hidden, and with nothing of a patient in it."""
+    return f".mediakit-{secrets.token_hex(random_bytes)}.part"
+
+
+def neighbour(target: Path) -> Path:
+    """Return a new hidden name beside a target, which tells that it is for this one."""
+    return target.parent / f"{_beginning(target)}{secrets.token_hex(4)}.part"
+
+
+@contextmanager
+def held(part: Path) -> Iterator[None]:
+    """Hold what was made under a hidden name, so that no other run takes it for left behind.
+
+    Raises UsageError when another run was quicker and removes it.
+    """
+    try:
+        fd = _locked(part)
+    except (BlockingIOError, FileNotFoundError) as exc:
+        hint = "run it again when the other has ended"
+        raise UsageError(
+            "another run begins with the same target", where=str(part.parent), hint=hint
+        ) from exc
+    try:
+        yield
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def remove_left_over(target: Path) -> None:
+    """Remove what killed runs of this user left beside a target, for this target, and nobody holds."""
+    beginning = _beginning(target)
+    try:
+        with os.scandir(target.parent) as found:
+            names = [one.name for one in found if _is_part(one.name, beginning)]
+    except OSError:
+        return  # whether the folder can be used is found out when it is
+    for name in names:
+        with suppress(BlockingIOError, FileNotFoundError):  # somebody holds it, or removed it
+            fd = _locked(target.parent / name)
+            if fd is not None:
+                try:
+                    _remove(target.parent / name, os.fstat(fd))
+                finally:
+                    os.close(fd)
+
+
+def _remove(part: Path, status: os.stat_result) -> None:
+    if status.st_uid != os.geteuid():
+        return
+    if stat.S_ISDIR(status.st_mode):
+        shutil.rmtree(part, ignore_errors=True)
+    elif stat.S_ISREG(status.st_mode):
+        with suppress(OSError):
+            part.unlink()
+
+
+def _is_part(name: str, beginning: str) -> bool:
+    return name.startswith(beginning) and name.endswith(".part")
+
+
+def _beginning(target: Path) -> str:
+    """Return how the hidden names for a target begin: a digest, since a name may be that of a patient."""
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()
+    return f".mediakit-{digest[:8]}-"
+
+
+def _locked(path: Path) -> int | None:
+    """Return a descriptor that holds a file or folder; None where the system cannot lock it.
+
+    Raises BlockingIOError when somebody holds it, FileNotFoundError.
+    """
+    if fcntl is None:
+        return None
+    fd = -1
+    try:
+        fd = os.open(path, os.O_RDONLY | _FLAGS)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.lstat()  # whoever held it before may have removed it
+    except OSError as exc:
+        if fd >= 0:
+            os.close(fd)
+        if isinstance(exc, BlockingIOError | FileNotFoundError):
+            raise
+        return None
+    return fd
