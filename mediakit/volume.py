@@ -33,8 +33,8 @@ class IsoVolume:
     to none (lower case, more than 8 levels of folders). `sessions` counts volume descriptor sets found.
     The tuples hold examples of paths: `unversioned` without ";1" or with another version, `undotted`
     without the dot, `flagged` with File Flags bits 3 or 4, `attributed` with an Extended Attribute Record,
-    `hidden` with the existence bit, `not_in_joliet` in the primary tree alone and `only_in_joliet` in that of
-    Joliet alone, where there are both, `crossed` with the name of another file in one of its other trees.
+    `hidden` with the existence bit, `not_in_joliet` and `not_in_rock_ridge` in the primary tree and not in
+    that one, `only_in_joliet` in no other, `crossed` with the name of another file in Joliet or Rock Ridge.
     """
 
     volume_id: str = ""  # without padding
@@ -53,6 +53,7 @@ class IsoVolume:
     flagged: tuple[str, ...] = ()
     attributed: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    not_in_rock_ridge: tuple[str, ...] = ()
     not_in_joliet: tuple[str, ...] = ()
     only_in_joliet: tuple[str, ...] = ()
     crossed: tuple[str, ...] = ()

@@ -9,8 +9,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mediakit.errors import SourceError
 from mediakit.formats.iso_records import Descriptor, IsoRecord
-from mediakit.formats.readable import Readable
+from mediakit.formats.readable import Readable, holds
+from mediakit.volume import Damage
 
 _MAX_AREAS = 32  # continuation areas of one record
 _MAX_AREA_BYTES = 64 * 1024
@@ -27,19 +29,20 @@ class RockRidge:
 
 
 class RockRidgeReader:
-    """Reads the system use areas of one volume."""
+    """Reads the system use areas of one volume. What cannot be followed is said in `damage`."""
 
-    def __init__(self, image: Readable, volume: Descriptor, skip: int) -> None:
+    def __init__(self, image: Readable, volume: Descriptor, skip: int, damage: list[Damage]) -> None:
         self._image = image
         self._volume = volume
         self._skip = skip
+        self._damage = damage
 
     def read(self, record: IsoRecord) -> RockRidge:
         """Return what Rock Ridge says of a record; nothing of it when there is none."""
         name = b""
         is_link = is_moved_away = False
         relocated: int | None = None
-        for kind, content in self._entries(record.system_use[self._skip :]):
+        for kind, content in self._entries(record):
             if kind == b"NM" and content and not content[0] & 6:
                 name = (name + content[1:])[:1024]
             elif kind == b"SL":
@@ -51,27 +54,45 @@ class RockRidgeReader:
         text = name.decode("utf-8", "surrogateescape").replace("/", "\\")
         return RockRidge("" if text in {".", ".."} else text, is_link, is_moved_away, relocated)
 
-    def _entries(self, area: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def _entries(self, record: IsoRecord) -> Iterator[tuple[bytes, bytes]]:
+        area = record.system_use[self._skip :]
         for _ in range(_MAX_AREAS):
             following = b""
             for kind, content in _fields(area):
                 if kind == b"CE" and len(content) >= 24:
                     block, offset, size = struct.unpack_from("<I4xI4xI", content)
                     start = (block - self._volume.first_block) * self._volume.block_size + offset
-                    if start >= 0:
-                        following = self._image.read(start, min(size, _MAX_AREA_BYTES))
+                    following = self._continuation(record, start, size)
                 else:
                     yield kind, content
             if not following:
                 return
             area = following
+        self._say(record, "leads in a circle or too far")
+
+    def _continuation(self, record: IsoRecord, start: int, size: int) -> bytes:
+        if size > _MAX_AREA_BYTES or not holds(self._image, [(start, size)]):
+            self._say(record, "lies outside the image or is too large")
+            return b""
+        try:
+            return self._image.read(start, size)
+        except SourceError as exc:
+            self._say(record, f"cannot be read: {exc.why}")
+            return b""
+
+    def _say(self, record: IsoRecord, why: str) -> None:
+        """Note it as made good: the file has its name of ECMA-119."""
+        what = f"what Rock Ridge says of it {why}; its name of ISO 9660 was taken"
+        self._damage.append(Damage(record.path, what, is_made_good=True))
 
 
-def rock_ridge(image: Readable, volume: Descriptor, first: IsoRecord) -> RockRidgeReader | None:
+def rock_ridge(
+    image: Readable, volume: Descriptor, first: IsoRecord, damage: list[Damage]
+) -> RockRidgeReader | None:
     """Return a reader when the volume uses Rock Ridge; `first` is the "." of its root."""
     for kind, content in _fields(first.system_use):
         if kind == b"SP" and len(content) >= 3 and content[:2] == b"\xbe\xef":
-            return RockRidgeReader(image, volume, content[2])
+            return RockRidgeReader(image, volume, content[2], damage)
     return None
 
 

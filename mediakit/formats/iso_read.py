@@ -123,6 +123,7 @@ class _Examples:
     flagged: list[str] = field(default_factory=list)
     attributed: list[str] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
+    not_in_rock_ridge: list[str] = field(default_factory=list)
     not_in_joliet: list[str] = field(default_factory=list)
     only_in_joliet: list[str] = field(default_factory=list)
     crossed: list[str] = field(default_factory=list)
@@ -166,6 +167,8 @@ class _Index:
         self._examples = _Examples()
         self._tree: dict[int, _Folder] = {session.primary.root.block: _Folder(-1, "", "")}
         self._reader: RockRidgeReader | None = None
+        self._moved: list[tuple[str, int]] = []  # what stands for a folder that lies elsewhere
+        self._entered: set[int] = set()
         self._read_primary(session.primary)
         if self._reader is not None:
             self._add_rock_ridge_names()
@@ -208,6 +211,7 @@ class _Index:
             flagged=tuple(found.flagged),
             attributed=tuple(found.attributed),
             hidden=tuple(found.hidden),
+            not_in_rock_ridge=tuple(found.not_in_rock_ridge),
             not_in_joliet=tuple(found.not_in_joliet),
             only_in_joliet=tuple(found.only_in_joliet),
             crossed=tuple(found.crossed),
@@ -220,7 +224,7 @@ class _Index:
         for record in records(self._image, volume, self._damage, self._most_bytes):
             if record.is_self:
                 if self._reader is None and record.name == b"\0" and record.folder == volume.root.block:
-                    self._reader = rock_ridge(self._image, volume, record)
+                    self._reader = rock_ridge(self._image, volume, record, self._damage)
                 continue
             said = None if self._reader is None else self._reader.read(record)
             self._examples.note(record)
@@ -228,7 +232,10 @@ class _Index:
                 self._note_folder(record, said)
                 continue
             if said is not None and said.relocated is not None:
-                self._tree[said.relocated] = _Folder(record.folder, record.path, said.name)
+                self._moved.append((record.path, said.relocated))
+                self._tree[said.relocated] = _Folder(
+                    record.folder, record.path, said.name or _last(record.path)
+                )
                 continue
             start = (record.block - volume.first_block) * volume.block_size
             pending.append((start, record.size))
@@ -238,8 +245,10 @@ class _Index:
 
     def _note_folder(self, record: IsoRecord, said: RockRidge | None) -> None:
         self._folders.append(record.path)
+        self._entered.add(record.block)
         if said is not None and not said.is_moved_away:
-            self._tree.setdefault(record.block, _Folder(record.folder, record.path, said.name))
+            name = said.name or _last(record.path)
+            self._tree.setdefault(record.block, _Folder(record.folder, record.path, name))
 
     def _settle(self, record: IsoRecord, extents: tuple[Extent, ...], said: RockRidge | None) -> None:
         path, size = record.path, sum(size for _, size in extents)
@@ -256,7 +265,7 @@ class _Index:
         if why:
             self._others.append(Node(path, size, NodeKind.UNREADABLE, why))
         else:
-            name = "" if said is None else said.name
+            name = "" if said is None else said.name or _last(path)
             self._files.append(IsoFile(path, extents, record.folder, name))
 
     # -- other names
@@ -272,9 +281,14 @@ class _Index:
         folders: dict[int, str | None] = {}
         for file in self._files:
             above = self._folder_name(file.folder, folders)
-            if above is None or not file.name:
+            if above is None:
+                _add(self._examples.not_in_rock_ridge, file.path)
                 continue
             file.rock_ridge = f"{above}/{file.name}" if above else file.name
+        for path, block in self._moved:
+            if block not in self._entered:
+                what = "Rock Ridge says that this folder lies elsewhere, and it is not there"
+                self._damage.append(Damage(path, what))
 
     def _folder_name(self, block: int, known: dict[int, str | None]) -> str | None:
         """Return the path of a folder by Rock Ridge; None when a name on the way is not known."""
@@ -291,7 +305,7 @@ class _Index:
             folder = self._tree[one]
             if folder.parent != -1:
                 joined = f"{above}/{folder.name}" if above else folder.name
-                above = joined if above is not None and folder.name else None
+                above = joined if above is not None else None
             known[one] = above
         return known.get(block)
 
@@ -301,6 +315,10 @@ def _level(name: bytes, one: re.Pattern[bytes], two: re.Pattern[bytes]) -> int:
         return 1
     plain = name.partition(b";")[0].replace(b".", b"", 1)
     return 2 if two.fullmatch(name) and len(plain) <= _MOST_CHARACTERS else 0
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _add(examples: list[str], path: str) -> None:

@@ -113,12 +113,12 @@ MORE_NAMES = Rule(
     ref="PS3.12 F.1.2.1",
     hint="nothing needs to be done when they are the same names",
 )
-NOT_IN_JOLIET = Rule(
+NOT_IN_TREE = Rule(
     id="MK-MED-015",
     severity=Severity.WARNING,
-    title="files are not in the tree of Joliet ({example})",
-    ref="Joliet Specification",
-    hint="Windows does not show them",
+    title="files are not in the tree of {tree} ({example})",
+    ref="Joliet Specification, RRIP",
+    hint="Windows shows the tree of Joliet, Linux and macOS that of Rock Ridge: some users do not see them",
 )
 ONLY_IN_JOLIET = Rule(
     id="MK-MED-016",
@@ -258,13 +258,7 @@ def check_iso(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
     ):
         if paths:
             yield example_of(rule, paths, ref)
-    for rule, paths in (
-        (NOT_IN_JOLIET, volume.not_in_joliet),
-        (ONLY_IN_JOLIET, volume.only_in_joliet),
-        (CROSSED, volume.crossed),
-    ):
-        if paths:
-            yield example_of(rule, paths, rule.ref)
+    yield from _trees(volume)
     if volume.sessions > 1 and profile.sessions not in _MAY_HAVE_SESSIONS:
         yield SESSIONS.at(count=volume.sessions, profile=profile.id, ref=profile.source)
     others = [
@@ -274,6 +268,19 @@ def check_iso(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
     ]
     if others:
         yield MORE_NAMES.at(what=" and ".join(others), ref=ref)
+
+
+def _trees(volume: IsoVolume) -> Iterator[Finding]:
+    """Report where Joliet or Rock Ridge do not show what the primary tree holds."""
+    for tree, paths in (("Joliet", volume.not_in_joliet), ("Rock Ridge", volume.not_in_rock_ridge)):
+        if paths:
+            yield NOT_IN_TREE.at(Where(path=paths[0]), tree=tree, example=printable(paths[0]))
+    for rule, paths in (
+        (ONLY_IN_JOLIET, volume.only_in_joliet),
+        (CROSSED, volume.crossed),
+    ):
+        if paths:
+            yield example_of(rule, paths, rule.ref)
 
 
 def check_udf(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
@@ -374,7 +381,7 @@ CHECKS: Final = (
             NO_VERSION,
             NO_DOT,
             HIDDEN,
-            NOT_IN_JOLIET,
+            NOT_IN_TREE,
             ONLY_IN_JOLIET,
             CROSSED,
             SESSIONS,

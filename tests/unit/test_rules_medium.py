@@ -214,7 +214,8 @@ def test_a_dvd_may_have_extended_attribute_records_but_no_names_without_version(
 
 def test_trees_that_hold_other_files_than_one_another_are_said() -> None:
     for field, rule, severity in (
-        ("not_in_joliet", medium.NOT_IN_JOLIET, Severity.WARNING),
+        ("not_in_joliet", medium.NOT_IN_TREE, Severity.WARNING),
+        ("not_in_rock_ridge", medium.NOT_IN_TREE, Severity.WARNING),
         ("only_in_joliet", medium.ONLY_IN_JOLIET, Severity.ERROR),
         ("crossed", medium.CROSSED, Severity.ERROR),
     ):

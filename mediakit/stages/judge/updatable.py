@@ -112,7 +112,12 @@ def why_not_named(seen: Survey, tree: Tree, variant: str) -> Iterator[str]:
     volume = tree.facts.volume
     keeps = variant == "iso9660" and isinstance(volume, IsoVolume)
     if keeps and isinstance(volume, IsoVolume):
-        for path in (*volume.not_in_joliet, *volume.only_in_joliet, *volume.crossed):
+        for path in (
+            *volume.not_in_joliet,
+            *volume.not_in_rock_ridge,
+            *volume.only_in_joliet,
+            *volume.crossed,
+        ):
             yield f"the trees of its volume disagree on {path!a}"
             return
     for file in seen.files:
