@@ -20,6 +20,7 @@ def people_of(order: BurnOrder, store: Store, tell: Listener) -> tuple[People, .
         People(
             wish=order.people,
             made=f"{order.when:%Y%m%d}",
+            has_manifest=order.has_manifest,
             store=store,
             capacity=capacity_of(order.profile.medium, order.capacity),
             stored_size=int if order.envelope is None else order.envelope.sealed_size,

@@ -219,6 +219,7 @@ class Disc:
     made: str
     institution: str
     link_case: str
+    has_manifest: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +257,7 @@ def index_of(
             "made": disc.made,
             "institution": disc.institution,
             "link_case": disc.link_case,
+            "manifest": disc.has_manifest,
         },
         "counts": {
             "patients": len(patients),

@@ -101,6 +101,7 @@ class People:
 
     wish: ForPeople
     made: str
+    has_manifest: bool
     store: Store
     capacity: int | None
     stored_size: Callable[[int], int]
@@ -196,6 +197,7 @@ class People:
         making = Making(
             wish=self.wish,
             made=self.made,
+            has_manifest=self.has_manifest,
             encoding=encoding,
             laid_out=laid_out,
             tier=tier,

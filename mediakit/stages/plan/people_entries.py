@@ -45,10 +45,14 @@ _PROGRAM = f"mediakit {__version__}"
 
 @dataclass(slots=True, kw_only=True)
 class Making:
-    """Makes the entries of one layout. `made` is the date of the medium, YYYYMMDD."""
+    """Makes the entries of one layout. `made` is the date of the medium, YYYYMMDD.
+
+    With `has_manifest` the medium has a manifest, and its page offers to check the files.
+    """
 
     wish: ForPeople
     made: str
+    has_manifest: bool
     encoding: Encoding
     laid_out: FileSetLayout
     tier: Viewer
@@ -117,6 +121,7 @@ class Making:
             made=self.made,
             institution=", ".join(self.wish.institution),
             link_case=self.wish.link_case.value,
+            has_manifest=self.has_manifest,
         )
         lying: dict[bool, dict[str, list[list[Any]]]] = {True: {}, False: {}}
         for key, kind, document in lying_on(series, overlays):
