@@ -285,6 +285,12 @@ def test_the_page_fits_a_small_window_and_names_all_it_offers(tab: Page, tmp_pat
     tab.until(SHOWN)
     tab.size(320, 256, 4)  # 1280 x 1024 at 400 %
     assert tab.eval("document.documentElement.scrollWidth <= innerWidth")
+    tab.size(390, 844, 2)  # a phone
+    assert tab.eval("document.documentElement.scrollWidth <= innerWidth")
+    box = tab.eval("viewer.active.box.getBoundingClientRect().toJSON()")
+    assert box["height"] > 400
+    assert box["bottom"] <= 844
+    tab.size(320, 256, 4)
     unnamed = """[...document.querySelectorAll("button, select, input, a")]
       .filter((one) => one.checkVisibility())
       .filter((one) => !one.textContent.trim() && !one.labels?.[0]?.textContent.trim() && !one.ariaLabel)
