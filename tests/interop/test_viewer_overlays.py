@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+from base64 import b64decode
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset
 
 from mediakit.choices import ForPeople, Viewer
+from mediakit.dicom.attributes import Attributes
+from mediakit.extras.viewer.atlas import Atlas
+from mediakit.extras.viewer.render import windowed
+from mediakit.extras.viewer.states import presentation
 from mediakit.outcome import Outcome
 from tests.support.browser import Page
 from tests.support.overlay_files import (
@@ -23,6 +31,7 @@ from tests.support.overlay_files import (
     item,
     named_in,
 )
+from tests.support.peers import need
 from tests.support.studies import burnt_to
 from tests.support.viewer_discs import SHOWN
 
@@ -264,3 +273,55 @@ def test_hostile_overlays_neither_break_the_burn_nor_the_page_in_any_language(
     assert tab.eval("document.querySelectorAll('#list script, #layers script, #views script').length") == 0
     assert tab.eval("document.getElementById('problems').innerText") == ""
     assert complaints(tab) == []
+
+
+def painted(image: Dataset, said: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """Return the picture that an entry of a state asks for."""
+    values = image.pixel_array.astype(float) - 1000
+    if said["window"]:
+        center, width = said["window"]
+        gray = windowed(values, center, width, said["function"])
+    else:
+        table = np.frombuffer(b64decode(said["voi_lut"]["data"]), "<u2")
+        levels = table[np.clip(values.astype(int) - said["voi_lut"]["first"], 0, len(table) - 1)]
+        gray = levels / (2 ** said["voi_lut"]["bits"] - 1) * 255
+    gray = np.clip(gray, 0, 255)
+    turned = np.rot90(255 - gray if said["invert"] else gray, -said["rotate"] // 90)
+    return np.fliplr(turned) if said["flip"] else turned
+
+
+def test_dcmtk_paints_states_as_they_are_laid_on_their_images(study: Study) -> None:
+    need("dcmp2pgm")
+    image, rescale = study.images[0], ("RescaleSlope", "RescaleIntercept", "RescaleType")
+    roots = pack("<256H", *(int(16 * index**0.5) for index in range(256)))
+    whole = {"SoftcopyVOILUTSequence": [item(WindowCenter="-100", WindowWidth="1900")]}
+    table = item(VOILUTSequence=[item(LUTDescriptor=[256, 0x10000 - 700, 8], LUTData=roots)])
+    curve = item(LUTDescriptor=[256, 0, 8], LUTData=roots)
+    cases: list[tuple[dict[str, Any], tuple[str, ...]]] = [
+        (whole | {"ImageRotation": turn, "ImageHorizontalFlip": flip}, ())
+        for turn in (0, 90, 180, 270)
+        for flip in "NY"
+    ]
+    cases += [
+        (whole | {"PresentationLUTShape": "INVERSE"}, ()),
+        ({"SoftcopyVOILUTSequence": [item(WindowCenter="700", WindowWidth="1000")]}, rescale),
+        ({"SoftcopyVOILUTSequence": [table]}, ()),
+        (whole | {"PresentationLUTSequence": [curve]}, ("PresentationLUTShape",)),
+    ]
+    row = {"instance": image.SOPInstanceUID, "frame": 1, "rows": ROWS, "columns": COLUMNS, "type": "i16"}
+    atlas = Atlas({"S0001": [row | {"intercept": -1000}]})
+    different = []
+    for values, without in cases:
+        state = study.state([image], **values)
+        for keyword in without:
+            delattr(state, keyword)
+        file = study.save(state)
+        picture = study.folder / "theirs.pgm"
+        subprocess.run(["dcmp2pgm", "-p", file, study.folder / "001.dcm", picture], check=True)
+        found = presentation(Attributes(state), atlas)
+        assert found.data is not None
+        ours = painted(image, found.data["images"][0])
+        theirs = np.asarray(Image.open(picture)).astype(float)
+        if theirs.shape != ours.shape or np.abs(theirs - ours).max() > 3:
+            different.append((values, np.abs(theirs - ours).max()))
+    assert different == []
