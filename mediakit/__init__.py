@@ -55,11 +55,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mediakit.choices import Convert, ForPeople, LinkCase, OnReject, Supply, Viewer
+    from mediakit.choices import Convert, ForPeople, LinkCase, OnBurnedIn, OnReject, Supply, Viewer
     from mediakit.destinations.address import Address
     from mediakit.destinations.options import Options
     from mediakit.destinations.peer import Timeouts, Tls
     from mediakit.destinations.registry import parse_address
+    from mediakit.dicom.deidentify.order import Deidentification
     from mediakit.dicom.original_attributes import CoercionNote
     from mediakit.errors import (
         DestinationError,
@@ -167,6 +168,7 @@ __all__ = [
     "ContextLine",
     "Convert",
     "Counts",
+    "Deidentification",
     "Departure",
     "Depth",
     "DestinationError",
@@ -209,6 +211,7 @@ __all__ = [
     "Medium",
     "Mixed",
     "Obstacle",
+    "OnBurnedIn",
     "OnReject",
     "Only",
     "Onto",
@@ -299,6 +302,7 @@ _HOMES = {
     "ContextLine": "transfer.imported",
     "Convert": "choices",
     "Counts": "fileset.inspection",
+    "Deidentification": "dicom.deidentify.order",
     "Departure": "secure.facts",
     "Depth": "journeys.burn_order",
     "DestinationError": "errors",
@@ -340,6 +344,7 @@ _HOMES = {
     "MediakitError": "errors",
     "Mixed": "transfer.patient_identity",
     "Obstacle": "profile.fit",
+    "OnBurnedIn": "choices",
     "OnReject": "choices",
     "Only": "journeys.extract",
     "Onto": "stages.act.pressing",

@@ -57,6 +57,14 @@ class Viewer(StrEnum):
     AUTO = "auto"  # full where it fits, else preview, else none
 
 
+class OnBurnedIn(StrEnum):
+    """What is done with an image whose pixels may show who the patient is."""
+
+    REFUSE = "refuse"
+    KEEP = "keep"
+    BLANK = "blank"
+
+
 class LinkCase(StrEnum):
     """How the links of pages spell the names of files, which are in upper case."""
 

@@ -15,6 +15,7 @@ class State(StrEnum):
 
     WRITTEN = "written"  # carried byte for byte
     CONVERTED = "converted"  # written in another transfer syntax, as the policy allows
+    DEIDENTIFIED = "de-identified"  # written without what says who the patient is
     PLANNED = "planned"  # dry run: would be written
     DUPLICATE = "duplicate"  # the same SOP Instance with the same bytes is written once
     NOT_DICOM = "not-dicom"  # recognised by content as something else
@@ -61,6 +62,7 @@ _GOOD = frozenset(
     {
         State.WRITTEN,
         State.CONVERTED,
+        State.DEIDENTIFIED,
         State.PLANNED,
         State.DUPLICATE,
         State.NOT_DICOM,

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from mediakit.choices import FOR_NOBODY, Convert, ForPeople, OnReject, Supply
+from mediakit.dicom.deidentify.order import Deidentification
 from mediakit.events import Listener, silence
 from mediakit.fileset.inspection import Inspection
 from mediakit.fileset.removal import NOTHING, Removal
@@ -68,7 +69,8 @@ class BurnOrder(_burn_order.BurnOrder):
     the sources, `envelope` (see `sealer_for`) seals every file. `span` writes several media where one is too
     small. `onto` (see `drive_at`) is the drive that the image at `out` is put on when it is made and proven.
     `people` adds images for browsers and the pages of IHE PDI. `joliet` adds Joliet names to ISO 9660 or
-    leaves them out; None: with pages, a manifest or `add`. Raises ProfileError when there is no such profile.
+    leaves them out; None: with pages, a manifest or `add`. `deidentify` makes a disc for teaching. Raises
+    ProfileError when there is no such profile.
     """
 
     __slots__ = ()
@@ -100,6 +102,7 @@ class BurnOrder(_burn_order.BurnOrder):
         onto: Onto | None = None,
         people: ForPeople = FOR_NOBODY,
         joliet: bool | None = None,
+        deidentify: Deidentification | None = None,
     ) -> None:
         super().__init__(
             profile=_profile(profile),
@@ -126,6 +129,7 @@ class BurnOrder(_burn_order.BurnOrder):
             onto=onto,
             people=people,
             joliet=joliet,
+            deidentify=deidentify,
         )
 
 

@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediakit.choices import Convert, LinkCase, OnReject, Supply, Viewer
+from mediakit.choices import Convert, LinkCase, OnBurnedIn, OnReject, Supply, Viewer
 from mediakit.cli import complete
 from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
+from mediakit.cli.deidentify import (
+    BurnedIn,
+    Deidentify,
+    DeidentifyKey,
+    DeidentifyTable,
+    deidentification_of,
+)
 from mediakit.cli.device import (
     Copies,
     Device,
@@ -121,6 +128,10 @@ def burn(
     viewer: ViewerForm = None,
     pdi: Pdi = False,
     link_case: LinkCases = LinkCase.UPPER,
+    deidentify: Deidentify = "",
+    deidentify_table: DeidentifyTable = None,
+    deidentify_key: DeidentifyKey = None,
+    burned_in: BurnedIn = OnBurnedIn.REFUSE,
     span: Annotated[
         bool, typer.Option("--span", help="Write several media (OUT-1of3.iso ...) where one is too small.")
     ] = False,
@@ -231,6 +242,7 @@ def burn(
             ),
             all_patients=all_patients,
             people=for_people(wish_of(viewer, usual, link_case, pdi=pdi), config),
+            deidentify=deidentification_of(deidentify, deidentify_table, deidentify_key, burned_in),
             keys=keys_of(key, cert, source_passphrase_file, config=config),
             envelope=sealer_of(
                 recipient,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from mediakit.dicom.instance import Tag
 
 
@@ -22,3 +24,14 @@ def tag_name(tag: Tag) -> str:
     from pydicom.datadict import dictionary_description  # noqa: PLC0415 - start-up
 
     return dictionary_description(tag) if is_standard(tag) else ""
+
+
+@cache
+def ordinary_words() -> frozenset[str]:
+    """Return the words of the names of attributes, in lower case: what any text of this field can hold."""
+    from pydicom._dicom_dict import DicomDictionary  # noqa: PLC0415 - start-up
+
+    words = (
+        word.strip("'()/-.,").casefold() for entry in DicomDictionary.values() for word in entry[2].split()
+    )
+    return frozenset(word.removesuffix("'s") for word in words if word)

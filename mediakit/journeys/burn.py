@@ -9,6 +9,7 @@ from functools import partial
 from io import BytesIO
 from pathlib import Path
 
+from mediakit.dicom.deidentify.engine import Engine
 from mediakit.dicom.instance import Header, Instance
 from mediakit.errors import IntegrityError, UsageError
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
@@ -36,6 +37,7 @@ from mediakit.profile.model import Profile
 from mediakit.rules.completeness import completeness_of
 from mediakit.stages.act.pressing import Pressed
 from mediakit.stages.act.writing import Written, attempt, named_for_user, with_pressed
+from mediakit.stages.judge.deidentifying import Deidentifier
 from mediakit.stages.judge.prepare import Prepared, Store, Terms, prepare
 from mediakit.stages.judge.spool import SPOOL, Spool
 from mediakit.stages.look.fates import Fates
@@ -49,6 +51,7 @@ from mediakit.stages.plan.people import Choice, in_reading_order
 from mediakit.stages.plan.spanning import MediumPlan, plan_media
 from mediakit.stages.plan.target import capacity_of, check_security, check_target, format_of
 from mediakit.stages.prove.proof import Expected, prove
+from mediakit.stages.prove.sweeping import sweep
 from mediakit.transfer.patient_identity import Mixed, identities_of, several_patients, two_people
 
 
@@ -102,12 +105,12 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
             store=Store(media, spool),
             extra=extra,
             tell=tell,
+            engine=None if order.deidentify is None else order.deidentify.engine(),
         )
         order.check_joliet(work.variant)
         fates = Fates(surveys, extra.places.values())
         taken = _take(surveys, work, fates)
-        prepared = None if taken.is_refused else prepare(taken.instances, work.terms, work.store, fates, tell)
-        taken.instances.clear()
+        prepared = None if taken.is_refused else _prepare(taken, work, fates)
         planned = None if prepared is None else _plan(prepared, work, fates)
         del prepared
         if planned is not None and len(planned.media) > 1:
@@ -120,7 +123,7 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
             return _burnt(work, fates, planned, Written(outcome=outcome), taken.patients)
         fates.findings += notes_on(order.profile, "" if order.onto else work.variant)
         written = _rehearse(planned, work) if order.depth is Depth.PLAN else _write(planned, work)
-        fates.findings += written.findings
+        fates.findings += (*work.swept, *written.findings)
         _settle(planned, written, work, fates)
         return _burnt(work, fates, planned, written, taken.patients)
 
@@ -134,7 +137,9 @@ class _Work:
     store: Store
     extra: ExtraContent
     tell: Listener
+    engine: Engine | None = None  # where instances are de-identified
     pressed: list[Pressed] = field(default_factory=list)
+    swept: list[Finding] = field(default_factory=list)
 
     @property
     def terms(self) -> Terms:
@@ -192,6 +197,19 @@ def _take(surveys: list[Survey], work: _Work, fates: Fates) -> _Taken:
         patients=len({identity.patient_id for identity, _ in identities}),
         is_refused=chosen.is_nothing or bool(several),
     )
+
+
+def _prepare(taken: _Taken, work: _Work, fates: Fates) -> Prepared | None:
+    """De-identify what was taken where that is ordered, judge and convert it; `taken` is emptied."""
+    ready = Prepared(instances=tuple(taken.instances))
+    taken.instances.clear()
+    order = work.order
+    if order.deidentify is not None and work.engine is not None:
+        how = order.deidentify.on_burned_in
+        scanner = scanner_for(order.profile)
+        deidentify = Deidentifier(engine=work.engine, on_burned_in=how, scanner=scanner, store=work.store)
+        ready = deidentify(ready, fates, work.tell)
+    return prepare(ready, work.terms, work.store, fates, work.tell)
 
 
 def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
@@ -278,6 +296,8 @@ def _written(medium: MediumPlan, work: _Work, done: list[Receipt]) -> Iterator[N
         proven_by = proof if order.depth is Depth.PROVE else None
         if proven_by is not None and (wrong := proven_by(part)):
             raise IntegrityError("what was written is not what was planned", findings=wrong)
+        if work.engine is not None:
+            work.swept.extend(sweep(part, work.engine, order.envelope, work.tell))
         if order.onto is not None:
             work.pressed.append(order.onto.put(part, proven_by, work.tell))
 
@@ -356,6 +376,7 @@ def _settle(planned: _Planned, written: Written, work: _Work, fates: Fates) -> N
             carried = converted = State.FAILED
         else:
             carried, converted = State.WRITTEN, State.CONVERTED
+            converted = State.DEIDENTIFIED if work.engine is not None else converted
         for file in medium.plan.files:
             path, uid = str(file.file_id), file.instance.sop_instance
             place = planned.place_of(file.instance)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from mediakit.choices import FOR_NOBODY, Convert, ForPeople, OnReject, Supply
+from mediakit.dicom.deidentify.order import Deidentification
 from mediakit.errors import UsageError
 from mediakit.fileset.contents import PatientFact, patients_of
 from mediakit.fileset.plan import FileSetPlan
@@ -78,6 +79,7 @@ class BurnOrder:
     `out` is put on when it is made and proven. `people` says what it carries besides for browsers. `joliet`
     gives ISO 9660 a second tree, which names beyond Level 1 need; None: when the medium carries files that
     name others (see `has_joliet`).
+    `deidentify` says that copies go on which do not say who the patients are, and how they are made.
     """
 
     profile: Profile
@@ -104,6 +106,7 @@ class BurnOrder:
     onto: Onto | None = None
     people: ForPeople = FOR_NOBODY
     joliet: bool | None = None
+    deidentify: Deidentification | None = None
 
     def __post_init__(self) -> None:
         """Raise UsageError for several media that would all go into one drive."""

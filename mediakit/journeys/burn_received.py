@@ -40,7 +40,7 @@ _MOST_KEPT_BYTES = 1 << 30
 _PATIENCE = 10  # an association that stays open holds a medium up for so many times the quiet
 _LONGEST_PAUSE_S = 6 * 3600.0
 _PATIENT_ID, _ISSUER = 0x00100020, 0x00100021
-_ON_MEDIUM = frozenset({State.WRITTEN, State.CONVERTED, State.DUPLICATE})
+_ON_MEDIUM = frozenset({State.WRITTEN, State.CONVERTED, State.DEIDENTIFIED, State.DUPLICATE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -220,7 +220,8 @@ def _plan(work: _Work, fates: Fates) -> _Planned | _Stopped:
             return _Stopped(Outcome.IDENTITY)
     if work.terms.stop(fates) or _is_nothing_to_add(work):
         return _nothing(fates)
-    prepared = prepare(new, work.terms, work.store, fates, work.tell) if new else None
+    taken = Prepared(instances=tuple(new))
+    prepared = prepare(taken, work.terms, work.store, fates, work.tell) if new else None
     if prepared is not None:
         prepared = known.without_known(prepared, fates)
     if work.terms.stop(fates) or (new and prepared is None):

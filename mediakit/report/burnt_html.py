@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # what is shown is made by the journey
 _STATES = {
     State.WRITTEN: "written, byte for byte",
     State.CONVERTED: "written in another form, as allowed",
+    State.DEIDENTIFIED: "written without what says who the patient is",
     State.PLANNED: "would be written",
     State.DUPLICATE: "a second copy of the same",
     State.NOT_DICOM: "not DICOM, left out",
@@ -35,6 +36,9 @@ _STATES = {
     State.WITHHELD: "held back, since nothing was written",
     State.FAILED: "should have been written and was not",
 }
+
+
+_WRITTEN = frozenset({State.WRITTEN, State.CONVERTED, State.DEIDENTIFIED})
 
 
 def burnt_html(burnt: Burnt, made_at: str = "", *, with_names: bool = False) -> str:
@@ -60,7 +64,7 @@ def burnt_html(burnt: Burnt, made_at: str = "", *, with_names: bool = False) -> 
 def _headline(result: Result, *, is_rehearsal: bool) -> tuple[str, bool]:
     if result.journey == "update":
         return _headline_of_update(result, is_rehearsal=is_rehearsal), result.outcome is Outcome.GOOD
-    written = sum(fate.state in {State.WRITTEN, State.CONVERTED} for fate in result.fates)
+    written = sum(fate.state in _WRITTEN for fate in result.fates)
     planned = sum(fate.state is State.PLANNED for fate in result.fates)
     if is_rehearsal and planned:
         return f"This was a rehearsal: {many(planned, 'file', 'files')} would be written", (

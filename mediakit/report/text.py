@@ -13,7 +13,8 @@ if TYPE_CHECKING:  # errors are printed through this module, and must not wait f
     from mediakit.journeys.burn_order import Burnt, BurntMedium
     from mediakit.journeys.update_order import Updated
 
-_COUNTED = frozenset({State.KEPT, State.WRITTEN, State.PLANNED, State.WITHHELD, State.VALID, State.SAME})
+_COUNTED = frozenset({State.KEPT, State.WRITTEN, State.DEIDENTIFIED, State.PLANNED, State.WITHHELD})
+_COUNTED |= {State.VALID, State.SAME}
 _MANY = 4  # files that were left out for one reason are counted from here on
 _VIEWER = "VIEWER/"  # its files are many, and not told one by one
 _LISTED = 40  # what a terminal shows of a long list; the JSON report has it all

@@ -27,7 +27,7 @@ from mediakit.profile.item_rules import check_items
 from mediakit.profile.judge import Judge, judged_tags
 from mediakit.profile.load import load_profile
 from mediakit.profile.model import IconRule, ItemRule, Profile
-from mediakit.stages.judge.prepare import Converter, Store, judge_all
+from mediakit.stages.judge.prepare import Converter, Prepared, Store, judge_all
 from mediakit.stages.judge.spool import Spool
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import take_instances
@@ -78,7 +78,8 @@ def test_what_was_converted_is_judged_again(tmp_path: Path, profile: str, is_ref
     with open_media([source]) as media, Spool() as spool:
         surveys = look_at_all(media, Scanner(judged_tags(first)))
         book = Fates(surveys)
-        judged = judge_all(take_instances(surveys, book), Judge(first, Convert.LOSSLESS), book)
+        taken = Prepared(instances=tuple(take_instances(surveys, book)))
+        judged = judge_all(taken, Judge(first, Convert.LOSSLESS), book)
         assert len(judged.to_convert) == 1
         judge = Judge(load_profile(profile), Convert.NONE)
         converter = Converter(
@@ -88,7 +89,7 @@ def test_what_was_converted_is_judged_again(tmp_path: Path, profile: str, is_ref
             store=Store(media, spool),
             spool=spool,
         )
-        converter.convert_all(judged, book)
+        converter.convert_all(judged, taken, book)
     assert ("MK-CNV-101" in ids(book.findings) | set(reasons(book.settled()).values())) is is_refused
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from mediakit.choices import Convert, OnReject, Supply
@@ -55,10 +55,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """Instances that go on the medium. `places` leads from the UID of a converted one to its source file."""
+    """Instances that go on the medium. `places` leads from the UID of one in the spool to its source file."""
 
     instances: tuple[Instance, ...]
-    places: Mapping[str, str]
+    places: Mapping[str, str] = field(default_factory=dict)
 
     def place_of(self, instance: Instance) -> str:
         """Return the place of the source file that an instance comes from."""
@@ -85,11 +85,11 @@ class Store:
 
 
 def prepare(
-    instances: Sequence[Instance], terms: Terms, store: Store, fates: Fates, tell: Listener = silence
+    taken: Prepared, terms: Terms, store: Store, fates: Fates, tell: Listener = silence
 ) -> Prepared | None:
     """Judge and convert; None when nothing may be written because of what cannot go."""
     judge = Judge(terms.profile, terms.convert)
-    judged = judge_all(instances, judge, fates, tell)
+    judged = judge_all(taken, judge, fates, tell)
     if terms.stop(fates):
         return None
     converter = Converter(
@@ -99,21 +99,21 @@ def prepare(
         store=store,
         spool=store.spool,
     )
-    prepared = converter.convert_all(judged, fates, tell)
+    prepared = converter.convert_all(judged, taken, fates, tell)
     return None if not prepared.instances or terms.stop(fates) else prepared
 
 
-def judge_all(instances: Sequence[Instance], judge: Judge, fates: Fates, tell: Listener = silence) -> Judged:
+def judge_all(taken: Prepared, judge: Judge, fates: Fates, tell: Listener = silence) -> Judged:
     """Judge every instance; refused ones are settled in `fates`, the findings of the others kept."""
     accepted: list[Instance] = []
     to_convert: list[tuple[Instance, Verdict]] = []
-    tell(PhaseStarted("judge", total=len(instances)))
-    for instance in instances:
+    tell(PhaseStarted("judge", total=len(taken.instances)))
+    for instance in taken.instances:
         verdict = judge(instance)
         if verdict.decision is Decision.ACCEPT and not verdict.findings:
             accepted.append(instance)
             continue
-        place = place_of(instance)
+        place = taken.place_of(instance)
         if verdict.decision is Decision.REFUSE:
             fates.refuse(place, verdict.findings, sop_instance=instance.sop_instance)
             continue
@@ -136,15 +136,17 @@ class Converter:
     store: Store
     spool: Spool
 
-    def convert_all(self, judged: Judged, fates: Fates, tell: Listener = silence) -> Prepared:
+    def convert_all(
+        self, judged: Judged, taken: Prepared, fates: Fates, tell: Listener = silence
+    ) -> Prepared:
         """Convert what `judged` lists. An instance that cannot be converted is settled in `fates`."""
         if not judged.to_convert:
-            return Prepared(instances=judged.accepted, places={})
-        places: dict[str, str] = {}
+            return Prepared(instances=judged.accepted, places=taken.places)
+        places = dict(taken.places)
         converted: list[Instance] = []
         tell(PhaseStarted("convert", total=len(judged.to_convert)))
         for instance, verdict in judged.to_convert:
-            place = place_of(instance)
+            place = taken.place_of(instance)
             made = self._convert(instance, verdict, place, fates)
             if made is not None:
                 converted.append(made)
