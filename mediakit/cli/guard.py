@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from types import FrameType
+from typing import Final
 
 import typer
 
@@ -16,6 +17,10 @@ from mediakit.cli.terminal import shown
 from mediakit.errors import MediakitError
 from mediakit.findings import printable
 from mediakit.outcome import Outcome
+
+_NUMBERS: Final = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
+)  # SIGINT is one already
 
 
 @contextmanager
@@ -52,16 +57,36 @@ def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterato
         raise typer.Exit(int(Outcome.FAULT)) from exc
 
 
+def take_signals() -> None:
+    """Let signals end the process as Ctrl-C does, from before a command begins; see `heed_no_signals`.
+
+    One that is ignored stays so: that is how `nohup` starts a command.
+    """
+    for number in _NUMBERS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _as_interrupt)
+
+
+def heed_no_signals() -> None:
+    """Ignore signals: the process is about to end, and its exit code says what became of the command."""
+    for number in (*_NUMBERS, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def _signals_as_interrupts() -> Iterator[None]:
-    """Stop as for Ctrl-C, also when the terminal is closed: no converted images are left behind."""
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.signal(number, _as_interrupt) for number in numbers}
+    """Stop as for Ctrl-C, also when the terminal is closed: no converted images are left behind.
+
+    When the block ends in a process of ours (`take_signals`), it is too late for a signal; in any other one
+    the handlers are as they were.
+    """
+    before = {number: signal.getsignal(number) for number in _NUMBERS}
+    take_signals()
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if handler is _as_interrupt else handler)
 
 
 def _as_interrupt(number: int, _frame: FrameType | None) -> None:

@@ -32,6 +32,7 @@ from mediakit.cli import (
     validate,
     verify,
 )
+from mediakit.cli.guard import heed_no_signals, take_signals
 from mediakit.cli.streams import let_readers_leave
 
 # A scan keeps hundreds of thousands of values that form no circles. Looking for some every 700 allocations,
@@ -89,11 +90,21 @@ def _main(
 
 
 def run() -> None:
-    """Run the command line and end the process with its exit code."""
-    gc.set_threshold(_ALLOCATIONS)
-    let_readers_leave()
+    """Run the command line and end the process with its exit code, whatever signal comes meanwhile."""
     try:
-        code = app(standalone_mode=False)
+        take_signals()
+        gc.set_threshold(_ALLOCATIONS)
+        let_readers_leave()
+        code = _code_of_call()
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    heed_no_signals()
+    sys.exit(code)
+
+
+def _code_of_call() -> Any:
+    try:
+        return app(standalone_mode=False)
     except _CallError as exc:
         exc.show()
         if "--json" in sys.argv:
@@ -101,7 +112,4 @@ def run() -> None:
             from mediakit.report.json import error_doc, to_json
 
             sys.stdout.write(to_json(error_doc("mediakit", UsageError(exc.format_message()))))
-        sys.exit(exc.exit_code)
-    except typer.Abort:
-        sys.exit(130)
-    sys.exit(code)
+        return exc.exit_code
