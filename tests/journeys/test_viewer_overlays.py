@@ -150,14 +150,17 @@ def test_fractions_have_weights_and_label_maps_a_mask_for_each_segment(study: St
     study.save(study.segmentation("FRACTIONAL", values, groups, MaximumFractionalValue=92))
     labels = np.zeros((1, ROWS, COLUMNS), np.uint8)
     labels[0, 2:9, 3:7], labels[0, 5:12, 6:14] = 1, 5
-    study.save(study.segmentation("LABELMAP", labels, [frame_group(corner_of(2), None)]))
+    described = [item(SegmentNumber=number, SegmentLabel=f"{number}") for number in (0, 1)]  # 0: background
+    study.save(
+        study.segmentation("LABELMAP", labels, [frame_group(corner_of(2), None)], SegmentSequence=described)
+    )
     viewer = burnt(study)
     (_, fraction), (_, map_) = shown(viewer, "segmentation")
     (mask,) = fraction["masks"]
     assert mask_of(mask) == pytest.approx(values[0] / 92, abs=1 / 16)
     assert (mask_of(mask) > 0).tolist() == (values[0] > 0).tolist()
     assert [one["segment"] for one in map_["masks"]] == [1, 5]
-    assert [one["number"] for one in map_["segments"]] == [1, 5]  # the file describes the first alone
+    assert [one["number"] for one in map_["segments"]] == [1, 5]  # the file does not describe the second
     assert len({tuple(one["colour"]) for one in map_["segments"]}) == 2
     for one in map_["masks"]:
         assert (mask_of(one) == (labels[0] == one["segment"])).all()
@@ -315,6 +318,39 @@ def test_a_state_replaces_the_rescale_and_joins_its_tables(study: Study) -> None
     assert one["window"] is None
     assert entries[values <= 38].min() == 0xFFFF
     assert entries[values >= 41].max() == 0
+
+
+def test_an_overlay_never_leaves_its_patient(study: Study) -> None:
+    """Frames of reference and UIDs of another patient are as good as none: a hostile or careless sender."""
+    stranger = study.structures([contour("POINT", [in_patient(0, 1, 1)], study.images[0])])
+    state = study.state(study.images[:1])
+    mask = study.segmentation(
+        "BINARY", np.ones((1, ROWS, COLUMNS)), [frame_group(corner_of(0), 1, study.images)]
+    )
+    for made in (stranger, state, mask):
+        made.PatientID, made.PatientName, made.StudyInstanceUID = "P2", "Roe^Richard", "1.2.4"
+        study.save(made)
+    viewer = burnt(study)
+    for kind in ("presentation", "segmentation", "contours"):
+        assert [told["why"]["code"] for told, _ in shown(viewer, kind)] == ["not_on_disc"]
+    assert all(series["presentations"] == series["overlays"] == [] for series in viewer.series())
+
+
+def test_a_refused_overlay_is_a_finding_and_one_without_images_is_none(study: Study) -> None:
+    one = [frame_group(corner_of(0))]  # of two frames
+    refused = study.segmentation("BINARY", np.zeros((2, 4, 4)), one)
+    away = study.structures([contour("POINT", [in_patient(50, 1, 1)])])
+    study.save(away)
+    out = study.folder.parent / "out"
+    asked = ForPeople(viewer=Viewer.FULL)
+    before = burnt_to(out, study.folder, people=asked)
+    assert "MK-VWR-106" not in {finding.rule.id for finding in before.result.report.findings}
+    study.save(refused)
+    done = burnt_to(out.with_name("again"), study.folder, people=asked)
+    found = [one for one in done.result.report.findings if one.rule.id == "MK-VWR-106"]
+    assert len(found) == 1
+    ((told, _),) = shown(ViewerFolder(out.with_name("again")), "segmentation")
+    assert told["why"]["code"] == "undecodable"
 
 
 def test_an_overlay_without_its_images_is_a_row_with_a_reason(study: Study) -> None:

@@ -39,8 +39,9 @@ def segmentation(file: DicomFile, found: Attributes, atlas: Atlas) -> Laid:
             told += here
     if damage is not None and not told:
         raise damage
+    segments = _segments(found, [mask["segment"] for mask in told])
     data = {
-        "segments": _segments(found, [mask["segment"] for mask in told]),
+        "segments": [one for one in segments if one["number"] != frames.background],
         "masks": told,
         "missing": missing,
         "not_drawn": [] if damage is None else ["damaged"],
@@ -64,14 +65,18 @@ def _segments(found: Attributes, seen: Sequence[int]) -> list[dict[str, Any]]:
 
 
 class _Frames:
-    """Lays the frames of a segmentation on images, one after another."""
+    """Lays the frames of a segmentation on images, one after another.
+
+    `background` is the number in a label map that stands for no segment; None in others.
+    """
 
     def __init__(self, found: Attributes, atlas: Atlas) -> None:
         count = found.whole("NumberOfFrames") or 1
         self._rows = Rows(ImageFacts(attributes=found, sop_instance="", frames=count))
         self._kind = found.text("SegmentationType")
         self._most = max(1, found.whole("MaximumFractionalValue") or 255)
-        self._background = found.whole("PixelPaddingValue") or 0
+        is_map = self._kind == "LABELMAP"
+        self.background = found.whole("PixelPaddingValue") or 0 if is_map else None
         self._atlas = atlas
         self._budget = Budget()
         self._index = 0
@@ -94,7 +99,7 @@ class _Frames:
         if values.ndim != 2:
             raise Undecodable("its frames are in colour")
         if self._kind == "LABELMAP":
-            found: Values = np.where(values == self._background, 0, values)
+            found: Values = np.where(values == self.background, 0, values)
         elif self._kind == "FRACTIONAL":
             found = np.ceil(np.clip(values / self._most, 0, 1) * _LEVELS).astype(np.uint8)
         else:

@@ -45,6 +45,14 @@ LEFT_OUT = Rule(
     hint="`--viewer none` says that none are wanted",
 )
 
+NOT_LAID = Rule(
+    id="MK-VWR-106",
+    severity=Severity.WARNING,
+    title="an overlay cannot be shown on its images in a browser: {why}",
+    ref="IHE RAD TF-3 4.47",
+    hint="the viewer has a row with this reason and shows the images; the DICOM file is not affected",
+)
+
 _FIRST_FILES = ("README.TXT", "INDEX.HTM", "VIEWER/VIEWER.HTM", "VIEWER/INDEX.BIN")
 _FOLDER = "VIEWER/"
 _PIXELS = (0x00280010, 0x00280011, 0x00280100, 0x00280002, 0x00280008)  # rows, columns, bits, samples, frames
@@ -157,7 +165,11 @@ class People:
         findings: tuple[Finding, ...] = ()
         if tier is not Viewer.NONE and not self.is_rehearsal:
             places = {one.instance.sop_instance: place_of(one.instance) for one in laid_out.files}
-            findings = tuple(_not_shown(self._opened().encoded(laid_out.files, tier), places))
+            encoding = self._opened()
+            findings = (
+                *_not_shown(encoding.encoded(laid_out.files, tier), places),
+                *_not_laid(encoding.refused(tier), places),
+            )
         taken = sum(entry.size for entry in entries if entry.path.startswith(_FOLDER))
         if self.is_rehearsal:  # without the pages that stand among its entries
             taken = sizes.get(tier, 0)
@@ -268,3 +280,10 @@ def _not_shown(found: Mapping[str, Encoded], places: Mapping[str, str]) -> Itera
             reasons[encoded.why["text"]] += 1
         for why, frames in reasons.items():
             yield NOT_SHOWN.at(Where(path=place), frames=frames, why=why)
+
+
+def _not_laid(refused: Mapping[str, str], places: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield one finding for each overlay of the medium that was refused."""
+    for uid, place in places.items():
+        if uid in refused:
+            yield NOT_LAID.at(Where(path=place), why=refused[uid])

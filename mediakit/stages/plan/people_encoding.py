@@ -35,6 +35,7 @@ class _Tier:
     encoder: Encoder
     found: dict[str, Encoded] = field(default_factory=dict)
     laid: dict[bytes, Blob] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 class Encoding:
@@ -75,12 +76,18 @@ class Encoding:
         """
         tier = self._tiers[viewer]
         one = laid(self.source(file, is_single=True), kind, atlas)
+        if one.why is not None and one.why["code"] != "not_on_disc":
+            tier.refused[file.instance.sop_instance] = one.why["text"]
         body = None
         if one.data is not None:
             digest = hashlib.sha256(json.dumps(one.data).encode()).digest()
             body = tier.laid.get(digest) or tier.encoder.keep(one.data)
             tier.laid[digest] = body
         return Document(kind=kind, title=one.title, why=one.why, body=body), one.keys
+
+    def refused(self, viewer: Viewer) -> Mapping[str, str]:
+        """Return why overlays cannot be shown, by SOP Instance UID; not those that only lack their images."""
+        return self._tiers[viewer].refused
 
     def read(self, viewer: Viewer, blobs: Sequence[Blob]) -> Iterator[bytes]:
         """Yield the escaped bytes of blobs."""
