@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     )
     from mediakit.fileset.contents import (
         Contents,
+        Descriptions,
         InstanceFact,
         OtherFact,
         PatientFact,
@@ -171,6 +172,7 @@ __all__ = [
     "Deidentification",
     "Departure",
     "Depth",
+    "Descriptions",
     "DestinationError",
     "DoesNotFit",
     "Envelope",
@@ -355,6 +357,7 @@ _HOMES = {
     "Outcome": "outcome",
     "Outgoing": "transfer.outgoing",
     "Patience": "stages.import_order",
+    "Descriptions": "fileset.contents",
     "PatientFact": "fileset.contents",
     "PhaseEnded": "events",
     "PhaseStarted": "events",

@@ -38,6 +38,7 @@ class IsoVolume:
     """
 
     volume_id: str = ""  # without padding
+    created: str = ""  # YYYYMMDD
     system_id: str = ""
     level: int = 1
     block_size: int = 2048

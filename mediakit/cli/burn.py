@@ -45,6 +45,7 @@ from mediakit.cli.keys import (
     keys_of,
     sealer_of,
 )
+from mediakit.cli.label import CoverFile, LabelFile, paper_of_burnt, paper_order
 from mediakit.cli.manifest import SignKey, SignPassphraseFile, signer_of
 from mediakit.cli.options import BurnReports, WithNames
 from mediakit.cli.people import LinkCases, Pdi, ViewerForm, for_people, wish_of
@@ -64,6 +65,7 @@ from mediakit.cli.selecting import (
 from mediakit.cli.written import now
 from mediakit.errors import UsageError
 from mediakit.findings import Severity
+from mediakit.outcome import Outcome
 
 if TYPE_CHECKING:  # profiles are loaded when the command runs: `--help` stays fast
     from mediakit.profile.model import Profile
@@ -172,6 +174,8 @@ def burn(
     fail_on: Annotated[
         Severity, typer.Option(help="Findings from here on give exit code 1.")
     ] = Severity.ERROR,
+    label: LabelFile = None,
+    cover_sheet: CoverFile = None,
     report: BurnReports = None,
     with_names: WithNames = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
@@ -204,6 +208,7 @@ def burn(
         )
         target = wanted.target(out, span=span)
         check_burn_reports(report or (), target)
+        paper = paper_order(label, cover_sheet, force=force)
         unproven = Depth.HASH if report or as_json else Depth.WRITE
         depth = Depth.PLAN if dry_run else Depth.PROVE if proof else unproven
         onto = onto_for(wanted, config, is_rehearsal=dry_run)
@@ -263,6 +268,8 @@ def burn(
             else:
                 burnt = burn_fitting(src or [], candidates, order, tell)
         print_burnt(burnt, report or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
+        if paper is not None and burnt.result.outcome in {Outcome.GOOD, Outcome.FINDINGS}:
+            paper_of_burnt(burnt, paper, config, quiet=quiet or as_json)
         raise typer.Exit(int(burnt.result.outcome))
 
 

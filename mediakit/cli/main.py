@@ -21,6 +21,7 @@ from mediakit.cli import (
     import_,
     inspect,
     job,
+    label,
     profiles,
     reconcile,
     repair,
@@ -57,6 +58,7 @@ app.command("diff")(diff.diff)
 app.command("repair")(repair.repair)
 app.command("salvage")(salvage.salvage)
 app.command("update")(update.update)
+app.command("label")(label.label)
 app.command("import")(import_.import_)
 app.command("reconcile")(reconcile.reconcile)
 app.command("conformance")(conformance.conformance)

@@ -26,7 +26,7 @@ LinkCases = Annotated[LinkCase, typer.Option(help="Links of pages: upper (IHE PD
 
 def for_people(wish: ForPeople, config: Path | None) -> ForPeople:
     """Return what is wished, with the institution. Raises UsageError when the configuration is wrong."""
-    return replace(wish, institution=_institution(config)) if wish.is_anything else wish
+    return replace(wish, institution=institution_of(config)) if wish.is_anything else wish
 
 
 def wish_of(viewer: Viewer | None, usual: Viewer, link_case: LinkCase, *, pdi: bool) -> ForPeople:
@@ -35,7 +35,8 @@ def wish_of(viewer: Viewer | None, usual: Viewer, link_case: LinkCase, *, pdi: b
     return ForPeople(viewer=viewer or usual, pdi=pdi, link_case=link_case, is_asked=is_asked)
 
 
-def _institution(config: Path | None) -> tuple[str, ...]:
+def institution_of(config: Path | None) -> tuple[str, ...]:
+    """Return the lines of the institution in the configuration. Raises UsageError."""
     for file, values in settings(config):
         if "institution" not in values:
             continue

@@ -5,9 +5,9 @@ Pure: a `Survey` in, `Contents` out. Instances are the union of the directory an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 
@@ -163,12 +163,57 @@ def contents_of(survey: Survey) -> Contents:
     )
 
 
-def patients_of(directory: Directory) -> tuple[PatientFact, ...]:
-    """Return the patients of a directory alone, as `contents_of` does; the sizes of files are not known."""
+def patients_of(directory: Directory, known: Descriptions | None = None) -> tuple[PatientFact, ...]:
+    """Return the patients of a directory alone, as `contents_of` does; the sizes of files are not known.
+
+    `known` is what the instances say and no record does.
+    """
     builder = _Builder()
     for link in link_records(directory, ()):
         builder.add_missing(link)
-    return builder.patients()
+    patients = builder.patients()
+    return patients if known is None else tuple(map(known.completed, patients))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptions:
+    """What people want to read, and directory records need not have.
+
+    `births` are birth dates by Patient ID, `series` descriptions by Series Instance UID.
+    """
+
+    births: Mapping[str, str] = field(default_factory=dict, repr=False)
+    series: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def completed(self, patient: PatientFact) -> PatientFact:
+        """Return a patient with what is known of it."""
+        studies = [
+            replace(
+                study,
+                series=tuple(
+                    replace(one, description=one.description or self.series.get(one.uid, ""))
+                    for one in study.series
+                ),
+            )
+            for study in patient.studies
+        ]
+        born = patient.birth_date or self.births.get(patient.id, "")
+        return replace(patient, birth_date=born, studies=tuple(studies))
+
+
+def descriptions_of(instances: Iterable[Instance]) -> Descriptions:
+    """Return what the first instance of each patient and series says."""
+    births: dict[str, str] = {}
+    series: dict[str, str] = {}
+    for instance in instances:
+        if instance.series in series:
+            continue
+        values = instance.header.values
+        read = partial(_text, values, values.get(SPECIFIC_CHARACTER_SET, b""))
+        series[instance.series] = read(*_OF_SERIES["description"])
+        if patient := read(_PATIENT, "LO"):
+            births.setdefault(patient, read(*_OF_PATIENT["birth_date"]))
+    return Descriptions(births=births, series=series)
 
 
 @dataclass(slots=True)

@@ -197,6 +197,7 @@ class _Index:
             level = 3
         return IsoVolume(
             volume_id=primary.label,
+            created=primary.created,
             system_id=primary.system,
             level=level,
             block_size=primary.block_size,

@@ -65,6 +65,7 @@ class Descriptor:
 
     label: str
     system: str
+    created: str
     block_size: int
     blocks: int
     root: IsoRecord
@@ -274,6 +275,7 @@ def _descriptor(found: bytes, at: int, *, is_joliet: bool = False) -> Descriptor
     encoding = "utf-16-be" if is_joliet else "latin-1"
     return Descriptor(
         label=found[40:72].decode(encoding, "replace").rstrip(" \0"),
+        created=found[813:821].decode("ascii", "replace").strip(" 0\0"),
         system=found[8:40].decode(encoding, "replace").rstrip(" \0"),
         block_size=block_size,
         blocks=struct.unpack_from("<I", found, 80)[0],

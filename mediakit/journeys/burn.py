@@ -14,6 +14,7 @@ from mediakit.dicom.instance import Header, Instance
 from mediakit.errors import IntegrityError, UsageError
 from mediakit.events import FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
+from mediakit.fileset.contents import Descriptions, descriptions_of
 from mediakit.fileset.fat_geometry import wishes_of
 from mediakit.fileset.plan import DICOMDIR, ExtraFile
 from mediakit.fileset.survey import Survey
@@ -21,16 +22,15 @@ from mediakit.findings import Finding, Severity
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.envelope import sealed
 from mediakit.formats.registry import check_medium, written_medium
+from mediakit.journeys.burn_figures import figures_of, media_of
 from mediakit.journeys.burn_order import (
     PARTLY_WRITTEN,
-    BurnFigures,
     BurnOrder,
     Burnt,
-    BurntMedium,
     Depth,
     notes_on,
 )
-from mediakit.journeys.burn_people import people_of, viewer_figures
+from mediakit.journeys.burn_people import people_of
 from mediakit.outcome import Fate, Outcome, State
 from mediakit.profile.choose import choose as fitting
 from mediakit.profile.model import Profile
@@ -171,6 +171,7 @@ class _Planned:
     is_refused: bool
     converted: Mapping[str, str]
     viewer: tuple[Choice, ...]
+    descriptions: Descriptions
 
     def place_of(self, instance: Instance) -> str:
         """Return the place of the source file of a planned instance."""
@@ -245,6 +246,7 @@ def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
         is_refused=not found.media or any(one.severity is Severity.ERROR for one in found.findings),
         converted=left.places,
         viewer=choices,
+        descriptions=descriptions_of(left.instances),
     )
 
 
@@ -405,47 +407,15 @@ def _settle(planned: _Planned, written: Written, work: _Work, fates: Fates) -> N
 def _burnt(work: _Work, fates: Fates, planned: _Planned | None, written: Written, patients: int) -> Burnt:
     order = work.order
     planned_media = () if planned is None else planned.media
-    plans = tuple(medium.plan for medium in planned_media)
-    sizes = {receipt.target: receipt.size_bytes for receipt in written.receipts}
-    only = plans[0] if len(plans) == 1 else None
-    figures = BurnFigures(
-        profile=order.profile.id,
-        profile_source=order.profile.source,
-        target=str(order.out) if order.onto is None else order.onto.name,
-        format=work.variant,
-        medium=order.profile.medium.title,
-        file_set_id=order.file_set_id,
-        media=len(plans) if len(plans) > 1 else None,
-        instances=sum(len(plan.files) for plan in plans) if plans else None,
-        patients=patients,
-        file_set_uid=None if only is None else only.directory.file_set_uid,
-        dicomdir_bytes=sum(len(plan.dicomdir) for plan in plans) if plans else None,
-        needs_bytes=sum(plan.total_bytes for plan in plans) if plans else None,
-        capacity_bytes=plans[0].capacity_bytes if plans else None,
-        written_bytes=sum(sizes.values()) if sizes else None,
-        copies=written.copies,
-        proof=written.proof,
-        **viewer_figures(() if planned is None else planned.viewer),
-    )
+    choices = () if planned is None else planned.viewer
+    figures = figures_of(order, work.variant, (planned_media, choices), written, patients)
     result = fates.result("burn", order.profile.id, figures, order.fail_on, written.outcome)
     for fate in result.fates:
         work.tell(FileSettled(fate))
     return Burnt(
         result=result,
-        plans=plans,
-        media=tuple(_medium(one, sizes) for one in planned_media) if len(plans) > 1 else (),
+        plans=tuple(medium.plan for medium in planned_media),
+        media=media_of(order, planned_media, written),
         is_rehearsal=order.depth is Depth.PLAN,
-    )
-
-
-def _medium(planned: MediumPlan, sizes: Mapping[Path, int]) -> BurntMedium:
-    plan = planned.plan
-    return BurntMedium(
-        target=str(planned.out),
-        file_set_id=planned.file_set_id,
-        file_set_uid=plan.directory.file_set_uid,
-        patients=sum(record.type == "PATIENT" for record in plan.directory.roots),
-        instances=len(plan.files),
-        needs_bytes=plan.total_bytes,
-        written_bytes=sizes.get(planned.out),
+        descriptions=Descriptions() if planned is None else planned.descriptions,
     )

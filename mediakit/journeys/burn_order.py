@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 from mediakit.choices import FOR_NOBODY, Convert, ForPeople, OnReject, Supply
 from mediakit.dicom.deidentify.order import Deidentification
 from mediakit.errors import UsageError
-from mediakit.fileset.contents import PatientFact, patients_of
+from mediakit.fileset.contents import Descriptions, PatientFact, patients_of
 from mediakit.fileset.plan import FileSetPlan
 from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.findings import Finding, Rule, Severity
@@ -149,6 +149,9 @@ class BurnOrder:
 class BurnFigures(Figures):
     """The figures of a burn or a repair. What is None did not come about.
 
+    `made` is the day that the medium gets ("2026-01-31"). `content` is what PDI has on its label: "DICOM PLUS
+    WEB" where it carries pages, else "DICOM ONLY". `checksum` is the SHA-256 of MANIFEST.TXT, without one
+    that of the DICOMDIR.
     `media` is there when there are several: sizes and counts are those of all, `capacity_bytes` that of one.
     `viewer` is the form of the images for browsers ("full", "preview", "none"), `viewer_bytes` what they
     take; `viewer_full_bytes` and `viewer_preview_bytes` are estimates, made where they are needed.
@@ -161,6 +164,9 @@ class BurnFigures(Figures):
     format: str
     medium: str
     file_set_id: str
+    made: str | None = None
+    content: str | None = None
+    checksum: str | None = None
     media: int | None = None
     instances: int | None = None
     patients: int | None = None
@@ -180,7 +186,10 @@ class BurnFigures(Figures):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurntMedium:
-    """One of several media of a burn. `written_bytes` is None while it is not there under its name."""
+    """One of several media of a burn. `written_bytes` is None while it is not there under its name.
+
+    `checksum`: see `BurnFigures`.
+    """
 
     target: str
     file_set_id: str
@@ -189,19 +198,22 @@ class BurntMedium:
     instances: int
     needs_bytes: int
     written_bytes: int | None
+    checksum: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burnt:
     """What a burn gives: the result with one fate per file, and the plans when it came so far.
 
-    There is one plan for each medium. `media` says what became of each when there are several.
+    There is one plan for each medium. `media` says what became of each when there are several; `descriptions`
+    is what the instances say of patients and series besides the directory.
     """
 
     result: Result
     plans: tuple[FileSetPlan, ...] = ()
     media: tuple[BurntMedium, ...] = ()
     is_rehearsal: bool = False
+    descriptions: Descriptions = field(default_factory=Descriptions, repr=False)
 
     @property
     def plan(self) -> FileSetPlan | None:
@@ -211,4 +223,4 @@ class Burnt:
     @property
     def patients(self) -> tuple[PatientFact, ...]:
         """Return who is in the directories of the media; nobody when it did not come so far."""
-        return tuple(fact for plan in self.plans for fact in patients_of(plan.directory))
+        return tuple(fact for plan in self.plans for fact in patients_of(plan.directory, self.descriptions))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from mediakit.events import Listener
@@ -57,3 +57,14 @@ def _total(sizes: Sequence[int | None]) -> int | None:
     """Return the sum, None when one of them is not known."""
     known = [size for size in sizes if size is not None]
     return sum(known) if len(known) == len(sizes) else None
+
+
+def pages_among(paths: Iterable[str]) -> tuple[str, bool]:
+    """Return what PDI has on the label of a medium with these files, and whether a viewer is among them.
+
+    Source: IHE RAD TF-3 4.47, "DICOM ONLY" or "DICOM PLUS WEB".
+    """
+    folded = [path.upper() for path in paths]
+    has_viewer = any(path.startswith("VIEWER/") for path in folded)
+    has_pages = has_viewer or any(path == "INDEX.HTM" or path.startswith("IHE_PDI/") for path in folded)
+    return "DICOM PLUS WEB" if has_pages else "DICOM ONLY", has_viewer

@@ -110,6 +110,10 @@ class Updated:
         return ()
 
     @property
+    def descriptions(self) -> None:
+        """Return None: what stays on the medium was not read."""
+
+    @property
     def patients(self) -> tuple[PatientFact, ...]:
         """Return who is in the updated directory; nobody when it did not come so far."""
         return () if self.plan is None else patients_of(self.plan.directory)

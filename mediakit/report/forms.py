@@ -87,7 +87,8 @@ def _burnt_html(burnt: Burnt, made_at: str = "", *, with_names: bool = False) ->
 
 
 def _burnt_json(burnt: Burnt, *_: str, with_names: bool = False) -> str:
-    return _json(_part("json", "report_doc")(burnt.result, burnt.patients if with_names else (), burnt.media))
+    studies = _part("names", "named_by_medium")(burnt.plans, burnt.descriptions) if with_names else ()
+    return _json(_part("json", "report_doc")(burnt.result, studies, burnt.media))
 
 
 FORMS: Final[Mapping[str, Form]] = {

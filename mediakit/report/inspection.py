@@ -144,9 +144,14 @@ def _patient_line(patient: PatientFact) -> str:
 
 def name_text(name: str) -> str:
     """Return a person name as people write it: "Family, Given", each writing of it (PS3.5 6.2.1.2)."""
+    return _shown(" = ".join(name_writings(name)))
+
+
+def name_writings(name: str) -> tuple[str, ...]:
+    """Return the groups of a person name that have a value, each as people write it."""
     writings = (writing.strip(" ^") for writing in name.split("="))
     written = (" ".join(writing.replace("^", ", ", 1).replace("^", " ").split()) for writing in writings)
-    return _shown(" = ".join(one for one in written if one))
+    return tuple(one for one in written if one)
 
 
 def _study_line(study: StudyFact) -> str:

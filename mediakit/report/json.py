@@ -11,10 +11,9 @@ import msgspec
 from mediakit.errors import MediakitError
 from mediakit.findings import Finding, tag_text
 from mediakit.outcome import Fate, Outcome, Result
-from mediakit.report.names import NamedStudyDoc, named_studies
+from mediakit.report.names import NamedStudyDoc
 
 if TYPE_CHECKING:  # errors are printed through this module, and must not wait for the whole core
-    from mediakit.fileset.contents import PatientFact
     from mediakit.journeys.burn_order import BurntMedium
 
 
@@ -44,7 +43,10 @@ class FateDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class MediumDoc(msgspec.Struct, frozen=True, kw_only=True):
-    """One of several media that a burn wrote. `written_bytes` is null while it is not there."""
+    """One of several media that a burn wrote. `written_bytes` is null while it is not there.
+
+    `checksum` is the SHA-256 of MANIFEST.TXT, without one that of the DICOMDIR.
+    """
 
     target: str
     file_set_id: str
@@ -53,6 +55,7 @@ class MediumDoc(msgspec.Struct, frozen=True, kw_only=True):
     instances: int
     needs_bytes: int
     written_bytes: int | None
+    checksum: str | None = None
 
 
 class ReportDoc(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,9 +106,9 @@ def fate_doc(fate: Fate) -> FateDoc:
 
 
 def report_doc(
-    result: Result, patients: Sequence[PatientFact] = (), media: Sequence[BurntMedium] = ()
+    result: Result, studies: Sequence[NamedStudyDoc] = (), media: Sequence[BurntMedium] = ()
 ) -> ReportDoc:
-    """Return a result as the value that is written as JSON; `patients` are named when they are given."""
+    """Return a result as the value that is written as JSON; `studies` name patients when they are given."""
     return ReportDoc(
         journey=result.journey,
         subject=result.report.subject,
@@ -116,7 +119,7 @@ def report_doc(
         findings=[finding_doc(finding) for finding in result.report.findings],
         files=[fate_doc(fate) for fate in result.fates],
         media=[MediumDoc(**asdict(medium)) for medium in media],
-        studies=named_studies(patients),
+        studies=list(studies),
     )
 
 

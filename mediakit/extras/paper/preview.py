@@ -1,0 +1,29 @@
+"""A page as a picture, for looking at it and for robots that print pictures."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pypdfium2
+
+
+def png_of(pdf: bytes, dots_per_inch: int = 300) -> bytes:
+    """Return the first page of a PDF as PNG."""
+    document = pypdfium2.PdfDocument(pdf)
+    try:
+        page = document[0]
+        image = page.render(scale=dots_per_inch / 72).to_pil().convert("RGB")
+        out = BytesIO()
+        image.save(out, "PNG", dpi=(dots_per_inch, dots_per_inch))
+        return out.getvalue()
+    finally:
+        document.close()
+
+
+def pages_of(pdf: bytes) -> int:
+    """Return how many pages a PDF has."""
+    document = pypdfium2.PdfDocument(pdf)
+    try:
+        return len(document)
+    finally:
+        document.close()
