@@ -68,7 +68,11 @@ class UpdateOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateFigures(Figures):
-    """The figures of an update. What is None did not come about."""
+    """The figures of an update. What is None did not come about.
+
+    `missing_before` and `missing_after` count the instances that the directory names and no file holds: a
+    removal can take some of them out. `unlisted` counts the instances that it does not name, which stay.
+    """
 
     profile: str
     profile_source: str
@@ -81,6 +85,9 @@ class UpdateFigures(Figures):
     kept: int | None = None
     added: int | None = None
     removed: int | None = None
+    missing_before: int | None = None
+    missing_after: int | None = None
+    unlisted: int | None = None
     dicomdir_bytes: int | None = None
     needs_bytes: int | None = None
     capacity_bytes: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -9,13 +10,14 @@ from mediakit.dicom.instance import shown
 from mediakit.events import FileSettled, Listener
 from mediakit.fileset.plan import FileSetPlan
 from mediakit.fileset.survey import FileFact, Survey
-from mediakit.findings import Finding, Where
+from mediakit.findings import Finding, Rule, Where
 from mediakit.journeys.burn_order import Depth
 from mediakit.journeys.update_order import AS_ASKED, REPLACED, Updated, UpdateFigures, UpdateOrder
 from mediakit.outcome import Fate, State
 from mediakit.profile.model import Profile
 from mediakit.stages.act.writing import Written
 from mediakit.stages.judge.prepare import Prepared
+from mediakit.stages.judge.updatable import DANGLING, UNLISTED
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.plan.update_target import UpdateTarget
 
@@ -53,7 +55,8 @@ def updated(done: Done, fates: Fates, tell: Listener) -> Updated:
         if place in open_places:
             fates.record(Fate(source=place, state=State.KEPT, sop_instance=_uid(file)))
     fates.settle_rest(State.WITHHELD)
-    result = fates.result("update", done.profile.id, _figures(done), order.fail_on, written.outcome)
+    figures = _figures(done, Counter(finding.rule for finding in fates.findings))
+    result = fates.result("update", done.profile.id, figures, order.fail_on, written.outcome)
     for fate in result.fates:
         tell(FileSettled(fate))
     return Updated(result=result, plan=plan, is_rehearsal=done.is_rehearsal)
@@ -105,7 +108,7 @@ def _uid(file: FileFact) -> str:
     return "" if file.instance is None else file.instance.sop_instance
 
 
-def _figures(done: Done) -> UpdateFigures:
+def _figures(done: Done, found: Counter[Rule]) -> UpdateFigures:
     plan, order, profile, written = done.plan, done.order, done.profile, done.written
     figures = UpdateFigures(
         profile=profile.id,
@@ -126,6 +129,9 @@ def _figures(done: Done) -> UpdateFigures:
         kept=len(plan.extra),
         added=len(plan.files),
         removed=len(done.gone),
+        missing_before=sum(1 for _ in done.seen.missing()),
+        missing_after=found[DANGLING],
+        unlisted=found[UNLISTED],
         dicomdir_bytes=len(plan.dicomdir),
         needs_bytes=plan.total_bytes,
         capacity_bytes=plan.capacity_bytes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mediakit.findings import Finding, Report, Severity, printable
@@ -151,11 +151,19 @@ def burn_text(burnt: Burnt | Updated, *, everything: bool = False) -> str:
     if viewer := viewer_text(result):
         lines.append(f"  viewer     {viewer}")
     lines += [f"  medium     {medium_line(one)}" for one in burnt.media]
+    lines += _missing_lines(figures)
     if proof := figures.get("proof"):
         lines.append(f"  proof      {proof}")
     lines.append(step_line(step_after(result, is_rehearsal=burnt.is_rehearsal)))
     lines.append(result.outcome.line)
     return "\n".join(lines) + "\n"
+
+
+def _missing_lines(figures: Mapping[str, str | int | float]) -> list[str]:
+    """Return what was wrong with an updated medium before, and what still is; nothing when it was whole."""
+    before, unlisted = figures.get("missing_before", 0), figures.get("unlisted", 0)
+    lines = [f"  missing    {before:,} before, {figures['missing_after']:,} after"] if before else []
+    return [*lines, f"  unlisted   {unlisted:,}, not named by the directory"] if unlisted else lines
 
 
 def image_text(result: Result) -> str:

@@ -16,6 +16,7 @@ from mediakit.journeys.update import update
 from mediakit.journeys.update_order import Updated, UpdateOrder
 from mediakit.outcome import Outcome, State
 from mediakit.profile.load import load_profile
+from mediakit.report.text import burn_text
 from tests.support.cli import mediakit
 from tests.support.studies import (
     CR,
@@ -282,10 +283,14 @@ def test_what_an_update_does_not_mend_is_said(tmp_path: Path) -> None:
     done = updated(medium, CR, out=tmp_path / "new.iso")
     assert done.result.outcome is Outcome.GOOD
     assert {"MK-UPD-002", "MK-UPD-003", "MK-UPD-004"} <= ids(done)
+    told = {name: done.result.figures[name] for name in ("missing_before", "missing_after", "unlisted")}
+    assert told == {"missing_before": 1, "missing_after": 1, "unlisted": 1}
+    assert "1 before, 1 after" in burn_text(done)
     again = updated(medium, CT_1, out=tmp_path / "again.iso")
     assert (again.result.outcome, "MK-UPD-007" in ids(again)) == (Outcome.DOES_NOT_FIT, True)
     mended = updated(medium, CT_1, instances=[uid_of(CT_1)], out=tmp_path / "again.iso")
     assert (mended.result.outcome, "MK-UPD-002" in ids(mended)) == (Outcome.GOOD, False)
+    assert "1 before, 0 after" in burn_text(mended)
 
 
 def test_a_label_that_cannot_be_written_again_is_said(tmp_path: Path) -> None:
