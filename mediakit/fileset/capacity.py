@@ -99,11 +99,7 @@ def _fat_bytes(files: Sequence[tuple[str, int]], medium: Medium, capacity: int |
 
 
 def _is_short(path: str) -> bool:
-    return (
-        len(path) == len(path.encode())
-        and path == path.upper()
-        and all(len(name) <= 12 for name in path.split("/"))
-    )
+    return path.isascii() and path == path.upper() and all(len(name) <= 12 for name in path.split("/"))
 
 
 def _whole(size: int, unit: int) -> int:

@@ -391,6 +391,7 @@ def _other_kind(file: FileFact, *, is_linked: bool) -> OtherKind:
     if file.kind is FileKind.DAMAGED and (file.size or is_linked):
         return OtherKind.DAMAGED
     kind = kind_of(file.path, file.head, file.size)
-    if kind is not OtherKind.ENCRYPTED and (is_linked or (kind is OtherKind.UNKNOWN and not file.size)):
+    is_empty = kind is OtherKind.UNKNOWN and file.kind is FileKind.DAMAGED
+    if kind is not OtherKind.ENCRYPTED and (is_linked or is_empty):
         return OtherKind.DAMAGED
     return kind

@@ -47,7 +47,7 @@ from mediakit.stages.look.selecting import choose
 from mediakit.stages.plan.arrange import arrange
 from mediakit.stages.plan.draw import Draft
 from mediakit.stages.plan.extra import ExtraContent, gather
-from mediakit.stages.plan.people import Choice, in_reading_order
+from mediakit.stages.plan.people import Choice, in_reading_order, names_against_pdi
 from mediakit.stages.plan.spanning import MediumPlan, plan_media
 from mediakit.stages.plan.target import capacity_of, check_security, check_target, format_of
 from mediakit.stages.prove.proof import Expected, prove
@@ -238,6 +238,7 @@ def _plan(prepared: Prepared, work: _Work, fates: Fates) -> _Planned | None:
     spooled = {place_of(one): left.place_of(one) for one in left.instances if one.source == SPOOL}
     choices = tuple(one.choices[medium.file_set_id] for one in people for medium in found.media)
     told = (*found.findings, *dict.fromkeys(finding for one in choices for finding in one.findings))
+    fates.findings += names_against_pdi(order.people, [entry.path for entry in entries])
     fates.findings += (finding.moved(spooled.get(finding.where.path, finding.where.path)) for finding in told)
     if work.terms.stop(fates):
         return None

@@ -155,3 +155,36 @@ def test_an_updated_stick_image_is_clean_for_fsck(tmp_path: Path) -> None:
     assert run("mcopy", "-s", "-i", str(image), "::*", str(tmp_path / "out")).returncode == 0
     assert content_of(tmp_path / "out") == content_of(image)
     shutil.rmtree(tmp_path / "out")
+
+
+def test_a_disc_of_genisoimage_keeps_its_joliet_and_rock_ridge_names(tmp_path: Path) -> None:
+    need("genisoimage", "isoinfo", "xorriso")
+    burnt_to(tmp_path / "set", CT_1, CT_2, file_set_id="SET_7")
+    root = folder_of(
+        tmp_path / "set", {"Read me.html": b"<p>", "My viewer/RUN.sh": b"#!", "My viewer/none": b""}
+    )
+    for names in (("-J", "-R"), ("-R",), ("-J",)):
+        image = tmp_path / f"{len(list(tmp_path.iterdir()))}.iso"
+        left_out = () if "-R" in names else ("-m", "none")  # an empty file has no place to know it by
+        options = ("-quiet", *names, *left_out, "-sysid", "", "-V", "SET_7")
+        made = run("genisoimage", *options, "-o", str(image), str(root))
+        assert made.returncode == 0, made.stderr
+        views = [view for view in ("", "-R", "-J") if not view or view in names]
+        before = {view: listed("isoinfo", *view.split(), "-f", "-i", str(image)) for view in views}
+        for source, session in ((CT_3, False), (CR, True)):
+            done = updated(image, source, session=session)
+            assert done.result.outcome is Outcome.GOOD, done.result.report.findings
+            for view in views:
+                after = listed("isoinfo", *view.split(), "-f", "-i", str(image))
+                assert before[view] < after, (names, view)
+                assert all(path.startswith("DICOM") for path in after - before[view])
+        found = tmp_path / f"{image.name}.found"
+        said = run("xorriso", "-osirrox", "on", "-indev", str(image), "-extract", "/", str(found))
+        assert said.returncode == 0, said.stderr
+        held = {
+            path.relative_to(found).as_posix(): path.read_bytes()
+            for path in found.rglob("*")
+            if path.is_file()
+        }
+        assert held.items() >= {"Read me.html": b"<p>", "My viewer/RUN.sh": b"#!"}.items()
+        run("chmod", "-R", "u+w", str(found))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mediakit.choices import ForPeople
 from mediakit.formats.base import OtherNames
 from mediakit.outcome import Outcome, State
 from tests.support.cli import mediakit
@@ -19,6 +20,7 @@ FILES = {
     "My viewer/RUN.sh": b"#!/bin/sh",
     "My viewer/" + "n" * 99 + ".txt": b"long",
     "My viewer/Übersicht.txt": b"text",
+    "My viewer/lib/__init__.py": b"",
     "MY_VIEWE/README": b"what has a legal name keeps it",
 }
 
@@ -58,7 +60,7 @@ def test_a_file_has_one_name_in_the_result_the_manifest_and_what_is_extracted(
 
 
 def test_a_name_that_cannot_be_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    for name in ("what?.txt", "smile \U0001f600.txt", "n" * 104, "a/b/c/d/e/f/g/h.txt"):
+    for name in ("what?.txt", "smile \U0001f600.txt", "bad\udce9", "n" * 104, "a/b/c/d/e/f/g/h.txt"):
         extra = folder_of(tmp_path / f"e{len(name)}", {name: b"x"})
         for more in ((), ("-n",)):
             said = mediakit("burn", CT_1, *CD, "-o", tmp_path / "a.iso", "--add", extra, *more)
@@ -107,3 +109,16 @@ def test_an_update_refuses_trees_that_contradict_one_another(extra: Path, tmp_pa
             assert done.result.outcome is Outcome.DOES_NOT_FIT
             assert done.result.counts()[State.KEPT]
         assert image.read_bytes() == broken
+
+
+def test_a_medium_with_the_pages_of_pdi_is_told_of_names_that_pdi_does_not_allow(
+    extra: Path, tmp_path: Path
+) -> None:
+    upper = folder_of(tmp_path / "upper", {"VIEWER2/START.HTM": b"x"})
+    for number, (added, pdi) in enumerate(((extra, True), (extra, False), (upper, True))):
+        made = burnt_to(tmp_path / f"{number}.iso", CT_1, add=(added,), people=ForPeople(pdi=pdi)).result
+        assert made.outcome is Outcome.GOOD
+        is_told = "MK-VWR-105" in {finding.rule.id for finding in made.report.findings}
+        judged = mediakit("validate", tmp_path / f"{number}.iso", *CD, "--rules", "pdi", "--json").document
+        is_found = "MK-PDI-022" in {finding["rule"] for finding in judged["findings"]}
+        assert (is_told, is_found) == (added == extra and pdi, added == extra)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -151,6 +151,8 @@ def _survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener) -> Surve
         file = replace(main.file, kind=FileKind.DICOMDIR, instance=None)
         facts = tuple(file if fact is main.file else fact for fact in facts)
         main = replace(main, file=file)
+    if main is not None:
+        facts = tuple(_empty_settled(facts, main))
     return Survey(
         subject=subject,
         format=tree.facts.format,
@@ -167,6 +169,14 @@ def _survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener) -> Surve
         manifest=read_manifest(tree, (file.path for file in facts)),
         texts=_texts(tree, files),
     )
+
+
+def _empty_settled(files: Iterable[FileFact], main: DirectoryFact) -> Iterator[FileFact]:
+    """Yield the files; an empty one that a directory with records does not name is no lost instance."""
+    linked = {link.file.path for link in main.links if link.file is not None}
+    for file in files:
+        is_other = file.kind is FileKind.DAMAGED and not file.size and file is not main.file
+        yield replace(file, kind=FileKind.OTHER) if is_other and linked and file.path not in linked else file
 
 
 def _is_directory_by_content(directory: DirectoryFact) -> bool:

@@ -13,7 +13,7 @@ from mediakit.errors import DoesNotFit, IntegrityError, UsageError
 from mediakit.events import Listener, silence
 from mediakit.fileset.charset import place_of
 from mediakit.fileset.plan import DICOMDIR, TOO_BIG, ExtraFile, FileSetLayout, PlannedFile, complete
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Entry
 from mediakit.profile.model import Profile
 from mediakit.stages.judge.prepare import Store
@@ -43,6 +43,13 @@ LEFT_OUT = Rule(
     title="the medium carries no images for browsers: {why}",
     ref="IHE RAD TF-3 4.47",
     hint="`--viewer none` says that none are wanted",
+)
+LOWER_CASE = Rule(
+    id="MK-VWR-105",
+    severity=Severity.WARNING,
+    title="{count:added file has a name|added files have names} that IHE PDI does not allow, first {example}",
+    ref="IHE ITI TF-2 3.32",
+    hint="`validate --rules pdi` reports it too: give names in upper case, or leave `--pdi` out",
 )
 
 NOT_LAID = Rule(
@@ -287,3 +294,10 @@ def _not_laid(refused: Mapping[str, str], places: Mapping[str, str]) -> Iterator
     for uid, place in places.items():
         if uid in refused:
             yield NOT_LAID.at(Where(path=place), why=refused[uid])
+
+
+def names_against_pdi(wish: ForPeople, paths: Sequence[str]) -> Iterator[Finding]:
+    """Yield what is to be said of the names of other content on a medium that claims IHE PDI."""
+    odd = [path for path in paths if path != path.upper()]
+    if wish.pdi and odd:
+        yield LOWER_CASE.at(count=len(odd), example=printable(odd[0]))
