@@ -9,9 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediakit.choices import APPROVE_ABOVE, Convert, bytes_of
+from mediakit.choices import APPROVE_ABOVE, Convert, OnBurnedIn, bytes_of
 from mediakit.cli import complete
 from mediakit.cli.confirming import can_ask, confirm_patient, named_patient, offer
+from mediakit.cli.deidentify import (
+    BurnedIn,
+    Deidentify,
+    DeidentifyKey,
+    DeidentifyTable,
+    deidentification_of,
+)
 from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
@@ -122,6 +129,10 @@ def import_(
     approve_above: Annotated[
         int, typer.Option(min=0, max=100, help="Confidence that a match must exceed to be sure.")
     ] = APPROVE_ABOVE,
+    deidentify: Deidentify = "",
+    deidentify_table: DeidentifyTable = None,
+    deidentify_key: DeidentifyKey = None,
+    burned_in: BurnedIn = OnBurnedIn.REFUSE,
     key: Key = None,
     cert: Cert = None,
     passphrase_file: PassphraseFile = None,
@@ -158,7 +169,7 @@ def import_(
             raise UsageError("`--probe` goes with `--dry-run`")
         if convert is Convert.ANY:
             raise UsageError("an import never uses lossy compression", hint="`--convert lossless` or `none`")
-        _check_one_way(map_, match, as_patient, keep_id=keep_id)
+        _check_one_way(map_, match, as_patient, deidentify, keep_id=keep_id)
         check_reports(report or (), src)
         order = ImportOrder(
             scope=scope_of(only_directory=only_directory, ignore_directory=ignore_directory),
@@ -188,6 +199,7 @@ def import_(
             fail_on=fail_on,
             keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust, config=config),
             rescue_map=rescue_map,
+            deidentify=deidentification_of(deidentify, deidentify_table, deidentify_key, burned_in),
         )
         if map_ is not None:
             order = replace(order, mapping=map_rows(map_))
@@ -203,7 +215,7 @@ def import_(
         elif as_patient is not None:
             patient_id = text_of("--as-patient", as_patient)
             matching = named_patient(patient_id or "", peer_named(asked, config, own_login), yes=yes)
-        elif may_ask and not keep_id and map_ is None:
+        elif may_ask and not (keep_id or deidentify) and map_ is None:
             matching = offer(asked, config, own_login)
         target = target_of(dest, config, verify, ask_first=ask_first, commit_port=commit_port, login=login)
         if not (quiet or as_json):
@@ -216,13 +228,16 @@ def import_(
         raise typer.Exit(int(imported.result.outcome))
 
 
-def _check_one_way(map_: Path | None, match: str, as_patient: str | None, *, keep_id: bool) -> None:
+def _check_one_way(
+    map_: Path | None, match: str, as_patient: str | None, deidentify: str, *, keep_id: bool
+) -> None:
     """Raise UsageError when several options say under which Patient ID things go in."""
     ways = {
         "--map": map_ is not None,
         "--match": bool(match),
         "--as-patient": as_patient is not None,
         "--keep-id": keep_id,
+        "--deidentify": bool(deidentify),
     }
     given = [way for way, is_given in ways.items() if is_given]
     if len(given) > 1:

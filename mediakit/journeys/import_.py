@@ -25,10 +25,12 @@ from mediakit.ledger.ledger import Ledger
 from mediakit.ledger.values import JobFacts
 from mediakit.outcome import Fate, Outcome, State
 from mediakit.stages.act.coercing import Coercer
+from mediakit.stages.act.deidentified import Deidentifying
 from mediakit.stages.act.loading import Loader
 from mediakit.stages.act.rehearsing import rehearse
 from mediakit.stages.act.sending import Sender
 from mediakit.stages.import_order import ImportDepth, ImportOrder, Matching
+from mediakit.stages.judge.deidentified_rows import KEPT_KEY, deidentified_rows, with_key
 from mediakit.stages.judge.identity_guard import (
     guard_identities,
 )
@@ -82,10 +84,13 @@ def import_medium(
     opened, UsageError when a job cannot be begun or resumed, and with `matching` as `reconcile` does, and
     IdentityError when the peer knows nobody.
     """
+    if order.deidentify is not None and (order.mapping or matching is not None):
+        raise UsageError("local values do not go with `--deidentify`", hint="leave one of them out")
     inventory, order = _look(source, order, matching, tell)
     task = _guard(Task(source=source, target=target, order=order, inventory=inventory, tell=tell))
     if task.identities.is_refused or task.inventory.is_nothing:
         return imported_of(task, Ended(rows=task.rows), planned=State.WITHHELD)
+    task = _deidentified(task, jobs)
     if order.depth is not ImportDepth.SEND:
         return _rehearsed(task)
     if not task.rows and not order.job:  # nothing that a job could go on with
@@ -96,6 +101,8 @@ def import_medium(
     if earlier and is_new:
         task = _with_warning(task, jobs, earlier)
     with _new_job(task, jobs) if is_new else _resumed_job(task, jobs, earlier) as ledger:
+        if task.order.deidentify is not None:
+            ledger.keep(KEPT_KEY, task.order.deidentify.key.hex())
         task = _plan(task, ledger)
         steps = tuple(_act(task, ledger))
         ended = Ended(rows=tuple(ledger.rows()), steps=steps, job=ledger.job_id)
@@ -157,6 +164,25 @@ def _of_all(order: ImportOrder) -> ImportOrder:
     return replace(order, expectation=Expectation(mixed=Mixed.ALLOW))
 
 
+def _deidentified(task: Task, jobs: Jobs) -> Task:
+    """Give the instances their new UIDs when they are to be de-identified."""
+    order = with_key(task.order, jobs, task.target.destination.name, task.inventory)
+    if order.deidentify is None:
+        return task
+    engine = order.deidentify.engine()
+    new = deidentified_rows(task.inventory, engine)
+    return replace(
+        task,
+        order=order,
+        inventory=new.inventory,
+        rows=new.inventory.rows,
+        deidentifying=Deidentifying(engine=engine, on_burned_in=order.deidentify.on_burned_in),
+        originals=new.originals,
+        left_out=(*task.left_out, *new.left_out),
+        findings=(*task.findings, *new.findings),
+    )
+
+
 def _rehearsed(task: Task) -> Imported:
     rehearsed = rehearse(task.rows, task.target.destination, task.order)
     if task.coercer is not None:
@@ -179,6 +205,7 @@ def _new_job(task: Task, jobs: Jobs) -> Ledger:
         "scope": task.order.scope.value,
         "verify": task.order.verify.value,
         "map": digest_of(task.order.mapping),
+        "deidentify": _how(task.order),
     }
     return jobs.start(JobFacts(source=str(task.source.absolute()), destination=name, options=options))
 
@@ -194,7 +221,18 @@ def _resumed_job(task: Task, jobs: Jobs, job: str) -> Ledger:
             why="what its map approved is not what is approved now",
             hint=("go on with the same `--map`" if approved else "go on without `--map`") + others,
         )
+    if jobs.read(job).facts.options.get("deidentify", "") != _how(task.order):
+        raise UsageError(
+            "this job was started with another de-identification",
+            where=job,
+            hint="go on by `mediakit import --resume` with the `--deidentify` it was begun with",
+        )
     return jobs.resume(job)
+
+
+def _how(order: ImportOrder) -> str:
+    """Return how instances are de-identified, as a job keeps it: without a key and without names."""
+    return "" if order.deidentify is None else order.deidentify.digest
 
 
 def _plan(task: Task, ledger: Ledger) -> Task:
@@ -288,14 +326,15 @@ def _send(task: Task, ledger: Ledger) -> Step:
     order, destination = task.order, task.target.destination
     items = list(_to_send(task, ledger))
     planned = batches(items, destination.most_contexts, may_convert=order.may_convert)
-    change = task.coercer if task.coercer is not None and task.coercer.is_needed else None
+    coercer = task.coercer if task.coercer is not None and task.coercer.is_needed else None
     loader = partial(
         Loader,
         task.source,
-        change,
+        task.deidentifying or coercer,
         may_convert=order.may_convert,
         keys=order.keys,
         gaps=gaps_of(task.source, order.rescue_map),
+        originals=task.originals,
     )
     sender = Sender(destination, ledger, order, loader, task.tell)
     sent_before = [row.key for row in ledger.rows({_T.UNCERTAIN, _T.REFUSED})]

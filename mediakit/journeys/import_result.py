@@ -14,6 +14,7 @@ from mediakit.events import FileSettled, FoundSomething, Listener
 from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.outcome import Fate, Figures, Outcome, Result, State, outcome_of_import
 from mediakit.stages.act.coercing import Coercer
+from mediakit.stages.act.deidentified import Deidentifying
 from mediakit.stages.import_order import ImportDepth, ImportOrder
 from mediakit.stages.judge.identity_guard import NOBODY, GuardedIdentities
 from mediakit.stages.look.inventory import Inventory
@@ -64,6 +65,7 @@ class ImportFigures(Figures):
 class Task:
     """What is imported, where to, and how. `rows` are the instances of the inventory that this import has.
 
+    Where they are de-identified on their way, `originals` lead from their new UIDs to those on the medium.
     `left_out` are files that are no part of it, with their fates; `findings` are those met before sending.
     """
 
@@ -74,6 +76,8 @@ class Task:
     tell: Listener
     identities: GuardedIdentities = NOBODY
     coercer: Coercer | None = None
+    deidentifying: Deidentifying | None = None
+    originals: Mapping[str, str] = field(default_factory=dict, repr=False)
     rows: tuple[Row, ...] = ()
     left_out: tuple[Fate, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -241,6 +245,8 @@ def _figures(task: Task, ended: Ended) -> ImportFigures:
 
 def _patient_ids(task: Task) -> str:
     """Return whose Patient IDs the instances go in under."""
+    if task.order.deidentify is not None:
+        return "new"
     is_local = [row.approved and bool(row.to_patient_id) for row in task.order.mapping]
     if not any(is_local):
         return "of the medium"

@@ -141,6 +141,7 @@ def _under(imported: Imported) -> str:
     """Return that instances went in under an ID of elsewhere, which nobody has compared with local ones."""
     words = {
         "of the medium": ", under the Patient ID of the medium",
+        "new": ", de-identified",
         "local and of the medium": ", in part under the Patient ID of the medium",
     }
     return words.get(str(imported.result.figures.get("patient_ids", "")), "")
@@ -209,10 +210,15 @@ def _count_lines(imported: Imported) -> Iterator[str]:
         state = State(word)
         asked = count - directories if state is State.EXCLUDED else count
         if asked:
-            note = " (not asked for)" if state is State.EXCLUDED else ""
+            note = f" ({_why_left_out(imported)})" if state is State.EXCLUDED else ""
             yield f"  {state.shown:<20} {asked:,}{note}"
         if state is State.EXCLUDED and directories:
             yield f"  {state.shown:<20} {directories:,} (the DICOMDIR, never sent)"
+
+
+def _why_left_out(imported: Imported) -> str:
+    is_new = imported.result.figures.get("patient_ids") == "new"
+    return "not asked for, or cannot be de-identified" if is_new else "not asked for"
 
 
 def _speed(imported: Imported) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mediakit.choices import APPROVE_ABOVE
 from mediakit.destinations.peer import Peer
+from mediakit.dicom.deidentify.order import Deidentification
 from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.findings import Severity
@@ -74,7 +75,8 @@ class ImportOrder:
     tries again what the destination did not take. `selection` says what is wanted, `expectation` who should
     be on the medium. `mapping` gives local values in place of foreign ones, `note` says in each instance who
     did so (None: made now). `keys` open what is encrypted. `rescue_map` says what was not read of a rescued
-    image; None: the map beside it.
+    image; None: the map beside it. `deidentify`: instances go out without what says who the patients are,
+    under new UIDs; no map goes with it.
     """
 
     scope: Scope = Scope.UNION
@@ -95,3 +97,4 @@ class ImportOrder:
     fail_on: Severity = Severity.ERROR
     patience: Patience = field(default_factory=Patience)
     keys: Keys = NO_KEYS
+    deidentify: Deidentification | None = None

@@ -35,6 +35,7 @@ from mediakit.dicom.write import Buffer, NestedWriter, encoded, fitting_vr, head
 
 PATIENT_NAME = 0x00100010
 PATIENT_ID = 0x00100020
+_SOP_INSTANCE = 0x00080018
 _STUDY = 0x0020000D
 _SOP_CLASS_OF_META, _SOP_INSTANCE_OF_META = 0x00020002, 0x00020003
 _BURNED_IN = 0x00280301
@@ -71,6 +72,11 @@ class Engine:
         self.pseudonyms = pseudonyms
         self.identifiers = Identifiers()
 
+    @property
+    def keeps_uids(self) -> bool:
+        """Return True when instances keep their SOP Instance UIDs."""
+        return self.policy.action(_SOP_INSTANCE, "UI") is Action.KEEP
+
     def elements(self, file: DicomFile, *, has_clean_pixels: bool = False) -> list[Element]:
         """Return the elements of a file as they go on. Raises `Unwalkable` when a sequence is broken."""
         return _Work(self, file).elements(has_clean_pixels=has_clean_pixels)
@@ -83,8 +89,7 @@ class Engine:
                 kept.append(each)
             elif each.tag == _SOP_INSTANCE_OF_META:
                 old = bytes(each.value).strip(b" \0").decode("latin-1")
-                is_kept = self.policy.action(0x00080018, "UI") is Action.KEEP
-                new = old if is_kept else self.pseudonyms.uid(old)
+                new = old if self.keeps_uids else self.pseudonyms.uid(old)
                 kept.append(element(each.tag, "UI", new.encode("latin-1", "replace")))
         return tuple(kept)
 

@@ -9,7 +9,7 @@ from mediakit.choices import OnBurnedIn
 from mediakit.dicom import part10
 from mediakit.dicom.deidentify.blank import NotBlanked, blanked, regions_for
 from mediakit.dicom.deidentify.engine import Engine
-from mediakit.dicom.deidentify.subject import BurnedIn, burned_in, why_closed
+from mediakit.dicom.deidentify.subject import BurnedIn, burned_in, sop_class_of, why_closed
 from mediakit.dicom.elements import PIXEL_DATA
 from mediakit.dicom.part10 import EXPLICIT_BIG, EXPLICIT_LITTLE, DicomFile
 from mediakit.dicom.stored import Stored
@@ -88,7 +88,7 @@ def deidentify(
     """
     try:
         file = part10.read(stream)
-        if why := why_closed(file):
+        if why := why_closed(sop_class_of(file), file.syntax):
             return NotDeidentified(finding=CLOSED.at(why=why), is_closed=True)
         _check_words(file)
         cleaned, findings = _pixels_decided(file, stream, engine, on_burned_in)

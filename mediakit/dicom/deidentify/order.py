@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from secrets import token_bytes
 
 from mediakit.choices import OnBurnedIn
@@ -45,6 +47,13 @@ class Deidentification:
         if self.key and len(self.key) < KEY_BYTES:
             hint = "make one and keep it secret: `head -c 32 /dev/urandom > FILE`"
             raise UsageError(f"the key of a de-identification needs at least {KEY_BYTES} bytes", hint=hint)
+
+    @property
+    def digest(self) -> str:
+        """Return what tells this from another one, the key apart; no value can be read from it."""
+        words = sorted(one.word for one in options_from(self.options))
+        said = json.dumps([words, self.table, self.on_burned_in], sort_keys=True, default=str)
+        return sha256(said.encode("ascii")).hexdigest()[:16]
 
     def engine(self) -> Engine:
         """Return an engine for one run."""

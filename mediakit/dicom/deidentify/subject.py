@@ -40,12 +40,17 @@ class BurnedIn(StrEnum):
     UNKNOWN = "unknown"  # it does not say, and its kind often has text in its pixels
 
 
-def why_closed(file: DicomFile) -> str:
+def sop_class_of(file: DicomFile) -> str:
+    """Return the SOP Class UID of a file, "" without one."""
+    return file.text(_SOP_CLASS) or _of_meta(file)
+
+
+def why_closed(sop_class: str, transfer_syntax: str) -> str:
     """Return why nobody can de-identify an object like this by its attributes, "" when it can be done."""
-    sop_class = file.text(_SOP_CLASS) or _of_meta(file)
     if not is_storage(sop_class):
         return "its SOP Class is private or unknown"
-    if SYNTAXES[file.syntax].kind is SyntaxKind.VIDEO:
+    known = SYNTAXES.get(transfer_syntax)
+    if known is not None and known.kind is SyntaxKind.VIDEO:
         return "it is a video, which may show and say anything"
     return _CLOSED.get(sop_class.removeprefix(_STORAGE), "")
 
@@ -63,7 +68,7 @@ def burned_in(file: DicomFile) -> BurnedIn:
 
 
 def _often_has_text(file: DicomFile) -> bool:
-    number = (file.text(_SOP_CLASS) or _of_meta(file)).removeprefix(_STORAGE)
+    number = sop_class_of(file).removeprefix(_STORAGE)
     if any(number == kind or number.startswith(f"{kind}.") for kind in _TEXT_IN_PIXELS):
         return True
     if file.text(_MODALITY) in _MODALITIES or file.first(_CONVERSION_TYPE) is not None:

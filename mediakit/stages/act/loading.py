@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -99,8 +99,13 @@ class Loader:
         may_convert: bool = True,
         keys: Keys = NO_KEYS,
         gaps: Gaps | None = None,
+        originals: Mapping[str, str] | None = None,
     ) -> None:
-        """Raise SourceError when the medium cannot be opened."""
+        """`originals` lead from the UIDs of items to those on the medium, where these differ.
+
+        Raise SourceError when the medium cannot be opened.
+        """
+        self._originals = originals or {}
         self._tree = open_named(source, keys, gaps)
         self._change = change
         self._may_convert = may_convert
@@ -132,7 +137,7 @@ class Loader:
         if takes is not None and not is_name(item.sop_instance):  # DIMSE cannot name it
             return Unsendable(Happening.ERROR, BAD_UID.at())
         stream, held = self._opened(item)
-        _check_same(item, stream)
+        _check_same(self._originals.get(item.sop_instance, item.sop_instance), item, stream)
         changed = None if self._change is None else self._change(item, stream)
         if isinstance(changed, Unsendable):
             return changed
@@ -222,18 +227,17 @@ class _HeldFile(ReadStream):
         return len(part)
 
 
-def _check_same(item: Outgoing, stream: BinaryIO) -> None:
+def _check_same(sop_instance: str, item: Outgoing, stream: BinaryIO) -> None:
     """Raise SourceError when another instance lies there than when the medium was scanned.
 
     It may be another patient's, and would go out under this UID.
     """
     stream.seek(0)
-    uid = item.sop_instance.encode("latin-1")
-    if _sop_instance(stream.read(FIRST_READ)) == uid:
+    if _sop_instance(stream.read(FIRST_READ)) == sop_instance.encode("latin-1"):
         return
     stream.seek(0)
     found = Scanner().read(stream, item.size, "", item.path)  # big endian, deflated, or otherwise uncommon
-    if not isinstance(found, Instance) or found.sop_instance != item.sop_instance:
+    if not isinstance(found, Instance) or found.sop_instance != sop_instance:
         raise SourceError(_CHANGED, where=ascii(item.path), why="it is another one than was scanned")
 
 

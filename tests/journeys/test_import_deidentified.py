@@ -1,0 +1,85 @@
+"""`import --deidentify`: what arrives does not say who the patients are; a job goes on under its own UIDs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+
+from tests.support.cli import Said, mediakit
+from tests.support.studies import CT_1, CT_2, CT_FOLDER, NAMES, altered, folder_of
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
+
+
+def sent(tmp_path: Path, source: Path, *options: str | Path, to: str = "there") -> Said:
+    state = ("--state", tmp_path / "state", "--json")
+    return mediakit("import", source, f"dir:{tmp_path / to}", "--deidentify", "basic", *state, *options)
+
+
+def arrived(tmp_path: Path, to: str = "there") -> list[Dataset]:
+    paths = sorted(path for path in (tmp_path / to).rglob("*") if path.is_file())
+    return [pydicom.dcmread(path) for path in paths]
+
+
+def test_what_arrives_is_de_identified_and_the_report_says_so(tmp_path: Path) -> None:
+    said = sent(tmp_path, CT_FOLDER)
+    assert said.code == 0
+    there = arrived(tmp_path)
+    before = [pydicom.dcmread(path) for path in sorted(CT_FOLDER.iterdir())]
+    assert len(there) == len(before)
+    assert {one.PatientIdentityRemoved for one in there} == {"YES"}
+    assert len({(str(one.PatientID), one.StudyInstanceUID) for one in there}) == 1
+    assert sorted(one.PixelData for one in there) == sorted(one.PixelData for one in before)
+    for path in (tmp_path / "there").rglob("*"):
+        content = path.read_bytes() if path.is_file() else b""
+        assert not [name for name in NAMES if name.encode("latin-1", "ignore") in content and name.isascii()]
+    uids = {one["sop_instance_uid"] for one in said.document["instances"]}
+    assert uids == {one.SOPInstanceUID for one in there}
+    assert said.out.count("MK-DEI-020") >= len(there)
+    assert said.document["figures"]["patient_ids"] == "new"
+
+
+def test_a_resumed_job_goes_on_under_the_same_uids_and_its_key_is_for_its_owner_alone(tmp_path: Path) -> None:
+    first = folder_of(tmp_path / "one", {"a": CT_1})
+    sent(tmp_path, first)
+    both = folder_of(tmp_path / "two", {"a": CT_1, "b": CT_2})
+    again = sent(tmp_path, both, "--resume")
+    assert again.code == 0
+    assert again.document["figures"]["sent"] == 1
+    there = arrived(tmp_path)
+    assert len({one.SOPInstanceUID for one in there}) == len(there) == 2
+    assert len({one.StudyInstanceUID for one in there}) == 1
+    for path in (tmp_path / "state").rglob("*.sqlite*"):
+        assert path.stat().st_mode & 0o077 == 0
+    other = sent(tmp_path, both, "--resume", "--burned-in", "keep")
+    assert other.code == 2
+    (job,) = {path.stem for path in (tmp_path / "state").rglob("*.sqlite")}
+    retried = mediakit("job", "retry", job, "--state", tmp_path / "state")
+    assert (retried.code, "another de-identification" in retried.err) == (2, True)
+
+
+def test_what_cannot_go_is_named_and_nothing_of_it_is_sent(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", {"a": CT_1})
+    altered(CT_2, source / "pdf", SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1", PixelData=None)
+    altered(CT_2, source / "text", SOPInstanceUID="1.2.3.4.5.6", BurnedInAnnotation="YES")
+    said = sent(tmp_path, source)
+    states = {one["path"]: one["state"] for one in said.document["instances"]}
+    states |= {Path(one["source"]).name: one["state"] for one in said.document["files"]}
+    assert states == {"a": "stored", "pdf": "excluded", "text": "failed"}
+    assert said.code == 6
+    assert len(arrived(tmp_path)) == 1
+
+
+def test_local_values_and_a_rehearsal(tmp_path: Path) -> None:
+    refused = sent(tmp_path, CT_1, "--keep-id")
+    assert refused.code == 2
+    planned = sent(tmp_path, CT_1, "--dry-run")
+    assert planned.code == 0
+    assert not (tmp_path / "there").exists()
