@@ -148,6 +148,8 @@ def a_state(study: Study, image: Dataset) -> Dataset:
     dot.GraphicData = [0.25, 0.125]
     line = item(GraphicType="POLYLINE", GraphicAnnotationUnits="PIXEL", NumberOfGraphicPoints=2, **flat)
     line.GraphicData = [5.5, 6.5, 15.5, 6.5]
+    curve = item(GraphicType="INTERPOLATED", GraphicAnnotationUnits="PIXEL", NumberOfGraphicPoints=4, **flat)
+    curve.GraphicData = [6.5, 15.5, 8.5, 11.5, 15.5, 11.5, 17.5, 15.5]
     layer = item(GraphicLayer="L", GraphicLayerOrder=1)
     layer.GraphicLayerRecommendedDisplayCIELabValue = [34885, 53485, 50171]
     window = item(ReferencedImageSequence=named_in([image]), WindowCenter="-100", WindowWidth="1900")
@@ -157,7 +159,7 @@ def a_state(study: Study, image: Dataset) -> Dataset:
     return study.state(
         [image],
         SoftcopyVOILUTSequence=[window],
-        GraphicAnnotationSequence=[item(GraphicLayer="L", GraphicObjectSequence=[dot, line])],
+        GraphicAnnotationSequence=[item(GraphicLayer="L", GraphicObjectSequence=[dot, line, curve])],
         GraphicLayerSequence=[layer],
         ImageRotation=90,
         ImageHorizontalFlip="N",
@@ -186,9 +188,11 @@ def test_a_state_is_drawn_as_the_standard_has_it(tab: Page, study: Study) -> Non
     assert (found[covered] == 128).all()
     plain = ~covered
     plain[5:9, 4:17] = False  # the line
-    plain[15:, :8] = False  # the point
+    plain[15:, :8] = plain[9:17, 4:19] = False  # the point, the curve
     assert np.abs(found[plain] - level[plain][:, None]).max() <= 1
     assert at(tab, 10.5, 6.5) == pytest.approx([255, 0, 0], abs=20)
+    for x, y in ((8.5, 11.5), (15.5, 11.5), (12, 11)):  # its points, and its middle above them
+        assert at(tab, x, y) == pytest.approx([255, 0, 0], abs=20), (x, y)
     left, top = on_screen(tab, 0, ROWS)  # turned clockwise, the lower left corner comes to the upper left
     right, bottom = on_screen(tab, COLUMNS, 0)
     assert left < right
