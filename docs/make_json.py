@@ -14,6 +14,7 @@ from mediakit.report.json import error_schema, json_schema
 from mediakit.report.reception import reception_schema
 from mediakit.report.reconciled import reconciliation_schema
 from mediakit.report.validation import validation_schema, validations_schema
+from mediakit.report.watched import watched_schema
 
 PAGE = Path(__file__).parent / "json.md"
 FILES = Path(__file__).parents[1] / "mediakit" / "report" / "schemas"
@@ -34,6 +35,7 @@ be added within a version; none changes its meaning.
 | `mediakit/jobs/1`, `mediakit/job/1` | `job list`, `job show` |
 | `mediakit/reconciliation/1` | `reconcile` |
 | `mediakit/reception/1` | `serve scp` |
+| `mediakit/watched/1` | `watch --json`: one document on one line for each medium |
 | `mediakit/conformance/1` | `conformance` |
 | `mediakit/error/1` | any command that could not go on at all |
 
@@ -107,6 +109,12 @@ Printed when the server has ended. `received` has every C-STORE request that was
 the `status` that the sender was given (PS3.4 B.2.3), and the `path` below the folder. `burn` is the report of
 the burn that followed, if one did.
 """
+_WATCHED = """
+## A watched medium
+
+`conforms` is null when the medium could not be opened; `stored` counts the instances at the `destination`,
+and is null where nothing was imported. `words` say what ended it, or why it was not imported.
+"""
 _CONFORMANCE = """
 ## The conformance statement
 
@@ -131,6 +139,7 @@ SCHEMAS = {
     "job": job_schema,
     "reconciliation": reconciliation_schema,
     "reception": reception_schema,
+    "watched": watched_schema,
     "conformance": conformance_schema,
     "error": error_schema,
 }
@@ -143,6 +152,7 @@ _TEXTS = {
     "job": _JOB,
     "reconciliation": _RECONCILIATION,
     "reception": _RECEPTION,
+    "watched": _WATCHED,
     "conformance": _CONFORMANCE,
     "error": _ERROR,
 }

@@ -9,7 +9,8 @@ Never is one read from the working folder: a command may be run inside a medium 
 
     institution = ["St. Elsewhere Hospital, Radiology", "Tel. 555-0100"]
 
-Destinations are read by `named`, `[secure]` by `keys`, `[manifest]` by `manifest`, `institution` by `people`.
+Destinations are read by `named`, `[secure]` by `keys`, `[manifest]` by `manifest`, `institution` by `people`,
+`[watch]` by `watch`.
 Paths are taken relative to the file they stand in.
 """
 
@@ -24,7 +25,7 @@ import typer
 
 from mediakit.errors import UsageError
 
-_KNOWN = frozenset({"profiles", "destinations", "institution", "manifest", "robot", "secure"})
+_KNOWN = frozenset({"profiles", "destinations", "institution", "manifest", "robot", "secure", "watch"})
 _MOST_BYTES = 1 << 20
 _SYSTEM = Path("/etc/mediakit/config.toml")
 

@@ -32,6 +32,7 @@ from mediakit.cli import (
     update,
     validate,
     verify,
+    watch,
 )
 from mediakit.cli.guard import heed_no_signals, take_signals
 from mediakit.cli.streams import let_readers_leave
@@ -61,6 +62,7 @@ app.command("update")(update.update)
 app.command("label")(label.label)
 app.command("import")(import_.import_)
 app.command("reconcile")(reconcile.reconcile)
+app.command("watch")(watch.watch)
 app.command("conformance")(conformance.conformance)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)

@@ -128,8 +128,16 @@ def to_json(document: object) -> str:
 
     Names that are not UTF-8 on disk come in as lone surrogates; they leave as backslash escapes.
     """
-    text = msgspec.json.encode(_clean(msgspec.to_builtins(document)))
-    return msgspec.json.format(text, indent=2).decode() + "\n"
+    return msgspec.json.format(_encoded(document), indent=2).decode() + "\n"
+
+
+def to_line(document: object) -> str:
+    """Return any document of ours as JSON text on one line, without its end."""
+    return _encoded(document).decode()
+
+
+def _encoded(document: object) -> bytes:
+    return msgspec.json.encode(_clean(msgspec.to_builtins(document)))
 
 
 def _clean(value: Any) -> Any:
