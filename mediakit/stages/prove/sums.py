@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from threading import Lock
 
 from mediakit.errors import MediakitError
@@ -13,7 +14,8 @@ from mediakit.formats.base import Node, Tree
 from mediakit.stages.look.media import sha256_of
 
 _READERS = 2
-_AT_ONCE = 1024  # files handed to the readers: each that waits takes 2 KB
+_BATCH_BYTES = 1 << 20  # of small files that one reader takes together: handing over costs more than reading
+_AT_ONCE = 64  # batches handed to the readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,27 @@ def sums_of(tree: Tree, nodes: Sequence[Node], tell: Listener) -> Iterator[Sum]:
     """Yield the sums of files in their order. Tells `Advanced` by bytes."""
     opening = Lock()  # a tree may keep its place between two opens; the streams it gives are independent
 
-    def read(node: Node) -> Sum:
-        return sum_of(tree, node, opening)
+    def read(batch: Sequence[Node]) -> list[Sum]:
+        return [sum_of(tree, node, opening) for node in batch]
 
+    batches = _batches(nodes)
     with ThreadPoolExecutor(_READERS) as pool:
-        for first in range(0, len(nodes), _AT_ONCE):
-            for one in pool.map(read, nodes[first : first + _AT_ONCE]):
-                tell(Advanced(one.node.size))
-                yield one
+        while some := list(islice(batches, _AT_ONCE)):
+            for batch in pool.map(read, some):
+                tell(Advanced(sum(one.node.size for one in batch)))
+                yield from batch
+
+
+def _batches(nodes: Sequence[Node]) -> Iterator[Sequence[Node]]:
+    """Yield the files in their order, small ones together."""
+    first = held = 0
+    for index, node in enumerate(nodes):
+        if held and held + node.size > _BATCH_BYTES:
+            yield nodes[first:index]
+            first, held = index, 0
+        held += node.size
+    if first < len(nodes):
+        yield nodes[first:]
 
 
 def sum_of(tree: Tree, node: Node, opening: Lock) -> Sum:
