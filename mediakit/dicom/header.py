@@ -25,7 +25,7 @@ from mediakit.dicom.fallback import Claims
 from mediakit.dicom.instance import Instance, Note, Tag
 from mediakit.dicom.known_headers import Layout, Memo
 from mediakit.dicom.opening import NOT_DICOM, TRANSFER_SYNTAX, Opening, check_pixels, meta_note, opened
-from mediakit.dicom.packed import Packed
+from mediakit.dicom.packed import Common, Packed
 from mediakit.dicom.preamble import program_of
 from mediakit.dicom.scanned import Scanned
 from mediakit.dicom.sequences import to_explicit_little
@@ -42,7 +42,7 @@ PLACES = 1024  # combinations of elements whose places are kept to be shared
 _PREAMBLE = 128
 _ZEROS = bytes(_PREAMBLE)
 _NOTHING: Mapping[Tag, bytes] = {}
-_NO_VALUES = Packed(_NOTHING, {}, ())
+_NO_VALUES = Packed(Common(_NOTHING, {}), ())
 _REMEMBERED = frozenset({SyntaxKind.NATIVE, SyntaxKind.IMAGE, SyntaxKind.VIDEO})
 _PIXEL_VRS = frozenset({b"OB", b"OW"})
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"  # (7FE0,0010), little endian
@@ -93,7 +93,7 @@ class Scanner:
         self._claims = Claims()
         self._first = FIRST_READ[0]
         self._pool: dict[bytes, bytes] = {}
-        self._places: dict[tuple[Tag, ...], Mapping[Tag, int]] = {}
+        self._places: dict[tuple[Tag, ...], Common] = {}
         self._sequences: dict[bytes, bytes] = {}  # sound ones, and what they became
 
     def read(self, stream: Readable, size: int, source: str, path: str) -> Instance | Unusable:
@@ -203,19 +203,20 @@ class Scanner:
 
     def _packed(self, layout: Layout, values: list[bytes]) -> Packed:
         """Return all values by tag, each the one object that other headers with the same value hold."""
-        return Packed(layout.constant, layout.places, self._pooled(values))
+        return Packed(layout.common, self._pooled(values))
 
     def _packed_plain(self, values: dict[Tag, bytes]) -> Packed:
         """Return the values of a header without a layout; the places of its tags are shared all the same."""
         if not values:
             return _NO_VALUES
         tags = tuple(values)
-        places = self._places.get(tags)
-        if places is None:
+        common = self._places.get(tags)
+        if common is None:
             if len(self._places) >= PLACES:
                 self._places.clear()
-            places = self._places[tags] = {tag: place for place, tag in enumerate(tags)}
-        return Packed(_NOTHING, places, self._pooled(list(values.values())))
+            places = {tag: place for place, tag in enumerate(tags)}
+            common = self._places[tags] = Common(_NOTHING, places)
+        return Packed(common, self._pooled(list(values.values())))
 
     def _pooled(self, values: list[bytes]) -> tuple[bytes, ...]:
         pool = self._pool

@@ -15,6 +15,7 @@ from struct import Struct
 
 from mediakit.dicom.elements import KNOWN_VRS, Encoding, dictionary_vr, header_at
 from mediakit.dicom.instance import Tag
+from mediakit.dicom.packed import Common
 from mediakit.dicom.structure import length_mask
 
 MAX_LAYOUTS = 16
@@ -58,11 +59,23 @@ class Layout:
     """A chain of elements, and the bytes that follow it (b"" for the end of the file).
 
     `constant` holds the wanted values that never differed, `places` the index of every other wanted value
-    among those that `match` gives, `sequences` the index of each sequence, its tag and whether it is wanted.
+    among those that `match` gives, `common` both of them; `sequences` has the index of each sequence, its tag
+    and whether it is wanted.
     None of them changes once the layout is made: headers share them.
     """
 
-    __slots__ = ("_differs", "_free", "_links", "_runs", "constant", "follows", "hits", "places", "sequences")
+    __slots__ = (
+        "_differs",
+        "_free",
+        "_links",
+        "_runs",
+        "common",
+        "constant",
+        "follows",
+        "hits",
+        "places",
+        "sequences",
+    )
 
     def __init__(self, links: tuple[_Link, ...], follows: bytes, values: Mapping[Tag, bytes]) -> None:
         """`values` are the wanted values of this chain, as the plain parser gives them."""
@@ -137,6 +150,7 @@ class Layout:
                 open_run.literal += link.value
         runs.append(open_run.closed(None))
         self.places = {link.tag: place for place, link in enumerate(kept) if link.wanted}
+        self.common = Common(self.constant, self.places)
         self.sequences = tuple(
             (place, link.tag, link.wanted) for place, link in enumerate(kept) if link.is_sequence
         )

@@ -10,21 +10,59 @@ from mediakit.dicom.instance import Tag
 Other = TypeVar("Other")
 
 
-class Packed(Mapping[Tag, bytes]):
-    """The values of one header, by tag.
+class Common:
+    """What the headers of one layout share; nobody may change it.
 
-    `common` holds the values that all headers of the layout have, `places` says where the value of any other
-    tag lies in `own`. Only `own` belongs to this header; nobody may change the two others.
+    `values` are those that all of them have, `places` says where the value of any other tag lies among those
+    that belong to one header alone.
     """
 
-    __slots__ = ("_common", "_own", "_places")
+    __slots__ = ("_chosen", "places", "values")
 
-    def __init__(
-        self, common: Mapping[Tag, bytes], places: Mapping[Tag, int], own: tuple[bytes, ...]
-    ) -> None:
-        self._common = common
-        self._places = places
+    def __init__(self, values: Mapping[Tag, bytes], places: Mapping[Tag, int]) -> None:
+        self.values = values
+        self.places = places
+        self._chosen: dict[tuple[Tag, ...], _Chosen] = {}
+
+    def chosen(self, tags: tuple[Tag, ...]) -> _Chosen:
+        """Return which of these tags have values in common, and where those of the others lie."""
+        found = self._chosen.get(tags)
+        if found is None:
+            alike = tuple(None if tag in self.places else self.values.get(tag) for tag in tags)
+            own = ((index, self.places.get(tag)) for index, tag in enumerate(tags))
+            found = alike, tuple((index, place) for index, place in own if place is not None)
+            self._chosen[tags] = found
+        return found
+
+
+_Chosen = tuple[tuple[bytes | None, ...], tuple[tuple[int, int], ...]]
+
+
+def several(values: Mapping[Tag, bytes], tags: tuple[Tag, ...]) -> tuple[bytes | None, ...]:
+    """Return the values of some tags, None for what is absent; quick when many headers are asked for them."""
+    return values.several(tags) if isinstance(values, Packed) else tuple(map(values.get, tags))
+
+
+class Packed(Mapping[Tag, bytes]):
+    """The values of one header, by tag: those in `common`, and those that are its own."""
+
+    __slots__ = ("_common", "_own", "_places", "common")
+
+    def __init__(self, common: Common, own: tuple[bytes, ...]) -> None:
+        self.common = common
+        self._common = common.values
+        self._places = common.places
         self._own = own
+
+    def several(self, tags: tuple[Tag, ...]) -> tuple[bytes | None, ...]:
+        """Return the values of some tags, None for what is absent."""
+        alike, places = self.common.chosen(tags)
+        if not places:
+            return alike
+        values, own = list(alike), self._own
+        for index, place in places:
+            values[index] = own[place]
+        return tuple(values)
 
     def __getitem__(self, tag: Tag) -> bytes:
         place = self._places.get(tag)

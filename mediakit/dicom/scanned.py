@@ -11,6 +11,7 @@ from mediakit.dicom.bounded_read import Malformed
 from mediakit.dicom.dataset import PixelElement
 from mediakit.dicom.image import native_bits
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Breach, Header, Instance, Note, Tag
+from mediakit.dicom.packed import several
 from mediakit.dicom.structure import Faults
 from mediakit.dicom.uids import is_image
 from mediakit.findings import Rule, Severity
@@ -28,6 +29,9 @@ ROWS: Tag = 0x00280010
 COLUMNS: Tag = 0x00280011
 BITS_ALLOCATED: Tag = 0x00280100
 
+_SHAPE = (ROWS, COLUMNS, SAMPLES, BITS_ALLOCATED, FRAMES, COLOURS)
+_UIDS = (SOP_CLASS, SOP_INSTANCE, STUDY, SERIES)
+_MEDIA_UIDS = (MEDIA_SOP_CLASS, MEDIA_SOP_INSTANCE)
 _NO_NOTES: frozenset[Note] = frozenset()
 _DIRECTORY = MEDIA_STORAGE_DIRECTORY.encode("ascii")
 _UID = re.compile(rb"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
@@ -62,8 +66,9 @@ def instance(scanned: Scanned, source: str, path: str, size: int) -> Instance:
     UIDs of a form that PS3.5 9.1 forbids are kept and noted.
     """
     meta, values, notes = scanned.meta, scanned.values, scanned.notes
-    raw_class, raw_instance = values.get(SOP_CLASS, b""), values.get(SOP_INSTANCE, b"")
-    if meta.get(MEDIA_SOP_INSTANCE) != raw_instance or meta.get(MEDIA_SOP_CLASS) != raw_class:
+    found_class, found_instance, study, series = several(values, _UIDS)
+    raw_class, raw_instance = found_class or b"", found_instance or b""
+    if several(meta, _MEDIA_UIDS) != (raw_class, raw_instance):
         raw_class, raw_instance = _settled(scanned, raw_class, raw_instance)
     sop_class = _text(raw_class)
     sop_instance = raw_instance.strip(b" \0")
@@ -72,8 +77,8 @@ def instance(scanned: Scanned, source: str, path: str, size: int) -> Instance:
     if not (
         is_sound_value(raw_instance)
         and _is_known_sound(raw_class)
-        and _is_known_sound(values.get(STUDY, b"0"))
-        and _is_known_sound(values.get(SERIES, b"0"))
+        and (study is None or _is_known_sound(study))
+        and (series is None or _is_known_sound(series))
     ):
         notes.append(Note.BAD_UID)
     if scanned.pixels is None and BITS_ALLOCATED in values:
@@ -106,10 +111,7 @@ def _settled(scanned: Scanned, raw_class: bytes, raw_instance: bytes) -> tuple[b
 
 def _check_length(scanned: Scanned, tag: Tag, length: int) -> None:
     """Hold the length of native pixel data against the image (PS3.3 C.7.6.3, PS3.5 8.1.1)."""
-    get = scanned.values.get
-    wanted = _pixel_bytes(
-        get(ROWS), get(COLUMNS), get(SAMPLES), get(BITS_ALLOCATED), get(FRAMES), get(COLOURS)
-    )
+    wanted = _pixel_bytes(*several(scanned.values, _SHAPE))
     if wanted and length != wanted + (wanted & 1) and length != wanted:
         scanned.faults.add(Breach.SHORT_PIXELS if length < wanted else Breach.LONG_PIXELS, tag)
 

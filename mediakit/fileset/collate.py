@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from mediakit.choices import Supply
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
+from mediakit.dicom.packed import several
 from mediakit.fileset.charset import place_of, settle
 from mediakit.fileset.disagreement import merged_findings, two_people
 from mediakit.fileset.groups import Collated, Leaf, PatientGroup, SeriesGroup, StudyGroup
@@ -156,7 +157,7 @@ class _Collation:
             if leaf is not None:
                 leaves.append(leaf)
                 members.append(at)
-                said = tuple(map(leaf.instance.header.values.get, self._group_tags))
+                said = several(leaf.instance.header.values, self._group_tags)
                 carriers.setdefault(said, leaf.instance)
         if not leaves:
             return None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from mediakit.choices import Supply
 from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance
+from mediakit.dicom.packed import several
 from mediakit.fileset.charset import charset_of, place_of
 from mediakit.fileset.disagreement import meaning
 from mediakit.fileset.key_names import key_text
@@ -23,6 +24,7 @@ from mediakit.findings import Finding, Rule, Severity, Where
 
 _STUDY_UID = 0x0020000D
 _SERIES_UID = 0x0020000E
+_IDENTITY = (_STUDY_UID, _SERIES_UID, PATIENT_ID, SPECIFIC_CHARACTER_SET)
 _PATIENT_NAME = 0x00100010
 
 NO_RECORD_TYPE = Rule(
@@ -149,8 +151,7 @@ def _buckets(instances: Sequence[Instance], refused: dict[int, Finding]) -> tupl
         elif record_type in ROOT_TYPES:
             roots.append(index)
         else:
-            get = instance.header.values.get
-            identity = (get(_STUDY_UID), get(_SERIES_UID), get(PATIENT_ID), get(SPECIFIC_CHARACTER_SET))
+            identity = several(instance.header.values, _IDENTITY)
             raw.setdefault(identity, []).append(index)
     buckets = []
     for (study, series, _, _), members in raw.items():

@@ -13,6 +13,7 @@ from itertools import chain
 
 from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
+from mediakit.dicom.packed import Common, Packed
 from mediakit.dicom.scanned import SERIES, STUDY
 from mediakit.fileset import nested
 from mediakit.fileset.key_names import key_text
@@ -115,8 +116,21 @@ class _Plans:
     def __init__(self, profile: Profile | None) -> None:
         self._profile = profile
         self._known: dict[str, KeyPlan] = {}
+        self._left: dict[tuple[str, Common], KeyPlan] = {}
 
     def of(self, instance: Instance) -> KeyPlan:
+        """Return what is to be judged of an instance: not again what is sound and alike in its layout."""
+        values = instance.header.values
+        if not isinstance(values, Packed):
+            return self._whole(instance)
+        key = (instance.sop_class, values.common)
+        left = self._left.get(key)
+        if left is None:
+            whole = self._whole(instance)
+            left = self._left[key] = tuple(each for each in whole if not _is_settled(each, values.common))
+        return left
+
+    def _whole(self, instance: Instance) -> KeyPlan:
         record = RECORD_TYPE_OF.get(instance.sop_class, "")
         plan = self._known.get(record)
         if plan is None:
@@ -130,6 +144,15 @@ class _Plans:
         if record not in KEYS:
             return ()
         return standard_plan(record) if self._profile is None else key_plan(record, self._profile)
+
+
+def _is_settled(wanted: Wanted, common: Common) -> bool:
+    """Return True when an attribute is right in every instance of a layout."""
+    if wanted.derive is not None or wanted.tag in common.places:
+        return False
+    raw = common.values.get(wanted.tag)
+    known = None if not raw else wanted.known.get(raw) or wanted.learn(raw)
+    return known is None or not (known.why or known.is_foreign)
 
 
 def _findings(instance: Instance, plan: KeyPlan, place: str) -> Iterator[Finding]:

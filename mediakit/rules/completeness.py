@@ -93,15 +93,15 @@ def _numbers(held: Iterable[Held]) -> Iterator[Finding]:
     seen: set[str] = set()
     unnumbered: set[str] = set()
     for path, instance in held:
-        number = instance.header.number(_NUMBER)
-        if number is None or not instance.series or instance.sop_instance in seen:
+        number, uid = instance.header.number(_NUMBER), instance.series
+        if number is None or not uid or instance.sop_instance in seen:
             continue
         seen.add(instance.sop_instance)
         if _has_gaps_anyway(instance):
-            unnumbered.add(instance.series)
-        if instance.series not in series:
-            series[instance.series] = _Numbered(instance.study, Where(path=path.rpartition("/")[0]))
-        series[instance.series].numbers.append(number)
+            unnumbered.add(uid)
+        if uid not in series:
+            series[uid] = _Numbered(instance.study, Where(path=path.rpartition("/")[0]))
+        series[uid].numbers.append(number)
     taken: dict[str, Counter[int]] = {}
     for one in series.values():
         taken.setdefault(one.study, Counter()).update(set(one.numbers))

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mediakit.dicom.instance import Instance
+from mediakit.dicom.packed import several
 from mediakit.dicom.uids import class_name, is_image
 from mediakit.fileset.nested import elements
 from mediakit.findings import Finding, Rule, Severity, Where
@@ -60,7 +61,7 @@ def absent(held: Collection[tuple[str, Instance]]) -> Iterator[Finding]:
     found: dict[tuple[str, str], _Referring] = {}
     there: frozenset[str] | None = None
     for path, instance in held:
-        contents = [raw for tag in _REFERRING if (raw := instance.header.values.get(tag))]
+        contents = [raw for raw in several(instance.header.values, _REFERRING) if raw]
         if not contents:
             continue
         if there is None:

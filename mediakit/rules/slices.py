@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from math import isfinite
 from statistics import median
 from typing import NamedTuple
 
 from mediakit.dicom.instance import Header, Instance
+from mediakit.dicom.packed import several
 from mediakit.dicom.uids import is_image
 from mediakit.findings import Finding, Rule, Severity, Where
 
@@ -41,6 +43,7 @@ _IMAGE_TYPE = 0x00080008
 _ECHO = 0x00180086
 _ACQUISITION = 0x00200012
 _TEMPORAL_POSITION = 0x00200100
+_COMPARED = (_FRAMES, _ORIENTATION, _IMAGE_TYPE, _ECHO, _TEMPORAL_POSITION)
 _FEWEST = 6  # slices of which a spacing can be told
 _EVEN = 0.8  # of the distances, at least, are equal where one of them stands out
 _SAME_MM = 0.01  # slices closer to each other lie in one place
@@ -102,22 +105,39 @@ def _listed(names: list[str]) -> str:
 def _placed(instance: Instance, path: str) -> tuple[tuple[object, ...], _Slice] | None:
     """Return which slices an image is compared with, and where it lies; None for what is no slice."""
     header = instance.header
-    if not is_image(instance.sop_class) or (header.number(_FRAMES) or 1) > 1 or not instance.series:
+    plane = _plane(several(header.values, _COMPARED))
+    if plane is None or not is_image(instance.sop_class) or not instance.series:
         return None
-    position, orientation = _decimals(header, _POSITION, 3), _decimals(header, _ORIENTATION, 6)
-    image_type = header.text(_IMAGE_TYPE)
-    if position is None or orientation is None or "LOCALIZER" in image_type:
+    position = _decimals(header, _POSITION, 3)
+    if position is None:
+        return None
+    (a, b, c), (x, y, z) = plane.normal, position
+    return plane.group, _Slice(a * x + b * y + c * z, path.rpartition("/")[2], header.text(_ACQUISITION))
+
+
+class _Plane(NamedTuple):
+    """The normal of an image, and which images it is compared with."""
+
+    normal: tuple[float, float, float]
+    group: tuple[object, ...]
+
+
+@lru_cache(maxsize=1024)  # slices of one series have them alike
+def _plane(compared: tuple[bytes | None, ...]) -> _Plane | None:
+    """Return the plane of an image by its values of `_COMPARED`; None for what is no slice."""
+    found = zip(_COMPARED, compared, strict=True)
+    header = Header({}, {tag: value for tag, value in found if value is not None})
+    orientation, image_type = _decimals(header, _ORIENTATION, 6), header.text(_IMAGE_TYPE)
+    if (header.number(_FRAMES) or 1) > 1 or orientation is None or "LOCALIZER" in image_type:
         return None
     ux, uy, uz, vx, vy, vz = orientation
-    normal = (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)
-    at = sum(a * b for a, b in zip(normal, position, strict=True))
     group = (
         tuple(round(value, 3) for value in orientation),
         image_type,
         header.text(_ECHO),
         header.text(_TEMPORAL_POSITION),
     )
-    return group, _Slice(at, path.rpartition("/")[2], header.text(_ACQUISITION))
+    return _Plane((uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx), group)
 
 
 def _decimals(header: Header, tag: int, count: int) -> list[float] | None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
+from mediakit.dicom.packed import several
 from mediakit.dicom.person_name import Likeness, same_name
 from mediakit.findings import Finding, Rule, Severity
 
@@ -34,6 +35,8 @@ _TAGS: Mapping[str, tuple[Tag, str]] = {
     "birth_date": (0x00100030, "DA"),
     "sex": (0x00100040, "CS"),
 }
+_ASKED = (SPECIFIC_CHARACTER_SET, *(tag for tag, _ in _TAGS.values()))
+_NAME_PLACE = list(_TAGS).index("name")
 # SOP Classes that are related to no patient: their records stand in the root of a DICOMDIR (PS3.3 F.4).
 _OF_NO_PATIENT = frozenset(
     {
@@ -73,27 +76,26 @@ class Identities:
     """Gives the identity of instances; equal raw values are decoded once."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[bytes, ...], Identity] = {}
+        self._known: dict[tuple[bytes | None, ...], Identity] = {}
 
     def of(self, instance: Instance) -> Identity:
         """Return whom an instance belongs to."""
-        values = instance.header.values
-        raw = tuple(values.get(tag, b"") for tag, _ in _TAGS.values())
-        charset = values.get(SPECIFIC_CHARACTER_SET, b"")
-        known = self._known.get((charset, *raw))
+        found = several(instance.header.values, _ASKED)
+        known = self._known.get(found)
         if known is None:
+            charset, *raw = (value or b"" for value in found)
             decoded = {
                 name: text.decode(value, charset.strip(b" \0"), vr).strip(" \0")
                 for (name, (_, vr)), value in zip(_TAGS.items(), raw, strict=True)
             }
             if not text.is_complete(decoded["patient_id"]):  # what cannot be read must not make two IDs one
                 decoded["patient_id"] = raw[0].strip(b" \0").decode("ascii", "backslashreplace")
-            name = values.get(_NAME, b"")
+            name = raw[_NAME_PLACE]
             if not text.is_readable(name, charset, "PN"):
                 decoded["unread"] = name.decode("ascii", "backslashreplace")
                 if text.is_complete(decoded["name"]):  # no character set: it was read as a guess
                     decoded["name"] = name.decode("ascii", "replace").strip(" \0")
-            known = self._known[(charset, *raw)] = Identity(**decoded)
+            known = self._known[found] = Identity(**decoded)
         return known
 
 

@@ -9,11 +9,12 @@ import pytest
 
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance
-from mediakit.dicom.packed import Packed
+from mediakit.dicom.packed import Common, Packed, several
 from tests.support.dicom_bytes import ct
 
 COMMON = {1: b"A", 2: b""}
-PACKED = Packed(COMMON, {3: 0, 4: 1}, (b"C", b"D"))
+SHARED = Common(COMMON, {3: 0, 4: 1})
+PACKED = Packed(SHARED, (b"C", b"D"))
 
 
 def test_packed_values_equal_the_dictionary_of_the_same_values() -> None:
@@ -23,7 +24,7 @@ def test_packed_values_equal_the_dictionary_of_the_same_values() -> None:
     assert whole == PACKED
     assert len(PACKED) == 4
     assert repr(PACKED) == f"Packed({whole})"
-    assert Packed(COMMON, {3: 0, 4: 1}, (b"C", b"E")) != PACKED
+    assert Packed(SHARED, (b"C", b"E")) != PACKED
 
 
 def test_a_value_is_found_whether_it_is_common_or_not() -> None:
@@ -33,6 +34,14 @@ def test_a_value_is_found_whether_it_is_common_or_not() -> None:
     assert (1 in PACKED, 3 in PACKED, 5 in PACKED) == (True, True, False)
     with pytest.raises(KeyError):
         PACKED[5]
+
+
+def test_several_values_are_those_of_single_tags_in_headers_of_any_kind() -> None:
+    for tags in ((4, 1, 5, 3), (1, 2), (5,), ()):
+        expected = tuple(map(PACKED.get, tags))
+        assert several(PACKED, tags) == several(PACKED, tags) == several(dict(PACKED), tags) == expected
+    other = Packed(SHARED, (b"C", b"E"))
+    assert (several(PACKED, (4, 1)), several(other, (4, 1))) == ((b"D", b"A"), (b"E", b"A"))
 
 
 def test_headers_of_a_series_share_what_they_have_in_common() -> None:
