@@ -52,7 +52,18 @@ def main() -> int:
     image.unlink(missing_ok=True)
     room = f"--capacity={given.files // 10 + 100}MB"
     commands = {
-        "burn": ("burn", "--all-patients", str(source), "-p", _PROFILE, room, "-o", str(image)),
+        "burn": (
+            "burn",
+            "--all-patients",
+            str(source),
+            "-p",
+            _PROFILE,
+            room,
+            "--viewer",
+            "none",
+            "-o",
+            str(image),
+        ),
         "validate": ("validate", str(image), "-p", _PROFILE),
     }
     is_good = True

@@ -1,7 +1,9 @@
 """Time mediakit beside its peers, in turn, in one run: `python benchmarks/run.py [--work DIR] [--rounds 5]`.
 
-Prints whole-process figures (interpreter start included): median wall seconds, the ratio to the peer round by
-round (median), peak memory. Peers: `dcmgpdir` (DCMTK) for scan + judge + DICOMDIR, `genisoimage` for images.
+Prints whole-process figures (interpreter start included): median wall seconds, CPU seconds (user and system,
+of child processes too), the ratio to the peer of each round by round (median), peak memory. On a machine that
+others use too the ratio of CPU times is the figure to look at. Peers: `dcmgpdir` (DCMTK) for scan + judge +
+DICOMDIR, `genisoimage` for ISO images, `mkfs.fat` and `mcopy` for images of sticks.
 Caches are warm: every command runs once before it counts.
 """
 
@@ -21,6 +23,17 @@ from pathlib import Path
 from make_workload import make  # type: ignore[import-not-found,unused-ignore]
 
 _MEDIAKIT = (sys.executable, "-m", "mediakit")
+_COLUMNS = (
+    "workload",
+    "command",
+    "wall s, median (range)",
+    "CPU s",
+    "ratio, wall",
+    "ratio, CPU",
+    "peak MiB",
+    "files/s",
+)
+HEADING = f"| {' | '.join(_COLUMNS)} |\n{'|---' * len(_COLUMNS)}|"
 
 
 @dataclass
@@ -33,10 +46,11 @@ class Command:
     leaves: Path | None = None
     files: int = 0
     walls: list[float] = field(default_factory=list)
+    cpus: list[float] = field(default_factory=list)
     peak_mib: float = 0.0
 
-    def run(self) -> float:
-        """Run once and return the wall seconds; the exit code must be 0."""
+    def run(self) -> tuple[float, float]:
+        """Run once and return the wall and the CPU seconds; the exit code must be 0."""
         if self.leaves is not None and self.leaves.exists():
             shutil.rmtree(self.leaves) if self.leaves.is_dir() else self.leaves.unlink()
         start = time.perf_counter()
@@ -50,7 +64,7 @@ class Command:
         if process.returncode:
             raise SystemExit(f"{self.name} ended with {process.returncode}: {' '.join(self.words)}")
         self.peak_mib = max(self.peak_mib, usage.ru_maxrss / 1024)
-        return wall
+        return wall, usage.ru_utime + usage.ru_stime
 
 
 def compare(title: str, ours: Sequence[Command], peer: Command | None, rounds: int) -> None:
@@ -60,20 +74,23 @@ def compare(title: str, ours: Sequence[Command], peer: Command | None, rounds: i
         command.run()
     for _ in range(rounds):
         for command in everyone:
-            command.walls.append(command.run())
+            wall, cpu = command.run()
+            command.walls.append(wall)
+            command.cpus.append(cpu)
     for command in everyone:
         median = statistics.median(command.walls)
-        ratio = "1"
-        if peer is None:
-            ratio = "-"
-        elif command is not peer:
-            pairs = zip(command.walls, peer.walls, strict=True)
-            ratio = f"{statistics.median(mine / theirs for mine, theirs in pairs):.2f}"
+        ratios = ("-", "-")
+        if peer is not None:
+            ratios = _ratio(command.walls, peer.walls), _ratio(command.cpus, peer.cpus)
         rate = f"{command.files / median:.0f}" if command.files else "-"
         spread = f"{min(command.walls):.2f}-{max(command.walls):.2f}"
-        wall = f"{median:.2f} ({spread})"
-        cells = (title, command.name, wall, ratio, f"{command.peak_mib:.0f}", rate)
+        times = f"{median:.2f} ({spread})", f"{statistics.median(command.cpus):.2f}"
+        cells = (title, command.name, *times, *ratios, f"{command.peak_mib:.0f}", rate)
         print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def _ratio(mine: Sequence[float], theirs: Sequence[float]) -> str:
+    return f"{statistics.median(one / other for one, other in zip(mine, theirs, strict=True)):.2f}"
 
 
 def _burn(name: str, source: Path, work: Path, *more: str) -> Command:
@@ -90,6 +107,7 @@ def _burn(name: str, source: Path, work: Path, *more: str) -> Command:
         "-o",
         str(out),
         "-q",
+        *(() if "--viewer" in more else ("--viewer", "none")),
         *more,
     )
     return Command(name, words, work, out)
@@ -117,16 +135,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path(__file__).parent / "work")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=("directory", "iso", "validate", "growth", "start"), default=None)
+    parser.add_argument(
+        "--only", choices=("directory", "iso", "stick", "viewer", "validate", "growth", "start"), default=None
+    )
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     work = given.work.resolve()
     parts: dict[str, Callable[[Path, int], None]] = {
-        "start": start, "directory": directory, "iso": iso, "validate": validate,
-        "growth": growth,
+        "start": start, "directory": directory, "iso": iso, "stick": stick, "viewer": viewer,
+        "validate": validate, "growth": growth,
     }  # fmt: skip
-    print("| workload | command | wall s, median (range) | ratio to peer | peak MiB | files/s |")
-    print("|---|---|---|---|---|---|")
+    print(HEADING)
     for name, part in parts.items():
         if given.only in {None, name}:
             part(work, given.rounds)
@@ -156,6 +175,26 @@ def iso(work: Path, rounds: int) -> None:
         compare(shape, ours, _genisoimage(source, work), rounds)
 
 
+def stick(work: Path, rounds: int) -> None:
+    """Time the whole burn to the image of a stick, beside mkfs.fat and mcopy, which neither hash nor sync."""
+    source = _workload(work, "stick5k", "stick5k")
+    out, other = work / "stick.img", work / "peer.img"
+    burn = (*_MEDIAKIT, "burn", "--all-patients", str(source), "-p", "STD-GEN-USB-JPEG", "--capacity", "1GB")
+    words = (*burn, "--viewer", "none", "-o", str(out), "-q")
+    script = f"mkfs.fat -C -F 32 {other} 1000000 >/dev/null && mcopy -s -i {other} {source}/* ::/"
+    ours = [Command("burn --no-proof", (*words, "--no-proof"), work, out), Command("burn", words, work, out)]
+    compare(
+        "5,000 of 100 KB", ours, Command("mkfs.fat + mcopy -s", ("sh", "-c", script), work, other), rounds
+    )
+
+
+def viewer(work: Path, rounds: int) -> None:
+    """Time what the images for browsers cost: the difference between the two burns."""
+    source = _workload(work, "phantom2000", "phantom2000")
+    ours = [_burn(f"burn --viewer {tier}", source, work, "--viewer", tier) for tier in ("none", "full")]
+    compare("2,000 CT with noise", ours, None, min(rounds, 3))
+
+
 def _medium(work: Path, shape: str, suffix: str) -> Path:
     """Return a medium burnt from a workload, made once."""
     out = work / f"{shape.replace(':', '')}-medium{suffix}"
@@ -172,6 +211,8 @@ def _medium(work: Path, shape: str, suffix: str) -> Path:
             "100GB",
             "-o",
             str(out),
+            "--viewer",
+            "none",
         ]
         subprocess.run([*words, "-q", "--no-proof"], check=True)
     return out

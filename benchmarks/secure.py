@@ -12,7 +12,7 @@ import argparse
 import subprocess
 from pathlib import Path
 
-from run import _MEDIAKIT, Command, _workload, compare  # type: ignore[import-not-found,unused-ignore]
+from run import _MEDIAKIT, HEADING, Command, _workload, compare  # type: ignore[import-not-found,unused-ignore]
 
 _PROFILE = "STD-GEN-SEC-USB-JPEG"
 _CT = Path(__file__).parents[1] / "samples/studies/mueller_joerg/20240312_CT/CT_AXIAL/IM-0002-0001.dcm"
@@ -28,8 +28,7 @@ def main() -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     work = given.work.resolve()
     _certificate(work)
-    print("| workload | command | wall s, median (range) | ratio to peer | peak MiB | files/s |")
-    print("|---|---|---|---|---|---|")
+    print(HEADING)
     for title, source in (
         ("one of 1 GiB", _large(work)),
         ("2,000 of 512 KB", _workload(work, "ct2000", "ct2000")),
@@ -46,7 +45,19 @@ def main() -> None:
 
 
 def _burn(name: str, source: Path, out: Path, *more: str) -> Command:
-    words = (*_MEDIAKIT, "burn", "--all-patients", str(source), "-p", _PROFILE, "-o", str(out), "-q")
+    words = (
+        *_MEDIAKIT,
+        "burn",
+        "--all-patients",
+        str(source),
+        "-p",
+        _PROFILE,
+        "-o",
+        str(out),
+        "-q",
+        "--viewer",
+        "none",
+    )
     return Command(name, (*words, "--force", "--recipient", str(out.parent / "one.pem"), *more), out.parent)
 
 
