@@ -45,7 +45,7 @@ from mediakit.cli.keys import (
     keys_of,
     sealer_of,
 )
-from mediakit.cli.label import CoverFile, LabelFile, paper_of_burnt, paper_order
+from mediakit.cli.label import CoverFile, LabelFile, drawn_for_robot, paper_of_burnt, paper_order
 from mediakit.cli.manifest import SignKey, SignPassphraseFile, signer_of
 from mediakit.cli.options import BurnReports, WithNames
 from mediakit.cli.people import LinkCases, Pdi, ViewerForm, for_people, wish_of
@@ -212,6 +212,8 @@ def burn(
         unproven = Depth.HASH if report or as_json else Depth.WRITE
         depth = Depth.PLAN if dry_run else Depth.PROVE if proof else unproven
         onto = onto_for(wanted, config, is_rehearsal=dry_run)
+        if label is not None and onto is not None:
+            onto = drawn_for_robot(onto, config, f"{now():%Y-%m-%d}")
         is_secure = bool(recipient or passphrase_file or ask_passphrase)
         paths = profile_paths(profiles or [], config)
         candidates = _candidates(profile, medium, onto or target, paths, is_secure=is_secure)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # loaded when the command runs: `--help` stays fast
     from mediakit.extras.paper.facts import Paper
     from mediakit.journeys.burn_order import Burnt
     from mediakit.journeys.label import PaperOrder
+    from mediakit.stages.act.pressing import Onto
 
 _MOST_PLAN_BYTES = 256 << 20
 
@@ -125,6 +126,23 @@ def paper_of_burnt(burnt: Burnt, order: PaperOrder, config: Path | None, *, quie
         return
     document = report_doc(burnt.result, named_by_medium(burnt.plans, burnt.descriptions), burnt.media)
     write_paper(paper_of_plan(document, "", institution_of(config)), order, "", quiet=quiet)
+
+
+def drawn_for_robot(onto: Onto, config: Path | None, made: str) -> Onto:
+    """Return a robot that is given the label of what it makes; any other drive as it is."""
+    from mediakit.journeys.onto_robot import OntoRobot
+
+    if not isinstance(onto, OntoRobot):
+        return onto
+    lines = institution_of(config)
+
+    def draw(image: Path) -> bytes:
+        from mediakit.journeys.label import label_picture, look_at_medium
+        from mediakit.report.paper import paper_of_medium
+
+        return label_picture(paper_of_medium(look_at_medium(image), lines, made=made))
+
+    return replace(onto, draw=draw)
 
 
 def write_paper(paper: Paper, order: PaperOrder, subject: str, *, quiet: bool) -> None:

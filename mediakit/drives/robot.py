@@ -63,7 +63,8 @@ class Robot:
 class RobotJob:
     """What is asked of a robot. `content` has the names to put on the disc, for one that masters it itself.
 
-    `disc` is the kind of disc: "CD", "DVD" or "BD".
+    `disc` is the kind of disc: "CD", "DVD" or "BD". `label` is the file of its label among the images, "" for
+    the one that is configured.
     """
 
     job_id: str
@@ -71,6 +72,7 @@ class RobotJob:
     disc: str
     volume_label: str = ""
     content: tuple[str, ...] = ()
+    label: str = ""
 
 
 class JobPhase(StrEnum):
@@ -103,6 +105,7 @@ def job_text(robot: Robot, job: RobotJob) -> bytes:
     """Return the job file. Raises UsageError for an id or a path that it cannot hold."""
     if not _ID.fullmatch(job.job_id):
         raise UsageError("not a job id", where=job.job_id, hint="1 to 40 letters, digits, - and _")
+    label = seen(robot, job.label) if job.label else robot.label
     if robot.kind is RobotKind.PRIMERA:
         pairs = [
             ("JobID", job.job_id),
@@ -112,7 +115,7 @@ def job_text(robot: Robot, job: RobotJob) -> bytes:
             ("Copies", str(job.copies)),
             ("VerifyDisc", "YES"),
             ("RejectIfNotBlank", "YES"),
-            *([("PrintLabel", robot.label)] if robot.label else []),
+            *([("PrintLabel", label)] if label else []),
         ]
         return _encoded(f"{key} = {value}" for key, value in pairs)
     pairs = [
@@ -124,7 +127,7 @@ def job_text(robot: Robot, job: RobotJob) -> bytes:
         ("CLOSE_DISC", "YES"),
         *(("DATA", f"{seen(robot, f'{job.job_id}/{name}')}\t\\{name}") for name in job.content),
         *([("VOLUME_LABEL", job.volume_label)] if job.volume_label else []),
-        *([("LABEL", robot.label)] if robot.label else []),
+        *([("LABEL", label)] if label else []),
     ]
     return _encoded(f"{key}={value}" for key, value in pairs)
 

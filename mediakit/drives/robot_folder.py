@@ -35,11 +35,11 @@ def check_robot(robot: Robot) -> None:
             raise UsageError(f"a folder of the robot {robot.name} is not there", where=str(folder), hint=hint)
 
 
-def hand_in(robot: Robot, job: RobotJob, image: Path) -> None:
+def hand_in(robot: Robot, job: RobotJob, image: Path, label: bytes = b"") -> None:
     """Put an image (or a folder) where the robot finds it, then move the job into the folder that it watches.
 
-    A robot sees a job file whole or not at all. Raises UsageError, or what `durable.write_error` makes of an
-    OSError; nothing is left then.
+    `label` is the picture that `job.label` names. A robot sees a job file whole or not at all. Raises
+    UsageError, or what `durable.write_error` makes of an OSError; nothing is left then.
     """
     sweep(robot)
     content = job_text(robot, job)
@@ -53,6 +53,8 @@ def hand_in(robot: Robot, job: RobotJob, image: Path) -> None:
             with new_file(kept, overwrite=False, mode=0o664) as fd, image.open("rb", buffering=0) as stream:
                 while block := stream.read(_BLOCK):
                     write_all(fd, block)
+        if job.label:
+            _put(robot.images / job.label, label)
         _put(robot.folder / f"{job.job_id}{robot.job_suffix}", content)
     except BaseException:
         forget(robot, job.job_id)
@@ -90,8 +92,15 @@ def image_of(robot: Robot, job_id: str) -> Path:
     return robot.images / (f"{job_id}.ISO" if robot.takes_images else job_id)
 
 
+def label_name(job_id: str) -> str:
+    """Return the name of the file with the label of a job."""
+    return f"{job_id}.JPG"
+
+
 def forget(robot: Robot, job_id: str) -> None:
     """Take away what a job was burned from: it is patient data."""
+    with suppress(OSError):
+        (robot.images / label_name(job_id)).unlink()
     kept = image_of(robot, job_id)
     if kept.is_dir() and not kept.is_symlink():
         shutil.rmtree(kept, ignore_errors=True)

@@ -151,6 +151,15 @@ def make_paper(paper: Paper, order: PaperOrder) -> tuple[Finding, ...]:
     return tuple(dict.fromkeys(findings))
 
 
+def label_picture(paper: Paper) -> bytes:
+    """Return the label of a disc as a picture, for a robot that prints it."""
+    from mediakit.extras.paper.label import draw_label  # noqa: PLC0415 - needs the extra
+    from mediakit.extras.paper.preview import jpeg_of  # noqa: PLC0415
+    from mediakit.extras.paper.template import load_label  # noqa: PLC0415
+
+    return jpeg_of(draw_label(paper, load_label(None, None))[0])
+
+
 def _in_form(pdf: bytes, path: Path) -> bytes:
     """Return a PDF as the name of its file asks. Raises UsageError for a picture of several pages."""
     if path.suffix.lower() == ".pdf":

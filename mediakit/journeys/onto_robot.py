@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mediakit.drives.robot import JOB_MARK, JobPhase, JobStatus, Robot, RobotJob
-from mediakit.drives.robot_folder import check_robot, forget, hand_in, status_of
+from mediakit.drives.robot_folder import check_robot, forget, hand_in, label_name, status_of
 from mediakit.errors import UsageError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted
 from mediakit.findings import Rule, Severity
@@ -55,7 +55,8 @@ REJECTED = Rule(
 class OntoRobot:
     """A robot as the place where an image goes; see `Onto`.
 
-    `when` goes into the id of the job; `disc` and `volume_label` are for a robot that masters discs itself.
+    `when` goes into the id of the job; `draw` makes the label of an image as a picture; `disc` and
+    `volume_label` are for a robot that masters discs itself.
     """
 
     robot: Robot
@@ -63,6 +64,7 @@ class OntoRobot:
     copies: int = 1
     disc: str = "CD"
     volume_label: str = ""
+    draw: Callable[[Path], bytes] | None = None
     sleep: Callable[[float], None] = time.sleep
 
     @property
@@ -109,7 +111,7 @@ class OntoRobot:
             what = "images" if self.robot.takes_images else "sources (`mediakit burn SRC --robot NAME`)"
             raise UsageError(f"the robot {self.robot.name} takes {what} only", where=str(image))
         job = self._job(image)
-        hand_in(self.robot, job, image)
+        hand_in(self.robot, job, image, b"" if self.draw is None else self.draw(image))
         tell(PhaseStarted("robot", total=self.copies, unit="files"))
         try:
             status = self._waited(job, tell)
@@ -122,8 +124,10 @@ class OntoRobot:
         return self._pressed(job, status)
 
     def _job(self, image: Path) -> RobotJob:
+        job_id = f"{JOB_MARK}{self.when:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         return RobotJob(
-            job_id=f"{JOB_MARK}{self.when:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
+            job_id=job_id,
+            label="" if self.draw is None else label_name(job_id),
             copies=self.copies,
             disc=self.disc,
             volume_label=self.volume_label,

@@ -21,6 +21,7 @@ from mediakit.drives.robot import (
     status_of,
     text_of,
 )
+from mediakit.drives.robot_folder import hand_in
 from mediakit.errors import UsageError
 from tests.support.cli import mediakit
 from tests.support.fake_robot import FakeRobot, running
@@ -117,6 +118,31 @@ def test_what_a_robot_does_not_call_good_is_no_success(
         assert str(does.get("error", "")) in found[rule], name
         assert said.document["counts"] == {state: 2}, name
         assert bool(left_in(folder)) == (rule == "MK-DRV-003"), "the robot may still need what it burns"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_label_goes_to_the_robot_as_a_picture_and_is_taken_away(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = medium_of(tmp_path / "cd", [ANNA])
+    pictures: list[bytes] = []
+
+    def noted(given: Robot, asked: RobotJob, image: Path, label: bytes) -> None:
+        pictures.append(label)
+        hand_in(given, asked, image, label)
+
+    with ward(tmp_path / kind, kind, monkeypatch, good=1) as robot:
+        monkeypatch.setattr("mediakit.journeys.onto_robot.hand_in", noted)
+        paper = ("--label", tmp_path / "label.pdf")
+        said = mediakit("burn", source, "-p", "STD-GEN-CD", "--robot", "ward", *paper)
+    assert said.code == 0, said.err
+    (job,) = robot.jobs
+    key = "PrintLabel = " if kind == "primera-jrq" else "LABEL="
+    (line,) = [line for line in robot.jobs[job].splitlines() if line.startswith(key)]
+    assert line.endswith(f"{Path(job).stem}.JPG")
+    assert pictures[0].startswith(b"\xff\xd8")
+    assert (tmp_path / "label.pdf").read_bytes().startswith(b"%PDF")
+    assert left_in(tmp_path / kind) == []
 
 
 def test_an_image_goes_to_a_robot_that_takes_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

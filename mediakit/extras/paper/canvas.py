@@ -87,6 +87,12 @@ class Canvas:
         """Begin another page."""
         self._pdf.add_page()
 
+    def go_back_to(self, page: int) -> None:
+        """Draw on an earlier page, counted from 1."""
+        self._pdf.page = page
+        for size in (1.0, 2.0):  # whatever font that page ended with, the next text names its own
+            self._pdf.set_font(f"{_FAMILY}0", "", size)
+
     def finished(self, title: str, made: str) -> bytes:
         """Return the PDF. `made` is its date ("2026-01-31"): it holds no other moment, and no names."""
         pdf = self._pdf

@@ -15,6 +15,10 @@ from mediakit.findings import Finding
 _PAGES = {"A4": (210.0, 297.0), "Letter": (215.9, 279.4)}
 _QR = 30.0
 _FOOT = 12.0
+_PAGE_NUMBER = 26.0
+_MOST_SIGNS = 100
+_MOST_STUDIES = 50  # of another disc
+_MOST_SERIES = 500  # of one disc: some fifteen pages
 _COLUMNS = (0.09, 0.13, 0.64, 0.14)  # number, kind, description, count
 
 
@@ -22,31 +26,25 @@ def draw_cover(
     paper: Paper, template: CoverTemplate, fonts: Sequence[Path] = ()
 ) -> tuple[bytes, tuple[Finding, ...]]:
     """Return the cover sheets of all discs as PDF, and what is to be known of it."""
-    pages: list[int] = []  # of each disc; not known before they were drawn once
-    for _ in range(2):
-        sheet = _Sheet(paper, template, fonts, pages)
-        with closing(sheet.canvas) as canvas:
-            for disc in paper.discs:
-                sheet.begin_disc()
-                for part in _PARTS:
-                    part(sheet, paper, disc)
-            if pages:
-                return canvas.finished("Cover sheet of a disc", paper.made), canvas.findings
-        pages = sheet.pages
-    raise AssertionError("a disc has a page")
+    sheet = _Sheet(paper, template, fonts)
+    with closing(sheet.canvas) as canvas:
+        for disc in paper.discs:
+            sheet.begin_disc()
+            for part in _PARTS:
+                part(sheet, paper, disc)
+        sheet.number_pages()
+        return canvas.finished("Cover sheet of a disc", paper.made), canvas.findings
 
 
 class _Sheet:
     """A page that is filled from top to bottom, and the next one when it is full."""
 
-    def __init__(
-        self, paper: Paper, template: CoverTemplate, fonts: Sequence[Path], total: Sequence[int]
-    ) -> None:
+    def __init__(self, paper: Paper, template: CoverTemplate, fonts: Sequence[Path]) -> None:
         self.template, self.words = template, template.words
         self.page_width, self.page_height = _PAGES[template.page]
         characters = characters_of(paper, *template.words.values())
         self.canvas = Canvas("cover sheet", (self.page_width, self.page_height), characters, fonts)
-        self.total = total
+        self.series = 0
         self.pages: list[int] = []
         self.left, self.width = template.margin, self.page_width - 2 * template.margin
         self.y = 0.0
@@ -54,6 +52,7 @@ class _Sheet:
     def begin_disc(self) -> None:
         """Begin the first page of a disc."""
         self.pages.append(0)
+        self.series = 0
         self.new_page()
 
     def new_page(self) -> None:
@@ -64,14 +63,26 @@ class _Sheet:
         at = self.page_height - _FOOT
         self.canvas.line(self.left, at - 1.5, self.left + self.width, at - 1.5)
         size = self.template.size * 0.8
-        page, disc = self.pages[-1], len(self.pages) - 1
-        pages = self.total[disc] if disc < len(self.total) else page
-        count = self.words["page"].format(page=page, pages=pages)
-        wide = self.width - 26
-        self._draw(Box(self.left, at, wide, 4), self.words["private"], size, "the foot of the page", MUTED)
-        self.canvas.text(
-            Box(self.left + wide, at, 26, 4), count, size, what="the page number", align="right", gray=MUTED
-        )
+        box = Box(self.left, at, self.width - _PAGE_NUMBER, 4)
+        self.canvas.text(box, self.words["private"], size, what="the foot of the page", gray=MUTED)
+
+    def number_pages(self) -> None:
+        """Write at the foot of each page which one it is, now that it is known how many there are."""
+        number = 0
+        left, at = self.left + self.width - _PAGE_NUMBER, self.page_height - _FOOT
+        for count in self.pages:
+            for page in range(1, count + 1):
+                number += 1
+                self.canvas.go_back_to(number)
+                text = self.words["page"].format(page=page, pages=count)
+                self.canvas.text(
+                    Box(left, at, _PAGE_NUMBER, 4),
+                    text,
+                    self.template.size * 0.8,
+                    what="the page number",
+                    align="right",
+                    gray=MUTED,
+                )
 
     def need(self, height: float) -> None:
         """Go to the next page when so many mm are not left on this one."""
@@ -126,9 +137,6 @@ class _Sheet:
         """Leave room."""
         self.y += height
 
-    def _draw(self, box: Box, text: str, size: float, what: str, gray: int) -> None:
-        self.canvas.text(box, text, size, what=what, gray=gray)
-
 
 def _head(sheet: _Sheet, paper: Paper, disc: PaperDisc) -> None:
     words, top, full = sheet.words, sheet.y, sheet.width
@@ -156,6 +164,10 @@ def _patients(sheet: _Sheet, _paper: Paper, disc: PaperDisc) -> None:
     for patient in disc.patients:
         _patient(sheet, patient)
         for study in patient.studies:
+            if sheet.series >= _MOST_SERIES:
+                sheet.canvas.note_shortened("the list of series")
+                sheet.row("\u2026", what="the list of series")
+                return
             _study(sheet, study)
 
 
@@ -180,14 +192,22 @@ def _study(sheet: _Sheet, study: PaperStudy) -> None:
     sheet.row("  \u00b7  ".join(part for part in parts if part), bold=True, what="a study")
     head = (words["series"], words["kind"], words["description"], words["images"])
     sheet.cells(head, gray=MUTED)
-    for series in study.series:
+    room = max(1, _MOST_SERIES - sheet.series)
+    sheet.series += len(study.series)
+    for series in study.series[:room]:
         sheet.cells((series.number, series.modality, series.description, f"{series.instances:,}"))
+    if len(study.series) > room:
+        sheet.canvas.note_shortened("the list of series")
+        sheet.cells(("\u2026", "", "", ""))
 
 
 def _missing(sheet: _Sheet, paper: Paper, _disc: PaperDisc) -> None:
     sheet.heading(sheet.words["missing"])
-    for sign in paper.signs:
+    for sign in paper.signs[:_MOST_SIGNS]:
         _bullet(sheet, sign)
+    if len(paper.signs) > _MOST_SIGNS:
+        sheet.canvas.note_shortened("the list of what seems to be missing")
+        _bullet(sheet, "\u2026")
     sheet.paragraph(sheet.words["missing_hint" if paper.signs else "nothing_missing"])
 
 
@@ -209,7 +229,9 @@ def _others(sheet: _Sheet, paper: Paper, disc: PaperDisc) -> None:
         images = f"{other.instances:,}"
         values = {"number": other.number, "of": other.of, "studies": len(other.studies), "images": images}
         sheet.row(sheet.words["other"].format(**values), bold=True, what="another disc")
-        for study in other.studies:
+        if len(other.studies) > _MOST_STUDIES:
+            sheet.canvas.note_shortened("the studies of another disc")
+        for study in other.studies[:_MOST_STUDIES]:
             parts = (study.date, "/".join(study.modalities), study.description)
             sheet.row("  \u00b7  ".join(part for part in parts if part), indent=4, what="another disc")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 
 import pypdfium2
+from PIL import Image
 
 
 def png_of(pdf: bytes, dots_per_inch: int = 300) -> bytes:
@@ -18,6 +19,13 @@ def png_of(pdf: bytes, dots_per_inch: int = 300) -> bytes:
         return out.getvalue()
     finally:
         document.close()
+
+
+def jpeg_of(pdf: bytes) -> bytes:
+    """Return the first page of a PDF as JPEG of 300 dpi, for robots that print pictures."""
+    with Image.open(BytesIO(png_of(pdf))) as image, BytesIO() as out:
+        image.save(out, "JPEG", quality=95, subsampling=0, dpi=(300, 300))
+        return out.getvalue()
 
 
 def pages_of(pdf: bytes) -> int:
