@@ -143,6 +143,7 @@ if TYPE_CHECKING:
     from mediakit.secure.sealing import Sealer
     from mediakit.stages.act.pressing import Onto, Pressed
     from mediakit.stages.import_order import ImportDepth, ImportOrder, Patience
+    from mediakit.stages.judge.wrapping import NewSubject, Wrap
     from mediakit.stages.look.inventory import Scope
     from mediakit.stages.plan.import_target import Target, target_at
     from mediakit.transfer.imported import Change, ContextLine, Imported
@@ -212,6 +213,7 @@ __all__ = [
     "MediakitError",
     "Medium",
     "Mixed",
+    "NewSubject",
     "Obstacle",
     "OnBurnedIn",
     "OnReject",
@@ -266,6 +268,7 @@ __all__ = [
     "VerifyOrder",
     "Viewer",
     "Where",
+    "Wrap",
     "burn",
     "diff",
     "drive_at",
@@ -345,6 +348,7 @@ _HOMES = {
     "MapRow": "transfer.mapping",
     "MediakitError": "errors",
     "Mixed": "transfer.patient_identity",
+    "NewSubject": "stages.judge.wrapping",
     "Obstacle": "profile.fit",
     "OnBurnedIn": "choices",
     "OnReject": "choices",
@@ -401,6 +405,7 @@ _HOMES = {
     "Verify": "transfer.proof",
     "Viewer": "choices",
     "Where": "findings",
+    "Wrap": "stages.judge.wrapping",
     "burn": "public",
     "diff": "public",
     "drive_at": "journeys.onto_drive",

@@ -57,6 +57,10 @@ MAX_DECODED_BYTES = (4 << 30) - 2
 FREE_DECODED_BYTES = 64 << 20
 MAX_DECODED_RATIO = 300
 
+#: An image or document of another kind that becomes an instance: its file, and its decoded pixels; its pages.
+MAX_WRAPPED_BYTES = 128 << 20
+MAX_WRAPPED_PAGES = 2000
+
 #: A manifest that is read: some 600,000 files. So many lines of it that are none, and it is not read further.
 MAX_MANIFEST_BYTES = 64 << 20
 MAX_BAD_LINES = 1000

@@ -46,6 +46,7 @@ from mediakit.rules.validation import Validation
 from mediakit.secure.ed25519 import NO_KNOWN_KEYS, KnownKeys, SigningKey
 from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.act.pressing import Onto
+from mediakit.stages.judge.wrapping import Wrap
 
 if TYPE_CHECKING:  # an import brings the ledger and the network with it: loaded when one is asked for
     from mediakit.ledger.jobs import Jobs
@@ -69,8 +70,8 @@ class BurnOrder(_burn_order.BurnOrder):
     the sources, `envelope` (see `sealer_for`) seals every file. `span` writes several media where one is too
     small. `onto` (see `drive_at`) is the drive that the image at `out` is put on when it is made and proven.
     `people` adds images for browsers and the pages of IHE PDI. `joliet` adds Joliet names to ISO 9660 or
-    leaves them out; None: with pages, a manifest or `add`. `deidentify` makes a disc for teaching. Raises
-    ProfileError when there is no such profile.
+    leaves them out; None: with pages, a manifest or `add`. `deidentify` makes a disc for teaching, `wrap`
+    instances of images and documents of another kind. Raises ProfileError when there is no such profile.
     """
 
     __slots__ = ()
@@ -103,6 +104,7 @@ class BurnOrder(_burn_order.BurnOrder):
         people: ForPeople = FOR_NOBODY,
         joliet: bool | None = None,
         deidentify: Deidentification | None = None,
+        wrap: Wrap | None = None,
     ) -> None:
         super().__init__(
             profile=_profile(profile),
@@ -130,6 +132,7 @@ class BurnOrder(_burn_order.BurnOrder):
             people=people,
             joliet=joliet,
             deidentify=deidentify,
+            wrap=wrap,
         )
 
 

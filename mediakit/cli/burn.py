@@ -62,6 +62,18 @@ from mediakit.cli.selecting import (
     Until,
     selection_of,
 )
+from mediakit.cli.wrap import (
+    WrapBirthDate,
+    WrapFiles,
+    WrapLike,
+    WrapPatientId,
+    WrapPatientName,
+    WrapSex,
+    WrapStudy,
+    WrapStudyDate,
+    WrapTitle,
+    wrap_of,
+)
 from mediakit.cli.written import now
 from mediakit.errors import UsageError
 from mediakit.findings import Severity
@@ -127,6 +139,15 @@ def burn(
     capacity: Annotated[
         str, typer.Option(help="cd74, cd80, dvd5, dvd9, bd25, bd50, or a size such as 4GB.")
     ] = "",
+    wrap: WrapFiles = False,
+    wrap_like: WrapLike = "",
+    wrap_study: WrapStudy = "",
+    wrap_patient_id: WrapPatientId = "",
+    wrap_patient_name: WrapPatientName = "",
+    wrap_birth_date: WrapBirthDate = "",
+    wrap_sex: WrapSex = "",
+    wrap_study_date: WrapStudyDate = "",
+    wrap_title: WrapTitle = False,
     viewer: ViewerForm = None,
     pdi: Pdi = False,
     link_case: LinkCases = LinkCase.UPPER,
@@ -237,6 +258,13 @@ def burn(
             signer=signer_of(None if sign_cert else sign_key, sign_passphrase_file, config=config),
             unpartitioned=unpartitioned,
             joliet=joliet,
+            wrap=wrap_of(
+                wrap,
+                (wrap_like, wrap_study),
+                (wrap_patient_id, wrap_patient_name, wrap_birth_date, wrap_sex),
+                wrap_study_date,
+                is_titled=wrap_title,
+            ),
             selection=selection_of(
                 patients=patient,
                 studies=study,

@@ -9,6 +9,7 @@ from struct import pack
 
 from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.recode import Element, element
+from mediakit.dicom.uids import content_uid
 
 IMAGE_TYPE = 0x00080008
 SOP_CLASS = 0x00080016
@@ -41,10 +42,7 @@ METHODS: Mapping[str, str] = {
 
 def derived_uid(old: str, syntax: str, pixels: bytes) -> str:
     """Return a SOP Instance UID that depends on nothing but its source and the new pixel data (PS3.5 B.2)."""
-    digest = bytearray(sha256(b"\0".join((old.encode(), syntax.encode(), sha256(pixels).digest()))).digest())
-    digest[6] = digest[6] & 0x0F | 0x80  # the form of a UUID, version 8: made from content
-    digest[8] = digest[8] & 0x3F | 0x80
-    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
+    return content_uid(old.encode(), syntax.encode(), sha256(pixels).digest())
 
 
 def derived(file: DicomFile, compression: Compression, new_uid: str) -> dict[int, Element]:

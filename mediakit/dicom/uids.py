@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from types import MappingProxyType
 
 from mediakit.dicom.storage_table import TABLE
@@ -242,6 +243,14 @@ SYNTAXES: Mapping[str, TransferSyntax] = MappingProxyType(
         for uid, name, kind, flags in _SYNTAX_TABLE
     }
 )
+
+
+def content_uid(*parts: bytes) -> str:
+    """Return a UID that is made of some bytes alone: a UUID of version 8 under 2.25 (PS3.5 B.2)."""
+    digest = bytearray(sha256(b"\0".join(parts)).digest())
+    digest[6] = digest[6] & 0x0F | 0x80  # the form of a UUID, version 8: made from content
+    digest[8] = digest[8] & 0x3F | 0x80
+    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
 def is_storage(uid: str) -> bool:

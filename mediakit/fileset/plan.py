@@ -5,12 +5,12 @@ Nothing is written here; hashing the DICOMDIR of two plans compares two media.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mediakit.dicom.instance import Instance
+from mediakit.dicom.uids import content_uid
 from mediakit.errors import UsageError
 from mediakit.fileset.build import build
 from mediakit.fileset.capacity import bytes_needed, max_file_bytes
@@ -185,16 +185,9 @@ def complete(
 
 
 def file_set_uid(instances: Iterable[Instance], profile_id: str) -> str:
-    """Return the File-set UID: made from what is in the file-set, so the same content has the same UID.
-
-    It is the decimal form of a UUID (version 8: the rest of its bits is free) under 2.25 (PS3.5 B.2).
-    """
+    """Return the File-set UID: made from what is in the file-set, so the same content has the same UID."""
     uids = sorted(instance.sop_instance for instance in instances)
-    digest = hashlib.sha256("\n".join((profile_id, *uids)).encode()).digest()
-    value = int.from_bytes(digest[:16], "big")
-    value = value & ~(0xF << 76) | 8 << 76  # version
-    value = value & ~(0x3 << 62) | 2 << 62  # variant
-    return f"2.25.{value}"
+    return content_uid("\n".join((profile_id, *uids)).encode())
 
 
 def _check(wishes: Wishes) -> None:

@@ -40,6 +40,7 @@ from mediakit.stages.act.writing import Written, attempt, named_for_user, with_p
 from mediakit.stages.judge.deidentifying import Deidentifier
 from mediakit.stages.judge.prepare import Prepared, Store, Terms, prepare
 from mediakit.stages.judge.spool import SPOOL, Spool
+from mediakit.stages.judge.wrapping import could_be_wrapped, wrap_all
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import take_instances
 from mediakit.stages.look.media import Media, look_at_all, open_media, scanner_for
@@ -152,9 +153,13 @@ class _Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Taken:
-    """The instances that were asked for, how many patients they are of, and whether that stops the burn."""
+    """The instances that were asked for, how many patients they are of, and whether that stops the burn.
+
+    `places` leads from those in the spool to their source files.
+    """
 
     instances: list[Instance]
+    places: Mapping[str, str]
     patients: int
     is_refused: bool
 
@@ -187,7 +192,12 @@ def _take(surveys: list[Survey], work: _Work, fates: Fates) -> _Taken:
     chosen = choose(surveys, order.selection)
     surveys.clear()
     chosen.settle(fates)
-    instances = take_instances(chosen.surveys, fates)
+    wrapped = Prepared(instances=())
+    if order.wrap is None:
+        fates.findings += could_be_wrapped(chosen.surveys)
+    else:
+        wrapped = wrap_all(chosen.surveys, order.wrap, work.terms, work.store, fates, work.tell)
+    instances = [*take_instances(chosen.surveys, fates), *wrapped.instances]
     identities = identities_of(instances)
     mixed = Mixed.ALLOW if order.all_patients or len(order.selection.patients) > 1 else Mixed.REFUSE
     found = [*several_patients(identities, mixed), *(() if order.all_patients else two_people(identities))]
@@ -195,6 +205,7 @@ def _take(surveys: list[Survey], work: _Work, fates: Fates) -> _Taken:
     fates.findings += several
     return _Taken(
         instances=instances,
+        places=wrapped.places,
         patients=len({identity.patient_id for identity, _ in identities}),
         is_refused=chosen.is_nothing or bool(several),
     )
@@ -202,7 +213,7 @@ def _take(surveys: list[Survey], work: _Work, fates: Fates) -> _Taken:
 
 def _prepare(taken: _Taken, work: _Work, fates: Fates) -> Prepared | None:
     """De-identify what was taken where that is ordered, judge and convert it; `taken` is emptied."""
-    ready = Prepared(instances=tuple(taken.instances))
+    ready = Prepared(instances=tuple(taken.instances), places=taken.places)
     taken.instances.clear()
     order = work.order
     if order.deidentify is not None and work.engine is not None:

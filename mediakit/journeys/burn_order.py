@@ -21,6 +21,7 @@ from mediakit.profile.model import Profile, Security
 from mediakit.secure.ed25519 import SigningKey
 from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.act.pressing import Onto
+from mediakit.stages.judge.wrapping import Wrap
 from mediakit.stages.plan.listing import listing
 from mediakit.stages.plan.produce import Producer
 
@@ -80,6 +81,7 @@ class BurnOrder:
     gives ISO 9660 a second tree, which names beyond Level 1 need; None: when the medium carries files that
     name others (see `has_joliet`).
     `deidentify` says that copies go on which do not say who the patients are, and how they are made.
+    `wrap` makes instances of images and documents of another kind.
     """
 
     profile: Profile
@@ -107,6 +109,7 @@ class BurnOrder:
     people: ForPeople = FOR_NOBODY
     joliet: bool | None = None
     deidentify: Deidentification | None = None
+    wrap: Wrap | None = None
 
     def __post_init__(self) -> None:
         """Raise UsageError for several media that would all go into one drive."""

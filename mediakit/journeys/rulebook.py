@@ -54,6 +54,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("stages.plan.spanning",), _WRITING),
     (("stages.plan.people",), ("burn",)),
     (("extras.paper.rules",), ("label", "burn")),
+    (("dicom.wrap", "stages.judge.wrapping"), ("burn",)),
     (("stages.judge.prepare", "stages.prove.proof"), _WRITING),
     (("stages.act.writing",), (*_WRITING, "disc burn")),
     (("journeys.onto_robot",), ("burn", "disc burn")),
@@ -133,6 +134,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
         "SRC": "Reading files",
         "UPD": "Updates of a file-set",
         "VAL": "The validation as a whole",
+        "WRP": "Images and documents that become instances",
         "VWR": "Images for browsers on the medium",
     }
 )

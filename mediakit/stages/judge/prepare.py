@@ -14,6 +14,7 @@ from mediakit.errors import SourceError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
 from mediakit.findings import Finding, Rule, Severity
+from mediakit.formats.base import Node
 from mediakit.outcome import State
 from mediakit.profile.judge import Decision, Judge, Verdict
 from mediakit.profile.model import Profile
@@ -73,11 +74,15 @@ class Prepared:
 
 
 class Store:
-    """Opens an instance wherever it is: in its source, or in the spool when it was converted."""
+    """Opens an instance wherever it is: in its source, or in the spool when it was made for the medium."""
 
     def __init__(self, media: Media, spool: Spool) -> None:
         self._media = media
         self.spool = spool
+
+    def open_file(self, source: str, path: str, size: int) -> BinaryIO:
+        """Open any file of a source. Raises SourceError, OSError."""
+        return self._media.trees[source].open(Node(path, size))
 
     def open(self, instance: Instance) -> BinaryIO:
         """Open the bytes of an instance. Raises SourceError, OSError."""
