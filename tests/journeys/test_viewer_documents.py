@@ -14,7 +14,9 @@ from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
 
 from mediakit.choices import ForPeople, Viewer
+from mediakit.extras.viewer.cda import NotClinical, clinical
 from mediakit.journeys.burn_order import Burnt
+from tests.support.peers import need, run
 from tests.support.studies import PYDICOM_FILES, burnt_to
 from tests.support.viewer import ViewerFolder
 
@@ -159,3 +161,63 @@ def test_the_index_and_pages_say_who_it_is_also_where_the_directory_does_not(tmp
     page = (tmp_path / "out" / "INDEX.HTM").read_text(encoding="ascii")
     assert "1981-02-03" in page
     assert "<script" not in page
+
+
+CDA = """<?xml version="1.0" encoding="UTF-8"?>
+<?xml-stylesheet type="text/xsl" href="http://192.0.2.1/x.xsl"?>
+<ClinicalDocument xmlns="urn:hl7-org:v3" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+ <typeId root="2.16.840.1.113883.1.3" extension="POCD_HD000040"/><id root="1.2.3.4.5" extension="d1"/>
+ <code code="34133-9" codeSystem="2.16.840.1.113883.6.1" displayName="Summary"/>
+ <title>Entlassbrief &lt;script&gt;alert(1)&lt;/script&gt;</title>
+ <effectiveTime value="20260102"/>
+ <recordTarget><patientRole><id extension="P1" root="1.2.3"/><patient>
+  <name><given>Jane</given><family>Doe</family></name><administrativeGenderCode code="F"/>
+  <birthTime value="19810203"/></patient></patientRole></recordTarget>
+ <component><structuredBody><component><section><title>Befund</title><text>loose words
+   <paragraph>Leber <content styleCode="Bold">groß</content><br/>zweite Zeile &amp; mehr</paragraph>
+   <list><item>eins</item><item><paragraph>zwei</paragraph></item></list>
+   <table><caption>Werte</caption><thead><tr><th>Name</th></tr></thead><tbody><tr><td>4,2</td></tr></tbody></table>
+   <renderMultiMedia referencedObject="x"/><iframe xmlns="http://www.w3.org/1999/xhtml" src="x">a</iframe>
+ </text><component><section><title>Innen</title><text>tief</text></section></component></section></component>
+ </structuredBody></component></ClinicalDocument>"""
+
+
+def test_a_clinical_document_is_rendered_with_its_words_and_nothing_else(tmp_path: Path) -> None:
+    need("cda2dcm")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "a.xml").write_text(CDA, encoding="utf-8")
+    made = run("cda2dcm", str(tmp_path / "a.xml"), str(tmp_path / "in" / "cda.dcm"))
+    assert made.returncode == 0, made.stderr
+    viewer = burnt(tmp_path / "in", tmp_path / "out")
+    ((key, told),) = of_kind(viewer, "text")
+    assert "Entlassbrief" in told["title"]
+    html = viewer.document(key, told["number"])["html"]
+    for piece in (
+        "<h2>Entlassbrief &lt;script&gt;alert(1)&lt;/script&gt;</h2>",
+        "<li><strong>Patient:</strong> Jane Doe</li><li><strong>Born:</strong> 1981-02-03</li>",
+        "<h3>Befund</h3><p>loose words</p>",
+        '<p>Leber <strong>groß</strong><span class="line"></span>zweite Zeile &amp; mehr</p>',
+        "<ul><li><p>eins</p></li><li><p>zwei</p></li></ul>",
+        "<p><strong>Werte</strong></p><table><tr><th><p>Name</p></th></tr><tr><td><p>4,2</p></td></tr></table>",
+        "<h4>Innen</h4><p>tief</p>",
+    ):
+        assert piece in html, piece
+    assert "<iframe" not in html
+    assert "<script" not in html
+
+
+def test_a_clinical_document_that_is_none_or_a_bomb_has_a_row_with_the_reason() -> None:
+    bomb = '<!DOCTYPE x [<!ENTITY a "' + "b" * 99 + '">]>' + CDA.partition("?>")[2]
+    deep = CDA.replace("loose words", "<content>" * 3_000 + "deep" + "</content>" * 3_000)
+    assert "more than is shown" in clinical(deep.encode()).html
+    wide = CDA.replace("loose words", "<br/>" * 200_000)
+    assert clinical(wide.encode()).html.count("line") < 60_000
+    for content, why in (
+        (bomb, "entities"),
+        (bomb.encode("utf-16"), "entities"),
+        ("<a/>", "no clinical document"),
+        (CDA[:-40], "well-formed"),
+        (re.sub(r"(?s)<structuredBody>.*</structuredBody>", "<nonXMLBody/>", CDA), "no text"),
+    ):
+        with pytest.raises(NotClinical, match=why):
+            clinical(content if isinstance(content, bytes) else content.encode())

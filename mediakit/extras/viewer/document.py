@@ -11,11 +11,13 @@ from mediakit.dicom.frames import Undecodable
 from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, class_name
 from mediakit.dicom.waves import video_stream, waves
+from mediakit.extras.viewer.cda import NotClinical, clinical
 from mediakit.extras.viewer.ecg import UnknownUnit, drawn
 from mediakit.extras.viewer.report import references, report_html
 
 _KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"
 _DOCUMENT = 0x00420011
+_CLINICAL = frozenset({"text/xml", "application/xml"})  # PS3.3 C.24.2
 _STORAGE = "1.2.840.10008.5.1.4.1.1"
 #: Kind of document by SOP Class, of what lies over images.
 OVERLAYS: Mapping[str, str] = {
@@ -75,8 +77,11 @@ def content_of(file: DicomFile, attributes: Attributes) -> Content:
 def _text(file: DicomFile, attributes: Attributes, title: str) -> Content:
     if attributes.text("ValueType") == "CONTAINER":
         return _report(file, attributes)
-    if attributes.text("MIMETypeOfEncapsulatedDocument") == "application/pdf":
+    form = attributes.text("MIMETypeOfEncapsulatedDocument").lower()
+    if form == "application/pdf":
         return _pdf(attributes, title)
+    if form in _CLINICAL:
+        return _clinical(attributes, title)
     why = reason("unsupported", "it is not shown here: open it with a workstation")
     return Content(kind="other", title=title, why=why)
 
@@ -112,10 +117,24 @@ def _waveform(attributes: Attributes, title: str) -> Content:
     return Content(kind="ecg", title=title, data=data)
 
 
-def _pdf(attributes: Attributes, title: str) -> Content:
+def _clinical(attributes: Attributes, title: str) -> Content:
+    title = attributes.text("DocumentTitle") or title
+    try:
+        found = clinical(_encapsulated(attributes))
+    except NotClinical as exc:
+        return Content(kind="other", title=title, why=reason("undecodable", str(exc)))
+    return Content(kind="text", title=found.title or title, data={"html": found.html})
+
+
+def _encapsulated(attributes: Attributes) -> bytes:
+    """Return the document that an instance holds, without its padding."""
     content = attributes.raw(_DOCUMENT)
     length = attributes.whole("EncapsulatedDocumentLength") or len(content)
-    content = content[: max(0, length)]
+    return content[: max(0, length)]
+
+
+def _pdf(attributes: Attributes, title: str) -> Content:
+    content = _encapsulated(attributes)
     title = attributes.text("DocumentTitle") or title
     if not content.lstrip().startswith(b"%PDF"):
         return Content(kind="other", title=title, why=reason("undecodable", "its document is no PDF"))
