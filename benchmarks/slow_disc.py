@@ -1,8 +1,8 @@
 """How soon the viewer shows the first image of a large CT, from this disk and from a simulated CD drive.
 
-`python benchmarks/slow_disc.py [--work DIR] [--shape phantom2000]` burns a study with `--viewer full` and shows
-the files of the image through FUSE as a drive with one head does: a seek costs, then bytes come at the speed
-of the drive. Chromium starts with an empty profile each time. Spin-up is not simulated: a real drive adds it.
+`python benchmarks/slow_disc.py [--work DIR] [--shape phantom2000]` burns a study with `--viewer full` and
+shows the files of the image through FUSE as a drive with one head does: a seek costs, then bytes come at the
+speed of the drive. Chromium starts with an empty profile each time. A real drive adds its spin-up.
 Needs Linux, /dev/fuse, `fusepy`, `xorriso` and Chromium.
 """
 
