@@ -283,6 +283,18 @@ def test_a_viewer_does_not_replace_what_the_user_adds(tmp_path: Path) -> None:
     assert contents(tmp_path / "out")["README.TXT"] == b"ours"
 
 
+def test_of_a_whole_slide_only_the_low_magnifications_are_shown(tmp_path: Path) -> None:
+    image = pydicom.dcmread(CT_1)
+    image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.6"
+    frame = image.PixelData
+    for tiles, code in ((4, ""), (65, "too_large")):
+        image.NumberOfFrames, image.PixelData = tiles, frame * tiles
+        image.save_as(tmp_path / "slide.dcm")
+        made, _ = encoded_alone(tmp_path / "slide.dcm")
+        assert (made.why or {"code": ""})["code"] == code
+        assert len(made.frames) == (0 if code else 3)  # as many as are encoded here
+
+
 def test_a_small_file_that_claims_a_million_frames_takes_one_row_with_a_reason(tmp_path: Path) -> None:
     image = pydicom.dcmread(_first_image())
     for frames, code in ((999_999_999, "undecodable"), (300_001, "too_large"), (1000, "undecodable")):

@@ -46,6 +46,9 @@ TEXTS = (
 )
 _MOST_WAITING = 8  # frames that are encoded or wait for it
 _PIXEL_GROUP = 0x7FE0
+_SOP_CLASS = 0x00080016
+_WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"  # each frame of it is a tile
+_MOST_TILES = 64  # as the lowest magnifications have
 
 
 class Sink(Protocol):
@@ -192,6 +195,8 @@ class Encoder:
         pixels = sum(len(one.value) for one in file.elements if one.tag >> 16 == _PIXEL_GROUP)
         if count < 1 or count > 1 + 8 * pixels:
             return reason("undecodable", "Number of Frames is not a possible number")
+        if count > _MOST_TILES and file.text(_SOP_CLASS) == _WHOLE_SLIDE:
+            return reason("too_large", "it is a whole slide at a magnification that is not shown here")
         if count > self._rows_left:
             return reason("too_large", "it has more frames than are shown here")
         self._rows_left -= count
