@@ -1,4 +1,4 @@
-"""Picture the viewer: burn the samples with it, open them in Chromium, and write docs/images/viewer.png.
+"""Picture the viewer: burn the samples with it, open them in Chromium, and write docs/images/viewer*.png.
 
 Run it from the root of the project: `python docs/make_viewer_image.py`.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "docs" / "images" / "viewer.png"
+IMAGES = ROOT / "docs" / "images"
 SHOWN = "viewer.active?.decoded && !viewer.active.pending"
 
 sys.path.insert(0, str(ROOT))
@@ -29,8 +29,14 @@ def _choose(tab: Page, modality: str, number: int = 0) -> None:
     tab.until(f"{SHOWN} && viewer.active.series.modality === '{modality}'")
 
 
+def _keep(tab: Page, name: str) -> None:
+    picture = Image.open(io.BytesIO(tab.picture())).convert("RGB")
+    IMAGES.mkdir(exist_ok=True)
+    picture.quantize(96).save(IMAGES / name, optimize=True)
+
+
 def main() -> None:
-    """Make the picture."""
+    """Make the pictures."""
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         disc = Path(folder) / "disc"
         order = ["burn", "samples/studies", "-p", "STD-GEN-CD", "--all-patients", "--viewer", "full", "-q"]
@@ -49,9 +55,12 @@ def main() -> None:
         _choose(tab, "CR")
         tab.key("n")
         tab.key("w")
-        picture = Image.open(io.BytesIO(tab.picture())).convert("RGB")
-    TARGET.parent.mkdir(exist_ok=True)
-    picture.quantize(96).save(TARGET, optimize=True)
+        _keep(tab, "viewer.png")
+        tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        tab.size(390, 844)
+        tab.key("1")
+        tab.until(SHOWN)
+        _keep(tab, "viewer-small.png")
 
 
 if __name__ == "__main__":
