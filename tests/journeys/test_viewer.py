@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import UID
 
 from mediakit.choices import ForPeople, LinkCase, Viewer
 from mediakit.events import Event, PhaseStarted
@@ -285,7 +286,7 @@ def test_a_viewer_does_not_replace_what_the_user_adds(tmp_path: Path) -> None:
 
 def test_of_a_whole_slide_only_the_low_magnifications_are_shown(tmp_path: Path) -> None:
     image = pydicom.dcmread(CT_1)
-    image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.77.1.6"
+    image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.77.1.6")
     frame = image.PixelData
     for tiles, code in ((4, ""), (65, "too_large")):
         image.NumberOfFrames, image.PixelData = tiles, frame * tiles
