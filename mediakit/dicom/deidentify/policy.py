@@ -17,6 +17,8 @@ _WAVEFORM_ANNOTATIONS = 0x0040B020
 _GRAPHIC_ANNOTATIONS = 0x00700001
 _REFERENCED_STEP = 0x00081111
 _CONTENTS = frozenset({CONTENT_SEQUENCE, _WAVEFORM_ANNOTATIONS})
+# Presentation Creation Date and Time: the table removes what every presentation state must have.
+_TYPE_1 = frozenset({0x00700082, 0x00700083})
 _LONGITUDINAL = frozenset({"DA", "DT"})
 
 
@@ -77,6 +79,7 @@ class Policy:
         row = row_of(tag)
         action = Action.REMOVE if row is None else _BASIC[row.basic]
         if vr != "SQ":
+            action = Action.DUMMY if tag in _TYPE_1 else action
             return Action.EMPTY if action is Action.INSIDE else action
         if action is Action.UID:
             return Action.REMOVE
