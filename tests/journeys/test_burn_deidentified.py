@@ -171,6 +171,12 @@ class TestTheSearch:
         assert (said.code, bool(found)) == (8, True)
         assert found[0]["tag"] == "(0020,4000)"
 
+    def test_a_disc_for_teaching_and_placeholders_can_be_de_identified_again(self, tmp_path: Path) -> None:
+        source = altered(CT_1, tmp_path / "one.dcm", OperatorsName="REMOVED", PatientID="UNKNOWN")
+        for number, one in enumerate((source, tmp_path / "0.zip", tmp_path / "1.zip")):
+            said = mediakit("burn", one, "-o", tmp_path / f"{number}.zip", "--deidentify", "basic")
+            assert said.code == 0, said
+
     def test_names_too_ordinary_are_told(self, tmp_path: Path) -> None:
         source = altered(CT_1, tmp_path / "one.dcm", PatientID="7", PatientName="Date^Time")
         said = mediakit("burn", source, "-o", tmp_path / "a.zip", "--deidentify", "basic", "--json")

@@ -30,6 +30,38 @@ _LONG_BYTES = 8  # from here on chance does not make them in pixels of one byte
 _LONG_WIDE = 20  # the same in UTF-16: small numbers of 16 bits look like letters
 
 
+#: What systems write where they know no name, besides the word that stands for removed text; in lower case.
+PLACEHOLDERS = frozenset(
+    {
+        "admin",
+        "administrator",
+        "anon",
+        "anonym",
+        "anonymized",
+        "anonymous",
+        "default",
+        "doctor",
+        "dummy",
+        "hospital",
+        "nobody",
+        "none",
+        "null",
+        "operator",
+        "other",
+        "patient",
+        "physician",
+        "radiology",
+        "removed",
+        "staff",
+        "system",
+        "technician",
+        "test",
+        "unknown",
+        "user",
+    }
+)
+
+
 class Reach(StrEnum):
     """Where a form counts when it is found."""
 
@@ -80,7 +112,7 @@ def _numbers(said: str, kind: Kind) -> Iterator[Form]:
     is_short = len(said) < (_NUMBER_ID if is_number else _WORD_ID)
     reach = Reach.VALUE if is_short else Reach.TEXT if is_number else None
     if len(said) >= _LEAST_ID:
-        yield from _spelled(said, kind, reach, is_word=kind is Kind.OTHER_ID)
+        yield from _spelled(said, kind, reach, is_word=kind is Kind.OTHER_ID or said.isalpha())
 
 
 def is_searched(identifier: Identifier, ordinary: frozenset[str]) -> bool:

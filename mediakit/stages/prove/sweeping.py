@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from mediakit.dicom.bounded_read import Malformed
 from mediakit.dicom.deidentify.engine import Engine
-from mediakit.dicom.deidentify.forms import Form, Reach, is_searched
+from mediakit.dicom.deidentify.forms import PLACEHOLDERS, Form, Reach, is_searched
 from mediakit.dicom.deidentify.identifiers import Kind
 from mediakit.dicom.deidentify.search import Hit, Search
 from mediakit.dicom.dictionary import ordinary_words, tag_name
@@ -87,7 +87,9 @@ def sweep(
     new = {alias.patient_id for alias in aliases} | {alias.name for alias in aliases}
     new |= set(wishes.replace.values())
     identifiers = engine.identifiers.without(new)
-    ordinary = ordinary_words() | _page_words() | wishes.words | {text.casefold() for text in new}
+    ordinary = (
+        PLACEHOLDERS | ordinary_words() | _page_words() | wishes.words | {text.casefold() for text in new}
+    )
     sweeping = _Sweeping(Search(identifiers, ordinary))
     with open_medium(target) as opened:
         tree: Tree = opened if envelope is None else UnsealedTree(opened, envelope)
