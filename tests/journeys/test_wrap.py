@@ -84,7 +84,8 @@ def pictures() -> dict[str, bytes]:
 
 
 def burn(out: Path, source: Path, *options: str | Path, profile: str = "STD-GEN-CD") -> Said:
-    return mediakit("burn", source, "-o", out, "-p", profile, "--wrap", "--all-patients", *options)
+    common = ("-p", profile, "--wrap", "--all-patients", "--viewer", "none")
+    return mediakit("burn", source, "-o", out, *common, *options)
 
 
 def by_source(said: Said, out: Path) -> dict[str, pydicom.Dataset]:
