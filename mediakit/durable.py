@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all: written beside the target, synced, renamed.
 
-`new_file` and `new_folder` are for one output, `OpenFolder` is for a folder that many files are put into.
+`new_file` and `new_folder` are for one output; `open_folder` has what is for a folder that many files are put
+into.
 
 A killed run can leave a hidden `.mediakit-*.part` beside the target: it never has the target's name, and
 nothing from the source is in its name. The next run of the same target removes it (see `unfinished`).
@@ -20,17 +21,14 @@ from pathlib import Path
 from types import TracebackType
 
 from mediakit.errors import DoesNotFit, IntegrityError, MediakitError, UsageError
+from mediakit.named_together import give_names
+from mediakit.open_folder import FILE_FLAGS, NEW_FILE_FLAGS, NO_LINK, sync_folder, take_name
 from mediakit.unfinished import held, neighbour, remove_left_over
 
 _WRITE_BEHIND_BYTES = 64 << 20
 _LOOK_EVERY_S = 0.01
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_HAS_DIR_FD = os.open in os.supports_dir_fd and os.link in os.supports_dir_fd
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_FOLDER_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
-_FILE_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_NEW_FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | _FILE_FLAGS
 
 
 def no_temporary_room(what: str, exc: OSError) -> DoesNotFit:
@@ -106,12 +104,12 @@ def staged_file(target: Path, *, overwrite: bool, mode: int = 0o666) -> Iterator
     UsageError when the target exists and `overwrite` is off, or cannot be replaced, and what `write_error`
     makes of an OSError of the block.
     """
+    _clear_left_over(target)
     _check_file_target(target, overwrite)
-    remove_left_over(target)
     part = neighbour(target)
     try:  # from before the file is there: a signal may come in the middle of `open`
         try:
-            os.close(os.open(part, _NEW_FILE_FLAGS, mode))
+            os.close(os.open(part, NEW_FILE_FLAGS, mode))
         except OSError as exc:
             raise _cannot_start(exc, target) from exc
         with held(part):
@@ -129,7 +127,7 @@ def staged_file(target: Path, *, overwrite: bool, mode: int = 0o666) -> Iterator
 @contextmanager
 def written_file(part: Path) -> Iterator[int]:
     """Give a descriptor to write to an empty file; it is synced when the block ends well. Raises OSError."""
-    fd = os.open(part, os.O_RDWR | _FILE_FLAGS | _NO_LINK)
+    fd = os.open(part, os.O_RDWR | FILE_FLAGS | NO_LINK)
     try:
         with _WriteBehind(fd):
             yield fd
@@ -187,7 +185,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     """
     in_place = target.is_mount()
     wanted = target / "x" if in_place else target
-    remove_left_over(wanted)
+    _clear_left_over(wanted)
     _check_folder_target(target)
     part = neighbour(wanted)
     try:
@@ -227,110 +225,11 @@ def move_up(part: Path, target: Path) -> None:
         raise
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable, where the system can."""
-    if os.name == "nt":
-        return  # Windows opens no folder as a file
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        _sync_names(fd)
-    finally:
-        os.close(fd)
-
-
-class OpenFolder:
-    """A folder that many files are put into, each whole or not at all, none ever replaced.
-
-    It is open by descriptor where the system can, so that no link put there later leads elsewhere; no link in
-    it is followed. A file is created under a `hidden_name`, written, synced, given its name by `take_name`;
-    `sync` makes that name durable. Every method raises OSError.
-    """
-
-    def __init__(self, path: str, fd: int | None) -> None:
-        """Use `at` and `inside`."""
-        self.path = path
-        self._fd = fd
-
-    @classmethod
-    def at(cls, path: Path) -> OpenFolder:
-        """Open a folder; a link at the path itself is followed, since the user named it."""
-        return cls(str(path), os.open(path, _FOLDER_FLAGS) if _HAS_DIR_FD else None)
-
-    def inside(self, name: str) -> OpenFolder:
-        """Return a folder in this one, made when it is missing. OSError for anything else, a link too."""
-        try:
-            os.mkdir(self._of(name), 0o777, dir_fd=self._fd)
-        except FileExistsError:
-            pass
-        else:
-            self.sync()
-        return self.enter(name)
-
-    def enter(self, name: str) -> OpenFolder:
-        """Return a folder in this one that is there. OSError for anything else, a link too."""
-        path = os.path.join(self.path, name)  # noqa: PTH118 - a name for os.open
-        if self._fd is not None:
-            return OpenFolder(path, os.open(name, _FOLDER_FLAGS | _NO_LINK, dir_fd=self._fd))
-        if not stat.S_ISDIR(os.lstat(path).st_mode):
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        return OpenFolder(path, None)
-
-    def look_up(self, name: str) -> os.stat_result | None:
-        """Return what has a name; None when nothing has."""
-        try:
-            return os.stat(self._of(name), dir_fd=self._fd, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-
-    def create(self, name: str) -> int:
-        """Return the descriptor of a new file, for reading and writing."""
-        return os.open(self._of(name), _NEW_FILE_FLAGS | _NO_LINK, 0o666, dir_fd=self._fd)
-
-    def open_file(self, name: str) -> int:
-        """Return a descriptor to read a file by."""
-        return os.open(self._of(name), os.O_RDONLY | _FILE_FLAGS | _NO_LINK, dir_fd=self._fd)
-
-    def remove(self, name: str) -> None:
-        """Take a file away."""
-        os.unlink(self._of(name), dir_fd=self._fd)
-
-    def remove_folder(self, name: str) -> None:
-        """Take an empty folder away."""
-        os.rmdir(self._of(name), dir_fd=self._fd)
-
-    def replace(self, old: str, new: str) -> None:
-        """Give a file of this folder the name of another, which it replaces."""
-        os.replace(self._of(old), self._of(new), src_dir_fd=self._fd, dst_dir_fd=self._fd)
-
-    def take_name(self, part: str, folder: OpenFolder, name: str) -> bool:
-        """Give a file of this folder its name in another or the same; False when the name is taken."""
-        return _take_name((self._of(part), self._fd), (folder._of(name), folder._fd))
-
-    def sync(self) -> None:
-        """Make the names in it durable, where the system can."""
-        if self._fd is not None:
-            _sync_names(self._fd)
-        else:
-            sync_folder(Path(self.path))
-
-    def close(self) -> None:
-        """Close it."""
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            os.close(fd)
-
-    def _of(self, name: str) -> str:
-        """Return what to call a name in this folder, together with `dir_fd=self._fd`."""
-        return name if self._fd is not None else os.path.join(self.path, name)  # noqa: PTH118 - as above
-
-
-def _sync_names(fd: int) -> None:
-    try:
-        os.fsync(fd)
-    except OSError as exc:
-        # Some network file systems refuse to sync a folder; the files in it are synced all the same.
-        if exc.errno not in {errno.EINVAL, errno.ENOTSUP}:
-            raise
+def _clear_left_over(target: Path) -> None:
+    """Give what a killed run left whole its name (see `named_together`), and remove what it left besides."""
+    for _ in give_names(target):
+        pass  # whoever has a report says it: see `journeys.burn`
+    remove_left_over(target)
 
 
 def _check_file_target(target: Path, overwrite: bool) -> None:
@@ -367,28 +266,11 @@ def _put_file(part: Path, target: Path, overwrite: bool) -> None:
     try:
         if overwrite:
             part.replace(target)
-        elif not _take_name((str(part), None), (str(target), None)):
+        elif not take_name(part, target):
             raise _exists(target)
         sync_folder(target.parent)
     except OSError as exc:
         raise write_error(exc, target) from exc
-
-
-def _take_name(part: tuple[str, int | None], target: tuple[str, int | None]) -> bool:
-    """Rename, and never replace a file that somebody made meanwhile; return False when there is one."""
-    (old, old_fd), (new, new_fd) = part, target
-    try:  # a hard link never replaces anything; FAT and some shares have none
-        os.link(old, new, src_dir_fd=old_fd, dst_dir_fd=new_fd)
-    except FileExistsError:
-        return False
-    except OSError:
-        with suppress(FileNotFoundError):
-            os.stat(new, dir_fd=new_fd, follow_symlinks=False)
-            return False
-        os.rename(old, new, src_dir_fd=old_fd, dst_dir_fd=new_fd)
-    else:
-        os.unlink(old, dir_fd=old_fd)
-    return True
 
 
 def _exists(target: Path) -> UsageError:

@@ -33,7 +33,7 @@ def hidden_name(random_bytes: int = 4) -> str:
 
 def neighbour(target: Path) -> Path:
     """Return a new hidden name beside a target, which tells that it is for this one."""
-    return target.parent / f"{_beginning(target)}{secrets.token_hex(4)}.part"
+    return target.parent / f"{beginning_of(target)}{secrets.token_hex(4)}.part"
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def held(part: Path) -> Iterator[None]:
     Raises UsageError when another run was quicker and removes it.
     """
     try:
-        fd = _locked(part)
+        fd = locked(part)
     except (BlockingIOError, FileNotFoundError) as exc:
         hint = "run it again when the other has ended"
         raise UsageError(
@@ -58,15 +58,14 @@ def held(part: Path) -> Iterator[None]:
 
 def remove_left_over(target: Path) -> None:
     """Remove what killed runs of this user left beside a target, for this target, and nobody holds."""
-    beginning = _beginning(target)
     try:
         with os.scandir(target.parent) as found:
-            names = [one.name for one in found if _is_part(one.name, beginning)]
+            names = [one.name for one in found if is_part_of(one.name, target)]
     except OSError:
         return  # whether the folder can be used is found out when it is
     for name in names:
         with suppress(BlockingIOError, FileNotFoundError):  # somebody holds it, or removed it
-            fd = _locked(target.parent / name)
+            fd = locked(target.parent / name)
             if fd is not None:
                 try:
                     _remove(target.parent / name, os.fstat(fd))
@@ -84,17 +83,18 @@ def _remove(part: Path, status: os.stat_result) -> None:
             part.unlink()
 
 
-def _is_part(name: str, beginning: str) -> bool:
-    return name.startswith(beginning) and name.endswith(".part")
+def is_part_of(name: str, target: Path) -> bool:
+    """Return True for a hidden name of what is to stand at a target."""
+    return name.startswith(beginning_of(target)) and name.endswith(".part")
 
 
-def _beginning(target: Path) -> str:
+def beginning_of(target: Path) -> str:
     """Return how the hidden names for a target begin: a digest, since a name may be that of a patient."""
     digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()
     return f".mediakit-{digest[:8]}-"
 
 
-def _locked(path: Path) -> int | None:
+def locked(path: Path) -> int | None:
     """Return a descriptor that holds a file or folder; None where the system cannot lock it.
 
     Raises BlockingIOError when somebody holds it, FileNotFoundError.

@@ -30,8 +30,9 @@ from mediakit.destinations.base import (
 )
 from mediakit.destinations.options import Options, Setting
 from mediakit.dicom.instance_names import SUFFIX, is_name, name_of
-from mediakit.durable import OpenFolder, write_all
+from mediakit.durable import write_all
 from mediakit.errors import UsageError
+from mediakit.open_folder import OpenFolder
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
 from mediakit.unfinished import hidden_name
 

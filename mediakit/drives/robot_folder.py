@@ -18,8 +18,9 @@ from mediakit.drives.robot import (
     text_of,
 )
 from mediakit.drives.robot import status_of as status_by
-from mediakit.durable import new_file, sync_folder, write_all
+from mediakit.durable import new_file, write_all
 from mediakit.errors import MediakitError, UsageError, mapped
+from mediakit.open_folder import sync_folder
 
 _MOST_BYTES = 1 << 20
 _MOST_FILES = 64

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from mediakit.durable import check_room, sync_folder, write_all
+from mediakit.durable import check_room, write_all
 from mediakit.errors import SourceError
 from mediakit.events import Listener
 from mediakit.formats import moment
@@ -17,6 +17,7 @@ from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFac
 from mediakit.formats.legal import check_paths
 from mediakit.formats.readable import Extent, File, open_plain, tried
 from mediakit.formats.stream_copy import Pourer
+from mediakit.open_folder import sync_folder
 
 _MAX_KNOWN_FOLDERS = 64  # listings kept for `find`
 _HAS_DIR_FD = os.open in os.supports_dir_fd

@@ -14,10 +14,11 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from mediakit.durable import OpenFolder, check_room, write_all
+from mediakit.durable import check_room, write_all
 from mediakit.events import Listener
 from mediakit.formats.base import Entry
 from mediakit.formats.stream_copy import Pourer
+from mediakit.open_folder import OpenFolder
 
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from mediakit.durable import check_room, new_folder, sync_folder, write_all
+from mediakit.durable import check_room, new_folder, write_all
 from mediakit.errors import IntegrityError, SourceError
 from mediakit.events import Listener
 from mediakit.formats.base import Entry
 from mediakit.formats.legal import check_paths
 from mediakit.formats.stream_copy import Pourer
+from mediakit.open_folder import sync_folder
 
 
 class Unpacked:

@@ -31,6 +31,7 @@ from mediakit.journeys.burn_order import (
     notes_on,
 )
 from mediakit.journeys.burn_people import people_of
+from mediakit.named_together import NamesToCome, give_names, named_together, names_missing
 from mediakit.outcome import Fate, Outcome, State
 from mediakit.profile.choose import choose as fitting
 from mediakit.profile.model import Profile
@@ -110,6 +111,7 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
         )
         order.check_joliet(work.variant)
         fates = Fates(surveys, extra.places.values())
+        fates.findings += names_missing(order.out) if order.depth is Depth.PLAN else give_names(order.out)
         taken = _take(surveys, work, fates)
         prepared = None if taken.is_refused else _prepare(taken, work, fates)
         planned = None if prepared is None else _plan(prepared, work, fates)
@@ -274,10 +276,12 @@ def _write(planned: _Planned, work: _Work) -> Written:
     done: list[Receipt] = []
 
     def write() -> Sequence[Receipt]:
-        with ExitStack() as stack:
+        order = work.order
+        with named_together(order.out, overwrite=order.overwrite) as names, ExitStack() as stack:
             for medium in planned.media:
                 with named_for_user(partial(_place_in, medium, planned, work)):
-                    stack.enter_context(_written(medium, work, done))
+                    stack.enter_context(_written(medium, work, names, done))
+            names.begin()
         return done
 
     written = attempt(write, is_proven=work.order.depth is Depth.PROVE)
@@ -296,7 +300,7 @@ def _place_in(medium: MediumPlan, planned: _Planned, work: _Work, path: str) -> 
 
 
 @contextmanager
-def _written(medium: MediumPlan, work: _Work, done: list[Receipt]) -> Iterator[None]:
+def _written(medium: MediumPlan, work: _Work, names: NamesToCome, done: list[Receipt]) -> Iterator[None]:
     """Write a medium and prove it; it is in `done` when it has its name, which is at the end of the block."""
     order = work.order
     expected = Expected.of(medium.plan)
@@ -314,6 +318,7 @@ def _written(medium: MediumPlan, work: _Work, done: list[Receipt]) -> Iterator[N
             work.swept.extend(sweep(part, work.engine, order.envelope, work.tell))
         if order.onto is not None:
             work.pressed.append(order.onto.put(part, proven_by, work.tell))
+        names.add(part, medium.out)
 
     with written_medium(
         work.variant,

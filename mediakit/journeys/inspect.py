@@ -16,6 +16,7 @@ from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Finding, Report
 from mediakit.formats.gapped import gaps_of
 from mediakit.formats.registry import open_decrypted
+from mediakit.named_together import names_missing
 from mediakit.outcome import Outcome
 from mediakit.rules import consistency
 from mediakit.rules.completeness import completeness_of
@@ -67,7 +68,7 @@ def inspect(
     contents = contents_of(seen)
     losses = (*_losses(seen, contents), *_besides(seen))
     signs = completeness_of([(file.path, instance) for file, instance in seen.instances()])
-    report = Report.of(seen.subject, (*losses, *signs))
+    report = Report.of(seen.subject, (*losses, *names_missing(source), *signs))
     for finding in report.findings:
         tell(FoundSomething(finding))
     counts = counts_of(contents.patients)

@@ -52,6 +52,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("fileset.charset", "fileset.disagreement", "fileset.hierarchy", "fileset.plan"), _WRITING),
     (("fileset.supply", "journeys.burn_order", "stages.plan.icons"), _WRITING),
     (("stages.plan.spanning",), _WRITING),
+    (("named_together",), ("burn", "inspect", "validate")),
     (("stages.plan.people",), ("burn",)),
     (("extras.paper.rules",), ("label", "burn")),
     (("dicom.wrap", "stages.judge.wrapping"), ("burn",)),

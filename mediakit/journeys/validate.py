@@ -16,6 +16,7 @@ from mediakit.findings import Finding, Report, Severity
 from mediakit.formats.base import TreeFacts
 from mediakit.formats.gapped import gaps_of
 from mediakit.formats.registry import open_decrypted
+from mediakit.named_together import names_missing
 from mediakit.outcome import Fate, Figures, Result, State, outcome_of
 from mediakit.profile.choose import Choice, candidates_for, choose
 from mediakit.profile.model import Profile
@@ -88,6 +89,8 @@ def validate(source: Path, order: ValidateOrder, tell: Listener = silence) -> Va
     choice = Choice(order.profile) if order.profile is not None else choose(instances, candidates)
     tell(PhaseStarted("judge", total=len(seen.files)))
     judged = list(judge_medium(seen, choice.profile, order.rule_sets))
+    if RuleSet.PS3 in order.rule_sets:
+        judged.extend((RuleSet.PS3, finding) for finding in names_missing(source))
     found = [each for each in judged if order.heeded.counts(each[1])]
     tell(PhaseEnded("judge"))
     for _, finding in found:

@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from mediakit.durable import sync_folder
 from mediakit.errors import MediakitError, UsageError, mapped
 from mediakit.ledger import reading, store
 from mediakit.ledger.ledger import Clock, Ledger, moment_text, now_utc
 from mediakit.ledger.lock import Lock, is_held
 from mediakit.ledger.values import HistoryLine, JobFacts, JobSummary
+from mediakit.open_folder import sync_folder
 from mediakit.transfer.row import Row
 from mediakit.transfer.states import Happening, TransferState
 

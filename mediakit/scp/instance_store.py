@@ -21,8 +21,8 @@ from typing import BinaryIO
 
 from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.instance_names import SUFFIX, is_name, name_of
-from mediakit.durable import OpenFolder, sync_folder
 from mediakit.errors import SourceError, UsageError, mapped
+from mediakit.open_folder import OpenFolder, sync_folder
 from mediakit.unfinished import hidden_name
 
 try:
