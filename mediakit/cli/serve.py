@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,15 +16,17 @@ import typer
 from mediakit.choices import Each, OnReject
 from mediakit.cli.burnt import print_burnt
 from mediakit.cli.config import profile_paths
+from mediakit.cli.device import Robot, Wanted, made_for, onto_for
 from mediakit.cli.guard import guarded
 from mediakit.cli.keys import sealed_by_configuration
 from mediakit.cli.log_file import LogFile
 from mediakit.cli.manifest import signed_by_configuration
 from mediakit.cli.options import Config, Json, Profiles, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
+from mediakit.cli.state import StateFolder, state_folder
 from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import now
-from mediakit.errors import UsageError
+from mediakit.errors import UsageError, mapped
 from mediakit.findings import printable
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
@@ -204,6 +207,106 @@ def _caller(text: str, tls: tuple[Path | None, Path | None, Path | None]) -> tup
     settings = Tls(ca_file=ca, certificate=certificate, key=key) if address.is_tls else None
     context = None if settings is None else client_context(settings)  # now: it may be that it cannot be made
     return address.called_ae, partial(dial, address.peer(Options(tls=settings)), context)
+
+
+@app.command("creation")
+def creation(
+    folder: Annotated[Path, typer.Option("--dir", help="Folder to receive into; made when it is missing.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the media that are made.")],
+    profile: Annotated[
+        str, typer.Option("--profile", "-p", help="Profile for requests that name none.")
+    ] = "STD-GEN-CD",
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)
+    ] = 11112,
+    aet: Annotated[str, typer.Option(help="Our AE title.")] = "MEDIAKIT",
+    bind: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for every one that this computer has.")
+    ] = "127.0.0.1",
+    robot: Robot = "",
+    keep_days: Annotated[float, typer.Option(min=0, help="Forget jobs so many days after their end.")] = 30.0,
+    max_associations: Annotated[int, typer.Option(help="Associations at once.", min=1, max=200)] = 10,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Serve TLS with this certificate (PEM, may hold the key).")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The key of the certificate.")] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option(help="Let in only clients with a certificate of these authorities.")
+    ] = None,
+    users: Annotated[
+        Path | None, typer.Option(help="Let in only the users of this file; `serve user` makes its lines.")
+    ] = None,
+    log_file: Annotated[Path | None, typer.Option(help="Add every line to this file, with the time.")] = None,
+    state: StateFolder = None,
+    profiles: Profiles = None,
+    config: Config = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make media on request: Media Creation Management (PS3.4 Annex S), with storage on the same port.
+
+    Workstations store the instances, then ask for the medium and where it stands. Jobs outlive a restart.
+    """
+    with guarded("serve creation", as_json=False):
+        warnings.simplefilter("ignore")  # of libraries: they may hold what a peer sent
+        from mediakit.destinations.peer import check_ae_title
+        from mediakit.journeys.burn_order import BurnOrder
+        from mediakit.journeys.create_media import CreationOrder, create_media
+        from mediakit.journeys.receive import Listens
+        from mediakit.profile.load import load_catalogue, load_profile
+        from mediakit.report.creation import job_text
+        from mediakit.report.reception import association_text
+        from mediakit.scp.creation_jobs import JobEnded
+        from mediakit.scp.events import AssociationEnded
+        from mediakit.scp.server import Listening
+        from mediakit.scp.users import load_users
+
+        paths = profile_paths(profiles or [], config)
+        with mapped({OSError: UsageError}, "the folder for media cannot be used", str(out)):
+            out.mkdir(parents=True, exist_ok=True)
+        order = CreationOrder(
+            folder=folder,
+            out=out,
+            jobs=state_folder(state) / "creation",
+            listening=Listening(
+                ae_title=check_ae_title(aet), host=bind, port=port, most_associations=max_associations
+            ),
+            burn=BurnOrder(profile=load_profile(profile, paths), out=out, when=now()),
+            catalogue=load_catalogue(paths),
+            keep_s=keep_days * 86400,
+            ssl_context=_server_tls(tls_cert, tls_key, tls_ca),
+            users=None if users is None else load_users(users),
+            onto=_with_robot(robot, config) if robot else None,
+        )
+        log = None if log_file is None else LogFile(log_file)
+
+        def hear(event: object) -> None:
+            if isinstance(event, Listens):
+                line = f"{event.ae_title} listens on {event.host}:{event.port}"
+            elif isinstance(event, JobEnded):
+                line = job_text(event.job)
+            elif isinstance(event, AssociationEnded) and (event.counts or event.words):
+                line = association_text(event)
+            else:
+                return
+            if log is not None:
+                log.write(line)
+            if not quiet:
+                print(printable(line), flush=True)
+
+        create_media(order, hear)
+
+
+def _with_robot(
+    robot: str, config: Path | None
+) -> Callable[[BurnOrder, int], AbstractContextManager[BurnOrder]]:
+    """Return what gives the order that has a robot make so many copies. Raises UsageError for no robot."""
+
+    def onto(order: BurnOrder, copies: int) -> AbstractContextManager[BurnOrder]:
+        there = onto_for(Wanted(robot=robot, copies=copies), config)
+        return made_for(order, there) if there is not None else nullcontext(order)
+
+    onto_for(Wanted(robot=robot), config)
+    return onto
 
 
 def _burn_order(

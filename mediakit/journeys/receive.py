@@ -27,7 +27,7 @@ from mediakit.scp.instance_store import InstanceStore, instance_store
 from mediakit.scp.requestor import Dial
 from mediakit.scp.served import Served, Tally
 from mediakit.scp.server import Listening
-from mediakit.scp.storage import StorageScp
+from mediakit.scp.storage import Offer, StorageScp
 from mediakit.scp.users import Users
 from mediakit.stages.plan.target import format_of
 
@@ -152,7 +152,8 @@ def _received(order: ReceiveOrder, place: InstanceStore, hearer: _Hearer) -> tup
             hearer.tally.hear(event)
         events.put(event)
 
-    scp = StorageScp(place, order.listening, heard, order.ssl_context, order.callers, order.users)
+    offer = Offer(callers=order.callers, users=order.users)
+    scp = StorageScp(place, order.listening, heard, order.ssl_context, offer)
     scp.grace_s = order.grace_s
     if hearer.maker is not None:
         with mapped({OSError: UsageError}, "what was received before cannot be read", str(order.folder)):

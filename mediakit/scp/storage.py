@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dimse_primitives import C_STORE, N_ACTION
 from pynetdicom.events import Event, EventHandlerType
 from pynetdicom.pdu_primitives import SOPClassCommonExtendedNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
@@ -25,10 +25,12 @@ from pynetdicom.presentation import PresentationContext, build_context
 from mediakit.dicom.commitment import STORAGE_COMMITMENT
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.identifier import status_of
+from mediakit.dicom.media_creation import MEDIA_CREATION
 from mediakit.dicom.related_classes import STORAGE_SERVICE
 from mediakit.network.message import VERIFICATION
 from mediakit.scp.commitment_service import CommitmentService
 from mediakit.scp.contexts import MESSAGE_SYNTAXES, Proposed, accepted, first_known, is_storage
+from mediakit.scp.creation_service import CreationService
 from mediakit.scp.events import AssociationEnded, Ending, Received, Reception, ScpListener
 from mediakit.scp.instance_store import InstanceStore
 from mediakit.scp.negotiation import answer_items, told_as_storage, turned_away, user_of
@@ -52,6 +54,19 @@ class _Visit:
     words: str = ""  # why it was rejected
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What a server offers beside storage, and to whom.
+
+    `callers` connect by AE title to where a peer listens for reports of storage commitment. Only `users` are
+    let in; None lets in everybody. `creation` is there where media are made on request.
+    """
+
+    callers: Mapping[str, Dial] = field(default_factory=dict)
+    users: Users | None = None
+    creation: CreationService | None = None
+
+
 class StorageScp:
     """Receives into an instance store, from `start` to `stop`. Tells from the threads of its associations.
 
@@ -64,30 +79,30 @@ class StorageScp:
         listening: Listening,
         tell: ScpListener,
         ssl_context: ssl.SSLContext | None = None,
-        callers: Mapping[str, Dial] | None = None,
-        users: Users | None = None,
+        offer: Offer | None = None,
     ) -> None:
-        """`callers` connect by AE title to where a peer listens for reports of storage commitment.
-
-        Only `users` are let in; None lets in everybody.
-        """
+        """Offer what `offer` says; without it everybody may store."""
+        offer = offer or Offer()
         self.address = ("", 0)
         self.grace_s = 5.0
         self._instance_store = instance_store
         self._tell = tell
-        self._users = users
+        self._users = offer.users
         self._visits: dict[Association, _Visit] = {}
-        self._commitment = CommitmentService(instance_store, callers or {}, listening.ae_title, tell)
+        self._creation = offer.creation
+        self._commitment = CommitmentService(instance_store, offer.callers, listening.ae_title, tell)
         handlers: list[EventHandlerType] = [
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_SOP_COMMON, self._services),
             (evt.EVT_C_STORE, self._store),
-            (evt.EVT_N_ACTION, self._commitment.asked),
+            (evt.EVT_N_ACTION, self._act),
             (evt.EVT_DIMSE_SENT, self._commitment.responded),
         ]
-        contexts = [
-            build_context(each, list(MESSAGE_SYNTAXES)) for each in (VERIFICATION, STORAGE_COMMITMENT)
-        ]
+        services = [VERIFICATION, STORAGE_COMMITMENT]
+        if offer.creation is not None:
+            services.append(MEDIA_CREATION)
+            handlers += [(evt.EVT_N_CREATE, offer.creation.create), (evt.EVT_N_GET, offer.creation.get)]
+        contexts = [build_context(each, list(MESSAGE_SYNTAXES)) for each in services]
         self._server = Server(listening, handlers, contexts, ssl_context, instance_store)
         self._server.opened = self._opened
         self._server.ended = self._ended
@@ -137,6 +152,14 @@ class StorageScp:
                 counts=dict(visit.counts),
             )
         )
+
+    def _act(self, event: Event) -> tuple[Dataset, Dataset | None]:
+        """Take an N-ACTION for the service that it is of."""
+        asked = event.request
+        if self._creation is None or not isinstance(asked, N_ACTION):
+            return self._commitment.asked(event)
+        is_creation = asked.RequestedSOPClassUID == MEDIA_CREATION
+        return self._creation.act(event) if is_creation else self._commitment.asked(event)
 
     def _requested(self, event: Event) -> None:
         """Accept the storage that is proposed, each context in the transfer syntax that stands first.

@@ -15,7 +15,7 @@ from mediakit.scp.events import AssociationEnded, Received, ScpEvent
 from mediakit.scp.instance_store import instance_store
 from mediakit.scp.requestor import Dial
 from mediakit.scp.server import Listening
-from mediakit.scp.storage import StorageScp
+from mediakit.scp.storage import Offer, StorageScp
 from mediakit.scp.users import Users
 
 
@@ -81,7 +81,9 @@ def embedded_scp(
     running = Running(folder)
     with (
         instance_store(folder) as place,
-        StorageScp(place, listening(), running.hear, ssl_context, callers, users) as scp,
+        StorageScp(
+            place, listening(), running.hear, ssl_context, Offer(callers=callers or {}, users=users)
+        ) as scp,
     ):
         running.address = scp.address
         yield running
