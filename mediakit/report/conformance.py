@@ -122,6 +122,12 @@ def _functions(doc: ConformanceDoc) -> Iterator[Block]:
             ("Look at a medium, judge it, unpack it", "`mediakit inspect`, `validate`, `extract`", "FSR"),
             ("Send a medium to a remote application", "`mediakit import`", "FSR and Storage SCU"),
             ("Receive instances, and write media of them", "`mediakit serve scp`", "Storage SCP and FSC"),
+            ("Make media that are asked for", "`mediakit serve creation`", "Media Creation SCP and FSC"),
+            (
+                "Fetch instances, and write media of them",
+                "`mediakit fetch`, `burn --from`",
+                "Query/Retrieve SCU, FSC",
+            ),
         ),
     )
     yield (
@@ -256,8 +262,8 @@ def _network(network: NetworkDoc) -> Iterator[Block]:
     yield Table(("Status", "Meaning"), tuple((one.status, one.meaning) for one in network.statuses_given))
     yield Heading(3, "5.4 DICOMweb")
     yield (
-        "As user agent: STOW-RS (Store Transaction, `application/dicom`), and QIDO-RS at the level of "
-        "instances as proof of storage. There is no origin server."
+        "As user agent: STOW-RS (Store Transaction, `application/dicom`), WADO-RS (Retrieve Transaction, as "
+        "stored), and QIDO-RS, also at the level of instances as proof of storage. There is no origin server."
     )
     yield Heading(3, "5.5 Configured destinations")
     yield f"Kinds of addresses: {', '.join(f'`{scheme}`' for scheme in network.schemes)}."

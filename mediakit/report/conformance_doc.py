@@ -13,6 +13,8 @@ import msgspec
 
 from mediakit import __version__
 from mediakit.destinations.address import Named
+from mediakit.destinations.dimse_get import STUDY_ROOT_GET
+from mediakit.destinations.dimse_move import STUDY_ROOT_MOVE
 from mediakit.destinations.find import FindModel
 from mediakit.destinations.login import kind_name
 from mediakit.destinations.peer import DEFAULT_CALLING_AE, DEFAULT_WINDOW
@@ -20,6 +22,7 @@ from mediakit.destinations.proposing import MOST_CONTEXTS, OUR_LONGEST_PDU
 from mediakit.destinations.registry import KINDS
 from mediakit.dicom.commitment import STORAGE_COMMITMENT
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from mediakit.dicom.media_creation import MEDIA_CREATION
 from mediakit.dicom.text import defined_terms
 from mediakit.dicom.uids import NETWORK_ONLY, STORAGE, SYNTAXES
 from mediakit.errors import UsageError
@@ -336,6 +339,18 @@ def _services() -> Iterator[ServiceDoc]:
     yield ServiceDoc(name="Storage", role="SCU", sop_classes=[], transfer_syntaxes=list(SYNTAXES))
     for model in FindModel:
         yield ServiceDoc(name=_FIND[model], role="SCU", sop_classes=[model.value], transfer_syntaxes=messages)
+    yield ServiceDoc(
+        name="Study Root Query/Retrieve - GET",
+        role="SCU",
+        sop_classes=[STUDY_ROOT_GET],
+        transfer_syntaxes=[FALLBACKS[-1]],
+    )
+    yield ServiceDoc(
+        name="Study Root Query/Retrieve - MOVE",
+        role="SCU",
+        sop_classes=[STUDY_ROOT_MOVE],
+        transfer_syntaxes=messages,
+    )
     for role in ("SCU", "SCP"):
         yield ServiceDoc(
             name="Storage Commitment Push Model",
@@ -345,6 +360,12 @@ def _services() -> Iterator[ServiceDoc]:
         )
     yield ServiceDoc(name="Verification", role="SCP", sop_classes=[VERIFICATION], transfer_syntaxes=messages)
     yield ServiceDoc(name="Storage", role="SCP", sop_classes=[], transfer_syntaxes=list(SYNTAXES))
+    yield ServiceDoc(
+        name="Media Creation Management",
+        role="SCP",
+        sop_classes=[MEDIA_CREATION],
+        transfer_syntaxes=messages,
+    )
 
 
 _FIND: Final[Mapping[FindModel, str]] = {

@@ -24,6 +24,7 @@ from mediakit.profile.load import load_profile
 from mediakit.scp.creation_jobs import CreationJobs
 from tests.support.cli import command
 from tests.support.dcmjs import run_creation
+from tests.support.fake_robot import FakeRobot, running
 from tests.support.network_peers import free_port, wait_until_open
 from tests.support.studies import CT_1, CT_2, CT_3, SAMPLES
 
@@ -208,6 +209,28 @@ def test_a_job_outlives_a_killed_server_and_is_made_once(tmp_path: Path) -> None
     with serving(tmp_path) as server, associated(server) as link:
         assert ended(link, uid).ExecutionStatus == "DONE"
     assert len([path for path in server.out.iterdir() if not path.name.startswith(".")]) == 1
+
+
+def test_a_robot_makes_the_copies(tmp_path: Path) -> None:
+    watched, images = tmp_path / "watched", tmp_path / "images"
+    watched.mkdir()
+    images.mkdir()
+    config = tmp_path / "config.toml"
+    config.write_text(f'[robot.ward]\nkind = "primera-jrq"\nfolder = "watched"\nimages = "{images}"\n')
+    uid = generate_uid()
+    more = ("--robot", "ward", "--config", str(config))
+    with (
+        running(FakeRobot("primera-jrq", watched, good=2)) as robot,
+        serving(tmp_path, *more) as server,
+        associated(server) as link,
+    ):
+        store(link, CT)
+        assert create(link, request_for(CT), uid)[0] == 0
+        assert initiate(link, uid, copies=2) == 0
+        state = ended(link, uid)
+    assert (state.ExecutionStatus, state.TotalNumberOfPiecesOfMediaCreated) == ("DONE", 2)
+    assert len(robot.burned) == 1
+    assert list(server.out.iterdir()) == []
 
 
 @pytest.mark.interop
