@@ -16,6 +16,8 @@ from mediakit.network.status import StatusKind
 from mediakit.profile.load import load_catalogue
 from mediakit.profile.model import Role
 from mediakit.report.conformance_doc import DONE_ON, conformance_doc, conformance_schema
+from mediakit.scp.creation_jobs import CreationJobs
+from mediakit.scp.creation_service import CreationService
 from mediakit.stages.judge.updatable import check_updater
 from mediakit.stages.plan.target import format_of
 from tests.support.cli import process
@@ -75,7 +77,8 @@ def test_each_claimed_sop_class_and_transfer_syntax_is_accepted_by_the_scp(tmp_p
         if service.role == "SCP" and service.sop_classes:
             claimed += [(uid, [one]) for uid in service.sop_classes for one in service.transfer_syntaxes]
     refused: list[tuple[str, list[str]]] = []
-    with embedded_scp(tmp_path) as running:
+    creation = CreationService(CreationJobs(tmp_path / "jobs", keep_s=0))
+    with embedded_scp(tmp_path / "in", creation=creation) as running:
         for start in range(0, len(claimed), DOC.network.most_contexts):
             some = claimed[start : start + DOC.network.most_contexts]
             caller = AE()

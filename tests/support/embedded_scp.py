@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance
+from mediakit.scp.creation_service import CreationService
 from mediakit.scp.events import AssociationEnded, Received, ScpEvent
 from mediakit.scp.instance_store import instance_store
 from mediakit.scp.requestor import Dial
@@ -76,14 +77,14 @@ def embedded_scp(
     ssl_context: ssl.SSLContext | None = None,
     callers: Mapping[str, Dial] | None = None,
     users: Users | None = None,
+    creation: CreationService | None = None,
 ) -> Iterator[Running]:
     """Run one until the block ends."""
     running = Running(folder)
+    offer = Offer(callers=callers or {}, users=users, creation=creation)
     with (
         instance_store(folder) as place,
-        StorageScp(
-            place, listening(), running.hear, ssl_context, Offer(callers=callers or {}, users=users)
-        ) as scp,
+        StorageScp(place, listening(), running.hear, ssl_context, offer) as scp,
     ):
         running.address = scp.address
         yield running
