@@ -141,7 +141,7 @@ if TYPE_CHECKING:
     from mediakit.secure.given import known_keys, read_keys, read_signing_key, sealer_for
     from mediakit.secure.keys import Keys
     from mediakit.secure.sealing import Sealer
-    from mediakit.stages.act.pressing import Onto, Pressed
+    from mediakit.stages.act.pressing import Onto, Pressed, Turn
     from mediakit.stages.import_order import ImportDepth, ImportOrder, Patience
     from mediakit.stages.judge.wrapping import NewSubject, Wrap
     from mediakit.stages.look.inventory import Scope
@@ -258,6 +258,7 @@ __all__ = [
     "Timeouts",
     "Tls",
     "TransferState",
+    "Turn",
     "Unsealing",
     "UpdateOrder",
     "Updated",
@@ -395,6 +396,7 @@ _HOMES = {
     "Timeouts": "destinations.peer",
     "Tls": "destinations.peer",
     "TransferState": "transfer.states",
+    "Turn": "stages.act.pressing",
     "Unsealing": "formats.envelope",
     "UpdateOrder": "public",
     "Updated": "journeys.update_order",

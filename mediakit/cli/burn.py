@@ -21,7 +21,7 @@ from mediakit.cli.deidentify import (
 )
 from mediakit.cli.device import (
     Copies,
-    Device,
+    Devices,
     LeaveOpen,
     Robot,
     Simulate,
@@ -92,7 +92,7 @@ def burn(
         Path | None,
         typer.Option("--out", "-o", help="OUT.iso, OUT.img (stick), OUT.zip, OUT.eml, or a new folder."),
     ] = None,
-    device: Device = "",
+    device: Devices = None,
     robot: Robot = "",
     profile: Annotated[
         str,
@@ -219,7 +219,9 @@ def burn(
         if profile and medium:
             raise UsageError("`--profile` and `--medium` exclude each other")
         wanted = Wanted(
-            device=device,
+            device=device[0] if device else "",
+            others=tuple(device or ())[1:],
+            span=span,
             robot=robot,
             copies=copies,
             speed=speed,
@@ -227,7 +229,7 @@ def burn(
             leave_open=leave_open,
             yes_erase=yes_erase,
         )
-        target = wanted.target(out, span=span)
+        target = wanted.target(out)
         check_burn_reports(report or (), target)
         paper = paper_order(label, cover_sheet, force=force)
         unproven = Depth.HASH if report or as_json else Depth.WRITE

@@ -33,6 +33,14 @@ Device = Annotated[
         "--device", metavar="DEV", help="Write onto the disc in /dev/sr0, or onto the stick /dev/sdX."
     ),
 ]
+Devices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--device",
+        metavar="DEV",
+        help="Write onto the disc in /dev/sr0, or the stick /dev/sdX (with --span: again for each medium).",
+    ),
+]
 Robot = Annotated[str, typer.Option("--robot", metavar="NAME", help="Let this disc robot make the discs.")]
 Copies = Annotated[int, typer.Option("--copies", min=1, max=MOST_COPIES, help="How many discs or sticks.")]
 Speed = Annotated[int, typer.Option("--speed", min=0, max=1000, help="Speed of a disc drive, as 8 for 8x.")]
@@ -47,9 +55,14 @@ YesErase = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Where an image goes: the options of a command that writes to a drive or robot."""
+    """Where an image goes: the options of a command that writes to a drive or robot.
+
+    With `span` further drives may be named (`others`), for one medium each.
+    """
 
     device: str = ""
+    others: tuple[str, ...] = ()
+    span: bool = False
     robot: str = ""
     copies: int = 1
     speed: int = 0
@@ -57,7 +70,7 @@ class Wanted:
     leave_open: bool = False
     yes_erase: bool = False
 
-    def target(self, out: Path | None, *, span: bool) -> Path:
+    def target(self, out: Path | None) -> Path:
         """Return where it goes: a file or folder, a device or a robot. Raises UsageError unless it is one."""
         given = [name for name, one in self._places(out) if one]
         if len(given) > 1:
@@ -66,10 +79,17 @@ class Wanted:
         if not given:
             hint = "`-o OUT.iso` (or .img, .zip, a new folder), `--device /dev/sr0` or `--robot NAME`"
             raise UsageError("it is not said where this goes", hint=hint)
-        if span and out is None:
+        if self.span and self.robot:
             hint = "write the images (`--span -o`), and then each of them with `mediakit disc burn IMAGE`"
-            raise UsageError(f"`--span` and {given[0]} exclude each other", hint=hint)
-        for_drives = replace(self, device="", robot="", copies=1) != Wanted()
+            raise UsageError("`--span` and `--robot` exclude each other", hint=hint)
+        if self.span and self.copies > 1:
+            raise UsageError("`--span` and `--copies` exclude each other", hint="run it once for each copy")
+        if self.others and (not self.span or len({self.device, *self.others}) <= len(self.others)):
+            hint = (
+                "with `--span` name another drive for each medium; `--copies` is for several that are equal"
+            )
+            raise UsageError("`--device` is given several times", hint=hint)
+        for_drives = replace(self, device="", others=(), robot="", copies=1, span=False) != Wanted()
         if (for_drives and not self.device) or (self.copies > 1 and out is not None):
             named = "`--copies`, `--speed`, `--simulate`, `--leave-open` and `--yes-erase`"
             hint = "only `--copies` goes with `--robot`"
@@ -99,7 +119,7 @@ def _drive(wanted: Wanted, *, is_rehearsal: bool) -> OntoDrive:
     """
     from mediakit.drives.drive import open_drive
     from mediakit.drives.xorriso import How
-    from mediakit.journeys.onto_drive import OntoDrive
+    from mediakit.journeys.onto_drive import OntoDrive, nobody
 
     if wanted.copies > 1 and wanted.simulate:
         raise UsageError("`--copies` and `--simulate` exclude each other")
@@ -109,15 +129,24 @@ def _drive(wanted: Wanted, *, is_rehearsal: bool) -> OntoDrive:
             "`--copies` needs a person who changes the media, and this is no terminal", hint=hint
         )
     how = How(speed=wanted.speed, simulate=wanted.simulate, leave_open=wanted.leave_open)
-    drive = open_drive(wanted.device, how)
     is_asked = wanted.yes_erase or is_rehearsal or wanted.simulate
-    drive = drive.allowed() if is_asked else _asked(drive)
-    drive.check()
+    drives = []
+    for device in (wanted.device, *wanted.others):
+        drive = open_drive(device, how)
+        drive = drive.allowed() if is_asked else _asked(drive)
+        drive.check()
+        drives.append(drive)
 
-    def change(used: Drive, number: int, copies: int) -> Drive:
-        return _changed(used, f"copy {number} of {copies}", yes_erase=wanted.yes_erase)
+    def change(used: Drive, number: int, many: int) -> Drive:
+        what = "medium" if wanted.span else "copy"
+        return _changed(used, f"{what} {number} of {many}", yes_erase=wanted.yes_erase)
 
-    return OntoDrive(drive=drive, copies=wanted.copies, change=change)
+    return OntoDrive(
+        drive=drives[0],
+        others=tuple(drives[1:]),
+        copies=wanted.copies,
+        change=change if sys.stdin.isatty() else nobody,
+    )
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def burn(
             leave_open=leave_open,
             yes_erase=yes_erase,
         )
-        wanted.target(None, span=False)
+        wanted.target(None)
         onto = onto_for(wanted, config)
         assert onto is not None  # noqa: S101 - of `target`
         own = profile_paths(profiles or [], config)

@@ -106,6 +106,8 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
         planned = None if prepared is None else _plan(prepared, work, fates)
         del prepared
         if planned is not None and len(planned.media) > 1:
+            if order.onto is not None and order.depth is not Depth.PLAN:
+                order.onto.check_media(len(planned.media))
             for medium in planned.media:
                 check_target(medium.out, [Path(name) for name in media.trees], overwrite=order.overwrite)
         if planned is None or planned.is_refused:

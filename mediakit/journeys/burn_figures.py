@@ -9,6 +9,7 @@ from mediakit.fileset.manifest import MANIFEST
 from mediakit.formats.base import Receipt
 from mediakit.journeys.burn_order import BurnFigures, BurnOrder, BurntMedium
 from mediakit.journeys.burn_people import pages_among, viewer_figures
+from mediakit.stages.act.pressing import Turn
 from mediakit.stages.act.writing import Written
 from mediakit.stages.plan.people import Choice
 from mediakit.stages.plan.spanning import MediumPlan
@@ -57,7 +58,7 @@ def media_of(order: BurnOrder, media: Sequence[MediumPlan], written: Written) ->
     sizes = {receipt.target: receipt.size_bytes for receipt in written.receipts}
     return tuple(
         BurntMedium(
-            target=str(medium.out),
+            target=str(medium.out) if order.onto is None else order.onto.name_of(Turn(number=number)),
             file_set_id=medium.file_set_id,
             file_set_uid=medium.plan.directory.file_set_uid,
             patients=sum(record.type == "PATIENT" for record in medium.plan.directory.roots),
@@ -66,7 +67,9 @@ def media_of(order: BurnOrder, media: Sequence[MediumPlan], written: Written) ->
             written_bytes=sizes.get(medium.out),
             checksum=checksum,
         )
-        for medium, checksum in zip(media, _checksums(order, media, written), strict=True)
+        for number, (medium, checksum) in enumerate(
+            zip(media, _checksums(order, media, written), strict=True), 1
+        )
     )
 
 

@@ -23,12 +23,13 @@ from mediakit.formats.envelope import sealed
 from mediakit.formats.registry import check_medium, written_medium
 from mediakit.journeys.burn_order import (
     PARTLY_WRITTEN,
+    SOME_ARE_GOOD,
     BurnOrder,
     Depth,
 )
-from mediakit.named_together import NamesToCome, named_together
-from mediakit.outcome import Fate, State
-from mediakit.stages.act.pressing import Pressed
+from mediakit.named_together import named_together
+from mediakit.outcome import Fate, Outcome, State
+from mediakit.stages.act.pressing import Onto, Pressed, Proof, Turn
 from mediakit.stages.act.writing import Written, attempt, named_for_user, with_pressed
 from mediakit.stages.judge.prepare import Store, Terms
 from mediakit.stages.look.fates import Fates
@@ -50,7 +51,6 @@ class Work:
     extra: ExtraContent
     tell: Listener
     engine: Engine | None = None  # where instances are de-identified
-    pressed: list[Pressed] = field(default_factory=list)
     swept: list[Finding] = field(default_factory=list)
 
     @property
@@ -82,25 +82,81 @@ class Planned:
 
 
 def write_media(planned: Planned, work: Work) -> Written:
-    """Write each medium under a hidden name and prove it; give them their names when all are proven."""
+    """Write and prove each medium under a hidden name; put them where they go; give them their names."""
     done: list[Receipt] = []
+    made: list[_Made] = []
 
     def write() -> Sequence[Receipt]:
         order = work.order
         with named_together(order.out, overwrite=order.overwrite) as names, ExitStack() as stack:
             for medium in planned.media:
                 with named_for_user(partial(_place_in, medium, planned, work)):
-                    stack.enter_context(_written(medium, work, names, done))
+                    staged = stack.enter_context(_written(medium, work, done))
+                names.add(staged.part, medium.out)
+                made.append(staged)
+            if order.onto is not None:
+                _put(made, order.onto, planned, work)
             names.begin()
         return done
 
     written = attempt(write, is_proven=work.order.depth is Depth.PROVE)
-    if written.outcome is None and work.pressed:
-        return with_pressed(written, work.pressed[0])
+    if work.order.onto is not None:
+        return _with_media(written, made, work.order)
     if written.outcome is None or not done:
         return written
     names = PARTLY_WRITTEN.at(names=len(done), why=", ".join(str(one.target) for one in done))
     return replace(written, receipts=tuple(done), findings=(names, *written.findings))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Made:
+    """An image that is written and proven, and what came of putting it on a medium."""
+
+    plan: MediumPlan
+    part: Path
+    receipt: Receipt
+    proof: Proof | None
+    pressed: Pressed | None = None
+
+
+def _put(made: Sequence[_Made], onto: Onto, planned: Planned, work: Work) -> None:
+    """Put the images on media, one after the other. Raises what `Onto.put` raises."""
+    for number, one in enumerate(made, 1):
+        turn = Turn(number=number, many=len(made), profile=work.order.profile)
+        try:
+            with named_for_user(partial(_place_in, one.plan, planned, work)):
+                one.pressed = onto.put(one.part, one.proof, work.tell, turn)
+        except KeyboardInterrupt as exc:
+            if number > 1 and not onto.is_simulation:
+                exc.add_note(f"of {len(made)} media the first {number - 1} are good: keep them")
+            raise
+
+
+def _with_media(written: Written, made: Sequence[_Made], order: BurnOrder) -> Written:
+    """Return what came of it all when the images were put on media; those that are good are named."""
+    good = [(one, one.pressed) for one in made if one.pressed is not None]
+    if not good:
+        return written
+    _, pressed = good[0]
+    if len(made) > 1:
+        pressed = replace(pressed, copies=sum(one.copies for _, one in good))
+        pressed = replace(pressed, said=f"{len(good)} of {len(made)} media: {pressed.said}")
+    if written.outcome is None:
+        return with_pressed(written, pressed)
+    if order.is_simulation:
+        return written
+    names = ", ".join(f"medium {number} ({one.plan.file_set_id})" for number, (one, _) in enumerate(good, 1))
+    some = SOME_ARE_GOOD.at(
+        total=len(made), capacity=made[0].plan.plan.capacity_bytes or 0, count=len(good), names=names
+    )
+    return replace(
+        written,
+        receipts=tuple(replace(one.receipt, target=one.plan.out) for one, _ in good),
+        findings=(some, *written.findings),
+        proof=pressed.said,
+        outcome=Outcome.INTEGRITY,
+        copies=pressed.copies,
+    )
 
 
 def _place_in(medium: MediumPlan, planned: Planned, work: Work, path: str) -> str:
@@ -110,25 +166,24 @@ def _place_in(medium: MediumPlan, planned: Planned, work: Work, path: str) -> st
 
 
 @contextmanager
-def _written(medium: MediumPlan, work: Work, names: NamesToCome, done: list[Receipt]) -> Iterator[None]:
+def _written(medium: MediumPlan, work: Work, done: list[Receipt]) -> Iterator[_Made]:
     """Write a medium and prove it; it is in `done` when it has its name, which is at the end of the block."""
     order = work.order
     expected = Expected.of(medium.plan)
+    made: list[_Made] = []
 
     def check(part: Path, receipt: Receipt) -> None:
         work.tell(PhaseEnded("write"))
 
-        def proof(medium: Path) -> tuple[Finding, ...]:
-            return prove(medium, expected, receipt.sha256, order.envelope, work.tell)
+        def proof(path: Path) -> tuple[Finding, ...]:
+            return prove(path, expected, receipt.sha256, order.envelope, work.tell)
 
         proven_by = proof if order.depth is Depth.PROVE else None
         if proven_by is not None and (wrong := proven_by(part)):
             raise IntegrityError("what was written is not what was planned", findings=wrong)
         if work.engine is not None:
             work.swept.extend(sweep(part, work.engine, order.envelope, work.tell))
-        if order.onto is not None:
-            work.pressed.append(order.onto.put(part, proven_by, work.tell))
-        names.add(part, medium.out)
+        made.append(_Made(plan=medium, part=part, receipt=receipt, proof=proven_by))
 
     with written_medium(
         work.variant,
@@ -138,7 +193,7 @@ def _written(medium: MediumPlan, work: Work, names: NamesToCome, done: list[Rece
         work.tell,
         check,
     ) as receipt:
-        yield
+        yield made[0]
     done.append(receipt)
 
 

@@ -50,6 +50,17 @@ PARTLY_WRITTEN = Rule(
 )
 
 
+SOME_ARE_GOOD = Rule(
+    id="MK-DRV-006",
+    severity=Severity.ERROR,
+    title="of {total} media, each of at most {capacity} bytes, {count:is|are} good: {names}",
+    ref="PS3.10 8.4",
+    hint="label and keep what is good; the same command with `-o OUT.iso` in place of `--device`, and this "
+    "`--capacity`, writes images that are laid out alike: put those that are missing on media with "
+    "`mediakit disc burn`",
+)
+
+
 def notes_on(profile: Profile, variant: str) -> Iterator[Finding]:
     """Yield what is to be said of a medium that is not ready yet when it is written in a media format."""
     if profile.security is Security.EMAIL:
@@ -110,12 +121,6 @@ class BurnOrder:
     joliet: bool | None = None
     deidentify: Deidentification | None = None
     wrap: Wrap | None = None
-
-    def __post_init__(self) -> None:
-        """Raise UsageError for several media that would all go into one drive."""
-        if self.span and self.onto is not None:
-            hint = "write the images, and then each of them with `mediakit disc burn IMAGE`"
-            raise UsageError("several media cannot be put into one drive or robot at once", hint=hint)
 
     @property
     def is_simulation(self) -> bool:

@@ -14,10 +14,10 @@ from mediakit.events import Listener, PhaseEnded, PhaseStarted
 from mediakit.findings import printable
 from mediakit.outcome import Outcome
 from mediakit.profile.model import Profile
-from mediakit.stages.act.pressing import Onto, Pressed, Proof
+from mediakit.stages.act.pressing import ONLY, Onto, Pressed, Proof, Turn
 from mediakit.stages.act.writing import reason_for
 
-Change = Callable[[Drive, int, int], Drive]  # the drive, which copy is next, of how many
+Change = Callable[[Drive, int, int], Drive]  # the drive, which copy or medium is next, of how many
 
 
 def nobody(drive: Drive, _number: int, _copies: int) -> Drive:
@@ -45,9 +45,14 @@ def drive_at(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OntoDrive:
-    """A drive as the place where an image goes; see `Onto`. `change` asks for the next medium."""
+    """A drive as the place where an image goes; see `Onto`.
+
+    `change` asks for the next medium, of copies or of several. `others` are further drives with a medium
+    each: of several media the second goes into the first of them.
+    """
 
     drive: Drive
+    others: tuple[Drive, ...] = ()
     copies: int = 1
     change: Change = nobody
 
@@ -64,7 +69,8 @@ class OntoDrive:
     @property
     def room_bytes(self) -> int | None:
         """See `Onto`."""
-        return self.drive.room_bytes
+        rooms = [one.room_bytes for one in self._drives if one.room_bytes is not None]
+        return min(rooms, default=None)
 
     def format_for(self, profile: Profile) -> str:
         """See `Onto`."""
@@ -72,19 +78,35 @@ class OntoDrive:
 
     def check(self, profile: Profile | None = None) -> None:
         """See `Onto`."""
-        self.drive.check(profile)
+        for drive in self._drives:
+            drive.check(profile)
 
     def check_room(self, size_bytes: int) -> None:
         """See `Onto`."""
-        self.drive.check_room(size_bytes)
+        for drive in self._drives:
+            drive.check_room(size_bytes)
 
-    def put(self, image: Path, proof: Proof | None, tell: Listener) -> Pressed:
+    def check_media(self, many: int) -> None:
         """See `Onto`."""
-        drive = self.drive
+        if many > 1 and self.copies > 1:
+            raise UsageError("several media and copies of them exclude each other")
+        if many > len(self._drives) and self.change is nobody and not self.is_simulation:
+            hint = "run it on a terminal, or name a drive for each (`--device` again)"
+            what = f"{many} media are needed, and there is nobody to change the medium in {self.name}"
+            raise UsageError(what, hint=hint)
+
+    def name_of(self, turn: Turn) -> str:
+        """See `Onto`."""
+        return self._drives[turn.number - 1].device if turn.number <= len(self._drives) else self.name
+
+    def put(self, image: Path, proof: Proof | None, tell: Listener, turn: Turn = ONLY) -> Pressed:
+        """See `Onto`."""
+        drive = self._drive_for(turn, tell)
         for number in range(1, self.copies + 1):
             try:
                 if number > 1:
-                    drive = self._next(drive, number, tell)
+                    copy = Turn(number=number, many=self.copies, profile=turn.profile)
+                    drive = self._next(drive, copy, tell)
                 self._write(drive, image, proof, tell)
             except MediakitError as exc:
                 if number == 1:
@@ -103,13 +125,22 @@ class OntoDrive:
                 what = "what was read back is not what was planned"
                 raise SpoiledError(what, where=drive.device, findings=wrong)
 
-    def _next(self, drive: Drive, number: int, tell: Listener) -> Drive:
+    @property
+    def _drives(self) -> tuple[Drive, ...]:
+        return (self.drive, *self.others)
+
+    def _drive_for(self, turn: Turn, tell: Listener) -> Drive:
+        if turn.number <= len(self._drives):
+            return self._drives[turn.number - 1]
+        return self.drive if self.is_simulation else self._next(self.drive, turn, tell)
+
+    def _next(self, drive: Drive, turn: Turn, tell: Listener) -> Drive:
         tell(PhaseStarted("confirm"))
         try:
-            drive = self.change(drive, number, self.copies)
+            drive = self.change(drive, turn.number, turn.many)
         finally:
             tell(PhaseEnded("confirm"))
-        drive.check()
+        drive.check(turn.profile)
         return drive
 
     def _short(self, number: int, exc: MediakitError) -> Pressed:

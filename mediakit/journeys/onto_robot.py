@@ -16,7 +16,7 @@ from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted
 from mediakit.findings import Rule, Severity
 from mediakit.outcome import Outcome
 from mediakit.profile.model import Medium, Profile
-from mediakit.stages.act.pressing import Pressed, Proof
+from mediakit.stages.act.pressing import ONLY, Pressed, Proof, Turn
 
 _LOOK_EVERY_S = 1.0
 
@@ -105,7 +105,17 @@ class OntoRobot:
     def check_room(self, size_bytes: int) -> None:
         """See `Onto`."""
 
-    def put(self, image: Path, proof: Proof | None, tell: Listener) -> Pressed:  # noqa: ARG002 - of Onto
+    def check_media(self, many: int) -> None:
+        """See `Onto`."""
+        if many > 1:
+            hint = "write the images (`--span -o`), and then each of them with `mediakit disc burn IMAGE`"
+            raise UsageError(f"{many} media are needed, and a job of a robot is for one", hint=hint)
+
+    def name_of(self, turn: Turn) -> str:  # noqa: ARG002 - of Onto
+        """See `Onto`."""
+        return self.name
+
+    def put(self, image: Path, proof: Proof | None, tell: Listener, turn: Turn = ONLY) -> Pressed:  # noqa: ARG002 - of Onto
         """See `Onto`. What the robot burned from is taken away when it has ended."""
         if image.is_dir() == self.robot.takes_images:
             what = "images" if self.robot.takes_images else "sources (`mediakit burn SRC --robot NAME`)"

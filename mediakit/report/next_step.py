@@ -66,7 +66,8 @@ def after_burn(result: Result, *, is_rehearsal: bool) -> str:
     """Return what to do after a burn or a repair."""
     states = {fate.state for fate in result.fates}
     if result.outcome is Outcome.INTEGRITY and "copies" in result.figures:
-        good = many(int(result.figures["copies"]), "copy is good", "copies are good")
+        one, more = ("medium", "media") if "media" in result.figures else ("copy", "copies")
+        good = many(int(result.figures["copies"]), f"{one} is good", f"{more} are good")
         return f"{good}. See above what became of the rest before you make more."
     if result.outcome in _AFTER_BURN:  # of a rehearsal too: it would be so
         is_locked = result.outcome is Outcome.SOURCE and _is_locked(result)
@@ -92,7 +93,7 @@ def _after_good_burn(result: Result) -> str:
     if any(fate.state is State.PLANNED for fate in result.fates):
         return "If this is what you want, run the same command without `--simulate`."
     if "copies" in result.figures:
-        return "It is good: label it."
+        return "They are good: label them." if "media" in result.figures else "It is good: label it."
     what = "the content of the folder" if result.figures.get("format") == "folder" else "the image"
     where = "the medium"
     if result.figures.get("format") == "mime":

@@ -17,6 +17,7 @@ from mediakit.events import silence
 from tests.support.cli import command, mediakit
 from tests.support.fake_xorriso import BLANK, answer, put_fake
 from tests.support.people import Person, medium_of
+from tests.support.studies import CT_1, CT_2, CT_3
 
 ANNA = Person(patient_id="1", name="A^B", birth_date="19700101", sex="F")
 QUICK = Limits(silent_s=0.2, total_s=1, leave_s=0.3)
@@ -117,6 +118,31 @@ def test_a_disc_that_was_not_written_whole_is_to_be_thrown_away(
         assert words in text, script
         assert "throw the disc away" in text
         assert "  written " not in text
+
+
+def test_of_several_media_those_that_are_good_are_named_when_a_later_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = f"{BEGUN}; cp $image $target; {DONE}"
+    put_fake(tmp_path, monkeypatch, f"case $target in *one) {good};; *) {BEGUN}; exit 5;; esac")
+    order = ("burn", CT_1, CT_2, CT_3, "-p", "STD-GEN-CD", "--capacity", "480kB", "--span")
+    drives = ("--device", f"stdio:{tmp_path}/one", "--device", f"stdio:{tmp_path}/two")
+    said = mediakit(*order, *drives, "--json")
+    assert said.code == 8
+    assert said.document["figures"]["copies"] == 1
+    assert [one["written_bytes"] is not None for one in said.document["media"]] == [True, False]
+    assert {(one["medium"], one["state"]) for one in said.document["files"]} == {
+        (1, "written"),
+        (2, "failed"),
+    }
+    assert not [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    (tmp_path / "one").unlink()
+    text = mediakit(*order, *drives)
+    assert "of 2 media, each of at most 480000 bytes, 1 is good: medium 1 (DICOM_1)" in text.err
+    assert "MK-DRV-001" in text.err
+    assert "1 medium is good" in text.out
+    put_fake(tmp_path, monkeypatch, f"{BEGUN}; exit 5")
+    assert "MK-DRV-006" not in mediakit(*order, *drives).err
 
 
 def test_a_disc_that_is_too_small_stays_blank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

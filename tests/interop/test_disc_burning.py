@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from mediakit.drives.xorriso import state_of
 from tests.support.cli import command, mediakit
 from tests.support.peers import need, run
 from tests.support.people import Person, medium_of
+from tests.support.studies import CT_1, CT_2, CT_3
 from tests.support.terminal import answered
 
 pytestmark = pytest.mark.interop
@@ -173,5 +173,36 @@ def test_a_library_burns_onto_a_drive_too(tmp_path: Path) -> None:
     assert drive.read_bytes()[: image.stat().st_size] == image.read_bytes()
     with pytest.raises(UsageError, match="this would erase"):
         drive_at(f"stdio:{drive}")
-    with pytest.raises(UsageError, match="at once"):
-        replace(order, span=True)
+
+
+def test_several_media_go_into_several_drives_or_one_after_the_other(tmp_path: Path) -> None:
+    drives = [tmp_path / "one", tmp_path / "two"]
+    order = ("burn", CT_1, CT_2, CT_3, "-p", "STD-GEN-CD", "--capacity", "480kB", "--span")
+    named = [f"stdio:{drive}" for drive in drives]
+    alone = mediakit(*order, "--device", named[0])
+    assert alone.code == 2
+    assert "2 media are needed, and there is nobody to change the medium" in alone.err
+    assert not drives[0].exists()
+    assert mediakit(*order, "--device", named[0], "-n").code == 0
+    for wrong in (("--device", named[0]), ("--copies", "2")):
+        assert mediakit(*order, "--device", named[0], *wrong).code == 2
+    assert mediakit(*order, "--device", named[0], "--simulate").code == 0
+
+    said = mediakit(*order, "--device", named[0], "--device", named[1], "--json")
+    assert said.code == 0, said.err
+    media = said.document["media"]
+    assert [one["target"] for one in media] == named
+    assert said.document["figures"]["copies"] == 2
+    assert "2 of 2 media: read back from the drive, every byte equal" in said.document["figures"]["proof"]
+    for drive, one in zip(drives, media, strict=True):
+        assert mediakit("validate", drive, "-p", "STD-GEN-CD").code == 0
+        assert one["file_set_uid"].encode() in drive.read_bytes()
+        listed = run("xorriso", "-indev", f"stdio:{drive}", "-pvd_info").stdout
+        assert f"Volume Id    : {one['file_set_id']}" in listed
+
+    drives[0].unlink()
+    shown = answered(("", "yes"), *order, "--device", named[0])
+    assert shown.code == 0, shown.text
+    assert "medium 2 of 2: insert the next medium" in shown.text
+    assert "they are good: label them" in shown.text
+    assert "DICOM_2" in run("xorriso", "-indev", named[0], "-pvd_info").stdout

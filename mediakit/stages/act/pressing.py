@@ -28,6 +28,18 @@ class Pressed:
     outcome: Outcome | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Which of several media is next, beginning with 1. `profile` is what each of them has to suit."""
+
+    number: int = 1
+    many: int = 1
+    profile: Profile | None = None
+
+
+ONLY = Turn()
+
+
 class Onto(Protocol):
     """Where an image goes when it is made: a drive, or a robot with many."""
 
@@ -61,7 +73,15 @@ class Onto(Protocol):
         """Raise DoesNotFit for an image that is too large."""
         ...
 
-    def put(self, image: Path, proof: Proof | None, tell: Listener) -> Pressed:
+    def check_media(self, many: int) -> None:
+        """Raise UsageError when so many different media cannot be made there, one after the other."""
+        ...
+
+    def name_of(self, turn: Turn) -> str:
+        """Return what the user calls the place of one of several media."""
+        ...
+
+    def put(self, image: Path, proof: Proof | None, tell: Listener, turn: Turn = ONLY) -> Pressed:
         """Put the image there; with `proof` every copy is read back, compared with it, and proven.
 
         Raises MediakitError when no copy is good, SpoiledError when a medium was written and is of no use.
