@@ -208,14 +208,15 @@ def burn(
 
     Every input file ends in one state; nothing is written when a file cannot go (see --on-reject).
     """
+    if not src and not from_:
+        raise typer.BadParameter("nothing to burn is named; `--from DEST` fetches it", param_hint="SRC...")
     with guarded("burn", as_json=as_json, verbose=verbose):
         from mediakit.journeys.burn import burn_fitting
-        from mediakit.journeys.burn_fetched import burn_fetched
         from mediakit.journeys.burn_order import BurnOrder, Depth
         from mediakit.stages.plan.people import usual_viewer
 
-        if bool(src) is bool(from_):
-            raise UsageError("say what to burn: folders and files, or `--from DEST`", hint="one of the two")
+        if src and from_:
+            raise UsageError("a source and `--from` exclude each other")
         if profile and medium:
             raise UsageError("`--profile` and `--medium` exclude each other")
         wanted = Wanted(
@@ -295,6 +296,8 @@ def burn(
             listener(progress, quiet=quiet or as_json) as tell,
         ):
             if from_:
+                from mediakit.journeys.burn_fetched import burn_fetched
+
                 with into_workplace(from_, order.selection, config, priors, listen_port) as request:
                     burnt = burn_fetched(request, candidates, order, tell)
             else:
