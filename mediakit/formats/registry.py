@@ -169,6 +169,10 @@ def open_tree(path: Path, *, lone: str | None = None, gaps: Gaps | None = None) 
 
 def _of_kind(kind: str, path: Path, gaps: Gaps) -> Tree:
     made: Tree = _load(TREES[kind])(path) if kind == "folder" else _load(TREES[kind])(path, gaps)
+    if kind == "mime" and not gaps.extents:
+        from mediakit.formats.mailed_zip import with_archive  # noqa: PLC0415 - as `_load`
+
+        return with_archive(made)
     return made
 
 

@@ -6,6 +6,7 @@ import email
 import io
 import zipfile
 from base64 import b64encode
+from contextlib import closing
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -19,7 +20,7 @@ from mediakit.formats.mime_read import MimeTree
 from mediakit.formats.readable import Gaps
 from mediakit.formats.registry import open_tree, sink, sniff
 from mediakit.limits import MAX_HEAD_BYTES
-from mediakit.volume import MimeVolume
+from mediakit.volume import MimeVolume, ZipVolume
 from tests.support.each import each
 from tests.support.iso_bytes import Memory
 from tests.support.mails import DICOM, message, part
@@ -189,13 +190,62 @@ def test_two_parts_of_one_id_are_two_files(tmp_path: Path) -> None:
     assert contents(message(tmp_path / "mail", *two)) == {"A": b"one", "A (2)": b"two"}
 
 
-def test_an_archive_that_is_attached_is_a_file_of_the_mail(tmp_path: Path) -> None:
+def archive_of(files: dict[str, bytes]) -> bytes:
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w") as archive:
-        archive.writestr("DICOMDIR", DICOM)
-    fields = ("Content-Type: application/zip; name=DICOM.ZIP",)
-    path = message(tmp_path / "mail", part(b64encode(held.getvalue()), *fields))
-    assert contents(path) == {"DICOM.ZIP": held.getvalue()}
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return held.getvalue()
+
+
+def attached(name: str, data: bytes) -> bytes:
+    return part(b64encode(data), f"Content-Type: application/octet-stream; name={name}")
+
+
+def test_the_only_archive_with_dicom_files_is_the_medium_and_the_rest_of_the_mail_lies_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "spool"))
+    (tmp_path / "spool").mkdir()
+    inner = archive_of({"DICOMDIR": DICOM})
+    files = {"DICOMDIR": DICOM, "MAIL/IM1": DICOM, "MORE.ZIP": inner}
+    text = part(b"Dear doctor", "Content-Type: text/plain", encoding="7bit")
+    path = message(tmp_path / "mail", text, attached("DICOM.ZIP", archive_of(files)))
+    assert contents(path) == files | {"MAIL2/part-1.txt": b"Dear doctor"}
+    with closing(open_tree(path)) as tree:
+        assert isinstance(tree.facts.volume, ZipVolume)
+        assert set(tree.folders()) == {"MAIL", "MAIL2"}
+        assert tree.find("MAIL2/part-1.txt") is not None
+        assert tree.find("part-1.txt") is None
+        assert all(tree.extents(node)[0][0] > 0 for node in tree.walk())
+        assert not list((tmp_path / "spool").iterdir())
+    cut = path.read_bytes()
+    path.write_bytes(cut[: len(cut) // 2])
+    with closing(open_tree(path)) as tree:
+        kinds = {node.path: node.kind for node in tree.walk()}
+    assert kinds == {"part-1.txt": NodeKind.FILE, "DICOM.ZIP": NodeKind.UNREADABLE}
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "no such folder"))
+    path.write_bytes(cut)
+    with pytest.raises(DoesNotFit, match="archive in a mail"):
+        open_tree(path)
+
+
+def test_an_archive_is_a_file_of_the_mail_where_it_is_not_the_only_one_or_holds_no_dicom(
+    tmp_path: Path,
+) -> None:
+    good = archive_of({"IM1": DICOM})
+    for others in (
+        {"A.ZIP": good, "B.ZIP": good},
+        {"A.ZIP": good, "IM2": DICOM},
+        {"A.ZIP": archive_of({"letter.txt": b"Dear doctor"})},
+        {"A.ZIP": archive_of({"B.ZIP": good})},
+        {"A.ZIP": good[:-30]},
+        {"A.ZIP": b"PK\3\4" + bytes(400)},
+    ):
+        parts = [attached(name, data) for name, data in others.items()]
+        assert contents(message(tmp_path / "mail", *parts)) == others
+    many = [attached(f"T{number}", b"text") for number in range(1000)]
+    assert "A.ZIP" in contents(message(tmp_path / "mail", *many, attached("A.ZIP", good)))
 
 
 # ---- what is odd
