@@ -65,6 +65,10 @@ MAX_WRAPPED_PAGES = 2000
 MAX_MANIFEST_BYTES = 64 << 20
 MAX_BAD_LINES = 1000
 
+#: A page, or the index of a viewer, that is looked at to know whether mediakit made it. The index of 5,000
+#: series with thumbnails has some 25 MB.
+MAX_PAGE_BYTES = 64 << 20
+
 #: Memory of the process that decodes frames, in bytes of data.
 MAX_CODEC_BYTES = 512 << 20
 

@@ -91,9 +91,9 @@ class OpenFolder:
         """Take an empty folder away."""
         os.rmdir(self._of(name), dir_fd=self._fd)
 
-    def replace(self, old: str, new: str) -> None:
-        """Give a file of this folder the name of another, which it replaces."""
-        os.replace(self._of(old), self._of(new), src_dir_fd=self._fd, dst_dir_fd=self._fd)
+    def replace(self, old: str, folder: OpenFolder, new: str) -> None:
+        """Give a file of this folder the name of one in another or the same, which it replaces."""
+        os.replace(self._of(old), folder._of(new), src_dir_fd=self._fd, dst_dir_fd=folder._fd)
 
     def take_name(self, part: str, folder: OpenFolder, name: str) -> bool:
         """Give a file of this folder its name in another or the same; False when the name is taken."""

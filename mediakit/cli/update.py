@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediakit.choices import Convert, OnReject
+from mediakit.choices import Convert, OnReject, Viewer
 from mediakit.cli import complete
 from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
@@ -20,10 +20,10 @@ from mediakit.cli.keys import (
     MoreRecipients,
     PassphraseFile,
     SignCert,
-    SignKey,
     keys_of,
     resealer_of,
 )
+from mediakit.cli.manifest import SignKey, SignPassphraseFile, signer_of
 from mediakit.cli.options import (
     BurnReports,
     Config,
@@ -35,6 +35,7 @@ from mediakit.cli.options import (
     Verbose,
     WithNames,
 )
+from mediakit.cli.people import institution_of
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.selecting import AllPatients, text_of
 from mediakit.cli.state import StateFolder, state_folder
@@ -88,6 +89,14 @@ def update(
     recipient: MoreRecipients = None,
     sign_key: SignKey = None,
     sign_cert: SignCert = None,
+    sign_passphrase_file: SignPassphraseFile = None,
+    viewer: Annotated[
+        Viewer | None,
+        typer.Option(
+            help="Images for browsers: full, preview, auto, none. Default: as the medium has them.",
+            show_default=False,
+        ),
+    ] = None,
     capacity: Annotated[str, typer.Option(help="What the medium holds: cd74, dvd5, or a size.")] = "",
     profiles: Profiles = None,
     config: Config = None,
@@ -104,8 +113,9 @@ def update(
 ) -> None:
     """Add instances to a medium and remove others; all else on it stays as it is, byte for byte.
 
-    An image is written anew and replaced when it is proven, a folder or stick is changed in place. Killed at
-    any moment, the medium holds the old file-set or the new one.
+    What mediakit made of the instances is made again: viewer, pages of IHE PDI, manifest. An image is
+    written anew and replaced when it is proven, a folder or stick is changed in place. Killed at any moment,
+    the medium holds the old file-set or the new one.
     """
     with guarded("update", as_json=as_json, verbose=verbose):
         from mediakit.journeys.burn_order import Depth
@@ -116,6 +126,7 @@ def update(
         check_burn_reports(report or (), out or medium)
         own = profile_paths(profiles or [], config)
         keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase, config=config)
+        seals = bool(keys) or sign_cert is not None  # then the key is of the envelopes
         order = UpdateOrder(
             when=now(),
             add=tuple(add or ()),
@@ -133,7 +144,10 @@ def update(
             all_patients=all_patients,
             state=state_folder(state) / "updates",
             keys=keys,
-            envelope=resealer_of(keys, recipient, (sign_key, sign_cert), config),
+            envelope=resealer_of(keys, recipient, (sign_key if seals else None, sign_cert), config),
+            viewer=viewer,
+            institution=institution_of(config),
+            signer=signer_of(None if seals else sign_key, sign_passphrase_file, config=config),
         )
         is_shown = not quiet and not as_json
 

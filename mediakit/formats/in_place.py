@@ -1,7 +1,7 @@
 """Change a folder that is a medium without ever leaving half of it: what is new first, what goes last.
 
-Every folder is entered by descriptor, and no link is followed. The names that are made are new; the only one
-that is replaced is the DICOMDIR, by a rename.
+Every folder is entered by descriptor, and no link is followed. The names that are made are new; only the
+DICOMDIR and what was made of the instances are replaced, by renames.
 """
 
 from __future__ import annotations
@@ -64,9 +64,32 @@ def put_directory(root: Path, name: str, content: bytes, made: list[str]) -> Non
 def put_in_place(root: Path, new: str, name: str) -> None:
     """Give the new DICOMDIR the name of the old one. Raises OSError; then the old one is there."""
     with closing(OpenFolder.at(root)) as top:
-        top.replace(new, name)
+        top.replace(new, top, name)
         with suppress(OSError):  # the new one is there: a system that cannot sync names cannot undo it
             top.sync()
+
+
+def put_over(root: Path, names: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Give files other names, over the files that have them; return what could not be replaced, and why.
+
+    Each of `names` has the path of a file and its new path. What is not there is no failure: it has its new
+    name already. Raises OSError when the folder itself cannot be opened.
+    """
+    failed: list[tuple[str, str]] = []
+    with closing(OpenFolder.at(root)) as top:
+        for old, new in names:
+            try:
+                with _folder_of(top, old) as (folder, name):
+                    if folder.look_up(name) is None:
+                        continue
+                    with _folder_of(top, new, make=True) as (other, new_name):
+                        folder.replace(name, other, new_name)
+                        other.sync()
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as exc:
+                failed.append((new, exc.strerror or type(exc).__name__))
+    return failed
 
 
 def take_away(root: Path, paths: Iterable[str]) -> list[tuple[str, str]]:

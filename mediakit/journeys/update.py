@@ -7,29 +7,27 @@ set or the new one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from mediakit.dicom.instance import shown
 from mediakit.errors import IntegrityError, UsageError, mapped
 from mediakit.events import Listener, PhaseEnded, silence
 from mediakit.fileset.decode import decode
+from mediakit.fileset.manifest import SIGNATURE
 from mediakit.fileset.merge import contradictions
-from mediakit.fileset.plan import DICOMDIR, FileSetPlan, complete
-from mediakit.fileset.removal import Completed, asked_of
-from mediakit.fileset.survey import FileFact, Survey
+from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan, complete
+from mediakit.fileset.removal import asked_of
 from mediakit.fileset.updating import Addition, lay_out_update
-from mediakit.findings import Finding, Severity
-from mediakit.formats.base import Order, Receipt, Tree
-from mediakit.formats.envelope import Envelope
+from mediakit.findings import Finding, Severity, Where
+from mediakit.formats.base import Order, Receipt
 from mediakit.journeys.burn_order import Depth
 from mediakit.journeys.update_order import Updated, UpdateOrder
 from mediakit.journeys.update_result import Done, updated
+from mediakit.journeys.update_work import Work, opened, remade_by
 from mediakit.outcome import Outcome, State
-from mediakit.profile.model import Profile
 from mediakit.stages.act.update_journal import Journal, journal_of
 from mediakit.stages.act.updating import (
     Change,
@@ -43,23 +41,17 @@ from mediakit.stages.act.updating import (
 )
 from mediakit.stages.act.writing import Written, attempt, named_for_user
 from mediakit.stages.judge.additions import Known, mixed_up
-from mediakit.stages.judge.prepare import Prepared, Store, Terms, prepare
-from mediakit.stages.judge.resealing import envelope_for
-from mediakit.stages.judge.spool import Spool
-from mediakit.stages.judge.updatable import check_updater, updater_for
-from mediakit.stages.look.closed import check_opened
+from mediakit.stages.judge.prepare import Prepared, prepare
+from mediakit.stages.judge.updatable import SIGNED
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import take_instances
-from mediakit.stages.look.media import Media, look_at_all, open_media, scanner_for
 from mediakit.stages.plan.arrange import Arranged, arrange, refuse
 from mediakit.stages.plan.staying import NotUpdatedError, Stay, kept_files, what_stays
-from mediakit.stages.plan.target import capacity_of, check_security, check_target
+from mediakit.stages.plan.target import capacity_of, check_target
 from mediakit.stages.plan.update_target import (
-    UpdateTarget,
     Way,
     fat_wishes_of,
     label_of,
-    target_of,
 )
 from mediakit.stages.prove.proof import Expected, prove, prove_in_place, prove_session
 from mediakit.volume import IsoVolume
@@ -84,7 +76,7 @@ def update(medium: Path, order: UpdateOrder, tell: Listener = silence, show: Sho
         check_target(order.out, (medium, *order.add), overwrite=order.overwrite)
     with (
         _journal(medium, order) as (journal, left),
-        _opened(medium, order, tell, journal.completed) as work,
+        opened(medium, order, tell, journal.completed) as work,
     ):
         fates = _met(work)
         fates.findings += left
@@ -103,40 +95,11 @@ def update(medium: Path, order: UpdateOrder, tell: Listener = silence, show: Sho
         done = replace(
             done,
             plan=change.plan,
-            gone=planned.gone,
+            stay=planned.stay,
             prepared=planned.prepared,
             written=_rehearse(planned, work) if order.depth is Depth.PLAN else _write(planned, work, journal),
         )
         return updated(done, fates, tell)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Work:
-    """What all stages of an update are given. `seen` and `tree` are the medium, `surveys` the sources."""
-
-    order: UpdateOrder
-    profile: Profile
-    target: UpdateTarget
-    seen: Survey
-    tree: Tree
-    surveys: Sequence[Survey]
-    media: Media
-    store: Store
-    tell: Listener
-    completed: Completed
-    envelope: Envelope | None
-
-    @property
-    def terms(self) -> Terms:
-        """Return on what terms instances go on the medium."""
-        order = self.order
-        return Terms(
-            profile=self.profile, convert=order.convert, supply=order.supply, on_reject=order.on_reject
-        )
-
-    def place_of(self, path: str) -> str:
-        """Return a file of the medium as the user knows it."""
-        return shown(self.seen.subject, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +114,7 @@ class _Planned:
     """What is going to be done, and where the new instances come from."""
 
     change: Change
-    gone: tuple[FileFact, ...]
+    stay: Stay
     prepared: Prepared | None
     expected: Expected
 
@@ -167,38 +130,7 @@ def _journal(medium: Path, order: UpdateOrder) -> Iterator[tuple[Journal, tuple[
         yield journal, left
 
 
-@contextmanager
-def _opened(medium: Path, order: UpdateOrder, tell: Listener, completed: Completed) -> Iterator[_Work]:
-    """Open the medium and the sources, look at them, and find the profile. Raises MediakitError."""
-    with open_media((medium, *order.add), order.keys) as media, Spool() as spool:
-        name = str(medium)
-        tree = media.trees[name]
-        scanner = scanner_for(*(order.catalogue if order.profile is None else (order.profile,)))
-        (seen,) = look_at_all(Media({name: tree}), scanner, tell)
-        check_opened(seen)
-        sources = {subject: each for subject, each in media.trees.items() if subject != name}
-        surveys = look_at_all(Media(sources), scanner, tell)
-        envelope = envelope_for(order.envelope, order.keys, seen, tree)
-        is_secure = envelope is not None
-        profile = order.profile or updater_for(seen, surveys, order.catalogue, is_secure=is_secure)
-        check_updater(profile, name)
-        check_security(profile, is_sealed=is_secure)
-        yield _Work(
-            order=order,
-            profile=profile,
-            target=target_of(medium, tree.facts, profile, order.out, session=order.session),
-            seen=seen,
-            tree=tree,
-            surveys=surveys,
-            media=media,
-            store=Store(media, spool),
-            tell=tell,
-            completed=completed,
-            envelope=envelope,
-        )
-
-
-def _met(work: _Work) -> Fates:
+def _met(work: Work) -> Fates:
     """Return the fates, with every file of the medium entered."""
     fates = Fates((work.seen, *work.surveys))
     for file in work.seen.files:
@@ -206,7 +138,7 @@ def _met(work: _Work) -> Fates:
     return fates
 
 
-def _plan(work: _Work, fates: Fates) -> _Planned | _Stopped:
+def _plan(work: Work, fates: Fates) -> _Planned | _Stopped:
     """Find out what stays, what goes and what is new; nothing is written yet."""
     stay = _what_stays(work, fates)
     if stay is None:
@@ -233,7 +165,7 @@ def _plan(work: _Work, fates: Fates) -> _Planned | _Stopped:
     return _nothing(fates) if arranged is None else _laid_out(stay, arranged, work, fates)
 
 
-def _is_nothing_to_add(work: _Work) -> bool:
+def _is_nothing_to_add(work: Work) -> bool:
     """Return True when sources were named, and no instance is in them."""
     return bool(work.surveys) and not any(True for each in work.surveys for _ in each.instances())
 
@@ -243,7 +175,7 @@ def _nothing(fates: Fates) -> _Stopped:
     return _Stopped(Outcome.DOES_NOT_FIT if is_refused else Outcome.SOURCE)
 
 
-def _what_stays(work: _Work, fates: Fates) -> Stay | None:
+def _what_stays(work: Work, fates: Fates) -> Stay | None:
     """Return what stays of the medium; None when it is not safe to update it, or not as was asked."""
     try:
         stay, findings = what_stays(
@@ -254,6 +186,8 @@ def _what_stays(work: _Work, fates: Fates) -> Stay | None:
             envelope=work.envelope,
             completed=work.completed,
         )
+        if stay.made.is_signed and work.order.signer is None:
+            raise NotUpdatedError([SIGNED.at(Where(path=work.place_of(SIGNATURE)))])
     except NotUpdatedError as exc:
         fates.findings += exc.findings
         return None
@@ -261,7 +195,7 @@ def _what_stays(work: _Work, fates: Fates) -> Stay | None:
     return stay
 
 
-def _arranged(prepared: Prepared, stay: Stay, work: _Work, fates: Fates) -> Arranged | None:
+def _arranged(prepared: Prepared, stay: Stay, work: Work, fates: Fates) -> Arranged | None:
     """Collate what is new; what contradicts the records that stay is refused."""
     arranged = arrange(prepared, work.terms, work.store, fates, work.tell)
     if arranged is None:
@@ -280,7 +214,7 @@ def _arranged(prepared: Prepared, stay: Stay, work: _Work, fates: Fates) -> Arra
     return arrange(left, work.terms, work.store, fates, work.tell)
 
 
-def _laid_out(stay: Stay, arranged: Arranged | None, work: _Work, fates: Fates) -> _Planned | _Stopped:
+def _laid_out(stay: Stay, arranged: Arranged | None, work: Work, fates: Fates) -> _Planned | _Stopped:
     """Lay out the updated file-set, and find out whether it fits the medium."""
     kept = kept_files(stay, work.seen, work.tree)
     names = [*(file.path for file in work.seen.files), *work.tree.folders()]
@@ -288,8 +222,10 @@ def _laid_out(stay: Stay, arranged: Arranged | None, work: _Work, fates: Fates) 
     laid_out = lay_out_update(stay.directory, kept, names, work.profile, added)
     capacity = capacity_of(work.profile.medium, work.order.capacity)
     stored_size = int if work.envelope is None else work.envelope.sealed_size
-    plan = complete(laid_out, capacity, stored_size=stored_size)
-    fates.findings += plan.findings
+    again = remade_by(work, laid_out, stay)
+    sizes = [ExtraFile(entry.path, entry.size) for entry in again.entries]
+    plan = complete(laid_out, capacity, sizes, stored_size)
+    fates.findings += (*again.findings, *plan.findings)
     if any(finding.severity is Severity.ERROR for finding in plan.findings):
         return _Stopped(Outcome.DOES_NOT_FIT)
     change = Change(
@@ -298,6 +234,8 @@ def _laid_out(stay: Stay, arranged: Arranged | None, work: _Work, fates: Fates) 
         store=work.store,
         target=work.target,
         removed=tuple(file.path for file in stay.gone),
+        made=again.entries,
+        outdated=tuple(file.path for file in stay.outdated),
         envelope=work.envelope,
         asked=tuple(asked.key for asked in asked_of(work.order.removal)),
         directory=work.seen.dicomdir.path if work.seen.dicomdir is not None else DICOMDIR,
@@ -311,10 +249,10 @@ def _laid_out(stay: Stay, arranged: Arranged | None, work: _Work, fates: Fates) 
         named=change.other_names(),
     )
     prepared = None if arranged is None else arranged.prepared
-    return _Planned(change=change, gone=stay.gone, prepared=prepared, expected=expected)
+    return _Planned(change=change, stay=stay, prepared=prepared, expected=expected)
 
 
-def _how(planned: _Planned, work: _Work) -> tuple[Order, tuple[Finding, ...]]:
+def _how(planned: _Planned, work: Work) -> tuple[Order, tuple[Finding, ...]]:
     """Return how the medium is written anew, and what is to be said of that."""
     facts, variant = work.tree.facts, work.target.variant
     label, findings = label_of(facts, variant, planned.change.plan.directory.file_set_id)
@@ -330,7 +268,7 @@ def _how(planned: _Planned, work: _Work) -> tuple[Order, tuple[Finding, ...]]:
     ), findings
 
 
-def _rehearse(planned: _Planned, work: _Work) -> Written:
+def _rehearse(planned: _Planned, work: Work) -> Written:
     """Make the checks that writing makes before its first byte."""
     how, findings = _how(planned, work)
 
@@ -347,7 +285,7 @@ def _rehearse(planned: _Planned, work: _Work) -> Written:
     return replace(written, findings=(*findings, *written.findings))
 
 
-def _write(planned: _Planned, work: _Work, journal: Journal) -> Written:
+def _write(planned: _Planned, work: Work, journal: Journal) -> Written:
     """Write, prove, and put in the place of what was there."""
     if work.target.way is Way.IN_PLACE:
         return _write_in_place(planned, work, journal)
@@ -378,14 +316,14 @@ def _write(planned: _Planned, work: _Work, journal: Journal) -> Written:
     return replace(written, findings=(*findings, *written.findings))
 
 
-def _place_in(planned: _Planned, work: _Work, path: str) -> str:
+def _place_in(planned: _Planned, work: Work, path: str) -> str:
     """Return the place of the source of a file of the updated medium."""
     new = (one.instance for one in planned.change.plan.files if str(one.file_id) == path)
     places = (planned.prepared.place_of(one) for one in new if planned.prepared is not None)
     return next(places, work.place_of(path))
 
 
-def _write_in_place(planned: _Planned, work: _Work, journal: Journal) -> Written:
+def _write_in_place(planned: _Planned, work: Work, journal: Journal) -> Written:
     left: list[Finding] = []
 
     def check(directory: Path, receipt: Receipt) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from mediakit.choices import Convert, OnReject, Supply
+from mediakit.choices import Convert, OnReject, Supply, Viewer
 from mediakit.fileset.contents import PatientFact, patients_of
 from mediakit.fileset.plan import FileSetPlan
 from mediakit.fileset.removal import NOTHING, Removal
@@ -16,6 +16,7 @@ from mediakit.formats.envelope import Envelope
 from mediakit.journeys.burn_order import BurntMedium, Depth
 from mediakit.outcome import Figures, Result
 from mediakit.profile.model import Profile
+from mediakit.secure.ed25519 import SigningKey
 from mediakit.secure.keys import NO_KEYS, Keys
 
 REPLACED = Rule(
@@ -43,7 +44,9 @@ class UpdateOrder:
     ISO image instead of writing it anew. `state` is the folder that remembers what is under way in a folder
     (None: nothing is remembered). A patient whom the medium does not hold yet is added only with
     `all_patients`. `keys` open what is encrypted; the files that stay keep their envelopes. `envelope` seals
-    what is new on an encrypted medium (None: for those of the `keys` that open its directory).
+    what is new on an encrypted medium (None: for those of the `keys` that open its directory). What mediakit
+    made of the instances is made again: the viewer in the form that it had or in that of `viewer` (NONE: it
+    goes), for `institution` where the medium names none, and a manifest, which `signer` signs.
     """
 
     when: datetime
@@ -64,6 +67,9 @@ class UpdateOrder:
     state: Path | None = None
     keys: Keys = NO_KEYS
     envelope: Envelope | None = None
+    viewer: Viewer | None = None
+    institution: tuple[str, ...] = ()
+    signer: SigningKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

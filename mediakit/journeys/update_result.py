@@ -19,6 +19,8 @@ from mediakit.stages.act.writing import Written
 from mediakit.stages.judge.prepare import Prepared
 from mediakit.stages.judge.updatable import DANGLING, UNLISTED
 from mediakit.stages.look.fates import Fates
+from mediakit.stages.plan.remaking import MADE_AGAIN
+from mediakit.stages.plan.staying import Stay
 from mediakit.stages.plan.update_target import UpdateTarget
 
 
@@ -31,7 +33,7 @@ class Done:
     target: UpdateTarget
     seen: Survey
     plan: FileSetPlan | None = None
-    gone: tuple[FileFact, ...] = ()
+    stay: Stay | None = None
     prepared: Prepared | None = None
     written: Written
 
@@ -45,7 +47,7 @@ def updated(done: Done, fates: Fates, tell: Listener) -> Updated:
     """Settle every file and return the result; what has no fate then stays, or was held back."""
     written, order, plan = done.written, done.order, done.plan
     fates.findings += written.findings
-    for fate in _fates_of(done):
+    for fate in (*_fates_of(done), *_outdated(done)):
         fates.record(fate)
     if written.outcome is None and plan is not None and done.seen.dicomdir and not done.is_rehearsal:
         fates.settle(shown(done.seen.subject, done.seen.dicomdir.path), State.EXCLUDED, REPLACED.at())
@@ -87,7 +89,9 @@ def _fates_of(done: Done) -> Iterator[Fate]:
         return
     removed = State.TO_REMOVE if done.is_rehearsal else State.REMOVED
     what = "is to be removed" if done.is_rehearsal else "removed"
-    for gone in done.gone:
+    if done.stay is None:
+        return
+    for gone in done.stay.gone:
         place = shown(done.seen.subject, gone.path)
         failure = wrong.get(place)
         yield Fate(
@@ -95,6 +99,24 @@ def _fates_of(done: Done) -> Iterator[Fate]:
             state=removed if failure is None else State.FAILED,
             because=failure or AS_ASKED.at(Where(path=place), what=what),
             sop_instance=_uid(gone),
+        )
+
+
+def _outdated(done: Done) -> Iterator[Fate]:
+    """Yield the fates of the files that mediakit had made, of which others were made."""
+    plan, stay = done.plan, done.stay
+    if plan is None or stay is None or done.written.outcome is not None or done.is_rehearsal:
+        return
+    wrong = {one.where.path: one for one in done.written.findings if one.where.path}
+    made = {one.path for one in plan.extra if not one.is_stored}
+    for file in stay.outdated:
+        place = shown(done.seen.subject, file.path)
+        what = "it was made again" if file.path in made else "the updated medium has no such file"
+        failure = wrong.get(place)
+        yield Fate(
+            source=place,
+            state=State.EXCLUDED if failure is None else State.FAILED,
+            because=failure or MADE_AGAIN.at(Where(path=place), what=what),
         )
 
 
@@ -126,9 +148,9 @@ def _figures(done: Done, found: Counter[Rule]) -> UpdateFigures:
         figures,
         file_set_id=plan.directory.file_set_id,
         file_set_uid=plan.directory.file_set_uid,
-        kept=len(plan.extra),
+        kept=sum(one.is_stored for one in plan.extra),
         added=len(plan.files),
-        removed=len(done.gone),
+        removed=0 if done.stay is None else len(done.stay.gone),
         missing_before=sum(1 for _ in done.seen.missing()),
         missing_after=found[DANGLING],
         unlisted=found[UNLISTED],

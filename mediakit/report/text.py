@@ -257,7 +257,10 @@ def update_plan_text(plan: FileSetPlan, removed: Sequence[str], *, everything: b
     shown = lines[: len(lines) - left_out]
     if left_out:
         shown.append(f"  ... and {left_out:,} more (`-v` lists all)")
-    counts = f"{len(plan.files):,} to add, {len(removed):,} to remove, {len(plan.extra):,} stay as they are"
+    made = sum(not one.is_stored for one in plan.extra)
+    stay = len(plan.extra) - made
+    counts = f"{len(plan.files):,} to add, {len(removed):,} to remove, {stay:,} stay as they are"
+    counts += f", {many(made, 'file', 'files')} of viewer, pages and manifest made again" if made else ""
     return "\n".join([f"plan: {counts}", *shown, ""])
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pydicom
 
-from mediakit.choices import ForPeople, Viewer
 from mediakit.journeys.burn_order import Depth
 from mediakit.outcome import Outcome, State
 from tests.journeys.test_update import ids, uid_of
@@ -16,14 +15,16 @@ from tests.support.studies import CR, CT_1, CT_2, MR, SAMPLES, altered, burnt_to
 from tests.support.updating import content_of, updated
 
 
-def test_a_medium_with_content_made_of_its_instances_is_not_updated(tmp_path: Path) -> None:
-    viewer = ForPeople(viewer=Viewer.FULL, pdi=False, institution=("Ward",))
-    pages = ForPeople(viewer=Viewer.NONE, pdi=True, institution=("Ward",))
-    burnt_to(tmp_path / "viewer.iso", CT_1, CT_2, people=viewer)
-    burnt_to(tmp_path / "pages", CT_1, CT_2, people=pages)
+def test_a_medium_with_content_that_others_made_of_its_instances_is_not_updated(tmp_path: Path) -> None:
     burnt_to(tmp_path / "a.iso", SAMPLES, span=True, capacity="1500kB")
     (spanned,) = tmp_path.glob("a-3of*.iso")
-    for name, said in (("viewer.iso", "VIEWER/"), ("pages", "IHE_PDI/"), (spanned.name, "MEDIA.TXT")):
+    viewer = folder_of(
+        tmp_path / "viewer", {"VIEWER/INDEX.BIN": b"mk.index({});", "VIEWER/VIEWER.HTM": b"<p>"}
+    )
+    pages = folder_of(tmp_path / "pages", {"IHE_PDI/INDEX.HTM": b"<html></html>"})
+    burnt_to(tmp_path / "viewer.iso", CT_1, CT_2, add=(viewer,))
+    burnt_to(tmp_path / "web", CT_1, CT_2, add=(pages,))
+    for name, said in (("viewer.iso", "VIEWER/"), ("web", "IHE_PDI/"), (spanned.name, "MEDIA.TXT")):
         medium = tmp_path / name
         before = content_of(medium)
         for done in (
@@ -44,6 +45,8 @@ def test_a_medium_with_content_made_of_its_instances_is_not_updated(tmp_path: Pa
 
 def test_the_command_warns_of_a_list_of_checksums_that_is_no_longer_true(tmp_path: Path) -> None:
     burnt_to(tmp_path / "medium", CT_1, CT_2, manifest=True)
+    with (tmp_path / "medium" / "MANIFEST.TXT").open("ab") as stream:
+        stream.write(b"of somebody else\n")
     for change in (("--remove", uid_of(CT_1)), ("--add", CT_1)):
         said = mediakit("update", tmp_path / "medium", *change, "--state", tmp_path / "state")
         assert said.code == 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +22,7 @@ from mediakit.errors import UsageError, mapped
 from mediakit.fileset.decode import decode
 from mediakit.fileset.removal import Completed
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.formats.in_place import open_in, take_away
+from mediakit.formats.in_place import open_in, put_over, take_away
 from mediakit.ledger.lock import Lock
 from mediakit.stages.look.media import sha256_of
 
@@ -95,7 +95,8 @@ def mark_of_old(root: Path, path: str) -> Mark:
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
     """An update that has begun. `before` and `after` are the SHA-256 (hex) of both directories.
 
-    `asked` are the keys of what is to be removed (`fileset.removal.Asked`).
+    `asked` are the keys of what is to be removed (`fileset.removal.Asked`). `renamed` has those of `added`
+    that get other names when the directory is in place: the path as it is written, and the one that it gets.
     """
 
     before: str
@@ -104,6 +105,12 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
     added: list[Mark]
     removed: list[Mark]
     asked: list[str]
+    renamed: list[tuple[str, str]] = []
+
+    def names_of(self, marks: Sequence[Mark]) -> list[tuple[str, str]]:
+        """Return the old and new paths of some that are renamed."""
+        paths = {mark.path for mark in marks}
+        return [(old, new) for old, new in self.renamed if old in paths]
 
 
 class Journal:
@@ -158,7 +165,14 @@ class Journal:
         is_old = now == begun.before
         if not is_old:
             self.completed = Completed(frozenset(begun.asked))
+        new = {path for path, _ in begun.renamed}
+        staged = [mark for mark in begun.added if mark.path in new]
         left = [begun.temporary, *(begun.added if is_old else begun.removed)]
+        if not is_old:
+            if put_over(self._root, begun.names_of([one for one in staged if self._is_ours(one)])):
+                yield self._left(begun)
+                return
+            left += staged  # their folders, and what is not ours
         there = [mark for mark in left if os.path.lexists(self._root / mark.path)]
         others = [mark.path for mark in there if not self._is_ours(mark)]
         for path in others:

@@ -9,17 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from mediakit.durable import check_room, write_error
 from mediakit.errors import DoesNotFit
 from mediakit.events import Listener, PhaseStarted
-from mediakit.fileset.plan import DICOMDIR, FileSetPlan
+from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Entry, Node, Order, OtherNames, Receipt, Tree
 from mediakit.formats.envelope import Envelope, as_stored, sealed
-from mediakit.formats.in_place import put_directory, put_files, put_in_place, take_away
+from mediakit.formats.in_place import put_directory, put_files, put_in_place, put_over, take_away
 from mediakit.formats.iso import lay_out_volume
 from mediakit.formats.iso_layout import Base
 from mediakit.formats.iso_records import SECTOR
@@ -28,6 +29,9 @@ from mediakit.formats.registry import check_medium, write_medium
 from mediakit.formats.stream_copy import open_entry
 from mediakit.stages.act.update_journal import Begun, Journal, Mark, directory_in, mark_of_new, mark_of_old
 from mediakit.stages.judge.prepare import Store
+from mediakit.stages.look.media import sha256_of
+from mediakit.stages.plan.people import in_reading_order
+from mediakit.stages.plan.remaking import NOT_RENEWED
 from mediakit.stages.plan.update_target import UpdateTarget
 
 NOT_REMOVED = Rule(
@@ -46,8 +50,9 @@ _BLOCK_BYTES = 1 << 20
 class Change:
     """What is written: the plan, where the files that stay and the new ones come from, where it goes.
 
-    The `files` of the plan are the new instances, its `extra` are the files that stay: they are taken as they
-    are stored. `removed` are paths. `envelope` seals what is new, the directory too.
+    The `files` of the plan are the new instances, its `extra` are the files that stay, which are taken as
+    they are stored, and those of `made`: what is made again of the instances, in place of `outdated`.
+    `removed` and `outdated` are paths. `envelope` seals what is new, the directory too.
     """
 
     plan: FileSetPlan
@@ -55,6 +60,8 @@ class Change:
     store: Store
     target: UpdateTarget
     removed: tuple[str, ...]
+    made: tuple[Entry, ...] = ()
+    outdated: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()  # the keys of what is to be removed, see `fileset.removal.Asked`
     directory: str = DICOMDIR  # as it is spelled on the medium
     envelope: Envelope | None = None
@@ -70,10 +77,18 @@ class Change:
             for file in self.plan.files
         ]
 
+    def made_entries(self) -> list[Entry]:
+        """Return what is made again as entries."""
+        return [self._sealed(entry) for entry in self.made]
+
+    def staying(self) -> tuple[ExtraFile, ...]:
+        """Return the files that stay."""
+        return tuple(one for one in self.plan.extra if one.is_stored)
+
     def all_entries(self) -> list[Entry]:
         """Return everything that the medium will hold."""
-        tree, plan, other = as_stored(self.tree), self.plan, self.other_names()
-        return [
+        tree, other = as_stored(self.tree), self.other_names()
+        entries = [
             replace(self.directory_entry(), other=other.get(DICOMDIR)),
             *self.new_entries(),
             *(
@@ -83,15 +98,17 @@ class Change:
                     partial(tree.open, Node(one.path, one.size)),
                     other=other.get(one.path),
                 )
-                for one in plan.extra
+                for one in self.staying()
             ),
+            *self.made_entries(),
         ]
+        return in_reading_order(entries) if self.made else entries
 
     def other_names(self) -> dict[str, OtherNames]:
         """Return the names in other trees of ISO 9660 that the files which stay keep, by path."""
         if self.target.variant != "iso9660":
             return {}
-        paths = {DICOMDIR: self.directory, **{one.path: one.path for one in self.plan.extra}}
+        paths = {DICOMDIR: self.directory, **{one.path: one.path for one in self.staying()}}
         found = ((path, self.tree.find(old)) for path, old in paths.items())
         return {path: node.other for path, node in found if node is not None}
 
@@ -122,8 +139,9 @@ def write_anew(change: Change, order: Order, tell: Listener, check: Check) -> Re
 
 
 def write_in_place(change: Change, journal: Journal, tell: Listener, check: Check) -> InPlace:
-    """Change a folder: new files, then the directory by a rename, then the files that go.
+    """Change a folder: new files, then the directory by a rename, what is made again, then the files that go.
 
+    What is made again is written below a folder of its own, and its files are renamed over the old ones.
     `check` is called before the rename, with the path of the new directory. Until the rename the folder holds
     the old file-set, and from then on the new one. Raises what `check` and the writing raise; then it holds
     the old one.
@@ -131,11 +149,14 @@ def write_in_place(change: Change, journal: Journal, tell: Listener, check: Chec
     root, entries = change.target.path, list(map(change.kept, change.new_entries()))
     with change.directory_entry().open() as stream:
         dicomdir = stream.read()
-    temporary = _free_name(root)
+    temporary, beside = _free_names(root, 2)
     before = _sha256_of(directory_in(root))
+    again = _made_again(change, entries, dicomdir)
+    names = [(f"{beside}/{entry.path}", entry.path) for entry in again]
+    entries += [replace(entry, path=name) for entry, (name, _) in zip(again, names, strict=True)]
     made: list[str] = []  # what is ours to take away again
     if journal.remembers:
-        journal.begin(_begun(change, entries, before, (temporary, dicomdir)))
+        journal.begin(_begun(change, (entries, names), before, (temporary, dicomdir)))
     tell_start(entries, tell)
     try:
         sha256 = put_files(root, entries, tell, made)
@@ -150,18 +171,59 @@ def write_in_place(change: Change, journal: Journal, tell: Listener, check: Chec
         if isinstance(exc, OSError):
             raise write_error(exc, root) from exc
         raise
-    failed = take_away(root, change.removed)
-    if not failed:
+    old = put_over(root, names)
+    failed = take_away(root, [*change.removed, *_not_replaced(change)])
+    take_away(root, [name for name, path in names if path not in dict(old)])  # the folders: they are empty
+    if not failed and not old:
         journal.end()
-    return InPlace(receipt, tuple(NOT_REMOVED.at(Where(path=path), why=why) for path, why in failed))
+    findings = [(NOT_REMOVED, *each) for each in failed] + [(NOT_RENEWED, *each) for each in old]
+    return InPlace(receipt, tuple(rule.at(Where(path=path), why=why) for rule, path, why in findings))
 
 
-def _begun(change: Change, entries: Sequence[Entry], before: str, new: tuple[str, bytes]) -> Begun:
+def _not_replaced(change: Change) -> list[str]:
+    """Return the outdated files in whose place nothing is made."""
+    made = {entry.path for entry in change.made}
+    return [path for path in change.outdated if path not in made]
+
+
+def _made_again(change: Change, entries: Sequence[Entry], dicomdir: bytes) -> list[Entry]:
+    """Return what is made again; what is made from hashes gets its content now. Raises MediakitError."""
+    needs_sums = any(entry.from_hashes is not None for entry in change.made)
+    sums = {DICOMDIR: _sha256_of(dicomdir)}
+    if needs_sums:
+        sums.update((entry.path, _sum_of(entry, change)) for entry in entries)
+    again: list[Entry] = []
+    for entry in change.made_entries():
+        if entry.from_hashes is None:
+            again.append(change.kept(entry))
+        else:
+            content = entry.from_hashes(sums)
+            again.append(Entry(entry.path, len(content), partial(BytesIO, content)))
+        if needs_sums:
+            sums[entry.path] = _sum_of(again[-1], change)
+    return again
+
+
+def _sum_of(entry: Entry, change: Change) -> str:
+    try:
+        with open_entry(entry) as stream:
+            return sha256_of(stream)
+    except OSError as exc:
+        raise write_error(exc, change.target.path) from exc
+
+
+def _begun(
+    change: Change,
+    content: tuple[Sequence[Entry], list[tuple[str, str]]],
+    before: str,
+    new: tuple[str, bytes],
+) -> Begun:
     """Return what is going to be done to a folder, with what its files are known by. Raises MediakitError.
 
-    `new` is the directory: its temporary name and its bytes.
+    `content` has the entries, and the paths of those that are renamed, old and new. `new` is the directory:
+    its temporary name and its bytes.
     """
-    root, (temporary, dicomdir) = change.target.path, new
+    root, (temporary, dicomdir), (entries, names) = change.target.path, new, content
     added: list[Mark] = []
     try:
         for entry in entries:
@@ -174,7 +236,8 @@ def _begun(change: Change, entries: Sequence[Entry], before: str, new: tuple[str
         after=_sha256_of(dicomdir),
         temporary=mark_of_new(temporary, len(dicomdir), BytesIO(dicomdir)),
         added=added,
-        removed=[mark_of_old(root, path) for path in change.removed],
+        removed=[mark_of_old(root, path) for path in (*change.removed, *_not_replaced(change))],
+        renamed=names,
         asked=list(change.asked),
     )
 
@@ -185,7 +248,7 @@ def check_in_place(change: Change) -> None:
     try:
         if not os.access(root, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(root))
-        entries = (change.directory_entry(), *change.new_entries())
+        entries = (change.directory_entry(), *change.new_entries(), *change.made_entries())
         check_room(root, sum(entry.size for entry in entries))
     except OSError as exc:
         raise write_error(exc, root) from exc
@@ -194,7 +257,7 @@ def check_in_place(change: Change) -> None:
 def append(change: Change, order: Order, tell: Listener, check: Check) -> Receipt:
     """Append a session to an image; see `append_session`. `check` is called when it is valid."""
     entries = change.all_entries()
-    tell_start([*change.new_entries()], tell)
+    tell_start([*change.new_entries(), *change.made_entries()], tell)
     return append_session(change.target.path, entries, placed_of(change), order, tell, check)
 
 
@@ -221,7 +284,7 @@ def check_append(change: Change, order: Order, capacity: int | None) -> None:
 def placed_of(change: Change) -> dict[str, int]:
     """Return the first block of every file that stays, by path. Raises DoesNotFit when one has no such."""
     tree, placed = as_stored(change.tree), {}
-    for file in change.plan.extra:
+    for file in change.staying():
         node = tree.find(file.path)
         pieces = () if node is None else tree.extents(node)
         if file.size and (len(pieces) != 1 or pieces[0][0] % SECTOR):
@@ -238,10 +301,11 @@ def _sha256_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _free_name(root: Path) -> str:
-    """Return a legal name that nothing in the root of a medium has (PS3.10 8.5)."""
+def _free_names(root: Path, count: int) -> list[str]:
+    """Return legal names that nothing in the root of a medium has (PS3.10 8.5)."""
     taken = {name.upper() for name in os.listdir(root)}  # noqa: PTH208 - names alone
-    return next(name for number in range(len(taken) + 1) if (name := f"NEWDIR{number or ''}") not in taken)
+    names = (f"NEWDIR{number or ''}" for number in range(len(taken) + count))
+    return list(islice((name for name in names if name not in taken), count))
 
 
 def check_anew(change: Change, order: Order) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from mediakit.choices import Viewer
 from mediakit.dicom.instance import Instance, shown
 from mediakit.errors import UsageError
 from mediakit.fileset.decode import CONSISTENCY_FLAG
@@ -17,6 +18,7 @@ from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Tree
 from mediakit.profile.choose import candidates_for, choose
 from mediakit.profile.model import Profile, Role
+from mediakit.stages.judge.made_before import INDEX, SERIES_FILE, VIEWER_INDEX, WEB, MadeBefore
 from mediakit.volume import IsoVolume, file_system
 
 NOT_SAFE = Rule(
@@ -52,8 +54,8 @@ STALE_LIST = Rule(
 MADE_OF_INSTANCES = Rule(
     id="MK-UPD-016",
     severity=Severity.ERROR,
-    title="was made from the instances of the medium, and an update cannot make it again: what is removed "
-    "would still be in it, what is added would not",
+    title="was made from the instances of the medium, and an update cannot make it again ({why}): what is "
+    "removed would still be in it, what is added would not",
     ref="PS3.10 8.3",
     hint="burn a new medium from this one and from what is to be added: `mediakit burn MEDIUM ...`, with "
     "`--viewer`, `--pdi` or `--span`",
@@ -64,14 +66,13 @@ SIGNED = Rule(
     severity=Severity.ERROR,
     title="is the signature over the files of the medium as they are, and would be wrong after an update",
     ref="PS3.10 8.3",
-    hint="burn a new medium from this one and from what is to be added: `mediakit burn MEDIUM ...`, with "
-    "`--sign-key` to sign it",
+    hint="give `--sign-key` to sign the updated medium, where mediakit made the manifest; else burn a new "
+    "medium from this one and from what is to be added: `mediakit burn MEDIUM ... --sign-key KEY`",
 )
 
 _LOSES = frozenset({CONSISTENCY_FLAG, KEY_ORDER, MULTI_REFERENCED})
 _LISTS = frozenset({MANIFEST, "MD5SUMS", "SHA256SUMS", "CHECKSUM.TXT"})
-_VIEWER = frozenset({"VIEWER/INDEX.BIN", VIEWER_PAGE})
-_WEB = "IHE_PDI/"  # IHE RAD TF-3 4.47: the web content of a PDI medium
+_VIEWER = frozenset({VIEWER_INDEX, VIEWER_PAGE})
 _OTHER_MEDIA = "MEDIA.TXT"
 _NOT_KEPT = re.compile(r"[\x00\\\ufffd]|//|/\.{1,2}/")  # not what is recorded, or no name of a file
 _UID = re.compile(rb"[0-9.]{3,64}")
@@ -143,28 +144,30 @@ def _can_keep_names(file: FileFact, tree: Tree) -> bool:
     return not any(_NOT_KEPT.search(f"/{name}/") for name in names if name)
 
 
-def made_of_instances(seen: Survey, tree: Tree) -> Iterator[Finding]:
+def made_of_instances(seen: Survey, tree: Tree, made: MadeBefore) -> Iterator[Finding]:
     """Yield one finding for each kind of content that shows, names or signs the instances of a medium.
 
-    Raises SourceError when a text of the medium cannot be read.
+    What was `made` by mediakit is made again. Raises SourceError when a text of the medium cannot be read.
     """
     kinds: set[str] = set()
     for file in seen.files:
         path = file.path.upper()
+        if file.path in made.paths:
+            continue
         if path == SIGNATURE:
             yield SIGNED.at(Where(path=shown(seen.subject, file.path)))
-            continue
-        if path in _VIEWER:
+        kind, why = "", "mediakit did not make it, or not for this file-set"
+        if path in _VIEWER or (SERIES_FILE.match(path) and made.viewer is not Viewer.NONE):
             kind = "VIEWER"
-        elif path.startswith(_WEB) and file.kind is FileKind.OTHER:
-            kind = _WEB
+        elif path.startswith(WEB) and file.kind is FileKind.OTHER:
+            kind = WEB
+        elif path == INDEX and made.has_more_than_pages and b"Images on this disc" in file.head:
+            kind = INDEX
         elif path == _OTHER_MEDIA and _names_what_is_here(file, seen, tree):
-            kind = _OTHER_MEDIA
-        else:
-            continue
-        if kind not in kinds:
+            kind, why = _OTHER_MEDIA, "it tells of several media"
+        if kind and kind not in kinds:
             kinds.add(kind)
-            yield MADE_OF_INSTANCES.at(Where(path=shown(seen.subject, file.path)))
+            yield MADE_OF_INSTANCES.at(Where(path=shown(seen.subject, file.path)), why=why)
 
 
 def _names_what_is_here(file: FileFact, seen: Survey, tree: Tree) -> bool:
@@ -183,10 +186,10 @@ def _names_what_is_here(file: FileFact, seen: Survey, tree: Tree) -> bool:
     )
 
 
-def notes_of(seen: Survey, gone: frozenset[int]) -> Iterator[Finding]:
+def notes_of(seen: Survey, gone: frozenset[int], made: MadeBefore) -> Iterator[Finding]:
     """Yield what is to be said of a medium that can be updated; none of it is mended by an update.
 
-    `gone` are the records (by `id`) that are to be removed.
+    `gone` are the records (by `id`) that are to be removed; what is `made` again is not spoken of.
     """
     linked = seen.linked_paths()
     directory = "" if seen.dicomdir is None else shown(seen.subject, seen.dicomdir.path)
@@ -202,7 +205,7 @@ def notes_of(seen: Survey, gone: frozenset[int]) -> Iterator[Finding]:
         where = Where(path=shown(seen.subject, file.path))
         if file.instance is not None and file.path not in linked:
             yield UNLISTED.at(where)
-        elif file.path.upper() in _LISTS:
+        elif file.path.upper() in _LISTS and file.path not in made.paths:
             yield STALE_LIST.at(where)
 
 

@@ -15,6 +15,7 @@ from mediakit.fileset.survey import FileFact, RecordLink, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Tree
 from mediakit.formats.envelope import Envelope, as_stored
+from mediakit.stages.judge.made_before import MadeBefore, made_before
 from mediakit.stages.judge.resealing import departures
 from mediakit.stages.judge.updatable import (
     NOT_SAFE,
@@ -64,13 +65,16 @@ class NotUpdatedError(Exception):
 class Stay:
     """The directory of what stays, the links of its records, the files that stay, and those that go.
 
-    The DICOMDIR is neither among `files` nor among `gone`.
+    `made` is what mediakit made of the instances: it is made again, `outdated` are its files. Neither these
+    nor the DICOMDIR are among `files` or `gone`.
     """
 
     directory: Directory
     links: tuple[RecordLink, ...] = field(repr=False)
     files: tuple[FileFact, ...] = field(repr=False)
     gone: tuple[FileFact, ...]
+    outdated: tuple[FileFact, ...]
+    made: MadeBefore
 
 
 def what_stays(
@@ -95,8 +99,9 @@ def what_stays(
     directory, dicomdir = seen.directory, seen.dicomdir
     if reasons or directory is None or dicomdir is None:
         raise NotUpdatedError([NOT_SAFE.at(where, why=why) for why in reasons])
-    if made := list(made_of_instances(seen, tree)):
-        raise NotUpdatedError(made)
+    made = made_before(seen, tree)
+    if lasting := list(made_of_instances(seen, tree, made)):
+        raise NotUpdatedError(lasting)
     unlike = [] if envelope is None else list(departures(seen, envelope))
     if any(finding.severity is Severity.ERROR for finding in unlike):
         raise NotUpdatedError(unlike)
@@ -113,15 +118,17 @@ def what_stays(
         old = carry(_bytes_of(dicomdir, tree), pruned(directory, records))
     except NotCarriedError as exc:
         raise NotUpdatedError([NOT_SAFE.at(where, why=str(exc))]) from exc
-    files = [file for file in seen.files if file.path != dicomdir.path]
+    files = [file for file in seen.files if file.path != dicomdir.path and file.path not in made.paths]
     stay = Stay(
         directory=old,
         links=links,
         files=tuple(file for file in files if file.path not in gone),
         gone=tuple(file for file in files if file.path in gone),
+        outdated=tuple(file for file in seen.files if file.path in made.paths),
+        made=made,
     )
     done = [COMPLETED.at(where, what=asked.value) for asked in removed.unmet]
-    return stay, (*unlike, *done, *notes_of(seen, records))
+    return stay, (*unlike, *done, *notes_of(seen, records, made))
 
 
 def kept_files(stay: Stay, seen: Survey, tree: Tree) -> list[ExtraFile]:
