@@ -11,8 +11,10 @@ import pytest
 
 from mediakit.choices import ForPeople, Viewer
 from mediakit.outcome import Outcome
+from tests.journeys.test_update import uid_of
 from tests.support.browser import Page
-from tests.support.studies import PYDICOM_FILES, SAMPLES, burnt_to, files_in
+from tests.support.studies import CR, CT_1, CT_2, CT_3, MR, PYDICOM_FILES, SAMPLES, burnt_to, files_in
+from tests.support.updating import updated
 from tests.support.viewer import encoded_alone, shown_by_pydicom
 from tests.support.viewer_discs import Disc
 
@@ -80,3 +82,18 @@ def test_every_image_of_pydicom_is_decoded_as_pydicom_does(tab: Page, tmp_path: 
     found = [one[2] for one in tab.eval(_ALL_FRAMES)]
     assert [name for (name, want), got in zip(peers, found, strict=True) if want != got] == []
     assert len(found) > 60
+
+
+def test_the_page_of_an_updated_disc_shows_the_updated_set(tab: Page, tmp_path: Path) -> None:
+    disc, state = tmp_path / "disc", tmp_path / "state"
+    burnt_to(disc, CT_1, CT_2, MR, people=ForPeople(viewer=Viewer.FULL))
+    done = updated(disc, CT_3, CR, instances=[uid_of(MR)], all_patients=True, state=state)
+    assert done.result.outcome is Outcome.GOOD
+    tab.open(disc / "VIEWER" / "VIEWER.HTM")
+    tab.until("Boolean(window.viewer?.disc)")
+    found = [one for one in tab.eval(_ALL_FRAMES) if one[2]]
+    wanted = {file: digest(shown_by_pydicom(disc / file)[0]) for file, *_ in found}  # type: ignore[index]
+    assert {file: value for file, _, value in found} == wanted
+    counts = tab.eval("viewer.disc.counts")
+    assert (counts["instances"], counts["patients"], len(found)) == (4, 1, 4)
+    assert tab.log == []

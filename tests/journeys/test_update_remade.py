@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -237,3 +238,26 @@ def test_a_folder_with_a_viewer_comes_to_the_new_set_wherever_an_update_is_kille
         assert not list(state.glob("*.json"))
         shutil.rmtree(medium)
     assert number < 10_000
+
+
+def test_a_page_that_cannot_be_replaced_is_named_and_replaced_by_the_next_update(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    medium, state = tmp_path / "disc", tmp_path / "state"
+    burnt_to(medium, CT_1, MR, people=FULL)
+    real = os.replace
+
+    def denied(old: Any, new: Any, **named: Any) -> None:
+        if str(new) == "INDEX.BIN":
+            raise PermissionError(13, "Permission denied", str(new))
+        real(old, new, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", denied)
+        done = without_mr(medium, CT_2, state=state)
+    assert (done.result.outcome, "MK-UPD-032" in ids(done)) == (Outcome.INTEGRITY, True)
+    assert ViewerFolder(medium).index["counts"]["patients"] == 2
+    again = updated(medium, CT_3, state=state)
+    assert again.result.outcome is Outcome.GOOD
+    assert ViewerFolder(medium).index["counts"] == {"patients": 1, "studies": 1, "series": 1, "instances": 3}
+    assert not [path for path in content_of(medium) if path.startswith("NEWDIR")]
