@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from mediakit.choices import FOR_NOBODY, Convert, ForPeople, OnReject, Supply
+from mediakit.choices import FOR_NOBODY, Convert, ForPeople, OnReject, Supply, Viewer
 from mediakit.dicom.deidentify.order import Deidentification
 from mediakit.events import Listener, silence
 from mediakit.fileset.inspection import Inspection
@@ -287,7 +287,9 @@ class UpdateOrder(_update_order.UpdateOrder):
     changes the medium itself. `session` appends to an ISO image instead of writing it anew. `state` is the
     folder that remembers what is under way in a folder. `when` is the only time that reaches the medium.
     `keys` open what is encrypted, `envelope` (`sealer_for`) seals what is new on an encrypted medium; None
-    seals it for those of the `keys` that open its directory.
+    seals it for those of the `keys` that open its directory. The viewer is made again in the form that the
+    medium has or in that of `viewer`, for `institution` where the medium names none, and a manifest, which
+    `signer` signs.
     Raises ProfileError when there is no such profile.
     """
 
@@ -314,6 +316,9 @@ class UpdateOrder(_update_order.UpdateOrder):
         state: StrPath | None = None,
         keys: Keys = NO_KEYS,
         envelope: Envelope | None = None,
+        viewer: Viewer | None = None,
+        institution: tuple[str, ...] = (),
+        signer: SigningKey | None = None,
     ) -> None:
         chosen = None if profile is None else _profile(profile)
         super().__init__(
@@ -335,6 +340,9 @@ class UpdateOrder(_update_order.UpdateOrder):
             state=None if state is None else Path(state),
             keys=keys,
             envelope=envelope,
+            viewer=viewer,
+            institution=institution,
+            signer=signer,
         )
 
 

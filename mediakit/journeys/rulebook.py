@@ -64,7 +64,10 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("journeys.fetch",), ("fetch", "burn")),
     (("journeys.salvage", "stages.act.comparing"), ("salvage",)),
     (("journeys.verify",), ("verify",)),
-    (("journeys.update_order", "stages.plan.staying", "stages.plan.update_target"), ("update",)),
+    (
+        ("journeys.update_order", "stages.plan.staying", "stages.plan.remaking", "stages.plan.update_target"),
+        ("update",),
+    ),
     (("stages.act.update_journal", "stages.act.updating"), ("update",)),
     (("stages.judge.updatable", "stages.judge.additions", "stages.judge.resealing"), ("update",)),
     (("scp.served",), ("serve scp",)),
