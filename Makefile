@@ -11,7 +11,7 @@ SLOW := $(patsubst %,tests/unit/test_%.py,address coerce dicomweb dicomweb_tls f
 	transcode transcode_pixels)
 QUICK = tests/docs/test_rules_page.py $(filter-out $(SLOW),$(wildcard tests/unit/test_*.py))
 
-.PHONY: setup demo test coverage check check-fast check-quick $(CHECKS) fmt docs bench clean
+.PHONY: setup demo test coverage check check-fast check-quick $(CHECKS) fmt docs site bench clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mediakit needs Python 3.11 or newer; try make PYTHON=python3.11")'
@@ -84,6 +84,11 @@ docs: setup
 	$(BIN)/python docs/make_json.py
 	$(BIN)/python docs/make_man.py
 	$(BIN)/python docs/make_rules.py
+
+# Into build/site; a dead link or a page that the navigation does not name is an error.
+site: setup
+	$(BIN)/python -m pip install --quiet --group docs
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 bench: setup
 	$(BIN)/python benchmarks/run.py

@@ -1,4 +1,4 @@
-"""Make docs/mediakit.1, the manual page, from the commands: `make docs`."""
+"""Make docs/mediakit.1, the manual page, and docs/commands.md from the commands: `make docs`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mediakit.cli.main import app
 from mediakit.outcome import Outcome
 
 PAGE = Path(__file__).parent / "mediakit.1"
+COMMANDS = Path(__file__).parent / "commands.md"
 
 _HEAD = """.\\" Made by `make docs` from the commands.
 .TH MEDIAKIT 1
@@ -60,6 +61,13 @@ def page() -> str:
     return _HEAD + "\n".join(lines) + "\n.SH EXIT STATUS\n" + "\n".join(codes) + "\n" + _TAIL
 
 
+def commands_page() -> str:
+    """Return the same for the documentation site."""
+    command: Any = typer.main.get_command(app)
+    lines = [line for name, one in _commands(command) for line in _chapter(name, one)]
+    return "<!-- Made by `make docs` from the commands. -->\n\n# Commands\n\n" + "\n".join(lines)
+
+
 def _commands(command: Any, before: str = "mediakit") -> Iterator[tuple[str, Any]]:
     """Yield every command by its whole name, in the order of the help."""
     for name, one in command.commands.items():
@@ -71,24 +79,53 @@ def _commands(command: Any, before: str = "mediakit") -> Iterator[tuple[str, Any
 
 
 def _section(name: str, command: Any) -> Iterator[str]:
-    arguments = [each for each in command.params if each.param_type_name == "argument"]
-    options = [each for each in command.params if each.param_type_name == "option"]
-    shown = " ".join(_roff(each.metavar or each.name.upper()) for each in arguments)
+    shown = " ".join(_roff(_named(each)) for each in command.params if _is_argument(each))
     yield f".SS {_roff(name)} {shown}".rstrip()
-    yield _roff(" ".join((command.help or "").split()))
-    for each in (*arguments, *options):
-        if each in options:
-            forms = ", ".join(f"\\fB{_roff(form)}\\fR" for form in (*each.opts, *each.secondary_opts))
-            value = "" if each.is_flag or each.count else f" \\fI{_roff(_value(each))}\\fR"
-            head = f"{forms}{value}"
-        else:
-            head = f"\\fI{_roff(each.metavar or each.name.upper())}\\fR"
+    yield _roff(_summary(command))
+    for each in sorted(command.params, key=_is_argument, reverse=True):
         yield ".TP"
-        yield head
+        if _is_argument(each):
+            yield f"\\fI{_roff(_named(each))}\\fR"
+        else:
+            value = f" \\fI{_roff(_value(each))}\\fR" if _value(each) else ""
+            yield ", ".join(f"\\fB{_roff(form)}\\fR" for form in _forms(each)) + value
         yield _roff(each.help or "")
 
 
+def _chapter(name: str, command: Any) -> Iterator[str]:
+    yield f"## {name}\n"
+    yield f"{_plain(_summary(command))}\n"
+    yield "| | |\n|---|---|"
+    for each in sorted(command.params, key=_is_argument, reverse=True):
+        words = [_named(each)] if _is_argument(each) else [", ".join(_forms(each)), _value(each)]
+        yield f"| `{' '.join(filter(None, words)).replace('|', '/')}` | {_plain(each.help or '')} |"
+    yield ""
+
+
+def _is_argument(parameter: Any) -> bool:
+    return bool(parameter.param_type_name == "argument")
+
+
+def _named(argument: Any) -> str:
+    return str(argument.metavar or argument.name.upper())
+
+
+def _forms(option: Any) -> tuple[str, ...]:
+    return (*option.opts, *option.secondary_opts)
+
+
+def _summary(command: Any) -> str:
+    return " ".join((command.help or "").split())
+
+
+def _plain(text: str) -> str:
+    """Return text for a cell of a table: no character of it is a mark of Markdown."""
+    return re.sub(r"([\\|*_<\[])", r"\\\1", " ".join(text.split()))
+
+
 def _value(option: Any) -> str:
+    if option.is_flag or option.count:
+        return ""
     choices = getattr(option.type, "choices", None)
     if choices:
         return "|".join(str(getattr(choice, "value", choice)) for choice in choices)
@@ -103,3 +140,4 @@ def _roff(text: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    COMMANDS.write_text(commands_page(), encoding="utf-8")
