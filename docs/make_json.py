@@ -11,6 +11,7 @@ from mediakit.report.imported import import_schema
 from mediakit.report.inspection_doc import inspection_schema
 from mediakit.report.jobs import job_schema, jobs_schema
 from mediakit.report.json import error_schema, json_schema
+from mediakit.report.migrated import migration_schema
 from mediakit.report.reception import reception_schema
 from mediakit.report.reconciled import reconciliation_schema
 from mediakit.report.validation import validation_schema, validations_schema
@@ -36,6 +37,7 @@ be added within a version; none changes its meaning.
 | `mediakit/reconciliation/1` | `reconcile` |
 | `mediakit/reception/1` | `serve scp` |
 | `mediakit/watched/1` | `watch --json`: one document on one line for each medium |
+| `mediakit/migration/1` | `migrate`, `migrate status` |
 | `mediakit/conformance/1` | `conformance` |
 | `mediakit/error/1` | any command that could not go on at all |
 
@@ -115,6 +117,15 @@ _WATCHED = """
 `conforms` is null when the medium could not be opened; `stored` counts the instances at the `destination`,
 and is null where nothing was imported. `words` say what ended it, or why it was not imported.
 """
+_MIGRATION = """
+## The migration
+
+`files_by_state` counts the files of all discs, each once, and what their directories name and no file holds.
+`instances_by_state` counts each SOP Instance UID once: `stored`, `wanted` (no copy could be read; in `needed`
+are the discs that should have it), `claimed` (under way), `refused` by the destination, `uncertain`, and
+`unproven`. `conflicts` are files with other bytes than the instance of their UID that was taken. `imbalances`
+is empty when all adds up. `discs` has every disc, with its files by state.
+"""
 _CONFORMANCE = """
 ## The conformance statement
 
@@ -140,6 +151,7 @@ SCHEMAS = {
     "reconciliation": reconciliation_schema,
     "reception": reception_schema,
     "watched": watched_schema,
+    "migration": migration_schema,
     "conformance": conformance_schema,
     "error": error_schema,
 }
@@ -153,6 +165,7 @@ _TEXTS = {
     "reconciliation": _RECONCILIATION,
     "reception": _RECEPTION,
     "watched": _WATCHED,
+    "migration": _MIGRATION,
     "conformance": _CONFORMANCE,
     "error": _ERROR,
 }

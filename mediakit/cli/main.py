@@ -22,6 +22,7 @@ from mediakit.cli import (
     inspect,
     job,
     label,
+    migrate,
     profiles,
     reconcile,
     repair,
@@ -69,6 +70,7 @@ app.command("schema")(schema.schema)
 app.add_typer(dest.app, name="dest")
 app.add_typer(disc.app, name="disc")
 app.add_typer(job.app, name="job")
+app.add_typer(migrate.app, name="migrate")
 app.add_typer(robots.app, name="robot")
 app.add_typer(serve.app, name="serve")
 app.add_typer(profiles.app, name="profiles")

@@ -11,6 +11,7 @@ from typing import Final
 
 SUFFIX: Final = ".dcm"
 
+_MEDIA_STORAGE_INSTANCE: Final = b"\x02\x00\x03\x00UI"  # (0002,0003); the meta information is explicit
 _UID = re.compile(r"[0-9]+(?:\.[0-9]+)*", re.ASCII)
 
 
@@ -20,6 +21,19 @@ def is_name(uid: str) -> bool:
     Leading zeros are not allowed by PS3.5 9.1, are met all the same, and do no harm here.
     """
     return len(uid) <= 64 and _UID.fullmatch(uid) is not None
+
+
+def name_in(head: bytes) -> str:
+    """Return the Media Storage SOP Instance UID in the first bytes of a file, also of a damaged one; else "".
+
+    Source: PS3.10 7.1.
+    """
+    at = head.find(_MEDIA_STORAGE_INSTANCE)
+    if at < 0:
+        return ""
+    length = int.from_bytes(head[at + 6 : at + 8], "little")
+    uid = head[at + 8 : at + 8 + length].rstrip(b"\0 ").decode("latin-1")
+    return uid if is_name(uid) else ""
 
 
 def name_of(uid: str) -> str:

@@ -19,7 +19,8 @@ from mediakit.drives.block import is_block_device
 
 _MOST_ENTRIES: Final = 1_000_000  # of one folder that is copied in; more of them are looked at as they come
 _HEAD_BYTES: Final = 64 << 10  # of a device: its descriptors tell one disc from another
-_UNFINISHED: Final = (".part", ".tmp", ".crdownload", ".filepart")  # names of copies that are under way
+#: Names of copies that are under way end like this.
+UNFINISHED: Final = (".part", ".tmp", ".crdownload", ".filepart")
 #: What tells that an entry is still what it was: it changes with its size, its time, its number of files.
 Stamp = str
 
@@ -96,7 +97,7 @@ class Arrivals:
     def _folder(self) -> Iterator[tuple[str, Stamp]]:
         with os.scandir(self.place) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or entry.name.lower().endswith(_UNFINISHED):
+                if entry.name.startswith(".") or entry.name.lower().endswith(UNFINISHED):
                     continue
                 with suppress(FileNotFoundError):  # it was taken away meanwhile
                     known = entry.stat(follow_symlinks=False)

@@ -87,10 +87,21 @@ def import_medium(
     if order.deidentify is not None and (order.mapping or matching is not None):
         raise UsageError("local values do not go with `--deidentify`", hint="leave one of them out")
     inventory, order = _look(source, order, matching, tell)
-    task = _guard(Task(source=source, target=target, order=order, inventory=inventory, tell=tell))
+    return import_inventory(
+        Task(source=source, target=target, order=order, inventory=inventory, tell=tell), jobs
+    )
+
+
+def import_inventory(task: Task, jobs: Jobs, part: Callable[[Task], Task] = lambda task: task) -> Imported:
+    """Bring the instances of an inventory to a destination, as `import_medium` does after it has looked.
+
+    `part` says, when nobody objects to whose they are, which of them this import has to bring.
+    """
+    task = _guard(task)
     if task.identities.is_refused or task.inventory.is_nothing:
         return imported_of(task, Ended(rows=task.rows), planned=State.WITHHELD)
-    task = _deidentified(task, jobs)
+    task = part(_deidentified(task, jobs))
+    order, target = task.order, task.target
     if order.depth is not ImportDepth.SEND:
         return _rehearsed(task)
     if not task.rows and not order.job:  # nothing that a job could go on with

@@ -90,6 +90,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
         ("import",),
     ),
     (("stages.prove.confirming",), ("import",)),
+    (("stages.judge.claimed_rows",), ("migrate",)),
 )
 
 # The checks that `inspect` uses as well.

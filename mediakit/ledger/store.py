@@ -11,6 +11,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -80,6 +81,18 @@ BEGIN
     WHERE key = new.key;
 END;
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What sort of ledger a file is: its number in the header, the version of its schema, the schema."""
+
+    application_id: int
+    version: int
+    schema: str
+
+
+JOB: Final = Kind(application_id=_APPLICATION_ID, version=SCHEMA_VERSION, schema=_SCHEMA)
 
 
 def stored(text: str) -> str | bytes:
@@ -153,23 +166,23 @@ def _damaged(path: Path, why: str) -> SourceError:
     )
 
 
-def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+def create(path: Path, fill: Callable[[sqlite3.Connection], None], kind: Kind = JOB) -> None:
     """Make a ledger that only its owner can read; `fill` writes the first into it. Raises OSError, ours."""
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     with door(path), closing(_connected(path, "rw")) as base:
         base.execute(f"PRAGMA page_size={_PAGE_BYTES}")
-        base.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-        base.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        base.executescript(_SCHEMA)
+        base.execute(f"PRAGMA application_id={kind.application_id}")
+        base.execute(f"PRAGMA user_version={kind.version}")
+        base.executescript(kind.schema)
         fill(base)
 
 
-def open_for_writing(path: Path) -> sqlite3.Connection:
+def open_for_writing(path: Path, kind: Kind = JOB) -> sqlite3.Connection:
     """Open a ledger: what is committed survives the death of the process. Raises UsageError, SourceError."""
     with door(path):
         base = _connected(path, "rw")
         try:
-            _check_kind(base, path)
+            _check_kind(base, path, kind)
             base.execute("PRAGMA journal_mode=WAL")
             base.execute("PRAGMA synchronous=NORMAL")
             base.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
@@ -181,10 +194,10 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def open_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
+def open_for_reading(path: Path, kind: Kind = JOB) -> Iterator[sqlite3.Connection]:
     """Open a ledger that may be at work elsewhere; nothing is changed. Raises UsageError, SourceError."""
     with door(path), closing(_connected(path, "ro")) as base:
-        _check_kind(base, path)
+        _check_kind(base, path, kind)
         yield base
 
 
@@ -206,14 +219,14 @@ def _connected(path: Path, mode: str) -> sqlite3.Connection:
     )
 
 
-def _check_kind(base: sqlite3.Connection, path: Path) -> None:
-    (kind,) = base.execute("PRAGMA application_id").fetchone()
+def _check_kind(base: sqlite3.Connection, path: Path, kind: Kind) -> None:
+    (application_id,) = base.execute("PRAGMA application_id").fetchone()
     (version,) = base.execute("PRAGMA user_version").fetchone()
-    if kind != _APPLICATION_ID:
+    if application_id != kind.application_id:
         raise _damaged(path, "it is no ledger of mediakit")
-    if version != SCHEMA_VERSION:
+    if version != kind.version:
         raise UsageError(
-            f"the ledger has schema version {version}, and this mediakit knows {SCHEMA_VERSION}",
+            f"the ledger has schema version {version}, and this mediakit knows {kind.version}",
             where=str(path),
             hint="use the mediakit that wrote it, or a newer one",
         )

@@ -10,6 +10,7 @@ from mediakit.errors import UsageError
 
 if TYPE_CHECKING:  # what a form shows is loaded by the journey that makes it
     from mediakit.journeys.burn_order import Burnt
+    from mediakit.report.migrated import MigrationReport
     from mediakit.rules.validation import Validation
     from mediakit.transfer.imported import Imported
 
@@ -30,6 +31,11 @@ def import_form_of(name: str) -> Form:
 def burn_form_of(name: str) -> Form:
     """Return the function that writes a burn or a repair for a file of this name. Raises UsageError."""
     return _form(name, _BURN_FORMS)
+
+
+def migration_form_of(name: str) -> Form:
+    """Return the function that writes a migration for a file of this name. Raises UsageError."""
+    return _form(name, _MIGRATION_FORMS)
 
 
 def _form(name: str, forms: Mapping[str, Form]) -> Form:
@@ -91,6 +97,20 @@ def _burnt_json(burnt: Burnt, *_: str, with_names: bool = False) -> str:
     return _json(_part("json", "report_doc")(burnt.result, studies, burnt.media))
 
 
+def _migration_html(report: MigrationReport, made_at: str = "", **_: bool) -> str:
+    page: str = _part("migrated_html", "migration_html")(report, made_at)
+    return page
+
+
+def _migration_json(report: MigrationReport, *_: str, **__: bool) -> str:
+    return _json(_part("migrated", "migration_doc")(report))
+
+
+def _migration_csv(report: MigrationReport, *_: str, **__: bool) -> str:
+    text: str = _part("migrated", "migration_csv")(report)
+    return text
+
+
 FORMS: Final[Mapping[str, Form]] = {
     ".html": _validation_html,
     ".htm": _validation_html,
@@ -102,5 +122,11 @@ _IMPORT_FORMS: Final[Mapping[str, Form]] = {
     ".html": _imported_html,
     ".htm": _imported_html,
     ".json": _imported_json,
+}
+_MIGRATION_FORMS: Final[Mapping[str, Form]] = {
+    ".html": _migration_html,
+    ".htm": _migration_html,
+    ".json": _migration_json,
+    ".csv": _migration_csv,
 }
 _BURN_FORMS: Final[Mapping[str, Form]] = {".html": _burnt_html, ".htm": _burnt_html, ".json": _burnt_json}

@@ -15,8 +15,11 @@ from mediakit.report.html_style import STYLE
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def html_page(title: str, body: Iterable[str], footer: Iterable[str]) -> str:
-    """Return the whole page; `title` is text, `body` and `footer` are markup."""
+def html_page(title: str, body: Iterable[str], footer: Iterable[str], *, refresh_s: int = 0) -> str:
+    """Return the whole page; `title` is text, `body` and `footer` are markup.
+
+    A browser loads it again every `refresh_s` seconds (0: never).
+    """
     parts = [
         "<!doctype html>",
         '<html lang="en">',
@@ -24,6 +27,7 @@ def html_page(title: str, body: Iterable[str], footer: Iterable[str]) -> str:
         '<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        *((f'<meta http-equiv="refresh" content="{refresh_s}">',) if refresh_s else ()),
         f"<title>{as_text(title)}</title>",
         f"<style>{STYLE}</style>",
         "</head>",

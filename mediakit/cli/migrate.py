@@ -1,0 +1,356 @@
+"""`mediakit migrate`: many discs into a PACS, how that stands, pause and resume."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from mediakit.cli.guard import guarded
+from mediakit.cli.import_ import map_rows, match_of, rate_of
+from mediakit.cli.options import Config, Quiet, ShowProgress, Verbose
+from mediakit.cli.progress import Progress, listener
+from mediakit.cli.state import StateFolder, state_folder
+from mediakit.cli.target import peer_named, target_of
+from mediakit.cli.written import check_report, now, write_report
+from mediakit.errors import UsageError
+from mediakit.transfer.proof import Verify
+
+if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
+    from mediakit.journeys.migrate import Hours
+    from mediakit.journeys.migrate_disc import DiscOrder
+    from mediakit.ledger.migration_values import MigrationFacts
+    from mediakit.report.migrated import MigrationReport
+
+_DASHBOARD_S = 2.0
+_Ledger = Annotated[Path, typer.Argument(metavar="LEDGER", help="The ledger of a migration.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_Reports = Annotated[
+    list[Path] | None,
+    typer.Option("--report", metavar="FILE", help="Write a report: FILE.html, .json or .csv (inventory)."),
+]
+
+
+class _RunByDefault(TyperGroup):
+    """A family of commands of which `run` need not be named: `mediakit migrate SRC... DEST`."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        """Put `run` before what names no command."""
+        if args and args[0] not in {*self.commands, "-h", "--help"}:
+            args.insert(0, "run")
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_RunByDefault,
+    help="Migrate thousands of discs into a PACS: `migrate SRC... DEST`, each instance once.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command("run")
+def run(
+    places: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SRC... DEST",
+            help="Folders of discs and images, single ones, or CSV files that name them; then where to.",
+        ),
+    ],
+    ledger: Annotated[
+        Path | None, typer.Option(help="Where everything is written down.  [default: in the state folder]")
+    ] = None,
+    inventory_only: Annotated[
+        bool, typer.Option("--inventory-only", help="Read every disc and say what is there; send nothing.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, max=64, help="Processes, one association each.")
+    ] = 2,
+    first: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", help="What comes first: a column disc, patient_id, study_uid or accession."
+        ),
+    ] = None,
+    hours: Annotated[str, typer.Option(metavar="20-06", help="Begin discs only in these hours.")] = "",
+    limit_rate: Annotated[str, typer.Option(help="Most bytes a second of all workers, like 10MB.")] = "",
+    verify: Annotated[Verify, typer.Option(help="Proof of storage: commit or query.")] = Verify.NONE,
+    ask_first: Annotated[
+        bool, typer.Option("--ask-first", help="Query first; do not send what is there already.")
+    ] = False,
+    map_: Annotated[
+        Path | None, typer.Option("--map", help="CSV file of local values in place of foreign ones.")
+    ] = None,
+    match: Annotated[
+        str, typer.Option(help="Ask for local values: worklist or query. Sure matches only.")
+    ] = "",
+    all_patients: Annotated[
+        bool, typer.Option("--all-patients", help="Take discs with several patients.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Give discs that need attention another try.")
+    ] = False,
+    wait: Annotated[
+        int, typer.Option(min=0, metavar="MINUTES", help="How long to wait for a PACS that is away.")
+    ] = 60,
+    dashboard: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="A page that is rewritten while it runs.")
+    ] = None,
+    report: _Reports = None,
+    state: StateFolder = None,
+    config: Config = None,
+    as_json: _Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+    progress: ShowProgress = Progress.AUTO,
+) -> None:
+    """Import many discs by several workers, each instance once, whatever happens on the way.
+
+    The same command goes on after anything. Exit code 0 only when every instance of every disc is at the
+    destination; `migrate status` tells how it stands.
+    """
+    with guarded("migrate", as_json=as_json, verbose=verbose):
+        from mediakit.journeys.migrate import MigrateOrder, migrate
+        from mediakit.journeys.migrate_sources import discs_of, first_of
+
+        if len(places) < 2:
+            raise UsageError("name the discs, and then where to", hint="`mediakit migrate FOLDER pacs`")
+        *sources, dest = places
+        if map_ is not None and match:
+            raise UsageError("`--map` and `--match` exclude each other", hint="give one of them")
+        for file in (*(report or ()), *((dashboard,) if dashboard else ())):
+            check_report(file)
+        _check_forms(report or (), dashboard)
+        made = _Made(
+            dest=dest,
+            config=config,
+            verify=verify,
+            ask_first=ask_first,
+            map=map_,
+            match=match,
+            all_patients=all_patients,
+            rate=rate_of(limit_rate) // workers,
+            inventory_only=inventory_only,
+        )
+        wishes = None if first is None else first_of(first)
+        where = ledger or _default_ledger(sources, dest, state_folder(state))
+        order = MigrateOrder(
+            ledger=where.absolute(),
+            make=made,
+            workers=workers,
+            hours=_hours(hours),
+            away_most_s=wait * 60.0,
+        )
+        _begin(order.ledger, made.facts(), discs_of([Path(one) for one in sources]), wishes, retry_failed)
+        if not (quiet or as_json):
+            print(f"ledger: {where}", file=sys.stderr)
+        hear = partial(_rewrite, _Turn(), dashboard, order.ledger) if dashboard else _nothing
+        with listener(progress, quiet=quiet or as_json) as tell:
+            _, outcome = migrate(order, tell, hear)
+        shown = _report_of(order.ledger, outcome=int(outcome))
+        if dashboard is not None:
+            write_report(dashboard, _page(shown, is_running=False))
+        _give(shown, report or (), as_json=as_json, quiet=quiet, verbose=verbose)
+        raise typer.Exit(int(outcome))
+
+
+@app.command("status")
+def status(
+    ledger: _Ledger,
+    watch: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Print it again every so many seconds.")
+    ] = 0.0,
+    report: _Reports = None,
+    as_json: _Json = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Show how a migration stands, also while it runs: discs, files, instances, what is needed."""
+    with guarded("migrate status", as_json=as_json, verbose=verbose):
+        _check_forms(report or (), None)
+        while True:
+            shown = _report_of(ledger)
+            _give(shown, report or (), as_json=as_json, quiet=False, verbose=verbose)
+            if not watch:
+                raise typer.Exit(int(shown.outcome) if as_json else 0)
+            sys.stdout.flush()
+            time.sleep(watch)
+
+
+@app.command("pause")
+def pause(ledger: _Ledger) -> None:
+    """Let a migration begin no further disc; what is under way is finished."""
+    _say(ledger, "pause")
+
+
+@app.command("resume")
+def resume(ledger: _Ledger) -> None:
+    """Let a paused migration go on."""
+    _say(ledger, "run")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """Makes the order for a disc from what the command line says, in each process."""
+
+    dest: str
+    config: Path | None
+    verify: Verify
+    ask_first: bool
+    map: Path | None
+    match: str
+    all_patients: bool
+    rate: int
+    inventory_only: bool
+
+    def __call__(self) -> DiscOrder:
+        """Return the order. Raises UsageError."""
+        from mediakit.journeys.migrate_disc import DiscOrder
+        from mediakit.stages.import_order import ImportOrder, Matching
+        from mediakit.transfer.patient_identity import Expectation, Mixed
+
+        matching = None
+        if self.match:
+            matching = Matching(peer=peer_named(self.dest, self.config), match=match_of(self.match))
+        return DiscOrder(
+            target=target_of(self.dest, self.config, self.verify, ask_first=self.ask_first),
+            order=ImportOrder(
+                verify=self.verify,
+                ask_first=self.ask_first,
+                rate=self.rate,
+                mapping=map_rows(self.map) if self.map is not None else (),
+                expectation=Expectation(mixed=Mixed.ALLOW if self.all_patients else Mixed.REFUSE),
+            ),
+            matching=matching,
+            is_inventory=self.inventory_only,
+        )
+
+    def facts(self) -> MigrationFacts:
+        """Return what the ledger keeps of it. Raises UsageError."""
+        from mediakit.ledger.migration_values import MigrationFacts
+        from mediakit.transfer.mapping import digest_of
+
+        how = self()
+        return MigrationFacts(
+            destination=how.target.destination.name, map_digest=digest_of(how.order.mapping)
+        )
+
+
+def _begin(
+    ledger: Path,
+    facts: MigrationFacts,
+    discs: tuple[str, ...],
+    wishes: tuple[tuple[str, str], ...] | None,
+    retry_failed: bool,
+) -> None:
+    from mediakit.ledger.migration import Migration
+
+    with Migration.begin(ledger, facts) as migration:
+        migration.add_discs(discs)
+        if wishes is not None:
+            migration.set_first(wishes)
+        if retry_failed:
+            migration.retry()
+
+
+def _say(ledger: Path, word: str) -> None:
+    with guarded(f"migrate {word}"):
+        from mediakit.ledger.migration import Migration
+
+        with Migration.open(ledger) as migration:
+            migration.say(word)
+
+
+def _default_ledger(sources: list[str], dest: str, folder: Path) -> Path:
+    """Return a ledger of its own for these sources and this destination: the same command finds it again."""
+    named = "\0".join([*(os.path.abspath(one) for one in sources), dest])  # noqa: PTH100
+    digest = hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return folder / "migrations" / f"{digest}.sqlite"
+
+
+def _hours(text: str) -> Hours | None:
+    from mediakit.journeys.migrate import Hours
+
+    if not text:
+        return None
+    found = re.fullmatch(r"(\d\d?)-(\d\d?)", text.strip())
+    if found is None or not all(int(hour) <= 24 for hour in found.groups()) or found[1] == found[2]:
+        raise UsageError("not hours of the day", where=text, hint="for example `--hours 20-06` for the night")
+    return Hours(int(found[1]), int(found[2]))
+
+
+def _report_of(ledger: Path, outcome: int | None = None) -> MigrationReport:
+    from mediakit.journeys.migrate import outcome_of_migration
+    from mediakit.ledger.migration_reading import migrated_of, studies_of
+    from mediakit.outcome import Outcome
+    from mediakit.report.migrated import MigrationReport
+
+    migrated = migrated_of(ledger)
+    return MigrationReport(
+        ledger=str(ledger),
+        migrated=migrated,
+        outcome=outcome_of_migration(migrated) if outcome is None else Outcome(outcome),
+        studies=tuple(studies_of(ledger)),
+    )
+
+
+def _check_forms(reports: list[Path] | tuple[Path, ...], dashboard: Path | None) -> None:
+    from mediakit.report.forms import migration_form_of
+
+    for path in reports:
+        migration_form_of(path.name)
+    if dashboard is not None and dashboard.suffix.lower() not in {".html", ".htm"}:
+        raise UsageError("the dashboard is a page", where=str(dashboard), hint="name a file .html")
+
+
+def _give(
+    shown: MigrationReport,
+    reports: list[Path] | tuple[Path, ...],
+    *,
+    as_json: bool,
+    quiet: bool,
+    verbose: int,
+) -> None:
+    from mediakit.report.forms import migration_form_of
+    from mediakit.report.migrated import migration_text
+
+    for path in reports:
+        write_report(path, migration_form_of(path.name)(shown, f"{now():%Y-%m-%d %H:%M} UTC"))
+    if as_json:
+        sys.stdout.write(migration_form_of(".json")(shown))
+    elif not quiet:
+        sys.stdout.write(migration_text(shown, everything=verbose > 0))
+
+
+def _page(shown: MigrationReport, *, is_running: bool) -> str:
+    from mediakit.report.migrated_html import migration_html
+
+    return migration_html(shown, f"{now():%Y-%m-%d %H:%M:%S} UTC", is_running=is_running)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """When the dashboard is due."""
+
+    at: float = 0.0
+
+
+def _rewrite(turn: _Turn, dashboard: Path, ledger: Path) -> None:
+    if time.monotonic() >= turn.at:
+        started = time.monotonic()
+        write_report(dashboard, _page(_report_of(ledger), is_running=True))
+        took_s = time.monotonic() - started
+        turn.at = time.monotonic() + max(_DASHBOARD_S, 10 * took_s)  # a large ledger takes long to count
+
+
+def _nothing() -> None:
+    """Rewrite no dashboard."""

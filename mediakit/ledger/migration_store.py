@@ -1,0 +1,120 @@
+"""The tables of a migration, and the statements that hold for more than one question. No connection here.
+
+Times are seconds of the clock of the database, so that all workers have one clock.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mediakit.ledger.migration_values import ARRIVED
+from mediakit.ledger.store import Kind
+
+_SCHEMA: Final = """
+CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE disc (
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'waiting',
+    rank INTEGER NOT NULL DEFAULT 1000000,
+    owner TEXT NOT NULL DEFAULT '',
+    lease_until REAL NOT NULL DEFAULT 0,
+    not_before REAL NOT NULL DEFAULT 0,
+    visits INTEGER NOT NULL DEFAULT 0,
+    tries INTEGER NOT NULL DEFAULT 0,
+    deaths INTEGER NOT NULL DEFAULT 0,
+    retries INTEGER NOT NULL DEFAULT 0,
+    is_inventoried INTEGER NOT NULL DEFAULT 0,
+    unsettled INTEGER NOT NULL DEFAULT 0,
+    outcome TEXT NOT NULL DEFAULT '',
+    words TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX disc_turn ON disc (state, rank, id);
+CREATE INDEX disc_new ON disc (state, is_inventoried, rank, id);
+CREATE TABLE instance (
+    sop TEXT PRIMARY KEY,
+    digest TEXT NOT NULL,
+    state TEXT NOT NULL,
+    disc INTEGER REFERENCES disc (id),
+    was_claimed INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX instance_disc ON instance (disc);
+CREATE INDEX instance_state ON instance (state);
+CREATE TABLE seen (
+    disc INTEGER NOT NULL REFERENCES disc (id),
+    path TEXT NOT NULL,
+    sop TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    words TEXT NOT NULL,
+    PRIMARY KEY (disc, path)
+) WITHOUT ROWID;
+CREATE INDEX seen_sop ON seen (sop);
+CREATE TABLE study (
+    disc INTEGER NOT NULL REFERENCES disc (id),
+    study TEXT NOT NULL,
+    patient_id TEXT NOT NULL,
+    date TEXT NOT NULL,
+    accession TEXT NOT NULL,
+    modalities TEXT NOT NULL,
+    instances INTEGER NOT NULL,
+    PRIMARY KEY (disc, study, patient_id)
+) WITHOUT ROWID;
+CREATE TABLE wish (kind TEXT NOT NULL, value TEXT NOT NULL, rank INTEGER NOT NULL, PRIMARY KEY (kind, value))
+WITHOUT ROWID;
+"""
+
+MIGRATION: Final = Kind(application_id=0x4D4B4D47, version=1, schema=_SCHEMA)  # "MKMG"
+
+NOW: Final = "((julianday('now') - 2440587.5) * 86400.0)"
+ARRIVED_LIST: Final = ", ".join(f"'{state.value}'" for state in sorted(ARRIVED))
+
+#: The next disc of those that wait; `{new}` restricts it.
+WAITING: Final = (
+    "SELECT id FROM disc WHERE state = 'waiting' {new} AND"  # noqa: S608
+    f" not_before <= {NOW} ORDER BY rank, id LIMIT 1"
+)
+EXPIRED: Final = f"SELECT id FROM disc WHERE state = 'running' AND lease_until < {NOW} ORDER BY id LIMIT 1"  # noqa: S608
+TAKE: Final = (
+    "UPDATE disc SET state = 'running', owner = ?, visits = visits + 1,"  # noqa: S608
+    f" lease_until = {NOW} + ? WHERE id = ?"
+    " RETURNING id, path, visits - 1, retries, is_inventoried"
+)
+#: An instance becomes this disc's when nobody has it, in one statement: two workers never both get it.
+CLAIM: Final = (
+    "INSERT INTO instance (sop, digest, state, disc) VALUES (?, ?, 'claimed', ?)"
+    " ON CONFLICT (sop) DO UPDATE SET digest = excluded.digest, state = 'claimed', disc = excluded.disc"
+    " WHERE instance.state = 'wanted' RETURNING was_claimed"
+)
+HELD: Final = (
+    "SELECT instance.digest, instance.state, instance.disc, disc.path FROM instance"
+    " LEFT JOIN disc ON disc.id = instance.disc WHERE sop = ?"
+)
+WANT: Final = (
+    "INSERT INTO instance (sop, digest, state) VALUES (?, '', 'wanted') ON CONFLICT (sop) DO NOTHING"
+)
+#: What this disc had claimed and cannot bring is wanted again.
+RELEASE: Final = (
+    "UPDATE instance SET state = 'wanted', disc = NULL, was_claimed = 1"
+    " WHERE sop = ? AND disc = ? AND state <> 'stored'"
+)
+#: Discs that were worked through and have a copy of what is wanted again get another turn.
+REOPEN: Final = (
+    "UPDATE disc SET state = 'waiting', not_before = 0 WHERE state IN ('done', 'partly') AND id <> ?"
+    " AND id IN (SELECT disc FROM seen WHERE sop = ? AND state = 'duplicate' AND digest <> '')"
+)
+#: A copy whose instance is wanted again.
+LET_GO: Final = (
+    "SELECT 1 FROM seen JOIN instance USING (sop) WHERE seen.disc = ? AND seen.state = 'duplicate'"
+    " AND seen.digest <> '' AND instance.state = 'wanted' LIMIT 1"
+)
+RANK: Final = (
+    "UPDATE disc SET rank = coalesce((SELECT min(wish.rank) FROM wish WHERE"
+    " (wish.kind = 'disc' AND wish.value IN (disc.path, disc.name))"
+    " OR EXISTS (SELECT 1 FROM study WHERE study.disc = disc.id AND ("
+    "(wish.kind = 'patient_id' AND wish.value = study.patient_id)"
+    " OR (wish.kind = 'study_uid' AND wish.value = study.study)"
+    " OR (wish.kind = 'accession' AND wish.value = study.accession)))), 1000000)"
+)

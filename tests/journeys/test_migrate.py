@@ -1,0 +1,70 @@
+"""`mediakit migrate`: what arrives is exactly the set, each instance once, whatever ends the workers."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from mediakit.journeys.migrate import MigrateOrder, migrate
+from mediakit.journeys.migrate_sources import discs_of
+from mediakit.ledger.migration import Migration
+from mediakit.ledger.migration_values import InstanceState, Migrated, MigrationFacts
+from mediakit.outcome import Outcome
+from tests.support.migrations import Archive, CountingScp, Made, archive_of
+
+
+def migrated(
+    archive: Path, ledger: Path, made: Made, hear: Callable[[], None] = lambda: None, workers: int = 3
+) -> tuple[Migrated, Outcome]:
+    order = MigrateOrder(ledger=ledger, make=made, workers=workers, lease_s=5.0, away_s=0.3, away_most_s=60.0)
+    with Migration.begin(ledger, MigrationFacts(destination=made().target.destination.name)) as migration:
+        migration.add_discs(discs_of([archive]))
+    return migrate(order, hear=hear)
+
+
+def check(archive: Archive, scp: CountingScp, found: Migrated) -> None:
+    """Compare what arrived and what the ledger says with what the discs hold."""
+    assert found.imbalances == ()
+    assert sum(found.files.values()) == archive.files
+    assert {one.sop_instance for one in found.needed} == archive.needed
+    assert all(len(one.discs) == 1 for one in found.needed)
+    assert found.instances == {
+        InstanceState.STORED: len(archive.wanted),
+        InstanceState.WANTED: len(archive.needed),
+    }
+    assert scp.stores.keys() == archive.wanted.keys()
+    assert {uid: scp.pixels[uid] in digests for uid, digests in archive.wanted.items()} == dict.fromkeys(
+        archive.wanted, True
+    )
+    assert len(found.conflicts) == sum(len(digests) - 1 for digests in archive.wanted.values())
+
+
+def test_each_instance_is_stored_once_though_workers_are_killed_and_the_destination_goes_away(
+    tmp_path: Path,
+) -> None:
+    archive = archive_of(tmp_path / "archive", 40, seed=13)
+    choose = random.Random(13)  # noqa: S311 - not a secret
+    killed: list[int] = []
+    with CountingScp() as scp:
+        moments = sorted(choose.randrange(5, 100) for _ in range(5))
+
+        def hear() -> None:
+            stored = sum(scp.stores.values())
+            if moments and stored >= moments[0]:
+                moments.pop(0)
+                workers = [one for one in multiprocessing.active_children() if "mediakit" in one.name]
+                victim = choose.choice(workers)
+                killed.append(victim.pid or 0)
+                victim.kill()
+                if len(killed) == 3:
+                    scp.leave()
+                    threading.Timer(1.0, scp.come).start()
+
+        found, outcome = migrated(archive.folder, tmp_path / "ledger.sqlite", Made(scp.address), hear)
+        check(archive, scp, found)
+        assert outcome is Outcome.PARTLY_STORED
+        assert len(killed) == 5
+        assert max(scp.stores.values()) == 1

@@ -1,0 +1,92 @@
+"""`mediakit migrate` as a user calls it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from mediakit.ledger.migration import Migration
+from mediakit.ledger.migration_values import MigrationFacts
+from mediakit.report.migrated import migration_schema
+from tests.support.cli import Said, mediakit, process
+from tests.support.importing import small
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    for name, numbers in (("a", (1, 2)), ("b", (2, 3))):
+        (tmp_path / "discs" / name).mkdir(parents=True)
+        for number in numbers:
+            (tmp_path / "discs" / name / f"IM{number}").write_bytes(small(number, 200))
+    (tmp_path / "received").mkdir()
+    return tmp_path
+
+
+def test_inventory_run_and_the_same_command_again(archive: Path) -> None:
+    def migrate(*options: str | Path, run: Callable[..., Said] = mediakit) -> Said:
+        where = (archive / "discs", f"dir:{archive / 'received'}")
+        return run("migrate", *where, "--ledger", archive / "m.sqlite", *options)
+
+    reports = ("--report", archive / "i.csv", "--report", archive / "i.html")
+    said = migrate("--inventory-only", "-w", "1", *reports)
+    assert said.code == 0, said.err
+    assert "it balances" in said.out
+    with (archive / "i.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(Path(row["disc"]).name, row["instances"]) for row in rows] == [("a", "2"), ("b", "2")]
+    page = (archive / "i.html").read_text()
+    assert "2 discs" in page
+    assert not list((archive / "received").rglob("*.dcm"))
+
+    said = migrate("--json", "--dashboard", archive / "now.html", run=process)
+    document = said.document
+    jsonschema.validate(document, migration_schema())
+    assert document["outcome"] == "good"
+    assert document["instances_by_state"] == {"stored": 3}
+    assert document["files_by_state"] == {"duplicate": 1, "stored": 3}
+    assert len(list((archive / "received").rglob("*.dcm"))) == 3
+    assert "2 of 2 discs" in (archive / "now.html").read_text()
+    assert 'http-equiv="refresh"' not in (archive / "now.html").read_text()
+
+    before = (archive / "m.sqlite").stat().st_size
+    again = migrate("--json")
+    assert again.document["instances_by_state"] == {"stored": 3}
+    assert again.code == 0
+    assert (archive / "m.sqlite").stat().st_size == before
+    shown = mediakit("migrate", "status", archive / "m.sqlite", "-v")
+    assert "discs      2: done 2" in shown.out
+
+
+def test_a_paused_migration_begins_no_disc_and_a_wrong_call_says_what_is_wrong(archive: Path) -> None:
+    ledger = archive / "m.sqlite"
+    out = f"dir:{archive / 'received'}"
+    for arguments, words in (
+        ((archive / "discs",), "where to"),
+        ((archive / "gone", out), "cannot be listed"),
+        ((archive / "discs", out, "--hours", "25-3"), "hours"),
+        ((archive / "discs", out, "--dashboard", archive / "x.txt"), "dashboard"),
+        ((archive / "discs", out, "--report", archive / "x.pdf"), "not known"),
+        ((archive / "discs", out, "--map", archive / "m.csv", "--match", "query"), "exclude"),
+    ):
+        said = mediakit("migrate", "--ledger", ledger, *arguments)
+        assert said.code == 2, said.out
+        assert words in said.err
+    said = mediakit("migrate", "status", archive / "none")
+    assert said.code == 2
+    assert "there is no such ledger" in said.err
+
+
+def test_pause_and_resume_are_words_in_the_ledger(archive: Path) -> None:
+    with Migration.begin(archive / "m.sqlite", MigrationFacts(destination="dir:x")) as migration:
+        migration.add_discs(["/a"])
+        assert mediakit("migrate", "pause", archive / "m.sqlite").code == 0
+        assert migration.is_paused
+        said = mediakit("migrate", "status", archive / "m.sqlite", "--json")
+        assert json.loads(said.out)["paused"] is True
+        assert mediakit("migrate", "resume", archive / "m.sqlite").code == 0
+        assert not migration.is_paused
