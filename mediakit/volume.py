@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_EXAMPLES = 20
+FILE_DRIVE = "stdio:"  # before the path of a file that stands for a disc drive, as xorriso has it
 CUT_OFF = "the volume says that it is larger than the image: its end is missing"
 
 

@@ -17,8 +17,8 @@ from mediakit.drives.xorriso import AS_USUAL, How, burn, eject, program, state_o
 from mediakit.errors import UsageError
 from mediakit.events import Listener
 from mediakit.profile.model import Medium, Profile, Sessions
+from mediakit.volume import FILE_DRIVE
 
-_FILE = "stdio:"  # of xorriso: a file that stands for a drive
 _OPEN = frozenset({Sessions.FINALIZE_OR_MULTISESSION, Sessions.FINALIZE_OR_MULTISESSION_OR_PACKET})
 
 
@@ -171,7 +171,7 @@ class DiscDrive:
     def written(self, image: Path, tell: Listener) -> Iterator[OnMedium]:
         """See `Drive`."""
         burn(self.disc, image, self.how, tell)
-        path = Path(self.device.removeprefix(_FILE))
+        path = Path(self.device.removeprefix(FILE_DRIVE))
         size = image.stat().st_size
         if path.is_block_device() and not self.how.simulate:
             reload_disc(path, size)
@@ -264,8 +264,8 @@ def open_drive(device: str, how: How) -> Drive:
     if sys.platform != "linux":
         hint = "write an image (`-o OUT.iso`), and burn that with a program of this system"
         raise UsageError("drives are used on Linux only", where=device, hint=hint)
-    if device.startswith(_FILE):
-        if Path(device.removeprefix(_FILE)).is_dir():
+    if device.startswith(FILE_DRIVE):
+        if Path(device.removeprefix(FILE_DRIVE)).is_dir():
             hint = "name a file that stands for a drive; `-o FOLDER` writes a folder"
             raise UsageError("is a folder, and no drive", where=device, hint=hint)
         program()

@@ -24,6 +24,7 @@ from mediakit.formats.mime_head import is_message
 from mediakit.formats.readable import Gaps, Image, Readable, WithoutGaps
 from mediakit.plug_ins import code_of, plug_in, plug_ins
 from mediakit.secure.keys import NO_KEYS, Keys
+from mediakit.volume import FILE_DRIVE
 
 ENTRY_POINTS: Final = "mediakit.formats"  # where other packages name their sinks
 
@@ -138,9 +139,12 @@ def open_tree(path: Path, *, lone: str | None = None, gaps: Gaps | None = None) 
     """Open whatever stands at the path, told by its content and not by its name.
 
     A folder, a disc image (a device too), an archive; any other file is a tree of that one file, under the
-    path `lone`, by default its own name. What lies in `gaps`, by default those of the map beside the image,
-    is unreadable. Raises SourceError when it is missing or cannot be read.
+    path `lone`, by default its own name. "stdio:PATH" is what xorriso calls a file that stands for a drive.
+    What lies in `gaps`, by default those of the map beside the image, is unreadable. Raises SourceError when
+    it is missing or cannot be read.
     """
+    if str(path).startswith(FILE_DRIVE) and not path.exists():
+        path = Path(str(path).removeprefix(FILE_DRIVE))
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as exc:

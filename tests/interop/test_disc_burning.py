@@ -44,7 +44,12 @@ def test_a_study_is_burned_read_back_and_conforms(tmp_path: Path) -> None:
     assert "read back from the drive, every byte equal" in figures["proof"]
     assert said.document["counts"] == {"written": 2}
     assert state_of(f"stdio:{drive}").status is DiscStatus.APPENDABLE
-    assert mediakit("validate", drive, "-p", "STD-GEN-CD").code == 0
+    judged, alike = (mediakit("validate", one, "--json").document for one in (drive, f"stdio:{drive}"))
+    assert (judged["verdicts"], judged["findings"]) == (alike["verdicts"], alike["findings"])
+    assert alike["figures"]["instances"] == 2
+    assert mediakit("inspect", f"stdio:{drive}").code == 0
+    assert mediakit("validate", f"stdio:{drive}-2").code == 3
+    assert "a device is not written to" in mediakit("update", f"stdio:{drive}", "--add", source).err
     listed = run("xorriso", "-indev", f"stdio:{drive}", "-find", "/", "-type", "f").stdout
     assert "'/DICOMDIR'" in listed
 

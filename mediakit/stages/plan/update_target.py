@@ -14,7 +14,7 @@ from mediakit.formats.base import TreeFacts
 from mediakit.formats.registry import SINKS
 from mediakit.profile.model import Profile, Sessions
 from mediakit.stages.plan.target import format_of, suits
-from mediakit.volume import FatVolume, UdfVolume, file_system
+from mediakit.volume import FILE_DRIVE, FatVolume, UdfVolume, file_system
 
 OTHER_LABEL = Rule(
     id="MK-UPD-010",
@@ -57,7 +57,8 @@ def target_of(
         return UpdateTarget(path=out, way=Way.ANEW, variant=format_of(profile, out))
     if facts.format == "folder":
         return UpdateTarget(path=medium.resolve(), way=Way.IN_PLACE, variant="folder")
-    if medium.is_block_device() or medium.is_char_device():
+    is_drive = str(medium).startswith(FILE_DRIVE)
+    if is_drive or medium.is_block_device() or medium.is_char_device():
         raise UsageError(
             "a device is not written to",
             where=str(medium),
