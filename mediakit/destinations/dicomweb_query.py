@@ -54,7 +54,7 @@ class DicomwebQuery:
         found: dict[str, Row] = {}
         while len(found) < _MOST_FOUND:
             before = len(found)
-            page = ((text_in(row, key), row) for row in self._page_of(path, before))
+            page = ((_uid_in(row, key), row) for row in self._page_of(path, before))
             found |= {uid: row for uid, row in page if uid}
             if len(found) == before:  # the end, or a server that gives the same page again
                 return found
@@ -89,8 +89,16 @@ class DicomwebQuery:
 
 def text_in(row: Row, tag: str) -> str:
     """Return the first value of an attribute as text, "" without one."""
+    value = _value_in(row, tag)
+    return str(value).strip(" \0") if isinstance(value, str | int) else ""
+
+
+def _uid_in(row: Row, tag: str) -> str:
+    """Return the UID of an attribute, "" without one: a number is none (PS3.18 F.2.3)."""
+    return text_in(row, tag) if isinstance(_value_in(row, tag), str) else ""
+
+
+def _value_in(row: Row, tag: str) -> object:
     attribute = row.get(tag)
     values = attribute.get("Value") if isinstance(attribute, dict) else None
-    if not isinstance(values, list) or not values or not isinstance(values[0], str | int):
-        return ""
-    return str(values[0]).strip(" \0")
+    return values[0] if isinstance(values, list) and values else None
