@@ -111,11 +111,11 @@ def test_who_can_open_only_what_is_new_is_named(tmp_path: Path) -> None:
 def test_without_what_opens_it_an_encrypted_medium_is_not_called_broken(tmp_path: Path) -> None:
     medium, wrong = tmp_path / "a.iso", Keys(passphrases=(b"another one",))
     before = burnt(medium, "STD-GEN-SEC-CD")
-    for keys, why in (({}, "it is encrypted"), ({"keys": wrong}, "wrong passphrase"),
+    for keys, why in (({}, "is encrypted, and was not opened"), ({"keys": wrong}, "wrong passphrase"),
                       ({"keys": by_another()}, "no recipient of this file fits this key")):  # fmt: skip
         with pytest.raises(SourceError, match=why) as caught:
             updated(medium, CT_3, **keys)
-        assert "repair" not in str(caught.value) + caught.value.hint
+        assert "mediakit repair" not in str(caught.value) + caught.value.hint
         assert "passphrase" in str(caught.value)
     assert content_of(medium) == before
     with pytest.raises(UsageError, match="STD-GEN-CD has no encrypted files"):

@@ -32,6 +32,7 @@ def fates(*states: State) -> list[Fate]:
 COLUMNS = (
     State.WRITTEN,
     State.CONVERTED,
+    State.DEIDENTIFIED,
     State.PLANNED,
     State.DUPLICATE,
     State.NOT_DICOM,
@@ -47,21 +48,22 @@ COLUMNS = (
     State.ALONE,
 )
 TABLE = {
-    State.WRITTEN: "GGGGGGFFSIGFGFF",
-    State.CONVERTED: "GGGGGGFFSIGFGFF",
-    State.PLANNED: "GGGGGGFFSIGFGFF",
-    State.DUPLICATE: "GGGSSSDSSIGFGFF",
-    State.NOT_DICOM: "GGGSSSDSSIGFGFF",
-    State.EXCLUDED: "GGGSSSDSSIGFGFF",
-    State.REFUSED: "FFFDDDDDDIFFFFF",
-    State.UNREADABLE: "FFFSSSDSSIFFFFF",
-    State.WITHHELD: "SSSSSSDSSISSSSS",
-    State.FAILED: "IIIIIIIIIIIIIII",
-    State.VALID: "GGGGGGFFSIGFGFF",
-    State.FAULTY: "FFFFFFFFSIFFFFF",
-    State.SAME: "GGGGGGFFSIGFGFF",
-    State.DIFFERS: "FFFFFFFFSIFFFFF",
-    State.ALONE: "FFFFFFFFSIFFFFF",
+    State.WRITTEN: "GGGGGGGFFSIGFGFF",
+    State.CONVERTED: "GGGGGGGFFSIGFGFF",
+    State.DEIDENTIFIED: "GGGGGGGFFSIGFGFF",
+    State.PLANNED: "GGGGGGGFFSIGFGFF",
+    State.DUPLICATE: "GGGGSSSDSSIGFGFF",
+    State.NOT_DICOM: "GGGGSSSDSSIGFGFF",
+    State.EXCLUDED: "GGGGSSSDSSIGFGFF",
+    State.REFUSED: "FFFFDDDDDDIFFFFF",
+    State.UNREADABLE: "FFFFSSSDSSIFFFFF",
+    State.WITHHELD: "SSSSSSSDSSISSSSS",
+    State.FAILED: "IIIIIIIIIIIIIIII",
+    State.VALID: "GGGGGGGFFSIGFGFF",
+    State.FAULTY: "FFFFFFFFFSIFFFFF",
+    State.SAME: "GGGGGGGFFSIGFGFF",
+    State.DIFFERS: "FFFFFFFFFSIFFFFF",
+    State.ALONE: "FFFFFFFFFSIFFFFF",
 }
 #: In these only an import ends.
 IMPORT_STATES = frozenset(
@@ -80,6 +82,8 @@ IMPORT_STATES = frozenset(
 )
 #: And in these only an update.
 UPDATE_STATES = frozenset({State.KEPT, State.REMOVED, State.TO_REMOVE})
+#: And in this one only fetching from an archive.
+FETCH_STATES = frozenset({State.FETCHED})
 LETTERS = {
     "G": Outcome.GOOD,
     "F": Outcome.FINDINGS,
@@ -90,7 +94,7 @@ LETTERS = {
 
 
 def test_the_table_knows_every_state() -> None:
-    assert set(TABLE) == set(COLUMNS) == set(State) - IMPORT_STATES - UPDATE_STATES
+    assert set(TABLE) == set(COLUMNS) == set(State) - IMPORT_STATES - UPDATE_STATES - FETCH_STATES
 
 
 def test_the_outcome_of_every_pair_of_states() -> None:

@@ -96,9 +96,8 @@ def judged(tmp_path: Path, *names: tuple[str, bytes]) -> dict[str, list[str]]:
         path.write_bytes(content)
     image = tmp_path / "medium.iso"
     more: list[str | Path] = ["--add", extra] if names else []
-    said = mediakit(
-        "burn", SAMPLES, "--all-patients", "-p", "STD-GEN-CD", "-o", image, "--on-reject", "skip", *more
-    )
+    burn = ("burn", SAMPLES, "--all-patients", "-p", "STD-GEN-CD", "--viewer", "none")
+    said = mediakit(*burn, "-o", image, "--on-reject", "skip", *more)
     assert said.code == 0, said.err
     tree = open_tree(image)
     try:
