@@ -31,17 +31,23 @@ REFUSED: Any = typer.BadParameter.__base__  # UsageError, of click or of what Ty
 
 #: What stands for a thing that no test has, by page; "" is every page.
 STAND_INS: Mapping[str, Mapping[str, str]] = {
-    "": {"/media/you/DICOM": "medium", "/dev/sr0": "medium.iso", "PACS@10.0.0.1:11112": "{scp}"},
+    "": {
+        "/media/you/DICOM": "medium",
+        "/dev/sr0": "medium.iso",
+        "/srv/discs": "discs",
+        "PACS@10.0.0.1:11112": "{scp}",
+    },
     "verifying": {"/dev/sr0": "study.iso"},
     "jobs": {"20261124-8f3k2q": "{job}", "2026112": "{job}", "JOB": "{job}", "UID": "1.2.840.1"},
 }
 #: What is compared with the parser alone, and why. The journeys run in tests/journeys and tests/interop.
 NOT_RUN = {
     r"pipx? |make |# ": "installs",
-    r"mediakit (serve|watch) ": "waits for what comes",
+    r"mediakit (serve|watch) (?!.*--once)": "waits for what comes",
     r".*--ask-passphrase": "asks",
     r"mediakit (fetch|burn --from) ": "needs an archive",
     r"mediakit (reconcile|import /media/cdrom) ": "needs a PACS or RIS that answers",
+    r"mediakit migrate ": "wants many discs",
     r"mediakit job verify ": "needs a PACS that answers",
     r"mediakit burn .*--device ": "needs a drive",
 }
@@ -126,6 +132,8 @@ def _kit(folder: Path) -> Path:
     for name in ("medium", "medium.iso"):
         said = mediakit("burn", folder / "STUDY", "-p", "STD-GEN-CD", "--viewer", "none", "-o", folder / name)
         assert said.code == 0, said.err
+    (folder / "discs").mkdir()
+    shutil.copy(folder / "medium.iso", folder / "discs")
     for name in ("copy1.iso", "copy2.iso"):
         (folder / name).symlink_to("medium.iso")
     for name, made in (
@@ -184,7 +192,9 @@ def _command(words: list[str]) -> tuple[Any, list[str]]:
     """Return the command that these words begin with, and what follows; None when there is none."""
     command, rest = COMMANDS, words
     while rest and hasattr(command, "commands") and not rest[0].startswith("-"):
-        command, rest = command.commands.get(rest[0]), rest[1:]
+        has_default = rest[0] not in command.commands and "run" in command.commands  # as `migrate` has
+        name, rest = ("run", rest) if has_default else (rest[0], rest[1:])
+        command = command.commands.get(name)
     return command, rest
 
 
