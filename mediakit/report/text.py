@@ -257,10 +257,9 @@ def update_plan_text(plan: FileSetPlan, removed: Sequence[str], *, everything: b
     shown = lines[: len(lines) - left_out]
     if left_out:
         shown.append(f"  ... and {left_out:,} more (`-v` lists all)")
-    made = sum(not one.is_stored for one in plan.extra)
-    stay = len(plan.extra) - made
+    stay = sum(one.is_stored for one in plan.extra)
     counts = f"{len(plan.files):,} to add, {len(removed):,} to remove, {stay:,} stay as they are"
-    counts += f", {many(made, 'file', 'files')} of viewer, pages and manifest made again" if made else ""
+    counts += ", viewer, pages or manifest made again" if stay < len(plan.extra) else ""
     return "\n".join([f"plan: {counts}", *shown, ""])
 
 

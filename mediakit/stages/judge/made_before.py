@@ -136,11 +136,6 @@ class MadeBefore:
     listed: Mapping[str, tuple[str, str]] | None = field(default=None, repr=False)
     is_signed: bool = False
 
-    @property
-    def has_more_than_pages(self) -> bool:
-        """Return True when there is something that INDEX.HTM leads to."""
-        return self.pdi or self.viewer is not Viewer.NONE
-
     def wish(self, asked: Viewer | None, institution: tuple[str, ...]) -> ForPeople:
         """Return what is to be made again; `asked` is another form that the user wants.
 

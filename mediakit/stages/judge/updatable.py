@@ -161,7 +161,7 @@ def made_of_instances(seen: Survey, tree: Tree, made: MadeBefore) -> Iterator[Fi
             kind = "VIEWER"
         elif path.startswith(WEB) and file.kind is FileKind.OTHER:
             kind = WEB
-        elif path == INDEX and made.has_more_than_pages and b"Images on this disc" in file.head:
+        elif path == INDEX and b"Images on this disc" in file.head:
             kind = INDEX
         elif path == _OTHER_MEDIA and _names_what_is_here(file, seen, tree):
             kind, why = _OTHER_MEDIA, "it tells of several media"
