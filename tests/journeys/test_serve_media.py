@@ -63,6 +63,9 @@ def test_every_patient_gets_a_medium_of_his_own_again_and_again(tmp_path: Path) 
         assert [path.name for path in first] == ["A_1-0001.iso", "B2-0001.iso"]
         send(server, tmp_path / "2", ANNA_LATER)
         media_in(out, 3)
+        until = time.monotonic() + _LONGEST_S
+        while log.read_text().count("burnt ") < 3 and time.monotonic() < until:  # it has its name before
+            time.sleep(0.05)
         said = server.finish(signal.SIGTERM)
     assert said.code == 0, said.err
     assert studies_on(out / "A_1-0001.iso", tmp_path / "x1") == {ANNA.study}
