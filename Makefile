@@ -11,7 +11,7 @@ SLOW := $(patsubst %,tests/unit/test_%.py,address coerce dicomweb dicomweb_tls f
 	transcode transcode_pixels)
 QUICK = tests/docs/test_rules_page.py $(filter-out $(SLOW),$(wildcard tests/unit/test_*.py))
 
-.PHONY: setup demo test coverage check check-fast check-quick $(CHECKS) fmt docs site bench clean faults
+.PHONY: setup demo test coverage check check-fast check-quick $(CHECKS) fmt docs site bench faults fuzz clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mediakit needs Python 3.11 or newer; try make PYTHON=python3.11")'
@@ -101,3 +101,7 @@ CHANGES ?= 200
 SEED ?= 13
 faults: setup
 	$(BIN)/python -m tests.faults.trials --imports $(IMPORTS) --changes $(CHANGES) --seed $(SEED) --table
+
+COUNT ?= 2000
+fuzz: setup
+	$(BIN)/python -m tests.fuzz.mutations --count $(COUNT) --seed $(SEED) --table

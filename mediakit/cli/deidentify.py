@@ -54,7 +54,7 @@ def deidentification_of(
 def _table(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(_content(file).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except (ValueError, RecursionError) as exc:  # a number can be too long, a value too deep
         raise UsageError("this is not a TOML file", where=str(file), why=str(exc)) from exc
 
 

@@ -32,13 +32,12 @@ def put_files(root: Path, entries: Sequence[Entry], tell: Listener, made: list[s
     check_room(root, sum(entry.size for entry in entries))
     with Pourer(tell, hashing=True) as pourer, closing(OpenFolder.at(root)) as top:
         for entry in entries:
-            with _folder_of(top, entry.path, make=True) as (folder, name):
-                fd = folder.create(name)
-                made.append(entry.path)
-                try:
-                    pourer.pour_into(entry, fd)
-                finally:
-                    os.close(fd)
+            fd = _created(top, entry.path)
+            made.append(entry.path)
+            try:
+                pourer.pour_into(entry, fd)
+            finally:
+                os.close(fd)
         if hasattr(os, "sync"):
             os.sync()  # all at once: the syncs of the single files then find nothing to do
         for entry in entries:
@@ -46,6 +45,17 @@ def put_files(root: Path, entries: Sequence[Entry], tell: Listener, made: list[s
                 _sync(folder, name)
                 folder.sync()
         return pourer.finish()
+
+
+def _created(top: OpenFolder, path: str) -> int:
+    """Make a file, and the folders above it. Raises OSError; then none of these folders is left empty."""
+    try:
+        with _folder_of(top, path, make=True) as (folder, name):
+            return folder.create(name)
+    except OSError:
+        for above in _parents(path):
+            _remove_empty(top, above)
+        raise
 
 
 def put_directory(root: Path, name: str, content: bytes, made: list[str]) -> None:

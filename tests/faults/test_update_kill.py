@@ -268,6 +268,28 @@ def test_a_full_disk_leaves_the_old_set_and_nothing_beside_it(
     assert [path.name for path in medium.iterdir()].count("DICOM1") == 0
 
 
+def test_folders_that_were_made_before_the_disk_was_full_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    medium = tmp_path / "m"
+    burnt_to(medium, CT_1, CT_2)
+    real, made = os.mkdir, list[str]()
+
+    def full(path: Any, *arguments: Any, **named: Any) -> None:
+        if len(made) == 2 and named.get("dir_fd") is not None:
+            raise OSError(28, "No space left on device")
+        real(path, *arguments, **named)
+        if named.get("dir_fd") is not None:
+            made.append(str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "mkdir", full)
+        done = updated(medium, CT_3, CR, state=tmp_path / "state")
+    assert made[0] == "DICOM1"
+    assert done.result.outcome is Outcome.DOES_NOT_FIT
+    assert sorted(path.name for path in medium.iterdir()) == ["DICOM", "DICOMDIR"]
+
+
 def test_a_session_is_there_or_not_wherever_an_update_is_killed_or_the_image_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
