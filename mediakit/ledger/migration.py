@@ -299,6 +299,8 @@ class Migration:
             )
             self._release(claim.disc, visit.wanted)
             state = visit.state
+            if state.has_ended:
+                self._let_go(claim.disc, visit.words)
             if state.has_ended and self._one(sql.LET_GO, claim.disc):
                 state = DiscState.WAITING  # another disc let go of it meanwhile
             self._base.execute(
@@ -347,15 +349,19 @@ class Migration:
             digests={(loaded(place), loaded(sop)): str(digest) for place, sop, digest in rows},
         )
 
-    def _give_up(self, disc: int) -> None:
+    def _let_go(self, disc: int, words: str) -> None:
+        """Leave to other discs what a disc that has ended claimed and did not bring."""
         sops = self._base.execute(
             "SELECT sop FROM instance WHERE disc = ? AND state = 'claimed'", (disc,)
         ).fetchall()
         self._release(disc, [loaded(sop) for (sop,) in sops])
         self._base.execute(
             "UPDATE seen SET state = 'unsent', words = ? WHERE disc = ? AND state = 'planned'",
-            (_GAVE_UP, disc),
+            (stored(bounded(words)), disc),
         )
+
+    def _give_up(self, disc: int) -> None:
+        self._let_go(disc, _GAVE_UP)
         self._base.execute(
             "UPDATE disc SET state = 'failed', owner = '', outcome = 'fault', words = ? WHERE id = ?",
             (_GAVE_UP, disc),

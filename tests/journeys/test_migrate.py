@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
+import signal
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from mediakit.journeys.migrate import MigrateOrder, migrate
@@ -47,22 +51,30 @@ def test_each_instance_is_stored_once_though_workers_are_killed_and_the_destinat
 ) -> None:
     archive = archive_of(tmp_path / "archive", 40, seed=13)
     choose = random.Random(13)  # noqa: S311 - not a secret
+    moments = sorted(choose.sample(range(5, 100), 5))
+    alive: list[int] = []
     killed: list[int] = []
-    with CountingScp() as scp:
-        moments = sorted(choose.randrange(5, 100) for _ in range(5))
 
-        def hear() -> None:
-            stored = sum(scp.stores.values())
-            if moments and stored >= moments[0]:
-                moments.pop(0)
-                workers = [one for one in multiprocessing.active_children() if "mediakit" in one.name]
-                victim = choose.choice(workers)
-                killed.append(victim.pid or 0)
-                victim.kill()
-                if len(killed) == 3:
-                    scp.leave()
-                    threading.Timer(1.0, scp.come).start()
+    def go_away() -> None:
+        scp.leave()
+        time.sleep(1.0)
+        scp.come()
 
+    def on_store(count: int) -> None:
+        if moments and count >= moments[0] and alive:
+            moments.pop(0)
+            killed.append(choose.choice(alive))
+            with suppress(ProcessLookupError):
+                os.kill(killed[-1], signal.SIGKILL)
+            if len(killed) == 3:
+                threading.Thread(target=go_away).start()
+
+    def hear() -> None:
+        alive[:] = [
+            one.pid for one in multiprocessing.active_children() if one.pid and "mediakit" in one.name
+        ]
+
+    with CountingScp(on_store) as scp:
         found, outcome = migrated(archive.folder, tmp_path / "ledger.sqlite", Made(scp.address), hear)
         check(archive, scp, found)
         assert outcome is Outcome.PARTLY_STORED

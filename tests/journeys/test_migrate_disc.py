@@ -153,6 +153,30 @@ def test_what_one_disc_cannot_bring_gives_the_discs_with_a_copy_another_turn(led
     assert share.is_retaken
 
 
+def test_what_a_disc_that_is_gone_had_claimed_comes_from_another_one(
+    tmp_path: Path, ledger: Migration
+) -> None:
+    first = disc(tmp_path, "a", 1)
+    disc(tmp_path, "b", 1)
+    ledger.add_discs(discs_of([tmp_path / "discs"]))
+    claim = ledger.claim("one", 60.0)
+    assert claim is not None
+    kept = first / "IM1"
+    file = SeenFile(path=str(kept), state=State.PLANNED, sop_instance=uid(1), digest="d")
+    ledger.note_inventory(claim, [file], [], 0)
+    ledger.share(claim, {uid(1): "d"})
+    ledger.bury("one")
+    kept.unlink()
+    first.rmdir()
+    destination = ScriptedDestination()
+    work_off(ledger, ordered(destination))
+    found = migrated_of(ledger.path)
+    assert destination.uids() == [uid(1)]
+    assert [one.state for one in found.discs] == [DiscState.UNREADABLE, DiscState.DONE]
+    assert told(ledger, "a") == {State.UNSENT: 1}
+    assert found.imbalances == ()
+
+
 def test_a_disc_whose_lease_is_over_is_another_workers_and_the_first_one_writes_nothing(
     ledger: Migration,
 ) -> None:

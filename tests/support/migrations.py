@@ -7,7 +7,7 @@ import random
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +99,9 @@ def _digest(number: int) -> str:
 class CountingScp(AbstractContextManager["CountingScp"]):
     """Stores CT, counts every store by UID, answers C-FIND of what it has; can be away and come back."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_store: Callable[[int], None] = lambda _count: None) -> None:
+        """`on_store` is told how many stores there were, before each is answered."""
+        self.on_store = on_store
         self.stores: Counter[str] = Counter()
         self.pixels: dict[str, str] = {}
         self._held: dict[str, tuple[str, str]] = {}
@@ -153,6 +155,8 @@ class CountingScp(AbstractContextManager["CountingScp"]):
                 str(found.StudyInstanceUID),
                 str(found.SeriesInstanceUID),
             )
+            count = sum(self.stores.values())
+        self.on_store(count)
         return 0x0000
 
     def _find(self, event: Any) -> Iterator[tuple[int, Dataset]]:
