@@ -158,11 +158,9 @@ class Migration:
 
     def hold(self, seconds: float) -> None:
         """Let no disc begin for so long: the destination is away."""
+        until = f"CAST({sql.NOW} + ? AS TEXT)" if seconds else "CAST(? AS TEXT)"
         with self._change():
-            self._base.execute(
-                f"UPDATE fact SET value = CAST({sql.NOW} + ? AS TEXT) WHERE name = ?",  # noqa: S608
-                (seconds, _HOLD),
-            )
+            self._base.execute(f"UPDATE fact SET value = {until} WHERE name = ?", (seconds, _HOLD))  # noqa: S608
 
     def set_away(self, *, is_away: bool) -> None:
         """Write down whether the destination answers: how long it does not counts from the first time."""
