@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -129,17 +130,27 @@ def watch(
             )
         kept = _Kept.at(place, state_folder(state) / "watch")
         teller = _Teller(_folder(rules.get("reports")), with_names=with_names, as_json=as_json, quiet=quiet)
-        watched = Watched(handled=kept.read())
+        watched = Watched()
+        ended_well: dict[str, str] = {}
         log = LogFile(Path(rules["log-file"])) if rules.get("log-file") else None
 
         def hear(handled: Handled) -> None:
             line = teller.tell(handled)
             if log is not None:
                 log.write(line)
+            name = _name(place, handled.medium)
             if handled.is_final:
-                kept.write({**watched.handled, _name(place, handled.medium): handled.stamp})
+                ended_well[name] = handled.stamp
+            else:
+                ended_well.pop(name, None)
+            kept.write(
+                {each: stamp for each, stamp in ended_well.items() if each in {name, *watched.handled}}
+            )
 
-        run_watch(order, watched, hear)
+        with kept.locked(place):
+            ended_well.update(kept.read())
+            watched.handled.update(ended_well)
+            run_watch(order, watched, hear)
         raise typer.Exit(int(watched.worst) if once else 0)
 
 
@@ -235,6 +246,18 @@ class _Kept:
         with mapped({OSError: UsageError}, "nothing can be kept there", str(folder)):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return cls(folder / f"{name}.json")
+
+    @contextmanager
+    def locked(self, place: Path) -> Iterator[None]:
+        """Keep other processes from watching the same place meanwhile. Raises UsageError."""
+        from mediakit.ledger.lock import Lock
+
+        with mapped({OSError: UsageError}, "another process watches it", str(place)):
+            lock = Lock(self._file.with_suffix(".lock"))
+        try:
+            yield
+        finally:
+            lock.release()
 
     def read(self) -> dict[str, str]:
         """Return the stamps by name; none when there is no file, or none of ours."""

@@ -77,12 +77,14 @@ class FoundSeries:
 class Wanted:
     """What is to be sent: a study, and the series of it. `is_whole` when these are all that it has.
 
-    `single`: the instances of the series are asked for one by one.
+    `patient_id` is what the archive says of the study. `single`: the instances of the series are asked for
+    one by one.
     """
 
     study: str
     series: tuple[FoundSeries, ...]
     is_whole: bool
+    patient_id: str = field(default="", repr=False)
     single: bool = False
 
     def without(self, there: Container[str]) -> Wanted:

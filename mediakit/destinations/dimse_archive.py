@@ -24,7 +24,7 @@ from mediakit.destinations.archive import (
 from mediakit.destinations.base import Unreachable
 from mediakit.destinations.dimse_get import NoGet, contexts_for, fits, get
 from mediakit.destinations.dimse_move import MoveTarget, move
-from mediakit.destinations.find import FindFailed
+from mediakit.destinations.find import FindFailed, Limits
 from mediakit.destinations.peer import Peer
 from mediakit.destinations.query import (
     LEVEL,
@@ -42,6 +42,7 @@ _SOP_CLASS: Final = 0x00080016
 _STUDY_DATE, _STUDY_TIME, _ACCESSION = 0x00080020, 0x00080030, 0x00080050
 _PATIENT_ID, _ISSUER = 0x00100020, 0x00100021
 _MODALITY, _BODY_PART = 0x00080060, 0x00180015
+_STUDIES: Final = Limits(matches=10_000, total_s=120.0)  # an archive that gives more did not read the query
 _WILD: Final = frozenset("*?\\")
 # Asked for where an archive does not say of which SOP Classes its instances are.
 _USUAL: Final = (
@@ -79,7 +80,9 @@ class DimseArchive:
             _STUDY_TIME: "",
             _ISSUER: "",
         }
-        return tuple(study for study in map(_study, self._query.ask(keys)) if study.is_asked_for(query))
+        return tuple(
+            study for study in map(_study, self._query.ask(keys, _STUDIES)) if study.is_asked_for(query)
+        )
 
     def find_series(self, study: str) -> Sequence[FoundSeries]:
         """Return the series of a study, with their instances where the archive tells them."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from mediakit.destinations.archive import count_of
 from mediakit.destinations.association import association
 from mediakit.destinations.base import Unreachable
-from mediakit.destinations.find import FindFailed, FindModel, contexts_of, find_on
+from mediakit.destinations.find import FindFailed, FindModel, Limits, contexts_of, find_on
 from mediakit.destinations.peer import Peer
 from mediakit.errors import DestinationError
 from mediakit.events import Advanced, Listener, silence
@@ -123,14 +123,14 @@ class SeriesQuery:
                 return count_of(number)
         return None
 
-    def ask(self, keys: Mapping[int, str]) -> Sequence[Mapping[int, object]]:
+    def ask(self, keys: Mapping[int, str], limits: Limits | None = None) -> Sequence[Mapping[int, object]]:
         """Return what matches, whatever the level; a lost association is opened again, a few times.
 
         Raises Unreachable and FindFailed.
         """
         while True:
             try:
-                return find_on(self._open(), self._peer, FindModel.STUDY_ROOT, keys)
+                return find_on(self._open(), self._peer, FindModel.STUDY_ROOT, keys, limits)
             except Unreachable as exc:
                 self.close()
                 self._losses += 1

@@ -101,10 +101,10 @@ class Arrivals:
                     continue
                 with suppress(FileNotFoundError):  # it was taken away meanwhile
                     known = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(known.st_mode):
-                        yield entry.name, f"{known.st_size}:{known.st_mtime_ns}"
-                    elif stat.S_ISDIR(known.st_mode):
+                    if stat.S_ISDIR(known.st_mode):
                         yield entry.name, _stamp_of(entry.path)
+                    else:  # what is neither a file nor a folder is told too
+                        yield entry.name, f"{known.st_mode:o}:{known.st_size}:{known.st_mtime_ns}"
 
 
 def _stamp_of(folder: str) -> Stamp:

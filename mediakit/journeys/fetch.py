@@ -23,14 +23,15 @@ from mediakit.destinations.archive import (
 )
 from mediakit.destinations.base import Lost, Unreachable
 from mediakit.destinations.options import Options
+from mediakit.dicom.instance_names import is_name
 from mediakit.errors import SourceError, UsageError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.selection import Selection
-from mediakit.findings import Finding, Report, Rule, Severity, Where
+from mediakit.findings import Finding, Report, Rule, Severity, Where, printable
 from mediakit.outcome import Fate, Figures, Outcome, Result, State
 from mediakit.scp.events import Reception
 from mediakit.scp.instance_store import InstanceStore, instance_store
-from mediakit.scp.receiver import StoreAnswer
+from mediakit.scp.receiver import OUT_OF_RESOURCES, PROCESSING_FAILURE, StoreAnswer
 
 _TRIES = 3  # for what does not come at once
 _MOST_SINGLE = 1000  # instances that are asked for one by one
@@ -75,6 +76,20 @@ NOT_LISTED = Rule(
     severity=Severity.NOTE,
     title="came although the archive did not list it",
     ref="PS3.4 C.4.3",
+)
+OF_ANOTHER = Rule(
+    id="MK-FET-008",
+    severity=Severity.ERROR,
+    title="the instance came as one of another {what} than the archive lists it under",
+    ref="PS3.4 C.4.3",
+    hint="it lies in the folder under what it says of itself; ask whoever runs the archive which is right",
+)
+NO_ROOM = Rule(
+    id="MK-FET-009",
+    severity=Severity.ERROR,
+    title="the instance came and could not be written: {words}",
+    ref="PS3.4 B.2.3",
+    hint="check that the folder has room and can be written, and fetch again",
 )
 ENDED_BADLY = Rule(
     id="MK-FET-007",
@@ -122,6 +137,9 @@ def fetch(order: FetchOrder, tell: Listener = silence) -> Result:
         raise UsageError("nothing can be fetched from this destination", where=str(order.address), hint=hint)
     if not (order.selection.patients or order.selection.studies or order.selection.accessions):
         raise UsageError("say what to fetch: `--study`, `--patient` or `--accession`")
+    for uid in (*order.selection.studies, *order.selection.series):
+        if not is_name(uid):
+            raise UsageError("not the UID of a study or series", where=printable(uid[:70]))
     with order.address.archive(order.options) as archive:
         wanted = _listed(archive, order, tell)
         with instance_store(order.folder, syncs_each=False) as store:
@@ -184,7 +202,12 @@ def _wanted(archive: Archive, study: FoundStudy, selection: Selection) -> Wanted
     chosen = tuple(each for each in series if _is_chosen(each, selection))
     if not chosen:
         return None
-    return Wanted(study=study.uid, series=chosen, is_whole=len(chosen) == len(series))
+    return Wanted(
+        study=study.uid,
+        series=chosen,
+        is_whole=len(chosen) == len(series),
+        patient_id=study.patient_id,
+    )
 
 
 def _is_chosen(series: FoundSeries, selection: Selection) -> bool:
@@ -203,7 +226,8 @@ def _retrieved(
 
     def hear(uid: str, answer: StoreAnswer) -> None:
         before = came.get(uid)
-        if before is None or before.reception not in _KEPT:
+        is_worse = answer.reception is Reception.CONFLICT  # another version of what came before
+        if before is None or is_worse or before.reception not in _FINAL:
             came[uid] = answer
         tell(Advanced())
 
@@ -235,6 +259,7 @@ def _sent(
     return ended
 
 
+_FINAL = frozenset({Reception.STORED, Reception.SAME, Reception.CONFLICT})
 _KEPT = {Reception.STORED: State.FETCHED, Reception.SAME: State.ALREADY_THERE}
 
 
@@ -246,14 +271,15 @@ def _result(wanted: Sequence[Wanted], came: dict[str, StoreAnswer], ends: Sequen
     for study in wanted:
         for series in study.series:
             place = f"{study.study}/{series.uid}"
-            uids = [each.uid for each in series.instances or ()]
-            fates += (_fate(f"{place}/{uid}", uid, left.pop(uid, None)) for uid in uids)
+            for each in series.instances or ():
+                fate = _fate(f"{place}/{each.uid}", each.uid, left.get(each.uid))
+                fates.append(_checked(fate, left.pop(each.uid, None), study))
     untold = [(study, series) for study in wanted for series in study.series if series.instances is None]
     for study, series in untold:
         place = f"{study.study}/{series.uid}/"
         here = [uid for uid, answer in left.items() if answer.path.startswith(place)]
         findings.append(_counted(place, series, len(here)))
-        fates += (_fate(f"{place}{uid}", uid, left.pop(uid)) for uid in here)
+        fates += (_checked(_fate(f"{place}{uid}", uid, left[uid]), left.pop(uid), study) for uid in here)
     for uid, answer in left.items():
         fate = _fate(answer.path.removesuffix(".dcm") or uid, uid, answer)
         fates.append(fate)
@@ -289,8 +315,24 @@ def _fate(source: str, uid: str, answer: StoreAnswer | None) -> Fate:
         return Fate(source=source, state=state, became=answer.path, sop_instance=uid)
     if answer.reception is Reception.CONFLICT:
         return Fate(source=source, state=State.CONFLICT, because=OTHER_BYTES.at(where), sop_instance=uid)
-    because = NOT_TAKEN.at(where, words=answer.words)
+    is_ours = answer.status in {OUT_OF_RESOURCES, PROCESSING_FAILURE}
+    because = (NO_ROOM if is_ours else NOT_TAKEN).at(where, words=answer.words)
     return Fate(source=source, state=State.REFUSED, because=because, sop_instance=uid)
+
+
+def _checked(fate: Fate, answer: StoreAnswer | None, study: Wanted) -> Fate:
+    """Return the fate of an instance that was kept, refused when it is not of what it was listed under."""
+    if answer is None or answer.reception not in _KEPT:
+        return fate
+    listed, _, _ = fate.source.rpartition("/")
+    if answer.path.rpartition("/")[0] != listed:
+        what = "study or series"
+    elif study.patient_id and answer.patient_id != study.patient_id:
+        what = "patient"
+    else:
+        return fate
+    because = OF_ANOTHER.at(Where(path=fate.source), what=what)
+    return replace(fate, state=State.REFUSED, because=because)
 
 
 def _counted(place: str, series: FoundSeries, came: int) -> Finding:

@@ -12,7 +12,8 @@ from pathlib import Path
 from time import monotonic, sleep
 
 from mediakit.drives.arrivals import Arrivals, Stamp
-from mediakit.errors import MediakitError, UsageError, mapped
+from mediakit.drives.block import is_block_device
+from mediakit.errors import MediakitError, SourceError, UsageError, mapped
 from mediakit.events import Listener, silence
 from mediakit.findings import Severity
 from mediakit.journeys.import_ import import_medium
@@ -80,9 +81,15 @@ class Handled:
         return Outcome.FINDINGS if self.validation is None else self.validation.result.outcome
 
     @property
+    def is_passing(self) -> bool:
+        """Return True when it may end otherwise soon: it was interrupted, or nobody answered."""
+        return self.outcome in {Outcome.INTERRUPTED, Outcome.NO_ASSOCIATION}
+
+    @property
     def is_final(self) -> bool:
-        """Return False when the medium is to be tried again: it was interrupted, or nobody answered."""
-        return self.outcome not in {Outcome.INTERRUPTED, Outcome.NO_ASSOCIATION}
+        """Return False when the medium is tried again at the next start: its import did not end well."""
+        is_judged = self.error is None and self.imported is None and not self.is_held_back
+        return is_judged or self.outcome is Outcome.GOOD
 
 
 #: Hears of every medium when it was handled; what it raises ends the watching.
@@ -102,6 +109,8 @@ def watch(order: WatchOrder, watched: Watched, hear: Hear, tell: Listener = sile
 
     A medium is handled again when it changes, and when it was taken away and came back.
     """
+    if not order.place.exists():
+        raise UsageError("there is no such drive or folder", where=str(order.place))
     arrivals = Arrivals(order.place, 0.0 if order.once else order.settle_s, watched.handled)
     again: dict[Path, float] = {}  # media whose destination was away, and when they are tried again
     try:
@@ -114,7 +123,7 @@ def watch(order: WatchOrder, watched: Watched, hear: Hear, tell: Listener = sile
                 hear(handled)
                 if handled.outcome is Outcome.INTERRUPTED:
                     return
-                if not handled.is_final and not order.once:
+                if handled.is_passing and not order.once:
                     again[medium] = monotonic() + order.retry_s
                     continue
                 arrivals.done(medium, stamp)
@@ -132,6 +141,10 @@ def _handle(medium: Path, stamp: Stamp, order: WatchOrder, tell: Listener) -> Ha
     """Judge a medium, then import it where its findings allow that."""
     validation: Validation | None = None
     try:
+        if not (medium.is_file() or medium.is_dir() or is_block_device(medium)) or medium.is_symlink():
+            raise SourceError(
+                "is neither a file nor a folder", where=str(medium), hint="links are not followed"
+            )
         validation = validate(medium, order.validation, tell)
         rules = order.imports
         if rules is None:

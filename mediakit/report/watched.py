@@ -70,7 +70,19 @@ def watched_line(done: WatchedDoc) -> str:
         parts.append(f"{done.stored:,} at {printable(done.destination)}")
     if done.words:
         parts.append(printable(done.words))
-    return f"{printable(done.medium)}: {', '.join(parts)}; {done.outcome} (exit code {done.exit_code})"
+    ended = _ENDS.get(done.outcome, done.outcome)
+    return f"{printable(done.medium)}: {', '.join(parts)}; {ended} (exit code {done.exit_code})"
+
+
+_ENDS = {
+    "good": "good",
+    "findings": "problems found",
+    "source": "cannot be read",
+    "no-association": "the destination could not be reached",
+    "partly-stored": "not everything was stored",
+    "identity": "not imported: patient not confirmed",
+    "integrity": "storage not proven",
+}
 
 
 def watched_schema() -> dict[str, Any]:

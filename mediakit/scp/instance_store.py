@@ -45,6 +45,7 @@ class Arrived:
     transfer_syntax: str
     study: str = ""
     series: str = ""
+    patient_id: str = field(default="", repr=False)
     data_set_at: int
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from threading import Lock
 
@@ -34,6 +34,7 @@ CANNOT_UNDERSTAND = 0xC000
 MOST_DATA_SET_BYTES = 64 << 30
 MOST_MESSAGE_BYTES = 64 << 20  # of a message that is held in memory: any that is no C-STORE request
 
+_PATIENT_ID = 0x00100020
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -53,12 +54,16 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreAnswer:
-    """The answer to a C-STORE request, and what became of the instance. `words` are 64 characters at most."""
+    """The answer to a C-STORE request, and what became of the instance. `words` are 64 characters at most.
+
+    `patient_id` is that of an instance which could be read.
+    """
 
     status: int
     reception: Reception
     words: str = ""
     path: str = ""
+    patient_id: str = field(default="", repr=False)
 
 
 class _Arrival:
@@ -116,7 +121,7 @@ class _Arrival:
             return _no_room(exc)
         finally:
             self.discard()
-        return answer_for(settled, place)
+        return replace(answer_for(settled, place), patient_id=judged.patient_id)
 
     def _fail(self, failure: OSError) -> None:
         self._failure = failure
@@ -277,6 +282,7 @@ def arrived(found: Instance, data_set_at: int) -> Arrived:
         transfer_syntax=found.transfer_syntax,
         study=found.study,
         series=found.series,
+        patient_id=found.header.text(_PATIENT_ID),
         data_set_at=data_set_at,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,9 +20,11 @@ from pynetdicom.presentation import build_context
 from mediakit.destinations.dicom_address import DicomAddress
 from mediakit.destinations.options import Options
 from mediakit.destinations.peer import Timeouts
+from mediakit.errors import UsageError
 from mediakit.fileset.selection import Selection
 from mediakit.journeys.fetch import FetchOrder, fetch
 from mediakit.outcome import Outcome, Result, State
+from mediakit.scp.instance_store import InstanceStore
 from tests.support.dicom_bytes import CT, EXPLICIT
 from tests.support.pynetdicom_scp import listening
 from tests.support.studies import CT_1, CT_2, CT_3
@@ -166,6 +170,50 @@ def test_another_instance_with_the_same_uid_in_the_folder_stays(tmp_path: Path) 
     assert "MK-FET-003" in rules(result)
     assert states(result) == [State.ALREADY_THERE, State.ALREADY_THERE, State.CONFLICT]
     assert place.read_bytes() == before
+
+
+@pytest.mark.parametrize("tag", ["StudyInstanceUID", "PatientID"])
+def test_an_instance_of_another_study_or_patient_than_it_is_listed_under_is_refused(
+    tmp_path: Path, tag: str
+) -> None:
+    archive = Archive()
+    other = copy.deepcopy(archive.listed[0])
+    setattr(other, tag, "1.2.3.4")
+    archive.sent = [other, *archive.listed[1:]]
+    result = fetched(archive, tmp_path / "in")
+    assert (result.outcome, rules(result)) == (Outcome.PARTLY_STORED, {"MK-FET-008"})
+    assert states(result) == [State.REFUSED, State.FETCHED, State.FETCHED]
+
+
+def test_a_second_version_of_an_instance_is_a_conflict(tmp_path: Path) -> None:
+    archive = Archive()
+    other = copy.deepcopy(archive.listed[0])
+    other.PatientComments = "another one"
+    archive.sent = [archive.listed[0], other, *archive.listed[1:]]
+    result = fetched(archive, tmp_path / "in")
+    assert result.outcome is Outcome.PARTLY_STORED
+    assert states(result) == [State.FETCHED, State.FETCHED, State.CONFLICT]
+
+
+def test_a_disk_without_room_is_ours_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: InstanceStore) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(InstanceStore, "part", full)
+    result = fetched(Archive(), tmp_path / "in")
+    assert "MK-FET-009" in rules(result)
+    assert result.outcome is Outcome.PARTLY_STORED
+
+
+def test_what_is_no_uid_is_not_asked_for(tmp_path: Path) -> None:
+    order = FetchOrder(
+        address=DicomAddress(called_ae="A", host="127.0.0.1", port=1),
+        options=Options(),
+        folder=tmp_path,
+        selection=Selection(studies=frozenset({"1.2.*"})),
+    )
+    with pytest.raises(UsageError, match="not the UID"):
+        fetch(order)
 
 
 def test_what_was_not_listed_is_kept_and_said(tmp_path: Path) -> None:

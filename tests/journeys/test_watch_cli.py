@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 from mediakit.drives.arrivals import Arrivals
+from mediakit.ledger.lock import Lock
 from mediakit.report.watched import watched_schema
 from tests.support.cli import Said, mediakit
 from tests.support.studies import CT_FOLDER
@@ -55,8 +56,11 @@ def test_what_is_there_is_judged_and_imported_once(inbox: Path, tmp_path: Path) 
     assert kinds.count("validation.html") >= 1
     assert kinds.count("import.html") >= 1
     assert said.code == max(int(str(row["exit_code"])) for row in rows)
-    _, again = watched(inbox, tmp_path, *more)
-    assert again == []
+    said, again = watched(inbox, tmp_path, *more)
+    assert [Path(str(row["medium"])).name for row in again] == ["broken.iso"]  # until it is taken away
+    assert said.code != 0
+    (inbox / "broken.iso").unlink()
+    assert watched(inbox, tmp_path, *more)[1] == []
     os.utime(inbox / "ct.iso", (1, 1))
     _, changed = watched(inbox, tmp_path, *more)
     assert [Path(str(row["medium"])).name for row in changed] == ["ct.iso"]
@@ -67,6 +71,24 @@ def test_only_valid_holds_back_what_has_errors(inbox: Path, tmp_path: Path) -> N
     words = {Path(str(row["medium"])).name: row["words"] for row in rows}
     assert words["ct.iso"] == ""
     assert words["broken.iso"] != ""
+
+
+def test_what_is_neither_a_file_nor_a_folder_is_said_and_two_do_not_watch_one_place(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    os.mkfifo(inbox / "pipe")
+    (inbox / "link").symlink_to(inbox / "nowhere")
+    said, rows = watched(inbox, tmp_path)
+    assert {Path(str(row["medium"])).name for row in rows} == {"link", "pipe"}
+    assert said.code == 3
+    folder = tmp_path / "state" / "watch"
+    (kept,) = folder.glob("*.lock")
+    lock = Lock(kept)
+    try:
+        assert mediakit("watch", str(inbox), "--once", "--state", str(tmp_path / "state")).code == 2
+    finally:
+        lock.release()
+    assert mediakit("watch", str(tmp_path / "none"), "--once").code == 2
 
 
 def test_a_destination_that_is_away_is_tried_again(inbox: Path, tmp_path: Path) -> None:
