@@ -257,11 +257,15 @@ class TestOddFolders:
         odd = Path(os.fsdecode(os.fsencode(source) + b"/" + name))
         shutil.copyfile(CT_2, odd)
         shutil.copyfile(NOTES, odd.with_name("n"))
-        said = process("burn", "--all-patients", source, *CD, "-o", tmp_path / "a.iso", "--json")
+        said = process(
+            "burn", "--all-patients", source, *CD, "--viewer", "none", "-o", tmp_path / "a.iso", "--json"
+        )
         assert said.code == 0
         assert said.document["counts"] == {"not-dicom": 1, "written": 2}
         assert len({one["source"] for one in said.document["files"]}) == 3
-        read = process("burn", "--all-patients", source, *CD, "-o", tmp_path / "b.iso", "-v")
+        read = process(
+            "burn", "--all-patients", source, *CD, "--viewer", "none", "-o", tmp_path / "b.iso", "-v"
+        )
         assert read.code == 0
         assert all(line.isprintable() for line in (read.out + read.err).split("\n"))
         assert read.out.count("\n  written ") == 2
@@ -542,6 +546,8 @@ class TestInterruption:
             str(out),
             "--capacity",
             "4GB",
+            "--viewer",
+            "none",
             "--json",
             *options,
         ]
@@ -638,7 +644,9 @@ class TestNoRoom:
         if not small.is_dir() or shutil.disk_usage(small).free > 400_000_000:
             pytest.skip("no small file system here")
         out = small / f"mediakit-test-{os.getpid()}.iso"
-        said = mediakit("burn", "--all-patients", big, *CD, "-o", out, "--capacity", "4GB", "--json")
+        said = mediakit(
+            "burn", "--all-patients", big, *CD, "-o", out, "--capacity", "4GB", "--viewer", "none", "--json"
+        )
         assert said.code == 4
         assert not out.exists()
 
