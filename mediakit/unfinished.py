@@ -7,6 +7,7 @@ locks nothing is removed.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -97,7 +98,7 @@ def beginning_of(target: Path) -> str:
 def locked(path: Path) -> int | None:
     """Return a descriptor that holds a file or folder; None where the system cannot lock it.
 
-    Raises BlockingIOError when somebody holds it, FileNotFoundError.
+    Raises BlockingIOError when somebody holds it, FileNotFoundError when it is gone or another one by now.
     """
     if fcntl is None:
         return None
@@ -105,7 +106,8 @@ def locked(path: Path) -> int | None:
     try:
         fd = os.open(path, os.O_RDONLY | _FLAGS)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.lstat()  # whoever held it before may have removed it
+        if not os.path.samestat(os.fstat(fd), path.lstat()):  # whoever held it before may have removed it
+            raise FileNotFoundError(errno.ENOENT, "is another one now", str(path))
     except OSError as exc:
         if fd >= 0:
             os.close(fd)

@@ -8,7 +8,7 @@ set or the new one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from mediakit.journeys.update_order import Updated, UpdateOrder
 from mediakit.journeys.update_result import Done, updated
 from mediakit.journeys.update_work import Work, opened, remade_by
 from mediakit.outcome import Outcome, State
-from mediakit.stages.act.update_journal import Journal, journal_of
+from mediakit.stages.act.update_journal import Journal, held_alone, journal_of
 from mediakit.stages.act.updating import (
     Change,
     append,
@@ -121,10 +121,16 @@ class _Planned:
 
 @contextmanager
 def _journal(medium: Path, order: UpdateOrder) -> Iterator[tuple[Journal, tuple[Finding, ...]]]:
-    """Give the journal of a folder that is changed in place, and what an earlier run had left there."""
+    """Give the journal of a folder that is changed in place, and what an earlier run had left there.
+
+    A medium that is to be changed is held meanwhile, so that no other update begins with the same old set.
+    """
     is_in_place = order.out is None and medium.is_dir()
     writes = order.depth is not Depth.PLAN
-    with journal_of(medium, order.state if is_in_place else None, writes=writes) as journal:
+    with (
+        held_alone(medium) if writes and order.out is None else nullcontext(),
+        journal_of(medium, order.state if is_in_place else None, writes=writes) as journal,
+    ):
         with mapped({OSError: UsageError}, "what an earlier update left cannot be removed", str(medium)):
             left = tuple(journal.clean_up() if writes else journal.rehearse())
         yield journal, left

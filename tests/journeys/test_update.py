@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pydicom
@@ -67,6 +70,16 @@ fsu = "optional"
 """
 
 
+HOLDS = """
+import sys
+from pathlib import Path
+from mediakit.stages.act.update_journal import held_alone
+with held_alone(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
 def uid_of(path: Path) -> str:
     return str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID)
 
@@ -117,6 +130,50 @@ def test_removed_instances_go_with_the_records_that_are_empty_then(disc: Path) -
         "PATIENT", "STUDY", "SERIES", "IMAGE",
     ]  # fmt: skip
     assert_sound(disc)
+
+
+def test_a_medium_that_another_update_holds_is_left_as_it_is(disc: Path, tmp_path: Path) -> None:
+    own = tmp_path / "ward.toml"
+    own.write_text(ZIP_FOR_UPDATERS)
+    archive, link = tmp_path / "a.zip", tmp_path / "link.iso"
+    burnt_to(archive, CT_1, CT_2, profile="PRI-WARD-ZIP", own=[own])
+    link.symlink_to(disc)
+    ways: tuple[tuple[Path, dict[str, object]], ...] = (
+        (disc, {}),
+        (disc, {"session": True}),
+        (link, {}),
+        (archive, {"profile": load_profile("PRI-WARD-ZIP", [own])}),
+    )
+    for medium, changes in ways:
+        before = medium.read_bytes()
+        command = [sys.executable, "-c", HOLDS, str(medium)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            assert other.stdout is not None
+            other.stdout.readline()
+            with pytest.raises(UsageError, match="another update of it is under way"):
+                updated(medium, CT_3, **changes)
+            rehearsed = updated(medium, CT_3, depth=Depth.PLAN, **changes)
+            other.communicate()
+        assert rehearsed.result.outcome is Outcome.GOOD
+        assert medium.read_bytes() == before
+    for source in (CT_3, CR):  # nothing holds it any more
+        assert updated(disc, source).result.outcome is Outcome.GOOD
+
+
+def test_a_medium_that_was_replaced_before_it_was_held_is_not_taken_for_the_new_one(
+    disc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = disc.with_name("other.iso")
+    shutil.copy(disc, other)
+    flock = fcntl.flock
+
+    def replaced_first(fd: int, how: int) -> None:
+        other.replace(disc)
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", replaced_first)
+    with pytest.raises(UsageError, match="another update of it is under way"):
+        updated(disc, CT_3)
 
 
 def test_by_patient_and_series_nothing_is_removed_that_is_spelled_in_another_way(disc: Path) -> None:

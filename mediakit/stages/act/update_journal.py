@@ -25,6 +25,7 @@ from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.in_place import open_in, put_over, take_away
 from mediakit.ledger.lock import Lock
 from mediakit.stages.look.media import sha256_of
+from mediakit.unfinished import locked
 
 CLEANED = Rule(
     id="MK-UPD-012",
@@ -227,12 +228,36 @@ def journal_of(root: Path, state: Path | None, *, writes: bool) -> Iterator[Jour
         try:
             lock = Lock(state / f"{name}.lock")
         except BlockingIOError as exc:
-            hint = "wait until it has ended"
-            raise UsageError("another update of it is under way", where=str(root), hint=hint) from exc
+            raise _busy(root) from exc
     try:
         yield Journal(state / f"{name}.json", root)
     finally:
         lock.release()
+
+
+@contextmanager
+def held_alone(medium: Path) -> Iterator[None]:
+    """Hold a medium that is going to be changed, from before it is read until the change is done.
+
+    The lock is on the file or folder itself: an update of another user, or by another path, meets it too.
+    What is not there is for others to find. Raises UsageError when another update holds it or replaced it.
+    """
+    fd = None
+    try:
+        fd = locked(medium.resolve())
+    except (BlockingIOError, FileNotFoundError) as exc:
+        if medium.exists():
+            raise _busy(medium) from exc
+    try:
+        yield
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def _busy(medium: Path) -> UsageError:
+    hint = "wait until it has ended, then run this again"
+    return UsageError("another update of it is under way", where=str(medium), hint=hint)
 
 
 def journal_name(root: Path) -> str:
