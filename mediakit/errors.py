@@ -85,6 +85,10 @@ class IntegrityError(MediakitError):
     exit_code = 8
 
 
+class IdentifyingError(IntegrityError):
+    """A medium that was to say of nobody who he is still does."""
+
+
 class SpoiledError(IntegrityError):
     """A medium was written in part, or does not hold what was written on it: it is not to be used."""
 

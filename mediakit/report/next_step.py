@@ -12,6 +12,7 @@ from mediakit.outcome import Outcome, Result, State
 from mediakit.report.import_places import ended
 from mediakit.report.text import many
 from mediakit.rules.validation import Validation
+from mediakit.stages.act.writing import STILL_IDENTIFIES
 from mediakit.stages.look.closed import LOCKED, LOCKED_DIRECTORY, SEALED
 from mediakit.transfer.imported import Imported
 
@@ -24,6 +25,10 @@ _AGAIN: Final = "See what stands in the way, and then import it again."
 _ENCRYPTED: Final = frozenset({LOCKED, LOCKED_DIRECTORY, SEALED})
 _OPEN_IT: Final = "It is encrypted. Give the key or the passphrase that opens it: `--key` or `{option}`."
 _AFTER_LOCKED: Final = f"Nothing was written. {_OPEN_IT.format(option='--source-passphrase-file')}"
+_AFTER_SEARCH: Final = (
+    "Nothing was written. See where identifying text was found, remove or replace it (`--deidentify-table`) "
+    "or leave the file out, and burn again."
+)
 _AFTER_BURN: Final = {
     Outcome.IDENTITY: "Nothing was written. Choose as `mediakit inspect` shows, or say `--all-patients`.",
     Outcome.DOES_NOT_FIT: "Nothing was written. See what does not fit, change that, and run it again.",
@@ -37,6 +42,18 @@ def _is_locked(result: Result) -> bool:
     return any(fate.because is not None and fate.because.rule in _ENCRYPTED for fate in result.fates)
 
 
+def _is_identifying(result: Result) -> bool:
+    """Return True when the search of a de-identified medium ended the burn."""
+    return STILL_IDENTIFIES.id in result.report.by_rule()
+
+
+def outcome_line(result: Result) -> str:
+    """Return how a burn ended, for a person."""
+    if _is_identifying(result):
+        return f"outcome: identifying text found, nothing written (exit code {int(result.outcome)})"
+    return result.outcome.line
+
+
 def step_line(step: str) -> str:
     """Return the sentence as the last line but one of a command."""
     return f"what to do: {step[:1].lower()}{step[1:]}"
@@ -44,6 +61,8 @@ def step_line(step: str) -> str:
 
 def step_after(result: Result, *, is_rehearsal: bool) -> str:
     """Return what to do after a journey that writes a medium."""
+    if _is_identifying(result):
+        return _AFTER_SEARCH
     after = _after_update if result.journey == "update" else after_burn
     return after(result, is_rehearsal=is_rehearsal)
 

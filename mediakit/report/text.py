@@ -138,7 +138,7 @@ def findings_besides(result: Result) -> Report:
 
 def burn_text(burnt: Burnt | Updated, *, everything: bool = False) -> str:
     """Return the summary of a burn: what became of the files, the figures, what to do, and the outcome."""
-    from mediakit.report.next_step import step_after, step_line  # noqa: PLC0415 - errors do not wait for it
+    from mediakit.report.next_step import outcome_line, step_after, step_line  # noqa: PLC0415 - errors do not wait for it
 
     result = burnt.result
     figures = result.figures
@@ -155,7 +155,7 @@ def burn_text(burnt: Burnt | Updated, *, everything: bool = False) -> str:
     if proof := figures.get("proof"):
         lines.append(f"  proof      {proof}")
     lines.append(step_line(step_after(result, is_rehearsal=burnt.is_rehearsal)))
-    lines.append(result.outcome.line)
+    lines.append(outcome_line(result))
     return "\n".join(lines) + "\n"
 
 

@@ -140,11 +140,15 @@ class TestTheSearch:
             code, out, err = self.burn(work, text)
             assert (code, "MK-DEI-010" in out + err, "NOTES.TXT" in out + err) == (8, True, True), (out, err)
             assert "Jörg" not in out + err
+            assert "MK-DEI-014" in err, err
+            assert "outcome: identifying text found, nothing written (exit code 8)" in out
+            for wrong in ("MK-FST-101", "not proven", "Check the disk", "has room"):
+                assert wrong not in out + err, wrong
             assert left_in(work) == ["more"]
 
     def test_harmless_text_passes(self, tmp_path: Path) -> None:
         code, _, out = self.burn(tmp_path, "A teaching case of the thorax. Ask your teacher.")
-        assert (code, "MK-DEI-010" in out) == (0, False)
+        assert (code, "MK-DEI-010" in out, "MK-DEI-014" in out + _) == (0, False, False)
 
     def test_a_birth_date_is_reported_only(self, tmp_path: Path) -> None:
         day = str(pydicom.dcmread(CT_1).PatientBirthDate)

@@ -224,7 +224,7 @@ class TestWhatTheInstanceSays:
         assert meta.MediaStorageSOPInstanceUID == read(done).SOPInstanceUID
 
     def test_pixel_data_stay_byte_for_byte(self) -> None:
-        names = ("CT_small.dcm", "JPEG2000.dcm", "MR_small_RLE.dcm", "liver_1frame.dcm", "image_dfl.dcm")
+        names = ("CT_small.dcm", "MR_small_RLE.dcm", "liver_1frame.dcm", "image_dfl.dcm")
         for name in names:
             data = (PYDICOM_FILES / name).read_bytes()
             assert read(made(data, pixels=OnBurnedIn.KEEP)).PixelData == read(data).PixelData, name

@@ -106,3 +106,25 @@ def test_identifiers_are_kept_once_and_new_values_are_none() -> None:
         met.note(0x00100020, "LO", b"PID-1\\TEACH-0001 ", b"")
         met.note(0x00081030, "LO", b"Abdomen", b"")
     assert [found.text for found in met.without({"teach-0001"})] == ["PID-1"]
+
+
+def test_names_and_ids_are_found_as_people_rewrite_them() -> None:
+    for said, kind, written in (
+        ("QF-90817", Kind.PATIENT_ID, "qf90817"),
+        ("ÜBX-55512", Kind.PATIENT_ID, "UEBX-55512 ubx55512"),
+        ("Überschär^Zöe", NAME, "UEBERSCHAER"),
+        ("Überschär^Zöe", NAME, "Uberschar"),
+        ("Weiß^Jörg", NAME, "Joerg Weiss"),
+        ("Quappenfeld^Ortrud", NAME, "OrtrudQuappenfeld"),
+        ("Quappenfeld^Ortrud", NAME, "quappenfeldortrud"),
+    ):
+        for word in written.split(" ") if kind is not NAME else [written]:
+            assert kinds(Search([one(said, kind)]), f"x {word} x".encode()) == {kind}, word
+    assert not kinds(Search([one("A-12", Kind.PATIENT_ID)]), b"x A12 x")
+
+
+def test_study_ids_are_searched_for_when_they_are_no_date_and_no_small_number() -> None:
+    found = Identifiers()
+    for said in (b"RIS-20240001", b"20240312", b"17"):
+        found.note(0x00200010, "SH", said, b"")
+    assert [one.text for one in found] == ["RIS-20240001"]

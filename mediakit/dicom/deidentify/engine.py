@@ -17,6 +17,7 @@ from mediakit.dicom.deidentify.identifiers import Identifiers
 from mediakit.dicom.deidentify.options import BASIC_CODE, CLEAN_PIXELS_CODE, Option
 from mediakit.dicom.deidentify.policy import TEXT_VALUE, Action, Policy
 from mediakit.dicom.deidentify.pseudonyms import Pseudonyms
+from mediakit.dicom.deidentify.unseen import PIXELS
 from mediakit.dicom.elements import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
@@ -39,6 +40,7 @@ _SOP_INSTANCE = 0x00080018
 _STUDY = 0x0020000D
 _SOP_CLASS_OF_META, _SOP_INSTANCE_OF_META = 0x00020002, 0x00020003
 _BURNED_IN = 0x00280301
+_ICON = 0x00880200
 _METHOD = "PS3.15 Table E.1-1 of 2024b by mediakit"
 _FREE_TEXT = frozenset({"ST", "LT", "UT", "UC"})
 
@@ -89,6 +91,8 @@ class Engine:
                 kept.append(each)
             elif each.tag == _SOP_INSTANCE_OF_META:
                 old = bytes(each.value).strip(b" \0").decode("latin-1")
+                if not self.keeps_uids:
+                    self.identifiers.note(each.tag, "UI", bytes(each.value), b"")
                 new = old if self.keeps_uids else self.pseudonyms.uid(old)
                 kept.append(element(each.tag, "UI", new.encode("latin-1", "replace")))
         return tuple(kept)
@@ -160,6 +164,8 @@ class _Work:
                 writer.open_item(undefined=token.end < 0)
         elif token.step in {Step.ITEM_CLOSED, Step.SEQUENCE_CLOSED}:
             self._close(levels, writer)
+        elif token.tag in PIXELS and _ICON not in self._policy.wishes.keep:
+            return  # only of icons, which are removed: nothing checks these
         elif token.step is Step.FRAGMENTS:
             if level.mode in {_Mode.PLAIN, _Mode.CONTENT}:
                 writer.out += header(token.tag, "OB", UNDEFINED)

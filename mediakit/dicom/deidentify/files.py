@@ -10,6 +10,7 @@ from mediakit.dicom import part10
 from mediakit.dicom.deidentify.blank import NotBlanked, blanked, regions_for
 from mediakit.dicom.deidentify.engine import Engine
 from mediakit.dicom.deidentify.subject import BurnedIn, burned_in, sop_class_of, why_closed
+from mediakit.dicom.deidentify.unseen import Unknowable, samples_alone
 from mediakit.dicom.elements import PIXEL_DATA
 from mediakit.dicom.part10 import EXPLICIT_BIG, EXPLICIT_LITTLE, DicomFile
 from mediakit.dicom.stored import Stored
@@ -55,6 +56,20 @@ PIXELS_KEPT = Rule(
     ref="PS3.15 E.3.1",
     hint="look at it before you hand it on",
 )
+BEHIND_SAMPLES = Rule(
+    id="MK-DEI-006",
+    severity=Severity.WARNING,
+    title="{count:byte is|bytes are} left out that stood behind the last sample of its pixel data",
+    ref="PS3.5 8.1.1",
+    hint="Rows, Columns and Number of Frames say where the image ends; look whether it is whole",
+)
+PIXELS_UNCLEAR = Rule(
+    id="MK-DEI-007",
+    severity=Severity.ERROR,
+    title="what else stands in its pixel data cannot be told: {why}",
+    ref="PS3.15 E.1.1",
+    hint="ask the sender for it again, or leave it out with `--on-reject skip`",
+)
 
 _SAID = "Burned In Annotation says that text is burned into its pixels"
 _UNKNOWN = "images of its kind often have text burned into their pixels, and it does not say that it has none"
@@ -82,9 +97,9 @@ def deidentify(
 ) -> Deidentified | NotDeidentified:
     """De-identify a DICOM file (PS3.15 E.1.1).
 
-    The data set is written with an empty preamble and meta information of ours. Pixel data stay byte for
-    byte, unless regions are blanked. Raises OSError when `stream` does, DoesNotFit when there is no room for
-    temporary files.
+    The data set is written with an empty preamble and meta information of ours. Samples stay byte for byte,
+    unless regions are blanked; what stands behind them, and comments in codestreams, do not go on. Raises
+    OSError when `stream` does, DoesNotFit when there is no room for temporary files.
     """
     try:
         file = part10.read(stream)
@@ -92,15 +107,20 @@ def deidentify(
             return NotDeidentified(finding=CLOSED.at(why=why), is_closed=True)
         _check_words(file)
         cleaned, findings = _pixels_decided(file, stream, engine, on_burned_in)
-        elements = engine.elements(cleaned, has_clean_pixels=cleaned is not file)
-        syntax = _syntax(cleaned)
+        alone, behind = samples_alone(cleaned)
+        elements = engine.elements(alone, has_clean_pixels=cleaned is not file)
+        syntax = _syntax(alone)
         made = Stored()
         for piece in part10.pieces(elements, syntax, engine.meta(file)):
             made.add(piece)
     except _Refused as exc:
         return NotDeidentified(finding=exc.finding)
+    except Unknowable as exc:
+        return NotDeidentified(finding=PIXELS_UNCLEAR.at(Where(tag=PIXEL_DATA), why=str(exc)))
     except (part10.Unreadable, Unwalkable) as exc:
         return NotDeidentified(finding=UNREADABLE.at(why=str(exc)))
+    if behind:
+        findings = (*findings, BEHIND_SAMPLES.at(Where(tag=PIXEL_DATA), count=behind))
     return Deidentified(file=made, transfer_syntax=syntax, findings=findings)
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from unicodedata import combining, normalize
 
 from mediakit.dicom.deidentify.identifiers import Identifier, Kind
 
@@ -25,6 +26,12 @@ _LEAST_ID = 3
 _WORD_ID = 4  # an ID with letters of this length is searched for inside other text
 _NUMBER_ID = 6  # one of digits alone
 _LEAST_ADDRESS = 8
+_BARE_ID = 6  # an ID of which hyphens and the like were left out
+_JOINED = 8  # letters of family name and given name without anything between them
+_TWO_LETTERS = str.maketrans(
+    {"Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ẞ": "SS"}
+    | {"Ø": "Oe", "ø": "oe", "Å": "Aa", "å": "aa", "Æ": "Ae", "æ": "ae", "Œ": "Oe", "œ": "oe"}
+)
 _LONGEST = 120  # bytes of a spelling that are compared
 _LONG_BYTES = 8  # from here on chance does not make them in pixels of one byte
 _LONG_WIDE = 20  # the same in UTF-16: small numbers of 16 bits look like letters
@@ -93,17 +100,33 @@ def forms_of(identifier: Identifier, ordinary: frozenset[str]) -> Iterator[Form]
     if kind is Kind.BIRTH_DATE:
         yield from _dates(said)
     elif kind in {Kind.PATIENT_NAME, Kind.PERSON_NAME}:
-        for name in _full_names(said):
-            yield from _spelled(name, kind)
-        for word in _components(said):
-            if word.casefold() not in ordinary:
-                yield from _spelled(word, kind, is_word=True)
+        for written in _rewritten(said):
+            yield from _names(written, kind, ordinary)
     elif kind is Kind.ADDRESS:
         for part in map(str.strip, re.split(r"[\^\n\r\\]", said)):
             if len(part) >= _LEAST_ADDRESS:
                 yield from _spelled(part, kind)
     elif kind is not Kind.UID and said.casefold() not in ordinary:
-        yield from _numbers(said, kind)
+        for written in _rewritten(said):
+            bare = "".join(filter(str.isalnum, written))
+            is_telling = len(bare) >= _BARE_ID and bare.casefold() not in ordinary
+            for one in dict.fromkeys((written, bare) if is_telling else (written,)):
+                yield from _numbers(one, kind)
+
+
+def _names(said: str, kind: Kind, ordinary: frozenset[str]) -> Iterator[Form]:
+    for name in _full_names(said):
+        yield from _spelled(name, kind)
+    for word in _components(said):
+        if word.casefold() not in ordinary:
+            yield from _spelled(word, kind, is_word=True)
+
+
+def _rewritten(said: str) -> Iterator[str]:
+    """Yield a text as it is, and as it is written where there are no letters with marks: oe or o for ö."""
+    plain = "".join(char for char in normalize("NFKD", said) if not combining(char))
+    latin = plain if plain.translate(_TWO_LETTERS).isascii() else said
+    yield from dict.fromkeys((said, normalize("NFC", said).translate(_TWO_LETTERS), latin))
 
 
 def _numbers(said: str, kind: Kind) -> Iterator[Form]:
@@ -127,8 +150,8 @@ def _full_names(name: str) -> Iterator[str]:
         if len(parts) == 2:
             family, given = parts
             yield from (f"{family}^{given}", f"{family} {given}", f"{given} {family}", f"{family}, {given}")
-            if not (family + given).isascii():
-                yield family + given
+            if not (family + given).isascii() or len(family + given) >= _JOINED:
+                yield from (family + given, given + family)
 
 
 def _components(name: str) -> Iterator[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mediakit.dicom import text
 from mediakit.dicom.deidentify.pseudonyms import is_registered
-from mediakit.dicom.deidentify.table import row_of
+from mediakit.dicom.deidentify.table import CLASS_UIDS
 
 
 class Kind(StrEnum):
@@ -40,6 +41,7 @@ _KINDS: Mapping[int, Kind] = {
     0x00401102: Kind.ADDRESS,
     0x00401103: Kind.ADDRESS,
     # numbers of orders, stays, records
+    0x00200010: Kind.OTHER_ID,
     0x00101050: Kind.OTHER_ID,
     0x00101090: Kind.OTHER_ID,
     0x00120040: Kind.OTHER_ID,
@@ -48,9 +50,15 @@ _KINDS: Mapping[int, Kind] = {
     0x00400009: Kind.OTHER_ID,
     0x00400253: Kind.OTHER_ID,
     0x00401001: Kind.OTHER_ID,
+    0x00401006: Kind.OTHER_ID,
+    0x00401007: Kind.OTHER_ID,
+    0x00402006: Kind.OTHER_ID,
+    0x00402007: Kind.OTHER_ID,
     0x00402016: Kind.OTHER_ID,
     0x00402017: Kind.OTHER_ID,
 }
+_STUDY_ID = 0x00200010
+_TELLING_STUDY_ID = re.compile(r"(?!(19|20)\d{6}$).{6,}", re.DOTALL)  # often it is a small number or a date
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,8 @@ class Identifiers:
             return
         for part in [value] if vr in {"ST", "LT", "UT"} else value.split(b"\\"):
             raw = part.strip(b" \0")
+            if tag == _STUDY_ID and not _TELLING_STUDY_ID.match(raw.decode("latin-1")):
+                continue
             if raw and not (kind is Kind.UID and is_registered(raw.decode("latin-1"))):
                 self._found.setdefault(Identifier(kind, text.decode(raw, charset, vr).strip(), raw))
 
@@ -91,4 +101,4 @@ class Identifiers:
 def _by_vr(tag: int, vr: str) -> Kind | None:
     if vr == "PN":
         return Kind.PATIENT_NAME if tag >> 16 == 0x0010 else Kind.PERSON_NAME
-    return Kind.UID if vr == "UI" and row_of(tag) is not None else None
+    return Kind.UID if vr == "UI" and tag not in CLASS_UIDS else None

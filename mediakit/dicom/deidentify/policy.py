@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from mediakit.dicom.deidentify.options import Option
-from mediakit.dicom.deidentify.table import Row, row_of
+from mediakit.dicom.deidentify.table import CLASS_UIDS, Row, row_of
 from mediakit.dicom.deidentify.wishes import PrivateElement, Wishes
 from mediakit.dicom.dictionary import is_private, is_standard
 
@@ -19,6 +19,9 @@ _REFERENCED_STEP = 0x00081111
 _CONTENTS = frozenset({CONTENT_SEQUENCE, _WAVEFORM_ANNOTATIONS})
 # Presentation Creation Date and Time: the table removes what every presentation state must have.
 _TYPE_1 = frozenset({0x00700082, 0x00700083})
+# Retired, and no longer in the table: order numbers, and texts and identifiers of drafts of reports.
+_RETIRED = frozenset({0x00401006, 0x00401007, 0x00402006, 0x00402007, 0x00203402, 0x00400553, 0x00401060})
+_RETIRED |= {0x0040A16A, 0x0040A224, 0x0040A33A, 0x0040A992, 0x40080103}
 _LONGITUDINAL = frozenset({"DA", "DT"})
 
 
@@ -118,13 +121,14 @@ class Policy:
         """Return what becomes of an attribute that the table does not list."""
         if vr == "SQ":
             return Action.INSIDE if is_standard(tag) else Action.REMOVE
-        if not is_standard(tag):  # nobody knows what it holds
+        if not is_standard(tag) or tag in _RETIRED:  # nobody knows what it holds
             return Action.REMOVE
         if vr == "PN":
             return Action.DUMMY
         if vr in _LONGITUDINAL and Option.FULL_DATES not in self.options:
             return Action.MOVE if Option.MODIFIED_DATES in self.options else Action.DUMMY
-        return Action.KEEP
+        is_mapped = vr == "UI" and tag not in CLASS_UIDS and Option.UIDS not in self.options
+        return Action.UID if is_mapped else Action.KEEP
 
 
 def _moved(vr: str) -> Action | None:

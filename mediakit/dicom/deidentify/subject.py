@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from mediakit.dicom.deidentify.unseen import PIXELS
 from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, is_storage
 
@@ -29,7 +30,6 @@ _SOP_CLASS = 0x00080016
 _MODALITY = 0x00080060
 _CONVERSION_TYPE = 0x00080064
 _BURNED_IN = 0x00280301
-_PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
 
 class BurnedIn(StrEnum):
@@ -57,7 +57,7 @@ def why_closed(sop_class: str, transfer_syntax: str) -> str:
 
 def burned_in(file: DicomFile) -> BurnedIn:
     """Return what Burned In Annotation (0028,0301) says, or what the kind of the image lets expect."""
-    if not any(each.tag in _PIXELS for each in file.elements):
+    if not any(each.tag in PIXELS for each in file.elements):
         return BurnedIn.NOTHING
     said = file.text(_BURNED_IN)
     if said == "NO":

@@ -14,6 +14,12 @@ from importlib.resources import files
 
 from mediakit.dicom.deidentify.options import Option
 
+#: UI elements that name no instance but a kind of thing, which many have: SOP Classes, transfer syntaxes,
+#: coding schemes, context groups, templates. All other UIDs are those of instances (PS3.15 E.1.1).
+CLASS_UIDS = frozenset({0x00080016, 0x0008001A, 0x0008001B, 0x00080062, 0x0008010C, 0x00080117, 0x00080118})
+CLASS_UIDS |= {0x0008040E, 0x00081150, 0x0008115A, 0x00083002, 0x00340003, 0x04000010, 0x04000510}
+CLASS_UIDS |= {0x3010001F, 0x30100052, 0x30100053}
+
 _CURVES, _OVERLAYS, _PRIVATE = "50xxxxxx", "60xx3000", "oddxxxx"
 
 

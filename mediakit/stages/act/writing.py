@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from mediakit.errors import DoesNotFit, MediakitError, SpoiledError
+from mediakit.errors import DoesNotFit, IdentifyingError, MediakitError, SpoiledError
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Receipt
 from mediakit.outcome import Outcome, State
@@ -25,6 +25,13 @@ NOT_ON_MEDIUM = Rule(
     title="nothing was written: {why}",
     ref="PS3.12",
     hint="rename what is named, leave it out, or choose another medium (`--medium`) or media format",
+)
+STILL_IDENTIFIES = Rule(
+    id="MK-DEI-014",
+    severity=Severity.ERROR,
+    title="nothing was written: {why}",
+    ref="PS3.15 E.1.1",
+    hint="MK-DEI-010 and MK-DEI-011 say where: remove or replace it, or leave the file out, and burn again",
 )
 SPOILED = Rule(
     id="MK-DRV-001",
@@ -105,6 +112,7 @@ def reason_for(exc: MediakitError) -> Finding:
     """Return the finding that says why a medium is not there, or must not be used."""
     is_of_format = isinstance(exc, DoesNotFit) and not isinstance(exc.__cause__, OSError)
     rule = NOT_ON_MEDIUM if is_of_format else FAILED_TO_WRITE
+    rule = STILL_IDENTIFIES if isinstance(exc, IdentifyingError) else rule
     rule = SPOILED if isinstance(exc, SpoiledError) else rule
     return rule.at(Where(path=exc.path), why=str(exc))
 

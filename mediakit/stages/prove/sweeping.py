@@ -27,7 +27,7 @@ from mediakit.dicom.instance import Instance
 from mediakit.dicom.opening import FIRST_LOOK, located
 from mediakit.dicom.uids import SYNTAXES
 from mediakit.dicom.walk import Step, Token, Unwalkable, Walker, by_dictionary
-from mediakit.errors import IntegrityError
+from mediakit.errors import IdentifyingError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Finding, Rule, Severity, Where, tag_text
 from mediakit.formats.base import Node, NodeKind, Tree
@@ -80,7 +80,7 @@ def sweep(
 ) -> tuple[Finding, ...]:
     """Search the medium at `target` for the identifiers that the engine met; return what is to be said.
 
-    Raises IntegrityError with findings when one is there. No finding shows a value.
+    Raises IdentifyingError with findings when one is there. No finding shows a value.
     """
     wishes = engine.policy.wishes
     aliases = engine.pseudonyms.aliases()
@@ -95,8 +95,8 @@ def sweep(
         tree: Tree = opened if envelope is None else UnsealedTree(opened, envelope)
         sweeping.run(tree, tell)
     if sweeping.found:
-        what = "the medium still says who a patient is"
-        raise IntegrityError(what, findings=tuple(sweeping.found[:_MOST_TOLD]))
+        what = "text that says who a patient is was found on the finished medium"
+        raise IdentifyingError(what, findings=tuple(sweeping.found[:_MOST_TOLD]))
     unsearched = sum(not is_searched(one, ordinary) for one in identifiers)
     told = (NOT_SEARCHED.at(count=unsearched),) if unsearched else ()
     return (*sweeping.dates(), *told)
