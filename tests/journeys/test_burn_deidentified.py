@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset
 
 from mediakit.choices import ForPeople, OnBurnedIn, Viewer
@@ -229,6 +230,20 @@ class TestWhatDoesNotGo:
         assert said.code == 0
         assert left_in(tmp_path) == []
         assert json.dumps(said.document).count("planned") >= 1
+
+    def test_what_a_camera_says_in_a_wrapped_photo(self, tmp_path: Path) -> None:
+        photo, out = tmp_path / "in" / "photo.jpg", tmp_path / "disc"
+        photo.parent.mkdir()
+        camera = Image.Exif()
+        camera[0x013B] = "Photographer Mustermann"
+        Image.new("RGB", (64, 64), (99, 10, 200)).save(photo, exif=camera, comment=b"Kirchweg 12")
+        arguments = ["--wrap", "--wrap-study", "new", "--wrap-patient-id", "PXQ-881234"]
+        arguments += ["--wrap-patient-name", "Quappenfeld^Ortrud", "--deidentify", "basic"]
+        said = mediakit("burn", photo, "-o", out, "-p", "STD-GEN-CD", *arguments, "--burned-in", "keep")
+        assert said.code == 0, said
+        contents = [path.read_bytes() for path in out.rglob("*") if path.is_file()]
+        assert contents
+        assert not [one for one in contents if b"Mustermann" in one or b"Kirchweg" in one]
 
 
 def test_an_engine_is_made_for_each_run() -> None:

@@ -18,6 +18,7 @@ CODES = {
     "DoesNotFit": 4,
     "DestinationError": 5,
     "IdentityError": 7,
+    "IdentifyingError": 8,
     "IntegrityError": 8,
     "SpoiledError": 8,
 }
