@@ -114,7 +114,7 @@ def say(command: str, exc: MediakitError, *, as_json: bool, verbose: int) -> Non
     print(shown(f"error: {printable(str(exc))}", sys.stderr), file=sys.stderr)
     for finding in exc.findings:
         print(f"  {finding_line(finding)}", file=sys.stderr)
-    if exc.hint:
+    if exc.hint and exc.hint not in str(exc):  # some say it in their sentence
         print(shown(f"hint: {exc.hint}", sys.stderr), file=sys.stderr)
     if verbose > 1:
         traceback.print_exception(exc, file=sys.stderr)

@@ -30,9 +30,18 @@ def for_people(wish: ForPeople, config: Path | None) -> ForPeople:
 
 
 def wish_of(viewer: Viewer | None, usual: Viewer, link_case: LinkCase, *, pdi: bool) -> ForPeople:
-    """Return what is wished; `usual` is the viewer where nobody says which one."""
+    """Return what is wished; `usual` is the viewer where nobody says which one.
+
+    Raises UsageError for links in lower case where there are no links.
+    """
     is_asked = viewer is not None or pdi
-    return ForPeople(viewer=viewer or usual, pdi=pdi, link_case=link_case, is_asked=is_asked)
+    wish = ForPeople(viewer=viewer or usual, pdi=pdi, link_case=link_case, is_asked=is_asked)
+    if link_case is LinkCase.LOWER and not wish.is_anything:
+        raise UsageError(
+            "`--link-case lower` says how links are spelled, and no page with links is made",
+            hint="add `--viewer auto` or `--pdi`, or leave `--link-case` out",
+        )
+    return wish
 
 
 def institution_of(config: Path | None) -> tuple[str, ...]:

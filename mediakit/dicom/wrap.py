@@ -6,10 +6,14 @@ elements, so the same file for the same patient and study is the same instance, 
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
+from itertools import islice
 from typing import Final
 
 from mediakit.dicom.elements import PIXEL_DATA
@@ -59,6 +63,26 @@ NOT_KEPT = Rule(
     ref="PS3.3 A.8",
     hint="the picture itself is as it was; keep the file if you need the rest",
 )
+ACTS = Rule(
+    id="MK-WRP-005",
+    severity=Severity.WARNING,
+    title="the PDF file has {what}; it is kept as it is",
+    ref="PS3.3 A.45.1",
+    hint="print it to a new PDF file first if you do not know where it comes from",
+)
+
+_ENCRYPTED = re.compile(rb"/Encrypt\s*(?:\d+\s+\d+\s+R|<<)")  # of a trailer (ISO 32000-1 7.5.5, 7.5.8)
+_STREAM = re.compile(rb"stream\r?\n")
+_MOST_HEAD = 1024  # bytes of the dictionary of an object stream
+_MOST_STREAMS, _MOST_INFLATED = 1000, 1 << 20  # object streams that are looked into, and bytes of each
+_ACTIONS: Final = {  # ISO 32000-1 12.6.4
+    b"JavaScript": "a script",
+    b"JS": "a script",
+    b"Launch": "an action that starts a program",
+    b"SubmitForm": "an action that sends data",
+    b"ImportData": "an action that reads a file",
+}
+_ACTION = re.compile(rb"/(JavaScript|JS|Launch|SubmitForm|ImportData)(?=[\s/(<\[>])")
 
 
 class WrapKind(StrEnum):
@@ -157,10 +181,29 @@ def wrap_picture(picture: Picture, subject: Subject, title: bytes) -> Wrapped:
     return _finished(made, subject, picture.syntax, fragment)
 
 
+def risks_of_pdf(content: bytes) -> tuple[Finding, ...]:
+    """Return a warning of what a PDF would do when it is opened, in its compressed objects too."""
+    found = {_ACTIONS[one[1]] for part in _parts_of_pdf(content) for one in _ACTION.finditer(part)}
+    return (ACTS.at(what=" and ".join(sorted(found))),) if found else ()
+
+
+def _parts_of_pdf(content: bytes) -> Iterator[bytes]:
+    """Yield a PDF as it is, then the first `_MOST_STREAMS` of its object streams, inflated."""
+    yield content
+    for head in islice(re.finditer(rb"/ObjStm\b", content), _MOST_STREAMS):
+        begin = _STREAM.search(content, head.end(), head.end() + _MOST_HEAD)
+        if begin is not None:
+            with suppress(zlib.error):  # not deflated, or damaged: for whoever opens it
+                data = memoryview(content)[begin.end() :]
+                yield zlib.decompressobj().decompress(data, _MOST_INFLATED)
+
+
 def wrap_pdf(content: bytes, subject: Subject, title: bytes) -> Wrapped:
     """Return a PDF document as an Encapsulated PDF instance (PS3.3 A.45.1). Raises NotWrappable."""
     if b"%%EOF" not in content[-_CUT_OFF_WITHIN:]:
         raise NotWrappable("the document is cut off: its end is missing")
+    if _ENCRYPTED.search(content):
+        raise NotWrappable("the document is encrypted: who gets it may be unable to open or print it")
     made = {
         **_common(_PDF_CLASS, "DOC", _DOCUMENT_SERIES),
         0x00080023: ("DA", b""),

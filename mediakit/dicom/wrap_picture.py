@@ -7,6 +7,7 @@ orientation says. Nothing is scaled, and colours are not converted but from a pa
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,6 +36,9 @@ _REFUSED = {
     "YCbCr": "its colours are YCbCr",
 }
 _REFUSED |= {"F": "its values are floating point numbers", "I": "its values have 32 bits"}
+_OBJECT = re.compile(
+    r" *<[^<>]* at 0x[0-9A-Fa-f]+>"
+)  # what Python shows of an object: says nothing to people
 _FAILURES = (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, OverflowError, MemoryError)
 
 
@@ -236,4 +240,5 @@ def _with_profile(picture: Picture, icc: bytes) -> Picture:
 
 
 def _short(exc: Exception) -> str:
-    return (str(exc) or type(exc).__name__).partition("\n")[0][:100]
+    text = _OBJECT.sub("", str(exc)) or type(exc).__name__
+    return text.partition("\n")[0][:100]

@@ -5,6 +5,7 @@ Nothing is written here; hashing the DICOMDIR of two plans compares two media.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -200,7 +201,7 @@ def _check(wishes: Wishes) -> None:
 
 
 def _check_extra(extra: Sequence[ExtraFile]) -> None:
-    paths = [one.path.upper() for one in extra]
+    paths = [unicodedata.normalize("NFC", one.path.upper()) for one in extra]
     for path in paths:
         if path.split("/", 1)[0] == DICOMDIR:
             raise UsageError("the name DICOMDIR is reserved", where=path, hint="PS3.10 8.6")
@@ -209,7 +210,7 @@ def _check_extra(extra: Sequence[ExtraFile]) -> None:
         raise UsageError(
             "an extra file comes twice",
             where=twice,
-            why="names that differ only in case are the same here",
+            why="names that differ only in case, or in how an accented letter is made up, are the same here",
         )
 
 

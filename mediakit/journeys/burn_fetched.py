@@ -72,4 +72,6 @@ def _joined(fetched: Result, burnt: Result, wanted: FetchOrder) -> Result:
 
 
 def _moved(finding: Finding, folder: str, archive: str) -> Finding:
-    return finding.moved(finding.where.path.replace(folder, archive))
+    path = finding.where.path
+    is_folder = f"{path}/" == folder  # the private one: a name that says nothing
+    return finding.moved(archive.rstrip("/") if is_folder else path.replace(folder, archive))

@@ -88,9 +88,10 @@ def known_key(named: str, folder: Path = Path()) -> tuple[str, bytes | None]:
         with path.open("rb") as stream:
             key = public_key_of(stream.read(_MOST_BYTES))
     except (OSError, ValueError) as exc:
+        why = (exc.strerror or "").lower() if isinstance(exc, OSError) else str(exc)
         hint = "name a PEM file (`openssl pkey -in KEY.pem -pubout`), or a fingerprint of 64 hex digits"
         raise UsageError(
-            "there is no Ed25519 public key here", where=printable(named), why=str(exc), hint=hint
+            "there is no Ed25519 public key here", where=printable(named), why=why, hint=hint
         ) from exc
     return fingerprint(key), key
 
@@ -103,7 +104,7 @@ def public_key_of(content: bytes) -> bytes:
     except binascii.Error as exc:
         raise ValueError("its base64 is broken") from exc
     if len(der) != _DER_BYTES or not der.startswith(_PREFIX):
-        raise ValueError("it is no Ed25519 public key")
+        raise ValueError("the file holds something else")
     return der
 
 

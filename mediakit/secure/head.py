@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _RECIPIENTS_BYTES: Final = 1024 * 1024
 _MOST_RECIPIENTS = 1000
 _MOST_NAMED = 8
+A_PASSPHRASE: Final = "a passphrase"  # noqa: S105 - words of a sentence
 _WRONG: Final = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError,
     NotImplementedError,
@@ -115,7 +116,7 @@ def fact_of(head: Head) -> SealFact:
                 names.append("a key of another kind")
                 departures.add(Departure.RECIPIENT)
     if rounds:
-        names.append("a passphrase" if len(rounds) == 1 else f"one of {len(rounds)} passphrases")
+        names.append(A_PASSPHRASE if len(rounds) == 1 else f"one of {len(rounds)} passphrases")
     shown = tuple(dict.fromkeys(names))
     more = (f"{len(shown) - _MOST_NAMED} more",) if len(shown) > _MOST_NAMED else ()
     return SealFact(

@@ -18,7 +18,7 @@ from mediakit.secure.algorithms import PWRI_KEK, RSA, RSA_OAEP, cipher_of, hash_
 from mediakit.secure.ber import Malformed
 from mediakit.secure.extra import is_installed
 from mediakit.secure.facts import Inner, SealFact, is_enveloped
-from mediakit.secure.head import Head, derivation_of, fact_of, octets_of, parsed, read_head
+from mediakit.secure.head import A_PASSPHRASE, Head, derivation_of, fact_of, octets_of, parsed, read_head
 from mediakit.secure.inner import Opened, Untrue, read_inner
 from mediakit.secure.keys import Keys
 from mediakit.secure.passwords import Derived, TooDear, unwrapped
@@ -197,7 +197,10 @@ class Opener:
             why.append("no passphrase opens this file")
         if self._keys.identities:
             why.append("no recipient of this file fits this key")
-        return f"{' and '.join(why)}; to open: {' or '.join(fact_of(head).recipients)}"
+        recipients = fact_of(head).recipients
+        if self._derived and recipients == (A_PASSPHRASE,):
+            return " and ".join(why)  # nothing but the right one opens it
+        return f"{' and '.join(why)}; to open: {' or '.join(recipients)}"
 
 
 def keys_that_open(keys: Keys, open_file: Callable[[], BinaryIO], size: int) -> Keys:

@@ -592,9 +592,10 @@ class TestOtherContent:
             burnt_to(tmp_path / "out", CT_1, add=(extra,))
 
     def test_two_folders_with_one_name_are_refused(self, tmp_path: Path) -> None:
-        one = folder_of(tmp_path / "one", {"README": b"1"})
-        for name in ("README", "readme"):
-            two = folder_of(tmp_path / name, {name: b"2"})
+        composed, decomposed = "\u00c4.TXT", "A\u0308.TXT"  # one name on macOS
+        one = folder_of(tmp_path / "one", {"README": b"1", composed: b"1"})
+        for number, name in enumerate(("README", "readme", decomposed, decomposed.lower())):
+            two = folder_of(tmp_path / str(number), {name: b"2"})
             with pytest.raises(UsageError, match="twice"):
                 burnt_to(tmp_path / "out", CT_1, add=(one, two))
 

@@ -226,6 +226,16 @@ def test_text_that_is_too_long_ends_in_an_ellipsis_and_is_a_finding() -> None:
     assert label_of(paper_of("Doe, John", studies=[STUDY] * 3))[1] == []
 
 
+def test_the_birth_date_is_printed_whatever_the_length_of_the_patient_id() -> None:
+    paper = paper_of("Doe, John")
+    patient = replace(paper.discs[0].patients[0], id="P" * 64)
+    long = replace(paper, discs=(replace(paper.discs[0], patients=(patient,)),))
+    for pdf, findings in (draw_label(long, load_label(None, None)), draw_cover(long, load_cover(None))):
+        assert "1970-01-31" in text_of(pdf)
+        assert "PPPPPPPP" in text_of(pdf)
+        assert all("the Patient ID did not fit" in one.text for one in findings)
+
+
 def test_values_with_control_characters_and_braces_are_plain_text() -> None:
     text, _ = label_of(
         paper_of("{patient}\x00\x1b[2J\u202eevil\n", studies=[replace(STUDY, description="{0}**_x")])

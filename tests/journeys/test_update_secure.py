@@ -117,6 +117,7 @@ def test_without_what_opens_it_an_encrypted_medium_is_not_called_broken(tmp_path
             updated(medium, CT_3, **keys)
         assert "mediakit repair" not in str(caught.value) + caught.value.hint
         assert "passphrase" in str(caught.value)
+        assert "wrong passphrase; to open: a passphrase" not in str(caught.value)
     assert content_of(medium) == before
     with pytest.raises(UsageError, match="STD-GEN-CD has no encrypted files"):
         updated(medium, CT_3, keys=BY_PASSPHRASE, profile=load_profile("STD-GEN-CD"))

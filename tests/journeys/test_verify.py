@@ -166,7 +166,14 @@ def test_the_key_of_the_sender_tells_origin_from_integrity(given: Path, tmp_path
         assert said.document["figures"]["origin"] == "a known key"
     said = mediakit("verify", given / "disc", "--public-key", given / "other.pub", "--json")
     assert (said.code, rules_of(said.document)) == (1, ["MK-MAN-009"])
-    assert mediakit("verify", given / "disc", "--public-key", given / "k.pem").code == 2
+    for name, why in (
+        ("k.pem", "no Ed25519 public key here: the file holds something else"),
+        ("no.pub", "here: no such file"),
+    ):
+        said = mediakit("verify", given / "disc", "--public-key", given / name)
+        assert said.code == 2
+        assert why in said.err
+        assert "Errno" not in said.err
     unsigned = tmp_path / "unsigned"
     burnt_to(unsigned, CT_1, manifest=True)
     assert mediakit("verify", unsigned).code == 0

@@ -236,7 +236,11 @@ def test_the_default_is_a_viewer_on_what_is_for_people_and_has_a_general_purpose
         said = mediakit("burn", CT_1, *profile, "-o", tmp_path / target, "--json").document
         assert said["figures"].get("viewer") == ("full" if has else None), target
     assert (tmp_path / "folder" / "VIEWER" / "VIEWER.HTM").exists()
-    said = mediakit("burn", CT_1, "-o", tmp_path / "plain.iso", "--viewer", "none", "--json").document
+    plain = ("burn", CT_1, "-o", tmp_path / "plain.iso", "--viewer", "none")
+    refused = mediakit(*plain, "--link-case", "lower")
+    assert refused.code == 2
+    assert "no page with links is made" in refused.err
+    said = mediakit(*plain, "--json").document
     assert "viewer" not in said["figures"]
 
 

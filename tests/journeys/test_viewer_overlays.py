@@ -36,6 +36,7 @@ from tests.support.studies import burnt_to
 from tests.support.viewer import ViewerFolder
 
 Json = dict[str, Any]
+_KINDS = ("presentation", "segmentation", "contours")
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def study(tmp_path: Path) -> Study:
 def burnt(study: Study) -> ViewerFolder:
     out = study.folder.parent / "out"
     done = burnt_to(out, study.folder, people=ForPeople(viewer=Viewer.FULL))
-    assert done.result.outcome is Outcome.GOOD, done.result
+    assert done.result.outcome is Outcome.GOOD, done.result.report.findings
     viewer = ViewerFolder(out)
     counted = sum(
         len({one["instance"] for one in viewer.rows(series["key"])})
@@ -331,7 +332,7 @@ def test_an_overlay_never_leaves_its_patient(study: Study) -> None:
         made.PatientID, made.PatientName, made.StudyInstanceUID = "P2", "Roe^Richard", "1.2.4"
         study.save(made)
     viewer = burnt(study)
-    for kind in ("presentation", "segmentation", "contours"):
+    for kind in _KINDS:
         assert [told["why"]["code"] for told, _ in shown(viewer, kind)] == ["not_on_disc"]
     assert all(series["presentations"] == series["overlays"] == [] for series in viewer.series())
 
@@ -351,6 +352,33 @@ def test_a_refused_overlay_is_a_finding_and_one_without_images_is_none(study: St
     assert len(found) == 1
     ((told, _),) = shown(ViewerFolder(out.with_name("again")), "segmentation")
     assert told["why"]["code"] == "undecodable"
+
+
+def test_an_overlay_of_which_nothing_can_be_drawn_says_so_and_is_a_finding(study: Study) -> None:
+    flat = [contour("CLOSED_PLANAR", [in_patient(1, 1, 1)], study.images[1]) for _ in range(2)]
+    for one in flat:
+        one.ContourData = [1.0, 2.0]
+    state = study.state(study.images[:1])
+    state.ReferencedSeriesSequence[0].ReferencedImageSequence = []
+    made = {
+        "three coordinates": study.structures(flat),
+        "not planar": study.structures([contour("OPEN_NONPLANAR", [in_patient(0, 1, 1)])]),
+        "no contours": study.structures([]),
+        "no pixel": study.segmentation(
+            "BINARY", np.zeros((1, ROWS, COLUMNS)), [frame_group(corner_of(0), 1, study.images)]
+        ),
+        "no images": state,
+    }
+    for one in made.values():
+        study.save(one)
+    out = study.folder.parent / "out"
+    done = burnt_to(out, study.folder, people=ForPeople(viewer=Viewer.FULL))
+    assert done.result.outcome is Outcome.GOOD, done.result.report.findings
+    found = [one.text for one in done.result.report.findings if one.rule.id == "MK-VWR-106"]
+    for words in made:
+        assert len([text for text in found if words in text]) == 1, (words, found)
+    rows = [told for kind in _KINDS for told, _ in shown(ViewerFolder(out), kind)]
+    assert [told["why"]["code"] for told in rows] == ["nothing_drawn"] * len(made)
 
 
 def test_an_overlay_without_its_images_is_a_row_with_a_reason(study: Study) -> None:

@@ -251,6 +251,7 @@ def test_what_would_lose_something_is_refused_by_name(tmp_path: Path) -> None:
         "moving.png": (saved(colour, "PNG", save_all=True, append_images=[other]), "animation"),
         "cut.jpg": (saved(colour, "JPEG")[:-200], "damaged"),
         "cut.pdf": (_PDF[:-7], "cut off"),
+        "secret.pdf": (_PDF.replace(b"%%EOF", b"trailer <</Encrypt 5 0 R>>\n%%EOF"), "encrypted"),
         "noise.tif": (b"II*\0" + bytes(range(256)), "damaged"),
     }
     for name, (content, why) in bad.items():
@@ -260,7 +261,32 @@ def test_what_would_lose_something_is_refused_by_name(tmp_path: Path) -> None:
         texts = [one["text"] for one in said.document["findings"] if one["rule"] == "MK-WRP-001"]
         assert len(texts) == 1, (name, said.document["findings"])
         assert why in texts[0], (name, texts)
+        assert "object at" not in texts[0], name
         assert not (tmp_path / "out").exists()
+
+
+def test_a_pdf_that_acts_by_itself_is_wrapped_and_named(tmp_path: Path) -> None:
+    hidden = zlib.compress(b"1 0 <</S /Launch /F (a.exe)>>")
+    more = {
+        "script.pdf": (b"9 0 obj <</S/JavaScript/JS(app.alert\\(1\\))>> endobj\n", "a script"),
+        "start.pdf": (
+            b"9 0 obj\n<</Type/ObjStm\n/Filter/FlateDecode/N 1>>\nstream\r\n"
+            + hidden
+            + b"\nendstream endobj\n",
+            "an action that starts a program",
+        ),
+        "plain.pdf": (b"9 0 obj <</OpenAction [3 0 R /Fit]>> endobj\n", ""),
+    }
+    files = {name: _PDF.replace(b"%%EOF", added + b"%%EOF") for name, (added, _) in more.items()}
+    said = burn(tmp_path / "out", folder_of(tmp_path / "in", files), *_NEW, "--json")
+    assert said.code == 0
+    found = {
+        one["path"].rpartition("/")[2]: one["text"]
+        for one in said.document["findings"]
+        if one["rule"] == "MK-WRP-005"
+    }
+    assert set(found) == {"script.pdf", "start.pdf"}
+    assert all(more[name][1] in text for name, text in found.items())
 
 
 def test_a_colour_profile_that_cannot_stay_is_named(tmp_path: Path) -> None:

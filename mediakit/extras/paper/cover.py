@@ -177,8 +177,8 @@ def _patient(sheet: _Sheet, patient: PaperPatient) -> None:
         sheet.heading(words["no_patient"])
         return
     sheet.heading(sheet.canvas.name(patient.writings) or words["no_name"])
-    parts = [words["id"].format(id=patient.id)] if patient.id else []
-    parts += [words["born"].format(date=patient.birth_date)] if patient.birth_date else []
+    parts = [words["born"].format(date=patient.birth_date)] if patient.birth_date else []
+    parts += [words["id"].format(id=patient.id)] if patient.id else []  # last: the end is cut
     sheet.row("  \u00b7  ".join(parts), what="the Patient ID")
 
 

@@ -14,7 +14,7 @@ from mediakit.findings import Finding
 _WORDS = {
     "patient": "the name of the patient",
     "patient_id": "the Patient ID",
-    "details": "Patient ID and birth date",
+    "details": "the Patient ID",
     "studies": "the list of studies",
     "institution": "the institution",
     "place": "the address of the institution",
@@ -112,7 +112,7 @@ def _of_patients(canvas: Canvas, patients: Sequence[PaperPatient]) -> dict[str, 
             "patient": canvas.name(patient.writings) or "(no name)",
             "patient_id": patient.id,
             "birth_date": patient.birth_date,
-            "details": " \u00b7 ".join(part for part in (number, born) if part),
+            "details": " \u00b7 ".join(part for part in (born, number) if part),  # the end is cut
         }
     return values
 

@@ -38,13 +38,23 @@ def structure_set(found: Attributes, atlas: Atlas) -> Laid:
             if contour.text("ContourGeometricType") == "OPEN_NONPLANAR":
                 not_drawn.add("nonplanar")
                 continue
-            lines = list(search.lines(contour, reference))
+            points = _points(contour)
+            if points is None:
+                not_drawn.add("damaged")
+                continue
+            lines = list(search.lines(contour, points, reference))
             missing += not lines
-            for (key, row), points in lines:
+            for (key, row), line in lines:
                 keys.add(key)
-                contours.append({"structure": index + 1, "on": [key, row], **points})
+                contours.append({"structure": index + 1, "on": [key, row], **line})
     data = {"structures": structures, "contours": contours, "missing": missing}
     return Laid(data=data | {"not_drawn": sorted(not_drawn)}, keys=tuple(sorted(keys)))
+
+
+def _points(contour: Attributes) -> Values | None:
+    """Return the points of a contour; None when its data are none, or not three values a point."""
+    numbers = contour.numbers("ContourData")
+    return np.array(numbers, float).reshape(-1, 3) if numbers and len(numbers) % 3 == 0 else None
 
 
 class _Search:
@@ -56,13 +66,11 @@ class _Search:
         self._reference = found.text("FrameOfReferenceUID")
         self._keys = frozenset(_series_of(found, atlas))
 
-    def lines(self, contour: Attributes, reference: str) -> Iterator[tuple[Place, dict[str, Any]]]:
+    def lines(
+        self, contour: Attributes, points: Values, reference: str
+    ) -> Iterator[tuple[Place, dict[str, Any]]]:
         """Yield where one contour lies, and its points there. Raises TooLarge."""
-        numbers = contour.numbers("ContourData")
         kind = contour.text("ContourGeometricType")
-        if not numbers or len(numbers) % 3:
-            return
-        points = np.array(numbers, float).reshape(-1, 3)
         for place in self._places(contour, points, reference or self._reference):
             plane = Plane.of(self._atlas.row(place))
             if plane is None:

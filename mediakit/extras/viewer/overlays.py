@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from mediakit.dicom import part10
 from mediakit.dicom.attributes import Attributes
@@ -24,6 +25,11 @@ _TITLES: Mapping[str, tuple[str, ...]] = {
     "contours": ("StructureSetLabel", "StructureSetName"),
 }
 _ELSEWHERE = "the images that it belongs to are not on this medium"
+_EMPTY: Mapping[str, str] = {
+    "presentation": "it names no images",
+    "segmentation": "it marks no pixel",
+    "contours": "it has no contours",
+}
 
 
 def laid(source: Source, kind: str, atlas: Atlas) -> Laid:
@@ -46,8 +52,19 @@ def laid(source: Source, kind: str, atlas: Atlas) -> Laid:
         why = reason("undecodable", f"its values cannot be read ({type(exc).__name__})")
         return Laid(title=title, why=why)
     if not one.keys:
-        return Laid(title=title, why=reason("not_on_disc", _ELSEWHERE))
+        return Laid(title=title, why=_why_nowhere(kind, one.data))
     return Laid(title=title, data=one.data, keys=one.keys)
+
+
+def _why_nowhere(kind: str, data: Any) -> dict[str, str]:
+    """Return why an overlay that could be read lies on no image."""
+    if data["missing"]:
+        return reason("not_on_disc", _ELSEWHERE)
+    if kind != "contours" or not data["not_drawn"]:
+        return reason("nothing_drawn", _EMPTY[kind])
+    is_damaged = "damaged" in data["not_drawn"]
+    why = "not three coordinates a point" if is_damaged else "not planar"
+    return reason("nothing_drawn", f"none of its contours can be drawn: they are {why}")
 
 
 def _laid(kind: str, file: DicomFile, found: Attributes, atlas: Atlas) -> Laid:

@@ -23,6 +23,7 @@ from mediakit.dicom.wrap import (
     Subject,
     WrapKind,
     Wrapped,
+    risks_of_pdf,
     wrap_kind,
     wrap_pdf,
     wrap_picture,
@@ -194,7 +195,7 @@ class _Wrapper:
             content = stream.read(MAX_WRAPPED_BYTES + 1)
         title, findings = self._title(file.path or source)
         if kind is WrapKind.PDF:
-            return wrap_pdf(content, self.subject, title), findings
+            return wrap_pdf(content, self.subject, title), (*findings, *risks_of_pdf(content))
         picture = read_picture(content, kind)
         return wrap_picture(picture, self.subject, title), (*findings, *picture.findings)
 

@@ -18,7 +18,7 @@ NOTHING_CHOSEN = Rule(
     severity=Severity.ERROR,
     title="no instance is what was asked for; there are Patient IDs {ids}",
     ref="PS3.3 C.7.1.1",
-    hint="`mediakit inspect` shows what is on the medium; compare every character",
+    hint="compare every character of what was asked for with what is there",
 )
 LEFT_OUT = Rule(
     id="MK-IDN-002",
