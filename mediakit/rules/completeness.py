@@ -158,25 +158,28 @@ def _holes(numbers: list[int], begin: int) -> str:
     return ", ".join(ranges)
 
 
-def _totals(held: Iterable[Held]) -> Iterator[Finding]:
+def _totals(held: Collection[Held]) -> Iterator[Finding]:
     """Report series and studies with fewer instances than their headers say there are."""
-    found: dict[tuple[Rule, str], set[str]] = {}
-    said: dict[tuple[Rule, str], int] = {}
-    first: dict[tuple[Rule, str], Where] = {}
+    yield from _fewer(FEWER_OF_SERIES, "series", _OF_SERIES, held)
+    yield from _fewer(FEWER_OF_STUDY, "study", _OF_STUDY, held)
+
+
+def _fewer(rule: Rule, level: str, tag: int, held: Iterable[Held]) -> Iterator[Finding]:
+    there: dict[str, set[str]] = {}
+    said: dict[str, int] = {}
+    first: dict[str, str] = {}
     for path, instance in held:
-        for rule, uid, tag in (
-            (FEWER_OF_SERIES, instance.series, _OF_SERIES),
-            (FEWER_OF_STUDY, instance.study, _OF_STUDY),
-        ):
-            key = (rule, uid)
-            found.setdefault(key, set()).add(instance.sop_instance)
-            first.setdefault(key, Where(path=path.rpartition("/")[0]))
-            said[key] = max(said.get(key, 0), instance.header.number(tag) or 0)
-    for (rule, uid), there in found.items():
-        total = said[rule, uid]
-        if uid and len(there) < total:
-            what = {"series" if rule is FEWER_OF_SERIES else "study": uid}
-            yield rule.at(first[rule, uid], count=len(there), said=total, **what)
+        uid = instance.series if level == "series" else instance.study
+        if uid not in there:
+            there[uid], said[uid], first[uid] = set(), 0, path
+        there[uid].add(instance.sop_instance)
+        number = instance.header.number(tag)
+        if number is not None and number > said[uid]:
+            said[uid] = number
+    for uid, instances in there.items():
+        if uid and len(instances) < said[uid]:
+            where = Where(path=first[uid].rpartition("/")[0])
+            yield rule.at(where, count=len(instances), said=said[uid], **{level: uid})
 
 
 def _of_survey(find: Callable[[Collection[Held]], Iterator[Finding]]) -> Find:
