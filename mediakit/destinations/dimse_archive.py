@@ -80,9 +80,20 @@ class DimseArchive:
             _STUDY_TIME: "",
             _ISSUER: "",
         }
-        return tuple(
-            study for study in map(_study, self._query.ask(keys, _STUDIES)) if study.is_asked_for(query)
-        )
+        matches = self._asked(keys, _ISSUER, _STUDIES)
+        return tuple(study for study in map(_study, matches) if study.is_asked_for(query))
+
+    def _asked(
+        self, keys: Mapping[int, str], spared: int, limits: Limits | None = None
+    ) -> Sequence[Mapping[int, object]]:
+        """Return what matches; when that fails, what matches without asking for one of the keys.
+
+        Some archives read what they do not index from their files, and fail over one that they cannot read.
+        """
+        try:
+            return self._query.ask(keys, limits)
+        except FindFailed:
+            return self._query.ask({tag: key for tag, key in keys.items() if tag != spared}, limits)
 
     def find_series(self, study: str) -> Sequence[FoundSeries]:
         """Return the series of a study, with their instances where the archive tells them."""
@@ -111,23 +122,18 @@ class DimseArchive:
         )
 
     def _instances(self, study: str, series: str) -> tuple[FoundInstance, ...] | None:
-        """Return the instances of a series; None where the archive cannot be asked for them.
-
-        Some read the SOP Class from the files, and fail over one that they cannot read: then without it.
-        """
-        keys = {LEVEL: "IMAGE", STUDY: study, SERIES: series, SOP_INSTANCE: ""}
-        for asked in ({**keys, _SOP_CLASS: ""}, keys):
-            try:
-                matches = self._query.ask(asked)
-            except FindFailed:
-                continue
-            found = {
-                uid: FoundInstance(uid=uid, sop_class=_text(match, _SOP_CLASS))
-                for match in matches
-                if is_of(match, study, series) and (uid := _text(match, SOP_INSTANCE))
-            }
-            return tuple(found.values())
-        return None
+        """Return the instances of a series; None where the archive cannot be asked for them."""
+        keys = {LEVEL: "IMAGE", STUDY: study, SERIES: series, SOP_INSTANCE: "", _SOP_CLASS: ""}
+        try:
+            matches = self._asked(keys, _SOP_CLASS)
+        except FindFailed:
+            return None
+        found = {
+            uid: FoundInstance(uid=uid, sop_class=_text(match, _SOP_CLASS))
+            for match in matches
+            if is_of(match, study, series) and (uid := _text(match, SOP_INSTANCE))
+        }
+        return tuple(found.values())
 
     def retrieve(self, wanted: Wanted, store: InstanceStore, hear: Hear) -> Retrieved:
         """Fetch by C-GET, in as few associations as the contexts allow; by C-MOVE what did not come so."""
