@@ -9,7 +9,6 @@ gives the names that are missing. Nothing is done while somebody holds one of th
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,7 +20,7 @@ import msgspec
 
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.open_folder import FILE_FLAGS, NEW_FILE_FLAGS, NO_LINK, sync_folder, take_name
-from mediakit.unfinished import beginning_of, is_part_of, locked
+from mediakit.unfinished import beginning_of, is_part_of, locked, neighbour
 
 NAMED_LATER = Rule(
     id="MK-FST-111",
@@ -90,8 +89,7 @@ class NamesToCome:
         if len(self._members) < 2:
             return
         made = _Set(out=self._out.name, overwrite=self._overwrite, members=self._members)
-        path = self._out.parent / f"{beginning_of(self._out)}{secrets.token_hex(4)}{_SUFFIX}"
-        self.journal = path
+        path = self.journal = neighbour(self._out, _SUFFIX)
         with os.fdopen(os.open(path, NEW_FILE_FLAGS, 0o600), "wb") as stream:
             stream.write(msgspec.json.encode(made))
             stream.flush()

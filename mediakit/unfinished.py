@@ -24,17 +24,18 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+_PART = ".part"
 _FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 def hidden_name(random_bytes: int = 4) -> str:
     """Return a new name for what is not whole yet: hidden, and with nothing of a patient in it."""
-    return f".mediakit-{secrets.token_hex(random_bytes)}.part"
+    return f".mediakit-{secrets.token_hex(random_bytes)}{_PART}"
 
 
-def neighbour(target: Path) -> Path:
+def neighbour(target: Path, suffix: str = _PART) -> Path:
     """Return a new hidden name beside a target, which tells that it is for this one."""
-    return target.parent / f"{beginning_of(target)}{secrets.token_hex(4)}.part"
+    return target.parent / f"{beginning_of(target)}{secrets.token_hex(4)}{suffix}"
 
 
 @contextmanager
@@ -86,7 +87,7 @@ def _remove(part: Path, status: os.stat_result) -> None:
 
 def is_part_of(name: str, target: Path) -> bool:
     """Return True for a hidden name of what is to stand at a target."""
-    return name.startswith(beginning_of(target)) and name.endswith(".part")
+    return name.startswith(beginning_of(target)) and name.endswith(_PART)
 
 
 def beginning_of(target: Path) -> str:

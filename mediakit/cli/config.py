@@ -18,12 +18,14 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from mediakit.errors import UsageError
+from mediakit.findings import printable
 
 _KNOWN = frozenset({"profiles", "destinations", "institution", "manifest", "robot", "secure", "watch"})
 _MOST_BYTES = 1 << 20
@@ -74,6 +76,24 @@ def read_toml(file: Path) -> dict[str, Any]:
 def own_folder() -> Path:
     """Return the folder of the user's own configuration, as the system has it."""
     return Path(typer.get_app_dir("mediakit"))
+
+
+def tables(config: Path | None, name: str, known: Collection[str]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the table of that name of each configuration file that has one, the user's own file first.
+
+    Raises UsageError for one that is no table, or has a setting that is not `known`.
+    """
+    for file, values in settings(config):
+        table = values.get(name)
+        if table is None:
+            continue
+        if not isinstance(table, dict):
+            raise UsageError(f"`{name}` must be a table", where=str(file))
+        for each in table:
+            if each not in known:
+                hint = f"known: {', '.join(sorted(known))}"
+                raise UsageError(f"unknown setting `{name}.{printable(each)}`", where=str(file), hint=hint)
+        yield file, table
 
 
 def _from_config(config: Path | None) -> list[Path]:

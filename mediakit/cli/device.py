@@ -16,7 +16,6 @@ from mediakit.cli.state import state_folder
 from mediakit.cli.terminal import answer_to
 from mediakit.errors import MediakitError, UsageError
 from mediakit.findings import printable
-from mediakit.volume import FILE_DRIVE
 
 if TYPE_CHECKING:  # drives are loaded when a command uses one
     from mediakit.drives.drive import Drive
@@ -191,6 +190,8 @@ def profiles_onto(onto: Onto, catalogue: Catalogue, medium: str, *, is_secure: b
 
 def _capacity(onto: Onto, profile: Profile) -> str:
     """Return what the medium holds; a file that stands for a drive has no end, and holds what is usual."""
+    from mediakit.volume import FILE_DRIVE
+
     usual = profile.medium.capacities.get(profile.medium.default_capacity)
     room = onto.room_bytes
     if room is not None and usual is not None and onto.name.startswith(FILE_DRIVE):

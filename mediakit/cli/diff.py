@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from mediakit.cli.guard import guarded
 from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
 from mediakit.cli.options import FailOn, Json, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
-from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.cli.terminal import print_result
 from mediakit.findings import Severity
 
 
@@ -36,18 +35,10 @@ def diff(
     """
     with guarded("diff", as_json=as_json, verbose=verbose):
         from mediakit.journeys.diff import diff as run_diff
+        from mediakit.report.text import result_text
 
         keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust)
         with listener(progress, quiet=quiet or as_json) as tell:
             result = run_diff(one, other, fail_on, tell, keys)
-        if as_json:
-            from mediakit.report.json import report_doc, to_json
-
-            sys.stdout.write(to_json(report_doc(result)))
-        else:
-            from mediakit.report.text import result_text
-
-            print_findings(result.report, quiet=quiet, verbose=verbose)
-            if not quiet:
-                print_summary(result_text(result, everything=verbose > 0))
+        print_result(result, result_text, as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(result.outcome))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +22,7 @@ from mediakit.cli.selecting import (
     Until,
     selection_of,
 )
-from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.cli.terminal import print_result
 from mediakit.cli.written import check_report, write_report
 from mediakit.errors import UsageError
 
@@ -88,10 +87,5 @@ def extract(
             result = run_extract(src, order, tell)
         if report is not None:
             write_report(report, to_json(report_doc(result)))
-        if as_json:
-            sys.stdout.write(to_json(report_doc(result)))
-        else:
-            print_findings(result.report, quiet=quiet, verbose=verbose)
-            if not quiet:
-                print_summary(result_text(result, everything=verbose > 0))
+        print_result(result, result_text, as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(result.outcome))

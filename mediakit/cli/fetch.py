@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,7 +27,7 @@ from mediakit.cli.selecting import (
     selection_of,
 )
 from mediakit.cli.state import state_folder
-from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.cli.terminal import print_result
 from mediakit.cli.written import check_report, write_report
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
@@ -152,12 +151,7 @@ def into_workplace(
 
 def print_fetched(result: Result, *, as_json: bool, quiet: bool, verbose: int) -> None:
     """Print what was fetched and what was not."""
-    from mediakit.report.json import report_doc, to_json
     from mediakit.report.text import findings_besides, result_text
 
-    if as_json:
-        sys.stdout.write(to_json(report_doc(result)))
-        return
-    print_findings(result.report if quiet else findings_besides(result), quiet=quiet, verbose=verbose)
-    if not quiet:
-        print_summary(result_text(result, everything=verbose > 0))
+    told = result.report if quiet else findings_besides(result)
+    print_result(result, result_text, told, as_json=as_json, quiet=quiet, verbose=verbose)

@@ -51,7 +51,7 @@ from mediakit.cli.selecting import (
     text_of,
 )
 from mediakit.cli.state import StateFolder, jobs_of
-from mediakit.cli.target import peer_named, show_target, target_of
+from mediakit.cli.target import match_of, peer_named, show_target, target_of
 from mediakit.errors import UsageError, mapped
 from mediakit.findings import Severity
 from mediakit.transfer.proof import Verify
@@ -59,7 +59,6 @@ from mediakit.transfer.proof import Verify
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
     from mediakit.stages.look.inventory import Scope
     from mediakit.transfer.mapping import MapRow
-    from mediakit.transfer.matching import Match
 
 
 def import_(
@@ -252,15 +251,6 @@ def map_rows(path: Path) -> tuple[MapRow, ...]:
     with mapped({OSError: UsageError}, "the map cannot be read", str(path)), path.open("rb") as stream:
         raw = stream.read(MAX_BYTES + 1)
     return parse_map(raw, str(path))
-
-
-def match_of(text: str) -> Match:
-    """Return who is asked. Raises UsageError."""
-    from mediakit.transfer.matching import Match
-
-    if text not in set(Match):
-        raise UsageError(f"`{text}` is not a way to match", hint=f"there are {', '.join(Match)}")
-    return Match(text)
 
 
 def rate_of(text: str) -> int:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediakit.cli.config import settings
+from mediakit.cli.config import tables
 from mediakit.errors import UsageError
 from mediakit.findings import printable
 
@@ -194,14 +194,8 @@ def _check_installed() -> None:
 def _settings(config: Path | None) -> dict[str, list[Path]]:
     """Return the settings of `[secure]`, each as paths; the user's own file outweighs the system's."""
     found: dict[str, list[Path]] = {}
-    for file, values in settings(config):
-        table = values.get("secure", {})
-        if not isinstance(table, dict):
-            raise UsageError("`secure` must be a table", where=str(file))
+    for file, table in tables(config, "secure", _LISTS | _NAMES):
         for name, value in table.items():
-            if name not in _LISTS | _NAMES:
-                hint = f"known: {', '.join(sorted(_LISTS | _NAMES))}"
-                raise UsageError(f"unknown setting `secure.{printable(name)}`", where=str(file), hint=hint)
             found.setdefault(name, _paths(name, value, file))
     return found
 

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediakit.cli.config import settings
+from mediakit.cli.config import tables
 from mediakit.cli.keys import ask_for_key
 from mediakit.errors import UsageError
-from mediakit.findings import printable
 
 if TYPE_CHECKING:  # loaded when something is signed or checked
     from mediakit.journeys.burn_order import BurnOrder
@@ -87,14 +86,8 @@ _Settings = dict[str, tuple[Path, list[str]]]  # the folder that paths are relat
 
 def _settings(config: Path | None) -> _Settings:
     found: _Settings = {}
-    for file, values in settings(config):
-        table = values.get("manifest", {})
-        if not isinstance(table, dict):
-            raise UsageError("`manifest` must be a table", where=str(file))
+    for file, table in tables(config, "manifest", _KNOWN):
         for name, value in table.items():
-            if name not in _KNOWN:
-                hint = f"known: {', '.join(sorted(_KNOWN))}"
-                raise UsageError(f"unknown setting `manifest.{printable(name)}`", where=str(file), hint=hint)
             found.setdefault(name, (file.parent, _texts(name, value, file)))
     return found
 

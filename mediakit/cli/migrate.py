@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,11 +16,11 @@ import typer
 from typer.core import TyperGroup
 
 from mediakit.cli.guard import guarded
-from mediakit.cli.import_ import map_rows, match_of, rate_of
+from mediakit.cli.import_ import map_rows, rate_of
 from mediakit.cli.options import Config, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, state_folder
-from mediakit.cli.target import peer_named, target_of
+from mediakit.cli.target import unattended
 from mediakit.cli.written import check_report, now, write_report
 from mediakit.errors import UsageError
 from mediakit.transfer.proof import Verify
@@ -215,21 +215,19 @@ class _Made:
     def __call__(self) -> DiscOrder:
         """Return the order. Raises UsageError."""
         from mediakit.journeys.migrate_disc import DiscOrder
-        from mediakit.stages.import_order import ImportOrder, Matching
-        from mediakit.transfer.patient_identity import Expectation, Mixed
 
-        matching = None
-        if self.match:
-            matching = Matching(peer=peer_named(self.dest, self.config), match=match_of(self.match))
+        target, order, matching = unattended(
+            self.dest,
+            self.config,
+            verify=self.verify,
+            ask_first=self.ask_first,
+            match=self.match,
+            all_patients=self.all_patients,
+        )
+        mapping = map_rows(self.map) if self.map is not None else ()
         return DiscOrder(
-            target=target_of(self.dest, self.config, self.verify, ask_first=self.ask_first),
-            order=ImportOrder(
-                verify=self.verify,
-                ask_first=self.ask_first,
-                rate=self.rate,
-                mapping=map_rows(self.map) if self.map is not None else (),
-                expectation=Expectation(mixed=Mixed.ALLOW if self.all_patients else Mixed.REFUSE),
-            ),
+            target=target,
+            order=replace(order, rate=self.rate, mapping=mapping),
             matching=matching,
             is_inventory=self.inventory_only,
         )

@@ -10,11 +10,10 @@ import typer
 
 from mediakit.cli import complete
 from mediakit.cli.guard import guarded
-from mediakit.cli.import_ import match_of
 from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
 from mediakit.cli.options import Config, Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
-from mediakit.cli.target import peer_named
+from mediakit.cli.target import match_of, peer_named
 from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report
 from mediakit.errors import UsageError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 from mediakit.cli.guard import guarded
 from mediakit.cli.options import Json, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
-from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.cli.terminal import print_result
 from mediakit.cli.written import check_report, write_report
 
 
@@ -60,10 +59,5 @@ def salvage(
             result = run_salvage(src, order, tell)
         if report is not None:
             write_report(report, to_json(report_doc(result)))
-        if as_json:
-            sys.stdout.write(to_json(report_doc(result)))
-        else:
-            print_findings(result.report, quiet=quiet, verbose=verbose)
-            if not quiet:
-                print_summary(salvage_text(result, everything=verbose > 0))
+        print_result(result, salvage_text, as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(result.outcome))

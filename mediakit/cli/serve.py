@@ -37,6 +37,24 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
     from mediakit.scp.requestor import Dial
     from mediakit.scp.served import Served
 
+_Dir = Annotated[Path, typer.Option("--dir", help="Folder to receive into; made when it is missing.")]
+_Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
+_Aet = Annotated[str, typer.Option(help="Our AE title.")]
+_Bind = Annotated[
+    str, typer.Option(help="Address to listen on; 0.0.0.0 for every one that this computer has.")
+]
+_MaxAssociations = Annotated[int, typer.Option(help="Associations at once.", min=1, max=200)]
+_TlsCert = Annotated[
+    Path | None, typer.Option(help="Serve TLS with this certificate (PEM, may hold the key).")
+]
+_TlsKey = Annotated[Path | None, typer.Option(help="The key of the certificate.")]
+_TlsCa = Annotated[
+    Path | None, typer.Option(help="Let in only clients with a certificate of these authorities.")
+]
+_Users = Annotated[
+    Path | None, typer.Option(help="Let in only the users of this file; `serve user` makes its lines.")
+]
+
 app = typer.Typer(name="serve", help="Listen on the network.", no_args_is_help=True)
 
 
@@ -47,14 +65,10 @@ def _serve() -> None:
 
 @app.command("scp")
 def scp(
-    folder: Annotated[Path, typer.Option("--dir", help="Folder to receive into; made when it is missing.")],
-    port: Annotated[
-        int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)
-    ] = 11112,
-    aet: Annotated[str, typer.Option(help="Our AE title.")] = "MEDIAKIT",
-    bind: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 for every one that this computer has.")
-    ] = "127.0.0.1",
+    folder: _Dir,
+    port: _Port = 11112,
+    aet: _Aet = "MEDIAKIT",
+    bind: _Bind = "127.0.0.1",
     peer: Annotated[
         list[str] | None,
         typer.Option(help="AET@host:port: where a peer listens for reports of storage commitment."),
@@ -62,17 +76,11 @@ def scp(
     require_called_aet: Annotated[
         bool, typer.Option("--require-called-ae", help="Reject who calls another AE title.")
     ] = False,
-    max_associations: Annotated[int, typer.Option(help="Associations at once.", min=1, max=200)] = 10,
-    tls_cert: Annotated[
-        Path | None, typer.Option(help="Serve TLS with this certificate (PEM, may hold the key).")
-    ] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="The key of the certificate.")] = None,
-    tls_ca: Annotated[
-        Path | None, typer.Option(help="Let in only clients with a certificate of these authorities.")
-    ] = None,
-    users: Annotated[
-        Path | None, typer.Option(help="Let in only the users of this file; `serve user` makes its lines.")
-    ] = None,
+    max_associations: _MaxAssociations = 10,
+    tls_cert: _TlsCert = None,
+    tls_key: _TlsKey = None,
+    tls_ca: _TlsCa = None,
+    users: _Users = None,
     then_burn: Annotated[
         str, typer.Option(metavar="PROFILE", help="When it ends: burn what lies in the folder.")
     ] = "",
@@ -211,31 +219,21 @@ def _caller(text: str, tls: tuple[Path | None, Path | None, Path | None]) -> tup
 
 @app.command("creation")
 def creation(
-    folder: Annotated[Path, typer.Option("--dir", help="Folder to receive into; made when it is missing.")],
+    folder: _Dir,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the media that are made.")],
     profile: Annotated[
         str, typer.Option("--profile", "-p", help="Profile for requests that name none.")
     ] = "STD-GEN-CD",
-    port: Annotated[
-        int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)
-    ] = 11112,
-    aet: Annotated[str, typer.Option(help="Our AE title.")] = "MEDIAKIT",
-    bind: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 for every one that this computer has.")
-    ] = "127.0.0.1",
+    port: _Port = 11112,
+    aet: _Aet = "MEDIAKIT",
+    bind: _Bind = "127.0.0.1",
     robot: Robot = "",
     keep_days: Annotated[float, typer.Option(min=0, help="Forget jobs so many days after their end.")] = 30.0,
-    max_associations: Annotated[int, typer.Option(help="Associations at once.", min=1, max=200)] = 10,
-    tls_cert: Annotated[
-        Path | None, typer.Option(help="Serve TLS with this certificate (PEM, may hold the key).")
-    ] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="The key of the certificate.")] = None,
-    tls_ca: Annotated[
-        Path | None, typer.Option(help="Let in only clients with a certificate of these authorities.")
-    ] = None,
-    users: Annotated[
-        Path | None, typer.Option(help="Let in only the users of this file; `serve user` makes its lines.")
-    ] = None,
+    max_associations: _MaxAssociations = 10,
+    tls_cert: _TlsCert = None,
+    tls_key: _TlsKey = None,
+    tls_ca: _TlsCa = None,
+    users: _Users = None,
     log_file: Annotated[Path | None, typer.Option(help="Add every line to this file, with the time.")] = None,
     state: StateFolder = None,
     profiles: Profiles = None,

@@ -14,7 +14,9 @@ from mediakit.transfer.proof import Verify
 if TYPE_CHECKING:  # destinations are loaded when a command speaks to one
     from mediakit.destinations.login import Login
     from mediakit.destinations.peer import Peer
+    from mediakit.stages.import_order import ImportOrder, Matching
     from mediakit.stages.plan.import_target import Target
+    from mediakit.transfer.matching import Match
 
 
 def peer_named(dest: str, config: Path | None, login: Login | None = None) -> Peer:
@@ -74,3 +76,28 @@ def target_of(
         hint = "leave `--ask-first` out; a folder never stores twice"
         raise UsageError("this destination cannot be queried", where=str(named.address), hint=hint)
     return target
+
+
+def match_of(text: str) -> Match:
+    """Return who is asked. Raises UsageError."""
+    from mediakit.transfer.matching import Match
+
+    if text not in set(Match):
+        raise UsageError(f"`{text}` is not a way to match", hint=f"there are {', '.join(Match)}")
+    return Match(text)
+
+
+def unattended(
+    dest: str, config: Path | None, *, verify: Verify, ask_first: bool, match: str, all_patients: bool
+) -> tuple[Target, ImportOrder, Matching | None]:
+    """Return where an import goes that nobody attends, how it is done, and whom it asks for local values.
+
+    Raises UsageError.
+    """
+    from mediakit.stages.import_order import ImportOrder, Matching
+    from mediakit.transfer.patient_identity import Expectation, Mixed
+
+    matching = Matching(peer=peer_named(dest, config), match=match_of(match)) if match else None
+    target = target_of(dest, config, verify, ask_first=ask_first)
+    expectation = Expectation(mixed=Mixed.ALLOW if all_patients else Mixed.REFUSE)
+    return target, ImportOrder(verify=verify, ask_first=ask_first, expectation=expectation), matching

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import typer
 
 from mediakit.cli.guard import guarded
@@ -11,7 +9,7 @@ from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, keys_of
 from mediakit.cli.manifest import PublicKeys, known_keys
 from mediakit.cli.options import Config, FailOn, Json, Medium, Quiet, RescueMap, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
-from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.cli.terminal import print_result
 from mediakit.findings import Severity
 
 
@@ -37,6 +35,7 @@ def verify(
     with guarded("verify", as_json=as_json, verbose=verbose):
         from mediakit.journeys.verify import VerifyOrder
         from mediakit.journeys.verify import verify as run_verify
+        from mediakit.report.text import findings_besides, verify_text
 
         order = VerifyOrder(
             known=known_keys(public_key, config=config),
@@ -46,14 +45,6 @@ def verify(
         )
         with listener(progress, quiet=quiet or as_json) as tell:
             result = run_verify(src, order, tell)
-        if as_json:
-            from mediakit.report.json import report_doc, to_json
-
-            sys.stdout.write(to_json(report_doc(result)))
-        else:
-            from mediakit.report.text import findings_besides, verify_text
-
-            print_findings(findings_besides(result), quiet=quiet, verbose=verbose)
-            if not quiet:
-                print_summary(verify_text(result, everything=verbose > 0))
+        told = findings_besides(result)
+        print_result(result, verify_text, told, as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(result.outcome))

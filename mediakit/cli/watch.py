@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediakit.cli.config import profile_paths, settings
+from mediakit.cli.config import profile_paths, tables
 from mediakit.cli.guard import guarded
 from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, keys_of
 from mediakit.cli.log_file import LogFile
 from mediakit.cli.options import Config, Profiles, Quiet, WithNames
 from mediakit.cli.state import StateFolder, jobs_of, state_folder
-from mediakit.cli.target import peer_named, target_of
+from mediakit.cli.target import unattended
 from mediakit.cli.written import now, write_report
 from mediakit.errors import UsageError, mapped
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
     from mediakit.journeys.watch import Handled, ImportRules
+    from mediakit.secure.keys import Keys
 
 _MOST_KEPT_BYTES = 64 << 20
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
@@ -119,15 +120,11 @@ def watch(
                 catalogue=tuple(load_catalogue(profile_paths(profiles or [], config)).profiles.values()),
                 keys=keys,
             ),
-            imports=_import_rules(rules, state, config),
+            imports=_import_rules(rules, keys, state, config),
             settle_s=float(rules.get("settle", 10)),
             once=once,
             eject=_opener(place) if rules.get("eject") else None,
         )
-        if order.imports is not None:
-            order = replace(
-                order, imports=replace(order.imports, order=replace(order.imports.order, keys=keys))
-            )
         kept = _Kept.at(place, state_folder(state) / "watch")
         teller = _Teller(_folder(rules.get("reports")), with_names=with_names, as_json=as_json, quiet=quiet)
         watched = Watched()
@@ -156,17 +153,9 @@ def watch(
 
 def _configured(config: Path | None) -> dict[str, Any]:
     """Return what stands under `[watch]`. Raises UsageError."""
-    for file, values in settings(config):
-        table = values.get("watch")
-        if table is None:
-            continue
-        if not isinstance(table, dict):
-            raise UsageError("`watch` must be a table", where=str(file))
+    for file, table in tables(config, "watch", _KINDS):
         for name, value in table.items():
-            kind = _KINDS.get(name)
-            if kind is None:
-                hint = f"known: {', '.join(sorted(_KINDS))}"
-                raise UsageError(f"unknown setting `watch.{name}`", where=str(file), hint=hint)
+            kind = _KINDS[name]
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 raise UsageError(f"`watch.{name}` has a value of the wrong kind", where=str(file))
         found = dict(table)
@@ -177,12 +166,11 @@ def _configured(config: Path | None) -> dict[str, Any]:
     return {}
 
 
-def _import_rules(rules: dict[str, Any], state: Path | None, config: Path | None) -> ImportRules | None:
+def _import_rules(
+    rules: dict[str, Any], keys: Keys, state: Path | None, config: Path | None
+) -> ImportRules | None:
     """Return where what comes is imported to, and how; None when it is not. Raises UsageError."""
-    from mediakit.cli.import_ import match_of
     from mediakit.journeys.watch import ImportRules
-    from mediakit.stages.import_order import ImportOrder, Matching
-    from mediakit.transfer.patient_identity import Expectation, Mixed
 
     dest = rules.get("import", "")
     if not dest:
@@ -193,18 +181,18 @@ def _import_rules(rules: dict[str, Any], state: Path | None, config: Path | None
     named = str(rules.get("verify", Verify.NONE))
     if named not in set(Verify):
         raise UsageError(f"`{named}` is no proof of storage", hint=f"there are {', '.join(Verify)}")
-    ask_first = bool(rules.get("ask-first"))
-    matching = None
-    if rules.get("match"):
-        matching = Matching(peer=peer_named(dest, config), match=match_of(str(rules["match"])))
+    target, order, matching = unattended(
+        dest,
+        config,
+        verify=Verify(named),
+        ask_first=bool(rules.get("ask-first")),
+        match=str(rules.get("match", "")),
+        all_patients=bool(rules.get("all-patients")),
+    )
     return ImportRules(
-        target=target_of(dest, config, Verify(named), ask_first=ask_first),
+        target=target,
         jobs=jobs_of(state),
-        order=ImportOrder(
-            verify=Verify(named),
-            ask_first=ask_first,
-            expectation=Expectation(mixed=Mixed.ALLOW if rules.get("all-patients") else Mixed.REFUSE),
-        ),
+        order=replace(order, keys=keys),
         matching=matching,
         only_valid=bool(rules.get("only-valid")),
     )

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_ISREG
 
-from mediakit.durable import check_regular, new_file, write_all
 from mediakit.errors import MediakitError, UsageError, mapped
 
 
 def check_report(report: Path, out: Path | None = None) -> None:
     """Raise UsageError before a long run whose report would be lost."""
+    from mediakit.durable import check_regular  # here, as below: `--help` stays fast
+
     with mapped({OSError: UsageError}, "the report cannot be written there", str(report)):
         if out is not None and (
             report.absolute() == out.absolute() or out.absolute() in report.absolute().parents
@@ -29,6 +30,8 @@ def check_report(report: Path, out: Path | None = None) -> None:
 
 def write_report(path: Path, document: str) -> None:
     """Write a report, whole or not at all; an older one is replaced. Raises UsageError."""
+    from mediakit.durable import new_file, write_all
+
     try:
         with new_file(path, overwrite=True, mode=0o600) as fd:
             write_all(fd, document.encode("utf-8"))

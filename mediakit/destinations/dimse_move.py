@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mediakit.destinations.archive import Hear, Retrieved
 from mediakit.destinations.association import association
 from mediakit.destinations.base import Context, Unreachable
 from mediakit.destinations.peer import Peer
-from mediakit.dicom.header import Scanner
 from mediakit.dicom.identifier import identifier_of
-from mediakit.dicom.instance import Instance
 from mediakit.network.status import is_pending, retrieve_words
 from mediakit.scp.contexts import MESSAGE_SYNTAXES
 from mediakit.scp.events import Received, ScpEvent
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
     from pynetdicom.association import Association
 
 STUDY_ROOT_MOVE: Final = "1.2.840.10008.5.1.4.1.2.2.2"
-_PATIENT_ID: Final = 0x00100020
 _MOST_FAILED: Final = 100_000  # of one list that are looked at
 
 
@@ -58,7 +54,7 @@ def move(
                 reception=event.reception,
                 words=event.words,
                 path=event.path,
-                patient_id=_patient_in(store.folder / event.path) if event.path else "",
+                patient_id=event.patient_id,
             )
             hear(event.sop_instance, answer)
 
@@ -75,16 +71,6 @@ def move(
             if code:
                 words[retrieve_words(code)] = None
     return Retrieved(by="C-MOVE", failed=frozenset(failed), words="; ".join(words))
-
-
-def _patient_in(place: Path) -> str:
-    """Return the Patient ID of an instance that was put away; events do not have it, as they go to logs."""
-    try:
-        with place.open("rb") as stream:
-            found = Scanner().read(stream, place.stat().st_size, "", "")
-    except OSError:
-        return ""
-    return found.header.text(_PATIENT_ID) if isinstance(found, Instance) else ""
 
 
 def _moved(link: Association, peer: Peer, keys: Mapping[int, str]) -> tuple[int, frozenset[str]]:

@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from mediakit.fileset.for_people import VIEWER
 from mediakit.limits import MAX_BAD_LINES
 
 MANIFEST: Final = "MANIFEST.TXT"
 SIGNATURE: Final = "MANIFEST.SIG"  # Ed25519 over the bytes of the manifest (RFC 8032): 64 bytes
 PUBLIC_KEY: Final = "MANIFEST.PEM"  # the key that checks the signature
 ABOUT: Final = "SIGNED.TXT"  # who signed and with what
-FOR_PAGE: Final = "VIEWER/MANIFEST.BIN"  # the first three once more, for the page of the viewer
-VIEWER_PAGE: Final = "VIEWER/VIEWER.HTM"
+FOR_PAGE: Final = f"{VIEWER}MANIFEST.BIN"  # the first three once more, for the page of the viewer
 
 _UNLISTED = frozenset({MANIFEST, SIGNATURE, FOR_PAGE})
 SIGNATURE_BYTES: Final = 64

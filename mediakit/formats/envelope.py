@@ -47,6 +47,11 @@ class Envelope(Unsealing, Protocol):
         ...
 
 
+def stored_size_for(envelope: Envelope | None) -> Callable[[int], int]:
+    """Return how many bytes a file of so many has on the medium; None: as many."""
+    return int if envelope is None else envelope.sealed_size
+
+
 def sealed(entry: Entry, envelope: Envelope) -> Entry:
     """Return an entry in its envelope."""
     make = entry.from_hashes

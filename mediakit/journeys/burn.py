@@ -14,6 +14,7 @@ from mediakit.fileset.contents import Descriptions, descriptions_of
 from mediakit.fileset.plan import ExtraFile
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Severity
+from mediakit.formats.envelope import stored_size_for
 from mediakit.journeys.burn_figures import figures_of, media_of
 from mediakit.journeys.burn_media import Planned, Work, rehearse_media, settle_media, write_media
 from mediakit.journeys.burn_order import (
@@ -193,7 +194,7 @@ def _plan(prepared: Prepared, work: Work, fates: Fates) -> Planned | None:
         producers=(*people, *order.producers()),
         least=(*(one.least for one in people), *order.producers()),
         capacity=capacity_of(order.profile.medium, order.capacity),
-        stored_size=int if order.envelope is None else order.envelope.sealed_size,
+        stored_size=stored_size_for(order.envelope),
     )
     found = plan_media(draft, arranged.collated, order.out, order.file_set_id, is_spanned=order.span)
     for instance, finding in found.too_large:

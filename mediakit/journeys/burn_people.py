@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from mediakit.events import Listener
+from mediakit.fileset.for_people import INDEX, VIEWER, WEB
+from mediakit.formats.envelope import stored_size_for
 from mediakit.journeys.burn_order import BurnOrder, Depth
 from mediakit.stages.judge.prepare import Store
 from mediakit.stages.plan.people import Choice, People
@@ -23,7 +25,7 @@ def people_of(order: BurnOrder, store: Store, tell: Listener) -> tuple[People, .
             has_manifest=order.has_manifest,
             store=store,
             capacity=capacity_of(order.profile.medium, order.capacity),
-            stored_size=int if order.envelope is None else order.envelope.sealed_size,
+            stored_size=stored_size_for(order.envelope),
             is_rehearsal=order.depth is Depth.PLAN,
             tell=tell,
         ),
@@ -65,6 +67,6 @@ def pages_among(paths: Iterable[str]) -> tuple[str, bool]:
     Source: IHE RAD TF-3 4.47, "DICOM ONLY" or "DICOM PLUS WEB".
     """
     folded = [path.upper() for path in paths]
-    has_viewer = any(path.startswith("VIEWER/") for path in folded)
-    has_pages = has_viewer or any(path == "INDEX.HTM" or path.startswith("IHE_PDI/") for path in folded)
+    has_viewer = any(path.startswith(VIEWER) for path in folded)
+    has_pages = has_viewer or any(path == INDEX or path.startswith(WEB) for path in folded)
     return "DICOM PLUS WEB" if has_pages else "DICOM ONLY", has_viewer

@@ -19,7 +19,7 @@ from mediakit.formats.registry import open_decrypted
 from mediakit.named_together import names_missing
 from mediakit.outcome import Outcome
 from mediakit.rules import consistency
-from mediakit.rules.completeness import completeness_of
+from mediakit.rules.completeness import check_completeness
 from mediakit.rules.consistency import check_files
 from mediakit.rules.hygiene import check_only_archives
 from mediakit.rules.instances import check_decoding, damage_findings
@@ -67,7 +67,7 @@ def inspect(
         seen = look(tree, str(source), Scanner(), tell)
     contents = contents_of(seen)
     losses = (*_losses(seen, contents), *_besides(seen))
-    signs = completeness_of([(file.path, instance) for file, instance in seen.instances()])
+    signs = check_completeness(seen)
     report = Report.of(seen.subject, (*losses, *names_missing(source), *signs))
     for finding in report.findings:
         tell(FoundSomething(finding))

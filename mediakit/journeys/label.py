@@ -22,7 +22,7 @@ from mediakit.findings import Finding
 from mediakit.formats.base import Tree
 from mediakit.formats.registry import open_decrypted
 from mediakit.journeys.burn_people import pages_among
-from mediakit.rules.completeness import completeness_of
+from mediakit.rules.completeness import check_completeness
 from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.look.media import look, sha256_of
 from mediakit.volume import IsoVolume
@@ -122,7 +122,7 @@ def look_at_medium(source: Path, keys: Keys = NO_KEYS, tell: Listener = silence)
         has_viewer=has_viewer,
         missing=counts.missing + counts.unreadable,
         patients=tuple(_present(contents.patients)),
-        signs=tuple(completeness_of([(file.path, one) for file, one in seen.instances()])),
+        signs=tuple(check_completeness(seen)),
     )
 
 

@@ -23,6 +23,7 @@ from mediakit.fileset.removal import asked_of
 from mediakit.fileset.updating import Addition, lay_out_update
 from mediakit.findings import Finding, Severity, Where
 from mediakit.formats.base import Order, Receipt
+from mediakit.formats.envelope import stored_size_for
 from mediakit.journeys.burn_order import Depth
 from mediakit.journeys.update_order import Updated, UpdateOrder
 from mediakit.journeys.update_result import Done, updated
@@ -227,10 +228,9 @@ def _laid_out(stay: Stay, arranged: Arranged | None, work: Work, fates: Fates) -
     added = None if arranged is None else Addition(collated=arranged.collated, icons=arranged.icons)
     laid_out = lay_out_update(stay.directory, kept, names, work.profile, added)
     capacity = capacity_of(work.profile.medium, work.order.capacity)
-    stored_size = int if work.envelope is None else work.envelope.sealed_size
     again = remade_by(work, laid_out, stay)
     sizes = [ExtraFile(entry.path, entry.size) for entry in again.entries]
-    plan = complete(laid_out, capacity, sizes, stored_size)
+    plan = complete(laid_out, capacity, sizes, stored_size_for(work.envelope))
     fates.findings += (*again.findings, *plan.findings)
     if any(finding.severity is Severity.ERROR for finding in plan.findings):
         return _Stopped(Outcome.DOES_NOT_FIT)

@@ -13,7 +13,7 @@ from mediakit.fileset.plan import FileSetLayout
 from mediakit.fileset.removal import Completed
 from mediakit.fileset.survey import Survey
 from mediakit.formats.base import Tree
-from mediakit.formats.envelope import Envelope
+from mediakit.formats.envelope import Envelope, stored_size_for
 from mediakit.journeys.burn_order import Depth
 from mediakit.journeys.update_order import UpdateOrder
 from mediakit.profile.model import Profile
@@ -103,7 +103,7 @@ def remade_by(work: Work, laid_out: FileSetLayout, stay: Stay) -> Remade:
         has_manifest=stay.made.listed is not None,
         store=work.store,
         capacity=capacity_of(work.profile.medium, order.capacity),
-        stored_size=int if work.envelope is None else work.envelope.sealed_size,
+        stored_size=stored_size_for(work.envelope),
         is_rehearsal=order.depth is Depth.PLAN,
         tell=work.tell,
     )

@@ -17,7 +17,7 @@ from typing import Final, Self
 
 from mediakit.ledger import reading
 from mediakit.ledger.lock import Lock
-from mediakit.ledger.store import bounded, check_soundness, door, stored
+from mediakit.ledger.store import bounded, check_soundness, door, stored, transaction
 from mediakit.ledger.values import Happened, HistoryLine, JobFacts
 from mediakit.transfer.row import Row, key_of
 from mediakit.transfer.states import Happening, TransferState, after
@@ -200,18 +200,9 @@ class Ledger:
 
     @contextmanager
     def _change(self) -> Iterator[None]:
-        """Make many statements one transaction: whole, or not at all, also when it is interrupted."""
-        with self._turn, door(self._path):
-            if self._base.in_transaction:
-                self._base.rollback()
-            try:
-                self._base.execute("BEGIN IMMEDIATE")
-                yield
-                self._base.execute("COMMIT")
-            except BaseException:
-                if self._base.in_transaction:
-                    self._base.rollback()
-                raise
+        """Make many statements one transaction; see `store.transaction`."""
+        with self._turn, door(self._path), transaction(self._base):
+            yield
 
     def _happen(
         self, key: str, happening: Happening, at: str, said: tuple[str, int, str, str]

@@ -28,7 +28,7 @@ from mediakit.ledger.migration_values import (
     Share,
     Visit,
 )
-from mediakit.ledger.store import bounded, create, door, loaded, open_for_writing, stored
+from mediakit.ledger.store import bounded, create, door, loaded, open_for_writing, stored, transaction
 from mediakit.open_folder import sync_folder
 from mediakit.outcome import State
 
@@ -400,18 +400,9 @@ class Migration:
 
     @contextmanager
     def _change(self) -> Iterator[None]:
-        """Make many statements one transaction: whole, or not at all, also when it is interrupted."""
-        with self._turn, door(self.path):
-            if self._base.in_transaction:
-                self._base.rollback()
-            try:
-                self._base.execute("BEGIN IMMEDIATE")
-                yield
-                self._base.execute("COMMIT")
-            except BaseException:
-                if self._base.in_transaction:
-                    self._base.rollback()
-                raise
+        """Make many statements one transaction; see `store.transaction`."""
+        with self._turn, door(self.path), transaction(self._base):
+            yield
 
 
 def _fill(base: sqlite3.Connection, values: list[tuple[str, str | bytes]]) -> None:

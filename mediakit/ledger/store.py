@@ -136,6 +136,21 @@ def door(path: Path) -> Iterator[None]:
         raise _damaged(path, str(exc)) from exc
 
 
+@contextmanager
+def transaction(base: sqlite3.Connection) -> Iterator[None]:
+    """Make many statements one change: whole, or not at all, also when it is interrupted."""
+    if base.in_transaction:
+        base.rollback()
+    try:
+        base.execute("BEGIN IMMEDIATE")
+        yield
+        base.execute("COMMIT")
+    except BaseException:
+        if base.in_transaction:
+            base.rollback()
+        raise
+
+
 def _meant(exc: sqlite3.DatabaseError, path: Path) -> MediakitError:
     primary = getattr(exc, "sqlite_errorcode", 0) & 0xFF
     if primary in _FULL:

@@ -88,7 +88,7 @@ def meta_findings(meta: Mapping[Tag, bytes], path: str) -> Iterator[Finding]:
             yield LACKS.at(Where(path=path, tag=tag), what=_WHAT[tag], tag=tag_text(tag))
     for tag in _UIDS:
         value = meta.get(tag, b"")
-        if value.strip(b" \0") and not _is_uid(value):
+        if value.strip(b" \0") and not is_sound_value(value):
             yield BAD_UID.at(Where(path=path, tag=tag), what=_WHAT[tag], tag=tag_text(tag))
     if meta.get(_VERSION) and not is_version(meta[_VERSION]):
         yield VERSION.at(Where(path=path, tag=_VERSION))
@@ -97,7 +97,3 @@ def meta_findings(meta: Mapping[Tag, bytes], path: str) -> Iterator[Finding]:
             yield TOO_LONG.at(Where(path=path, tag=tag), what=_WHAT[tag], tag=tag_text(tag))
     if _PRIVATE in meta and not meta.get(_CREATOR, b"").strip(b" \0"):
         yield NO_CREATOR.at(Where(path=path, tag=_PRIVATE))
-
-
-def _is_uid(raw: bytes) -> bool:
-    return is_sound_value(raw)

@@ -14,9 +14,9 @@ from mediakit.findings import printable
 from mediakit.ledger.migration_values import DiscLine, DiscState, Migrated, StudyLine
 from mediakit.outcome import Outcome, State
 from mediakit.report.text import many
+from mediakit.transfer.mapping import no_formula
 
 _MOST_LINES: Final = 20
-_FORMULA: Final = frozenset("=+-@\t\r'")
 _COLUMNS: Final = (
     "disc",
     "disc_state",
@@ -228,5 +228,4 @@ def _row(disc: DiscLine, values: tuple[str, ...]) -> tuple[str, ...]:
 
 def _cell(text: str) -> str:
     """Return a cell that a spreadsheet takes for no formula, and that any file can hold."""
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return f"'{text}" if text[:1] in _FORMULA else text
+    return no_formula(text.encode("utf-8", "backslashreplace").decode())

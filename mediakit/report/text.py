@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from mediakit.fileset.for_people import VIEWER
 from mediakit.findings import Finding, Report, Severity, printable
 from mediakit.outcome import Fate, Result, State
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:  # errors are printed through this module, and must not wait f
 _COUNTED = frozenset({State.KEPT, State.WRITTEN, State.DEIDENTIFIED, State.PLANNED, State.WITHHELD})
 _COUNTED |= {State.VALID, State.SAME}
 _MANY = 4  # files that were left out for one reason are counted from here on
-_VIEWER = "VIEWER/"  # its files are many, and not told one by one
 _LISTED = 40  # what a terminal shows of a long list; the JSON report has it all
 
 
@@ -275,8 +275,9 @@ def plan_text(planned: FileSetPlan) -> str:
     lines += [
         f"{file.file_id}  {size_text(file.size)}  {file.instance.sop_instance}" for file in planned.files
     ]
-    viewer = [extra.size for extra in planned.extra if extra.path.startswith(_VIEWER)]
-    others = [extra for extra in planned.extra if not extra.path.startswith(_VIEWER)]
+    # the files of the viewer are many, and not told one by one
+    viewer = [extra.size for extra in planned.extra if extra.path.startswith(VIEWER)]
+    others = [extra for extra in planned.extra if not extra.path.startswith(VIEWER)]
     lines += [f"{printable(extra.path)}  {size_text(extra.size)}" for extra in others]
-    lines += [f"{_VIEWER}  {size_text(sum(viewer))} for browsers"] if viewer else []
+    lines += [f"{VIEWER}  {size_text(sum(viewer))} for browsers"] if viewer else []
     return "\n".join([*lines, ""])

@@ -8,7 +8,7 @@ cannot be told from the medium.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +17,7 @@ from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Profile
 from mediakit.rules import references, slices
-from mediakit.rules.check import Check, Find
+from mediakit.rules.check import Check
 
 GAPS = Rule(
     id="MK-CMP-001",
@@ -76,6 +76,11 @@ def completeness_of(held: Collection[Held]) -> Iterator[Finding]:
     """Yield every sign that something is missing among some instances, each of them held by one file."""
     for find in (_numbers, slices.missing_slices, references.absent, _totals):
         yield from find(held)
+
+
+def check_completeness(survey: Survey, _profile: Profile | None = None) -> Iterator[Finding]:
+    """Yield every sign that something is missing on a medium."""
+    return completeness_of([(file.path, instance) for file, instance in survey.instances()])
 
 
 @dataclass(slots=True)
@@ -182,16 +187,13 @@ def _fewer(rule: Rule, level: str, tag: int, held: Iterable[Held]) -> Iterator[F
             yield rule.at(where, count=len(instances), said=said[uid], **{level: uid})
 
 
-def _of_survey(find: Callable[[Collection[Held]], Iterator[Finding]]) -> Find:
-    def check(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
-        return find([(file.path, instance) for file, instance in survey.instances()])
-
-    return check
-
-
 CHECKS: Final = (
-    Check(_of_survey(_numbers), (GAPS, SPARSE, DOUBLED)),
-    Check(_of_survey(references.absent), (references.ABSENT, references.NOT_HERE)),
-    Check(_of_survey(slices.missing_slices), (slices.MISSING, slices.UNEVEN)),
-    Check(_of_survey(_totals), (FEWER_OF_SERIES, FEWER_OF_STUDY)),
+    Check(
+        check_completeness,
+        (
+            *(GAPS, SPARSE, DOUBLED, FEWER_OF_SERIES, FEWER_OF_STUDY),
+            *(references.ABSENT, references.NOT_HERE),
+            *(slices.MISSING, slices.UNEVEN),
+        ),
+    ),
 )

@@ -1,9 +1,12 @@
-"""What the Storage SCP tells while it runs, as values. Told from several threads; nothing here has names."""
+"""What the Storage SCP tells while it runs, as values. Told from several threads.
+
+Nothing of a patient is shown with them: `Received.patient_id` is for who compares, and left out of its text.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mediakit.outcome import Outcome
@@ -33,6 +36,7 @@ class Received:
     status: int
     path: str = ""
     words: str = ""
+    patient_id: str = field(default="", repr=False)
 
 
 class Ending(StrEnum):

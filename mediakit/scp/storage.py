@@ -222,6 +222,7 @@ class StorageScp:
                 status=answer.status,
                 path=answer.path,
                 words=answer.words,
+                patient_id=answer.patient_id,
             )
         )
         return status_of(answer.status, answer.words)

@@ -275,5 +275,9 @@ def format_map(rows: Iterable[MapRow]) -> str:
 def _cell(value: str | int | bool | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in _FORMULA and text else text
+    return no_formula("" if value is None else str(value))
+
+
+def no_formula(text: str) -> str:
+    """Return the text of a CSV cell so that a spreadsheet does not take it for a formula."""
+    return f"'{text}" if text[:1] in _FORMULA else text

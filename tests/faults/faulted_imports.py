@@ -39,7 +39,7 @@ from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.states import Happening, TransferState
 from tests.support import fault_http
 from tests.support.fault_http import FaultServer, serving
-from tests.support.fault_script import AtConnection, AtInstance, Script
+from tests.support.fault_script import CUTS, AtConnection, AtInstance, Script
 from tests.support.importing import (
     ALL_PATIENTS,
     HASTY,
@@ -65,18 +65,6 @@ _T = TransferState
 KNOWN_THERE = {_T.STORED, _T.STORED_WITH_WARNING, _T.ALREADY_THERE, _T.COMMITTED}
 UNKNOWN = {_T.SENDING, _T.UNCERTAIN}
 
-CUTS = (
-    AtInstance.CLOSE_BEFORE_ANSWER,
-    AtInstance.CLOSE_IN_DATA,
-    AtInstance.CLOSE_IN_PDU,
-    AtInstance.RESET_IN_DATA,
-    AtInstance.ABORT,
-    AtInstance.ABORT_IN_DATA,
-    AtInstance.HALF_ANSWER,
-    AtInstance.RELEASE,
-    AtInstance.CLOSE_AFTER,
-    AtInstance.RELEASE_AFTER,
-)
 LIES = (
     AtInstance.WRONG_MESSAGE_ID,
     AtInstance.WRONG_CONTEXT,

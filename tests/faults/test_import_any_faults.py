@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
-from tests.support.fault_script import AtInstance, Script
+from tests.support.fault_script import CUTS, AtInstance, Script
 from tests.support.importing import (
     WatchedScp,
     check_truth,
@@ -25,22 +25,7 @@ from tests.support.importing import (
 COUNT = 5
 TINY_PDUS = 1024
 SENT = frozenset(digests(COUNT))
-ACTIONS = [
-    0x0000,
-    0xB000,
-    0xA700,
-    0xC000,
-    AtInstance.CLOSE_BEFORE_ANSWER,
-    AtInstance.CLOSE_IN_DATA,
-    AtInstance.CLOSE_IN_PDU,
-    AtInstance.RESET_IN_DATA,
-    AtInstance.ABORT,
-    AtInstance.ABORT_IN_DATA,
-    AtInstance.HALF_ANSWER,
-    AtInstance.RELEASE,
-    AtInstance.CLOSE_AFTER,
-    AtInstance.RELEASE_AFTER,
-]
+ACTIONS = [0x0000, 0xB000, 0xA700, 0xC000, *CUTS]
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
+from pydicom import Dataset
 
 from mediakit.choices import ForPeople, Viewer
 from mediakit.extras.viewer.atlas import Atlas
@@ -167,32 +168,22 @@ def test_fractions_have_weights_and_label_maps_a_mask_for_each_segment(study: St
         assert (mask_of(one) == (labels[0] == one["segment"])).all()
 
 
+def graphic(kind: str, units: str, points: list[float], *, filled: str) -> Dataset:
+    return item(
+        GraphicType=kind,
+        GraphicAnnotationUnits=units,
+        GraphicDimensions=2,
+        NumberOfGraphicPoints=2,
+        GraphicData=points,
+        GraphicFilled=filled,
+    )
+
+
 def test_a_state_is_kept_for_each_image_as_the_standard_has_it(study: Study) -> None:
     first, second, third = study.images[1:4]
-    line = item(
-        GraphicType="POLYLINE",
-        GraphicAnnotationUnits="PIXEL",
-        GraphicDimensions=2,
-        NumberOfGraphicPoints=2,
-        GraphicData=[1.0, 2.0, 3.5, 4.0],
-        GraphicFilled="N",
-    )
-    ring = item(
-        GraphicType="CIRCLE",
-        GraphicAnnotationUnits="DISPLAY",
-        GraphicDimensions=2,
-        NumberOfGraphicPoints=2,
-        GraphicData=[0.5, 0.5, 0.75, 0.5],
-        GraphicFilled="Y",
-    )
-    strange = item(
-        GraphicType="POLYLINE",
-        GraphicAnnotationUnits="MATRIX",
-        GraphicDimensions=2,
-        NumberOfGraphicPoints=2,
-        GraphicData=[1.0, 2.0, 3.5, 4.0],
-        GraphicFilled="N",
-    )
+    line = graphic("POLYLINE", "PIXEL", [1.0, 2.0, 3.5, 4.0], filled="N")
+    ring = graphic("CIRCLE", "DISPLAY", [0.5, 0.5, 0.75, 0.5], filled="Y")
+    strange = graphic("POLYLINE", "MATRIX", [1.0, 2.0, 3.5, 4.0], filled="N")
     text = item(
         UnformattedTextValue="<b>here</b>\r\nand there",
         AnchorPointAnnotationUnits="PIXEL",

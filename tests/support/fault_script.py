@@ -56,6 +56,20 @@ class AtInstance(Enum):
     FLOOD = auto()  # writes behind the command for ever, and reads nothing
 
 
+#: What ends the association at an instance.
+CUTS = (
+    AtInstance.CLOSE_BEFORE_ANSWER,
+    AtInstance.CLOSE_IN_DATA,
+    AtInstance.CLOSE_IN_PDU,
+    AtInstance.RESET_IN_DATA,
+    AtInstance.ABORT,
+    AtInstance.ABORT_IN_DATA,
+    AtInstance.HALF_ANSWER,
+    AtInstance.RELEASE,
+    AtInstance.CLOSE_AFTER,
+    AtInstance.RELEASE_AFTER,
+)
+
 Answering = Mapping[int, int] | Mapping[str, int] | Callable[[int, str], int]
 
 

@@ -11,8 +11,8 @@ from mediakit.extras.viewer.codec import escaped
 from mediakit.extras.viewer.encode import Blob, Document, Encoded, Framed
 from mediakit.extras.viewer.order import in_order
 from mediakit.fileset.contents import PatientFact, SeriesFact, StudyFact
+from mediakit.fileset.for_people import VIEWER, VIEWER_INDEX
 
-FOLDER = "VIEWER"
 CHUNK_BYTES = 1 << 20
 _MOST_THUMBNAILS = 5000
 
@@ -162,7 +162,7 @@ def files_of(series: Series, tier: str) -> list[Made]:
             places[id(blob)] = [number, at, blob.length]
             at += blob.length
         head = f'mk.chunk("{series.key}",{number},"'.encode("ascii")
-        path = f"{FOLDER}/{series.key}/C{number:05d}.BIN"
+        path = f"{VIEWER}{series.key}/C{number:05d}.BIN"
         made.append(Made(path=path, head=head, blobs=tuple(blobs), tail=b'");\n'))
     rows = []
     for framed, row in zip(series.framed, series.rows, strict=True):
@@ -183,7 +183,7 @@ def files_of(series: Series, tier: str) -> list[Made]:
         "rows": [{key: value for key, value in row.items() if key not in common} for row in rows],
     }
     head = b"mk.meta(" + _json(series.key) + b"," + _json(meta) + b");\n"
-    return [Made(path=f"{FOLDER}/{series.key}/META.BIN", head=head), *made]
+    return [Made(path=f"{VIEWER}{series.key}/META.BIN", head=head), *made]
 
 
 def _chunks(series: Series) -> Iterator[list[Blob]]:
@@ -268,7 +268,7 @@ def index_of(
         "patients": told,
     }
     test = b'mk.test("' + escaped(bytes(range(256))) + b'");\n'
-    return Made(path=f"{FOLDER}/INDEX.BIN", head=test + b"mk.index(" + _json(index) + b");\n")
+    return Made(path=VIEWER_INDEX, head=test + b"mk.index(" + _json(index) + b");\n")
 
 
 def _patient(
@@ -372,7 +372,7 @@ def documents_of(
                 frames = [place for key in one.keys for place in places.get(key, ())]
                 missing = sum(key not in places for key in one.keys)
                 about |= {"frames": frames, "missing": missing}
-            made.append(_document(series.key, number, (about, f"{FOLDER}/{path}"), one))
+            made.append(_document(series.key, number, (about, VIEWER + path), one))
         told.append(
             {
                 "number": number,

@@ -15,9 +15,8 @@ from typing import Any
 
 from mediakit.extras.viewer.assemble import Series
 from mediakit.fileset.contents import PatientFact, StudyFact
-from mediakit.fileset.manifest import VIEWER_PAGE
+from mediakit.fileset.for_people import INDEX, README, VIEWER_PAGE, WEB
 
-README, INDEX, WEB = "README.TXT", "INDEX.HTM", "IHE_PDI"
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE html PUBLIC "-//W3C//DTD XHTML Basic 1.0//EN" "http://www.w3.org/TR/xhtml-basic/xhtml-basic10.dtd">
 <html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en">
@@ -107,7 +106,7 @@ def index(site: Site, patients: Sequence[PatientFact]) -> bytes:
         parts.append("For information, not for diagnosis.</p>\n")
     if site.has_web:
         parts.append(
-            f"<p>{site.link(f'{WEB}/{INDEX}', 'Pages with pictures')} for browsers without scripts.</p>\n"
+            f"<p>{site.link(WEB + INDEX, 'Pages with pictures')} for browsers without scripts.</p>\n"
         )
     parts.append(f"<p>{site.link(README, 'About this disc')}</p>\n")
     parts += _portrait(patients)

@@ -14,6 +14,7 @@ from importlib.resources import files as package_files
 import msgspec
 
 from mediakit.choices import ForPeople, LinkCase, Viewer
+from mediakit.fileset.for_people import INDEX, LICENSE, README, VIEWER, VIEWER_INDEX, VIEWER_PAGE, WEB
 from mediakit.fileset.manifest import (
     ABOUT,
     FOR_PAGE,
@@ -21,7 +22,6 @@ from mediakit.fileset.manifest import (
     PUBLIC_KEY,
     SIGNATURE,
     SIGNATURE_BYTES,
-    VIEWER_PAGE,
     is_unlisted,
     line_of,
     listing_of,
@@ -32,9 +32,6 @@ from mediakit.fileset.survey import FileFact, FileKind, Survey
 from mediakit.formats.base import Tree
 from mediakit.limits import MAX_PAGE_BYTES
 
-VIEWER_INDEX = "VIEWER/INDEX.BIN"
-LICENSE = "VIEWER/LICENSE.TXT"
-INDEX, README, WEB = "INDEX.HTM", "README.TXT", "IHE_PDI/"
 SERIES_FILE = re.compile(r"VIEWER/(S[0-9]{4,})/(?:(META)\.BIN|(C)[0-9]{5}\.BIN|(D)[0-9]{5}\.(?:BIN|PDF|MP4))")
 
 _PAGE = re.compile(rb"<!DOCTYPE html>\n<!--\nThe viewer of a disc written by mediakit\. .*", re.DOTALL)
@@ -116,7 +113,7 @@ class _Index(msgspec.Struct):
         for patient in self.patients:
             for study in patient.studies:
                 for series in study.series:
-                    yield from (f"VIEWER/{one.path}" for one in series.documents if one.path)
+                    yield from (VIEWER + one.path for one in series.documents if one.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

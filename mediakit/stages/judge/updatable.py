@@ -11,14 +11,15 @@ from mediakit.errors import UsageError
 from mediakit.fileset.decode import CONSISTENCY_FLAG
 from mediakit.fileset.decode_items import KEY_ORDER
 from mediakit.fileset.decode_records import MULTI_REFERENCED
-from mediakit.fileset.manifest import MANIFEST, SIGNATURE, VIEWER_PAGE
+from mediakit.fileset.for_people import INDEX, VIEWER_INDEX, VIEWER_PAGE, WEB
+from mediakit.fileset.manifest import MANIFEST, SIGNATURE
 from mediakit.fileset.selection import said_by_records
 from mediakit.fileset.survey import TEXT_BYTES, FileFact, FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Tree
 from mediakit.profile.choose import candidates_for, choose
 from mediakit.profile.model import Profile, Role
-from mediakit.stages.judge.made_before import INDEX, SERIES_FILE, VIEWER_INDEX, WEB, MadeBefore
+from mediakit.stages.judge.made_before import SERIES_FILE, MadeBefore
 from mediakit.volume import IsoVolume, file_system
 
 NOT_SAFE = Rule(

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance, shown
+from mediakit.dicom.instance_names import is_name
 from mediakit.dicom.text import encode
 from mediakit.dicom.wrap import (
     NOT_KEPT,
@@ -59,7 +60,6 @@ CAN_BE_WRAPPED = Rule(
     hint="`mediakit burn --wrap` makes DICOM instances of them, in a study that you name",
 )
 
-_UID = "0123456789."
 NEW_STUDY = "new"
 
 
@@ -273,4 +273,4 @@ def _given(said: NewSubject) -> Subject:
 
 
 def _is_uid(text: str) -> bool:
-    return 0 < len(text) <= 64 and text[0].isdigit() and not text.strip(_UID) and "." in text
+    return "." in text and is_name(text)  # a number alone is the name of a file

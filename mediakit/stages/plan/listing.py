@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from mediakit import __version__
 from mediakit.errors import IntegrityError
+from mediakit.fileset.for_people import VIEWER_PAGE
 from mediakit.fileset.manifest import (
     ABOUT,
     FOR_PAGE,
@@ -18,7 +19,6 @@ from mediakit.fileset.manifest import (
     PUBLIC_KEY,
     SIGNATURE,
     SIGNATURE_BYTES,
-    VIEWER_PAGE,
     for_page,
     line_of,
 )

@@ -12,6 +12,7 @@ from mediakit.choices import ForPeople, Viewer
 from mediakit.errors import DoesNotFit, IntegrityError, UsageError
 from mediakit.events import Listener, silence
 from mediakit.fileset.charset import place_of
+from mediakit.fileset.for_people import INDEX, README, VIEWER, VIEWER_INDEX, VIEWER_PAGE
 from mediakit.fileset.plan import DICOMDIR, TOO_BIG, ExtraFile, FileSetLayout, PlannedFile, complete
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Entry
@@ -60,8 +61,7 @@ NOT_LAID = Rule(
     hint="the viewer has a row with this reason and shows the images; the DICOM file is not affected",
 )
 
-_FIRST_FILES = ("README.TXT", "INDEX.HTM", "VIEWER/VIEWER.HTM", "VIEWER/INDEX.BIN")
-_FOLDER = "VIEWER/"
+_FIRST_FILES = (README, INDEX, VIEWER_PAGE, VIEWER_INDEX)
 _PIXELS = (0x00280010, 0x00280011, 0x00280100, 0x00280002, 0x00280008)  # rows, columns, bits, samples, frames
 _CHUNK_BYTES = 1 << 20
 _INSTALL = "install them: `pip install 'dicom-mediakit[viewer]'`"
@@ -77,7 +77,7 @@ def _rank(path: str) -> int:
         return 0
     if path in _FIRST_FILES:
         return 1
-    is_first = path.startswith("VIEWER/") and path.endswith(("/META.BIN", "/C00000.BIN"))
+    is_first = path.startswith(VIEWER) and path.endswith(("/META.BIN", "/C00000.BIN"))
     return 2 if is_first else 3
 
 
@@ -148,7 +148,7 @@ class People:
 
     def _chosen(self, laid_out: FileSetLayout) -> tuple[Choice, list[Entry]]:
         is_auto = self.wish.viewer is Viewer.AUTO
-        if not self.wish.is_asked and any(one.path.upper().startswith(_FOLDER) for one in laid_out.extra):
+        if not self.wish.is_asked and any(one.path.upper().startswith(VIEWER) for one in laid_out.extra):
             return _left_out("what is added has a folder VIEWER of its own"), []
         sizes = self._sizes(laid_out)
         for tier in self._tiers(laid_out, sizes):
@@ -177,7 +177,7 @@ class People:
                 *_not_shown(encoding.encoded(laid_out.files, tier), places),
                 *_not_laid(encoding.refused(tier), places),
             )
-        taken = sum(entry.size for entry in entries if entry.path.startswith(_FOLDER))
+        taken = sum(entry.size for entry in entries if entry.path.startswith(VIEWER))
         if self.is_rehearsal:  # without the pages that stand among its entries
             taken = sizes.get(tier, 0)
         return Choice(
@@ -271,7 +271,7 @@ def _none(why: str, found: Finding | None, about: tuple[int | None, int | None])
 def _estimated(size: int) -> list[Entry]:
     """Return entries that stand for those of a rehearsal: they are never opened."""
     sizes = [*(_CHUNK_BYTES for _ in range(size // _CHUNK_BYTES)), size % _CHUNK_BYTES]
-    return [Entry(f"VIEWER/S0001/C{index:05d}.BIN", one, _never) for index, one in enumerate(sizes)]
+    return [Entry(f"{VIEWER}S0001/C{index:05d}.BIN", one, _never) for index, one in enumerate(sizes)]
 
 
 def _never() -> NoReturn:

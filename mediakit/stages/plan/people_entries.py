@@ -34,7 +34,7 @@ from mediakit.extras.viewer.document import OVERLAYS
 from mediakit.extras.viewer.encode import Source
 from mediakit.extras.viewer.render import PAGE_SIDE, THUMBNAIL_SIDE, jpegs
 from mediakit.fileset.contents import PatientFact, patients_of
-from mediakit.fileset.manifest import VIEWER_PAGE
+from mediakit.fileset.for_people import INDEX, LICENSE, README, VIEWER_PAGE, WEB
 from mediakit.fileset.plan import FileSetLayout
 from mediakit.formats.base import Entry
 from mediakit.stages.plan.people_encoding import PAGE_PICTURES, Encoding, by_series
@@ -86,16 +86,16 @@ class Making:
             has_viewer=has_viewer,
             has_web=self.wish.pdi,
             is_lower=self.wish.link_case is LinkCase.LOWER,
-            others=tuple(name for name in others if name not in {pages.README, pages.INDEX}),
+            others=tuple(name for name in others if name not in {README, INDEX}),
         )
-        yield Made(path=pages.README, head=pages.readme(site))
+        yield Made(path=README, head=pages.readme(site))
         patients = patients_of(directory)
         if not has_viewer and not self.wish.pdi:
-            yield Made(path=pages.INDEX, head=pages.index(site, patients))
+            yield Made(path=INDEX, head=pages.index(site, patients))
             return
         found = self.encoding.encoded(files, self.tier if has_viewer else Viewer.PREVIEW)
         patients = known(patients, found)
-        yield Made(path=pages.INDEX, head=pages.index(site, patients))
+        yield Made(path=INDEX, head=pages.index(site, patients))
         series = series_of(patients, found)
         if has_viewer:
             yield from self._viewer(patients, series)
@@ -135,7 +135,7 @@ class Making:
         )
         yield index_of(disc, patients, series, shelf)
         yield from content
-        yield Made(path="VIEWER/LICENSE.TXT", head=(folder / "license.txt").read_bytes())
+        yield Made(path=LICENSE, head=(folder / "license.txt").read_bytes())
 
     def _overlays(self, patients: Sequence[PatientFact], series: Sequence[Series]) -> Overlays:
         """Lay presentation states, segmentations and structure sets on the images of their patients."""
@@ -163,7 +163,7 @@ class Making:
     def _web(
         self, site: pages.Site, patients: Sequence[PatientFact], series: Sequence[Series]
     ) -> Iterator[Made]:
-        yield Made(path=f"{pages.WEB}/{pages.INDEX}", head=pages.web_index(site, patients, series))
+        yield Made(path=WEB + INDEX, head=pages.web_index(site, patients, series))
         number = 0
         whose = [
             pages.whose(patient, study)
@@ -179,9 +179,9 @@ class Making:
                 number += 1
                 name = f"I{number:07d}.JPG"
                 pictures.append(pages.Picture(name=name, caption=_caption(rows[index])))
-                yield Made(path=f"{pages.WEB}/{name}", head=content)
+                yield Made(path=WEB + name, head=content)
             page = pages.series_page(site, one, words, pictures, list(self._texts(one)))
-            yield Made(path=f"{pages.WEB}/{one.key}.HTM", head=page)
+            yield Made(path=f"{WEB}{one.key}.HTM", head=page)
 
     def _texts(self, series: Series) -> Iterator[str]:
         """Yield the documents of a series as they stand on a static page."""

@@ -114,6 +114,7 @@ class _Sweeping:
 
     search: Search
     found: list[Finding] = field(default_factory=list)
+    _scanner: Scanner = field(default_factory=Scanner)
     _dates: list[tuple[str, int]] = field(default_factory=list)
     _vocabulary: set[bytes] = field(default_factory=set)
 
@@ -146,7 +147,7 @@ class _Sweeping:
     def _instance(self, tree: Tree, node: Node, tell: Listener) -> bool:
         """Search a DICOM file; return False when it is none."""
         with tree.open(node) as stream:
-            read = Scanner().read(stream, node.size, "", node.path)
+            read = self._scanner.read(stream, node.size, "", node.path)
             if not isinstance(read, Instance):
                 return False
             end = read.header.pixel_offset or node.size
