@@ -117,7 +117,7 @@ def disc_of(device: str, packets: Iterable[Packet]) -> Disc | None:
     return Disc(
         device=device,
         drive="" if made is None else " ".join(f"{made[1]} {made[2]}".split())[:_MOST_TEXT],
-        kind=current.split(",")[0].split()[0][:32] if is_known and current else "",
+        kind=next(iter(current.split(",")[0].split()), "")[:32] if is_known else "",
         status=status,
         capacity_bytes=int(blocks[3]) * BLOCK_BYTES if blocks else 0,
         free_bytes=int(blocks[2]) * BLOCK_BYTES if blocks else 0,

@@ -9,6 +9,7 @@ import pytest
 from mediakit.choices import ForPeople
 from mediakit.formats.base import OtherNames
 from mediakit.outcome import Outcome, State
+from mediakit.stages.prove.proof import Expected, prove
 from tests.support.cli import mediakit
 from tests.support.media import nodes
 from tests.support.studies import CR, CT_1, CT_2, CT_3, burnt_to, folder_of
@@ -57,6 +58,25 @@ def test_a_file_has_one_name_in_the_result_the_manifest_and_what_is_extracted(
     manifest = out["MANIFEST.TXT"].decode()
     assert all(f"  {path}\n" in manifest for path in FILES)
     assert "READ_ME" not in manifest
+
+
+def test_a_file_that_one_tree_shows_under_another_name_is_not_proven(extra: Path, tmp_path: Path) -> None:
+    image = tmp_path / "a.iso"
+    burnt = burnt_to(image, CT_1, add=(extra,))
+    assert burnt.plan is not None
+    expected = Expected.of(burnt.plan)
+    sha256 = {fate.became: fate.sha256 for fate in burnt.result.fates if fate.became}
+    assert prove(image, expected, sha256) == ()
+    data = image.read_bytes()
+    for tree, name, other in (
+        ("Joliet", "Read me.html;1".encode("utf-16-be"), "Read us.html;1".encode("utf-16-be")),
+        ("Rock Ridge", b"NM\x11\1\0Read me.html", b"NM\x11\1\0Read us.html"),
+    ):
+        assert data.count(name) == 1
+        image.write_bytes(data.replace(name, other))
+        (found,) = prove(image, expected, sha256)
+        assert (found.rule.id, found.where.path) == ("MK-PRF-006", "Read me.html")
+        assert dict(found.detail) == {"found": "'Read us.html'", "tree": tree}
 
 
 def test_a_name_that_cannot_be_is_refused_before_anything_is_written(tmp_path: Path) -> None:

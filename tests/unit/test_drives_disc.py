@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mediakit.drives.disc import (
@@ -148,6 +148,7 @@ def test_the_drives_of_a_machine_are_listed() -> None:
 
 
 @given(st.lists(st.text(max_size=60), max_size=12))
+@example([","])
 def test_any_text_is_understood_or_passed_over(lines: list[str]) -> None:
     for head in ("", "R:1: ", "R:1: Media current: ", "R:1: Media blocks : ", "I:1: x : FAILURE : "):
         packets = [packet for packet in (packet_of(head + line) for line in lines) if packet is not None]
