@@ -17,10 +17,11 @@ from mediakit.destinations.wire import Buffer, Wire
 from mediakit.network import reasons
 from mediakit.network.agreement import Agreement
 from mediakit.network.assembly import Fragment, Message, Requested
-from mediakit.network.association import (
+from mediakit.network.association import Association
+from mediakit.network.machine import State
+from mediakit.network.upper_layer import (
     Aborted,
     Accepted,
-    Association,
     Broken,
     Indication,
     Received,
@@ -28,7 +29,6 @@ from mediakit.network.association import (
     ReleaseAsked,
     Released,
 )
-from mediakit.network.machine import State
 
 LONGEST_GOODBYE_S: Final = 5.0  # for the release; what was stored is known by then
 _LAST_WORD_S: Final = 1.0  # for an abort to go out

@@ -27,7 +27,7 @@ from mediakit.dicom.header import Scanner
 from mediakit.dicom.uids import is_image
 from mediakit.network.agreement import IdentityOutcome
 from mediakit.network.assembly import Message, Requested
-from mediakit.network.association import Association, Received
+from mediakit.network.association import Association
 from mediakit.network.message import (
     GET_RSP,
     STORE_RQ,
@@ -35,11 +35,12 @@ from mediakit.network.message import (
     Response,
     get_request,
     identifier,
-    store_response,
+    response_to,
     uids_in,
 )
 from mediakit.network.reasons import Malformed
 from mediakit.network.status import is_pending, retrieve_words
+from mediakit.network.upper_layer import Received
 from mediakit.scp.instance_store import InstanceStore
 from mediakit.scp.receiver import Arriving, Claim, StoreAnswer
 from mediakit.transfer.probed import SYNTAXES
@@ -171,7 +172,7 @@ class _Retrieval:
         if sender is None:
             raise self._connection.protest("it sends in a context for which it is not the SCU")
         answer = self._taken(request, sender)
-        self._connection.send_command(asked.context_id, store_response(request, answer.status, answer.words))
+        self._connection.send_command(asked.context_id, response_to(request, answer.status, answer.words))
         self._hear(request.sop_instance, answer)
 
     def _taken(self, request: Request, sender: _Sender) -> StoreAnswer:

@@ -49,13 +49,14 @@ class ContextResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssociateRQ:
-    """A side asks for an association. Source: PS3.8 9.3.2."""
+    """A side asks for an association; bit 0 of `protocol_version` is the only version. PS3.8 9.3.2."""
 
     called_ae: str
     calling_ae: str
     contexts: tuple[ProposedContext, ...]
     user: UserInformation
     application_context: str = APPLICATION_CONTEXT
+    protocol_version: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ class AssociateAC:
     contexts: tuple[ContextResult, ...]
     user: UserInformation
     application_context: str = APPLICATION_CONTEXT
+    protocol_version: int = 1
 
 
 _Associate = TypeVar("_Associate", AssociateRQ, AssociateAC)
@@ -74,7 +76,7 @@ _Associate = TypeVar("_Associate", AssociateRQ, AssociateAC)
 
 def encode_associate(pdu: AssociateRQ | AssociateAC) -> bytes:
     """Return the PDU without its header. Raises ValueError when a value cannot be written."""
-    parts = [_FIXED.pack(1, _ae(pdu.called_ae), _ae(pdu.calling_ae))]
+    parts = [_FIXED.pack(pdu.protocol_version, _ae(pdu.called_ae), _ae(pdu.calling_ae))]
     parts.append(item_of(_APPLICATION, pdu.application_context.encode("ascii")))
     parts += map(_encode_context, pdu.contexts)
     parts.append(item_of(_USER, encode_user(pdu.user)))
@@ -101,7 +103,7 @@ def decode_associate(kind: type[_Associate], body: bytes) -> _Associate:
     """Return the PDU of this kind from what stands behind its header. Raises Malformed."""
     if len(body) < _FIXED.size:
         raise Malformed("an A-ASSOCIATE PDU is cut off")
-    _, called, calling = _FIXED.unpack_from(body)
+    version, called, calling = _FIXED.unpack_from(body)
     wanted, decoder = (_CONTEXT_RQ, _proposed) if kind is AssociateRQ else (_CONTEXT_AC, _result)
     application = ""
     user: UserInformation | None = None
@@ -121,6 +123,7 @@ def decode_associate(kind: type[_Associate], body: bytes) -> _Associate:
         contexts=tuple(contexts),  # type: ignore[arg-type]  # `wanted` and `decoder` go with `kind`
         user=user or UserInformation(),
         application_context=application,
+        protocol_version=version & 1,  # no other bit is to be tested, PS3.8 9.3.2
     )
 
 

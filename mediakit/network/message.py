@@ -1,4 +1,4 @@
-"""Command sets of C-STORE, C-GET and C-ECHO: values to bytes and back (PS3.7 6.3, 9.3.1, 9.3.3, 9.3.5).
+"""Command sets: values to bytes and back (PS3.7 6.3, 9.3, 10.3). The services that we use or offer.
 
 A command set is always Implicit VR Little Endian. Any bytes give a `Request`, a `Response` or `Malformed`.
 """
@@ -14,11 +14,19 @@ from typing import Final
 from mediakit.network.reasons import Malformed
 
 STORE_RQ, STORE_RSP, GET_RQ, GET_RSP, ECHO_RQ, ECHO_RSP = 0x0001, 0x8001, 0x0010, 0x8010, 0x0030, 0x8030
+CANCEL_RQ, EVENT_REPORT_RQ, EVENT_REPORT_RSP = 0x0FFF, 0x0100, 0x8100
+N_GET_RQ, N_ACTION_RQ, N_CREATE_RQ = 0x0110, 0x0130, 0x0140
+#: Every request of PS3.7 E.1, also of operations that are not served here.
+REQUESTS: Final = frozenset(
+    {STORE_RQ, GET_RQ, 0x0020, 0x0021, ECHO_RQ, EVENT_REPORT_RQ, N_GET_RQ, 0x0120, N_ACTION_RQ, N_CREATE_RQ}
+    | {0x0150, CANCEL_RQ}
+)
 VERIFICATION: Final = "1.2.840.10008.1.1"
 LONGEST_COMMAND: Final = 1 << 16  # bytes; a real one has about 200
 LONGEST_UID: Final = 64  # characters, PS3.5 9.1; peers abort the association for one that is longer
 
 _LENGTH, _SOP_CLASS, _FIELD, _MESSAGE_ID, _RESPONDS_TO = 0x0000, 0x0002, 0x0100, 0x0110, 0x0120
+_REQUESTED_CLASS, _REQUESTED_INSTANCE, _EVENT, _ATTRIBUTES, _ACTION = 0x0003, 0x1001, 0x1002, 0x1005, 0x1008
 _PRIORITY, _DATA_SET_TYPE, _STATUS, _OFFENDING, _COMMENT = 0x0700, 0x0800, 0x0900, 0x0901, 0x0902
 _SOP_INSTANCE: Final = 0x1000
 _REMAINING, _COMPLETED, _FAILED, _WARNING = 0x1020, 0x1021, 0x1022, 0x1023
@@ -26,6 +34,8 @@ _NO_DATA_SET, _A_DATA_SET = 0x0101, 0x0001
 _IS_RESPONSE: Final = 0x8000
 _LONGEST_COMMENT: Final = 64  # characters, VR LO
 _MOST_OFFENDING: Final = 64
+_MOST_ATTRIBUTES: Final = 1000
+_NUMBERS: Final = {EVENT_REPORT_RQ: _EVENT, N_ACTION_RQ: _ACTION}  # where an Event or Action Type ID stands
 
 _UIDS: Final = frozenset({0x00080016, 0x00080018, 0x0020000D, 0x0020000E})  # padded with a null
 
@@ -39,7 +49,9 @@ _AT: Final = Struct("<HH")
 class Request:
     """An operation that a peer asks for.
 
-    `command` is the Command Field. UIDs are as the peer writes them, "" where it does not. PS3.7 9.3.1.1.
+    `command` is the Command Field. UIDs are as the peer writes them, "" where it does not: those affected, or
+    requested. `number` is the Event or Action Type ID, `attributes` are the tags that an N-GET asks for.
+    Source: PS3.7 9.3.1.1, 10.3.
     """
 
     command: int
@@ -47,6 +59,8 @@ class Request:
     sop_class: str = ""
     sop_instance: str = ""
     has_data_set: bool = False
+    number: int = 0
+    attributes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,17 +112,36 @@ def _store_parts(sop_class: str) -> tuple[bytes, bytes]:
     )
 
 
-def store_response(request: Request, status: int, comment: str = "") -> bytes:
-    """Return the command set of a C-STORE-RSP; `comment` is cut to 64 characters of ASCII. PS3.7 9.3.1.2."""
+def response_to(
+    request: Request, status: int, comment: str = "", *, sop_instance: str = "", has_data_set: bool = False
+) -> bytes:
+    """Return the command set of the response to a request; `comment` is cut to 64 characters of ASCII.
+
+    `sop_instance` is that of an N-CREATE that left the choice to us. Source: PS3.7 9.3, 10.3.
+    """
     words = comment.encode("ascii", "replace")[:_LONGEST_COMMENT]
+    number = _NUMBERS.get(request.command)
     return _command_set(
         _as_sent(_SOP_CLASS, request.sop_class),
-        _number(_FIELD, STORE_RSP),
+        _number(_FIELD, request.command | _IS_RESPONSE),
         _number(_RESPONDS_TO, request.message_id),
-        _number(_DATA_SET_TYPE, _NO_DATA_SET),
+        _number(_DATA_SET_TYPE, _A_DATA_SET if has_data_set else _NO_DATA_SET),
         _number(_STATUS, status),
         _padded(_COMMENT, words, b" ") if words else b"",
-        _as_sent(_SOP_INSTANCE, request.sop_instance),
+        _as_sent(_SOP_INSTANCE, sop_instance or request.sop_instance),
+        b"" if number is None else _number(number, request.number),
+    )
+
+
+def event_report_request(message_id: int, sop_class: str, sop_instance: str, event_type: int) -> bytes:
+    """Return the command set of an N-EVENT-REPORT-RQ with a data set. PS3.7 10.3.1."""
+    return _command_set(
+        _uid(_SOP_CLASS, sop_class),
+        _number(_FIELD, EVENT_REPORT_RQ),
+        _number(_MESSAGE_ID, message_id),
+        _number(_DATA_SET_TYPE, _A_DATA_SET),
+        _uid(_SOP_INSTANCE, sop_instance),
+        _number(_EVENT, event_type),
     )
 
 
@@ -183,9 +216,11 @@ def decode_command(data: bytes) -> Request | Response:
     return Request(
         command=command,
         message_id=_us(values, _MESSAGE_ID if _MESSAGE_ID in values else _RESPONDS_TO),  # C-CANCEL has no own
-        sop_class=_named(values.get(_SOP_CLASS, b"")),
-        sop_instance=_named(values.get(_SOP_INSTANCE, b"")),
+        sop_class=_named(values.get(_SOP_CLASS) or values.get(_REQUESTED_CLASS, b"")),
+        sop_instance=_named(values.get(_SOP_INSTANCE) or values.get(_REQUESTED_INSTANCE, b"")),
         has_data_set=_us(values, _DATA_SET_TYPE) != _NO_DATA_SET,
+        number=_us(values, _NUMBERS[command]) if command in _NUMBERS else 0,
+        attributes=_tags(values.get(_ATTRIBUTES, b""), _MOST_ATTRIBUTES),
     )
 
 
@@ -198,7 +233,7 @@ def _response(command: int, values: dict[int, bytes]) -> Response:
         sop_class=_named(values.get(_SOP_CLASS, b"")),
         sop_instance=_named(values.get(_SOP_INSTANCE, b"")),
         comment=_comment(values.get(_COMMENT, b"")),
-        offending=_tags(values.get(_OFFENDING, b"")),
+        offending=_tags(values.get(_OFFENDING, b""), _MOST_OFFENDING),
         suboperations=Suboperations(
             remaining=_count(values, _REMAINING),
             completed=_count(values, _COMPLETED),
@@ -260,6 +295,6 @@ def _printable(raw: bytes) -> str:
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
-def _tags(raw: bytes) -> tuple[int, ...]:
-    whole = raw[: min(len(raw) // 4, _MOST_OFFENDING) * 4]
+def _tags(raw: bytes, most: int) -> tuple[int, ...]:
+    whole = raw[: min(len(raw) // 4, most) * 4]
     return tuple(group << 16 | element for group, element in _AT.iter_unpack(whole))

@@ -12,6 +12,7 @@ import io
 import struct
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -31,8 +32,11 @@ from mediakit.formats.base import NodeKind, Tree
 from mediakit.formats.registry import TREES, open_tree
 from mediakit.formats.rescue_map import parse_map
 from mediakit.formats.udf_tags import BLOCK, Tag
+from mediakit.network.acceptor import Acceptor
 from mediakit.network.association import Association
+from mediakit.network.machine import State
 from mediakit.network.pdu import encode
+from mediakit.network.upper_layer import AssociationAsked
 from mediakit.profile.load import check_file, load_profile
 from mediakit.rules.check import RuleSet
 from mediakit.rules.every import judge_medium
@@ -43,6 +47,8 @@ from tests.support.media import a_small_medium, write
 from tests.support.secure import BY_PASSPHRASE, by_certificate, sealed, sealer
 from tests.support.studies import CR, CT_1, CT_2, SAMPLES, burnt_to
 from tests.unit.test_multipart import body_of
+from tests.unit.test_network_acceptor import ANSWER, STORE
+from tests.unit.test_network_acceptor import REQUEST as ASKED
 from tests.unit.test_network_association import REQUEST, acceptance, answer
 from tests.unit.test_profile_load_faults import SOUND
 from tests.unit.test_rescue_map import OF_DDRESCUE, SMALL
@@ -137,6 +143,17 @@ def _pdus(*, takes_requests: bool) -> Callable[[bytes], None]:
     return run
 
 
+def _acceptor(content: bytes) -> None:
+    acceptor = Acceptor()
+    end = len(encode(ASKED))
+    for part in (content[:end], content[end:]):
+        for indication in acceptor.receive(part):
+            if isinstance(indication, AssociationAsked) and acceptor.state is State.STA3:
+                with suppress(ValueError):  # it is no answer to what was made of the request
+                    acceptor.accept(ANSWER)
+    acceptor.to_send()
+
+
 def _multipart(content: bytes) -> None:
     head, _, body = content.partition(b"\n")
     try:
@@ -199,6 +216,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "medium": _medium,
     "pdu": _pdus(takes_requests=False),
     "pdu-requests": _pdus(takes_requests=True),
+    "acceptor": _acceptor,
     "multipart": _multipart,
     "cms": _cms,
     "profile": _profile,
@@ -237,6 +255,7 @@ def seeds(target: str) -> tuple[bytes, ...]:
     known: Mapping[str, tuple[bytes, ...]] = {
         "pdu": (accepted,),
         "pdu-requests": (accepted,),
+        "acceptor": (encode(ASKED) + encode(STORE) * 2,),
         "multipart": (b"multipart/related; type=a; boundary=b0undary\n" + body_of([b"DICM" * 20, b""]),),
         "profile": (SOUND.encode(),),
         "config": (_CONFIG,),

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mediakit.network.acceptor import MOST_PDU_BYTES, Acceptor
 from mediakit.network.agreement import agree
+from mediakit.network.assembly import Fragment
 from mediakit.network.associate import (
     AssociateAC,
     AssociateRQ,
@@ -17,7 +19,7 @@ from mediakit.network.associate import (
     encode_associate,
     with_known_items,
 )
-from mediakit.network.association import Association, Broken, Indication
+from mediakit.network.association import Association
 from mediakit.network.machine import State
 from mediakit.network.message import Request, Response, decode_command, store_request
 from mediakit.network.pdu import (
@@ -32,6 +34,7 @@ from mediakit.network.pdu import (
     encode,
 )
 from mediakit.network.reasons import Malformed
+from mediakit.network.upper_layer import AssociationAsked, Broken, Indication
 from mediakit.network.user_items import (
     CommonExtended,
     Extended,
@@ -42,6 +45,7 @@ from mediakit.network.user_items import (
     Window,
     item_of,
 )
+from tests.unit import test_network_acceptor as accepting
 from tests.unit.test_network_association import REQUEST, acceptance, answer, response
 
 LONGEST = 1 << 16
@@ -242,6 +246,52 @@ def test_an_association_tells_the_same_wherever_its_stream_is_cut(stream: bytes,
     told, out, state = whole
     assert sum(isinstance(indication, Broken) for indication in told) <= 1
     assert all(data[0] == 7 for data in out)
+    assert state in set(State)
+
+
+def asked_by(parts: Sequence[bytes]) -> tuple[list[object], list[bytes], State]:
+    """Return what an acceptor tells and sends that accepts what it is asked for."""
+    acceptor = Acceptor()
+    told: list[object] = []
+    sent: list[bytes] = []
+    pending = 0
+    for part in parts:
+        for indication in acceptor.receive(part):
+            if isinstance(indication, Fragment):  # pieces are as they come: their bytes count
+                pending += len(indication.data)
+                told.append((indication.is_last, pending if indication.is_last else 0))
+                continue
+            told.append(indication)
+            if indication == AssociationAsked(accepting.REQUEST) and acceptor.state is State.STA3:
+                acceptor.accept(accepting.ANSWER)
+        sent += acceptor.to_send()
+        assert len(acceptor._reader._pending) <= MOST_PDU_BYTES + len(part)
+    return told, sent, acceptor.state
+
+
+to_acceptor = st.one_of(
+    st.lists(pdus | st.just(accepting.STORE), max_size=5).map(
+        lambda some: encode(accepting.REQUEST) + b"".join(map(encode, some))
+    ),
+    st.lists(pdus, max_size=3).map(lambda some: b"".join(map(encode, some))),
+    st.binary(max_size=100).map(lambda data: encode(accepting.REQUEST) + encode(accepting.STORE) + data),
+    st.binary(max_size=200),
+)
+
+
+@settings(max_examples=300)
+@given(to_acceptor, st.lists(st.integers(0, 10_000), max_size=8))
+def test_an_acceptor_tells_the_same_wherever_its_stream_is_cut(stream: bytes, cuts: list[int]) -> None:
+    """The request comes alone, as it has to be answered; what follows is cut anywhere."""
+    first = encode(accepting.REQUEST)
+    if not stream.startswith(first):
+        first = b""
+    rest = stream[len(first) :]
+    whole = asked_by([first, rest])
+    assert asked_by([first, *pieces(rest, cuts)]) == whole
+    told, sent, state = whole
+    assert sum(isinstance(one, Broken) for one in told) <= 1
+    assert all(data[0] in {2, 3, 6, 7} for data in sent)
     assert state in set(State)
 
 

@@ -10,11 +10,14 @@ import pytest
 from mediakit.network.agreement import agree
 from mediakit.network.assembly import Message
 from mediakit.network.associate import AssociateAC, AssociateRQ, ContextResult, ProposedContext
-from mediakit.network.association import (
+from mediakit.network.association import Association
+from mediakit.network.machine import TRANSITIONS, Action, Event, State
+from mediakit.network.message import STORE_RSP
+from mediakit.network.pdu import PDU, PDV, Abort, AssociateRJ, PDataTF, ReleaseRP, ReleaseRQ, encode
+from mediakit.network.upper_layer import (
     LARGEST_FRAGMENT,
     Aborted,
     Accepted,
-    Association,
     Broken,
     Indication,
     Received,
@@ -23,9 +26,6 @@ from mediakit.network.association import (
     Released,
     WrongState,
 )
-from mediakit.network.machine import TRANSITIONS, Action, Event, State
-from mediakit.network.message import STORE_RSP
-from mediakit.network.pdu import PDU, PDV, Abort, AssociateRJ, PDataTF, ReleaseRP, ReleaseRQ, encode
 from mediakit.network.user_items import UserInformation
 from tests.support.each import each
 

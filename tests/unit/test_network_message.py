@@ -23,8 +23,8 @@ from mediakit.network.message import (
     echo_request,
     get_request,
     identifier,
+    response_to,
     store_request,
-    store_response,
 )
 from mediakit.network.reasons import Malformed, RejectReason
 from mediakit.network.status import StatusKind, meaning
@@ -112,14 +112,14 @@ def test_a_request_is_read_back_and_its_answer_repeats_what_it_named() -> None:
         command=STORE_RQ, message_id=9, sop_class=CT, sop_instance="1.2.3", has_data_set=True
     )
     assert isinstance(asked, Request)
-    answer = by_pydicom(store_response(asked, 0xA700, "no room " * 20))
+    answer = by_pydicom(response_to(asked, 0xA700, "no room " * 20))
     assert (answer.Status, answer.MessageIDBeingRespondedTo, answer.AffectedSOPInstanceUID) == (
         0xA700,
         9,
         "1.2.3",
     )
     assert len(answer.ErrorComment) == 63  # 64 with the space at its end
-    nameless = by_pydicom(store_response(Request(command=STORE_RQ, message_id=9), 0))
+    nameless = by_pydicom(response_to(Request(command=STORE_RQ, message_id=9), 0))
     assert "AffectedSOPInstanceUID" not in nameless
 
 
