@@ -12,7 +12,7 @@ from mediakit.cli import complete
 from mediakit.cli.guard import guarded
 
 if TYPE_CHECKING:  # the rules are loaded when the command runs: `--help` stays fast
-    from mediakit.journeys.rulebook import Entry
+    from mediakit.journeys.rulebook import RuleEntry
 
 _RULE_SETS = {
     "ps3": "the DICOM standard",
@@ -47,7 +47,7 @@ def explain(
             sys.stdout.write("\n".join((*lines, "")))
 
 
-def _doc(chosen: Sequence[Entry]) -> dict[str, Any]:
+def _doc(chosen: Sequence[RuleEntry]) -> dict[str, Any]:
     return {
         "schema": "mediakit/rules/1",
         "rules": [
@@ -66,7 +66,7 @@ def _doc(chosen: Sequence[Entry]) -> dict[str, Any]:
     }
 
 
-def _page(entry: Entry) -> Iterator[str]:
+def _page(entry: RuleEntry) -> Iterator[str]:
     from mediakit.journeys.rulebook import GROUPS
 
     rule = entry.rule
@@ -83,7 +83,7 @@ def _page(entry: Entry) -> Iterator[str]:
         yield f"  rule set    {name}: {_RULE_SETS[name]}"
 
 
-def _list(book: Sequence[Entry]) -> Iterator[str]:
+def _list(book: Sequence[RuleEntry]) -> Iterator[str]:
     from mediakit.journeys.rulebook import GROUPS
 
     group = None

@@ -18,7 +18,7 @@ from mediakit.events import Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Rule, Severity, Where
 from mediakit.formats.gapped import gaps_of
 from mediakit.formats.registry import open_medium
-from mediakit.journeys.import_result import Ended, Step, Task, imported_of
+from mediakit.journeys.import_result import Ended, StageResult, Task, imported_of
 from mediakit.journeys.stored_report import keep_imported
 from mediakit.ledger.jobs import Jobs
 from mediakit.ledger.ledger import Ledger
@@ -198,7 +198,7 @@ def _rehearsed(task: Task) -> Imported:
     rehearsed = rehearse(task.rows, task.target.destination, task.order)
     if task.coercer is not None:
         task.coercer.rehearse()
-    step = Step(because=rehearsed.because, stopped=rehearsed.stopped)
+    step = StageResult(because=rehearsed.because, stopped=rehearsed.stopped)
     ended = Ended(rows=rehearsed.rows, steps=(step,), contexts=rehearsed.lines)
     return imported_of(task, ended, planned=State.PLANNED)
 
@@ -292,10 +292,10 @@ def _kept_to_job(task: Task, ledger: Ledger) -> Task:
     )
 
 
-def _act(task: Task, ledger: Ledger) -> Iterator[Step]:
+def _act(task: Task, ledger: Ledger) -> Iterator[StageResult]:
     """Ask, send and prove, as far as that was ordered; a signal ends it after the step under way."""
     order, target = task.order, task.target
-    steps: list[Callable[[], Step]] = []
+    steps: list[Callable[[], StageResult]] = []
     if order.ask_first and target.query is not None:
         ask = partial(leave_what_is_there, ledger, target.query)
         steps.append(lambda: _step_of(task, ask(tuple(_to_send(task, ledger)), task.tell)))
@@ -307,16 +307,16 @@ def _act(task: Task, ledger: Ledger) -> Iterator[Step]:
         try:
             step = run()
         except KeyboardInterrupt:
-            step = Step(is_interrupted=True)
+            step = StageResult(is_interrupted=True)
         yield step
         if step.is_interrupted:
             return
 
 
-def _step_of(task: Task, confirmed: Confirmed, word: str = "") -> Step:
+def _step_of(task: Task, confirmed: Confirmed, word: str = "") -> StageResult:
     place = task.target.destination.name
     counted = f"{word}: {confirmed.confirmed} of {confirmed.asked} confirmed"
-    return Step(
+    return StageResult(
         because=confirmed.because,
         findings=tuple(finding.moved(place) for finding in confirmed.findings),
         proof=counted if word and confirmed.asked else None,
@@ -333,7 +333,7 @@ def _to_send(task: Task, ledger: Ledger) -> Iterator[Outgoing]:
         yield from (here[row.key] for row in ledger.rows(states) if row.key in here)
 
 
-def _send(task: Task, ledger: Ledger) -> Step:
+def _send(task: Task, ledger: Ledger) -> StageResult:
     order, destination = task.order, task.target.destination
     items = list(_to_send(task, ledger))
     planned = batches(items, destination.most_contexts, may_convert=order.may_convert)
@@ -359,7 +359,7 @@ def _send(task: Task, ledger: Ledger) -> Step:
     finally:
         task.tell(PhaseEnded("send"))
     log, source = sender.log, task.inventory.source
-    return Step(
+    return StageResult(
         because=log.because,
         findings=tuple(finding.moved(shown(source, finding.where.path)) for finding in log.findings),
         sent=log.count,

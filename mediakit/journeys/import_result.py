@@ -88,7 +88,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class StageResult:
     """What asking, sending or proving came to.
 
     `because` is by key, the reason of a state. `stopped` and `gone` say why sending ended before all was
@@ -111,7 +111,7 @@ class Ended:
     """What an import came to, whatever ended it. `job` is "" when there is no ledger."""
 
     rows: Sequence[Row]
-    steps: tuple[Step, ...] = ()
+    steps: tuple[StageResult, ...] = ()
     job: str = ""
     contexts: tuple[ContextLine, ...] = ()
 

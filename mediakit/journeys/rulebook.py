@@ -146,7 +146,7 @@ GROUPS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class RuleEntry:
     """A rule, the commands in which it is met, and its rule set when `validate` judges media by it."""
 
     rule: Rule
@@ -164,15 +164,15 @@ def rulebook() -> tuple[Rule, ...]:
     return tuple(entry.rule for entry in entries())
 
 
-def entries() -> tuple[Entry, ...]:
+def entries() -> tuple[RuleEntry, ...]:
     """Return every rule with where it is met, sorted by id. Loads all modules that hold rules."""
-    found: dict[str, Entry] = {}
+    found: dict[str, RuleEntry] = {}
     for entry in (*_of_checks(), *_of_modules()):
         found.setdefault(entry.rule.id, entry)
     return tuple(found[rule_id] for rule_id in sorted(found))
 
 
-def entry_of(rule_id: str, among: Sequence[Entry]) -> Entry:
+def entry_of(rule_id: str, among: Sequence[RuleEntry]) -> RuleEntry:
     """Return the entry of an id, in any case. Raises UsageError with the nearest ids when there is none."""
     by_id = {entry.rule.id: entry for entry in among}
     wanted = rule_id.strip().upper()
@@ -184,19 +184,19 @@ def entry_of(rule_id: str, among: Sequence[Entry]) -> Entry:
     raise UsageError(f"there is no rule `{printable(rule_id)}`", hint=hint)
 
 
-def _of_checks() -> Iterator[Entry]:
+def _of_checks() -> Iterator[RuleEntry]:
     for check in checks():
         commands: tuple[str, ...] = _INSPECTING if check.find in _INSPECTED else _VALIDATING
         if check in completeness.CHECKS:
             commands = (*_WRITING, *_INSPECTING)
         for rule in check.rules:
-            yield Entry(rule=rule, commands=commands, rule_set=check.rule_set)
+            yield RuleEntry(rule=rule, commands=commands, rule_set=check.rule_set)
 
 
-def _of_modules() -> Iterator[Entry]:
+def _of_modules() -> Iterator[RuleEntry]:
     for names, commands in _MODULES:
         rule_set = RuleSet.PS3 if "validate" in commands else None
         for name in names:
             for held in vars(import_module(f"mediakit.{name}")).values():
                 if isinstance(held, Rule):
-                    yield Entry(rule=held, commands=commands, rule_set=rule_set)
+                    yield RuleEntry(rule=held, commands=commands, rule_set=rule_set)

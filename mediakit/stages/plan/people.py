@@ -21,7 +21,7 @@ from mediakit.stages.judge.prepare import Store
 
 if TYPE_CHECKING:  # it needs the extra `viewer`
     from mediakit.extras.viewer.encode import Encoded
-    from mediakit.stages.plan.people_encoding import Encoding
+    from mediakit.stages.plan.people_encoding import ViewerEncoder
 
 NO_ROOM = Rule(
     id="MK-VWR-102",
@@ -123,7 +123,7 @@ class People:
     is_rehearsal: bool
     tell: Listener = silence
     choices: dict[str, Choice] = field(default_factory=dict)
-    _encoding: Encoding | None = None
+    _encoder: ViewerEncoder | None = None
     _jpegs: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
 
     def __call__(self, laid_out: FileSetLayout) -> Sequence[Entry]:
@@ -172,10 +172,10 @@ class People:
         findings: tuple[Finding, ...] = ()
         if tier is not Viewer.NONE and not self.is_rehearsal:
             places = {one.instance.sop_instance: place_of(one.instance) for one in laid_out.files}
-            encoding = self._opened()
+            encoder = self._opened()
             findings = (
-                *_not_shown(encoding.encoded(laid_out.files, tier), places),
-                *_not_laid(encoding.refused(tier), places),
+                *_not_shown(encoder.encoded(laid_out.files, tier), places),
+                *_not_laid(encoder.refused(tier), places),
             )
         taken = sum(entry.size for entry in entries if entry.path.startswith(VIEWER))
         if self.is_rehearsal:  # without the pages that stand among its entries
@@ -191,8 +191,8 @@ class People:
             return {}
         if not self.is_rehearsal and self._fits(laid_out, _estimated(most_bytes(laid_out.files))):
             return {}
-        encoding = self._opened()
-        return {tier: encoding.estimate(laid_out.files, tier) for tier in (Viewer.FULL, Viewer.PREVIEW)}
+        encoder = self._opened()
+        return {tier: encoder.estimate(laid_out.files, tier) for tier in (Viewer.FULL, Viewer.PREVIEW)}
 
     def _tiers(self, laid_out: FileSetLayout, sizes: Mapping[Viewer, int]) -> list[Viewer]:
         """Return the forms to try, the best first."""
@@ -206,10 +206,10 @@ class People:
         return [*(tier for tier in sizes if self._fits(laid_out, _estimated(sizes[tier]))), Viewer.NONE]
 
     def _entries(self, laid_out: FileSetLayout, tier: Viewer) -> list[Entry]:
-        encoding = self._opened()
+        encoder = self._opened()
         if self.is_rehearsal and (tier is not Viewer.NONE or self.wish.pdi):
-            about = encoding.estimate(laid_out.files, tier) if tier is not Viewer.NONE else 0
-            pages = encoding.pages_bytes(laid_out.files) if self.wish.pdi else 0
+            about = encoder.estimate(laid_out.files, tier) if tier is not Viewer.NONE else 0
+            pages = encoder.pages_bytes(laid_out.files) if self.wish.pdi else 0
             return _estimated(about + pages)
         from mediakit.stages.plan.people_entries import Making  # noqa: PLC0415 - needs the extra
 
@@ -217,7 +217,7 @@ class People:
             wish=self.wish,
             made=self.made,
             has_manifest=self.has_manifest,
-            encoding=encoding,
+            encoder=encoder,
             laid_out=laid_out,
             tier=tier,
             jpegs=self._jpegs,
@@ -229,18 +229,18 @@ class People:
         found = complete(laid_out, self.capacity, sizes, self.stored_size).findings
         return not any(one.rule is TOO_BIG for one in found)
 
-    def _opened(self) -> Encoding:
-        if self._encoding is None:
+    def _opened(self) -> ViewerEncoder:
+        if self._encoder is None:
             try:
                 for module in ("numpy", "PIL.Image"):
                     import_module(module)
             except ImportError as exc:
                 what = "the viewer needs packages that are not installed"
                 raise UsageError(what, why=str(exc), hint=_INSTALL) from exc
-            from mediakit.stages.plan.people_encoding import Encoding  # noqa: PLC0415 - needs the extra
+            from mediakit.stages.plan.people_encoding import ViewerEncoder  # noqa: PLC0415 - needs the extra
 
-            self._encoding = Encoding(self.store, self.tell)
-        return self._encoding
+            self._encoder = ViewerEncoder(self.store, self.tell)
+        return self._encoder
 
 
 def most_bytes(files: Sequence[PlannedFile]) -> int:

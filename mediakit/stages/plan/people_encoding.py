@@ -38,7 +38,7 @@ class _Tier:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-class Encoding:
+class ViewerEncoder:
     """Encodes the instances of layouts for the tiers that are asked for."""
 
     def __init__(self, store: Store, tell: Listener) -> None:

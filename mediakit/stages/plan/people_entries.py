@@ -37,7 +37,7 @@ from mediakit.fileset.contents import PatientFact, patients_of
 from mediakit.fileset.for_people import INDEX, LICENSE, README, VIEWER_PAGE, WEB
 from mediakit.fileset.plan import FileSetLayout
 from mediakit.formats.base import Entry
-from mediakit.stages.plan.people_encoding import PAGE_PICTURES, Encoding, by_series
+from mediakit.stages.plan.people_encoding import PAGE_PICTURES, ViewerEncoder, by_series
 
 _MOST_THUMBNAILS = 5000
 _PROGRAM = f"mediakit {__version__}"
@@ -53,7 +53,7 @@ class Making:
     wish: ForPeople
     made: str
     has_manifest: bool
-    encoding: Encoding
+    encoder: ViewerEncoder
     laid_out: FileSetLayout
     tier: Viewer
     jpegs: dict[tuple[str, int, int], bytes] = field(repr=False)
@@ -67,13 +67,13 @@ class Making:
                 yield Entry(made.path, made.size, partial(self._open, made))
 
     def _open(self, made: Made) -> BinaryIO:
-        pieces = self.encoding.read(self.tier, made.blobs) if made.blobs else ()
+        pieces = self.encoder.read(self.tier, made.blobs) if made.blobs else ()
         return BytesIO(b"".join((made.head, *pieces, made.tail)))
 
     def _files(self) -> Iterator[Made]:
         files, directory = self.laid_out.files, self.laid_out.directory
         self._sources = {
-            one.instance.sop_instance: self.encoding.source(one, is_single=len(series) == 1)
+            one.instance.sop_instance: self.encoder.source(one, is_single=len(series) == 1)
             for series in by_series(files)
             for one in series
         }
@@ -93,7 +93,7 @@ class Making:
         if not has_viewer and not self.wish.pdi:
             yield Made(path=INDEX, head=pages.index(site, patients))
             return
-        found = self.encoding.encoded(files, self.tier if has_viewer else Viewer.PREVIEW)
+        found = self.encoder.encoded(files, self.tier if has_viewer else Viewer.PREVIEW)
         patients = known(patients, found)
         yield Made(path=INDEX, head=pages.index(site, patients))
         series = series_of(patients, found)
@@ -150,7 +150,7 @@ class Making:
                     kind = "" if encoded.document is None else encoded.document.kind
                     if kind in OVERLAYS.values():
                         file = files[fact.sop_instance]
-                        found[fact.sop_instance] = self.encoding.lay(self.tier, file, kind, atlas)
+                        found[fact.sop_instance] = self.encoder.lay(self.tier, file, kind, atlas)
         return found
 
     def _thumbnail(self, series: Series) -> str:
@@ -194,7 +194,7 @@ class Making:
                 continue
             told: dict[str, Any] = {}
             if one.body is not None and one.suffix == "BIN":
-                told = json.loads(b"".join(self.encoding.read(tier, [one.body])))
+                told = json.loads(b"".join(self.encoder.read(tier, [one.body])))
             yield pages.document(told) if "html" in told else pages.not_shown(one.title or one.kind)
 
     def _pictures(self, series: Series, rows: Sequence[Mapping[str, Any]], side: int) -> dict[int, bytes]:
