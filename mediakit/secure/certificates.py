@@ -33,6 +33,8 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
         found = (
             x509.load_pem_x509_certificates(data) if _PEM in data else [x509.load_der_x509_certificate(data)]
         )
+        for one in found:
+            name_of(one)  # the library reads the name only now
     except ValueError as exc:
         raise UsageError("there is no certificate in this file", where=str(path), why=_short(exc)) from exc
     return tuple(found)
@@ -146,7 +148,7 @@ def is_trusted(
 
 
 def name_of(certificate: x509.Certificate) -> str:
-    """Return the subject of a certificate for a person."""
+    """Return the subject of a certificate for a person. Raises ValueError when it cannot be read."""
     return printable(certificate.subject.rfc4514_string())[:200]
 
 

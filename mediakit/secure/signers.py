@@ -29,10 +29,8 @@ def check_signatures(
     with parsed("the signatures"):
         among = _certificates(opened)
         signers = [_checked(info, opened.content_type, sums, among) for info in opened.signers]
-    names = tuple(dict.fromkeys(name_of(one) for one in signers))
-    if not trust:
-        return names, None
-    return names, all(is_trusted(one, among, trust) for one in signers)
+        names = tuple(dict.fromkeys(name_of(one) for one in signers))
+        return names, all(is_trusted(one, among, trust) for one in signers) if trust else None
 
 
 def signers_of(opened: Opened) -> tuple[str, ...]:
@@ -42,7 +40,7 @@ def signers_of(opened: Opened) -> tuple[str, ...]:
     with parsed("the signatures"):
         among = _certificates(opened)
         found = [next(_fitting(info["sid"], among), None) for info in opened.signers or ()]
-    return tuple(dict.fromkeys(name_of(one) for one in found if one is not None))
+        return tuple(dict.fromkeys(name_of(one) for one in found if one is not None))
 
 
 def _certificates(opened: Opened) -> tuple[Certificate, ...]:

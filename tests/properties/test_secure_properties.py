@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mediakit.errors import SourceError
@@ -69,6 +69,7 @@ CHANGES = st.lists(
 
 
 @given(changes=CHANGES, is_signed=st.booleans(), cut=st.integers(0, 40))
+@example(changes=[(1090, 0, b"\0")], is_signed=True, cut=0)  # the name of who signed
 @settings(max_examples=250, deadline=None)
 def test_a_changed_envelope_is_opened_as_it_was_or_refused_in_words(
     changes: list[tuple[int, int, bytes]], *, is_signed: bool, cut: int
