@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mediakit.journeys.rulebook import GROUPS, RETIRED, Entry, entries
+from mediakit.journeys.rulebook import GROUPS, RETIRED, RuleEntry, entries
 
 PAGE = Path(__file__).parent / "rules.md"
 
@@ -44,7 +44,7 @@ def _lines() -> Iterator[str]:
                 yield from _entry(entry)
 
 
-def _entry(entry: Entry) -> Iterator[str]:
+def _entry(entry: RuleEntry) -> Iterator[str]:
     rule = entry.rule
     yield f"\n### {rule.id}\n"
     yield f"**{rule.severity.value}**: {_text(rule.template)}.\n"
