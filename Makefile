@@ -22,8 +22,9 @@ $(VENV)/.ready: pyproject.toml
 
 setup: $(VENV)/.ready
 
+# A worker without work takes some from another: the slowest tests do not end the run alone.
 test: setup
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 # By a part of the suite that is quick; `make coverage COVERED=tests` takes all of it.
 COVERED ?= tests/unit tests/contracts

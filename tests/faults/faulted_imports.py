@@ -7,7 +7,6 @@ the resume everything is stored, or named with the reason.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import resource
@@ -40,6 +39,7 @@ from mediakit.transfer.states import Happening, TransferState
 from tests.support import fault_http
 from tests.support.fault_http import FaultServer, serving
 from tests.support.fault_script import CUTS, AtConnection, AtInstance, Script
+from tests.support.forked import CONTEXT, load_first
 from tests.support.importing import (
     ALL_PATIENTS,
     HASTY,
@@ -56,6 +56,7 @@ from tests.support.scratches import Scratches
 from tests.support.studies import burnt_to
 from tests.support.trials import Trial
 
+load_first("tests.faults.faulted_changes")
 COUNT = 12
 PIXELS = 6000
 SENT = digests(COUNT, PIXELS)
@@ -179,11 +180,8 @@ def _imported(task: Task) -> dict[str, object]:
 class Process:
     """A process that does a task, and can be killed; forked from one that has all modules loaded."""
 
-    _context = multiprocessing.get_context("forkserver")
-    _context.set_forkserver_preload(["tests.faults.faulted_changes"])
-
     def __init__(self, target: Callable[[Any], None], task: object) -> None:
-        self._process = self._context.Process(target=target, args=(task,))
+        self._process = CONTEXT.Process(target=target, args=(task,))
 
     def run(self, latest_s: float = LONGEST_RUN_S, *, must_end: bool = True) -> bool:
         """Run it; return False when it was killed. Raises AssertionError when it does not end."""

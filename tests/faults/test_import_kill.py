@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -12,21 +11,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mediakit.ledger.jobs import Jobs
 from mediakit.transfer.states import Happening, TransferState
-from tests.support.cli import command, process
+from tests.support.cli import process
 from tests.support.fault_bytes import window_item
 from tests.support.fault_script import Script
+from tests.support.forked import Forked
 from tests.support.importing import Watch, WatchedScp, digests, folder_of_small, states_in, uid
 
 COUNT = 240
 PIXELS = 2000
-KILLS = 20  # of each import; there are four
+KILLS = 10  # of each import; there are four
 LONGEST_RUN_S = 60
 SENT = digests(COUNT, PIXELS)
 _T = TransferState
@@ -35,42 +34,6 @@ _T = TransferState
 @pytest.fixture(scope="module")
 def medium(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder_of_small(tmp_path_factory.mktemp("medium") / "m", COUNT, PIXELS)
-
-
-class Running:
-    """`mediakit import` as a process of its own, with one JSON document as its output."""
-
-    def __init__(self, scp: WatchedScp, medium: Path, state: Path, *options: str) -> None:
-        self._command = command(*arguments(scp, medium, state), *options)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._begun = threading.Event()
-
-    def __enter__(self) -> Running:
-        self._process = subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ)
-        )
-        self._begun.set()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._process is not None
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait(LONGEST_RUN_S)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-    def end(self, how: int) -> None:
-        """Send a signal, from any thread."""
-        self._begun.wait(LONGEST_RUN_S)
-        assert self._process is not None
-        self._process.send_signal(how)
-
-    def wait(self, seconds: float = LONGEST_RUN_S) -> tuple[int, bytes]:
-        """Return exit code and output."""
-        assert self._process is not None
-        out, _ = self._process.communicate(timeout=seconds)
-        return self._process.returncode, out
 
 
 def arguments(scp: WatchedScp, medium: Path, state: Path) -> list[str | Path]:
@@ -146,15 +109,13 @@ def killed_until_it_is_done(
     jobs, kills, code = Jobs(state / "jobs"), 0, -1
     with receiving(window) as scp:
         while code:
-            running = Running(scp, medium, state, "--jobs", str(associations))
-            latest_s = moment(choose, scp, partial(running.end, signal.SIGKILL))
+            running = Forked(*arguments(scp, medium, state), "--jobs", str(associations))
+            latest_s = moment(choose, scp, running.kill)
             if kills == most:
                 scp.watch, latest_s = Watch(), LONGEST_RUN_S
-            with running:
-                with suppress(subprocess.TimeoutExpired):
-                    running.wait(latest_s)
-                running.end(signal.SIGKILL)
-                code, _ = running.wait()
+            with running, suppress(subprocess.TimeoutExpired):
+                running.wait(latest_s)
+            code = running.wait(LONGEST_RUN_S)
             assert code in {0, -signal.SIGKILL}
             kills += code == -signal.SIGKILL
             check_what_is_known(jobs, scp)
@@ -185,11 +146,11 @@ def test_a_signal_ends_it_with_a_true_document_and_a_resume_brings_the_rest(
     jobs = Jobs(tmp_path / "jobs")
     many = ("--jobs", str(associations))
     with receiving() as scp:
-        running = Running(scp, medium, tmp_path, *many)
-        scp.watch = Watch(before_answer=lambda count: running.end(how) if count == 20 else None)
+        running = Forked(*arguments(scp, medium, tmp_path), *many)
+        scp.watch = Watch(before_answer=lambda count: running.send_signal(how) if count == 20 else None)
         with running:
-            code, out = running.wait()
-        document = json.loads(out)
+            code = running.wait(LONGEST_RUN_S)
+        document = json.loads(running.out.data)
         assert (code, document["exit_code"]) == (130, 130)
         states = {one["sop_instance_uid"]: one["state"] for one in document["instances"]}
         assert states.keys() == SENT.keys()
@@ -214,12 +175,12 @@ def test_a_second_process_is_refused_while_the_first_is_at_work(medium: Path, tm
 
     with receiving() as scp:
         scp.watch = Watch(before_answer=hold)
-        with Running(scp, medium, tmp_path) as running:
+        with Forked(*arguments(scp, medium, tmp_path)) as running:
             assert arrived.wait(LONGEST_RUN_S)
             second = process(*arguments(scp, medium, tmp_path))
             before = len(scp.called)
             go_on.set()
-            code, _ = running.wait()
+            code = running.wait(LONGEST_RUN_S)
     assert second.code == 2
     assert "at work in another process" in str(second.document["error"])
     assert code == 0

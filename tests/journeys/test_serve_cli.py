@@ -148,7 +148,7 @@ def test_a_server_that_is_killed_leaves_a_hidden_part_that_goes_away(
 
 def test_no_room_is_told_to_the_sender_and_by_the_exit_code(tmp_path: Path) -> None:
     large = element(0x00420011, "OB", bytes(300_000))
-    with serving(tmp_path, "--json", "--once", largest_file=400) as server:
+    with serving(tmp_path, "--json", "--once", largest_file=200 << 10) as server:
         with RawScu(server.address, CONTEXTS) as scu:
             assert scu.store(RAW, "1.2.3", small("1.2.3", extra=large)) == 0xA700
             assert scu.store(RAW, "1.2.4", small("1.2.4")) == 0

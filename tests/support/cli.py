@@ -13,6 +13,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from mediakit.cli.main import app
+from tests.support.forked import Forked
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def command(*arguments: str | Path) -> list[str]:
 def raw(
     *arguments: str | Path, cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a command in a process of its own."""
+    """Run a command in a process of its own, by a new interpreter."""
     return subprocess.run(
         command(*arguments),
         capture_output=True,
@@ -58,25 +59,26 @@ def raw(
 
 
 def process(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Said:
-    """Run a command in a process of its own; its output is read as UTF-8, strictly."""
-    done = raw(*arguments, cwd=cwd, **environment)
-    return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+    """Run a command in a process of its own; its output is read as UTF-8, strictly.
+
+    It is forked, but for what an interpreter must read when it starts.
+    """
+    if any(name.startswith(_FOR_THE_INTERPRETER) for name in environment):
+        done = raw(*arguments, cwd=cwd, **environment)
+        return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return ended(Forked(*arguments, cwd=cwd, environment=environment))
+
+
+_FOR_THE_INTERPRETER = ("PYTHON", "LC_", "LANG")
 
 
 def limited(size: int, *arguments: str | Path, **environment: str) -> Said:
     """Run a command that can make no file larger than this, in a process of its own: as on a full disk."""
-    code = (
-        "import resource, signal, sys, runpy\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
-        "sys.argv[0] = 'mediakit'\n"
-        "runpy.run_module('mediakit', run_name='__main__')\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        capture_output=True,
-        env={**os.environ, **environment},
-        timeout=120,
-        check=False,
-    )
-    return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return ended(Forked(*arguments, environment=environment, most_bytes=size))
+
+
+def ended(running: Forked) -> Said:
+    """Run it to its end."""
+    with running:
+        code = running.wait(120)
+    return Said(code, running.out.data.decode(), running.err.data.decode())

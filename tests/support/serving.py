@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.cli import Said, command
+from tests.support.cli import Said
+from tests.support.forked import Forked
 
 _LISTENS = re.compile(r"listening on (.+):([0-9]+) as (.+)\n")
 _END_S = 60
@@ -19,7 +19,7 @@ _END_S = 60
 class Serving:
     """A server that runs; `finish` gives what it said."""
 
-    process: subprocess.Popen[str]
+    process: Forked
     host: str
     port: int
     ae_title: str
@@ -32,33 +32,23 @@ class Serving:
         """Send a signal, unless it ends by itself, and wait for the end."""
         if number is not None:
             self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=_END_S)
-        return Said(self.process.returncode, out, err)
+        code = self.process.wait(_END_S)
+        streams = self.process.out, self.process.err
+        for stream in streams:
+            stream.end()
+        out, err = (_LISTENS.sub("", stream.data.decode(), count=1) for stream in streams)
+        return Said(code, out, err)
 
 
 @contextmanager
 def serving(folder: Path, *options: str | Path, largest_file: int | None = None) -> Iterator[Serving]:
     """Run a server on a free port until the block ends; a limit to files stands in for a full disk.
 
-    `largest_file` counts in blocks of 512 bytes.
+    `largest_file` is in bytes.
     """
-    call = command("serve", "scp", "--dir", folder, "--port", "0", *options)
-    if largest_file is not None:
-        call = ["sh", "-c", f'ulimit -f {largest_file} && exec "$@"', "sh", *call]
-    process = subprocess.Popen(
-        call,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        first = (process.stderr if "--json" in options else process.stdout).readline()
+    words = ("serve", "scp", "--dir", folder, "--port", "0", *options)
+    with Forked(*words, most_bytes=largest_file) as process:
+        first = (process.err if "--json" in options else process.out).first_line()
         found = _LISTENS.fullmatch(first)
-        assert found is not None, first + process.stderr.read()
+        assert found is not None, first + process.err.data.decode()
         yield Serving(process, found[1], int(found[2]), found[3])
-    finally:
-        process.kill()
-        process.communicate(timeout=_END_S)
