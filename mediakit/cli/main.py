@@ -4,37 +4,15 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mediakit import __version__
-from mediakit.cli import (
-    burn,
-    conformance,
-    dest,
-    diff,
-    disc,
-    explain,
-    extract,
-    fetch,
-    import_,
-    inspect,
-    job,
-    label,
-    migrate,
-    profiles,
-    reconcile,
-    repair,
-    robots,
-    salvage,
-    schema,
-    serve,
-    update,
-    validate,
-    verify,
-    watch,
-)
 from mediakit.cli.guard import heed_no_signals, take_signals
 from mediakit.cli.streams import let_readers_leave
 
@@ -42,40 +20,71 @@ from mediakit.cli.streams import let_readers_leave
 # as Python does, takes a sixth of its time.
 _ALLOCATIONS = 200_000
 
+# Every command, and the module that has it: as a function of its name, or as an `app` with commands below it.
+_MODULES = {
+    "burn": "burn",
+    "inspect": "inspect",
+    "validate": "validate",
+    "verify": "verify",
+    "extract": "extract",
+    "fetch": "fetch",
+    "diff": "diff",
+    "repair": "repair",
+    "salvage": "salvage",
+    "update": "update",
+    "label": "label",
+    "import": "import_",
+    "reconcile": "reconcile",
+    "watch": "watch",
+    "conformance": "conformance",
+    "explain": "explain",
+    "schema": "schema",
+    "dest": "dest",
+    "disc": "disc",
+    "job": "job",
+    "migrate": "migrate",
+    "robot": "robots",
+    "serve": "serve",
+    "profiles": "profiles",
+}
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by name, each made when it is looked up: to make all takes longer than a short journey."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in _MODULES:
+            raise KeyError(name)
+        return _command(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+class _Group(TyperGroup):
+    """The command line, which loads what was asked for alone."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands: Any = _Commands()
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - of the group
+        """Return the names in the order of the help."""
+        return list(_MODULES)
+
+
 app = typer.Typer(
     name="mediakit",
+    cls=_Group,
     help="Write, validate and import DICOM interchange media.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("burn")(burn.burn)
-app.command("inspect")(inspect.inspect)
-app.command("validate")(validate.validate)
-app.command("verify")(verify.verify)
-app.command("extract")(extract.extract)
-app.command("fetch")(fetch.fetch)
-app.command("diff")(diff.diff)
-app.command("repair")(repair.repair)
-app.command("salvage")(salvage.salvage)
-app.command("update")(update.update)
-app.command("label")(label.label)
-app.command("import")(import_.import_)
-app.command("reconcile")(reconcile.reconcile)
-app.command("watch")(watch.watch)
-app.command("conformance")(conformance.conformance)
-app.command("explain")(explain.explain)
-app.command("schema")(schema.schema)
-app.add_typer(dest.app, name="dest")
-app.add_typer(disc.app, name="disc")
-app.add_typer(job.app, name="job")
-app.add_typer(migrate.app, name="migrate")
-app.add_typer(robots.app, name="robot")
-app.add_typer(serve.app, name="serve")
-app.add_typer(profiles.app, name="profiles")
-
-
 # What the parser raises for a call that is wrong, wherever this version of typer keeps it.
 _CallError: Any = typer.BadParameter.__base__
 
@@ -106,6 +115,19 @@ def run() -> None:
         code = 130
     heed_no_signals()
     sys.exit(code)
+
+
+@cache
+def _command(name: str) -> Any:
+    """Return a command, with its module loaded."""
+    module = import_module(f"mediakit.cli.{_MODULES[name]}")
+    holder = typer.Typer(rich_markup_mode=None)
+    if hasattr(module, "app"):
+        holder.add_typer(module.app, name=name)
+    else:
+        holder.command(name)(getattr(module, _MODULES[name]))
+    holder.callback()(_main)  # with one command alone it would be no group
+    return typer.main.get_group(holder).commands[name]
 
 
 def _code_of_call() -> Any:

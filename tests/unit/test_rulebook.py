@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from string import Formatter
+from typing import Any
 
 import pytest
+import typer
 
 import mediakit
 from mediakit.errors import UsageError
@@ -87,8 +89,8 @@ def test_every_error_and_warning_says_what_to_do() -> None:
 def test_commands_that_a_hint_names_exist() -> None:
     from mediakit.cli.main import app  # noqa: PLC0415 - the command line is not needed elsewhere here
 
-    known = {command.name for command in app.registered_commands}
-    known |= {group.name for group in app.registered_groups} | {"import"}
+    command: Any = typer.main.get_command(app)
+    known = set(command.commands)
     unknown = [
         (rule.id, command)
         for rule in rulebook()
