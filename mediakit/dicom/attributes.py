@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -17,6 +17,7 @@ from mediakit.dicom.part10 import DicomFile
 #: Characters of a text that is shown in one line.
 LONGEST_TEXT = 1024
 
+_NO_TEXTS = frozenset({"SQ", "UN"})
 _PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 
 
@@ -77,6 +78,11 @@ class Attributes:
 
     def text(self, keyword: str) -> str:
         """Return a value as text in one line, several values with a backslash between; "" when absent."""
+        raw = self._stored(keyword)
+        if raw is not None and raw.value and raw.VR not in _NO_TEXTS and len(raw.value) <= LONGEST_TEXT:
+            charset = self._found.original_character_set or ()
+            charset = charset if isinstance(charset, str) else tuple(charset)
+            return _text(raw.tag, raw.VR, bytes(raw.value), charset)
         found = self.value(keyword)
         return "" if found is None else one_line(_joined(found))
 
@@ -105,16 +111,20 @@ class Attributes:
 
     def _decimals(self, keyword: str) -> list[bytes] | None:
         """Return the texts of a DS as it is in the file; pydicom takes 10 us for each, contours have 10^6."""
-        from pydicom.datadict import tag_for_keyword  # noqa: PLC0415 - pydicom costs start-up time
-        from pydicom.dataelem import RawDataElement  # noqa: PLC0415
+        found = self._stored(keyword)
+        if found is None or found.VR != "DS" or not found.value:
+            return None
+        return list(found.value.strip(b" \0").split(b"\\"))
 
-        tag = tag_for_keyword(keyword)
-        if tag is None or tag not in self._found:
+    def _stored(self, keyword: str) -> Any:
+        """Return an element as it is in the file; None when it is absent or was read before."""
+        from pydicom.dataelem import RawDataElement  # noqa: PLC0415 - pydicom costs start-up time
+
+        tag = _tag_of(keyword)
+        if tag not in self._found.keys():  # noqa: SIM118 - of tags: `in` alone is slow
             return None
         found = self._found.get_item(tag)
-        if not isinstance(found, RawDataElement) or found.VR != "DS" or not found.value:
-            return None
-        return found.value.strip(b" \0").split(b"\\")
+        return found if isinstance(found, RawDataElement) else None
 
     def number(self, keyword: str) -> float | None:
         """Return the first value as a number, or None."""
@@ -151,6 +161,18 @@ class _Empty:
 
 
 NOTHING = Attributes(_Empty())
+
+
+@lru_cache(maxsize=4096)  # the images of a series have most of them alike
+def _text(tag: Any, vr: str, value: bytes, charset: str | tuple[str, ...]) -> str:
+    """Return the text of an element as it is in a file; "" when it cannot be read."""
+    from pydicom import Dataset  # noqa: PLC0415 - pydicom costs start-up time
+    from pydicom.dataelem import RawDataElement  # noqa: PLC0415
+
+    alone = Dataset({tag: RawDataElement(tag, vr, len(value), value, 0, False, True)})
+    alone.set_original_encoding(False, True, charset if isinstance(charset, str) else list(charset))
+    found = Attributes(alone).tag(tag)
+    return "" if found is None or found == "" else one_line(_joined(found))
 
 
 @cache

@@ -181,6 +181,11 @@ class FrameReader:
             length = frame_bits // 8
             start, within = index * length, 0
             value_part = value[start : start + length]
+            if shape.samples == 1:  # as it stands there: pydicom takes as long for it as for the whole header
+                import numpy as np  # noqa: PLC0415 - the extra `codecs`
+
+                plain = np.frombuffer(value_part, shape.dtype()).reshape(shape.rows, shape.columns)
+                return plain if shape.frames == 1 else plain.copy()  # which does not hold all other frames
         options = shape.options() | {"number_of_frames": within + 1, "pixel_vr": self._pixels.vr}
         options |= {"correct_unused_bits": False}  # what the unused bits hold is ours to judge
         with answers("its pixels cannot be read"):
