@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         FileSettled,
         FoundSomething,
         Listener,
+        Noted,
         PhaseEnded,
         PhaseStarted,
     )
@@ -214,6 +215,7 @@ __all__ = [
     "Medium",
     "Mixed",
     "NewSubject",
+    "Noted",
     "Obstacle",
     "OnBurnedIn",
     "OnReject",
@@ -364,6 +366,7 @@ _HOMES = {
     "Patience": "stages.import_order",
     "Descriptions": "fileset.contents",
     "PatientFact": "fileset.contents",
+    "Noted": "events",
     "PhaseEnded": "events",
     "PhaseStarted": "events",
     "Pressed": "stages.act.pressing",

@@ -46,7 +46,14 @@ class FoundSomething:
     finding: Finding
 
 
-Event = PhaseStarted | Advanced | PhaseEnded | FileSettled | FoundSomething
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something a person at the terminal should know while it lasts, in words."""
+
+    words: str
+
+
+Event = Noted | PhaseStarted | Advanced | PhaseEnded | FileSettled | FoundSomething
 Listener = Callable[[Event], None]
 
 

@@ -26,13 +26,15 @@ from mediakit.errors import UsageError
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
-    from mediakit.journeys.migrate import Hours
     from mediakit.journeys.migrate_disc import DiscOrder
+    from mediakit.journeys.migrate_work import Hours
     from mediakit.ledger.migration_values import MigrationFacts
     from mediakit.report.migrated import MigrationReport
 
 _DASHBOARD_S = 2.0
-_Ledger = Annotated[Path, typer.Argument(metavar="LEDGER", help="The ledger of a migration.")]
+_Ledger = Annotated[
+    str, typer.Argument(metavar="LEDGER", help="The ledger of a migration: a file, or postgresql://...")
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 _Reports = Annotated[
     list[Path] | None,
@@ -68,8 +70,12 @@ def run(
         ),
     ],
     ledger: Annotated[
-        Path | None, typer.Option(help="Where everything is written down.  [default: in the state folder]")
-    ] = None,
+        str,
+        typer.Option(
+            metavar="FILE|postgresql://...",
+            help="Where everything is written down.  [default: a file in the state folder]",
+        ),
+    ] = "",
     inventory_only: Annotated[
         bool, typer.Option("--inventory-only", help="Read every disc and say what is there; send nothing.")
     ] = False,
@@ -120,8 +126,9 @@ def run(
     destination; `migrate status` tells how it stands.
     """
     with guarded("migrate", as_json=as_json, verbose=verbose):
-        from mediakit.journeys.migrate import MigrateOrder, migrate
+        from mediakit.journeys.migrate import migrate
         from mediakit.journeys.migrate_sources import discs_of, first_of
+        from mediakit.journeys.migrate_work import MigrateOrder
 
         if len(places) < 2:
             raise UsageError("name the discs, and then where to", hint="`mediakit migrate FOLDER pacs`")
@@ -141,11 +148,13 @@ def run(
             all_patients=all_patients,
             rate=rate_of(limit_rate) // workers,
             inventory_only=inventory_only,
+            ledger=ledger,
+            state=state,
         )
         wishes = None if first is None else first_of(first)
-        where = ledger or _default_ledger(sources, dest, state_folder(state))
+        where = _ledger_of(ledger, sources, dest, state)
         order = MigrateOrder(
-            ledger=where.absolute(),
+            ledger=where,
             make=made,
             workers=workers,
             hours=_hours(hours),
@@ -211,6 +220,8 @@ class _Made:
     all_patients: bool
     rate: int
     inventory_only: bool
+    ledger: str
+    state: Path | None
 
     def __call__(self) -> DiscOrder:
         """Return the order. Raises UsageError."""
@@ -230,6 +241,7 @@ class _Made:
             order=replace(order, rate=self.rate, mapping=mapping),
             matching=matching,
             is_inventory=self.inventory_only,
+            jobs=_jobs_of(self.ledger, self.state),
         )
 
     def facts(self) -> MigrationFacts:
@@ -244,7 +256,7 @@ class _Made:
 
 
 def _begin(
-    ledger: Path,
+    ledger: str,
     facts: MigrationFacts,
     discs: tuple[str, ...],
     wishes: tuple[tuple[str, str], ...] | None,
@@ -260,7 +272,7 @@ def _begin(
             migration.retry()
 
 
-def _say(ledger: Path, word: str) -> None:
+def _say(ledger: str, word: str) -> None:
     with guarded(f"migrate {word}"):
         from mediakit.ledger.migration import Migration
 
@@ -268,15 +280,34 @@ def _say(ledger: Path, word: str) -> None:
             migration.say(word)
 
 
-def _default_ledger(sources: list[str], dest: str, folder: Path) -> Path:
-    """Return a ledger of its own for these sources and this destination: the same command finds it again."""
+def _ledger_of(option: str, sources: list[str], dest: str, state: Path | None) -> str:
+    """Return the address of the ledger: by default a file of its own for these sources and this destination.
+
+    The same command finds it again.
+    """
+    from mediakit.ledger.migration_base import is_database
+
+    if is_database(option):
+        return option
+    if option:
+        return os.path.abspath(option)  # noqa: PTH100
     named = "\0".join([*(os.path.abspath(one) for one in sources), dest])  # noqa: PTH100
     digest = hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return folder / "migrations" / f"{digest}.sqlite"
+    return str((state_folder(state) / "migrations" / f"{digest}.sqlite").absolute())
+
+
+def _jobs_of(ledger: str, state: Path | None) -> Path | None:
+    """Return where this machine keeps the jobs of discs: beside a ledger that is a file (None)."""
+    from mediakit.ledger.migration_base import is_database
+
+    if not is_database(ledger):
+        return None
+    digest = hashlib.sha256(ledger.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return state_folder(state) / "migrations" / f"{digest}.discs"
 
 
 def _hours(text: str) -> Hours | None:
-    from mediakit.journeys.migrate import Hours
+    from mediakit.journeys.migrate_work import Hours
 
     if not text:
         return None
@@ -286,7 +317,7 @@ def _hours(text: str) -> Hours | None:
     return Hours(int(found[1]), int(found[2]))
 
 
-def _report_of(ledger: Path, outcome: int | None = None) -> MigrationReport:
+def _report_of(ledger: str, outcome: int | None = None) -> MigrationReport:
     from mediakit.journeys.migrate import outcome_of_migration
     from mediakit.ledger.migration_reading import migrated_of, studies_of
     from mediakit.outcome import Outcome
@@ -294,10 +325,10 @@ def _report_of(ledger: Path, outcome: int | None = None) -> MigrationReport:
 
     migrated = migrated_of(ledger)
     return MigrationReport(
-        ledger=str(ledger),
+        ledger=ledger,
         migrated=migrated,
         outcome=outcome_of_migration(migrated) if outcome is None else Outcome(outcome),
-        studies=tuple(studies_of(ledger)),
+        studies=studies_of(ledger),
     )
 
 
@@ -342,7 +373,7 @@ class _Turn:
     at: float = 0.0
 
 
-def _rewrite(turn: _Turn, dashboard: Path, ledger: Path) -> None:
+def _rewrite(turn: _Turn, dashboard: Path, ledger: str) -> None:
     if time.monotonic() >= turn.at:
         started = time.monotonic()
         write_report(dashboard, _page(_report_of(ledger), is_running=True))

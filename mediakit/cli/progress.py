@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from mediakit.events import Advanced, Event, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.events import Advanced, Event, Listener, Noted, PhaseEnded, PhaseStarted, silence
 
 if TYPE_CHECKING:  # rich is slow to load and most runs draw no bar
     from rich.progress import Progress as RichProgress
@@ -52,10 +52,16 @@ def listener(progress: Progress, *, quiet: bool) -> Iterator[Listener]:
     elif progress is Progress.ALWAYS:
         yield _plain
     else:
-        yield silence
+        yield _notes
+
+
+def _notes(event: Event) -> None:
+    if isinstance(event, Noted):
+        print(event.words, file=sys.stderr, flush=True)
 
 
 def _plain(event: Event) -> None:
+    _notes(event)
     if isinstance(event, PhaseStarted):
         print(f"{_TITLES.get(event.phase, event.phase)} ...", file=sys.stderr, flush=True)
 
@@ -106,6 +112,8 @@ class _Bar:
             self._task = self._bar.add_task(title, total=event.total or None, count="")
         elif isinstance(event, PhaseEnded):
             self._close()
+        elif isinstance(event, Noted):
+            self._bar.console.print(event.words, markup=False, highlight=False)
 
     def _draw(self) -> None:
         if self._task is None:

@@ -6,6 +6,7 @@ instances of the disc it is for. What comes of it is a `Visit`, which the ledger
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,6 +58,7 @@ _ENDS = {
     _T.CONFLICT: InstanceState.REFUSED,
 }
 _LEFT = frozenset({_T.PLANNED, _T.SENDING, _T.UNCERTAIN, _T.REFUSED})
+_AT_WORK = "a worker that did not renew its lease is still at work on it"
 _NOT_READ = frozenset({_T.UNREADABLE, _T.MISSING})
 
 
@@ -65,7 +67,8 @@ class DiscOrder:
     """How the discs of a migration are imported.
 
     `most_tries` is how often a disc is imported of which something was left, though the destination answered.
-    `is_inventory`: nothing is sent.
+    `is_inventory`: nothing is sent. `jobs` is where their jobs are kept on this machine,
+    by default beside the ledger.
     """
 
     target: Target
@@ -73,6 +76,7 @@ class DiscOrder:
     matching: Matching | None = None
     most_tries: int = 5
     is_inventory: bool = False
+    jobs: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,18 +117,26 @@ def visit_disc(ledger: Migration, claim: DiscClaim, order: DiscOrder) -> Visit:
     ledger.note_inventory(claim, files, tuple(_studies(looked.inventory.contents)), unsettled)
     if order.is_inventory:
         return Visit(state=DiscState.WAITING)
-    jobs = Jobs(jobs_folder(ledger.path, claim))
+    jobs = Jobs(jobs_folder(order.jobs or jobs_beside(ledger.address), claim))
     try:
         imported = import_inventory(task, jobs, _Claiming(ledger, claim, jobs, looked.digests))
+    except _AtWork:
+        return Visit(state=DiscState.WAITING, words=_AT_WORK, counts_as_try=True)
     except SourceError as exc:  # it went away meanwhile
         return Visit(state=DiscState.UNREADABLE, outcome=Outcome.SOURCE.word, words=exc.reason)
     return _visit_of(imported, tuple(_files(imported.result.fates, looked)), ledger.tries(claim), order)
 
 
-def jobs_folder(ledger: Path, claim: DiscClaim) -> Path:
+def jobs_beside(ledger: str | os.PathLike[str]) -> Path:
+    """Return where the jobs of a migration are kept whose ledger is a file."""
+    path = Path(ledger)
+    return path.with_name(f"{path.name}.discs")
+
+
+def jobs_folder(jobs: Path, claim: DiscClaim) -> Path:
     """Return where the job of a disc is kept: `mediakit job list --state LEDGER.discs/17` shows it."""
     number = f"{claim.disc}-{claim.retries}" if claim.retries else str(claim.disc)
-    return ledger.with_name(f"{ledger.name}.discs") / number / "jobs"
+    return jobs / number / "jobs"
 
 
 def _look(claim: DiscClaim, order: DiscOrder) -> _Looked:
@@ -166,6 +178,10 @@ def _with_digests(
     return replace(inventory, rows=tuple(rows), because={**inventory.because, **because}), digests
 
 
+class _AtWork(Exception):  # noqa: N818 - reads as a sentence; never reaches a user
+    """The job of the disc is held by a worker that lives, though its lease was not renewed."""
+
+
 class _Claiming:
     """The part of a disc that its import is for: what the ledger of the migration gives to it."""
 
@@ -181,6 +197,8 @@ class _Claiming:
         """Return the task with the rows that are this disc's; it goes on with the job of an earlier visit."""
         shares = self._ledger.share(self._claim, self._digests)
         job = self._jobs.match(task.target.destination.name, [row.key for row in task.rows]) or ""
+        if job and self._jobs.read(job).summary.is_running:
+            raise _AtWork
         in_job = frozenset(row.key for row in self._jobs.read(job).rows()) if job else frozenset()
         claimed = claimed_rows(task.rows, shares, in_job, task.place)
         kept = {row.key for row in claimed.rows}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Final
+import os
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
 
-from mediakit.errors import UsageError
-from mediakit.ledger.migration_store import ARRIVED_LIST, MIGRATION
+from mediakit.ledger.migration_base import Base, store_at
+from mediakit.ledger.migration_store import ARRIVED_LIST
 from mediakit.ledger.migration_values import (
     Conflict,
     DiscLine,
@@ -20,9 +19,10 @@ from mediakit.ledger.migration_values import (
     SeenStudy,
     StudyLine,
 )
-from mediakit.ledger.store import loaded, open_for_reading
+from mediakit.ledger.store import loaded
 from mediakit.outcome import State
 
+_T = TypeVar("_T")
 _UNSETTLED: Final = "SELECT sum(unsettled), count(*) FROM disc WHERE unsettled > 0"
 _UNSENT: Final = (
     "SELECT count(*), count(DISTINCT seen.disc) FROM seen JOIN disc ON disc.id = seen.disc"
@@ -50,61 +50,73 @@ _CHECKS: Final = (
 )
 
 
-def migrated_of(path: Path) -> Migrated:
-    """Return how a migration stands. Raises UsageError, SourceError."""
-    if not path.is_file():
-        raise UsageError("there is no such ledger of a migration", where=str(path))
-    with open_for_reading(path, MIGRATION) as base:
-        base.execute("BEGIN")  # all answers are of one moment
-        named = {str(name): loaded(value) for name, value in base.execute("SELECT name, value FROM fact")}
-        files = base.execute("SELECT state, count(*) FROM seen GROUP BY state").fetchall()
-        instances = base.execute("SELECT state, count(*) FROM instance GROUP BY state").fetchall()
-        (patients, studies) = base.execute(
-            "SELECT count(DISTINCT patient_id), count(DISTINCT study) FROM study"
-        ).fetchone()
-        (unnamed,) = base.execute(
-            "SELECT count(*) FROM seen WHERE state = 'unreadable' AND sop = ''"
-        ).fetchone()
-        return Migrated(
-            facts=MigrationFacts(
-                destination=named.get("destination", ""),
-                created_at=named.get("created_at", ""),
-                map_digest=named.get("map", ""),
+def migrated_of(address: str | os.PathLike[str], away_most_s: float = 0.0) -> Migrated:
+    """Return how a migration stands. Raises UsageError, SourceError.
+
+    A database that does not answer is waited for, `away_most_s` at most.
+    """
+    return _read(address, _migrated, away_most_s)
+
+
+def studies_of(address: str | os.PathLike[str]) -> tuple[StudyLine, ...]:
+    """Return every study of every disc. Raises UsageError, SourceError."""
+    return _read(address, lambda base: tuple(_studies(base)))
+
+
+def _read(address: str | os.PathLike[str], work: Callable[[Base], _T], away_most_s: float = 0.0) -> _T:
+    store = store_at(address, away_most_s, read_only=True)
+    try:
+        return store.look(work)
+    finally:
+        store.close()
+
+
+def _migrated(base: Base) -> Migrated:
+    named = {str(name): loaded(value) for name, value in base.execute("SELECT name, value FROM fact")}
+    files = base.execute("SELECT state, count(*) FROM seen GROUP BY state").fetchall()
+    instances = base.execute("SELECT state, count(*) FROM instance GROUP BY state").fetchall()
+    (patients, studies) = base.execute(
+        "SELECT count(DISTINCT patient_id), count(DISTINCT study) FROM study"
+    ).fetchone()
+    (unnamed,) = base.execute("SELECT count(*) FROM seen WHERE state = 'unreadable' AND sop = ''").fetchone()
+    return Migrated(
+        facts=MigrationFacts(
+            destination=named.get("destination", ""),
+            created_at=named.get("created_at", ""),
+            map_digest=named.get("map", ""),
+        ),
+        is_paused=named.get("word") == "pause",
+        discs=tuple(_discs(base)),
+        files={State(state): int(count) for state, count in files},
+        instances={InstanceState(state): int(count) for state, count in instances},
+        needed=tuple(_needed(base)),
+        conflicts=tuple(_conflicts(base)),
+        patients=int(patients),
+        studies=int(studies),
+        unnamed=int(unnamed),
+        imbalances=tuple(_imbalances(base)),
+    )
+
+
+def _studies(base: Base) -> Iterator[StudyLine]:
+    for disc, study, patient_id, date, accession, modalities, instances in base.execute(
+        "SELECT disc.path, study, patient_id, date, accession, modalities, instances"
+        " FROM study JOIN disc ON disc.id = study.disc ORDER BY disc.id, study.number"
+    ):
+        yield StudyLine(
+            loaded(disc),
+            SeenStudy(
+                study=loaded(study),
+                patient_id=loaded(patient_id),
+                date=loaded(date),
+                accession=loaded(accession),
+                modalities=loaded(modalities),
+                instances=int(instances),
             ),
-            is_paused=named.get("word") == "pause",
-            discs=tuple(_discs(base)),
-            files={State(state): int(count) for state, count in files},
-            instances={InstanceState(state): int(count) for state, count in instances},
-            needed=tuple(_needed(base)),
-            conflicts=tuple(_conflicts(base)),
-            patients=int(patients),
-            studies=int(studies),
-            unnamed=int(unnamed),
-            imbalances=tuple(_imbalances(base)),
         )
 
 
-def studies_of(path: Path) -> Iterator[StudyLine]:
-    """Yield every study of every disc. Raises UsageError, SourceError."""
-    with open_for_reading(path, MIGRATION) as base:
-        for disc, study, patient_id, date, accession, modalities, instances in base.execute(
-            "SELECT disc.path, study, patient_id, date, accession, modalities, instances"
-            " FROM study JOIN disc ON disc.id = study.disc ORDER BY disc.id, patient_id, study"
-        ):
-            yield StudyLine(
-                loaded(disc),
-                SeenStudy(
-                    study=loaded(study),
-                    patient_id=loaded(patient_id),
-                    date=loaded(date),
-                    accession=loaded(accession),
-                    modalities=loaded(modalities),
-                    instances=int(instances),
-                ),
-            )
-
-
-def _discs(base: sqlite3.Connection) -> Iterator[DiscLine]:
+def _discs(base: Base) -> Iterator[DiscLine]:
     counts: dict[int, dict[State, int]] = {}
     for disc, state, count in base.execute("SELECT disc, state, count(*) FROM seen GROUP BY disc, state"):
         counts.setdefault(disc, {})[State(state)] = int(count)
@@ -121,7 +133,7 @@ def _discs(base: sqlite3.Connection) -> Iterator[DiscLine]:
         )
 
 
-def _needed(base: sqlite3.Connection) -> Iterator[Needed]:
+def _needed(base: Base) -> Iterator[Needed]:
     """Yield what no disc gave, with the discs that should have it; a readable copy that waits is no want."""
     found: dict[str, list[str]] = {}
     for sop, path in base.execute(
@@ -136,14 +148,14 @@ def _needed(base: sqlite3.Connection) -> Iterator[Needed]:
     yield from (Needed(sop, tuple(discs)) for sop, discs in found.items())
 
 
-def _conflicts(base: sqlite3.Connection) -> Iterator[Conflict]:
+def _conflicts(base: Base) -> Iterator[Conflict]:
     for sop, path, words in base.execute(
-        "SELECT sop, path, words FROM seen WHERE state = 'conflict' ORDER BY disc, path"
+        "SELECT sop, path, words FROM seen WHERE state = 'conflict' ORDER BY disc, number"
     ):
         yield Conflict(loaded(sop), loaded(path), loaded(words))
 
 
-def _imbalances(base: sqlite3.Connection) -> Iterator[str]:
+def _imbalances(base: Base) -> Iterator[str]:
     for words, question in _CHECKS:
         count, discs = base.execute(question).fetchone()
         if count:

@@ -1,6 +1,8 @@
 """The tables of a migration, and the statements that hold for more than one question. No connection here.
 
-Times are seconds of the clock of the database, so that all workers have one clock.
+SQLite and PostgreSQL are given the same statements: values stand as `?`, and `now_s()` is the time in seconds
+by the clock of the database, so that all workers have one clock. Leases until
+`leases_end_s()` are over.
 """
 
 from __future__ import annotations
@@ -8,19 +10,21 @@ from __future__ import annotations
 from typing import Final
 
 from mediakit.ledger.migration_values import ARRIVED
-from mediakit.ledger.store import Kind
 
-_SCHEMA: Final = """
-CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+VERSION: Final = 2
+
+#: `{number}` is the type of a column that counts by itself, `{by_key}` keeps rows in the order of their key.
+SCHEMA: Final = """
+CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) {by_key};
 CREATE TABLE disc (
-    id INTEGER PRIMARY KEY,
+    id {number} PRIMARY KEY,
     path TEXT NOT NULL UNIQUE,
     name TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'waiting',
     rank INTEGER NOT NULL DEFAULT 1000000,
     owner TEXT NOT NULL DEFAULT '',
-    lease_until REAL NOT NULL DEFAULT 0,
-    not_before REAL NOT NULL DEFAULT 0,
+    lease_until DOUBLE PRECISION NOT NULL DEFAULT 0,
+    not_before DOUBLE PRECISION NOT NULL DEFAULT 0,
     visits INTEGER NOT NULL DEFAULT 0,
     tries INTEGER NOT NULL DEFAULT 0,
     deaths INTEGER NOT NULL DEFAULT 0,
@@ -38,59 +42,61 @@ CREATE TABLE instance (
     state TEXT NOT NULL,
     disc INTEGER REFERENCES disc (id),
     was_claimed INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
+) {by_key};
 CREATE INDEX instance_disc ON instance (disc);
 CREATE INDEX instance_state ON instance (state);
 CREATE TABLE seen (
     disc INTEGER NOT NULL REFERENCES disc (id),
+    number INTEGER NOT NULL,
     path TEXT NOT NULL,
     sop TEXT NOT NULL,
     digest TEXT NOT NULL,
-    size INTEGER NOT NULL,
+    size BIGINT NOT NULL,
     state TEXT NOT NULL,
     words TEXT NOT NULL,
-    PRIMARY KEY (disc, path)
-) WITHOUT ROWID;
+    PRIMARY KEY (disc, number)
+) {by_key};
 CREATE INDEX seen_sop ON seen (sop);
 CREATE TABLE study (
     disc INTEGER NOT NULL REFERENCES disc (id),
+    number INTEGER NOT NULL,
     study TEXT NOT NULL,
     patient_id TEXT NOT NULL,
     date TEXT NOT NULL,
     accession TEXT NOT NULL,
     modalities TEXT NOT NULL,
     instances INTEGER NOT NULL,
-    PRIMARY KEY (disc, study, patient_id)
-) WITHOUT ROWID;
-CREATE TABLE wish (kind TEXT NOT NULL, value TEXT NOT NULL, rank INTEGER NOT NULL, PRIMARY KEY (kind, value))
-WITHOUT ROWID;
+    PRIMARY KEY (disc, number)
+) {by_key};
+CREATE TABLE wish (rank INTEGER PRIMARY KEY, kind TEXT NOT NULL, value TEXT NOT NULL);
 """
 
-MIGRATION: Final = Kind(application_id=0x4D4B4D47, version=1, schema=_SCHEMA)  # "MKMG"
-
-NOW: Final = "((julianday('now') - 2440587.5) * 86400.0)"
 ARRIVED_LIST: Final = ", ".join(f"'{state.value}'" for state in sorted(ARRIVED))
 
 #: The next disc of those that wait; `{new}` restricts it.
 WAITING: Final = (
-    "SELECT id FROM disc WHERE state = 'waiting' {new} AND"  # noqa: S608
-    f" not_before <= {NOW} ORDER BY rank, id LIMIT 1"
+    "SELECT id FROM disc WHERE state = 'waiting' {new} AND not_before <= now_s() ORDER BY rank, id LIMIT 1"
 )
-EXPIRED: Final = f"SELECT id FROM disc WHERE state = 'running' AND lease_until < {NOW} ORDER BY id LIMIT 1"  # noqa: S608
+LEFT: Final = "SELECT 1 FROM disc WHERE state = 'running' OR (state = 'waiting' {new}) LIMIT 1"
+HAS_ENDED: Final = "state NOT IN ('waiting', 'running')"
+EXPIRED: Final = (
+    "SELECT id FROM disc WHERE state = 'running' AND lease_until <= leases_end_s() ORDER BY id LIMIT 1"
+)
 TAKE: Final = (
-    "UPDATE disc SET state = 'running', owner = ?, visits = visits + 1,"  # noqa: S608
-    f" lease_until = {NOW} + ? WHERE id = ?"
+    "UPDATE disc SET state = 'running', owner = ?, visits = visits + 1,"
+    " lease_until = now_s() + ? WHERE id = ?"
     " RETURNING id, path, visits - 1, retries, is_inventoried"
 )
-#: An instance becomes this disc's when nobody has it, in one statement: two workers never both get it.
-CLAIM: Final = (
-    "INSERT INTO instance (sop, digest, state, disc) VALUES (?, ?, 'claimed', ?)"
+#: Instances become this disc's when nobody has them, in one statement: two workers never both get one. An
+#: upsert, so that what another disc let go is claimed by the same statement.
+_CLAIM: Final = (
+    "INSERT INTO instance (sop, digest, state, disc) VALUES {values}"
     " ON CONFLICT (sop) DO UPDATE SET digest = excluded.digest, state = 'claimed', disc = excluded.disc"
-    " WHERE instance.state = 'wanted' RETURNING was_claimed"
+    " WHERE instance.state = 'wanted' RETURNING sop, was_claimed"
 )
-HELD: Final = (
-    "SELECT instance.digest, instance.state, instance.disc, disc.path FROM instance"
-    " LEFT JOIN disc ON disc.id = instance.disc WHERE sop = ?"
+_HELD: Final = (
+    "SELECT sop, instance.digest, instance.state, instance.disc, disc.path FROM instance"
+    " LEFT JOIN disc ON disc.id = instance.disc WHERE sop IN ({values})"
 )
 WANT: Final = (
     "INSERT INTO instance (sop, digest, state) VALUES (?, '', 'wanted') ON CONFLICT (sop) DO NOTHING"
@@ -118,3 +124,13 @@ RANK: Final = (
     " OR (wish.kind = 'study_uid' AND wish.value = study.study)"
     " OR (wish.kind = 'accession' AND wish.value = study.accession)))), 1000000)"
 )
+
+
+def claim_of(count: int) -> str:
+    """Return the statement that claims so many instances; each has the values UID, digest and disc."""
+    return _CLAIM.format(values=", ".join(["(?, ?, 'claimed', ?)"] * count))
+
+
+def held_of(count: int) -> str:
+    """Return the statement that tells whose so many instances are; the values are UIDs."""
+    return _HELD.format(values=", ".join("?" * count))

@@ -137,12 +137,15 @@ def door(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def transaction(base: sqlite3.Connection) -> Iterator[None]:
-    """Make many statements one change: whole, or not at all, also when it is interrupted."""
+def transaction(base: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
+    """Make many statements one change: whole, or not at all, also when it is interrupted.
+
+    A transaction of the `kind` DEFERRED reads: all that it sees is of one moment.
+    """
     if base.in_transaction:
         base.rollback()
     try:
-        base.execute("BEGIN IMMEDIATE")
+        base.execute(f"BEGIN {kind}")
         yield
         base.execute("COMMIT")
     except BaseException:
@@ -211,9 +214,20 @@ def open_for_writing(path: Path, kind: Kind = JOB) -> sqlite3.Connection:
 @contextmanager
 def open_for_reading(path: Path, kind: Kind = JOB) -> Iterator[sqlite3.Connection]:
     """Open a ledger that may be at work elsewhere; nothing is changed. Raises UsageError, SourceError."""
-    with door(path), closing(_connected(path, "ro")) as base:
-        _check_kind(base, path, kind)
+    with door(path), closing(open_to_read(path, kind)) as base:
         yield base
+
+
+def open_to_read(path: Path, kind: Kind = JOB) -> sqlite3.Connection:
+    """Open a ledger as `open_for_reading`, until it is closed."""
+    with door(path):
+        base = _connected(path, "ro")
+        try:
+            _check_kind(base, path, kind)
+        except BaseException:
+            base.close()
+            raise
+        return base
 
 
 def check_soundness(base: sqlite3.Connection, path: Path) -> None:

@@ -12,16 +12,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from mediakit.journeys.migrate import MigrateOrder, migrate
+from mediakit.journeys.migrate import migrate
 from mediakit.journeys.migrate_sources import discs_of
+from mediakit.journeys.migrate_work import MigrateOrder
 from mediakit.ledger.migration import Migration
 from mediakit.ledger.migration_values import InstanceState, Migrated, MigrationFacts
 from mediakit.outcome import Outcome
 from tests.support.migrations import Archive, CountingScp, Made, archive_of
+from tests.support.postgres import Postgres
 
 
 def migrated(
-    archive: Path, ledger: Path, made: Made, hear: Callable[[], None] = lambda: None, workers: int = 3
+    archive: Path, ledger: str, made: Made, hear: Callable[[], None] = lambda: None, workers: int = 3
 ) -> tuple[Migrated, Outcome]:
     order = MigrateOrder(ledger=ledger, make=made, workers=workers, lease_s=5.0, away_s=0.3, away_most_s=60.0)
     with Migration.begin(ledger, MigrationFacts(destination=made().target.destination.name)) as migration:
@@ -49,9 +51,27 @@ def check(archive: Archive, scp: CountingScp, found: Migrated) -> None:
 def test_each_instance_is_stored_once_though_workers_are_killed_and_the_destination_goes_away(
     tmp_path: Path,
 ) -> None:
-    archive = archive_of(tmp_path / "archive", 40, seed=13)
+    disturbed(tmp_path, str(tmp_path / "ledger.sqlite"), 25)
+
+
+def test_each_instance_is_stored_once_though_also_the_database_of_the_ledger_is_killed(
+    tmp_path: Path,
+) -> None:
+    with Postgres() as postgres:
+
+        def restart() -> None:
+            postgres.stop()
+            time.sleep(0.5)
+            postgres.start()
+
+        disturbed(tmp_path, postgres.address(), 20, restart)
+
+
+def disturbed(folder: Path, ledger: str, discs: int, restart: Callable[[], None] = lambda: None) -> None:
+    """Migrate while workers are killed, the destination goes away, and the database is killed."""
+    archive = archive_of(folder / "archive", discs, seed=13)
     choose = random.Random(13)  # noqa: S311 - not a secret
-    moments = sorted(choose.sample(range(5, 100), 5))
+    moments = sorted(choose.sample(range(5, discs * 5 // 2), 5))
     alive: list[int] = []
     killed: list[int] = []
 
@@ -68,6 +88,8 @@ def test_each_instance_is_stored_once_though_workers_are_killed_and_the_destinat
                 os.kill(killed[-1], signal.SIGKILL)
             if len(killed) == 3:
                 threading.Thread(target=go_away).start()
+            if len(killed) == 4:
+                threading.Thread(target=restart).start()
 
     def hear() -> None:
         alive[:] = [
@@ -75,7 +97,8 @@ def test_each_instance_is_stored_once_though_workers_are_killed_and_the_destinat
         ]
 
     with CountingScp(on_store) as scp:
-        found, outcome = migrated(archive.folder, tmp_path / "ledger.sqlite", Made(scp.address), hear)
+        made = Made(scp.address, jobs=folder / "jobs")
+        found, outcome = migrated(archive.folder, ledger, made, hear)
         check(archive, scp, found)
         assert outcome is Outcome.PARTLY_STORED
         assert len(killed) == 5

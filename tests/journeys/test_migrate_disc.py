@@ -1,4 +1,7 @@
-"""The discs of a migration one by one, in this process: whose each instance is, and what the ledger keeps."""
+"""The discs of a migration one by one, in this process: whose each instance is, and what the ledger keeps.
+
+What is asked of a ledger is asked of both stores: a file of SQLite, and PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from mediakit.errors import UsageError
-from mediakit.journeys.migrate import Hours, outcome_of_migration
+from mediakit.journeys.migrate import outcome_of_migration
 from mediakit.journeys.migrate_disc import DiscOrder, visit_disc
 from mediakit.journeys.migrate_sources import discs_of, first_of
-from mediakit.ledger.migration import MOST_DEATHS, LeaseLost, Migration
+from mediakit.journeys.migrate_work import Hours
+from mediakit.ledger.migration import MOST_DEATHS, Migration
 from mediakit.ledger.migration_reading import migrated_of
+from mediakit.ledger.migration_steps import LeaseLost
 from mediakit.ledger.migration_values import (
     DiscState,
     InstanceState,
@@ -26,14 +31,27 @@ from mediakit.stages.import_order import ImportOrder
 from mediakit.stages.plan.import_target import Target
 from tests.support.import_runs import ALL, QUICK
 from tests.support.importing import small, uid
+from tests.support.postgres import Postgres
 from tests.support.scripted import BAD, SUCCESS, ScriptedDestination
 
+_TAKEN: list[str] = []  # a schema for each test
 FACTS = MigrationFacts(destination="SCRIPT@127.0.0.1:1")
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Migration]:
-    with Migration.begin(tmp_path / "m.sqlite", FACTS) as migration:
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Migration]:
+    address = str(tmp_path / "m.sqlite")
+    if request.param == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres")
+        address = server.address(f"m{len(_TAKEN)}")
+        _TAKEN.append(address)
+    with Migration.begin(address, FACTS) as migration:
         yield migration
 
 
@@ -53,11 +71,12 @@ def ordered(destination: ScriptedDestination, **changes: object) -> DiscOrder:
 def work_off(ledger: Migration, order: DiscOrder) -> None:
     """Do what a worker does until no disc can be had."""
     while claim := ledger.claim("me", 60.0, is_inventory=order.is_inventory):
-        ledger.settle(claim, visit_disc(ledger, claim, order))
+        here = replace(order, jobs=Path(claim.path).parents[1] / "jobs")
+        ledger.settle(claim, visit_disc(ledger, claim, here))
 
 
 def told(ledger: Migration, name: str) -> dict[State, int]:
-    (line,) = [one for one in migrated_of(ledger.path).discs if one.path.endswith(name)]
+    (line,) = [one for one in migrated_of(ledger.address).discs if one.path.endswith(name)]
     return dict(line.files)
 
 
@@ -72,7 +91,7 @@ def test_copies_are_brought_once_and_other_bytes_of_the_same_uid_stay_on_their_d
     ledger.add_discs(discs_of([tmp_path / "discs"]))
     destination = ScriptedDestination()
     work_off(ledger, ordered(destination))
-    found = migrated_of(ledger.path)
+    found = migrated_of(ledger.address)
     assert sorted(destination.uids()) == [uid(1), uid(2), uid(3)]
     assert told(ledger, "b") == {State.CONFLICT: 1, State.DUPLICATE: 1, State.STORED: 1}
     assert [one.sop_instance for one in found.conflicts] == [uid(1)]
@@ -87,11 +106,11 @@ def test_what_the_destination_refused_is_tried_again_alone_when_that_is_asked_fo
     ledger.add_discs(discs_of([tmp_path / "discs"]))
     strict = ScriptedDestination(script=lambda item, _: BAD if item.sop_instance == uid(2) else SUCCESS)
     work_off(ledger, ordered(strict))
-    assert migrated_of(ledger.path).instances == {InstanceState.REFUSED: 1, InstanceState.STORED: 1}
+    assert migrated_of(ledger.address).instances == {InstanceState.REFUSED: 1, InstanceState.STORED: 1}
     mild = ScriptedDestination()
     assert ledger.retry() == 1
     work_off(ledger, ordered(mild))
-    found = migrated_of(ledger.path)
+    found = migrated_of(ledger.address)
     assert mild.uids() == [uid(2)]
     assert told(ledger, "a") == {State.ALREADY_THERE: 1, State.STORED: 1}
     assert found.imbalances == ()
@@ -106,7 +125,7 @@ def test_an_inventory_says_what_is_there_and_sends_nothing(tmp_path: Path, ledge
     ledger.add_discs(discs_of([tmp_path / "discs"]))
     destination = ScriptedDestination()
     work_off(ledger, replace(ordered(destination), is_inventory=True))
-    found = migrated_of(ledger.path)
+    found = migrated_of(ledger.address)
     assert destination.uids() == []
     assert found.files[State.PLANNED] == 3
     assert [(one.sop_instance, len(one.discs)) for one in found.needed] == [(uid(3), 1)]
@@ -124,7 +143,7 @@ def test_a_disc_with_several_patients_is_held_back_whole(tmp_path: Path, ledger:
     destination = ScriptedDestination()
     order = ordered(destination)
     work_off(ledger, replace(order, order=ImportOrder(patience=QUICK)))
-    found = migrated_of(ledger.path)
+    found = migrated_of(ledger.address)
     assert destination.uids() == []
     assert [one.state for one in found.discs] == [DiscState.REFUSED]
     assert told(ledger, "a") == {State.WITHHELD: 2}
@@ -170,7 +189,7 @@ def test_what_a_disc_that_is_gone_had_claimed_comes_from_another_one(
     first.rmdir()
     destination = ScriptedDestination()
     work_off(ledger, ordered(destination))
-    found = migrated_of(ledger.path)
+    found = migrated_of(ledger.address)
     assert destination.uids() == [uid(1)]
     assert [one.state for one in found.discs] == [DiscState.UNREADABLE, DiscState.DONE]
     assert told(ledger, "a") == {State.UNSENT: 1}
@@ -193,7 +212,7 @@ def test_a_disc_whose_lease_is_over_is_another_workers_and_the_first_one_writes_
     for number in range(MOST_DEATHS):
         ledger.bury("two" if number == 0 else str(number))
         ledger.claim(str(number + 1), 60.0)
-    (line,) = migrated_of(ledger.path).discs
+    (line,) = migrated_of(ledger.address).discs
     assert line.state is DiscState.FAILED
     assert not ledger.is_left()
 
@@ -215,7 +234,7 @@ def test_nothing_is_begun_while_the_destination_is_away_and_wishes_come_first(
 def test_a_ledger_belongs_to_one_destination_and_one_patient_map(tmp_path: Path, ledger: Migration) -> None:
     for facts in (replace(FACTS, destination="OTHER@127.0.0.1:1"), replace(FACTS, map_digest="x")):
         with pytest.raises(UsageError):
-            Migration.begin(ledger.path, facts)
+            Migration.begin(ledger.address, facts)
     with pytest.raises(UsageError):
         migrated_of(tmp_path / "none.sqlite")
 

@@ -34,6 +34,7 @@ class Made:
 
     address: str
     is_inventory: bool = False
+    jobs: Path | None = None
 
     def __call__(self) -> DiscOrder:
         return DiscOrder(
@@ -43,6 +44,7 @@ class Made:
                 patience=Patience(refusals=(0.0,), connections=(0.05,), grace_s=2.0),
             ),
             is_inventory=self.is_inventory,
+            jobs=self.jobs,
         )
 
 
