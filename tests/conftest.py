@@ -1,9 +1,10 @@
-"""For all tests: SIGINT is heard below any shell, examples have no deadline, raised rules are counted."""
+"""For all tests: SIGINT is heard below any shell, no deadline, own jobs, raised rules are counted."""
 
 from __future__ import annotations
 
 import os
 import signal
+import uuid
 
 import pytest
 from hypothesis import settings
@@ -19,6 +20,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # How long an example takes says something of the machine, not of the code.
 settings.register_profile("no clock", deadline=None)
 settings.load_profile("no clock")
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the jobs of a test apart: an import looks at all earlier ones, and the user has his own."""
+    monkeypatch.setenv("MEDIAKIT_STATE", str(tmp_path_factory.getbasetemp() / "states" / uuid.uuid4().hex))
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -84,15 +84,15 @@ class Jobs:
         cannot be read are passed over.
         """
         wanted = frozenset(key for key in keys if not key.startswith("path:"))
-        best, most = None, 0
-        for summary in self.summaries():
-            if summary.problem or summary.facts.destination != destination:
-                continue
-            with suppress(MediakitError), store.open_for_reading(self._path(summary.job_id)) as base:
-                count = sum(key in wanted for key in reading.keys_of(base))
-                if count > most:
-                    best, most = summary.job_id, count
-        return best
+        found = []
+        for job_id in self._ids():
+            with suppress(MediakitError), store.open_for_reading(self._path(job_id)) as base:
+                facts = reading.facts_of(base)
+                if facts.destination == destination:
+                    count = sum(key in wanted for key in reading.keys_of(base))
+                    found.append((count, facts.created_at or job_id, job_id))
+        most, _, best = max(found, default=(0, "", ""))
+        return best if most else None
 
     def summaries(self) -> tuple[JobSummary, ...]:
         """Return how all jobs stand, the newest first; one whose ledger cannot be read says why."""
