@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,8 +27,11 @@ from mediakit.errors import UsageError
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
+    from mediakit.events import Listener
+    from mediakit.journeys.migrate import Workers
     from mediakit.journeys.migrate_disc import DiscOrder
-    from mediakit.journeys.migrate_work import Hours
+    from mediakit.journeys.migrate_work import Hours, MigrateOrder
+    from mediakit.ledger.migration import Migration
     from mediakit.ledger.migration_values import MigrationFacts
     from mediakit.report.migrated import MigrationReport
 
@@ -80,8 +84,19 @@ def run(
         bool, typer.Option("--inventory-only", help="Read every disc and say what is there; send nothing.")
     ] = False,
     workers: Annotated[
-        int, typer.Option("--workers", "-w", min=1, max=64, help="Processes, one association each.")
-    ] = 2,
+        int | None,
+        typer.Option(
+            "--workers",
+            "-w",
+            min=1,
+            max=1000,
+            help="So many discs at a time, one association each.  [default: 2; all threads of a cluster]",
+        ),
+    ] = None,
+    cluster: Annotated[
+        str,
+        typer.Option(metavar="tcp://HOST:8786", help="Work on the machines of a Dask cluster (also tls://)."),
+    ] = "",
     first: Annotated[
         Path | None,
         typer.Option(
@@ -146,17 +161,19 @@ def run(
             map=map_,
             match=match,
             all_patients=all_patients,
-            rate=rate_of(limit_rate) // workers,
+            rate=rate_of(limit_rate) // (workers or 2),
             inventory_only=inventory_only,
             ledger=ledger,
             state=state,
         )
+        if cluster:
+            _check_cluster(cluster, ledger, workers, limit_rate)
         wishes = None if first is None else first_of(first)
         where = _ledger_of(ledger, sources, dest, state)
         order = MigrateOrder(
             ledger=where,
             make=made,
-            workers=workers,
+            workers=workers or (0 if cluster else 2),
             hours=_hours(hours),
             away_most_s=wait * 60.0,
         )
@@ -165,7 +182,7 @@ def run(
             print(f"ledger: {where}", file=sys.stderr)
         hear = partial(_rewrite, _Turn(), dashboard, order.ledger) if dashboard else _nothing
         with listener(progress, quiet=quiet or as_json) as tell:
-            _, outcome = migrate(order, tell, hear)
+            _, outcome = migrate(order, tell, hear, _gathered(cluster, tell))
         shown = _report_of(order.ledger, outcome=int(outcome))
         if dashboard is not None:
             write_report(dashboard, _page(shown, is_running=False))
@@ -278,6 +295,36 @@ def _say(ledger: str, word: str) -> None:
 
         with Migration.open(ledger) as migration:
             migration.say(word)
+
+
+def _check_cluster(address: str, ledger: str, workers: int | None, rate: str) -> None:
+    from mediakit.ledger.migration_base import is_database
+
+    if not address.startswith(("tcp://", "tls://")):
+        raise UsageError(
+            "not the address of a Dask scheduler", where=address, hint="tcp://HOST:8786, or tls://"
+        )
+    if not is_database(ledger):
+        raise UsageError(
+            "a cluster needs a ledger that all its machines reach",
+            hint="name a database: `--ledger postgresql://HOST/DATABASE`",
+        )
+    if rate and workers is None:
+        raise UsageError(
+            "`--limit-rate` in a cluster needs to know among how many it is shared",
+            hint="say with `--workers N` how many discs are worked on at a time",
+        )
+
+
+def _gathered(cluster: str, tell: Listener) -> Callable[[MigrateOrder, Migration], Workers]:
+    """Return what gathers the workers: processes of this machine, or those of a cluster."""
+    if not cluster:
+        from mediakit.journeys.migrate_processes import Processes
+
+        return Processes
+    from mediakit.journeys.migrate_cluster import Cluster
+
+    return partial(Cluster, cluster, tell)
 
 
 def _ledger_of(option: str, sources: list[str], dest: str, state: Path | None) -> str:

@@ -23,7 +23,9 @@ _MOST_DEATHS: Final = 20  # of workers one after the other, while no disc was fi
 
 
 class Workers(Protocol):
-    """Those who work on the discs, wherever they are."""
+    """Those who work on the discs, wherever they are. `last_words` tell what was last lost."""
+
+    last_words: str
 
     def keep_at_work(self) -> int:
         """Replace workers that ended, and return how many did so by no will of their own.
@@ -117,7 +119,9 @@ class _Watch:
                 self._deaths += workers.keep_at_work()
                 if self._deaths > _MOST_DEATHS:
                     raise MediakitError(
-                        "one worker after the other ended", hint="run it with `--workers 1`, and report it"
+                        "one worker after the other ended",
+                        why=workers.last_words,
+                        hint="run it with `--workers 1`, and report it",
                     )
                 self._note_progress()
                 self._hear()

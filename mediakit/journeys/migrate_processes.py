@@ -38,6 +38,7 @@ class Processes:
         self._order = order
         self._ledger = ledger
         self._context = _context()
+        self.last_words = ""
         self._workers: list[_Worker] = []
 
     def keep_at_work(self) -> int:
@@ -53,7 +54,9 @@ class Processes:
             worker.hears.close()
             if said is not None:
                 raise error_of(said)
-            deaths += worker.process.exitcode != 0
+            if worker.process.exitcode:
+                self.last_words = f"exit code {worker.process.exitcode}"
+                deaths += 1
         while len(self._workers) < self._order.workers:
             self._workers.append(self._started())
         return deaths

@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 _Connection = psycopg.Connection[tuple[Any, ...]]
 _SCHEMA: Final = "mediakit"
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
-_FIRST_PAUSE_S, _MOST_PAUSE_S = 0.2, 5.0
+_FIRST_PAUSE_S, _MOST_PAUSE_S = 0.2, 3.0
 _CONNECT_S: Final = 10
 #: A peer that vanished must not hold the lock for ever, nor be waited for: seconds, on either side.
 _SILENCE_S: Final = 30
@@ -52,7 +52,7 @@ _FUNCTIONS: Final = (
     """CREATE FUNCTION now_s() RETURNS double precision LANGUAGE sql VOLATILE
     AS 'SELECT extract(epoch FROM clock_timestamp())::double precision'""",
     """CREATE FUNCTION leases_end_s() RETURNS double precision LANGUAGE sql VOLATILE
-    AS 'SELECT CASE WHEN clock_timestamp() - pg_postmaster_start_time() < interval ''15 s'' THEN 0
+    AS 'SELECT CASE WHEN clock_timestamp() - pg_postmaster_start_time() < interval ''10 s'' THEN 0
     ELSE extract(epoch FROM clock_timestamp())::double precision END'""",
 )
 #: Begins a text that PostgreSQL would not keep as it is: the hexadecimal bytes follow.

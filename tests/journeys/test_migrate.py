@@ -10,9 +10,16 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from mediakit.journeys.migrate import migrate
+from distributed import LocalCluster
+
+from mediakit.events import silence
+from mediakit.journeys.migrate import Workers, migrate
+from mediakit.journeys.migrate_cluster import Cluster
+from mediakit.journeys.migrate_processes import Processes
 from mediakit.journeys.migrate_sources import discs_of
 from mediakit.journeys.migrate_work import MigrateOrder
 from mediakit.ledger.migration import Migration
@@ -22,13 +29,22 @@ from tests.support.migrations import Archive, CountingScp, Made, archive_of
 from tests.support.postgres import Postgres
 
 
+@dataclass(frozen=True, kw_only=True)
+class Team:
+    """Who works: the processes that can be killed, what gathers them, what else is killed on the way."""
+
+    processes: Callable[[], list[int]]
+    gather: Callable[[MigrateOrder, Migration], Workers] = Processes
+    disturb: Callable[[], None] = lambda: None
+
+
 def migrated(
-    archive: Path, ledger: str, made: Made, hear: Callable[[], None] = lambda: None, workers: int = 3
+    archive: Path, ledger: str, made: Made, team: Team, hear: Callable[[], None]
 ) -> tuple[Migrated, Outcome]:
-    order = MigrateOrder(ledger=ledger, make=made, workers=workers, lease_s=5.0, away_s=0.3, away_most_s=60.0)
+    order = MigrateOrder(ledger=ledger, make=made, workers=3, lease_s=5.0, away_s=0.3, away_most_s=60.0)
     with Migration.begin(ledger, MigrationFacts(destination=made().target.destination.name)) as migration:
         migration.add_discs(discs_of([archive]))
-    return migrate(order, hear=hear)
+    return migrate(order, hear=hear, gather=team.gather)
 
 
 def check(archive: Archive, scp: CountingScp, found: Migrated) -> None:
@@ -51,23 +67,37 @@ def check(archive: Archive, scp: CountingScp, found: Migrated) -> None:
 def test_each_instance_is_stored_once_though_workers_are_killed_and_the_destination_goes_away(
     tmp_path: Path,
 ) -> None:
-    disturbed(tmp_path, str(tmp_path / "ledger.sqlite"), 25)
+    def processes() -> list[int]:
+        return [one.pid for one in multiprocessing.active_children() if one.pid and "mediakit" in one.name]
+
+    disturbed(tmp_path, str(tmp_path / "ledger.sqlite"), 25, Team(processes=processes))
 
 
-def test_each_instance_is_stored_once_though_also_the_database_of_the_ledger_is_killed(
+def test_each_instance_is_stored_once_though_also_the_database_and_workers_of_a_cluster_are_killed(
     tmp_path: Path,
 ) -> None:
-    with Postgres() as postgres:
+    with Postgres() as postgres, local_cluster() as cluster:
 
         def restart() -> None:
             postgres.stop()
             time.sleep(0.5)
             postgres.start()
 
-        disturbed(tmp_path, postgres.address(), 20, restart)
+        team = Team(
+            processes=lambda: [one.pid for one in cluster.workers.values() if one.pid],
+            gather=partial(Cluster, cluster.scheduler_address, silence),
+            disturb=restart,
+        )
+        disturbed(tmp_path, postgres.address(), 15, team)
 
 
-def disturbed(folder: Path, ledger: str, discs: int, restart: Callable[[], None] = lambda: None) -> None:
+def local_cluster() -> LocalCluster:
+    return LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+    )
+
+
+def disturbed(folder: Path, ledger: str, discs: int, team: Team) -> None:
     """Migrate while workers are killed, the destination goes away, and the database is killed."""
     archive = archive_of(folder / "archive", discs, seed=13)
     choose = random.Random(13)  # noqa: S311 - not a secret
@@ -89,16 +119,14 @@ def disturbed(folder: Path, ledger: str, discs: int, restart: Callable[[], None]
             if len(killed) == 3:
                 threading.Thread(target=go_away).start()
             if len(killed) == 4:
-                threading.Thread(target=restart).start()
+                threading.Thread(target=team.disturb).start()
 
     def hear() -> None:
-        alive[:] = [
-            one.pid for one in multiprocessing.active_children() if one.pid and "mediakit" in one.name
-        ]
+        alive[:] = team.processes()
 
     with CountingScp(on_store) as scp:
         made = Made(scp.address, jobs=folder / "jobs")
-        found, outcome = migrated(archive.folder, ledger, made, hear)
+        found, outcome = migrated(archive.folder, ledger, made, team, hear)
         check(archive, scp, found)
         assert outcome is Outcome.PARTLY_STORED
         assert len(killed) == 5

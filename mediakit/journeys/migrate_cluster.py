@@ -1,0 +1,155 @@
+"""The workers of a migration on the machines of a Dask cluster. The only door to distributed.
+
+A task is one disc, whichever comes next: the ledger says which, and what came of it. What Dask believes of
+its tasks is never relied on, so that tasks may be lost, or run twice. It is sent the address of the ledger
+and paths, no passwords.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import time
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from typing import Any, Final
+
+from mediakit.errors import UsageError
+from mediakit.events import Listener, Noted
+from mediakit.journeys.migrate_work import MigrateOrder, Said, error_of, work
+from mediakit.ledger.migration import Migration
+
+try:
+    import distributed
+except ImportError as exc:  # the extra is not installed
+    raise UsageError(
+        "a cluster needs the package distributed",
+        hint="install it on each machine with `pip install 'dicom-mediakit[cluster]'`",
+    ) from exc
+
+_CONNECT_S: Final = 10
+_COUNT_S: Final = 2.0  # between two looks at who is there
+_IDLE_S: Final = 5.0  # after which a task without a disc ends
+_GRACE_S: Final = 30.0  # for discs that are under way when it ends
+_LOST: Final = (OSError, TimeoutError, RuntimeError, ValueError, CancelledError)
+
+
+class Cluster:
+    """As many discs at a time as the cluster has threads, at most `order.workers` when that is not 0."""
+
+    def __init__(self, address: str, tell: Listener, order: MigrateOrder, ledger: Migration) -> None:
+        """Connect. Raises UsageError when nobody answers, or `ledger` is a file that others do not see."""
+        self._address = address
+        self._tell = tell
+        self._order = order
+        self._tasks: list[Any] = []
+        self._room = 0
+        self._count_at = 0.0
+        self._away_since = 0.0
+        self.last_words = ""
+        del ledger  # workers open it themselves; leases of those that are lost run out
+        for name in ("distributed.client", "distributed.core", "distributed.batched"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what is lost is said once, by us
+        try:
+            self._client: Any = self._connected()
+        except _LOST as exc:
+            raise self._silent(exc) from exc
+
+    def keep_at_work(self) -> int:
+        """Give the cluster a task for each free thread; return how many tasks were lost.
+
+        Raises what ended a task: a machine has no such destination, or cannot reach the ledger. Raises
+        UsageError when the scheduler is away for too long.
+        """
+        lost = 0
+        for task in [one for one in self._tasks if one.done()]:
+            self._tasks.remove(task)
+            lost += self._hear(task)
+        try:
+            if self._client is None:
+                self._client = self._connected()
+            self._count()
+            for _ in range(self._room - len(self._tasks)):
+                self._tasks.append(self._client.submit(work_there, self._order, pure=False, retries=0))
+        except _LOST as exc:
+            self._lose(exc)
+        else:
+            if self._away_since:
+                self._tell(Noted("the Dask scheduler answers again"))
+            self._away_since = 0.0
+        return lost
+
+    def end(self) -> None:
+        """Let the discs that are under way be finished, but do not wait for ever."""
+        if self._client is None:
+            return
+        with suppress(*_LOST):
+            if self._tasks:
+                distributed.wait(self._tasks, timeout=_GRACE_S)  # type: ignore[no-untyped-call]
+            self._client.cancel(self._tasks)
+        with suppress(*_LOST):
+            self._client.close()
+        self._client, self._tasks = None, []
+
+    def _hear(self, task: Any) -> int:
+        """Return 1 for a task that was lost. Raises what ended it."""
+        if task.status == "finished":
+            said: Said | None = task.result()
+            if said is not None:
+                raise error_of(said)
+            return 0
+        if task.status == "error":
+            self.last_words = f"{type(task.exception()).__name__}: {task.exception()}".splitlines()[0]
+            return 1
+        return 0  # cancelled: the scheduler was lost
+
+    def _connected(self) -> Any:
+        must_be_safe = True if self._address.startswith("tls:") else None
+        return distributed.Client(  # type: ignore[no-untyped-call]
+            self._address,
+            timeout=_CONNECT_S,
+            security=distributed.Security(must_be_safe),  # type: ignore[no-untyped-call]
+            set_as_default=False,
+            name="mediakit-migrate",
+        )
+
+    def _count(self) -> None:
+        """Find out how many threads there are: machines come and go."""
+        if time.monotonic() < self._count_at:
+            return
+        there = sum(self._client.nthreads().values())
+        if not there and (self._room or not self._count_at):
+            self._tell(Noted("the Dask cluster has no workers: they are waited for"))
+        self._room = min(there, self._order.workers) if self._order.workers else there
+        self._count_at = time.monotonic() + _COUNT_S
+
+    def _lose(self, exc: BaseException) -> None:
+        if self._client is not None:
+            with suppress(*_LOST):
+                self._client.close(timeout=1)
+        self._client, self._tasks = None, []
+        if not self._away_since:
+            self._away_since = time.monotonic()
+            self._tell(Noted("the Dask scheduler does not answer: it is waited for"))
+        elif time.monotonic() - self._away_since > self._order.away_most_s:
+            raise self._silent(exc) from exc
+
+    def _silent(self, exc: BaseException) -> UsageError:
+        return UsageError(
+            "the Dask scheduler does not answer",
+            where=self._address,
+            why=str(exc).splitlines()[0] if str(exc) else type(exc).__name__,
+            hint="start it with `dask scheduler`, and `dask worker ADDRESS` on each machine",
+        )
+
+
+def work_there(order: MigrateOrder) -> Said | None:
+    """Work on one disc, or wait a little for one: a whole task. What ended it is returned."""
+    owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(6)}"
+    said = work(order, owner, most_discs=1, most_s=_IDLE_S)
+    if said is None:
+        return None
+    code, what, where, why, hint = said
+    return code, what, f"{socket.gethostname()}: {where}" if where else socket.gethostname(), why, hint
