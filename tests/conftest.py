@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import uuid
@@ -9,6 +10,7 @@ import uuid
 import pytest
 from hypothesis import settings
 
+from mediakit.cli.main import ALLOCATIONS
 from tests.support.raised_rules import RaisedRules
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # processes that tests start would inherit it
@@ -26,6 +28,13 @@ settings.load_profile("no clock")
 def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the jobs of a test apart: an import looks at all earlier ones, and the user has his own."""
     monkeypatch.setenv("MEDIAKIT_STATE", str(tmp_path_factory.getbasetemp() / "states" / uuid.uuid4().hex))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of the search for garbage; search as seldom as the commands do."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(ALLOCATIONS)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -18,7 +18,7 @@ from mediakit.cli.streams import let_readers_leave
 
 # A scan keeps hundreds of thousands of values that form no circles. Looking for some every 700 allocations,
 # as Python does, takes a sixth of its time.
-_ALLOCATIONS = 200_000
+ALLOCATIONS = 200_000
 
 # Every command, and the module that has it: as a function of its name, or as an `app` with commands below it.
 _MODULES = {
@@ -108,7 +108,7 @@ def run() -> None:
     """Run the command line and end the process with its exit code, whatever signal comes meanwhile."""
     try:
         take_signals()
-        gc.set_threshold(_ALLOCATIONS)
+        gc.set_threshold(ALLOCATIONS)
         let_readers_leave()
         code = _code_of_call()
     except (typer.Abort, KeyboardInterrupt):

@@ -16,7 +16,7 @@ from mediakit.transfer.states import Happening
 from tests.support import ledgers
 from tests.support.ledgers import started, uid
 
-KILLS = 30
+KILLS = 12
 INSTANCES = 40
 
 

@@ -1,8 +1,7 @@
-"""FAT images that we write, as fsck.fat, mtools, 7-Zip and the Linux kernel see them."""
+"""FAT images that we write, as fsck.fat, mtools and 7-Zip see them; the Linux kernel: test_kernel_peer."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 
 from mediakit.drives.block import used_bytes
 from tests.support.cli import mediakit, process
-from tests.support.kernel_read import kernel_read
 from tests.support.media import contents
 from tests.support.peers import need, run
 
@@ -72,18 +70,13 @@ def test_mtools_copy_every_file_back(images: list[Path], tmp_path: Path) -> None
         assert there == contents(image)
 
 
-def test_7z_and_the_kernel_read_what_we_wrote(images: list[Path], tmp_path: Path) -> None:
+def test_7z_reads_what_we_wrote(images: list[Path]) -> None:
     need("7z")
     assert [run("7z", "t", str(image)).returncode for image in images] == [0] * len(images)
-    found = kernel_read(images, tmp_path)
-    for number, image in enumerate(images):
-        ours = {path: hashlib.sha256(content).hexdigest() for path, content in contents(image).items()}
-        assert found.get((number, "vfat")) == ours, (_KINDS[number], sorted(found))
 
 
-def test_the_same_content_gives_the_same_image(images: list[Path], tmp_path: Path) -> None:
+def test_the_same_content_gives_the_same_image(tmp_path: Path) -> None:
     for name in ("a.img", "b.img"):
-        command = ("burn", "--all-patients", _STUDIES, "-p", "STD-GEN-USB-JPEG", "-o", tmp_path / name)
-        assert process(*command, SOURCE_DATE_EPOCH="1700000000").code == 0
+        command = ("burn", "--all-patients", _STUDIES, "-p", "STD-GEN-USB-JPEG", "--capacity", "64MB")
+        assert process(*command, "-o", tmp_path / name, SOURCE_DATE_EPOCH="1700000000").code == 0
     assert (tmp_path / "a.img").read_bytes() == (tmp_path / "b.img").read_bytes()
-    assert len(images) == len(_KINDS)

@@ -34,6 +34,13 @@ _KINDS = (
     ("STD-GEN-DVD-JPEG", "udf-2.01", "udf"),
     ("STD-GEN-DVD-RAM", "udf-1.50", "udf"),
 )
+_STICKS = (
+    ("STD-GEN-USB-JPEG", "--viewer", "full"),
+    ("STD-GEN-USB-JPEG", "--viewer", "none", "--capacity", "4GB"),
+    ("STD-GEN-CF-JPEG", "--viewer", "none", "--capacity", "64MB", "--unpartitioned"),
+    ("STD-GEN-MMC-JPEG", "--viewer", "none"),
+    ("STD-GEN-SD-JPEG", "--viewer", "none", "--capacity", "3GB"),
+)
 
 
 def test_the_linux_kernel_reads_every_file_of_every_kind_of_image(tmp_path: Path) -> None:
@@ -48,7 +55,11 @@ def test_the_linux_kernel_reads_every_file_of_every_kind_of_image(tmp_path: Path
             *("-o", str(images[-1]), *options),
         )
         assert burnt.code == 0, burnt
-    found = kernel_read(images, tmp_path / "boot")
+    for number, (profile, *more) in enumerate(_STICKS, len(images)):
+        images.append(tmp_path / f"{number}.img")
+        burnt = mediakit("burn", "--all-patients", _STUDIES, "-p", profile, *more, "-o", images[-1])
+        assert burnt.code == 0, burnt
+    found = kernel_read(images, tmp_path / "boot")  # one boot for all: it takes longest
     for number, (profile, form, file_system) in enumerate(_KINDS):
         ours = _hashes(images[number])
         assert len(ours) > 30
@@ -58,6 +69,8 @@ def test_the_linux_kernel_reads_every_file_of_every_kind_of_image(tmp_path: Path
         if file_system == "iso9660" and not form:  # shown in lower case without Rock Ridge and Joliet
             ours = {path.lower(): sha256 for path, sha256 in ours.items()}
         assert found.get((number, file_system)) == ours, (profile, sorted(found))
+    for number, stick in enumerate(_STICKS, len(_KINDS)):
+        assert found.get((number, "vfat")) == _hashes(images[number]), (stick, sorted(found))
 
 
 def _hashes(image: Path) -> dict[str, str]:

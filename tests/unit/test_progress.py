@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from mediakit.cli.progress import Progress, listener
-from mediakit.events import Advanced, Event, FileSettled, PhaseEnded, PhaseStarted, silence
+from mediakit.events import Advanced, Event, FileSettled, PhaseEnded, PhaseStarted
 from mediakit.outcome import Fate, State
 
 COURSE: tuple[Event, ...] = (
@@ -46,8 +46,6 @@ def said(progress: Progress, *, quiet: bool, stream: io.StringIO, monkeypatch: p
 def test_nothing_is_said_when_nobody_asked(
     progress: Progress, quiet: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with listener(progress, quiet=quiet) as tell:
-        assert tell is silence
     assert said(progress, quiet=quiet, stream=io.StringIO(), monkeypatch=monkeypatch) == ""
 
 
