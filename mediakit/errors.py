@@ -73,6 +73,10 @@ class DestinationError(MediakitError):
     exit_code = 5
 
 
+class Lost(DestinationError):  # noqa: N818 - reads as a sentence where it is raised
+    """The connection ended while an instance was under way: whether it was stored is not known."""
+
+
 class IdentityError(MediakitError):
     """The patient identity is mixed or not the one expected."""
 

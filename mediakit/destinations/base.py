@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from mediakit.errors import DestinationError
+from mediakit.errors import Lost as Lost  # noqa: PLC0414 - a word of this seam, raised below it
 from mediakit.transfer.negotiate import Proposal
 from mediakit.transfer.outgoing import Answer, Outgoing
 from mediakit.transfer.probed import Negotiated
@@ -92,10 +93,6 @@ class Unreachable(DestinationError):  # noqa: N818 - reads as a sentence where i
         """Return what, why, and what to look at, without the place: for a finding that has it."""
         said = f"{self.what}: {self.why}" if self.why else self.what
         return f"{said} ({self.hint})" if self.hint else said
-
-
-class Lost(DestinationError):  # noqa: N818 - as above
-    """The connection ended while an instance was under way: whether it was stored is not known."""
 
 
 #: What is done while an answer is waited for.

@@ -20,7 +20,6 @@ from uuid import uuid4
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event, EventHandlerType
-from pynetdicom.presentation import build_context
 
 from mediakit.destinations.association import association
 from mediakit.destinations.base import Context, Unreachable
@@ -38,7 +37,10 @@ from mediakit.dicom.commitment import (
 )
 from mediakit.dicom.identifier import Unintelligible, status_of
 from mediakit.events import Advanced, Listener, silence
+from mediakit.network.message import EVENT_REPORT_RQ
 from mediakit.scp.contexts import MESSAGE_SYNTAXES
+from mediakit.scp.negotiation import Policy
+from mediakit.scp.operation import Answer, OfferedClass, Operation
 from mediakit.scp.server import Listening, Server
 from mediakit.transfer.proof import Denied, NoAnswer, Proof, ProofAnswer, Proven
 
@@ -104,9 +106,9 @@ class StorageCommitment:
             listening = Listening(
                 ae_title=self._peer.calling_ae, host=options.listen_host, port=options.listen_port
             )
-            context = build_context(STORAGE_COMMITMENT, list(MESSAGE_SYNTAXES))
-            context.scu_role = context.scp_role = True
-            self._server = Server(listening, self._handlers, [context], options.ssl_context)
+            reports = OfferedClass(operations={EVENT_REPORT_RQ: self._told_on_ours}, lets_scp=True)
+            policy = Policy(ae_title=listening.ae_title, classes={STORAGE_COMMITMENT: reports})
+            self._server = Server(listening, policy, options.ssl_context)
             self.address = self._server.start()
         return self
 
@@ -212,14 +214,23 @@ class StorageCommitment:
                 return
 
     def _reported(self, event: Event) -> tuple[Dataset, None]:
-        """Hear a report; the status of the response tells the peer what became of it."""
+        """Hear a report on the association of the request, which is the library's."""
+        answer = self._answer(lambda: event.event_information)
+        return status_of(answer.status, answer.words), None
+
+    def _told_on_ours(self, operation: Operation) -> Answer:
+        """Hear a report on an association that the peer has opened."""
+        return self._answer(operation.data_set)
+
+    def _answer(self, data_set: Callable[[], Dataset]) -> Answer:
+        """Hear a report; the status of the answer tells the peer what became of it."""
         try:
-            report = read_report(event.event_information)
+            report = read_report(data_set())
         except (Unintelligible, AttributeError, OSError, TypeError, ValueError):
-            return status_of(0x0110, "the report cannot be read"), None
+            return Answer(status=0x0110, words="the report cannot be read")
         if not self._heard.hear(report):
-            return status_of(0x0115, "no such transaction"), None
-        return status_of(0x0000), None
+            return Answer(status=0x0115, words="no such transaction")
+        return Answer(status=0)
 
 
 @dataclass(slots=True)

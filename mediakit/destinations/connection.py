@@ -13,7 +13,6 @@ from typing import Final
 
 from mediakit.destinations.base import Lost, Unreachable
 from mediakit.destinations.peer import Timeouts
-from mediakit.destinations.wire import Buffer, Wire
 from mediakit.network import reasons
 from mediakit.network.agreement import Agreement
 from mediakit.network.assembly import Fragment, Message, Requested
@@ -29,6 +28,7 @@ from mediakit.network.upper_layer import (
     ReleaseAsked,
     Released,
 )
+from mediakit.scp.wire import Buffer, Wire
 
 LONGEST_GOODBYE_S: Final = 5.0  # for the release; what was stored is known by then
 _LAST_WORD_S: Final = 1.0  # for an abort to go out

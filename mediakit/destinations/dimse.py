@@ -14,10 +14,10 @@ from mediakit.destinations.dial import dial
 from mediakit.destinations.dimse_session import DimseSession
 from mediakit.destinations.peer import Peer
 from mediakit.destinations.proposing import IMPLICIT_LITTLE, MOST_CONTEXTS, association_request
-from mediakit.destinations.wire import wire_over
 from mediakit.network.agreement import IdentityOutcome
 from mediakit.network.association import Association
 from mediakit.network.message import VERIFICATION
+from mediakit.scp.wire import wire_over
 
 
 class DimseDestination:

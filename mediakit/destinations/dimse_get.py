@@ -22,7 +22,6 @@ from mediakit.destinations.proposing import (
     context_ids,
     outcomes,
 )
-from mediakit.destinations.wire import wire_over
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.uids import is_image
 from mediakit.network.agreement import IdentityOutcome
@@ -43,6 +42,7 @@ from mediakit.network.status import is_pending, retrieve_words
 from mediakit.network.upper_layer import Received
 from mediakit.scp.instance_store import InstanceStore
 from mediakit.scp.receiver import Arriving, Claim, StoreAnswer
+from mediakit.scp.wire import wire_over
 from mediakit.transfer.probed import SYNTAXES
 
 STUDY_ROOT_GET: Final = "1.2.840.10008.5.1.4.1.2.2.3"

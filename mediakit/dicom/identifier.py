@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 import warnings
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from typing import TYPE_CHECKING, TypeAlias
 
 from mediakit.dicom import text
@@ -24,6 +25,7 @@ SPECIFIC_CHARACTER_SET = 0x00080005
 UTF_8 = "ISO_IR 192"
 MAX_DEPTH = 8  # a Scheduled Procedure Step with its code sequences has three
 _MOST_WORDS = 64  # VR LO
+_IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 MAX_TEXT_BYTES = 64 * 1024  # of one value: that of a name has at most 64 characters a group
 
 Value: TypeAlias = "str | tuple[Mapping[int, Value], ...]"
@@ -49,6 +51,31 @@ def status_of(code: int, words: str = "") -> Dataset:
     if words:
         status.ErrorComment = words.encode("ascii", "replace").decode("ascii")[:_MOST_WORDS]
     return status
+
+
+def read_data_set(encoded: bytes, transfer_syntax: str) -> Dataset:
+    """Return a data set in Implicit or Explicit VR Little Endian. Raises Unintelligible."""
+    from pydicom.filereader import read_dataset  # noqa: PLC0415 - start-up time
+
+    is_implicit = transfer_syntax == _IMPLICIT_LITTLE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they can hold values
+        try:
+            return read_dataset(BytesIO(encoded), is_implicit, is_little_endian=True)
+        except Exception as exc:  # noqa: BLE001 - pydicom raises what it likes on foreign bytes
+            raise Unintelligible(type(exc).__name__) from None
+
+
+def written_data_set(dataset: Dataset, transfer_syntax: str) -> bytes:
+    """Return a data set of ours in Implicit or Explicit VR Little Endian."""
+    from pydicom.filebase import DicomBytesIO  # noqa: PLC0415 - start-up time
+    from pydicom.filewriter import write_dataset  # noqa: PLC0415
+
+    stream = DicomBytesIO()
+    stream.is_implicit_VR = transfer_syntax == _IMPLICIT_LITTLE
+    stream.is_little_endian = True
+    write_dataset(stream, dataset)
+    return stream.getvalue()
 
 
 def identifier_of(keys: Values) -> Dataset:

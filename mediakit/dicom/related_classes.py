@@ -50,3 +50,10 @@ _TABLE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
 RELATED_GENERAL: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {_ARC + special: tuple(_ARC + each for each in general) for special, general in _TABLE}
 )
+
+
+def is_registered(uid: str) -> bool:
+    """Return True for a UID that the standard gives to something, as far as it is known here (PS3.6 A)."""
+    from pydicom._uid_dict import UID_dictionary  # noqa: PLC0415 - start-up time
+
+    return uid in UID_dictionary

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Lock
+from threading import Condition
 from time import monotonic
 
 from mediakit.errors import UsageError, mapped
@@ -143,17 +143,9 @@ def _check_burn(order: BurnOrder, folder: Path) -> None:
 
 def _received(order: ReceiveOrder, place: InstanceStore, hearer: _Hearer) -> tuple[str, int]:
     """Serve until it ends; return the address."""
-    events: SimpleQueue[ScpEvent] = SimpleQueue()
-    counting = Lock()
-
-    def heard(event: ScpEvent) -> None:
-        """Count at once, in the thread that tells: a signal may end the one that prints at any moment."""
-        with counting:
-            hearer.tally.hear(event)
-        events.put(event)
-
+    events = _Events(hearer.tally)
     offer = Offer(callers=order.callers, users=order.users)
-    scp = StorageScp(place, order.listening, heard, order.ssl_context, offer)
+    scp = StorageScp(place, order.listening, events.put, order.ssl_context, offer)
     scp.grace_s = order.grace_s
     if hearer.maker is not None:
         with mapped({OSError: UsageError}, "what was received before cannot be read", str(order.folder)):
@@ -166,25 +158,60 @@ def _received(order: ReceiveOrder, place: InstanceStore, hearer: _Hearer) -> tup
         hearer.hear(Ending())
     finally:
         scp.stop()
-    while not events.empty():
-        hearer(events.get())
+    while events.pass_on(hearer, 0.0):
+        pass
     return scp.address
 
 
-def _serve(order: ReceiveOrder, scp: StorageScp, events: SimpleQueue[ScpEvent], hearer: _Hearer) -> None:
+class _Events:
+    """What the server told and nobody has heard yet.
+
+    A signal may end the hearing at any moment: what is counted is counted in the thread that tells, and what
+    was being heard then is heard once more, rather than never.
+    """
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._waiting: deque[ScpEvent] = deque()
+        self._changed = Condition()
+
+    def put(self, event: ScpEvent) -> None:
+        """Count an event and keep it. For any thread."""
+        with self._changed:
+            self._tally.hear(event)
+            self._waiting.append(event)
+            self._changed.notify()
+
+    def pass_on(self, hear: Callable[[ScpEvent], None], patience_s: float) -> bool:
+        """Let the next event be heard; False when none comes in time."""
+        if not self._waiting:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._waiting), patience_s)
+        if not self._waiting:
+            return False
+        hear(self._waiting[0])
+        self._waiting.popleft()
+        return True
+
+    @property
+    def is_empty(self) -> bool:
+        """Return True when nothing waits."""
+        return not self._waiting
+
+
+def _serve(order: ReceiveOrder, scp: StorageScp, events: _Events, hearer: _Hearer) -> None:
     """Hear what happens, and burn what is due; return when it has been idle for long enough."""
     quiet_since = last_turn = monotonic()
     while True:
-        try:
-            hearer(events.get(timeout=_TURN_S))
+        if events.pass_on(hearer, _TURN_S):
             quiet_since = monotonic()
-        except Empty:
+        else:
             last_turn = 0.0
         if monotonic() - last_turn < _LONGEST_TURN_S:
             continue
         hearer.burn_due(is_busy=scp.is_busy)
         last_turn = monotonic()
-        if scp.is_busy or not hearer.has_come or hearer.is_waiting or not events.empty():
+        if scp.is_busy or not hearer.has_come or hearer.is_waiting or not events.is_empty:
             quiet_since = monotonic()
         elif order.idle_s is not None and monotonic() - quiet_since >= order.idle_s:
             return

@@ -36,8 +36,7 @@ from mediakit.network.user_items import IdentityKind
 from mediakit.profile.load import Catalogue
 from mediakit.profile.model import Profile, Role
 from mediakit.scp import receiver
-from mediakit.scp.bounds import MAXIMUM_PDU_BYTES
-from mediakit.scp.contexts import MESSAGE_SYNTAXES
+from mediakit.scp.contexts import MAXIMUM_PDU_BYTES, MESSAGE_SYNTAXES
 from mediakit.scp.negotiation import WINDOW
 from mediakit.secure import algorithms, passwords
 from mediakit.stages.import_order import Patience

@@ -1,4 +1,4 @@
-"""Bounds on what pynetdicom reads from a connection, whichever side has opened it.
+"""Bounds on what pynetdicom reads from a connection that we have opened with it.
 
 A PDU is never larger than may be, and comes whole within a time. What an association puts together is bounded
 by its `MessageProvider`. Its threads print nothing on standard error when they end, whatever a peer sends.
@@ -24,7 +24,6 @@ from mediakit.scp.message_provider import MessageProvider
 # What the library would log has the passcodes of user identities in it, and fails over bytes without text.
 pynetdicom_config.LOG_HANDLER_LEVEL = "none"
 
-MAXIMUM_PDU_BYTES = 1 << 18  # what peers are told; larger ones bring nothing
 _MOST_PDU_BYTES = 1 << 20  # what is read: 128 presentation contexts with all their syntaxes are a third of it
 _PART_BYTES = 1 << 18
 _MOST_LEFT_BYTES = 1 << 20  # read behind the end, so that the peer hears of it and is not just cut off

@@ -8,17 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
-from threading import Lock, Thread
+from threading import Thread
 from time import monotonic
-from typing import TYPE_CHECKING
 
-from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import N_ACTION, N_EVENT_REPORT
-from pynetdicom.dsutils import encode
-from pynetdicom.events import Event
 from pynetdicom.presentation import build_context, build_role
 
 from mediakit.dicom.commitment import (
@@ -35,16 +29,14 @@ from mediakit.dicom.commitment import (
     report_set,
 )
 from mediakit.dicom.header import Scanner
-from mediakit.dicom.identifier import Unintelligible, status_of
+from mediakit.dicom.identifier import Unintelligible
 from mediakit.dicom.instance import Instance
 from mediakit.errors import MediakitError
 from mediakit.scp.contexts import MESSAGE_SYNTAXES
 from mediakit.scp.events import CommitmentAnswered, ScpListener
 from mediakit.scp.instance_store import InstanceStore
+from mediakit.scp.operation import Answer, Operation, Report
 from mediakit.scp.requestor import AssociationRequest, Dial, requested
-
-if TYPE_CHECKING:
-    from pydicom import Dataset
 
 _MOST_WAITING = 1000  # requests
 _TIMEOUT_S = 30.0
@@ -55,13 +47,16 @@ _TURN_S = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    association: Association
+    dial: Dial
     calling_ae: str
     request: CommitmentRequest
 
 
 class CommitmentService:
-    """Answers requests one after the other, in a thread of its own from `start` to `stop`."""
+    """Answers requests: on their association, or one after the other on associations of its own.
+
+    These are opened by a thread, from `start` to `stop`.
+    """
 
     def __init__(
         self, instance_store: InstanceStore, callers: Mapping[str, Dial], ae_title: str, tell: ScpListener
@@ -71,8 +66,6 @@ class CommitmentService:
         self._ae_title = ae_title
         self._tell = tell
         self._scanner = Scanner()
-        self._lock = Lock()
-        self._taken: dict[Association, list[_Job]] = {}  # the response to these has not gone out yet
         self._jobs: SimpleQueue[_Job] = SimpleQueue()
         self._stop = Flag()
         self._until = 0.0
@@ -93,37 +86,36 @@ class CommitmentService:
     @property
     def is_busy(self) -> bool:
         """Return True while requests wait or are worked on."""
-        return self._is_working or not self._jobs.empty() or bool(self._taken)
+        return self._is_working or not self._jobs.empty()
 
-    def asked(self, event: Event) -> tuple[Dataset, None]:
-        """Take an N-ACTION request; return the status of its response."""
-        request = event.request
-        if not isinstance(request, N_ACTION) or request.ActionTypeID != REQUEST_ACTION:
-            return status_of(0x0123, "no such action"), None
-        if request.RequestedSOPInstanceUID != WELL_KNOWN_INSTANCE:
-            return status_of(NO_SUCH_INSTANCE, "no such instance"), None
+    def asked(self, operation: Operation) -> Answer:
+        """Take an N-ACTION request; it is worked on when the answer has gone out."""
+        request = operation.request
+        if request.number != REQUEST_ACTION:
+            return Answer(status=0x0123, words="no such action")
+        if request.sop_instance != WELL_KNOWN_INSTANCE:
+            return Answer(status=NO_SUCH_INSTANCE, words="no such instance")
         try:
-            wanted = read_request(event.action_information)
-        except (Unintelligible, AttributeError, OSError, TypeError, ValueError):
-            return status_of(0x0115, "the request cannot be read"), None
+            wanted = read_request(operation.data_set())
+        except Unintelligible:
+            return Answer(status=0x0115, words="the request cannot be read")
         if self._jobs.qsize() > _MOST_WAITING:
-            return status_of(0x0213, "too many requests are waiting"), None
-        job = _Job(association=event.assoc, calling_ae=event.assoc.requestor.ae_title.strip(), request=wanted)
-        with self._lock:
-            self._taken.setdefault(event.assoc, []).append(job)
-        return status_of(0x0000), None
+            return Answer(status=0x0213, words="too many requests are waiting")
+        return Answer(status=0, after=lambda: self._begin(operation.calling_ae, wanted))
 
-    def responded(self, event: Event) -> None:
-        """Begin with what was taken on an association, now that a response goes out on it."""
-        with self._lock:
-            jobs = self._taken.pop(event.assoc, [])
-        for job in jobs:
-            self._jobs.put(job)
-
-    def left(self, association: Association) -> None:
-        """Forget an association that is over."""
-        with self._lock:
-            self._taken.pop(association, None)
+    def _begin(self, calling_ae: str, wanted: CommitmentRequest) -> Report | None:
+        """Return the report for the association of the request, or have it sent on one of our own."""
+        dial = self._callers.get(calling_ae)
+        if dial is not None:
+            self._jobs.put(_Job(dial=dial, calling_ae=calling_ae, request=wanted))
+            return None
+        report = self._report(wanted)
+        return Report(
+            sop_instance=WELL_KNOWN_INSTANCE,
+            event_type=report.event_type,
+            data_set=report_set(report),
+            delivered=lambda is_delivered: self._told(calling_ae, report, is_delivered=is_delivered),
+        )
 
     def _work(self) -> None:
         while not self._stop.is_set() or monotonic() < self._until:
@@ -139,12 +131,15 @@ class CommitmentService:
 
     def _answer(self, job: _Job) -> None:
         report = self._report(job.request)
+        self._told(job.calling_ae, report, is_delivered=self._deliver(job, report))
+
+    def _told(self, calling_ae: str, report: CommitmentReport, *, is_delivered: bool) -> None:
         self._tell(
             CommitmentAnswered(
-                calling_ae=job.calling_ae,
+                calling_ae=calling_ae,
                 committed=len(report.committed),
                 failed=len(report.failed),
-                delivered=self._deliver(job, report),
+                delivered=is_delivered,
             )
         )
 
@@ -175,13 +170,10 @@ class CommitmentService:
         return 0 if found.sop_class == reference.sop_class else CLASS_INSTANCE_CONFLICT
 
     def _deliver(self, job: _Job, report: CommitmentReport) -> bool:
-        dial = self._callers.get(job.calling_ae)
-        if dial is None:
-            return _answer_back(job.association, report)
         for attempt in range(_ATTEMPTS):
             if attempt and self._stop.wait(_PAUSE_S):
                 return False
-            if deliver(dial, job.calling_ae, self._ae_title, report):
+            if deliver(job.dial, job.calling_ae, self._ae_title, report):
                 return True
         return False
 
@@ -210,24 +202,3 @@ def deliver(dial: Dial, called_ae: str, calling_ae: str, report: CommitmentRepor
             return "Status" in status and status.Status == 0
     except (OSError, MediakitError):
         return False
-
-
-def _answer_back(association: Association, report: CommitmentReport) -> bool:
-    """Send a report on the association of the request; the response to it is not waited for."""
-    context = next(
-        (one for one in association.accepted_contexts if one.abstract_syntax == STORAGE_COMMITMENT), None
-    )
-    if context is None or context.context_id is None or not association.is_established:
-        return False
-    syntax = context.transfer_syntax[0]
-    encoded = encode(report_set(report), syntax.is_implicit_VR, syntax.is_little_endian)
-    if encoded is None:
-        return False
-    message = N_EVENT_REPORT()
-    message.MessageID = 1
-    message.AffectedSOPClassUID = STORAGE_COMMITMENT
-    message.AffectedSOPInstanceUID = WELL_KNOWN_INSTANCE
-    message.EventTypeID = report.event_type
-    message.EventInformation = BytesIO(encoded)
-    association.dimse.send_msg(message, context.context_id)
-    return association.is_established

@@ -9,10 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from pynetdicom.dimse_primitives import N_ACTION, N_CREATE, N_GET
-from pynetdicom.events import Event
-
-from mediakit.dicom.identifier import Unintelligible, status_of
+from mediakit.dicom.identifier import Unintelligible
 from mediakit.dicom.instance_names import is_name
 from mediakit.dicom.media_creation import (
     CANCEL,
@@ -26,19 +23,17 @@ from mediakit.dicom.media_creation import (
     state_set,
 )
 from mediakit.errors import MediakitError
-from mediakit.findings import printable
 from mediakit.scp.creation_jobs import CreationJob, CreationJobs, new_uid
+from mediakit.scp.operation import Answer, Operation
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
 _GOOD, _OPTIONAL_MISSING = 0x0000, 0x0001
-_FAILED, _DUPLICATE, _BAD_ARGUMENT, _NO_INSTANCE, _MISSING = 0x0110, 0x0111, 0x0115, 0x0112, 0x0120
+_DUPLICATE, _BAD_ARGUMENT, _NO_INSTANCE, _MISSING = 0x0111, 0x0115, 0x0112, 0x0120
 _NO_ACTION, _NO_ROOM = 0x0123, 0x0213
 _INITIATED, _ENDED, _BEING_MADE = 0xA510, 0xC201, 0xC202  # PS3.4 S.3.2.2.4
-_UNREADABLE: Final = (Unintelligible, AttributeError, OSError, TypeError, ValueError)
-
-Answer = tuple["Dataset", "Dataset | None"]
+_UNREADABLE: Final = (Unintelligible, ValueError)
 
 
 class CreationService:
@@ -47,75 +42,62 @@ class CreationService:
     def __init__(self, jobs: CreationJobs) -> None:
         self._jobs = jobs
 
-    def create(self, event: Event) -> Answer:
+    def create(self, operation: Operation) -> Answer:
         """Keep a new job, which waits to be initiated."""
         try:
-            job = self._job(event)
+            job = self._job(operation)
         except Missing as exc:
-            return status_of(_MISSING, f"it has no {exc}"), None
+            return Answer(status=_MISSING, words=f"it has no {exc}")
         except _UNREADABLE:
-            return status_of(_BAD_ARGUMENT, "the request cannot be read"), None
+            return Answer(status=_BAD_ARGUMENT, words="the request cannot be read")
         try:
             if not self._jobs.add(job):
-                return status_of(_DUPLICATE, "there is a job with this UID"), None
+                return Answer(status=_DUPLICATE, words="there is a job with this UID")
         except (OSError, MediakitError):
-            return status_of(_NO_ROOM, "the job cannot be kept"), None
-        state = _state_of(job)
-        if event.request.AffectedSOPInstanceUID is None:  # type: ignore[union-attr]  # it is an N-CREATE
-            state.AffectedSOPInstanceUID = job.uid
-        return status_of(_GOOD), state
+            return Answer(status=_NO_ROOM, words="the job cannot be kept")
+        return Answer(status=_GOOD, data_set=_state_of(job), sop_instance=job.uid)
 
-    def _job(self, event: Event) -> CreationJob:
-        """Return the job that an N-CREATE asks for. Raises Missing, ValueError and what reading raises."""
-        asked = event.request
-        uid = str(asked.AffectedSOPInstanceUID or "") if isinstance(asked, N_CREATE) else ""
+    def _job(self, operation: Operation) -> CreationJob:
+        """Return the job that an N-CREATE asks for. Raises Missing, ValueError, Unintelligible."""
+        uid = operation.request.sop_instance
         if uid and not is_name(uid):
             raise ValueError("the SOP Instance UID is not a UID")
         return CreationJob(
             uid=uid or new_uid(),
-            request=read_creation(event.attribute_list),
+            request=read_creation(operation.data_set()),
             created=self._jobs.now(),
-            calling_ae=printable(event.assoc.requestor.ae_title.strip()),
+            calling_ae=operation.calling_ae,
         )
 
-    def act(self, event: Event) -> Answer:
+    def act(self, operation: Operation) -> Answer:
         """Initiate or cancel a job."""
-        asked = event.request
-        if not isinstance(asked, N_ACTION):
-            return status_of(_FAILED), None
-        uid = str(asked.RequestedSOPInstanceUID or "")
+        uid, action = operation.request.sop_instance, operation.request.number
         if self._jobs.find(uid) is None:
-            return status_of(_NO_INSTANCE, "there is no such job"), None
+            return Answer(status=_NO_INSTANCE, words="there is no such job")
         try:
-            if asked.ActionTypeID == INITIATE:
-                return self._initiate(uid, event), None
-            if asked.ActionTypeID == CANCEL:
-                return self._cancel(uid), None
+            if action == INITIATE:
+                return self._initiate(uid, operation)
+            if action == CANCEL:
+                return self._cancel(uid)
         except (OSError, MediakitError):
-            return status_of(_NO_ROOM, "the job cannot be kept"), None
-        return status_of(_NO_ACTION, "no such action"), None
+            return Answer(status=_NO_ROOM, words="the job cannot be kept")
+        return Answer(status=_NO_ACTION, words="no such action")
 
-    def get(self, event: Event) -> Answer:
+    def get(self, operation: Operation) -> Answer:
         """Say where a job stands."""
-        asked = event.request
-        uid = str(asked.RequestedSOPInstanceUID or "") if isinstance(asked, N_GET) else ""
-        job = self._jobs.find(uid)
+        job = self._jobs.find(operation.request.sop_instance)
         if job is None:
-            return status_of(_NO_INSTANCE, "there is no such job"), None
-        try:
-            tags = [int(tag) for tag in event.attribute_identifiers or ()]
-        except _UNREADABLE:
-            return status_of(_BAD_ARGUMENT, "the list of attributes cannot be read"), None
-        found, is_all = asked_of(_state_of(job), tags)
-        return status_of(_GOOD if is_all else _OPTIONAL_MISSING), found
+            return Answer(status=_NO_INSTANCE, words="there is no such job")
+        found, is_all = asked_of(_state_of(job), operation.request.attributes)
+        return Answer(status=_GOOD if is_all else _OPTIONAL_MISSING, data_set=found)
 
-    def _initiate(self, uid: str, event: Event) -> Dataset:
+    def _initiate(self, uid: str, operation: Operation) -> Answer:
         try:
-            copies, priority = read_start(event.action_information)
+            copies, priority = read_start(operation.data_set())
         except Missing as exc:
-            return status_of(_BAD_ARGUMENT, f"wrong {exc}")
+            return Answer(status=_BAD_ARGUMENT, words=f"wrong {exc}")
         except _UNREADABLE:
-            return status_of(_BAD_ARGUMENT, "the request cannot be read")
+            return Answer(status=_BAD_ARGUMENT, words="the request cannot be read")
 
         def queued(job: CreationJob) -> CreationJob | None:
             if job.status is not Execution.IDLE:
@@ -130,18 +112,18 @@ class CreationService:
             )
 
         if self._jobs.change(uid, queued) is None:
-            return status_of(_INITIATED, "it was initiated before")
-        return status_of(_GOOD)
+            return Answer(status=_INITIATED, words="it was initiated before")
+        return Answer(status=_GOOD)
 
-    def _cancel(self, uid: str) -> Dataset:
+    def _cancel(self, uid: str) -> Answer:
         job = self._jobs.find(uid)
         if job is None:
-            return status_of(_NO_INSTANCE, "there is no such job")
+            return Answer(status=_NO_INSTANCE, words="there is no such job")
         if job.status.is_over:
-            return status_of(_ENDED, "it has ended")
+            return Answer(status=_ENDED, words="it has ended")
         if job.status is Execution.CREATING or not self._jobs.remove_waiting(uid):
-            return status_of(_BEING_MADE, "it is being made, and cannot be interrupted")
-        return status_of(_GOOD)
+            return Answer(status=_BEING_MADE, words="it is being made, and cannot be interrupted")
+        return Answer(status=_GOOD)
 
 
 def _state_of(job: CreationJob) -> Dataset:

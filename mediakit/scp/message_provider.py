@@ -1,22 +1,19 @@
-"""The place where pynetdicom puts messages together, with the data sets of C-STORE requests going to files.
+"""The place where pynetdicom puts the answers of a peer together, with a bound on each.
 
-pynetdicom has two ways: all in memory, or files in the folder for temporary files, which stay behind when an
-association breaks. This is the third; it uses the public attributes of the library's own provider.
+It uses the public attributes of the library's own provider.
 """
 
 from __future__ import annotations
 
 import struct
+from io import BytesIO
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
+from pynetdicom.dimse_messages import DIMSEMessage
 from pynetdicom.pdu_primitives import P_DATA
-
-from mediakit.scp.instance_store import InstanceStore
-from mediakit.scp.receiver import MOST_MESSAGE_BYTES, Claim, Spool
 
 if TYPE_CHECKING:
     from pynetdicom.dimse_primitives import DimsePrimitiveType
@@ -28,21 +25,29 @@ _BROKEN = (ArithmeticError, AttributeError, EOFError, LookupError, NotImplemente
 _BROKEN_MESSAGE = (*_BROKEN, OSError, TypeError, ValueError)  # what reading a hostile command can raise
 
 
-class MessageProvider(DIMSEServiceProvider):
-    """Puts together the messages of one association. Without an instance store all of them stay in memory."""
+class _Bounded(BytesIO):
+    """The memory of one data set."""
 
-    def __init__(
-        self,
-        association: Association,
-        instance_store: InstanceStore | None,
-        most_bytes: int = MOST_MESSAGE_BYTES,
-    ) -> None:
-        """`most_bytes` bounds the data set of a message that stays in memory."""
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__()
+        self._left = most_bytes
+
+    def write(self, fragment: bytes, /) -> int:  # type: ignore[override]  # only bytes come here
+        """Take a fragment. Raises ValueError when more is to be held than may be."""
+        self._left -= len(fragment)
+        if self._left < 0:
+            raise ValueError("the message is larger than is taken")
+        return super().write(fragment)
+
+
+class MessageProvider(DIMSEServiceProvider):
+    """Puts together the messages of one association."""
+
+    def __init__(self, association: Association, most_bytes: int) -> None:
+        """Bound the data set of each message by `most_bytes`."""
         super().__init__(association)
-        self._instance_store = instance_store
         self._most_bytes = most_bytes
         self._sending = Lock()
-        self._spools: list[Spool] = []
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take the next fragments; a message that cannot be one ends the association. Never raises."""
@@ -67,35 +72,11 @@ class MessageProvider(DIMSEServiceProvider):
         with self._sending:
             super().send_msg(primitive, context_id)
 
-    def discard(self) -> None:
-        """Take away what came of messages that nobody will answer."""
-        for spool in self._spools:
-            spool.discard()
-
     def _new_message(self) -> DIMSEMessage:
         message = DIMSEMessage()
-        spool = Spool(self._instance_store, self._claim, self._most_bytes)
-        message.data_set = spool
-        self._spools = [one for one in self._spools if one.is_open] + [spool]
+        message.data_set = _Bounded(self._most_bytes)
         return message
 
     def _break_off(self) -> None:
-        self.discard()
         self.message = None
         self.dul.event_queue.put(_INVALID_PDU)
-
-    def _claim(self) -> Claim | None:
-        """Return what the command before a data set said; None when it is no C-STORE request."""
-        message = self.message
-        if not isinstance(message, C_STORE_RQ):
-            return None
-        command = message.command_set
-        accepted = {context.context_id: context for context in self.assoc.accepted_contexts}
-        context = accepted.get(message.context_id)
-        return Claim(
-            agreed_class="" if context is None else str(context.abstract_syntax),
-            sop_class=str(command.get("AffectedSOPClassUID", ""))[:64],
-            sop_instance=str(command.get("AffectedSOPInstanceUID", ""))[:65],
-            transfer_syntax="" if context is None else str(context.transfer_syntax[0]),
-            calling_ae=self.assoc.requestor.ae_title.strip(),
-        )

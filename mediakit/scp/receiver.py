@@ -10,8 +10,6 @@ import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from io import BytesIO
-from threading import Lock
 
 from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.header import Scanner, Unusable
@@ -32,7 +30,6 @@ DOES_NOT_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
 
 MOST_DATA_SET_BYTES = 64 << 30
-MOST_MESSAGE_BYTES = 64 << 20  # of a message that is held in memory: any that is no C-STORE request
 
 _PATIENT_ID = 0x00100020
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -176,64 +173,6 @@ def answer_for(settled: Settled, place: str) -> StoreAnswer:
         return StoreAnswer(status=DUPLICATE_INSTANCE, reception=Reception.CONFLICT, words=words)
     reception = Reception.STORED if settled is Settled.STORED else Reception.SAME
     return StoreAnswer(status=SUCCESS, reception=reception, path=place)
-
-
-class Spool(BytesIO):
-    """What pynetdicom takes for the memory of a data set: that of a C-STORE request goes to a part file.
-
-    `claim` is asked at the first fragment: None means that the message is another one, and stays in memory.
-    Written by one thread and discarded by another.
-    """
-
-    def __init__(
-        self,
-        instance_store: InstanceStore | None,
-        claim: Callable[[], Claim | None],
-        most_bytes: int = MOST_MESSAGE_BYTES,
-    ) -> None:
-        """`most_bytes` bounds what stays in memory."""
-        super().__init__()
-        self._most_bytes = most_bytes
-        self._instance_store = instance_store
-        self._claim = claim
-        self._lock = Lock()
-        self._is_begun = False
-        self._is_over = False
-        self._size = 0
-        self.arriving: Arriving | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Return True while there is a part file."""
-        return self.arriving is not None and self.arriving.is_open
-
-    def write(self, fragment: bytes, /) -> int:  # type: ignore[override]  # only bytes come here
-        """Take a fragment. Raises ValueError when more is to stay in memory than may be."""
-        with self._lock:
-            if not self._is_over:
-                self._take(fragment)
-        return len(fragment)
-
-    def discard(self) -> None:
-        """Take the part file away, if there is one; what still comes is dropped."""
-        with self._lock:
-            self._is_over = True
-            if self.arriving is not None:
-                self.arriving.discard()
-
-    def _take(self, fragment: bytes) -> None:
-        if not self._is_begun:
-            self._is_begun = True
-            claim = self._claim()
-            if claim is not None and self._instance_store is not None:
-                self.arriving = Arriving(self._instance_store, claim)
-        if self.arriving is not None:
-            self.arriving.write(fragment)
-            return
-        self._size += len(fragment)
-        if self._size > self._most_bytes:
-            raise ValueError("the message is larger than is taken")
-        super().write(fragment)
 
 
 def head_for(claim: Claim) -> bytes:

@@ -21,7 +21,8 @@ from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation, UserIden
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import T_CONNECT, AddressInformation, AssociationSocket
 
-from mediakit.scp.bounds import MAXIMUM_PDU_BYTES, bind
+from mediakit.scp.bounds import bind
+from mediakit.scp.contexts import MAXIMUM_PDU_BYTES
 from mediakit.scp.message_provider import MOST_WAITING, MessageProvider
 
 #: Connects to a peer. Raises OSError and what is of `MediakitError`.
@@ -115,7 +116,7 @@ def _end(link: Association) -> None:
 
 def _opened(event: Event, *, patience_s: float) -> None:
     """Put bounds on what will be read."""
-    answers = _Answers(event.assoc, None, _MOST_ANSWER_BYTES)
+    answers = _Answers(event.assoc, _MOST_ANSWER_BYTES)
     answers.plain = bind(event.assoc, answers, patience_s)
 
 

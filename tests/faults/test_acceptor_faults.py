@@ -42,5 +42,6 @@ def test_a_pdu_that_drips_ends_the_association_though_no_byte_is_late(tmp_path: 
 def test_a_pdu_of_more_than_a_megabyte_ends_the_association(tmp_path: Path) -> None:
     with embedded_scp(tmp_path) as scp, RawScu(scp.address, [(RAW, [EXPLICIT])]) as scu:
         scu.socket.sendall(pack(">BBI", 4, 0, 1 << 21))
+        assert scu.read_pdu()[0] == 7  # A-ABORT
         with pytest.raises(Ended):
             scu.read_pdu()

@@ -17,6 +17,7 @@ CODES = {
     "SourceError": 3,
     "DoesNotFit": 4,
     "DestinationError": 5,
+    "Lost": 5,
     "IdentityError": 7,
     "IdentifyingError": 8,
     "IntegrityError": 8,

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from mediakit.destinations.base import Lost
+from mediakit.errors import Lost
 
 Buffer = bytes | memoryview
 Heard = Callable[[bytes], None]
@@ -49,8 +49,8 @@ class Wire:
         """Return True when the peer may have got the beginning of a write and not its end."""
         return self._is_cut
 
-    def send(self, buffers: Sequence[Buffer], patience_s: float, heard: Heard) -> None:
-        """Write all buffers; `heard` gets what arrives while the write has to wait.
+    def send(self, buffers: Sequence[Buffer], patience_s: float, heard: Heard | None = None) -> None:
+        """Write all buffers; `heard` gets what arrives while the write has to wait, None reads nothing then.
 
         Raises Lost when the connection ends, or nothing goes on for so many seconds.
         """
@@ -59,7 +59,7 @@ class Wire:
             self._send_some(buffers[start : start + _MOST_BUFFERS], patience_s, heard)
         self._is_cut = False
 
-    def _send_some(self, buffers: Sequence[Buffer], patience_s: float, heard: Heard) -> None:
+    def _send_some(self, buffers: Sequence[Buffer], patience_s: float, heard: Heard | None) -> None:
         left = sum(map(len, buffers))
         deadline = 0.0  # 0: the last write took something
         while left:
@@ -70,12 +70,17 @@ class Wire:
                 self._wait_to_write(deadline, heard, patience_s)
                 continue
             except OSError as exc:
-                self._hear_last_words(heard)
+                if heard is not None:
+                    self._hear_last_words(heard)
                 raise self._lost(exc) from exc
             left -= sent
             deadline = 0.0
             if left:
                 buffers = _without(buffers, sent)
+
+    def has_arrived(self) -> bool:
+        """Return True when `receive` would not wait, as far as that can be known."""
+        return self._has_more() or self._ready(0)
 
     def receive(self, patience_s: float) -> bytes:
         """Return what arrived, b"" when the peer closed. Raises Lost when nothing comes in time."""
@@ -117,10 +122,12 @@ class Wire:
         """Return True when bytes wait that the system does not know of any more."""
         return False
 
-    def _wait_to_write(self, deadline: float, heard: Heard, patience_s: float) -> None:
+    def _wait_to_write(self, deadline: float, heard: Heard | None, patience_s: float) -> None:
         left_s = deadline - time.monotonic()
-        if left_s <= 0 or not self._ready(left_s, to_write=True):
+        if left_s <= 0 or not self._ready(left_s, to_write=True, to_read=heard is not None):
             raise self._late(patience_s)
+        if heard is None:
+            return
         try:
             data = self._read()
         except _LATER:
@@ -136,14 +143,14 @@ class Wire:
             if data:
                 heard(data)
 
-    def _ready(self, patience_s: float, *, to_write: bool = False) -> bool:
+    def _ready(self, patience_s: float, *, to_write: bool = False, to_read: bool = True) -> bool:
         """Wait until something can be read, or written where asked for; return False when nothing came."""
         if self._poll is None:
-            writers = [self._sock] if to_write else []
-            return any(select.select([self._sock], writers, [], patience_s))
+            readers, writers = ([self._sock] if wanted else [] for wanted in (to_read, to_write))
+            return any(select.select(readers, writers, [], patience_s))
         if not to_write:
             return bool(self._poll.poll(patience_s * 1000))
-        self._poll.modify(self._sock, select.POLLIN | select.POLLOUT)
+        self._poll.modify(self._sock, select.POLLOUT | (select.POLLIN if to_read else 0))
         try:
             return bool(self._poll.poll(patience_s * 1000))
         finally:
@@ -161,7 +168,7 @@ class TlsWire(Wire):
 
     _sock: ssl.SSLSocket
 
-    def _send_some(self, buffers: Sequence[Buffer], patience_s: float, heard: Heard) -> None:
+    def _send_some(self, buffers: Sequence[Buffer], patience_s: float, heard: Heard | None) -> None:
         super()._send_some([b"".join(buffers)], patience_s, heard)
 
     def _write(self, buffers: Sequence[Buffer]) -> int:
