@@ -103,7 +103,9 @@ def run(
             metavar="CSV", help="What comes first: a column disc, patient_id, study_uid or accession."
         ),
     ] = None,
-    hours: Annotated[str, typer.Option(metavar="20-06", help="Begin discs only in these hours.")] = "",
+    hours: Annotated[
+        str, typer.Option(metavar="20-06", help="Begin discs only then; also 19:30-06:15.")
+    ] = "",
     limit_rate: Annotated[str, typer.Option(help="Most bytes a second of all workers, like 10MB.")] = "",
     verify: Annotated[Verify, typer.Option(help="Proof of storage: commit or query.")] = Verify.NONE,
     ask_first: Annotated[
@@ -358,10 +360,12 @@ def _hours(text: str) -> Hours | None:
 
     if not text:
         return None
-    found = re.fullmatch(r"(\d\d?)-(\d\d?)", text.strip())
-    if found is None or not all(int(hour) <= 24 for hour in found.groups()) or found[1] == found[2]:
+    found = re.fullmatch(r"(\d\d?)(?::([0-5]\d))?-(\d\d?)(?::([0-5]\d))?", text.strip())
+    parts = [int(part or 0) for part in found.groups()] if found else []
+    minutes = [60 * hour + minute for hour, minute in zip(parts[::2], parts[1::2], strict=True)]
+    if not minutes or max(minutes) > 24 * 60 or minutes[0] == minutes[1]:
         raise UsageError("not hours of the day", where=text, hint="for example `--hours 20-06` for the night")
-    return Hours(int(found[1]), int(found[2]))
+    return Hours(minutes[0], minutes[1])
 
 
 def _report_of(ledger: str, outcome: int | None = None) -> MigrationReport:

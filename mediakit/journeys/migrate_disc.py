@@ -26,6 +26,7 @@ from mediakit.journeys.import_ import import_inventory
 from mediakit.journeys.import_result import GONE, STOPPED, Ended, Task, imported_of
 from mediakit.ledger.jobs import Jobs
 from mediakit.ledger.migration import Migration
+from mediakit.ledger.migration_base import is_database
 from mediakit.ledger.migration_values import (
     DiscClaim,
     DiscState,
@@ -59,6 +60,7 @@ _ENDS = {
 }
 _LEFT = frozenset({_T.PLANNED, _T.SENDING, _T.UNCERTAIN, _T.REFUSED})
 _AT_WORK = "a worker that did not renew its lease is still at work on it"
+_NOT_HERE = "not every machine sees it under this path"
 _NOT_READ = frozenset({_T.UNREADABLE, _T.MISSING})
 
 
@@ -98,6 +100,12 @@ def visit_disc(ledger: Migration, claim: DiscClaim, order: DiscOrder) -> Visit:
 
     Raises LeaseLost when it is another worker's by now, and UsageError when a ledger cannot be written.
     """
+    if _is_elsewhere(ledger, claim, order):
+        return Visit(state=DiscState.WAITING, words=_NOT_HERE, counts_as_try=True, is_elsewhere=True)
+    return _visited(ledger, claim, order)
+
+
+def _visited(ledger: Migration, claim: DiscClaim, order: DiscOrder) -> Visit:
     try:
         looked = _look(claim, order)
     except SourceError as exc:
@@ -125,6 +133,13 @@ def visit_disc(ledger: Migration, claim: DiscClaim, order: DiscOrder) -> Visit:
     except SourceError as exc:  # it went away meanwhile
         return Visit(state=DiscState.UNREADABLE, outcome=Outcome.SOURCE.word, words=exc.reason)
     return _visit_of(imported, tuple(_files(imported.result.fates, looked)), ledger.tries(claim), order)
+
+
+def _is_elsewhere(ledger: Migration, claim: DiscClaim, order: DiscOrder) -> bool:
+    """Return True for a disc that is not on this machine, and that another one may see."""
+    if not is_database(ledger.address) or os.path.lexists(claim.path):
+        return False
+    return ledger.tries(claim) + 1 < order.most_tries
 
 
 def jobs_beside(ledger: str | os.PathLike[str]) -> Path:

@@ -29,16 +29,19 @@ Said = tuple[int, str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The hours, local time, in which discs may be begun: from `first` up to `last`; 20-06 is a night."""
+    """When discs may be begun, local time of the machine: minutes of the day from `first` up to `last`.
+
+    From 20:00 to 06:00 is a night.
+    """
 
     first: int
     last: int
 
-    def holds_at(self, hour: int) -> bool:
-        """Return True when discs may be begun in an hour of the day."""
+    def holds_at(self, minute: int) -> bool:
+        """Return True when discs may be begun in a minute of the day."""
         if self.first <= self.last:
-            return self.first <= hour < self.last
-        return hour >= self.first or hour < self.last
+            return self.first <= minute < self.last
+        return minute >= self.first or minute < self.last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +108,8 @@ def error_of(said: Said) -> MediakitError:
 
 
 def _turn(ledger: Migration, order: MigrateOrder, how: DiscOrder, owner: str) -> _Turn:
-    is_open = order.hours is None or order.hours.holds_at(datetime.now().astimezone().hour)
+    now = datetime.now().astimezone()
+    is_open = order.hours is None or order.hours.holds_at(now.hour * 60 + now.minute)
     claim = None
     if is_open and not ledger.is_paused:
         claim = ledger.claim(owner, order.lease_s, is_inventory=how.is_inventory)
@@ -114,6 +118,7 @@ def _turn(ledger: Migration, order: MigrateOrder, how: DiscOrder, owner: str) ->
             return _Turn.OVER
         time.sleep(TURN_S)
         return _Turn.WAITED
+    visit = None
     with _lease_kept(ledger, claim, order.lease_s), suppress(LeaseLost):
         visit = visit_disc(ledger, claim, how)
         ledger.settle(claim, visit, order.away_s if visit.is_away or visit.counts_as_try else 0.0)
@@ -122,6 +127,8 @@ def _turn(ledger: Migration, order: MigrateOrder, how: DiscOrder, owner: str) ->
         ledger.set_away(is_away=visit.is_away)
         if visit.is_away:
             ledger.hold(order.away_s)
+    if visit is not None and visit.is_elsewhere:
+        time.sleep(order.away_s)  # leave it, and the next ones, to machines that see them
     return _Turn.WORKED
 
 

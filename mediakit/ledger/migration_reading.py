@@ -16,6 +16,7 @@ from mediakit.ledger.migration_values import (
     Migrated,
     MigrationFacts,
     Needed,
+    Planned,
     SeenStudy,
     StudyLine,
 )
@@ -39,6 +40,17 @@ _NOT_STORED: Final = (
 _OF_NOTHING: Final = (
     "SELECT count(*), count(DISTINCT seen.disc) FROM seen LEFT JOIN instance USING (sop)"
     " WHERE seen.state = 'duplicate' AND seen.digest <> '' AND instance.sop IS NULL"
+)
+#: Files that are to be sent, their instances, and the different data sets among them.
+_PLANNED: Final = (
+    "SELECT coalesce(sum(files), 0), count(DISTINCT sop), count(*) FROM"
+    " (SELECT sop, digest, count(*) AS files FROM seen WHERE state = 'planned' AND digest <> ''"
+    " GROUP BY sop, digest) AS kinds"
+)
+_COPIES: Final = (
+    "SELECT disc, count(*) FROM seen WHERE state = 'planned' AND digest <> '' AND EXISTS (SELECT 1 FROM seen"
+    " AS copy WHERE copy.sop = seen.sop AND copy.digest = seen.digest AND copy.disc <> seen.disc)"
+    " GROUP BY disc"
 )
 # Each asks for what must not be there when a migration has ended, and says what it would mean.
 _CHECKS: Final = (
@@ -94,6 +106,7 @@ def _migrated(base: Base) -> Migrated:
         patients=int(patients),
         studies=int(studies),
         unnamed=int(unnamed),
+        planned=_planned(base),
         imbalances=tuple(_imbalances(base)),
     )
 
@@ -120,6 +133,7 @@ def _discs(base: Base) -> Iterator[DiscLine]:
     counts: dict[int, dict[State, int]] = {}
     for disc, state, count in base.execute("SELECT disc, state, count(*) FROM seen GROUP BY disc, state"):
         counts.setdefault(disc, {})[State(state)] = int(count)
+    copies = {disc: int(count) for disc, count in base.execute(_COPIES)}
     for disc, path, state, outcome, words, is_inventoried in base.execute(
         "SELECT id, path, state, outcome, words, is_inventoried FROM disc ORDER BY id"
     ):
@@ -130,7 +144,13 @@ def _discs(base: Base) -> Iterator[DiscLine]:
             words=loaded(words),
             is_inventoried=bool(is_inventoried),
             files=counts.get(disc, {}),
+            copies=copies.get(disc, 0),
         )
+
+
+def _planned(base: Base) -> Planned:
+    (files, instances, kinds) = base.execute(_PLANNED).fetchone()
+    return Planned(int(instances), int(files) - int(kinds), int(kinds) - int(instances))
 
 
 def _needed(base: Base) -> Iterator[Needed]:

@@ -114,7 +114,8 @@ class Visit:
 
     `instances` gives by SOP Instance UID where those of this disc now stand; `wanted` are those that it has
     no readable copy of. `state` WAITING lets it come again. `counts_as_try`: something was left though the
-    destination answered. `is_away`: it does not answer any more.
+    destination answered. `is_away`: it does not answer any more. `is_elsewhere`: this machine does not
+    see the disc.
     """
 
     state: DiscState
@@ -125,11 +126,15 @@ class Visit:
     words: str = field(default="", repr=False)
     counts_as_try: bool = False
     is_away: bool = False
+    is_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscLine:
-    """How one disc stands. `files` counts what it holds by state."""
+    """How one disc stands. `files` counts what it holds by state.
+
+    `copies` are files that are still to be sent, and that other discs have too.
+    """
 
     path: str
     state: DiscState
@@ -137,6 +142,19 @@ class DiscLine:
     words: str = field(default="", repr=False)
     is_inventoried: bool = False
     files: Mapping[State, int] = field(default_factory=dict)
+    copies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What was read and is still to be sent: `instances` by UID, `copies` of them besides.
+
+    `others` have the UID of one and other bytes.
+    """
+
+    instances: int = 0
+    copies: int = 0
+    others: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +199,7 @@ class Migrated:
     patients: int
     studies: int
     unnamed: int = 0
+    planned: Planned = Planned()
     imbalances: tuple[str, ...] = ()
 
     @property

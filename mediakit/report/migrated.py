@@ -44,13 +44,25 @@ class MigrationReport:
 
 
 class DiscDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One disc; `files` counts what it holds by state."""
+    """One disc; `files` counts what it holds by state.
+
+    `copies` are still to be sent, and other discs have them too.
+    """
 
     path: str
     state: str
     outcome: str = ""
     words: str = ""
     files: dict[str, int] = {}
+    copies: int = 0
+
+
+class PlannedDoc(msgspec.Struct, frozen=True, kw_only=True):
+    """What is still to be sent: instances, further copies of them, and other bytes of their UIDs."""
+
+    instances: int
+    copies: int
+    other_bytes: int
 
 
 class NeededDoc(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +94,7 @@ class MigrationDoc(msgspec.Struct, frozen=True, kw_only=True):
     files_by_state: dict[str, int]
     instances_by_state: dict[str, int]
     unnamed_unreadable_files: int
+    planned: PlannedDoc
     needed: list[NeededDoc]
     conflicts: list[ConflictDoc]
     imbalances: list[str]
@@ -104,6 +117,11 @@ def migration_doc(report: MigrationReport) -> MigrationDoc:
         files_by_state={state.value: count for state, count in sorted(migrated.files.items())},
         instances_by_state={state.value: count for state, count in sorted(migrated.instances.items())},
         unnamed_unreadable_files=migrated.unnamed,
+        planned=PlannedDoc(
+            instances=migrated.planned.instances,
+            copies=migrated.planned.copies,
+            other_bytes=migrated.planned.others,
+        ),
         needed=[
             NeededDoc(sop_instance_uid=one.sop_instance, discs=list(one.discs)) for one in migrated.needed
         ],
@@ -119,6 +137,7 @@ def migration_doc(report: MigrationReport) -> MigrationDoc:
                 outcome=disc.outcome,
                 words=disc.words,
                 files={state.value: count for state, count in sorted(disc.files.items())},
+                copies=disc.copies,
             )
             for disc in migrated.discs
         ],
@@ -139,6 +158,7 @@ def migration_text(report: MigrationReport, *, everything: bool = False) -> str:
         f"  patients   {migrated.patients:,}, studies {migrated.studies:,}",
         f"  files      {sum(migrated.files.values()):,}: {counted(migrated.files.items())}",
         f"  instances  {sum(migrated.instances.values()):,}: {counted(migrated.instances.items())}",
+        *([f"  to be sent {planned_words(migrated)}"] if migrated.planned.instances else []),
         *_cut(tuple(_needed(migrated)), everything=everything),
         *_cut(tuple(_conflicts(migrated)), everything=everything),
         *_cut(tuple(_discs(migrated, everything=everything)), everything=everything),
@@ -175,6 +195,13 @@ def balance(migrated: Migrated) -> str:
 def counted(counts: Iterable[tuple[Any, int]]) -> str:
     """Return counts by state as words: "stored 12, duplicate 3"."""
     return ", ".join(f"{getattr(state, 'shown', state.value)} {count:,}" for state, count in counts) or "none"
+
+
+def planned_words(migrated: Migrated) -> str:
+    """Return what is still to be sent, as words."""
+    planned = migrated.planned
+    others = f", {planned.others:,} with other bytes" if planned.others else ""
+    return f"{many(planned.instances, 'instance', 'instances')}, {planned.copies:,} further copies{others}"
 
 
 def is_noteworthy(disc: DiscLine) -> bool:
@@ -221,7 +248,7 @@ def _cut(lines: tuple[str, ...], *, everything: bool) -> Iterator[str]:
 
 def _row(disc: DiscLine, values: tuple[str, ...]) -> tuple[str, ...]:
     damaged = sum(disc.files.get(state, 0) for state in _DAMAGED)
-    copies = disc.files.get(State.DUPLICATE, 0)
+    copies = disc.files.get(State.DUPLICATE, 0) + disc.copies
     cells = (disc.path, disc.state.value, *values, str(damaged), str(copies), disc.words)
     return tuple(_cell(cell) for cell in cells)
 

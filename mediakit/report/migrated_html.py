@@ -11,7 +11,14 @@ from typing import Final
 from mediakit import __version__
 from mediakit.outcome import Outcome
 from mediakit.report.html_page import as_text, html_page, last_name
-from mediakit.report.migrated import MigrationReport, balance, counted, disc_words, is_noteworthy
+from mediakit.report.migrated import (
+    MigrationReport,
+    balance,
+    counted,
+    disc_words,
+    is_noteworthy,
+    planned_words,
+)
 
 _MOST_ROWS: Final = 5_000
 
@@ -63,6 +70,7 @@ def _facts(report: MigrationReport) -> Iterator[str]:
         ("Studies", f"{migrated.studies:,}"),
         ("Files", counted(migrated.files.items())),
         ("Instances", counted(migrated.instances.items())),
+        ("To be sent", planned_words(migrated) if migrated.planned.instances else "nothing"),
     )
     yield from (f"<dt>{as_text(name)}</dt><dd>{as_text(value)}</dd>" for name, value in rows)
 

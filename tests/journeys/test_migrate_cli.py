@@ -38,7 +38,10 @@ def test_inventory_run_and_the_same_command_again(archive: Path) -> None:
     assert "it balances" in said.out
     with (archive / "i.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [(Path(row["disc"]).name, row["instances"]) for row in rows] == [("a", "2"), ("b", "2")]
+    columns = ("instances", "copies")
+    told = [(Path(row["disc"]).name, *(row[name] for name in columns)) for row in rows]
+    assert told == [("a", "2", "1"), ("b", "2", "1")]
+    assert "3 instances, 1 further copies" in said.out
     page = (archive / "i.html").read_text()
     assert "2 discs" in page
     assert not list((archive / "received").rglob("*.dcm"))
@@ -69,6 +72,9 @@ def test_a_paused_migration_begins_no_disc_and_a_wrong_call_says_what_is_wrong(a
         ((archive / "discs",), "where to"),
         ((archive / "gone", out), "cannot be listed"),
         ((archive / "discs", out, "--hours", "25-3"), "hours"),
+        ((archive / "discs", out, "--hours", "19:30-19:30"), "hours"),
+        ((archive / "discs", out, "--cluster", "http://x"), "Dask scheduler"),
+        ((archive / "discs", out, "--cluster", "tcp://x"), "all its machines"),
         ((archive / "discs", out, "--dashboard", archive / "x.txt"), "dashboard"),
         ((archive / "discs", out, "--report", archive / "x.pdf"), "not known"),
         ((archive / "discs", out, "--map", archive / "m.csv", "--match", "query"), "exclude"),

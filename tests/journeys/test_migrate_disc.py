@@ -23,6 +23,7 @@ from mediakit.ledger.migration_values import (
     DiscState,
     InstanceState,
     MigrationFacts,
+    Planned,
     SeenFile,
     Visit,
 )
@@ -128,6 +129,8 @@ def test_an_inventory_says_what_is_there_and_sends_nothing(tmp_path: Path, ledge
     found = migrated_of(ledger.address)
     assert destination.uids() == []
     assert found.files[State.PLANNED] == 3
+    assert found.planned == Planned(instances=2, copies=1)
+    assert [one.copies for one in found.discs] == [1, 1, 0]
     assert [(one.sop_instance, len(one.discs)) for one in found.needed] == [(uid(3), 1)]
     assert outcome_of_migration(found) is Outcome.FINDINGS
     work_off(ledger, ordered(destination))
@@ -255,7 +258,7 @@ def test_discs_are_listed_without_maps_hidden_files_and_copies_under_way(tmp_pat
 
 
 def test_hours_may_go_over_midnight() -> None:
-    night, day = Hours(20, 6), Hours(8, 17)
-    held = [hour for hour in range(24) if night.holds_at(hour)]
-    assert held == [0, 1, 2, 3, 4, 5, 20, 21, 22, 23]
-    assert [hour for hour in range(24) if day.holds_at(hour)] == list(range(8, 17))
+    night, day = Hours(19 * 60 + 30, 6 * 60), Hours(8 * 60, 17 * 60)
+    held = [half for half in range(48) if night.holds_at(half * 30)]
+    assert held == [*range(12), *range(39, 48)]
+    assert [hour for hour in range(24) if day.holds_at(hour * 60)] == list(range(8, 17))
