@@ -12,12 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from mediakit.dicom.header import Scanner
-from mediakit.dicom.instance import shown
 from mediakit.errors import UsageError
 from mediakit.events import Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.findings import Rule, Severity, Where
+from mediakit.formats.base import Tree
 from mediakit.formats.gapped import gaps_of
-from mediakit.formats.registry import open_medium
+from mediakit.formats.registry import open_medium, open_named
+from mediakit.journeys.import_deidentified import copied, deidentified
 from mediakit.journeys.import_result import Ended, StageResult, Task, imported_of
 from mediakit.journeys.stored_report import keep_imported
 from mediakit.ledger.jobs import Jobs
@@ -25,15 +26,16 @@ from mediakit.ledger.ledger import Ledger
 from mediakit.ledger.values import JobFacts
 from mediakit.outcome import Fate, Outcome, State
 from mediakit.stages.act.coercing import Coercer
-from mediakit.stages.act.deidentified import Deidentifying
+from mediakit.stages.act.deidentified import Copies
 from mediakit.stages.act.loading import Loader
 from mediakit.stages.act.rehearsing import rehearse
 from mediakit.stages.act.sending import Sender
 from mediakit.stages.import_order import ImportDepth, ImportOrder, Matching
-from mediakit.stages.judge.deidentified_rows import KEPT_KEY, deidentified_rows, with_key
+from mediakit.stages.judge.deidentified_rows import KEPT_KEY
 from mediakit.stages.judge.identity_guard import (
     guard_identities,
 )
+from mediakit.stages.judge.spool import Spool
 from mediakit.stages.look.inventory import Inventory, inventory_of
 from mediakit.stages.look.media import look
 from mediakit.stages.look.selecting import choose
@@ -100,7 +102,7 @@ def import_inventory(task: Task, jobs: Jobs, part: Callable[[Task], Task] = lamb
     task = _guard(task)
     if task.identities.is_refused or task.inventory.is_nothing:
         return imported_of(task, Ended(rows=task.rows), planned=State.WITHHELD)
-    task = part(_deidentified(task, jobs))
+    task = part(deidentified(task, jobs))
     order, target = task.order, task.target
     if order.depth is not ImportDepth.SEND:
         return _rehearsed(task)
@@ -173,25 +175,6 @@ def _guard(task: Task) -> Task:
 
 def _of_all(order: ImportOrder) -> ImportOrder:
     return replace(order, expectation=Expectation(mixed=Mixed.ALLOW))
-
-
-def _deidentified(task: Task, jobs: Jobs) -> Task:
-    """Give the instances their new UIDs when they are to be de-identified."""
-    order = with_key(task.order, jobs, task.target.destination.name, task.inventory)
-    if order.deidentify is None:
-        return task
-    engine = order.deidentify.engine()
-    new = deidentified_rows(task.inventory, engine)
-    return replace(
-        task,
-        order=order,
-        inventory=new.inventory,
-        rows=new.inventory.rows,
-        deidentifying=Deidentifying(engine=engine, on_burned_in=order.deidentify.on_burned_in),
-        originals=new.originals,
-        left_out=(*task.left_out, *new.left_out),
-        findings=(*task.findings, *new.findings),
-    )
 
 
 def _rehearsed(task: Task) -> Imported:
@@ -293,24 +276,35 @@ def _kept_to_job(task: Task, ledger: Ledger) -> Task:
 
 
 def _act(task: Task, ledger: Ledger) -> Iterator[StageResult]:
-    """Ask, send and prove, as far as that was ordered; a signal ends it after the step under way."""
+    """Ask, de-identify, send and prove, as far as that was ordered.
+
+    A signal ends it after the step under way.
+    """
     order, target = task.order, task.target
     steps: list[Callable[[], StageResult]] = []
     if order.ask_first and target.query is not None:
         ask = partial(leave_what_is_there, ledger, target.query)
         steps.append(lambda: _step_of(task, ask(tuple(_to_send(task, ledger)), task.tell)))
-    steps.append(partial(_send, task, ledger))
-    if order.verify is not Verify.NONE and target.verify is not None:
-        prove = partial(confirm, ledger, target.verify, task.tell)
-        steps.append(lambda: _step_of(task, prove(), word=order.verify.value))
-    for run in steps:
-        try:
-            step = run()
-        except KeyboardInterrupt:
-            step = StageResult(is_interrupted=True)
-        yield step
-        if step.is_interrupted:
-            return
+    with Spool() as spool:
+        if task.deidentifying is None:
+            steps.append(partial(_send, task, ledger))
+        else:
+            copies = Copies(spool)
+            steps += [
+                lambda: copied(task, ledger, copies, tuple(_to_send(task, ledger)), partial(_medium, task)),
+                partial(_send, task, ledger, copies),
+            ]
+        if order.verify is not Verify.NONE and target.verify is not None:
+            prove = partial(confirm, ledger, target.verify, task.tell)
+            steps.append(lambda: _step_of(task, prove(), word=order.verify.value))
+        for run in steps:
+            try:
+                step = run()
+            except KeyboardInterrupt:
+                step = StageResult(is_interrupted=True)
+            yield step
+            if step.is_interrupted:
+                return
 
 
 def _step_of(task: Task, confirmed: Confirmed, word: str = "") -> StageResult:
@@ -333,20 +327,21 @@ def _to_send(task: Task, ledger: Ledger) -> Iterator[Outgoing]:
         yield from (here[row.key] for row in ledger.rows(states) if row.key in here)
 
 
-def _send(task: Task, ledger: Ledger) -> StageResult:
+def _medium(task: Task) -> Tree:
+    """Open the medium for one thread. Raises SourceError."""
+    return open_named(task.source, task.order.keys, gaps_of(task.source, task.order.rescue_map))
+
+
+def _send(task: Task, ledger: Ledger, copies: Copies | None = None) -> StageResult:
+    """Send from the medium, or the copies of what is on it."""
     order, destination = task.order, task.target.destination
-    items = list(_to_send(task, ledger))
+    items = list(_to_send(task, ledger) if copies is None else copies.items.values())
     planned = batches(items, destination.most_contexts, may_convert=order.may_convert)
     coercer = task.coercer if task.coercer is not None and task.coercer.is_needed else None
-    loader = partial(
-        Loader,
-        task.source,
-        task.deidentifying or coercer,
-        may_convert=order.may_convert,
-        keys=order.keys,
-        gaps=gaps_of(task.source, order.rescue_map),
-        originals=task.originals,
-    )
+
+    def loader() -> Loader:
+        return Loader(_medium(task) if copies is None else copies, coercer, may_convert=order.may_convert)
+
     sender = Sender(destination, ledger, order, loader, task.tell)
     sent_before = [row.key for row in ledger.rows({_T.UNCERTAIN, _T.REFUSED})]
     is_interrupted = False
@@ -358,10 +353,10 @@ def _send(task: Task, ledger: Ledger) -> StageResult:
         is_interrupted = True
     finally:
         task.tell(PhaseEnded("send"))
-    log, source = sender.log, task.inventory.source
+    log = sender.log
     return StageResult(
         because=log.because,
-        findings=tuple(finding.moved(shown(source, finding.where.path)) for finding in log.findings),
+        findings=task.as_shown(log.findings),
         sent=log.count,
         sent_bytes=log.bytes_sent,
         seconds=time.monotonic() - start,

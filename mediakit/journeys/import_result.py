@@ -5,7 +5,7 @@ Values, and functions that make one from the other. Nothing is read, sent or wri
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,7 +65,6 @@ class ImportFigures(Figures):
 class Task:
     """What is imported, where to, and how. `rows` are the instances of the inventory that this import has.
 
-    Where they are de-identified on their way, `originals` lead from their new UIDs to those on the medium.
     `left_out` are files that are no part of it, with their fates; `findings` are those met before sending.
     """
 
@@ -77,7 +76,6 @@ class Task:
     identities: GuardedIdentities = NOBODY
     coercer: Coercer | None = None
     deidentifying: Deidentifying | None = None
-    originals: Mapping[str, str] = field(default_factory=dict, repr=False)
     rows: tuple[Row, ...] = ()
     left_out: tuple[Fate, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -86,10 +84,14 @@ class Task:
         """Return the place of an instance as the user knows it."""
         return shown(self.inventory.source, row.place)
 
+    def as_shown(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Return findings on files of the medium with their places as the user knows them."""
+        return tuple(finding.moved(shown(self.inventory.source, finding.where.path)) for finding in findings)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageResult:
-    """What asking, sending or proving came to.
+    """What asking, de-identifying, sending or proving came to.
 
     `because` is by key, the reason of a state. `stopped` and `gone` say why sending ended before all was
     tried: because of the destination, or because the medium went away.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 
 import pydicom
@@ -75,6 +77,44 @@ def test_what_cannot_go_is_named_and_nothing_of_it_is_sent(tmp_path: Path) -> No
     assert states == {"a": "stored", "pdf": "excluded", "text": "failed"}
     assert said.code == 6
     assert len(arrived(tmp_path)) == 1
+
+
+def test_what_still_says_who_another_image_is_of_does_not_leave(tmp_path: Path) -> None:
+    table = tmp_path / "table.toml"
+    table.write_text('keep = ["SeriesDescription"]')
+    first, both = tmp_path / "first", tmp_path / "both"
+    first.mkdir()
+    altered(CT_1, first / "a", AccessionNumber="ACC-7077-XY")
+    shutil.copytree(first, both)
+    altered(CT_2, both / "b", SeriesDescription="as in ACC-7077-XY")
+    altered(CT_2, both / "c", SOPInstanceUID="1.2.3.4.5.6", SeriesDescription="19600101")
+    at_once = sent(tmp_path, both, "--deidentify-table", table, to="at-once")
+    # the other image was sent by an earlier run: it is read again for what has to be searched for
+    began = sent(tmp_path, first, "--deidentify-table", table, to="later")
+    later = sent(tmp_path, both, "--deidentify-table", table, "--resume", to="later")
+    assert began.code == 0
+    for said, folder in ((at_once, "at-once"), (later, "later")):
+        assert said.code == 6, said
+        ends = {one["path"]: one["state"] for one in said.document["instances"]}
+        assert ends == {"a": "stored", "b": "failed", "c": "stored"}
+        (found,) = [one for one in said.document["findings"] if one["rule"] == "MK-DEI-010"]
+        assert found["tag"] == "(0008,103E)"
+        assert "ACC-7077-XY" not in said.out + said.err
+        assert len(arrived(tmp_path, folder)) == 2
+    for path in (tmp_path / "later").rglob("*"):
+        assert path.is_dir() or b"ACC-7077-XY" not in path.read_bytes()
+
+
+def test_without_room_for_the_copies_nothing_is_sent_and_the_job_can_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+        ended = sent(tmp_path, CT_FOLDER)
+    assert (ended.code, "TMPDIR" in ended.err) == (4, True)
+    assert not [path for path in (tmp_path / "there").rglob("*") if path.is_file()]
+    again = sent(tmp_path, CT_FOLDER, "--resume")
+    assert (again.code, len(arrived(tmp_path))) == (0, len(list(CT_FOLDER.iterdir())))
 
 
 def test_local_values_and_a_rehearsal(tmp_path: Path) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import io
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Protocol, Self
 
 from mediakit.destinations.base import Payload
 from mediakit.dicom.data_set import FIRST_READ, data_set_place
@@ -24,9 +23,7 @@ from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.errors import SourceError
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node
-from mediakit.formats.readable import Gaps, ReadStream
-from mediakit.formats.registry import open_named
-from mediakit.secure.keys import NO_KEYS, Keys
+from mediakit.formats.readable import ReadStream
 from mediakit.stages.look.closed import finding_on_failure
 from mediakit.transfer.negotiate import Route, Way, route
 from mediakit.transfer.outgoing import Outgoing
@@ -88,25 +85,23 @@ class Changed:
 Change = Callable[[Outgoing, BinaryIO], "Changed | Unsendable | None"]
 
 
+class Files(Protocol):
+    """Where the instances of an import lie: the medium, or copies of what is on it."""
+
+    def open(self, node: Node) -> BinaryIO:
+        """Open a file for reading, seekable. Raises SourceError, OSError."""
+        ...
+
+    def close(self) -> None:
+        """Release them."""
+        ...
+
+
 class Loader:
-    """Opens the medium and loads instances from it. Use as a context manager."""
+    """Loads instances from open files, which it closes at its end. Use as a context manager."""
 
-    def __init__(
-        self,
-        source: Path,
-        change: Change | None = None,
-        *,
-        may_convert: bool = True,
-        keys: Keys = NO_KEYS,
-        gaps: Gaps | None = None,
-        originals: Mapping[str, str] | None = None,
-    ) -> None:
-        """`originals` lead from the UIDs of items to those on the medium, where these differ.
-
-        Raise SourceError when the medium cannot be opened.
-        """
-        self._originals = originals or {}
-        self._tree = open_named(source, keys, gaps)
+    def __init__(self, files: Files, change: Change | None = None, *, may_convert: bool = True) -> None:
+        self._files = files
         self._change = change
         self._may_convert = may_convert
         self._buffers = [bytearray(), bytearray()]
@@ -120,7 +115,7 @@ class Loader:
     ) -> None:
         for stream in self._streams:
             stream.close()
-        self._tree.close()
+        self._files.close()
 
     def load(self, item: Outgoing, takes: frozenset[str] | None, refusal: str = "") -> Loaded | Unsendable:
         """Return an instance in a transfer syntax that the destination takes, or why it cannot go.
@@ -137,7 +132,6 @@ class Loader:
         if takes is not None and not is_name(item.sop_instance):  # DIMSE cannot name it
             return Unsendable(Happening.ERROR, BAD_UID.at())
         stream, held = self._opened(item)
-        _check_same(self._originals.get(item.sop_instance, item.sop_instance), item, stream)
         changed = None if self._change is None else self._change(item, stream)
         if isinstance(changed, Unsendable):
             return changed
@@ -153,6 +147,13 @@ class Loader:
         size = item.size if changed is None else len(changed.data)
         return Loaded(_payload(item, stream, size, syntax, held), findings)
 
+    def opened(self, item: Outgoing) -> BinaryIO:
+        """Open the file of an instance, to be read until the next but one is opened.
+
+        Raises OSError, and SourceError when it is not what it was.
+        """
+        return self._opened(item)[0]
+
     def _converted(
         self, item: Outgoing, stream: BinaryIO, way: Route, findings: tuple[Finding, ...]
     ) -> Loaded | Unsendable:
@@ -167,9 +168,12 @@ class Loader:
         node = Node(item.path, item.size)
         if item.size <= HELD_BYTES:
             held = self._whole(node)
-            return io.BufferedReader(_HeldFile(held), FIRST_READ), held
+            stream: BinaryIO = io.BufferedReader(_HeldFile(held), FIRST_READ)
+            _check_same(item, stream)
+            return stream, held
         opened = self._file(node)
         stream = io.BufferedReader(opened, 1 << 16) if isinstance(opened, io.FileIO) else opened
+        _check_same(item, stream)
         while len(self._streams) > 1:
             self._streams.popleft().close()
         self._streams.append(stream)
@@ -177,7 +181,7 @@ class Loader:
 
     def _file(self, node: Node) -> BinaryIO:
         """Open a file of the medium, which in a folder can have changed since it was scanned."""
-        stream = self._tree.open(node)
+        stream = self._files.open(node)
         if isinstance(stream, io.FileIO) and os.fstat(stream.fileno()).st_size != node.size:
             stream.close()
             raise SourceError(
@@ -227,18 +231,18 @@ class _HeldFile(ReadStream):
         return len(part)
 
 
-def _check_same(sop_instance: str, item: Outgoing, stream: BinaryIO) -> None:
+def _check_same(item: Outgoing, stream: BinaryIO) -> None:
     """Raise SourceError when another instance lies there than when the medium was scanned.
 
-    It may be another patient's, and would go out under this UID.
+    It may be another patient's, and would go out under this UID. The stream is at its start again.
     """
     stream.seek(0)
-    if _sop_instance(stream.read(FIRST_READ)) == sop_instance.encode("latin-1"):
-        return
+    if _sop_instance(stream.read(FIRST_READ)) != item.sop_instance.encode("latin-1"):
+        stream.seek(0)
+        found = Scanner().read(stream, item.size, "", item.path)  # big endian, deflated, otherwise uncommon
+        if not isinstance(found, Instance) or found.sop_instance != item.sop_instance:
+            raise SourceError(_CHANGED, where=ascii(item.path), why="it is another one than was scanned")
     stream.seek(0)
-    found = Scanner().read(stream, item.size, "", item.path)  # big endian, deflated, or otherwise uncommon
-    if not isinstance(found, Instance) or found.sop_instance != sop_instance:
-        raise SourceError(_CHANGED, where=ascii(item.path), why="it is another one than was scanned")
 
 
 def _sop_instance(head: bytes) -> bytes:

@@ -1,19 +1,19 @@
-"""After writing: search the finished medium for what identified people before it was de-identified.
+"""Search what was de-identified for what identified people before: a finished medium, or what is to be sent.
 
-Searched are the names of files and of the volume, every file for browsers and readers, the DICOMDIR, and of
-each instance all but the samples of its pixels: they are numbers, which no search for text can judge. Of
-compressed pixel data the beginning of each fragment is searched, where encoders leave comments.
+Of a medium are searched the names of files and of the volume, every file for browsers and readers, the
+DICOMDIR; of each instance all but the samples of its pixels: they are numbers, which no search for text can
+judge. Of compressed pixel data the beginning of each fragment is searched, where encoders leave comments.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files as package_files
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from mediakit.dicom.bounded_read import Malformed
 from mediakit.dicom.deidentify.engine import Engine
@@ -35,6 +35,7 @@ from mediakit.formats.envelope import Envelope, UnsealedTree
 from mediakit.formats.registry import open_medium
 
 _MOST_TOLD = 100
+_MOST_OF_A_FILE = 10
 _FRAGMENT_LOOK = 4096
 _AROUND = 12  # bytes beside a spelling in a file that is no DICOM file, which have to be text
 _CHUNK = re.compile(r"VIEWER/S[0-9]+/C[0-9]+\.BIN", re.IGNORECASE)  # samples again, deflated
@@ -49,7 +50,7 @@ FOUND = Rule(
     title="at byte {offset} the {kind} of an original is still there{inside}",
     ref="PS3.15 E.1.1",
     hint="remove or replace the attribute in `--deidentify-table`, take the file out of `--add`, or leave "
-    "out what holds it; then burn again",
+    "out what holds it; then run it again",
 )
 FOUND_IN_NAME = Rule(
     id="MK-DEI-011",
@@ -61,8 +62,7 @@ FOUND_IN_NAME = Rule(
 DATE_FOUND = Rule(
     id="MK-DEI-012",
     severity=Severity.WARNING,
-    title="a date that is the birth date of a patient stands in {count:place} on the medium, first at "
-    "byte {offset}",
+    title="a date that is the birth date of a patient still stands in {count:place}, first at byte {offset}",
     ref="PS3.15 E.1.1",
     hint="it may be the date of something else; look at it when dates were not removed",
 )
@@ -82,24 +82,33 @@ def sweep(
 
     Raises IdentifyingError with findings when one is there. No finding shows a value.
     """
-    wishes = engine.policy.wishes
-    aliases = engine.pseudonyms.aliases()
-    new = {alias.patient_id for alias in aliases} | {alias.name for alias in aliases}
-    new |= set(wishes.replace.values())
-    identifiers = engine.identifiers.without(new)
-    ordinary = (
-        PLACEHOLDERS | ordinary_words() | _page_words() | wishes.words | {text.casefold() for text in new}
-    )
-    sweeping = _Sweeping(Search(identifiers, ordinary))
+    sweeping = _Sweeping.of(engine)
     with open_medium(target) as opened:
         tree: Tree = opened if envelope is None else UnsealedTree(opened, envelope)
         sweeping.run(tree, tell)
-    if sweeping.found:
+    found = (*sweeping.in_names, *(finding for those in sweeping.found.values() for finding in those))
+    if found:
         what = "text that says who a patient is was found on the finished medium"
-        raise IdentifyingError(what, findings=tuple(sweeping.found[:_MOST_TOLD]))
-    unsearched = sum(not is_searched(one, ordinary) for one in identifiers)
-    told = (NOT_SEARCHED.at(count=unsearched),) if unsearched else ()
-    return (*sweeping.dates(), *told)
+        raise IdentifyingError(what, findings=found[:_MOST_TOLD])
+    return tuple(sweeping.notes())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What was found in files: by path what still identifies people, and what else is to be said."""
+
+    found: Mapping[str, tuple[Finding, ...]]
+    notes: tuple[Finding, ...]
+
+
+def sweep_files(
+    nodes: Iterable[Node], opened: Callable[[Node], BinaryIO], engine: Engine, tell: Listener = silence
+) -> Swept:
+    """Search files for the identifiers that the engine met, each by itself. No finding shows a value."""
+    sweeping = _Sweeping.of(engine)
+    sweeping.files(list(nodes), opened, tell)
+    found = {path: tuple(those) for path, those in sweeping.found.items()}
+    return Swept(found=found, notes=tuple(sweeping.notes()))
 
 
 def _page_words() -> frozenset[str]:
@@ -113,56 +122,81 @@ class _Sweeping:
     """One search of a medium under way."""
 
     search: Search
-    found: list[Finding] = field(default_factory=list)
+    unsearched: int
+    in_names: list[Finding] = field(default_factory=list)
+    found: dict[str, list[Finding]] = field(default_factory=dict)
     _scanner: Scanner = field(default_factory=Scanner)
     _dates: list[tuple[str, int]] = field(default_factory=list)
     _vocabulary: set[bytes] = field(default_factory=set)
 
+    @classmethod
+    def of(cls, engine: Engine) -> Self:
+        """Return a search for the identifiers that the engine met, but for those that are new values, too."""
+        wishes = engine.policy.wishes
+        aliases = engine.pseudonyms.aliases()
+        new = {alias.patient_id for alias in aliases} | {alias.name for alias in aliases}
+        new |= set(wishes.replace.values())
+        identifiers = engine.identifiers.without(new)
+        words = _page_words() | wishes.words | {text.casefold() for text in new}
+        ordinary = PLACEHOLDERS | ordinary_words() | words
+        unsearched = sum(not is_searched(one, ordinary) for one in identifiers)
+        return cls(Search(identifiers, ordinary), unsearched)
+
     def run(self, tree: Tree, tell: Listener) -> None:
-        """Search instances first: what is a word of their vocabulary is one in pages about them, too."""
+        """Search a medium: its names and its files."""
         nodes = [node for node in tree.walk() if node.kind is NodeKind.FILE]
-        tell(PhaseStarted("sweep", total=sum(node.size for node in nodes), unit="bytes"))
         self._names(tree, nodes)
-        others = [node for node in nodes if not self._instance(tree, node, tell)]
+        self.files(nodes, tree.open, tell)
+
+    def files(self, nodes: list[Node], opened: Callable[[Node], BinaryIO], tell: Listener) -> None:
+        """Search instances first: what is a word of their vocabulary is one in pages about them, too."""
+        tell(PhaseStarted("sweep", total=sum(node.size for node in nodes), unit="bytes"))
+        others = []
+        for node in nodes:
+            with opened(node) as stream:
+                if self._instance(stream, node):
+                    tell(Advanced(node.size))
+                else:
+                    others.append(node)
         for node in others:
             if not _CHUNK.fullmatch(node.path):
-                with tree.open(node) as stream:
+                with opened(node) as stream:
                     self._other(stream, node)
             tell(Advanced(node.size))
         tell(PhaseEnded("sweep"))
 
-    def dates(self) -> Iterator[Finding]:
-        """Yield the finding on birth dates."""
+    def notes(self) -> Iterator[Finding]:
+        """Yield the findings on birth dates and on what is not searched for."""
         if self._dates:
             path, offset = self._dates[0]
             yield DATE_FOUND.at(Where(path=path), count=len(self._dates), offset=offset)
+        if self.unsearched:
+            yield NOT_SEARCHED.at(count=self.unsearched)
 
     def _names(self, tree: Tree, nodes: list[Node]) -> None:
         names = [tree.facts.label, *tree.folders()]
         names += [name for node in nodes for name in (node.path, *node.also)]
         for form in self.search.in_text("\n".join(names)):
             if form.kind is not Kind.BIRTH_DATE and form.reach is not Reach.VALUE:
-                self.found.append(FOUND_IN_NAME.at(kind=form.kind.value))
+                self.in_names.append(FOUND_IN_NAME.at(kind=form.kind.value))
 
-    def _instance(self, tree: Tree, node: Node, tell: Listener) -> bool:
+    def _instance(self, stream: BinaryIO, node: Node) -> bool:
         """Search a DICOM file; return False when it is none."""
-        with tree.open(node) as stream:
-            read = self._scanner.read(stream, node.size, "", node.path)
-            if not isinstance(read, Instance):
-                return False
-            end = read.header.pixel_offset or node.size
-            stream.seek(0)
-            head = stream.read(end)
-            hits = sorted(self.search.hits(BytesIO(head)), key=lambda hit: hit.at)
-            if hits:
-                self._judge(hits, head, node.path)
-            known = SYNTAXES.get(read.transfer_syntax)
-            if end < node.size and known is not None and known.is_encapsulated:
-                for begin, piece in _fragments(stream, end, node.size):
-                    for hit in self.search.hits(BytesIO(piece)):
-                        if hit.form.reach is Reach.EVERYWHERE:
-                            self._note(node.path, begin + hit.at, hit.form, None)
-        tell(Advanced(node.size))
+        read = self._scanner.read(stream, node.size, "", node.path)
+        if not isinstance(read, Instance):
+            return False
+        end = read.header.pixel_offset or node.size
+        stream.seek(0)
+        head = stream.read(end)
+        hits = sorted(self.search.hits(BytesIO(head)), key=lambda hit: hit.at)
+        if hits:
+            self._judge(hits, head, node.path)
+        known = SYNTAXES.get(read.transfer_syntax)
+        if end < node.size and known is not None and known.is_encapsulated:
+            for begin, piece in _fragments(stream, end, node.size):
+                for hit in self.search.hits(BytesIO(piece)):
+                    if hit.form.reach is Reach.EVERYWHERE:
+                        self._note(node.path, begin + hit.at, hit.form, None)
         return True
 
     def _judge(self, hits: list[Hit], head: bytes, path: str) -> None:
@@ -205,10 +239,12 @@ class _Sweeping:
     def _note(self, path: str, offset: int, form: Form, tag: int | None) -> None:
         if form.kind is Kind.BIRTH_DATE:
             self._dates.append((path, offset))
-        elif len(self.found) < _MOST_TOLD:
+            return
+        found = self.found.setdefault(path, [])
+        if len(found) < _MOST_OF_A_FILE:
             inside = "" if tag is None else f", in {tag_name(tag) or tag_text(tag)}"
             where = Where(path=path, tag=tag)
-            self.found.append(FOUND.at(where, offset=offset, kind=form.kind.value, inside=inside))
+            found.append(FOUND.at(where, offset=offset, kind=form.kind.value, inside=inside))
 
 
 def _elements(head: bytes) -> Iterator[Token]:
