@@ -43,7 +43,7 @@ class Watched:
     alive: list[int] = field(default_factory=list)
 
     def look(self) -> None:
-        """Look at every process of the sessions; workers are those that are no leader."""
+        """Look at every process of the sessions; `alive` are workers that have started."""
         alive = []
         for place in Path("/proc").glob("[0-9]*"):
             with suppress(OSError, IndexError, ValueError):
@@ -55,7 +55,8 @@ class Watched:
                     if line.startswith("VmHWM:"):
                         self.peak_mb = max(self.peak_mb, int(line.split()[1]) / 1024)
                 command = (place / "cmdline").read_bytes()
-                if b"spawn_main" in command or b"forkserver" in command:
+                age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / _TICK
+                if age_s > 5 and (b"spawn_main" in command or b"forkserver" in command):
                     alive.append(int(place.name))
         self.alive = alive
 
@@ -79,7 +80,7 @@ def _disturb(
     choose: random.Random, scp: CountingScp, postgres: Postgres | None, over: threading.Event
 ) -> None:
     """Stop the destination and the database, and start them again, until it is over."""
-    while not over.wait(choose.uniform(15, 30)):
+    while not over.wait(choose.uniform(30, 60)):
         scp.leave()
         time.sleep(choose.uniform(1, 5))
         scp.come()
@@ -102,14 +103,14 @@ def _machines(stack: ExitStack, watched: Watched, folder: Path) -> None:
 
 def _killing(watched: Watched, choose: random.Random, is_over: Callable[[], bool], *, kills: bool) -> int:
     """Watch until it is over; kill a worker every few seconds; return how many."""
-    killed, next_kill = 0, time.monotonic() + choose.uniform(5, 15)
+    killed, next_kill = 0, time.monotonic() + choose.uniform(10, 30)
     while not is_over():
         watched.look()
         if kills and time.monotonic() >= next_kill and watched.alive:
             with suppress(ProcessLookupError):
                 os.kill(choose.choice(watched.alive), signal.SIGKILL)
                 killed += 1
-            next_kill = time.monotonic() + choose.uniform(5, 15)
+            next_kill = time.monotonic() + choose.uniform(10, 30)
         time.sleep(0.1)
     return killed
 

@@ -45,6 +45,10 @@ def reconcile(
     passphrase_file: PassphraseFile = None,
     ask_passphrase: AskPassphrase = False,
     trust: Trust = None,
+    discs: Annotated[
+        bool,
+        typer.Option("--discs", help="SRC is a folder of discs, or a CSV file with them, as for migrate."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the review file.")] = False,
     config: Config = None,
     as_json: Json = False,
@@ -71,13 +75,19 @@ def reconcile(
         if out.exists() and not force:
             raise UsageError("there is a file already", where=str(out), hint="`--force` replaces it")
         keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust, config=config)
-        order = ReconcileOrder(match=who, approve_above=approve_above, keys=keys)
+        order = ReconcileOrder(match=who, approve_above=approve_above, keys=keys, discs=_discs(src, discs))
         peer = peer_named(dest, config)
         with listener(progress, quiet=quiet or as_json) as tell:
             reconciled = run_reconcile(src, peer, order, tell)
         _write(out, reconciled, force=force)
         _print(reconciled, out, as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(reconciled.outcome))
+
+
+def _discs(src: Path, is_archive: bool) -> tuple[Path, ...]:
+    from mediakit.journeys.migrate_sources import discs_of
+
+    return tuple(Path(disc) for disc in discs_of([src])) if is_archive else ()
 
 
 def _write(out: Path, reconciled: Reconciled, *, force: bool) -> None:

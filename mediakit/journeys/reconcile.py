@@ -18,7 +18,7 @@ from mediakit.dicom.identifier import Value, Values
 from mediakit.errors import IdentityError, SourceError
 from mediakit.events import Advanced, FoundSomething, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.survey import Survey
-from mediakit.findings import Finding, Report, Rule, Severity
+from mediakit.findings import Finding, Report, Rule, Severity, Where
 from mediakit.formats.registry import open_medium
 from mediakit.outcome import Outcome
 from mediakit.secure.keys import NO_KEYS, Keys
@@ -66,6 +66,14 @@ SEVERAL = Rule(
     hint="approve one of the rows and leave the others",
 )
 
+NOT_READ = Rule(
+    id="MK-IDN-043",
+    severity=Severity.WARNING,
+    title="nobody of this disc was asked for: {why}",
+    ref="IHE RAD TF-3 4.61",
+    hint="rescue the disc into an image, and reconcile again",
+)
+
 _LIMITS = Limits(matches=5_000, total_bytes=32 << 20, total_s=120.0)
 _STUDY_DATE, _MODALITY = 0x00080020, 0x00080060
 
@@ -74,34 +82,41 @@ _STUDY_DATE, _MODALITY = 0x00080020, 0x00080060
 class ReconcileOrder:
     """How to reconcile. `approve_above`: matches with a higher confidence need no person (None: all do).
 
-    `keys` open what is encrypted.
+    `keys` open what is encrypted. `discs` are the media of an archive, in place of one medium.
     """
 
     match: Match = Match.QUERY
     approve_above: int | None = None
     keys: Keys = NO_KEYS
+    discs: tuple[Path, ...] = ()
 
 
 def reconcile(source: Path, peer: Peer, order: ReconcileOrder, tell: Listener = silence) -> Reconciled:
-    """Ask a peer for each identity of a medium whom it may mean.
+    """Ask a peer for each identity of a medium, or of all `order.discs`, whom it may mean.
 
     The outcome is good when there is one good candidate for each. Raises SourceError when the medium cannot
-    be opened or holds no instance, Unreachable and FindFailed when the peer does not answer.
+    be opened or holds no instance, Unreachable and FindFailed when the peer does not answer. A disc of many
+    that cannot be opened is a finding, and the outcome is not good.
     """
-    with open_medium(source, order.keys) as tree:
-        seen = look(tree, str(source), Scanner(), tell)
-    rankings = _rankings(_wanted(seen, order.match), peer, order.match, tell)
-    findings = [finding for ranking in rankings for finding in _doubts(ranking)]
+    findings: list[Finding] = []
+    if order.discs:
+        wanted = _wanted_of(order, findings, tell)
+    else:
+        with open_medium(source, order.keys) as tree:
+            wanted = _wanted(look(tree, str(source), Scanner(), tell), order.match)
+    is_whole = not findings
+    rankings = _rankings(wanted, peer, order.match, tell)
+    findings += [finding for ranking in rankings for finding in _doubts(ranking)]
     for finding in findings:
         tell(FoundSomething(finding))
     rows = (row for ranking in rankings for row in rows_of(ranking, order.match.value, order.approve_above))
-    is_clear = all(ranking.is_match for ranking in rankings)
+    is_clear = is_whole and all(ranking.is_match for ranking in rankings)
     return Reconciled(
-        source=seen.subject,
+        source=str(source),
         peer=str(peer),
         rows=tuple(replace(row, line=line) for line, row in enumerate(rows, start=2)),  # 1 is the head
         counts=match_words(rankings),
-        report=Report.of(seen.subject, findings),
+        report=Report.of(str(source), findings),
         outcome=Outcome.GOOD if is_clear else Outcome.IDENTITY,
     )
 
@@ -175,6 +190,23 @@ def _confirmed(rankings: Sequence[Ranking], why: str, matching: Matching) -> Ite
         yield chosen_row(ranking.wanted, chosen, matching.match.value)
 
 
+def _wanted_of(order: ReconcileOrder, findings: list[Finding], tell: Listener) -> tuple[Wanted, ...]:
+    """Return who is to be looked for, of many discs, each identity once. Raises SourceError for nobody."""
+    found: dict[Subject, _Collected] = {}
+    tell(PhaseStarted("scan", len(order.discs), "discs"))
+    for disc in order.discs:
+        try:
+            with open_medium(disc, order.keys) as tree:
+                _collect(found, look(tree, str(disc), Scanner()), order.match)
+        except SourceError as exc:
+            findings.append(NOT_READ.at(Where(path=str(disc)), why=exc.reason))
+        tell(Advanced())
+    tell(PhaseEnded("scan"))
+    if not found:
+        raise SourceError("there is no instance on any disc", where=str(order.discs[0].parent))
+    return tuple(_whom(found))
+
+
 @dataclass(slots=True)
 class _Collected:
     study_date: str = ""
@@ -187,19 +219,30 @@ def _wanted(seen: Survey, match: Match) -> tuple[Wanted, ...]:
     Raises SourceError when nobody is on the medium.
     """
     found: dict[Subject, _Collected] = {}
+    _collect(found, seen, match)
+    return tuple(_whom(found))
+
+
+def _collect(found: dict[Subject, _Collected], seen: Survey, match: Match) -> None:
+    """Take in who is on a medium. Raises SourceError when nobody is."""
     subjects = Subjects()
+    is_empty = True
     for _, instance in seen.instances():
         subject = subjects.of(instance)
         whom = subject if match is Match.WORKLIST else Subject(identity=subject.identity)
         collected = found.setdefault(whom, _Collected())
         collected.study_date = collected.study_date or instance.header.text(_STUDY_DATE)
         collected.modalities.add(instance.header.text(_MODALITY))
-    if not found:
+        is_empty = False
+    if is_empty:
         raise SourceError("there is no instance on the medium", where=seen.subject)
-    return tuple(
-        Wanted(subject=subject, study_date=each.study_date, modalities=frozenset(each.modalities - {""}))
-        for subject, each in found.items()
-    )
+
+
+def _whom(found: dict[Subject, _Collected]) -> Iterator[Wanted]:
+    for subject, each in found.items():
+        yield Wanted(
+            subject=subject, study_date=each.study_date, modalities=frozenset(each.modalities - {""})
+        )
 
 
 def _rankings(wanted: Sequence[Wanted], peer: Peer, match: Match, tell: Listener) -> tuple[Ranking, ...]:

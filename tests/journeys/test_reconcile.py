@@ -206,6 +206,22 @@ def test_what_was_found_can_be_planned_without_the_file_between(tmp_path: Path) 
     assert "line 3" in plan.findings[0].text
 
 
+def test_a_map_is_made_for_all_discs_of_an_archive_before_anything_moves(tmp_path: Path) -> None:
+    medium_of(tmp_path / "discs" / "a", [ANNA])
+    medium_of(tmp_path / "discs" / "b", [ANNA, PETER])
+    (tmp_path / "discs" / "c.iso").write_bytes(b"no image" * 600)
+    out = tmp_path / "map.csv"
+    with find_scp(register(LOCAL)) as scp:  # type: ignore[arg-type]
+        said = mediakit(
+            "reconcile", "--discs", tmp_path / "discs", str(scp.address), "-o", out, "--approve-above", "75"
+        )
+    assert said.code == 7, said.err
+    assert "c.iso" in said.err + said.out
+    assert "MK-IDN-043" in said.err + said.out
+    rows = parse_map(out.read_bytes(), "map")
+    assert sorted(row.to_patient_id for row in rows if row.approved) == ["L-1", "L-3"]
+
+
 def test_an_import_that_asks_for_local_values_looks_at_the_medium_once(tmp_path: Path) -> None:
     medium = medium_of(tmp_path / "cd", [ANNA])
     events: list[object] = []
