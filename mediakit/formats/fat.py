@@ -83,8 +83,7 @@ class FatSink:
                 os.lseek(fd, at, os.SEEK_SET)
                 write_all(fd, content)
             for entry, run in zip(entries, plan.runs, strict=True):
-                os.lseek(fd, plan.offset_of(run.first), os.SEEK_SET)
-                pourer.pour_into(entry, fd)
+                pourer.pour_at(entry, fd, plan.offset_of(run.first))
             hashes = pourer.finish()
         return Receipt(target=part, size_bytes=geometry.size_bytes, sha256=hashes)
 

@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,7 +36,7 @@ def put_files(root: Path, entries: Sequence[Entry], tell: Listener, made: list[s
             fd = _created(top, entry.path)
             made.append(entry.path)
             try:
-                pourer.pour_into(entry, fd)
+                pourer.pour(entry, partial(write_all, fd))
             finally:
                 os.close(fd)
         if hasattr(os, "sync"):

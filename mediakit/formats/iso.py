@@ -47,8 +47,7 @@ class IsoSink:
             check_room(part, layout.end * SECTOR)
             write_all(fd, layout.structure)
             for entry, block in zip(entries, layout.blocks, strict=True):
-                os.lseek(fd, block * SECTOR, os.SEEK_SET)
-                pourer.pour_into(entry, fd)
+                pourer.pour_at(entry, fd, block * SECTOR)
             os.ftruncate(fd, layout.end * SECTOR)  # what no file fills up to its last sector reads as zeros
             hashes = pourer.finish()
         return Receipt(target=part, size_bytes=layout.end * SECTOR, sha256=hashes)

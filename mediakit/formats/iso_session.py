@@ -93,8 +93,7 @@ def _pour(fd: int, where: tuple[IsoLayout, Base, int], entries: Sequence[Entry],
     layout, base, first = where
     for entry, block in zip(entries, layout.blocks, strict=True):
         if entry.path not in base.placed:
-            os.lseek(fd, (block - first) * SECTOR, os.SEEK_SET)
-            pourer.pour_into(entry, fd)
+            pourer.pour_at(entry, fd, (block - first) * SECTOR)
 
 
 def _put(fd: int, sector: int, content: bytes) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from hashlib import _Hash
 
 _BLOCK = 256 * 1024  # stays in the processor's cache between reading, hashing and writing
+_GATHERED = 1 << 20
+_GAP = 4096  # bytes between two files that are written as zeros; a larger gap stays a hole
 _BUFFERS = 16
 _WORKERS = 2
 _SEND_BYTES = 16 * 1024 * 1024
@@ -46,6 +48,7 @@ class Pourer:
         self._workers: list[_Hasher] = []
         self._files = 0
         self._beyond = memoryview(bytearray(1))
+        self._held = _Held()
 
     def __enter__(self) -> Self:
         return self
@@ -77,21 +80,45 @@ class Pourer:
             else:
                 self._hashes[entry.path] = digest.hexdigest()
 
-    def pour_into(self, entry: Entry, fd: int) -> None:
-        """Write exactly the entry's bytes at the position of a file.
+    def pour_at(self, entry: Entry, fd: int, at: int) -> None:
+        """Write exactly the entry's bytes from a byte of a file on; nothing but zeros lies between entries.
 
-        Without hashing, the system copies from file to file and the bytes never come here. Raises as
-        `pour` does, and OSError when the file cannot be written.
+        Small ones are gathered and written together, the last ones by `finish`: 20,000 calls of the system
+        for 9 KB each take twice as long. Large ones are copied by the system when they are not hashed, and
+        never come here. Raises as `pour` does, and OSError when the file cannot be written.
         """
-        if self._hashing or not hasattr(os, "sendfile"):
-            self.pour(entry, partial(write_all, fd))
+        if entry.size <= _BLOCK:
+            self._gather(entry, fd, at)
             return
-        stream = self._opened(entry)
-        with stream:
-            if isinstance(stream, io.FileIO):
-                self._send(entry, stream, fd)
-                return
+        os.lseek(fd, at, os.SEEK_SET)
+        if not self._hashing and hasattr(os, "sendfile"):
+            with self._opened(entry) as stream:
+                if isinstance(stream, io.FileIO):
+                    self._send(entry, stream, fd)
+                    return
         self.pour(entry, partial(write_all, fd))
+
+    def _gather(self, entry: Entry, fd: int, at: int) -> None:
+        """Read a small entry to its place among those that are written together."""
+        held, size = self._held, entry.size
+        begin = at - held.at
+        if fd != held.fd or not 0 <= begin - held.end <= _GAP or begin + size >= _GATHERED:
+            held.write()
+            held.fd, held.at, held.end, begin = fd, at, 0, 0
+        held.view[held.end : begin] = bytes(begin - held.end)
+        got = 0
+        with self._opened(entry) as stream:
+            readinto = _reader(stream)
+            while found := _read(entry, readinto, held.view[begin + got : begin + size + 1]):
+                got += found
+        if got < size:
+            raise _changed(entry, f"it ended {size - got} bytes early")
+        if got > size:
+            raise _changed(entry, "it gave more bytes than it had when it was planned")
+        held.end = begin + size
+        if self._hashing:
+            self._hashes[entry.path] = hashlib.sha256(held.view[begin : held.end]).hexdigest()
+        self._advance(size)
 
     def _opened(self, entry: Entry) -> BinaryIO:
         if entry.from_hashes is not None:
@@ -118,7 +145,8 @@ class Pourer:
             raise _changed(entry, "it gave more bytes than it had when it was planned")
 
     def finish(self) -> dict[str, str]:
-        """Return the SHA-256 (hex) of every entry poured, by path; empty without hashing."""
+        """Write what is gathered; return the SHA-256 (hex) of every entry, by path; empty without hashing."""
+        self._held.write()
         if self._untold:
             self._tell(Advanced(self._untold))
             self._untold = 0
@@ -173,6 +201,22 @@ class Pourer:
             worker.join()
         self._workers.clear()
         self._files = 0
+
+
+class _Held:
+    """Small entries of one file, from `at` to `end` bytes behind it, that wait to be written together."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(_GATHERED))
+        self.fd = -1
+        self.at = self.end = 0
+
+    def write(self) -> None:
+        """Write them. Raises OSError."""
+        if self.end:
+            os.lseek(self.fd, self.at, os.SEEK_SET)
+            write_all(self.fd, self.view[: self.end])
+        self.end = 0
 
 
 class _Hasher(threading.Thread):

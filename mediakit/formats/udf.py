@@ -85,8 +85,7 @@ class UdfSink:
             _write_blocks(fd, _structure(plan))
             block = plan.form.partition_at + plan.data_at
             for entry in entries:
-                os.lseek(fd, block * BLOCK, os.SEEK_SET)
-                pourer.pour_into(entry, fd)
+                pourer.pour_at(entry, fd, block * BLOCK)
                 block += blocks_of(entry.size)
             os.ftruncate(fd, size_bytes)
             hashes = pourer.finish()
