@@ -1,4 +1,4 @@
-"""The SHA-256 of many files of a medium, two at a time."""
+"""The SHA-256 of many files of a medium, two at a time when they are large."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mediakit.stages.look.media import sha256_of
 
 _READERS = 2
 _BATCH_BYTES = 1 << 20  # of small files that one reader takes together: handing over costs more than reading
+_MANY = 16  # files in a batch; readers of more of them wait for each other, for one runs Python at a time
 _AT_ONCE = 64  # batches handed to the readers
 
 
@@ -42,7 +43,8 @@ def sums_of(tree: Tree, nodes: Sequence[Node], tell: Listener) -> Iterator[Sum]:
     batches = _batches(nodes)
     with ThreadPoolExecutor(_READERS) as pool:
         while some := list(islice(batches, _AT_ONCE)):
-            for batch in pool.map(read, some):
+            are_small = all(len(batch) > _MANY for batch in some)
+            for batch in map(read, some) if are_small else pool.map(read, some):
                 tell(Advanced(sum(one.node.size for one in batch)))
                 yield from batch
 
