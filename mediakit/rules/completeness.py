@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
-from mediakit.dicom.instance import Instance
+from mediakit.dicom.instance import Header, Instance
+from mediakit.dicom.packed import several
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Profile
@@ -67,6 +69,10 @@ _IMAGE_TYPE = 0x00080008
 _FRAMES = 0x00280008
 _OF_SERIES = 0x00201209
 _OF_STUDY = 0x00201208
+_STUDY = 0x0020000D
+_SERIES = 0x0020000E
+_KIND = (_FRAMES, _IMAGE_TYPE, _MODALITY)
+_SAID = (_STUDY, _SERIES, _OF_STUDY, _OF_SERIES)
 #: Exposures of these are deleted or repeated one by one, so that gaps are the rule.
 _SINGLE_EXPOSURES = frozenset({"MG", "DX", "CR", "PX", "IO", "RG"})
 _LISTED = 8
@@ -102,7 +108,7 @@ def _numbers(held: Iterable[Held]) -> Iterator[Finding]:
         if number is None or not uid or instance.sop_instance in seen:
             continue
         seen.add(instance.sop_instance)
-        if _has_gaps_anyway(instance):
+        if _has_gaps_anyway(several(instance.header.values, _KIND)):
             unnumbered.add(uid)
         if uid not in series:
             series[uid] = _Numbered(instance.study, Where(path=path.rpartition("/")[0]))
@@ -115,8 +121,11 @@ def _numbers(held: Iterable[Held]) -> Iterator[Finding]:
             yield from _judge_numbers(uid, one, taken[one.study])
 
 
-def _has_gaps_anyway(instance: Instance) -> bool:
-    header = instance.header
+@lru_cache(maxsize=1024)  # images of one series have them alike
+def _has_gaps_anyway(kind: tuple[bytes | None, ...]) -> bool:
+    """Return True when gaps are the rule for an image, by its values of `_KIND`."""
+    found = zip(_KIND, kind, strict=True)
+    header = Header({}, {tag: value for tag, value in found if value is not None})
     is_multi_frame = (header.number(_FRAMES) or 1) > 1
     is_localizer = b"LOCALIZER" in header.values.get(_IMAGE_TYPE, b"").split(b"\\", 3)[2:3]
     return is_multi_frame or is_localizer or header.text(_MODALITY) in _SINGLE_EXPOSURES
@@ -163,24 +172,37 @@ def _holes(numbers: list[int], begin: int) -> str:
     return ", ".join(ranges)
 
 
+@dataclass(slots=True)
+class _Alike:
+    """Instances whose headers say the same of their series and study: the first, and the UIDs of all."""
+
+    path: str
+    first: Instance
+    uids: set[str] = field(default_factory=set)
+
+
 def _totals(held: Collection[Held]) -> Iterator[Finding]:
     """Report series and studies with fewer instances than their headers say there are."""
-    yield from _fewer(FEWER_OF_SERIES, "series", _OF_SERIES, held)
-    yield from _fewer(FEWER_OF_STUDY, "study", _OF_STUDY, held)
+    groups: dict[tuple[bytes | None, ...], _Alike] = {}
+    for path, instance in held:
+        said = several(instance.header.values, _SAID)
+        group = groups.get(said)
+        if group is None:
+            group = groups[said] = _Alike(path, instance)
+        group.uids.add(instance.sop_instance)
+    yield from _fewer(FEWER_OF_SERIES, "series", _OF_SERIES, groups.values())
+    yield from _fewer(FEWER_OF_STUDY, "study", _OF_STUDY, groups.values())
 
 
-def _fewer(rule: Rule, level: str, tag: int, held: Iterable[Held]) -> Iterator[Finding]:
+def _fewer(rule: Rule, level: str, tag: int, groups: Iterable[_Alike]) -> Iterator[Finding]:
     there: dict[str, set[str]] = {}
     said: dict[str, int] = {}
     first: dict[str, str] = {}
-    for path, instance in held:
-        uid = instance.series if level == "series" else instance.study
-        if uid not in there:
-            there[uid], said[uid], first[uid] = set(), 0, path
-        there[uid].add(instance.sop_instance)
-        number = instance.header.number(tag)
-        if number is not None and number > said[uid]:
-            said[uid] = number
+    for group in groups:
+        uid = group.first.series if level == "series" else group.first.study
+        there.setdefault(uid, set()).update(group.uids)
+        said[uid] = max(said.get(uid, 0), group.first.header.number(tag) or 0)
+        first.setdefault(uid, group.path)
     for uid, instances in there.items():
         if uid and len(instances) < said[uid]:
             where = Where(path=first[uid].rpartition("/")[0])

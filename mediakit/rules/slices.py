@@ -78,9 +78,10 @@ def missing_slices(held: Iterable[tuple[str, Instance]]) -> Iterator[Finding]:
     for path, instance in held:
         placed = _placed(instance, path)
         if placed is not None:
-            group, one = placed
-            first.setdefault(instance.series, Where(path=path.rpartition("/")[0]))
-            series.setdefault(instance.series, {}).setdefault(group, []).append(one)
+            uid, group, one = placed
+            if uid not in series:
+                series[uid], first[uid] = {}, Where(path=path.rpartition("/")[0])
+            series[uid].setdefault(group, []).append(one)
     for uid, groups in series.items():
         gaps = _Gaps()
         for slices in groups.values():
@@ -102,17 +103,18 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_LISTED]) + (" ..." if len(names) > _LISTED else "")
 
 
-def _placed(instance: Instance, path: str) -> tuple[tuple[object, ...], _Slice] | None:
-    """Return which slices an image is compared with, and where it lies; None for what is no slice."""
+def _placed(instance: Instance, path: str) -> tuple[str, tuple[object, ...], _Slice] | None:
+    """Return the series of an image, its group and its place there; None for what is no slice."""
     header = instance.header
     plane = _plane(several(header.values, _COMPARED))
-    if plane is None or not is_image(instance.sop_class) or not instance.series:
+    uid = instance.series
+    if plane is None or not uid or not is_image(instance.sop_class):
         return None
     position = _decimals(header, _POSITION, 3)
     if position is None:
         return None
     (a, b, c), (x, y, z) = plane.normal, position
-    return plane.group, _Slice(a * x + b * y + c * z, path.rpartition("/")[2], header.text(_ACQUISITION))
+    return uid, plane.group, _Slice(a * x + b * y + c * z, path.rpartition("/")[2], header.text(_ACQUISITION))
 
 
 class _Plane(NamedTuple):
