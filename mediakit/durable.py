@@ -41,9 +41,22 @@ def no_temporary_room(what: str, exc: OSError) -> DoesNotFit:
     )
 
 
+class Unsynced(OSError):  # noqa: N818 - reads as a sentence where it is raised
+    """What was written stands whole under its name, but the folder that has the name could not be synced."""
+
+
 def write_error(exc: OSError, target: Path) -> MediakitError:
-    """Return our error for a failed write: no room is `DoesNotFit`, anything else `IntegrityError`."""
+    """Return our error for a failed write: no room is `DoesNotFit`, anything else `IntegrityError`.
+
+    Either can have `Unsynced` as its cause: then all is there.
+    """
     why = exc.strerror or type(exc).__name__
+    if isinstance(exc, Unsynced):
+        kind = DoesNotFit if exc.errno in _FULL else IntegrityError
+        hint = (
+            "it stands there whole, under its name; until `sync` ends well a loss of power can take it away"
+        )
+        return kind("its folder could not be synced", where=str(target), why=why, hint=hint)
     if exc.errno in _FULL:
         hint = "free some space there or write to another place; nothing was left behind"
         return DoesNotFit("there is no room for the output", where=str(target), why=why, hint=hint)
@@ -200,7 +213,7 @@ def new_folder(target: Path) -> Iterator[Path]:
                     move_up(part, target)
                 else:
                     part.rename(target)
-                    sync_folder(target.parent)
+                    _sync_name(target.parent)
         except OSError as exc:
             raise write_error(exc, target) from exc
     except BaseException:
@@ -268,9 +281,17 @@ def _put_file(part: Path, target: Path, overwrite: bool) -> None:
             part.replace(target)
         elif not take_name(part, target):
             raise _exists(target)
-        sync_folder(target.parent)
+        _sync_name(target.parent)
     except OSError as exc:
         raise write_error(exc, target) from exc
+
+
+def _sync_name(folder: Path) -> None:
+    """Sync the folder in which something has just got its name. Raises Unsynced."""
+    try:
+        sync_folder(folder)
+    except OSError as exc:
+        raise Unsynced(exc.errno, exc.strerror) from exc
 
 
 def _exists(target: Path) -> UsageError:

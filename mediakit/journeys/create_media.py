@@ -20,7 +20,7 @@ from mediakit.errors import MediakitError
 from mediakit.events import Listener, silence
 from mediakit.formats.registry import sink
 from mediakit.journeys.burn import burn
-from mediakit.journeys.burn_order import BurnOrder, Burnt
+from mediakit.journeys.burn_order import BurnOrder, Burnt, Depth
 from mediakit.journeys.receive import Listens
 from mediakit.outcome import Outcome, State
 from mediakit.profile.load import Catalogue
@@ -34,7 +34,7 @@ from mediakit.scp.storage import Offer, StorageScp
 from mediakit.scp.users import Users
 
 _TURN_S = 0.2
-_ON_MEDIUM = frozenset({State.WRITTEN, State.CONVERTED, State.DUPLICATE})
+_ON_MEDIUM = frozenset({State.WRITTEN, State.CONVERTED, State.DUPLICATE, State.PLANNED})
 _REFUSED = frozenset({State.REFUSED, State.UNREADABLE, State.FAILED, State.CONFLICT})
 
 
@@ -109,13 +109,16 @@ def _waited(events: SimpleQueue[ScpEvent], patience_s: float) -> Iterator[ScpEve
 
 
 def _made(job: CreationJob, order: CreationOrder, store: InstanceStore, tell: Listener) -> CreationJob:
-    """Make the media of a job; return it as it ended. KeyboardInterrupt leaves it to the next start."""
+    """Make the media of a job; return it as it ended. KeyboardInterrupt leaves it to the next start.
+
+    Several file-sets are all planned before the first one is written: one that cannot be made stops them all.
+    """
     try:
-        media = [
-            made
-            for profile, items in _file_sets(job, order)
-            for made in _burnt(profile, items, job, order, store, tell)
-        ]
+        file_sets = _file_sets(job, order, store)
+        if len(file_sets) > 1:
+            for each in file_sets:
+                _check(burn(each.places, replace(each.order, depth=Depth.PLAN), tell), each.items)
+        media = [made for each in file_sets for made in _burnt(each, job, order, tell)]
     except _Refused as exc:
         return _ended(job, Execution.FAILURE, exc.info, failed=exc.failed, words=exc.words)
     except MediakitError as exc:
@@ -140,34 +143,45 @@ def _ended(
     return replace(job, status=status, info=info, ended=ended, failed=failed, words=words)
 
 
-def _file_sets(job: CreationJob, order: CreationOrder) -> list[tuple[Profile, list[Item]]]:
-    """Return the instances of a job by the profile that each asks for: a file-set for each profile."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FileSet:
+    """One file-set of a job: what is on it, where that lies, and how it is burnt."""
+
+    items: Sequence[Item]
+    places: Sequence[Path]
+    order: BurnOrder
+
+
+def _file_sets(job: CreationJob, order: CreationOrder, store: InstanceStore) -> list[_FileSet]:
+    """Return the file-sets of a job: one for each profile that its items ask for. Raises _Refused."""
     found: dict[str, list[Item]] = {}
     for item in dict.fromkeys(job.request.items):
         found.setdefault(item.profile or order.burn.profile.id, []).append(item)
     unknown = [name for name in found if name not in order.catalogue.profiles]
     if unknown:
         raise _Refused(Info.NOT_SUPPORTED, words=f"no profile {unknown[0]} is known")
-    return [(order.catalogue.profiles[name], items) for name, items in found.items()]
-
-
-def _burnt(
-    profile: Profile,
-    items: list[Item],
-    job: CreationJob,
-    order: CreationOrder,
-    store: InstanceStore,
-    tell: Listener,
-) -> list[tuple[MadeMedium, str]]:
-    """Burn one file-set, over several media where that is allowed. Raises _Refused, MediakitError."""
-    places = {item: store.find(item.sop_instance) for item in items}
+    places = {item: store.find(item.sop_instance) for item in dict.fromkeys(job.request.items)}
     missing = [(item, NO_INSTANCE) for item, place in places.items() if place is None]
     if missing:
         raise _Refused(Info.NO_INSTANCE, missing, f"{len(missing)} of its instances are not here")
-    wanted = _order_of(profile, job, order)
+    return [
+        _FileSet(
+            items=items,
+            places=[place for item in items if (place := places[item]) is not None],
+            order=_order_of(order.catalogue.profiles[name], job, order),
+        )
+        for name, items in found.items()
+    ]
+
+
+def _burnt(
+    file_set: _FileSet, job: CreationJob, order: CreationOrder, tell: Listener
+) -> list[tuple[MadeMedium, str]]:
+    """Burn one file-set, over several media where that is allowed. Raises _Refused, MediakitError."""
+    wanted = file_set.order
     with order.onto(wanted, job.copies) if order.onto is not None else nullcontext(wanted) as wanted:
-        burnt = burn([place for place in places.values() if place is not None], wanted, tell)
-    _check(burnt, items)
+        burnt = burn(file_set.places, wanted, tell)
+    _check(burnt, file_set.items)
     targets = [medium.target for medium in burnt.media] or [str(wanted.out)]
     return [
         (MadeMedium(plan.directory.file_set_id, plan.directory.file_set_uid), target)

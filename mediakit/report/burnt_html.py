@@ -13,7 +13,7 @@ from mediakit.outcome import Outcome, Result, State
 from mediakit.report.html_findings import files_part, findings_part
 from mediakit.report.html_page import as_text, html_page, last_name, prose
 from mediakit.report.names_html import names_part
-from mediakit.report.next_step import step_after
+from mediakit.report.next_step import is_unsynced, step_after
 from mediakit.report.text import many, medium_line, size_text, viewer_text
 
 if TYPE_CHECKING:  # what is shown is made by the journey
@@ -62,6 +62,8 @@ def burnt_html(burnt: Burnt, made_at: str = "", *, with_names: bool = False) -> 
 
 
 def _headline(result: Result, *, is_rehearsal: bool) -> tuple[str, bool]:
+    if is_unsynced(result):
+        return "It was written, but is not safe from a loss of power", False
     if result.journey == "update":
         return _headline_of_update(result, is_rehearsal=is_rehearsal), result.outcome is Outcome.GOOD
     written = sum(fate.state in _WRITTEN for fate in result.fates)

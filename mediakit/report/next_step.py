@@ -12,7 +12,7 @@ from mediakit.outcome import Outcome, Result, State
 from mediakit.report.import_places import ended
 from mediakit.report.text import many
 from mediakit.rules.validation import Validation
-from mediakit.stages.act.writing import STILL_IDENTIFIES
+from mediakit.stages.act.writing import NOT_SYNCED, STILL_IDENTIFIES
 from mediakit.stages.look.closed import LOCKED, LOCKED_DIRECTORY, SEALED
 from mediakit.transfer.imported import Imported
 
@@ -28,6 +28,10 @@ _AFTER_LOCKED: Final = f"Nothing was written. {_OPEN_IT.format(option='--source-
 _AFTER_SEARCH: Final = (
     "Nothing was written. See where identifying text was found, remove or replace it (`--deidentify-table`) "
     "or leave the file out, and burn again."
+)
+_AFTER_UNSYNCED: Final = (
+    "What was written stands under its name. Run `sync`, and check it with `mediakit validate` before you "
+    "use it."
 )
 _AFTER_BURN: Final = {
     Outcome.IDENTITY: "Nothing was written. Choose as `mediakit inspect` shows, or say `--all-patients`.",
@@ -47,10 +51,17 @@ def _is_identifying(result: Result) -> bool:
     return STILL_IDENTIFIES.id in result.report.by_rule()
 
 
+def is_unsynced(result: Result) -> bool:
+    """Return True when all was written, and the last sync failed."""
+    return NOT_SYNCED.id in result.report.by_rule()
+
+
 def outcome_line(result: Result) -> str:
     """Return how a burn ended, for a person."""
     if _is_identifying(result):
         return f"outcome: identifying text found, nothing written (exit code {int(result.outcome)})"
+    if is_unsynced(result):
+        return f"outcome: written, but not safe from a loss of power (exit code {int(result.outcome)})"
     return result.outcome.line
 
 
@@ -63,6 +74,8 @@ def step_after(result: Result, *, is_rehearsal: bool) -> str:
     """Return what to do after a journey that writes a medium."""
     if _is_identifying(result):
         return _AFTER_SEARCH
+    if is_unsynced(result):
+        return _AFTER_UNSYNCED
     after = _after_update if result.journey == "update" else after_burn
     return after(result, is_rehearsal=is_rehearsal)
 

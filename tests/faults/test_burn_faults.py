@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -47,6 +48,39 @@ CD = ("-p", "STD-GEN-CD")
 def because(burnt: Burnt, name: str) -> str:
     found = fate_of(burnt, name).because
     return "" if found is None else found.rule.id
+
+
+def test_when_the_name_cannot_be_synced_it_is_said_that_all_stands_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, fault in enumerate((errno.ENOSPC, errno.EIO)):
+        for name in ("disc.iso", "disc.zip", "disc"):
+            folder = tmp_path / f"{number}{name}"
+            folder.mkdir()
+            out = folder / name
+            here = folder.stat()
+
+            def failing(
+                fd: int,
+                real: Callable[[int], None] = os.fsync,
+                here: os.stat_result = here,
+                fault: int = fault,
+            ) -> None:
+                if os.path.samestat(os.fstat(fd), here):
+                    raise OSError(fault, os.strerror(fault))
+                real(fd)
+
+            profile = "STD-GEN-ZIP-MAIL" if name.endswith("zip") else "STD-GEN-CD"
+            with monkeypatch.context() as patched:
+                patched.setattr(os, "fsync", failing)
+                said = mediakit("burn", CT_1, "-o", out, "-p", profile)
+            assert said.code == (4 if fault == errno.ENOSPC else 8), said
+            assert "MK-FST-113" in said.err, said
+            assert "outcome: written, but not safe from a loss of power" in said.out, said
+            for wrong in ("nothing was left", "othing was written", "Do not use"):
+                assert wrong not in said.out + said.err, wrong
+            assert left_in(folder) == [name]
+            assert mediakit("validate", out).code == 0
 
 
 class TestBadFiles:

@@ -180,6 +180,17 @@ def test_what_is_wrong_shows_in_the_state_and_makes_no_medium(tmp_path: Path) ->
             wrong[str(state.ExecutionStatusInfo)] = [
                 str(each.ReferencedSOPInstanceUID) for each in state.FailedSOPSequence
             ]
+        for second_profile, end in (("STD-XABC-CD", "FAILURE"), ("STD-GEN-USB-JPEG", "DONE")):
+            several = request_for([CT_1], "STD-GEN-CD")
+            several.ReferencedSOPSequence += request_for([CT_1], second_profile).ReferencedSOPSequence
+            _, uid = create(link, several)
+            assert initiate(link, uid) == 0
+            state = ended(link, uid)
+            assert state.ExecutionStatus == end, state
+            media = sorted(path.name.rpartition("STD-")[2] for path in server.out.iterdir())
+            assert media == ([] if end == "FAILURE" else ["GEN-CD.iso", "GEN-USB-JPEG.img"])
+        for path in server.out.iterdir():
+            path.unlink()
         nothing = Dataset()
         nothing.StorageMediaFileSetID = "EMPTY"
         assert create(link, nothing)[0] == 0x0120

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from mediakit.durable import Unsynced
 from mediakit.errors import DoesNotFit, IdentifyingError, MediakitError, SpoiledError
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Receipt
@@ -25,6 +26,13 @@ NOT_ON_MEDIUM = Rule(
     title="nothing was written: {why}",
     ref="PS3.12",
     hint="rename what is named, leave it out, or choose another medium (`--medium`) or media format",
+)
+NOT_SYNCED = Rule(
+    id="MK-FST-113",
+    severity=Severity.ERROR,
+    title="it was written and stands whole under its name, but a loss of power can still take it away: {why}",
+    ref="PS3.10 8.6",
+    hint="run `sync` and check it with `mediakit validate`, or see to the disk and make it again",
 )
 STILL_IDENTIFIES = Rule(
     id="MK-DEI-014",
@@ -112,6 +120,7 @@ def reason_for(exc: MediakitError) -> Finding:
     """Return the finding that says why a medium is not there, or must not be used."""
     is_of_format = isinstance(exc, DoesNotFit) and not isinstance(exc.__cause__, OSError)
     rule = NOT_ON_MEDIUM if is_of_format else FAILED_TO_WRITE
+    rule = NOT_SYNCED if isinstance(exc.__cause__, Unsynced) else rule
     rule = STILL_IDENTIFIES if isinstance(exc, IdentifyingError) else rule
     rule = SPOILED if isinstance(exc, SpoiledError) else rule
     return rule.at(Where(path=exc.path), why=str(exc))
