@@ -93,7 +93,7 @@ def test_each_instance_is_stored_once_though_also_the_database_and_workers_of_a_
 
 def local_cluster() -> LocalCluster:
     return LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
     )
 
 
