@@ -262,7 +262,7 @@ class Migration:
         steps.check_owner(base, claim)
         steps.write_files(base, claim.disc, files)
         unread = [file.sop_instance for file in files if file.state in _NOT_READ and file.sop_instance]
-        base.executemany(sql.WANT, [(stored(sop),) for sop in unread])
+        base.executemany(sql.WANT, [(steps.kept_uid(sop),) for sop in unread])
         base.execute("DELETE FROM study WHERE disc = ?", (claim.disc,))
         base.executemany(
             "INSERT INTO study VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -281,16 +281,17 @@ class Migration:
         """
         shares: dict[str, Share] = {}
         steps.check_owner(base, claim)
-        every = sorted(digests.items())
+        every = [(steps.kept_uid(sop), sop, digest) for sop, digest in sorted(digests.items())]
         for some in (every[at : at + _MANY] for at in range(0, len(every), _MANY)):
-            values = [value for sop, digest in some for value in (stored(sop), digest, claim.disc)]
-            taken = base.execute(sql.claim_of(len(some)), values).fetchall()
-            shares |= {loaded(sop): Share(is_mine=True, is_retaken=bool(was)) for sop, was in taken}
-            left = [stored(sop) for sop, _ in some if sop not in shares]
+            named = {loaded(kept): (sop, digest) for kept, sop, digest in some}
+            values = [value for kept, _, digest in some for value in (kept, digest, claim.disc)]
+            for kept, was_claimed in base.execute(sql.claim_of(len(some)), values).fetchall():
+                shares[named.pop(loaded(kept))[0]] = Share(is_mine=True, is_retaken=bool(was_claimed))
+            left = [stored(uid) for uid in named]
             held = base.execute(sql.held_of(len(left)), left).fetchall() if left else []
-            shares |= {
-                loaded(sop): steps.held_share(claim, digests[loaded(sop)], rest) for sop, *rest in held
-            }
+            for kept, *rest in held:
+                sop, digest = named[loaded(kept)]
+                shares[sop] = steps.held_share(claim, digest, rest)
         return shares
 
     @_change
@@ -305,7 +306,10 @@ class Migration:
             steps.write_files(base, claim.disc, visit.files)
         base.executemany(
             "UPDATE instance SET state = ? WHERE sop = ? AND disc = ?",
-            [(state.value, stored(sop), claim.disc) for sop, state in sorted(visit.instances.items())],
+            [
+                (state.value, steps.kept_uid(sop), claim.disc)
+                for sop, state in sorted(visit.instances.items())
+            ],
         )
         steps.release(base, claim.disc, visit.wanted)
         state = visit.state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
@@ -10,11 +11,20 @@ from mediakit.ledger.migration_base import Base
 from mediakit.ledger.migration_values import DiscClaim, InstanceState, SeenFile, SeenStudy, Share
 from mediakit.ledger.store import bounded, loaded, stored
 
+_MOST_UID: Final = 256  # PS3.5 9.1 allows 64; an index of PostgreSQL takes some 2,700 bytes
 _GAVE_UP: Final = "the process ended each time it worked on this disc"
 
 
 class LeaseLost(Exception):  # noqa: N818 - reads as a sentence; never reaches a user
     """The disc is another worker's by now: what was to be written down is not."""
+
+
+def kept_uid(sop: str) -> str | bytes:
+    """Return a UID as it is kept: one that is far longer than any may be by its beginning and its SHA-256."""
+    if len(sop) > _MOST_UID:
+        digest = hashlib.sha256(sop.encode("utf-8", "surrogatepass")).hexdigest()
+        sop = f"{sop[:64]}... SHA-256 {digest}"
+    return stored(sop)
 
 
 def one(base: Base, statement: str, *values: object) -> Any:
@@ -43,7 +53,7 @@ def held_share(claim: DiscClaim, digest: str, found: Sequence[Any]) -> Share:
 def _file(file: SeenFile) -> tuple[str | bytes | int, ...]:
     return (
         stored(file.path),
-        stored(file.sop_instance),
+        kept_uid(file.sop_instance),
         file.digest,
         file.size,
         file.state.value,
@@ -100,9 +110,9 @@ def give_up(base: Base, disc: int) -> None:
 def release(base: Base, disc: int, sops: Collection[str]) -> None:
     """Make wanted again what a disc claimed and cannot bring; discs with a copy get another turn."""
     for sop in sorted(sops):
-        base.execute(sql.WANT, (stored(sop),))
-        if base.execute(sql.RELEASE, (stored(sop), disc)).rowcount:
-            base.execute(sql.REOPEN, (disc, stored(sop)))
+        base.execute(sql.WANT, (kept_uid(sop),))
+        if base.execute(sql.RELEASE, (kept_uid(sop), disc)).rowcount:
+            base.execute(sql.REOPEN, (disc, kept_uid(sop)))
 
 
 def write_files(base: Base, disc: int, files: Sequence[SeenFile]) -> None:

@@ -5,6 +5,7 @@ What is asked of a ledger is asked of both stores: a file of SQLite, and Postgre
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from mediakit.journeys.migrate_disc import DiscOrder, visit_disc
 from mediakit.journeys.migrate_sources import discs_of, first_of
 from mediakit.journeys.migrate_work import Hours
 from mediakit.ledger.migration import MOST_DEATHS, Migration
-from mediakit.ledger.migration_reading import migrated_of
+from mediakit.ledger.migration_reading import migrated_of, studies_of
 from mediakit.ledger.migration_steps import LeaseLost
 from mediakit.ledger.migration_values import (
     DiscState,
@@ -25,6 +26,7 @@ from mediakit.ledger.migration_values import (
     MigrationFacts,
     Planned,
     SeenFile,
+    SeenStudy,
     Visit,
 )
 from mediakit.outcome import Outcome, State
@@ -98,6 +100,32 @@ def test_copies_are_brought_once_and_other_bytes_of_the_same_uid_stay_on_their_d
     assert [one.sop_instance for one in found.conflicts] == [uid(1)]
     assert found.imbalances == ()
     assert outcome_of_migration(found) is Outcome.PARTLY_STORED
+
+
+def test_values_that_no_standard_allows_are_kept_too(tmp_path: Path, ledger: Migration) -> None:
+    folder = disc(tmp_path, "a", 1)
+    choose = random.Random(1)  # noqa: S311 - not a secret
+    long = "1.2." + "".join(choose.choices("0123456789", k=6000))
+    files = [
+        SeenFile(path=f"{folder}/{name}", state=State.PLANNED, sop_instance=sop, digest="d")
+        for name, sop in (("x" * 3000, long), ("\udcff\x01\0", "\x01zz\udcfe\0"), ("IM1", "1.2"))
+    ]
+    ledger.add_discs([str(folder)])
+    claim = ledger.claim("me", 60.0)
+    assert claim is not None
+    study = SeenStudy(study=long, patient_id="A\0" + long)
+    ledger.note_inventory(claim, files, [study], 0)
+    uids = {file.sop_instance: "d" for file in files}
+    for _ in range(2):
+        shares = ledger.share(claim, uids)
+        assert {sop: share.is_mine for sop, share in shares.items()} == dict.fromkeys(uids, True)
+    kept = [replace(file, state=State.STORED) for file in files]
+    ended = dict.fromkeys(uids, InstanceState.STORED)
+    ledger.settle(claim, Visit(state=DiscState.DONE, files=tuple(kept), instances=ended))
+    found = migrated_of(ledger.address)
+    assert found.instances == {InstanceState.STORED: 3}
+    assert found.imbalances == ()
+    assert studies_of(ledger.address)[0].study == study
 
 
 def test_what_the_destination_refused_is_tried_again_alone_when_that_is_asked_for(
