@@ -1,7 +1,7 @@
 """Make deterministic CT workloads: `python benchmarks/make_workload.py OUT --shape ct2000`.
 
 Shapes: `ct2000` 1 patient, 3 series, 2,000 files of 512 KB; `small20k` 20 patients x 5 studies x 10 series x
-20 files of 9 KB; `series20k` 20,000 such files in one series; `series:N` and `small:N` the same in other sizes;
+20 files of 9 KB; `series20k` 20,000 such files in one series; `series:N`, `small:N`, `ct:N` the same in other sizes;
 `stick5k` 5,000 files of 100 KB of one series; `phantom2000` as `ct2000` with a body and noise in it (needs numpy).
 """
 
@@ -85,8 +85,9 @@ def _places(shape: str) -> tuple[int, Iterator[tuple[int, int, int, int]]]:
     """Return the side of the image and the (patient, study, series, number) of every file."""
     name, _, count = shape.partition(":")
     total = int(count) if count else 20_000
-    if name == "ct2000":
-        return 512, ((1, 1, 1 + i // 667, 1 + i % 667) for i in range(2_000))
+    if name in {"ct2000", "ct"}:
+        total = int(count) if count else 2_000
+        return 512, ((1, 1, 1 + i // 667, 1 + i % 667) for i in range(total))
     if name == "phantom2000":
         return 512, ((1, 1, 1 + i // 667, 1 + i % 667) for i in range(2_000))
     if name == "stick5k":

@@ -106,6 +106,15 @@ class OpenFolder:
         else:
             sync_folder(Path(self.path))
 
+    def is_there(self) -> bool:
+        """Return True when its path still leads to it."""
+        try:
+            found = os.lstat(self.path)
+            mine = os.fstat(self._fd) if self._fd is not None else found
+        except OSError:
+            return False
+        return stat.S_ISDIR(found.st_mode) and os.path.samestat(found, mine)
+
     def close(self) -> None:
         """Close it."""
         fd, self._fd = self._fd, None

@@ -180,7 +180,8 @@ class _Events:
         with self._changed:
             self._tally.hear(event)
             self._waiting.append(event)
-            self._changed.notify()
+            if not isinstance(event, Received):  # these come in thousands: they are heard some times a second
+                self._changed.notify()
 
     def pass_on(self, hear: Callable[[ScpEvent], None], patience_s: float) -> bool:
         """Let the next event be heard; False when none comes in time."""

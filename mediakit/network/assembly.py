@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mediakit.network.message import LONGEST_COMMAND, Request, Response, decode_command
-from mediakit.network.pdu import PDV
+from mediakit.network.pdu import PDV, Buffer
 from mediakit.network.reasons import Malformed
 
 LONGEST_DATA_SET = 1 << 20  # bytes of a data set behind a response: a list of failed instances is the longest
@@ -32,7 +32,7 @@ class Requested:
 class Fragment:
     """A piece of the data set of the last request, as it came: any number of them, of any size."""
 
-    data: bytes = field(repr=False)
+    data: Buffer = field(repr=False)
     is_last: bool
 
 
@@ -46,7 +46,7 @@ class Assembler:
         """Without `takes_requests` a request is Malformed."""
         self._takes_requests = takes_requests
         self._context_id = 0  # 0: between two messages
-        self._parts: list[bytes] = []
+        self._parts: list[Buffer] = []
         self._size = 0
         self._command: Request | Response | None = None  # the one whose data set follows
 

@@ -292,7 +292,7 @@ def _comment(raw: bytes) -> str:
 
 def _printable(raw: bytes) -> str:
     text = raw.decode("ascii", "replace").strip("\0 ")
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def _tags(raw: bytes, most: int) -> tuple[int, ...]:

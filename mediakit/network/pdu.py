@@ -19,12 +19,15 @@ PDV_HEADER_BYTES: Final = 6  # length, presentation context ID, message control 
 
 ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ, P_DATA_TF, RELEASE_RQ, RELEASE_RP, ABORT = range(1, 8)
 
+Buffer = bytes | memoryview
+
 _HEADER: Final = Struct(">BxI")
 _FOUR: Final = Struct("4B")
 _PDV: Final = Struct(">IBB")
 _FRAGMENT: Final = Struct(">BxIIBB")
 _HTTP: Final = b"HTTP/"
 _TLS_RECORDS, _TLS_VERSION = (0x15, 0x16), b"\x03"  # alert and handshake; RFC 8446 5.1
+_LARGE_BYTES: Final = 1 << 12
 _IS_COMMAND, _IS_LAST = 1, 2  # bits of the message control header, PS3.8 E.2
 
 
@@ -44,7 +47,7 @@ class PDV:
     context_id: int
     is_command: bool
     is_last: bool
-    data: bytes = field(repr=False)
+    data: Buffer = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,8 @@ class PduReader:
         end = HEADER_BYTES + length
         if len(pending) < end:
             return None
-        body = bytes(pending[HEADER_BYTES:end])
+        with memoryview(pending) as view, view[HEADER_BYTES:end] as part:
+            body = bytes(part)
         del pending[:end]
         return _DECODERS[kind](body)
 
@@ -167,6 +171,7 @@ def _decode_data(body: bytes) -> PDataTF:
         raise Malformed("a P-DATA-TF PDU is empty")
     values = []
     at = 0
+    view = memoryview(body)
     while at < len(body):
         if len(body) - at < PDV_HEADER_BYTES:
             raise Malformed("the header of a fragment is cut off")
@@ -174,7 +179,8 @@ def _decode_data(body: bytes) -> PDataTF:
         end = at + 4 + length
         if length < 2 or end > len(body):
             raise Malformed("a fragment does not end where its PDU ends")
-        data = body[at + PDV_HEADER_BYTES : end]
+        is_large = length > _LARGE_BYTES
+        data = (view if is_large else body)[at + PDV_HEADER_BYTES : end]  # what is large is not copied
         values.append(PDV(context_id, bool(control & _IS_COMMAND), bool(control & _IS_LAST), data))
         at = end
     return PDataTF(tuple(values))

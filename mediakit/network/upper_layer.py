@@ -23,6 +23,7 @@ from mediakit.network.pdu import (
     PDV_HEADER_BYTES,
     Abort,
     AssociateRJ,
+    Buffer,
     PDataTF,
     PduReader,
     ReleaseRP,
@@ -34,8 +35,6 @@ from mediakit.network.reasons import AbortReason, Malformed
 
 LARGEST_FRAGMENT: Final = 1 << 18  # bytes of data in one PDU, also when the peer takes any length
 SMALLEST_PDU: Final = 32  # bytes; a peer that takes less cannot be spoken to
-
-Buffer = bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ except ImportError:  # Windows
 _RANDOM_BYTES = 8  # of our part names: twice those of anybody else, who may write into the folder meanwhile
 _PART = re.compile(rf"\.mediakit-[0-9a-f]{{{2 * _RANDOM_BYTES}}}\.part")
 _CHUNK_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 16  # larger fragments go to the file without a copy
+_MOST_OPEN = 16  # folders of series
 _SYNCING = 8  # files at once
 
 
@@ -64,13 +66,15 @@ class Part:
     name: str
     stream: BinaryIO = field(repr=False)
     folder: OpenFolder = field(repr=False)
+    has_name: bool = False  # the one that it keeps
 
     def discard(self) -> None:
-        """Close the file and take it away. Does no harm when that has happened already."""
+        """Close the file, and take it away unless it has its name. Does no harm when that has happened."""
         with suppress(OSError):
             self.stream.close()
-        with suppress(OSError):
-            self.folder.remove(self.name)
+        if not self.has_name:
+            with suppress(OSError):
+                self.folder.remove(self.name)
 
 
 class InstanceStore:
@@ -83,13 +87,15 @@ class InstanceStore:
         self._syncs_each = syncs_each
         self._to_sync: list[Path] = []
         self._lock = Lock()
+        self._series: dict[tuple[str, str], OpenFolder] = {}  # that instances went into last
+        self._root = os.fspath(folder)
         self._places = {uid: path for study in folders_in(folder) for uid, path in instances_of(study)}
 
     def part(self) -> Part:
         """Return a new empty part file. Raises OSError."""
         name = hidden_name(_RANDOM_BYTES)
         fd = self._opened.create(name)
-        return Part(name, os.fdopen(fd, "w+b", buffering=_CHUNK_BYTES), self._opened)
+        return Part(name, os.fdopen(fd, "w+b", buffering=_BUFFER_BYTES), self._opened)
 
     def settle(self, part: Part, arrived: Arrived) -> tuple[Settled, Path]:
         """Give a part file the name that it must have, or discard it; return its place, or that of the first.
@@ -101,12 +107,12 @@ class InstanceStore:
         if self._syncs_each:
             os.fsync(part.stream.fileno())
         names = (name_of(arrived.study), name_of(arrived.series), f"{name_of(arrived.sop_instance)}{SUFFIX}")
-        target = self.folder.joinpath(*names)
+        target = Path(os.path.join(self._root, *names))  # noqa: PTH118 - half the time, for each instance
         with self._lock:
             known = self.find(arrived.sop_instance)
             if known is None:
                 part.stream.close()
-                _give_name(self._opened, part.name, names, syncs=self._syncs_each)
+                self._give_name(part, names)
                 if not self._syncs_each:
                     self._to_sync.append(target)
                 self._places[arrived.sop_instance] = target
@@ -115,6 +121,42 @@ class InstanceStore:
         is_same = _is_same(part, known, arrived)
         part.discard()
         return (Settled.SAME if is_same else Settled.CONFLICT), known
+
+    def name_of_place(self, place: Path) -> str:
+        """Return a place below the folder, with "/" between names."""
+        return os.fspath(place)[len(self._root) + 1 :].replace(os.sep, "/")
+
+    def close(self) -> None:
+        """Close the folders of series that are open."""
+        with self._lock:
+            while self._series:
+                self._series.popitem()[1].close()
+
+    def _give_name(self, part: Part, names: tuple[str, str, str]) -> None:
+        """Rename a part file, and make its name durable where that is asked for. Never replaces a file."""
+        study, series, name = names
+        folder = self._series_folder(study, series)
+        if not self._opened.take_name(part.name, folder, name):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        part.has_name = True
+        if self._syncs_each:
+            folder.sync()
+
+    def _series_folder(self, study: str, series: str) -> OpenFolder:
+        """Return the open folder of a series; its name is durable where that is asked for."""
+        known = self._series.pop((study, series), None)
+        if known is not None and not known.is_there():
+            known.close()
+            known = None
+        if known is None:
+            with closing(self._opened.inside(study)) as in_study:
+                known = in_study.inside(series)
+                for above in (in_study, self._opened) if self._syncs_each else ():
+                    above.sync()  # also where a run that was killed made them
+        self._series[study, series] = known
+        if len(self._series) > _MOST_OPEN:
+            self._series.pop(next(iter(self._series))).close()
+        return known
 
     def sync(self) -> None:
         """Make durable what was put away without that. Raises OSError."""
@@ -147,7 +189,7 @@ def instance_store(folder: Path, *, syncs_each: bool = True) -> Iterator[Instanc
             stack.enter_context(_locked(folder))
             _sweep(folder)
             opened = stack.enter_context(closing(OpenFolder.at(folder)))
-            ready = InstanceStore(folder, opened, syncs_each=syncs_each)
+            ready = stack.enter_context(closing(InstanceStore(folder, opened, syncs_each=syncs_each)))
         yield ready
 
 
@@ -202,18 +244,6 @@ def _sync_file(place: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def _give_name(root: OpenFolder, part: str, names: tuple[str, str, str], *, syncs: bool) -> None:
-    """Rename a part file, and make the new names durable where that is asked for. Never replaces a file."""
-    study, series, name = names
-    with closing(root.inside(study)) as in_study, closing(in_study.inside(series)) as in_series:
-        if not root.take_name(part, in_series, name):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        for folder in (
-            (in_series, in_study, root) if syncs else ()
-        ):  # also where a run that was killed made them
-            folder.sync()
 
 
 def _is_same(part: Part, known: Path, arrived: Arrived) -> bool:

@@ -32,6 +32,7 @@ from mediakit.network.message import (
     event_report_request,
     response_to,
 )
+from mediakit.network.pdu import Buffer
 from mediakit.network.upper_layer import AssociationAsked, Indication, Received, ReleaseAsked
 from mediakit.scp.events import Ending
 from mediakit.scp.negotiation import Policy, Rejection, answer_to, user_of
@@ -77,7 +78,7 @@ class _Incoming:
     asked: Requested
     context: AgreedContext
     taking: Taking | None = None
-    parts: list[bytes] = field(default_factory=list)
+    parts: list[Buffer] = field(default_factory=list)
     size: int = 0
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from mediakit.dicom.identifier import Unintelligible, read_data_set
 from mediakit.network.agreement import AgreedContext
 from mediakit.network.message import Request
+from mediakit.network.pdu import Buffer
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -72,7 +73,7 @@ class OfferedClass:
 class Taking(Protocol):
     """One instance that arrives. Nothing raises for what a peer sends or for a full disk."""
 
-    def write(self, fragment: bytes, /) -> None:
+    def write(self, fragment: Buffer, /) -> None:
         """Take the next piece of its data set."""
         ...
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.header import Scanner, Unusable
@@ -18,6 +19,7 @@ from mediakit.dicom.instance_names import is_name
 from mediakit.dicom.part10 import write
 from mediakit.dicom.recode import element
 from mediakit.errors import SourceError
+from mediakit.network.pdu import Buffer
 from mediakit.scp.events import Reception
 from mediakit.scp.instance_store import Arrived, InstanceStore, Part, Settled
 
@@ -32,6 +34,7 @@ CANNOT_UNDERSTAND = 0xC000
 MOST_DATA_SET_BYTES = 64 << 30
 
 _PATIENT_ID = 0x00100020
+_INSTANCE_HEADER = b"\x02\x00\x03\x00UI"  # (0002,0003); two bytes of length follow
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -85,7 +88,7 @@ class _Arrival:
         """Return True while there is a part file."""
         return self._part is not None
 
-    def write(self, fragment: bytes) -> None:
+    def write(self, fragment: Buffer) -> None:
         """Take the next piece."""
         if self._part is None:
             return
@@ -113,12 +116,12 @@ class _Arrival:
             if isinstance(judged, StoreAnswer):
                 return judged
             settled, path = self._instance_store.settle(part, judged)
-            place = path.relative_to(self._instance_store.folder).as_posix()
+            place = self._instance_store.name_of_place(path)
         except OSError as exc:
             return _no_room(exc)
         finally:
             self.discard()
-        return replace(answer_for(settled, place), patient_id=judged.patient_id)
+        return answer_for(settled, place, judged.patient_id)
 
     def _fail(self, failure: OSError) -> None:
         self._failure = failure
@@ -166,23 +169,36 @@ class ArrivingFile(_Arrival):
         return uid, answer
 
 
-def answer_for(settled: Settled, place: str) -> StoreAnswer:
+def answer_for(settled: Settled, place: str, patient_id: str = "") -> StoreAnswer:
     """Return the answer to an instance that was put away; `place` is below the folder."""
     if settled is Settled.CONFLICT:
         words = "another instance with this UID is stored already"
-        return StoreAnswer(status=DUPLICATE_INSTANCE, reception=Reception.CONFLICT, words=words)
+        return StoreAnswer(
+            status=DUPLICATE_INSTANCE, reception=Reception.CONFLICT, words=words, patient_id=patient_id
+        )
     reception = Reception.STORED if settled is Settled.STORED else Reception.SAME
-    return StoreAnswer(status=SUCCESS, reception=reception, path=place)
+    return StoreAnswer(status=SUCCESS, reception=reception, path=place, patient_id=patient_id)
 
 
 def head_for(claim: Claim) -> bytes:
     """Return the preamble and file meta information of ours for what a peer sends (PS3.10 7.1)."""
+    instance = claim.sop_instance.encode("ascii", "replace")
+    instance += b"\0" * (len(instance) % 2)
+    before, behind = _around(len(instance), claim.sop_class, claim.transfer_syntax, claim.calling_ae)
+    return b"".join((before, instance, behind))
+
+
+@lru_cache(maxsize=256)
+def _around(length: int, sop_class: str, transfer_syntax: str, calling_ae: str) -> tuple[bytes, bytes]:
+    """Return what stands before and behind a SOP Instance UID of so many bytes: alike for many instances."""
     source = (
-        element(0x00020002, "UI", claim.sop_class.encode("ascii", "replace")),
-        element(0x00020003, "UI", claim.sop_instance.encode("ascii", "replace")),
-        element(0x00020016, "AE", claim.calling_ae.encode("ascii", "replace")[:16]),
+        element(0x00020002, "UI", sop_class.encode("ascii", "replace")),
+        element(0x00020003, "UI", b"9" * length),
+        element(0x00020016, "AE", calling_ae.encode("ascii", "replace")[:16]),
     )
-    return write((), claim.transfer_syntax, source)
+    head = write((), transfer_syntax, source)
+    at = head.index(_INSTANCE_HEADER) + len(_INSTANCE_HEADER) + 2
+    return head[:at], head[at + length :]
 
 
 def _judge(part: Part, data_set_at: int, claim: Claim, scanner: Scanner) -> Arrived | StoreAnswer:

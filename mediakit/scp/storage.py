@@ -18,6 +18,7 @@ from mediakit.dicom.header import Scanner
 from mediakit.dicom.media_creation import MEDIA_CREATION
 from mediakit.network.agreement import AgreedContext
 from mediakit.network.message import ECHO_RQ, N_ACTION_RQ, N_CREATE_RQ, N_GET_RQ, VERIFICATION, Request
+from mediakit.network.pdu import Buffer
 from mediakit.scp.commitment_service import CommitmentService
 from mediakit.scp.creation_service import CreationService
 from mediakit.scp.events import AssociationEnded, Received, Reception, ScpListener
@@ -178,7 +179,7 @@ class _Taking:
     claim: Claim
     arriving: Arriving | None
 
-    def write(self, fragment: bytes, /) -> None:
+    def write(self, fragment: Buffer, /) -> None:
         """Take the next piece of its data set."""
         if self.arriving is not None:
             self.arriving.write(fragment)

@@ -20,7 +20,7 @@ from mediakit.errors import Lost
 Buffer = bytes | memoryview
 Heard = Callable[[bytes], None]
 
-_RECEIVE_BYTES: Final = 1 << 16
+_RECEIVE_BYTES: Final = 1 << 17  # a PDU of DCMTK
 _MOST_BUFFERS: Final = 512  # of one sendmsg; systems take at least 1024
 _QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)
 _HAS_POLL: Final = hasattr(select, "poll")
