@@ -166,7 +166,7 @@ def _fates(seen: Survey, report: Report) -> tuple[Fate, ...]:
     for finding in report.findings:
         if finding.severity is Severity.ERROR:
             errors.setdefault(finding.where.path, finding)
-    return tuple(_fate(file, errors.get(file.path)) for file in seen.files)
+    return tuple(_fate(file, errors.get(file.shown_path)) for file in seen.files)
 
 
 def _fate(file: FileFact, error: Finding | None) -> Fate:
@@ -174,7 +174,8 @@ def _fate(file: FileFact, error: Finding | None) -> Fate:
     if error is not None and state is State.VALID:
         state = State.FAULTY
     uid = "" if file.instance is None else file.instance.sop_instance
-    return Fate(source=file.path, state=state, because=error or file.finding, sop_instance=uid)
+    because = error or (None if file.finding is None else file.finding.moved(file.shown_path))
+    return Fate(source=file.shown_path, state=state, because=because, sop_instance=uid)
 
 
 def _figures(seen: Survey, choice: Choice, contents: Contents, order: ValidateOrder) -> ValidateFigures:

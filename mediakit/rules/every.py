@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint
 from typing import Final
 
 from mediakit.fileset.survey import Survey
-from mediakit.findings import Finding
+from mediakit.findings import Finding, printable
 from mediakit.plug_ins import code_of, plug_ins
 from mediakit.profile.model import Profile
 from mediakit.rules import (
@@ -91,11 +91,23 @@ def _found_by(plugin: EntryPoint, find: Find, survey: Survey, profile: Profile |
 def judge_medium(
     survey: Survey, profile: Profile | None, rule_sets: Collection[RuleSet]
 ) -> Iterator[tuple[RuleSet, Finding]]:
-    """Yield everything that the checks of some rule sets find, with the set each finding belongs to."""
+    """Yield everything that the checks of some rule sets find, with the set each finding belongs to.
+
+    Findings name a file as all journeys show it (see `FileFact.shown_path`).
+    """
+    names = {file.path: file.shown_path for file in survey.files if file.shown_path != file.path}
     for check in checks():
         if check.rule_set in rule_sets:
             for finding in check.find(survey, profile):
-                yield check.rule_set, finding
+                name = names.get(finding.where.path)
+                yield check.rule_set, finding if name is None else _named(finding, name)
+
+
+def _named(finding: Finding, path: str) -> Finding:
+    """Return a finding at another path, also where its sentence repeats that path."""
+    before, after = printable(finding.where.path), printable(path)
+    detail = tuple((word, after if value == before else value) for word, value in finding.detail)
+    return replace(finding.moved(path), detail=detail)
 
 
 def rule_set_of(rule_id: str) -> RuleSet:

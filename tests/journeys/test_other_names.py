@@ -60,6 +60,18 @@ def test_a_file_has_one_name_in_the_result_the_manifest_and_what_is_extracted(
     assert "READ_ME" not in manifest
 
 
+def test_a_finding_names_a_file_as_inspect_and_extract_do(tmp_path: Path) -> None:
+    extra = folder_of(tmp_path / "extra", {"Open the images.exe": b"MZ" + b"x" * 100})
+    image = tmp_path / "disc.iso"
+    assert burnt_to(image, CT_1, add=(extra,)).result.outcome is Outcome.GOOD
+    judged = mediakit("validate", image, *CD, "--json").document
+    shown = {one["path"] for one in mediakit("inspect", image, "--json").document["others"]}
+    (program,) = [one for one in judged["findings"] if one["rule"] == "MK-HYG-001"]
+    assert program["path"] == "Open the images.exe" in shown
+    assert "Open the images.exe" in program["text"]
+    assert shown <= {one["source"] for one in judged["files"]}
+
+
 def test_a_file_that_one_tree_shows_under_another_name_is_not_proven(extra: Path, tmp_path: Path) -> None:
     image = tmp_path / "a.iso"
     burnt = burnt_to(image, CT_1, add=(extra,))
