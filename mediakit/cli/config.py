@@ -17,13 +17,13 @@ Paths are taken relative to the file they stand in.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from mediakit import toml
 from mediakit.errors import UsageError
 from mediakit.findings import printable
 
@@ -68,7 +68,7 @@ def read_toml(file: Path) -> dict[str, Any]:
             content = stream.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
             raise UsageError("the configuration is too long to be one", where=str(file))
-        return tomllib.loads(content.decode("utf-8"))
+        return toml.loads(content.decode("utf-8"))
     except (OSError, ValueError, RecursionError) as exc:  # a number can be too long to be one
         raise UsageError("the configuration cannot be read", where=str(file), why=str(exc)) from exc
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mediakit import toml
 from mediakit.choices import OnBurnedIn
 from mediakit.errors import UsageError
 
@@ -53,7 +53,7 @@ def deidentification_of(
 
 def _table(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(_content(file).decode("utf-8"))
+        return toml.loads(_content(file).decode("utf-8"))
     except (ValueError, RecursionError) as exc:  # a number can be too long, a value too deep
         raise UsageError("this is not a TOML file", where=str(file), why=str(exc)) from exc
 

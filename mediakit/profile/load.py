@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from mediakit import toml
 from mediakit.errors import ProfileError
 from mediakit.profile.document import Document, KeyRow, KeyTables, Media, NotAProfile, NotProfiles
 from mediakit.profile.extend import extended
@@ -253,7 +254,7 @@ def _user_document(path: Path) -> tuple[Document | None, list[str]]:
 def parse(text: str) -> tuple[Document | None, list[str]]:
     """Return the document of a TOML text, or all faults of its shape."""
     try:
-        raw = tomllib.loads(text)
+        raw = toml.loads(text)
         return msgspec.convert(raw, Document), []
     except RecursionError:
         return None, ["is nested too deeply for a profile file"]

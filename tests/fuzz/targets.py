@@ -22,8 +22,16 @@ from mediakit.cli.config import profile_paths
 from mediakit.cli.deidentify import deidentification_of
 from mediakit.cli.named import named_destinations
 from mediakit.cli.robots import robots
+from mediakit.destinations.bounded_http import Reply
 from mediakit.destinations.multipart import NotMultipart, boundary_of, parts_of
+from mediakit.destinations.stow import answer_of, denies_service
+from mediakit.dicom.commitment import CommitmentRequest, Reference, read_report, read_request, request_set
 from mediakit.dicom.header import Scanner
+from mediakit.dicom.identifier import Unintelligible, read_data_set, values_of, written_data_set
+from mediakit.dicom.image import RLE
+from mediakit.dicom.media_creation import Missing, read_creation, read_start
+from mediakit.dicom.part10 import EXPLICIT_LITTLE, IMPLICIT_LITTLE
+from mediakit.dicom.transcode import Transcoded, transcode
 from mediakit.errors import SourceError, UsageError
 from mediakit.extras.paper.template import load_cover, load_label
 from mediakit.fileset.contents import contents_of
@@ -32,6 +40,7 @@ from mediakit.formats.base import NodeKind, Tree
 from mediakit.formats.registry import TREES, open_tree
 from mediakit.formats.rescue_map import parse_map
 from mediakit.formats.udf_tags import BLOCK, Tag
+from mediakit.journeys.migrate_sources import discs_of, first_of
 from mediakit.network.acceptor import Acceptor
 from mediakit.network.association import Association
 from mediakit.network.machine import State
@@ -42,7 +51,10 @@ from mediakit.rules.check import RuleSet
 from mediakit.rules.every import judge_medium
 from mediakit.secure.opening import Opener, described
 from mediakit.stages.look.media import look as survey
+from mediakit.transfer.mapping import format_map
+from mediakit.transfer.mapping import parse_map as parse_patients
 from tests.properties.test_mime_properties import SEED as MAIL
+from tests.support.fault_http import stow_response
 from tests.support.media import a_small_medium, write
 from tests.support.secure import BY_PASSPHRASE, by_certificate, sealed, sealer
 from tests.support.studies import CR, CT_1, CT_2, SAMPLES, burnt_to
@@ -208,6 +220,47 @@ def _file(content: bytes, suffix: str) -> Path:
     return path
 
 
+def _data_set(content: bytes) -> None:
+    """Read what a peer asks or answers: keys, a request or report of commitment, a creation, its start."""
+    for syntax in (IMPLICIT_LITTLE, EXPLICIT_LITTLE):
+        try:
+            found = read_data_set(content, syntax)
+        except Unintelligible:
+            continue
+        for read in (values_of, read_request, read_report, read_creation, read_start):
+            with suppress(Unintelligible, Missing):
+                read(found)
+
+
+def _web_answer(content: bytes) -> None:
+    for status in (200, 409):
+        reply = Reply(status=status, media_type="application/dicom+json", body=content)
+        answer_of(reply, "1.2.3")
+        denies_service(reply, "1.2.3")
+
+
+def _patient_map(content: bytes) -> None:
+    with suppress(UsageError):
+        rows = parse_patients(content, "x")
+        assert parse_patients(format_map(rows).encode(), "x") == rows
+
+
+def _disc_list(content: bytes) -> None:
+    path = _file(content, ".csv")
+    for read in (lambda: discs_of([path]), lambda: first_of(path)):
+        with suppress(UsageError):
+            read()
+
+
+def _transcode(content: bytes) -> None:
+    for syntax in (EXPLICIT_LITTLE, RLE):
+        made = transcode(io.BytesIO(content), syntax)
+        if isinstance(made, Transcoded):
+            assert made.data[128:132] == b"DICM"
+        else:
+            assert made.finding.text
+
+
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "decode": _decode,
     "header": _header,
@@ -217,7 +270,12 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "pdu": _pdus(takes_requests=False),
     "pdu-requests": _pdus(takes_requests=True),
     "acceptor": _acceptor,
+    "data-set": _data_set,
     "multipart": _multipart,
+    "web-answer": _web_answer,
+    "transcode": _transcode,
+    "patient-map": _patient_map,
+    "disc-list": _disc_list,
     "cms": _cms,
     "profile": _profile,
     "config": _settings(named_destinations, robots, lambda path: profile_paths([], path)),
@@ -245,6 +303,16 @@ _TABLE = b"""safe_private = ["ACME 1.1:0009xx01"]
 """
 
 
+_PATIENTS = b"""from_patient_id,from_name,to_patient_id,to_birth_date,confidence,approved
+4711,A^B,L-1,19700101,90,yes
+4712,,L-2,,,no
+"""
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
 @cache
 def seeds(target: str) -> tuple[bytes, ...]:
     """Return good inputs of a target."""
@@ -261,8 +329,18 @@ def seeds(target: str) -> tuple[bytes, ...]:
         "config": (_CONFIG,),
         "rescue-map": (OF_DDRESCUE, SMALL),
         "deidentify-table": (_TABLE,),
+        "web-answer": (stow_response("1.2.3"), stow_response("1.2.3", failure=272)),
+        "patient-map": (_PATIENTS,),
+        "disc-list": (b"disc,patient_id,study_uid\n17,4711,1.2.3\n203,,\n",),
         "label": tuple(path.read_bytes() for path in sorted(paper.glob("*.toml"))),
     }
+    if target == "data-set":
+        asked = request_set(
+            CommitmentRequest(transaction="1.2.9", references=(Reference("1.2", "1.2.3"),) * 2)
+        )
+        return tuple(written_data_set(asked, syntax) for syntax in (IMPLICIT_LITTLE, EXPLICIT_LITTLE))
+    if target == "transcode":
+        return tuple(path.read_bytes() for path in sorted(SAMPLES.rglob("*.dcm"), key=_size)[:3])
     if target == "cms":
         content = bytes(128) + b"DICM" + bytes(200)
         return tuple(sealed(content, sealer(is_signed=is_signed)) for is_signed in (False, True))

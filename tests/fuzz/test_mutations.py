@@ -28,5 +28,6 @@ def test_changed_bytes_are_read_or_refused_in_words_by_every_reader(tmp_path: Pa
 
 def test_files_of_the_user_that_are_nested_too_deeply_or_hold_too_long_numbers_are_refused_in_words() -> None:
     for target in USERS_FILES:
-        for value in (b"[" * 100_000, b"{a=" * 2000, b"9" * 5000, b"[" * 3000 + b"]" * 3000):
+        deep = (b"[" * 100_000, b"{a=" * 2000, b"[" * 3000 + b"]" * 3000, b"0\na" + b".a" * 30_000 + b" = 1")
+        for value in (*deep, b"9" * 5000):
             TARGETS[target](b"a = " + value)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import string
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from mediakit import toml
 from mediakit.errors import UsageError
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -176,7 +176,7 @@ def _load(path: Path | None, shipped: str) -> tuple[Template, str]:
             content = stream.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
             raise ValueError("it is too long to be one")
-        raw = tomllib.loads(content.decode("utf-8"))
+        raw = toml.loads(content.decode("utf-8"))
         template = msgspec.convert(raw, Template)
         if isinstance(template, LabelTemplate):
             for one in template.field:
