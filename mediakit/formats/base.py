@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from mediakit.events import Listener
 from mediakit.fileset.fat_geometry import FatWishes
@@ -35,6 +35,9 @@ class OtherNames:
     joliet: str = ""
 
 
+NO_OTHER_NAMES: Final = OtherNames()
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One name on a medium. `path` has "/" between names, spelled as stored; `size` is in bytes.
@@ -53,7 +56,7 @@ class Node:
     also: tuple[str, ...] = ()
     stored: str = ""
     seal: SealFact | None = None
-    other: OtherNames = field(default=OtherNames(), compare=False)
+    other: OtherNames = field(default=NO_OTHER_NAMES, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

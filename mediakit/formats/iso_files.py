@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mediakit.formats.base import Node, OtherNames
+from mediakit.formats.base import NO_OTHER_NAMES, Node, OtherNames
 from mediakit.formats.iso_records import MULTI_EXTENT, Descriptor, IsoRecord
 from mediakit.formats.readable import Extent, Readable, holds
 from mediakit.formats.united import MAX_ALSO, StoredFile
@@ -49,7 +49,8 @@ class IsoFile:
         """Return it as a file of the volume."""
         begins = next((start for start, size in self.extents if size), -1)
         size = sum(size for _, size in self.extents)
-        other = OtherNames(self.rock_ridge, self.joliet)
+        has_others = self.rock_ridge or self.joliet
+        other = OtherNames(self.rock_ridge, self.joliet) if has_others else NO_OTHER_NAMES
         return StoredFile(Node(self.path, size, also=self.also, other=other), begins, self.extents)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mediakit.errors import DoesNotFit
-from mediakit.formats.base import Entry, OtherNames
+from mediakit.formats.base import NO_OTHER_NAMES, Entry
 from mediakit.formats.legal import SHORT_NAME
 from mediakit.formats.safe_names import DEVICE
 
@@ -62,7 +62,7 @@ def names_of(entries: Sequence[Entry], *, joliet: bool, rock_ridge: bool) -> Nam
 def _kept(entries: Sequence[Entry], *, joliet: bool, rock_ridge: bool) -> Names:
     """Return the names that files had on the medium they come from."""
     primary = [entry.path for entry in entries]
-    others = [entry.other or OtherNames() for entry in entries]
+    others = [entry.other or NO_OTHER_NAMES for entry in entries]
     in_joliet = [other.joliet or path for path, other in zip(primary, others, strict=True)]
     in_rock = [other.rock_ridge or path for path, other in zip(primary, others, strict=True)]
     for tree, paths in (("Joliet", in_joliet), ("Rock Ridge", in_rock)):

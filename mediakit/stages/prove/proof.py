@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -14,7 +14,7 @@ from mediakit.fileset.decode import decode
 from mediakit.fileset.plan import FileSetPlan
 from mediakit.fileset.record import Directory
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.formats.base import Node, NodeKind, OtherNames, Tree
+from mediakit.formats.base import NO_OTHER_NAMES, Node, NodeKind, OtherNames, Tree
 from mediakit.formats.envelope import Envelope, UnsealedTree
 from mediakit.formats.iso_records import SECTOR
 from mediakit.formats.registry import open_medium
@@ -114,10 +114,11 @@ def prove(
     and compared with `sha256` (hex, by path), taken while it was written.
     """
     tell(PhaseStarted("proof", total=expected.total_bytes, unit="bytes"))
+    planned = tuple(_judge_directory(expected.dicomdir, expected))
     try:
         with open_medium(target) as tree:
             findings = (
-                *_prove_directory(_plain(tree, envelope), expected),
+                *_prove_directory(_plain(tree, envelope), expected, planned),
                 *_prove_files(tree, expected, sha256, tell),
             )
     except MediakitError as exc:
@@ -136,6 +137,7 @@ def prove_in_place(
     """Read what is new in a folder, its `directory` under another name; return what is wrong with it."""
     tell(PhaseStarted("proof", total=len(sha256)))
     findings: list[Finding] = []
+    planned = tuple(_judge_directory(expected.dicomdir, expected))
     opening = Lock()
     try:
         with open_medium(directory.parent) as tree:
@@ -147,7 +149,7 @@ def prove_in_place(
                 elif found != wanted:
                     findings.append(DIFFERS.at(Where(path=path), found=found, expected=wanted))
                 tell(Advanced())
-            findings += _prove_directory(_plain(tree, envelope), expected, directory.name)
+            findings += _prove_directory(_plain(tree, envelope), expected, planned, directory.name)
     except (MediakitError, OSError) as exc:
         return (CANNOT_OPEN.at(why=str(exc)),)
     tell(PhaseEnded("proof"))
@@ -167,10 +169,11 @@ def prove_session(
     The files of earlier sessions must be named where they lie: `placed` has the first block of each.
     """
     tell(PhaseStarted("proof", total=expected.total_bytes, unit="bytes"))
+    planned = tuple(_judge_directory(expected.dicomdir, expected))
     try:
         with open_medium(image) as tree:
             findings = [
-                *_prove_directory(_plain(tree, envelope), expected),
+                *_prove_directory(_plain(tree, envelope), expected, planned),
                 *_prove_files(tree, expected, sha256, tell, placed.keys()),
             ]
             for path, block in placed.items():
@@ -187,23 +190,30 @@ def _plain(tree: Tree, envelope: Envelope | None) -> Tree:
     return tree if envelope is None else UnsealedTree(tree, envelope)
 
 
-def _prove_directory(tree: Tree, expected: Expected, name: str = "DICOMDIR") -> Iterator[Finding]:
+def _prove_directory(
+    tree: Tree, expected: Expected, planned: Sequence[Finding], name: str = "DICOMDIR"
+) -> Iterator[Finding]:
+    """Yield what tells the DICOMDIR of a medium from the planned one, of which `planned` is wrong anyway."""
     node = tree.find(name)
     if node is None or node.kind is not NodeKind.FILE:
         yield MISSING.at(Where(path="DICOMDIR"))
         return
     with tree.open(node) as stream:
         data = stream.read(len(expected.dicomdir) + 1)
-    yield from prove_directory(data, expected)
+    if data == expected.dicomdir:
+        yield from planned
+        return
+    yield DIRECTORY_DIFFERS.at(Where(path="DICOMDIR"), why="its bytes differ")
+    yield from _judge_directory(data, expected)
 
 
-def prove_directory(data: bytes, expected: Expected) -> Iterator[Finding]:
-    """Yield what tells the bytes of a DICOMDIR that were read back from those that were planned."""
+def _judge_directory(data: bytes, expected: Expected) -> Iterator[Finding]:
+    """Yield what tells a DICOMDIR, decoded, from the planned records.
+
+    For the bytes that were planned it is done before the medium is open: both would be in memory, and of a
+    large file-set each has hundreds of megabytes.
+    """
     where = Where(path="DICOMDIR")
-    if data != expected.dicomdir:
-        yield DIRECTORY_DIFFERS.at(where, why="its bytes differ")
-    else:
-        data = expected.dicomdir  # one copy of it is enough: it may have hundreds of megabytes
     decoded = decode(data)
     for finding in decoded.findings:
         if finding.rule not in expected.known:
@@ -265,7 +275,7 @@ def _prove_names(tree: Tree, nodes: Mapping[str, Node], named: Mapping[str, Othe
     if not isinstance(volume, IsoVolume):
         return
     for path, node in nodes.items():
-        planned = named.get(path, OtherNames())
+        planned = named.get(path, NO_OTHER_NAMES)
         for tree_name, is_there, found, wanted in (
             ("Joliet", volume.has_joliet, node.other.joliet, planned.joliet),
             ("Rock Ridge", volume.has_rock_ridge, node.other.rock_ridge, planned.rock_ridge),
