@@ -7,18 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 from mediakit.errors import MediakitError, UsageError
+
+if TYPE_CHECKING:  # most runs look for none, and it takes as long as 20 of our modules
+    from importlib.metadata import EntryPoint
 
 
 def plug_ins(group: str) -> Mapping[str, EntryPoint]:
     """Return the entry points of a group, by name; loads none of them."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - see above
+
     return {one.name: one for one in entry_points(group=group)}
 
 
 def plug_in(group: str, name: str) -> EntryPoint | None:
     """Return the entry point of a name. Raises UsageError when packages disagree on what it is."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - see above
+
     found = {one.value: one for one in entry_points(group=group, name=name)}
     if len(found) > 1:
         hint = "remove one of them: which one is meant cannot be known"

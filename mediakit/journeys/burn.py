@@ -30,7 +30,6 @@ from mediakit.profile.choose import choose as fitting
 from mediakit.profile.model import Profile
 from mediakit.rules.completeness import completeness_of
 from mediakit.stages.act.writing import Written
-from mediakit.stages.judge.deidentifying import Deidentifier
 from mediakit.stages.judge.prepare import Prepared, Store, prepare
 from mediakit.stages.judge.spool import SPOOL, Spool
 from mediakit.stages.judge.wrapping import could_be_wrapped, wrap_all
@@ -170,6 +169,8 @@ def _prepare(taken: _Taken, work: Work, fates: Fates) -> Prepared | None:
     taken.instances.clear()
     order = work.order
     if order.deidentify is not None and work.engine is not None:
+        from mediakit.stages.judge.deidentifying import Deidentifier  # noqa: PLC0415 - most burns do not
+
         how = order.deidentify.on_burned_in
         scanner = scanner_for(order.profile)
         deidentify = Deidentifier(engine=work.engine, on_burned_in=how, scanner=scanner, store=work.store)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mediakit.dicom.deidentify.engine import Engine
 from mediakit.dicom.instance import Instance
 from mediakit.errors import IntegrityError
 from mediakit.events import Listener, PhaseEnded, PhaseStarted
@@ -38,7 +38,9 @@ from mediakit.stages.plan.people import Choice, in_reading_order
 from mediakit.stages.plan.spanning import MediumPlan
 from mediakit.stages.plan.target import capacity_of
 from mediakit.stages.prove.proof import Expected, prove
-from mediakit.stages.prove.sweeping import sweep
+
+if TYPE_CHECKING:  # most burns de-identify nothing
+    from mediakit.dicom.deidentify.engine import Engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +184,8 @@ def _written(medium: MediumPlan, work: Work, done: list[Receipt]) -> Iterator[_M
         if proven_by is not None and (wrong := proven_by(part)):
             raise IntegrityError("what was written is not what was planned", findings=wrong)
         if work.engine is not None:
+            from mediakit.stages.prove.sweeping import sweep  # noqa: PLC0415 - see above
+
             work.swept.extend(sweep(part, work.engine, order.envelope, work.tell))
         made.append(_Made(plan=medium, part=part, receipt=receipt, proof=proven_by))
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mediakit.choices import FOR_NOBODY, Convert, ForPeople, OnReject, Supply
-from mediakit.dicom.deidentify.order import Deidentification
 from mediakit.errors import UsageError
 from mediakit.fileset.contents import Descriptions, PatientFact, patients_of
 from mediakit.fileset.plan import FileSetPlan
@@ -24,6 +24,9 @@ from mediakit.stages.act.pressing import Onto
 from mediakit.stages.judge.wrapping import Wrap
 from mediakit.stages.plan.listing import listing
 from mediakit.stages.plan.produce import Producer
+
+if TYPE_CHECKING:  # most burns de-identify nothing
+    from mediakit.dicom.deidentify.order import Deidentification
 
 FOLDER_ONLY = Rule(
     id="MK-FST-102",
