@@ -36,6 +36,7 @@ class Team:
     processes: Callable[[], list[int]]
     gather: Callable[[MigrateOrder, Migration], Workers] = Processes
     disturb: Callable[[], None] = lambda: None
+    kills: int = 5
 
 
 def migrated(
@@ -70,7 +71,7 @@ def test_each_instance_is_stored_once_though_workers_are_killed_and_the_destinat
     def processes() -> list[int]:
         return [one.pid for one in multiprocessing.active_children() if one.pid and "mediakit" in one.name]
 
-    disturbed(tmp_path, str(tmp_path / "ledger.sqlite"), 25, Team(processes=processes))
+    disturbed(tmp_path, str(tmp_path / "ledger.sqlite"), 20, Team(processes=processes))
 
 
 def test_each_instance_is_stored_once_though_also_the_database_and_workers_of_a_cluster_are_killed(
@@ -87,8 +88,9 @@ def test_each_instance_is_stored_once_though_also_the_database_and_workers_of_a_
             processes=lambda: [one.pid for one in cluster.workers.values() if one.pid],
             gather=partial(Cluster, cluster.scheduler_address, silence),
             disturb=restart,
+            kills=3,
         )
-        disturbed(tmp_path, postgres.address(), 15, team)
+        disturbed(tmp_path, postgres.address(), 12, team)
 
 
 def local_cluster() -> LocalCluster:
@@ -101,7 +103,7 @@ def disturbed(folder: Path, ledger: str, discs: int, team: Team) -> None:
     """Migrate while workers are killed, the destination goes away, and the database is killed."""
     archive = archive_of(folder / "archive", discs, seed=13)
     choose = random.Random(13)  # noqa: S311 - not a secret
-    moments = sorted(choose.sample(range(5, discs * 5 // 2), 5))
+    moments = sorted(choose.sample(range(5, discs * 5 // 2), team.kills))
     alive: list[int] = []
     killed: list[int] = []
 
@@ -116,9 +118,9 @@ def disturbed(folder: Path, ledger: str, discs: int, team: Team) -> None:
             killed.append(choose.choice(alive))
             with suppress(ProcessLookupError):
                 os.kill(killed[-1], signal.SIGKILL)
-            if len(killed) == 3:
+            if len(killed) == team.kills - 2:
                 threading.Thread(target=go_away).start()
-            if len(killed) == 4:
+            if len(killed) == team.kills - 1:
                 threading.Thread(target=team.disturb).start()
 
     def hear() -> None:
@@ -129,5 +131,5 @@ def disturbed(folder: Path, ledger: str, discs: int, team: Team) -> None:
         found, outcome = migrated(archive.folder, ledger, made, team, hear)
         check(archive, scp, found)
         assert outcome is Outcome.PARTLY_STORED
-        assert len(killed) == 5
+        assert len(killed) == team.kills
         assert max(scp.stores.values()) == 1
