@@ -9,13 +9,15 @@ from typing import Any
 
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import generate_uid
+from pydicom.uid import UID, generate_uid
 
 from mediakit.choices import ForPeople, Viewer
 from mediakit.extras.viewer.cda import NotClinical, clinical
 from mediakit.journeys.burn_order import Burnt
+from tests.support.cli import mediakit
 from tests.support.peers import need, run
 from tests.support.studies import PYDICOM_FILES, burnt_to
 from tests.support.viewer import ViewerFolder
@@ -102,6 +104,41 @@ def test_an_ecg_is_drawn_with_its_leads_in_millimetres(tmp_path: Path) -> None:
     ecg.save_as(tmp_path / "in" / "ecg.dcm")
     again = burnt(tmp_path / "in", tmp_path / "again")
     assert [one["why"]["code"] for _, one in of_kind(again, "other")] == ["unknown_unit"]
+
+
+def test_an_ecg_is_a_picture_on_the_static_pages(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    ecg = patched("waveform_ecg.dcm")
+    ecg.save_as(tmp_path / "in" / "ecg.dcm")
+    blending = patched("reportsi.dcm", SOPInstanceUID="1.2.3.4", SeriesInstanceUID="1.2.3.5", Modality="PR")
+    blending.SOPClassUID = UID("1.2.840.10008.5.1.4.1.1.11.4")
+    blending.file_meta.MediaStorageSOPClassUID = blending.SOPClassUID
+    blending.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
+    for word in ("ContentSequence", "ValueType"):
+        del blending[word]
+    blending.ContentLabel, blending.PresentationCreationDate = "FUSED", "20260102"
+    blending.PresentationCreationTime = "101112"
+    blending.save_as(tmp_path / "in" / "blending.dcm")
+    out = tmp_path / "out"
+    done = burnt_to(out, tmp_path / "in", people=ForPeople(viewer=Viewer.FULL, pdi=True))
+    assert done.plan is not None, done.result
+    ((_, told),) = of_kind(ViewerFolder(out), "other")
+    assert (told["why"]["code"], "Blending" in told["title"]) == ("unsupported", True)
+    pages = "".join(path.read_text() for path in sorted((out / "IHE_PDI").glob("S*.HTM")))
+    pictures = re.findall(r'<img src="(I[0-9]{7}\.JPG)"', pages)
+    groups = ecg.WaveformSequence
+    assert len(pictures) == len(groups)
+    assert "not shown on this page" in pages  # the blending
+    for name, group in zip(pictures, groups, strict=True):
+        with Image.open(out / "IHE_PDI" / name) as picture:
+            seconds = group.NumberOfWaveformSamples / group.SamplingFrequency
+            assert picture.format == "JPEG"
+            assert picture.width == pytest.approx((12 + seconds * 25 + 4) * 4, abs=1)
+            dark = sum(picture.convert("L").histogram()[:60])
+            assert dark > picture.width  # lines from one side to the other
+        assert f"{seconds:g} s" in pages
+    judged = mediakit("validate", out, "--rules", "pdi", "--json").document["findings"]
+    assert not [one for one in judged if one["severity"] == "error" and "PDI" in one["rule"]]
 
 
 def test_a_pdf_is_taken_out_as_it_is(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""An ECG as SVG on the paper that people know: 25 mm/s, 10 mm/mV, a grid of 1 and 5 mm (PS3.3 C.10.9).
+"""An ECG on the paper that people know: 25 mm/s, 10 mm/mV, a grid of 1 and 5 mm (PS3.3 C.10.9).
+
+As values in mm, and as SVG.
 
 Of each 0.2 mm the smallest and the largest value are kept, so that no spike is lost.
 """
@@ -6,11 +8,12 @@ Of each 0.2 mm the smallest and the largest value are kept, so that no spike is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
 import numpy as np
 
+from mediakit.dicom.frames import Undecodable
 from mediakit.dicom.waves import Wave
 from mediakit.extras.viewer.codec import Values
 
@@ -35,6 +38,25 @@ class UnknownUnit(Exception):  # noqa: N818 - an answer about the waveform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One lead: its name, the height of 0 mV and the points of its line, in mm from the top left corner."""
+
+    name: str
+    zero: float
+    points: tuple[tuple[float, float], ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A multiplex group on paper. Sizes are in mm; `seconds` is how long it takes."""
+
+    width: float
+    height: float
+    lanes: tuple[Lane, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
     """An ECG on paper."""
 
@@ -43,33 +65,45 @@ class Drawn:
     seconds: float
 
 
-def drawn(wave: Wave) -> Drawn:
-    """Draw the channels of a waveform below each other. Raises UnknownUnit."""
-    lanes: list[str] = []
+def sheet_of(wave: Wave) -> Sheet:
+    """Lay the channels of a waveform below each other. Raises UnknownUnit, Undecodable."""
+    lanes: list[Lane] = []
     top = _MARGIN_MM
     for channel in range(wave.values.shape[1]):
         factor = _MV.get(wave.units[channel])
         if factor is None:
             raise UnknownUnit(f"channel {channel + 1} is not in volts")
         heights = wave.values[:, channel] * (factor * _MM_PER_MV)
+        if not np.isfinite(heights).all():
+            raise Undecodable(f"channel {channel + 1} has values that are no numbers")
         high, low = max(float(heights.max()), 10.0), min(float(heights.min()), 0.0)
-        lane = max(_LEAST_LANE_MM, high - low + _MARGIN_MM)
         zero = top + high + _MARGIN_MM / 2
-        lanes += _lane(wave.names[channel], heights, wave.frequency, zero)
-        top += lane
+        points = tuple((x, zero - y) for x, y in _points(heights, wave.frequency))
+        lanes.append(Lane(name=wave.names[channel], zero=zero, points=points))
+        top += max(_LEAST_LANE_MM, high - low + _MARGIN_MM)
     seconds = wave.values.shape[0] / wave.frequency
     width = round(_LEFT_MM + seconds * _MM_PER_S + _MARGIN_MM, 2)
-    head = _HEAD.format(width=width, height=round(top + _MARGIN_MM, 2))
-    return Drawn(svg=f"{head}{''.join(lanes)}</svg>", leads=wave.names, seconds=round(seconds, 3))
+    return Sheet(
+        width=width, height=round(top + _MARGIN_MM, 2), lanes=tuple(lanes), seconds=round(seconds, 3)
+    )
 
 
-def _lane(name: str, heights: Values, frequency: float, zero: float) -> Iterator[str]:
-    """Yield the calibration pulse of 1 mV and 0.2 s, the name of the lead, and its line."""
-    pulse = f"M2 {zero:.2f}h1v-10h5v10h1"
-    yield f'<path d="{pulse}" fill="none" stroke="#000" stroke-width="0.25"/>'
-    yield f'<text x="2" y="{zero - 11:.2f}" font-size="3" font-family="sans-serif">{escape(name)}</text>'
-    points = " ".join(f"{x:.2f},{zero - y:.2f}" for x, y in _points(heights, frequency))
-    yield f'<polyline points="{points}" fill="none" stroke="#000" stroke-width="0.25"/>'
+def drawn(wave: Wave) -> Drawn:
+    """Draw the channels of a waveform below each other. Raises as `sheet_of` does."""
+    sheet = sheet_of(wave)
+    parts = [_HEAD.format(width=sheet.width, height=sheet.height), *map(_lane, sheet.lanes), "</svg>"]
+    return Drawn(svg="".join(parts), leads=wave.names, seconds=sheet.seconds)
+
+
+def _lane(lane: Lane) -> str:
+    """Return the calibration pulse of 1 mV and 0.2 s, the name of the lead, and its line."""
+    zero = lane.zero
+    points = " ".join(f"{x:.2f},{y:.2f}" for x, y in lane.points)
+    return (
+        f'<path d="M2 {zero:.2f}h1v-10h5v10h1" fill="none" stroke="#000" stroke-width="0.25"/>'
+        f'<text x="2" y="{zero - 11:.2f}" font-size="3" font-family="sans-serif">{escape(lane.name)}</text>'
+        f'<polyline points="{points}" fill="none" stroke="#000" stroke-width="0.25"/>'
+    )
 
 
 def _points(heights: Values, frequency: float) -> Iterator[tuple[float, float]]:

@@ -148,14 +148,23 @@ def series_page(
     parts.append(f"<p><strong>{_text(whose)}</strong></p>\n")
     shown = f"{len(pictures)} of {len(series.rows)} images shown, in less than full quality."
     parts.append(f"<p>{shown} For information, not for diagnosis.</p>\n" if series.rows else "")
-    for picture in pictures:
-        name = picture.name.lower() if site.is_lower else picture.name
-        parts.append(
-            f'<p><img src="{name}" alt="{_text(picture.caption)}" /><br />{_text(picture.caption)}</p>\n'
-        )
+    parts += (shown_picture(site, picture) for picture in pictures)
     parts += documents
     parts.append(f"<p>{site.link(INDEX, 'All series')}</p>\n")
     return _page(parts)
+
+
+def shown_picture(site: Site, picture: Picture) -> str:
+    """Return a picture with its caption, as it stands in the page of a series."""
+    name = picture.name.lower() if site.is_lower else picture.name
+    return f'<p><img src="{name}" alt="{_text(picture.caption)}" /><br />{_text(picture.caption)}</p>\n'
+
+
+def ecg_caption(title: str, leads: Sequence[str], shown_s: float, seconds: float) -> str:
+    """Return what is said of the picture of an ECG."""
+    part = f"the first {shown_s:g} of {seconds:g} s" if shown_s < seconds else f"{seconds:g} s"
+    scale = "small squares are 0.04 s and 0.1 mV"
+    return f"{title}, {part}: {', '.join(leads)} ({scale}). For information, not for diagnosis."
 
 
 def document(told: Mapping[str, Any]) -> str:

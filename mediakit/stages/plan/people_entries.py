@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.resources import files as package_files
 from io import BytesIO
+from itertools import count
 from typing import Any, BinaryIO
 
 from mediakit import __version__
@@ -32,7 +33,7 @@ from mediakit.extras.viewer.assemble import (
 from mediakit.extras.viewer.atlas import Atlas
 from mediakit.extras.viewer.document import OVERLAYS
 from mediakit.extras.viewer.encode import Source
-from mediakit.extras.viewer.render import PAGE_SIDE, THUMBNAIL_SIDE, jpegs
+from mediakit.extras.viewer.render import PAGE_SIDE, THUMBNAIL_SIDE, ecg_pictures, jpegs
 from mediakit.fileset.contents import PatientFact, patients_of
 from mediakit.fileset.for_people import INDEX, LICENSE, README, VIEWER_PAGE, WEB
 from mediakit.fileset.plan import FileSetLayout
@@ -164,7 +165,7 @@ class Making:
         self, site: pages.Site, patients: Sequence[PatientFact], series: Sequence[Series]
     ) -> Iterator[Made]:
         yield Made(path=WEB + INDEX, head=pages.web_index(site, patients, series))
-        number = 0
+        names = (f"I{number:07d}.JPG" for number in count(1))
         whose = [
             pages.whose(patient, study)
             for patient in patients
@@ -176,26 +177,46 @@ class Making:
             found = self._pictures(one, rows, PAGE_SIDE)
             pictures = []
             for index, content in sorted(found.items()):
-                number += 1
-                name = f"I{number:07d}.JPG"
+                name = next(names)
                 pictures.append(pages.Picture(name=name, caption=_caption(rows[index])))
                 yield Made(path=WEB + name, head=content)
-            page = pages.series_page(site, one, words, pictures, list(self._texts(one)))
+            texts = []
+            for text, drawn in self._documents(site, one, names):
+                texts.append(text)
+                yield from drawn
+            page = pages.series_page(site, one, words, pictures, texts)
             yield Made(path=f"{WEB}{one.key}.HTM", head=page)
 
-    def _texts(self, series: Series) -> Iterator[str]:
-        """Yield the documents of a series as they stand on a static page."""
+    def _documents(
+        self, site: pages.Site, series: Series, names: Iterator[str]
+    ) -> Iterator[tuple[str, Sequence[Made]]]:
+        """Yield the documents of a series as they stand on a static page, each with the pictures in it."""
         tier = Viewer.PREVIEW if self.tier is Viewer.NONE else self.tier
-        for encoded in series.encoded:
+        for fact, encoded in zip(series.fact.instances, series.encoded, strict=True):
             one = encoded.document
             if one is None:
                 if not encoded.frames:
-                    yield pages.not_shown("a file that cannot be read")
+                    yield pages.not_shown("a file that cannot be read"), ()
                 continue
             told: dict[str, Any] = {}
             if one.body is not None and one.suffix == "BIN":
                 told = json.loads(b"".join(self.encoder.read(tier, [one.body])))
-            yield pages.document(told) if "html" in told else pages.not_shown(one.title or one.kind)
+            drawn = ecg_pictures(self._sources[fact.sop_instance]) if one.kind == "ecg" else ()
+            if drawn:
+                shown = [
+                    pages.Picture(
+                        name=next(names),
+                        caption=pages.ecg_caption(one.title, each.leads, each.shown_s, each.seconds),
+                    )
+                    for each in drawn
+                ]
+                made = [
+                    Made(path=WEB + picture.name, head=each.content)
+                    for picture, each in zip(shown, drawn, strict=True)
+                ]
+                yield "".join(pages.shown_picture(site, picture) for picture in shown), made
+            else:
+                yield pages.document(told) if "html" in told else pages.not_shown(one.title or one.kind), ()
 
     def _pictures(self, series: Series, rows: Sequence[Mapping[str, Any]], side: int) -> dict[int, bytes]:
         """Return JPEGs by index of `rows`; what was made once is kept."""

@@ -62,7 +62,8 @@ def target_of(
         raise UsageError(
             "a device is not written to",
             where=str(medium),
-            hint="give an image of it, or the folder it is mounted at; or another place with `-o`",
+            hint="a stick: give the folder it is mounted at; a disc, open or not: `-o NEW.iso` makes a "
+            "whole new image, with what is on it, for a blank disc (no session is added in a drive)",
         )
     if facts.format == "file":
         raise UsageError("is a single file, and no image, archive or folder", where=str(medium))
