@@ -107,10 +107,17 @@ class Cluster:
 
     def _connected(self) -> Any:
         must_be_safe = True if self._address.startswith("tls:") else None
+        safe: Any = distributed.Security(must_be_safe)  # type: ignore[no-untyped-call]
+        if must_be_safe and not (safe.tls_ca_file and safe.tls_client_cert):
+            raise UsageError(
+                "TLS to a Dask scheduler needs a certificate of this machine, and the authority",
+                where=self._address,
+                hint="set `ca-file` and `client` of `distributed.comm.tls` in the configuration of Dask",
+            )
         return distributed.Client(  # type: ignore[no-untyped-call]
             self._address,
             timeout=_CONNECT_S,
-            security=distributed.Security(must_be_safe),  # type: ignore[no-untyped-call]
+            security=safe,
             set_as_default=False,
             name="mediakit-migrate",
         )
