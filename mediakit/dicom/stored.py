@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 import tempfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from mediakit.dicom.write import Buffer
 from mediakit.durable import no_temporary_room
+from mediakit.sized_stream import SizedStream
 
 _IN_MEMORY = 16 << 20
 _PIECE = 1 << 20
@@ -52,31 +52,12 @@ class Stored:
         self._file.close()
 
 
-class _Reading(io.RawIOBase):
+class _Reading(SizedStream):
     """A place in stored bytes."""
 
     def __init__(self, stored: Stored) -> None:
-        super().__init__()
+        super().__init__(len(stored))
         self._stored = stored
-        self._at = 0
-
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move the position."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._stored)}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # bytes-like in typeshed
         """Read from the position."""

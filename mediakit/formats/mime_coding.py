@@ -12,7 +12,8 @@ import io
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from mediakit.formats.readable import Extent, Image, SizedStream, stream_of
+from mediakit.formats.readable import Extent, Image, stream_of
+from mediakit.sized_stream import SizedStream
 
 _PIECE = 96 * 1024  # of text; a piece of base64 is unpacked to three quarters
 _BUFFER = 32 * 1024

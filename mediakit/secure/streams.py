@@ -5,12 +5,12 @@ No more than a block is held.
 
 from __future__ import annotations
 
-import io
 from bisect import bisect_right
 from typing import TYPE_CHECKING, BinaryIO
 
 from mediakit.secure.algorithms import Cipher
 from mediakit.secure.ber import Malformed, Spans
+from mediakit.sized_stream import SizedStream
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -18,35 +18,16 @@ if TYPE_CHECKING:
 _BLOCK = 256 * 1024  # a multiple of every cipher's block
 
 
-class View(io.RawIOBase):
+class View(SizedStream):
     """A seekable stream of known size over another one. Subclasses say what is at a place.
 
     Closing it closes `owned`, nothing else.
     """
 
     def __init__(self, stream: BinaryIO, size: int, owned: BinaryIO | None = None) -> None:
+        super().__init__(size)
         self._stream = stream
         self._owned = owned
-        self._size = size
-        self._at = 0
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return True."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place; see io.IOBase."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def tell(self) -> int:
-        """Return the place of the next byte."""
-        return self._at
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Read at most so many bytes as the buffer has; 0 at the end. Raises what the stream below raises."""

@@ -23,7 +23,7 @@ from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.errors import SourceError
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node
-from mediakit.formats.readable import ReadStream
+from mediakit.sized_stream import SizedStream
 from mediakit.stages.look.closed import finding_on_failure
 from mediakit.transfer.negotiate import Route, Way, route
 from mediakit.transfer.outgoing import Outgoing
@@ -205,23 +205,12 @@ class Loader:
         return held
 
 
-class _HeldFile(ReadStream):
+class _HeldFile(SizedStream):
     """A file in memory, as a stream, without a copy."""
 
     def __init__(self, held: memoryview) -> None:
-        super().__init__()
+        super().__init__(len(held))
         self.held = held
-        self._at = 0
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: len(self.held)}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # bytes-like in typeshed
         """Fill the buffer from the position."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from mediakit.destinations.base import Payload
-from mediakit.formats.readable import ReadStream
+from mediakit.sized_stream import ReadStream
 
 _STEP_BYTES = 1 << 16
 

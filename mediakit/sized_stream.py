@@ -1,0 +1,40 @@
+"""Streams that are read and never written; those of known size keep their own place. No I/O here."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+
+
+class ReadStream(io.RawIOBase):
+    """A raw stream that is read and searched, never written."""
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say yes."""
+        return True
+
+
+class SizedStream(ReadStream):
+    """A stream of known size; `_at` is what the caller reads next. Subclasses say what lies there."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self._size = size
+        self._at = 0
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the position; it may lie beyond the end, where nothing is read."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        self._at = base + offset
+        return self._at
