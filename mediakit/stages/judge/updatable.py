@@ -157,7 +157,7 @@ def made_of_instances(seen: Survey, tree: Tree, made: MadeBefore) -> Iterator[Fi
             continue
         if path == SIGNATURE:
             yield SIGNED.at(Where(path=shown(seen.subject, file.path)))
-        kind, why = "", "mediakit did not make it, or not for this file-set"
+        kind, why = "", "this version of mediakit did not make it, or not for this file-set"
         if path in _VIEWER or (SERIES_FILE.match(path) and made.viewer is not Viewer.NONE):
             kind = "VIEWER"
         elif path.startswith(WEB) and file.kind is FileKind.OTHER:
