@@ -182,10 +182,10 @@ def run(
         _begin(order.ledger, made.facts(), discs_of([Path(one) for one in sources]), wishes, retry_failed)
         if not (quiet or as_json):
             print(f"ledger: {where}", file=sys.stderr)
-        hear = partial(_rewrite, _Turn(), dashboard, order.ledger) if dashboard else _nothing
+        hear = partial(_rewrite, _Turn(), dashboard, order) if dashboard else _nothing
         with listener(progress, quiet=quiet or as_json) as tell:
             _, outcome = migrate(order, tell, hear, _gathered(cluster, tell))
-        shown = _report_of(order.ledger, outcome=int(outcome))
+        shown = _report_of(order.ledger, int(outcome), order.away_most_s)
         if dashboard is not None:
             write_report(dashboard, _page(shown, is_running=False))
         _give(shown, report or (), as_json=as_json, quiet=quiet, verbose=verbose)
@@ -368,18 +368,19 @@ def _hours(text: str) -> Hours | None:
     return Hours(minutes[0], minutes[1])
 
 
-def _report_of(ledger: str, outcome: int | None = None) -> MigrationReport:
+def _report_of(ledger: str, outcome: int | None = None, away_most_s: float = 0.0) -> MigrationReport:
+    """Return how a migration stands; a database that does not answer is waited for."""
     from mediakit.journeys.migrate import outcome_of_migration
     from mediakit.ledger.migration_reading import migrated_of, studies_of
     from mediakit.outcome import Outcome
     from mediakit.report.migrated import MigrationReport
 
-    migrated = migrated_of(ledger)
+    migrated = migrated_of(ledger, away_most_s)
     return MigrationReport(
         ledger=ledger,
         migrated=migrated,
         outcome=outcome_of_migration(migrated) if outcome is None else Outcome(outcome),
-        studies=studies_of(ledger),
+        studies=studies_of(ledger, away_most_s),
     )
 
 
@@ -424,10 +425,12 @@ class _Turn:
     at: float = 0.0
 
 
-def _rewrite(turn: _Turn, dashboard: Path, ledger: str) -> None:
+def _rewrite(turn: _Turn, dashboard: Path, order: MigrateOrder) -> None:
     if time.monotonic() >= turn.at:
         started = time.monotonic()
-        write_report(dashboard, _page(_report_of(ledger), is_running=True))
+        write_report(
+            dashboard, _page(_report_of(order.ledger, away_most_s=order.away_most_s), is_running=True)
+        )
         took_s = time.monotonic() - started
         turn.at = time.monotonic() + max(_DASHBOARD_S, 10 * took_s)  # a large ledger takes long to count
 

@@ -70,9 +70,9 @@ def migrated_of(address: str | os.PathLike[str], away_most_s: float = 0.0) -> Mi
     return _read(address, _migrated, away_most_s)
 
 
-def studies_of(address: str | os.PathLike[str]) -> tuple[StudyLine, ...]:
-    """Return every study of every disc. Raises UsageError, SourceError."""
-    return _read(address, lambda base: tuple(_studies(base)))
+def studies_of(address: str | os.PathLike[str], away_most_s: float = 0.0) -> tuple[StudyLine, ...]:
+    """Return every study of every disc, as `migrated_of` does. Raises UsageError, SourceError."""
+    return _read(address, lambda base: tuple(_studies(base)), away_most_s)
 
 
 def _read(address: str | os.PathLike[str], work: Callable[[Base], _T], away_most_s: float = 0.0) -> _T:
