@@ -94,6 +94,7 @@ site: setup
 bench: setup
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/network.py
+	$(BIN)/python benchmarks/receiving.py
 	$(BIN)/python benchmarks/memory.py build/memory
 
 # Cut off, it goes on where it was; docs/reliability.md says what is tried.
