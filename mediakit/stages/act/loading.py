@@ -173,10 +173,10 @@ class Loader:
             return stream, held
         opened = self._file(node)
         stream = io.BufferedReader(opened, 1 << 16) if isinstance(opened, io.FileIO) else opened
-        _check_same(item, stream)
         while len(self._streams) > 1:
             self._streams.popleft().close()
         self._streams.append(stream)
+        _check_same(item, stream)
         return stream, None
 
     def _file(self, node: Node) -> BinaryIO:
