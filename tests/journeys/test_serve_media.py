@@ -112,7 +112,11 @@ def test_what_cannot_be_burnt_is_said_kept_and_tried_again_when_more_comes(tmp_p
                 dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid
                 dataset.save_as(path)
                 assert run("dcmsend", "127.0.0.1", str(server.port), str(path)).returncode == 0
-        time.sleep(3)
+        until = time.monotonic() + _LONGEST_S
+        while (
+            b"not burnt" not in server.process.out.data + server.process.err.data and time.monotonic() < until
+        ):
+            time.sleep(0.05)
         said = server.finish(signal.SIGTERM)
     assert said.code == 7, said.out
     assert "not burnt" in said.out
