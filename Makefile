@@ -6,9 +6,9 @@ WORKERS ?= auto
 CHECKS := check-format check-lint check-types check-imports
 # `make check` runs what is not named here: a new test file belongs to it until it takes more than a second.
 SLOW := $(patsubst %,tests/unit/test_%.py,address coerce dicomweb dicomweb_tls find folder_destination formats_fat \
-	formats_images formats_volumes header_pydicom implicit jobs judge_conversions layout network_association \
-	network_message network_pdu report_imported report_json report_validation rules_pdi safe_names samples text \
-	transcode transcode_pixels)
+	formats_images formats_mime formats_volumes header_pydicom implicit jobs judge_conversions layout limits \
+	network_association network_message network_pdu profile_load report_imported report_json report_validation \
+	rules_pdi safe_names samples secure structure text transcode transcode_pixels)
 QUICK = tests/docs/test_rules_page.py $(filter-out $(SLOW),$(wildcard tests/unit/test_*.py))
 
 .PHONY: setup demo test coverage check check-fast check-quick $(CHECKS) fmt docs site bench faults fuzz clean

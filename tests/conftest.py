@@ -19,9 +19,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # processes that tests st
 # Where it is set, every process that a test starts would compile each module anew: most of its time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# How long an example takes says something of the machine, not of the code.
-settings.register_profile("no clock", deadline=None)
-settings.load_profile("no clock")
+# How long an example takes says something of the machine, not of the code. Each run tries other examples.
+settings.register_profile("suite", deadline=None, max_examples=50)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

@@ -148,7 +148,7 @@ def check(data: bytes) -> None:
 
 
 @given(st.binary(max_size=600))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_arbitrary_bytes_give_an_answer(data: bytes) -> None:
     check(data)
     check(bytes(128) + b"DICM" + data)
@@ -186,7 +186,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 @given(damaged())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_damaged_directories_give_an_answer(data: bytes) -> None:
     check(data)
 

@@ -115,7 +115,7 @@ def test_any_data_set_behind_sound_meta_information_gives_a_result(data_set: byt
         assert not isinstance(result, Unusable) or result.state is State.UNREADABLE
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(mutated())
 def test_any_damage_to_a_real_header_gives_a_result(raw: bytes) -> None:
     checked(raw, Scanner())

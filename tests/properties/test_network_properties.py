@@ -238,7 +238,7 @@ streams = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(streams, st.lists(st.integers(0, 10_000), max_size=8))
 def test_an_association_tells_the_same_wherever_its_stream_is_cut(stream: bytes, cuts: list[int]) -> None:
     whole = told_by([stream])
@@ -279,7 +279,7 @@ to_acceptor = st.one_of(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(to_acceptor, st.lists(st.integers(0, 10_000), max_size=8))
 def test_an_acceptor_tells_the_same_wherever_its_stream_is_cut(stream: bytes, cuts: list[int]) -> None:
     """The request comes alone, as it has to be answered; what follows is cut anywhere."""

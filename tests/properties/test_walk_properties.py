@@ -30,7 +30,7 @@ SEQUENCES = st.tuples(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     st.one_of(st.binary(max_size=200), st.binary(max_size=8).map(lambda end: SEED + NESTED + end)),
     st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=6),

@@ -100,7 +100,7 @@ marks = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(st.integers(0, 30), marks)
 def test_marks_give_what_a_list_of_bytes_gives(size: int, some: list[tuple[int, int, str]]) -> None:
     found, plain = RescueMap.of(size), [UNTRIED] * size
