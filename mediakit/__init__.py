@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     )
     from mediakit.events import (
         Advanced,
+        AssociationsOpen,
         Event,
         FileSettled,
         FoundSomething,
@@ -160,6 +161,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Address",
     "Advanced",
+    "AssociationsOpen",
     "BurnOrder",
     "Burnt",
     "BurntMedium",
@@ -299,6 +301,7 @@ __all__ = [
 _HOMES = {
     "Address": "destinations.address",
     "Advanced": "events",
+    "AssociationsOpen": "events",
     "BurnOrder": "public",
     "Burnt": "journeys.burn_order",
     "BurntMedium": "journeys.burn_order",

@@ -26,6 +26,13 @@ class Advanced:
 
 
 @dataclass(frozen=True, slots=True)
+class AssociationsOpen:
+    """An import sends over `count` associations at once: more than at any time before."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseEnded:
     """A phase is over."""
 
@@ -53,7 +60,7 @@ class Noted:
     words: str
 
 
-Event = Noted | PhaseStarted | Advanced | PhaseEnded | FileSettled | FoundSomething
+Event = Noted | PhaseStarted | Advanced | AssociationsOpen | PhaseEnded | FileSettled | FoundSomething
 Listener = Callable[[Event], None]
 
 

@@ -87,3 +87,9 @@ MAX_OVERLAY_NUMBERS = 2_000_000
 
 #: Comparisons with images that one overlay may take: some seconds.
 MAX_OVERLAY_STEPS = 2_000_000
+
+#: Associations that `--jobs auto` may have at once. Few archives take more from one sender.
+MAX_AUTO_ASSOCIATIONS = 16
+
+#: What these may hold in memory beside what one would hold: each has an instance under way, and the next.
+MAX_LOADED_BYTES = 256 << 20

@@ -75,6 +75,9 @@ def add(
     window: Annotated[
         int | None, typer.Option(min=1, max=64, help="Operations under way at once; 1 proposes no window.")
     ] = None,
+    max_associations: Annotated[
+        int | None, typer.Option(min=1, max=32, help="Associations at once that an import may have.")
+    ] = None,
     extended_negotiation: Annotated[
         bool,
         typer.Option(
@@ -126,6 +129,7 @@ def add(
             identity=None if identity == IdentityRow() else identity,
             window=window,
             extended_negotiation=None if extended_negotiation else False,
+            max_associations=max_associations,
         )
         one = add_destination(name, row, config)
         _print(list_doc([one]) if as_json else list_text([one], one.origin), as_json=as_json)

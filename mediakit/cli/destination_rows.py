@@ -17,6 +17,7 @@ from mediakit.destinations.options import Options
 from mediakit.destinations.peer import (
     DEFAULT_CALLING_AE,
     DEFAULT_WINDOW,
+    MOST_ASSOCIATIONS,
     MOST_WINDOW,
     Timeouts,
     Tls,
@@ -33,6 +34,12 @@ _Seconds = Annotated[
 ]
 _Window = Annotated[
     int, msgspec.Meta(ge=1, le=MOST_WINDOW, description=f"a number of operations from 1 to {MOST_WINDOW}")
+]
+_Associations = Annotated[
+    int,
+    msgspec.Meta(
+        ge=1, le=MOST_ASSOCIATIONS, description=f"a number of associations from 1 to {MOST_ASSOCIATIONS}"
+    ),
 ]
 _Port = Annotated[int, msgspec.Meta(ge=1, le=65535, description="a port from 1 to 65535")]
 
@@ -82,6 +89,7 @@ class DestinationRow(
     identity: IdentityRow | None = None
     window: _Window | None = None
     extended_negotiation: bool | None = None
+    max_associations: _Associations | None = None
     require_local_id: bool | None = None
 
 
@@ -149,6 +157,7 @@ def _meant(name: str, row: DestinationRow, file: Path) -> Named:
         login=_login(row.identity, folder),
         window=DEFAULT_WINDOW if row.window is None else row.window,
         extends=row.extended_negotiation is not False,
+        most_associations=row.max_associations,
         requires_local_id=row.require_local_id is True,
     )
     address.check(options)

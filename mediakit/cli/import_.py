@@ -32,8 +32,10 @@ from mediakit.cli.options import (
     Quiet,
     RescueMapOfImport,
     ShowProgress,
+    SideBySide,
     Verbose,
     WithNames,
+    side_by_side,
 )
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.selecting import (
@@ -77,7 +79,7 @@ def import_(
     ignore_directory: Annotated[
         bool, typer.Option("--ignore-directory", help="Only what lies there, whatever the DICOMDIR says.")
     ] = False,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=32, help="Associations side by side.")] = 1,
+    jobs: SideBySide = "auto",
     convert: Annotated[
         Convert, typer.Option(help="none, or lossless: only what the peer does not take as stored.")
     ] = Convert.LOSSLESS,
@@ -172,7 +174,7 @@ def import_(
         check_reports(report or (), src)
         order = ImportOrder(
             scope=scope_of(only_directory=only_directory, ignore_directory=ignore_directory),
-            associations=jobs,
+            associations=side_by_side(jobs),
             may_convert=convert is Convert.LOSSLESS,
             verify=verify,
             depth=(ImportDepth.PROBE if probe else ImportDepth.PLAN) if dry_run else ImportDepth.SEND,

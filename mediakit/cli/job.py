@@ -23,8 +23,10 @@ from mediakit.cli.options import (
     LimitRate,
     Quiet,
     ShowProgress,
+    SideBySide,
     Verbose,
     WithNames,
+    side_by_side,
 )
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.state import StateFolder, jobs_of
@@ -116,9 +118,7 @@ def retry(
     source: Annotated[
         Path | None, typer.Option(metavar="SRC", help="Where the medium is now, or another copy of it.")
     ] = None,
-    associations: Annotated[
-        int, typer.Option("--jobs", "-j", min=1, max=32, help="Associations side by side.")
-    ] = 1,
+    associations: SideBySide = "auto",
     map_: Annotated[
         Path | None, typer.Option("--map", help="The map that the job was begun with, when it had one.")
     ] = None,
@@ -159,7 +159,7 @@ def retry(
         order = ImportOrder(
             scope=scope,
             verify=verify,
-            associations=associations,
+            associations=side_by_side(associations),
             rate=rate_of(limit_rate),
             fail_on=fail_on,
             mapping=() if map_ is None else map_rows(map_),

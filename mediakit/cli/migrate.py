@@ -90,7 +90,7 @@ def run(
             "-w",
             min=1,
             max=1000,
-            help="So many discs at a time, one association each.  [default: 2; all threads of a cluster]",
+            help="Discs at a time; they share the associations.  [default: 2; all threads of a cluster]",
         ),
     ] = None,
     cluster: Annotated[
@@ -155,6 +155,7 @@ def run(
         for file in (*(report or ()), *((dashboard,) if dashboard else ())):
             check_report(file)
         _check_forms(report or (), dashboard)
+        at_a_time = workers or (0 if cluster else 2)  # 0: nobody knows how many threads a cluster will have
         made = _Made(
             dest=dest,
             config=config,
@@ -163,7 +164,8 @@ def run(
             map=map_,
             match=match,
             all_patients=all_patients,
-            rate=rate_of(limit_rate) // (workers or 2),
+            rate=rate_of(limit_rate) // (at_a_time or 1),
+            workers=at_a_time,
             inventory_only=inventory_only,
             ledger=ledger,
             state=state,
@@ -175,7 +177,7 @@ def run(
         order = MigrateOrder(
             ledger=where,
             make=made,
-            workers=workers or (0 if cluster else 2),
+            workers=at_a_time,
             hours=_hours(hours),
             away_most_s=wait * 60.0,
         )
@@ -238,6 +240,7 @@ class _Made:
     match: str
     all_patients: bool
     rate: int
+    workers: int
     inventory_only: bool
     ledger: str
     state: Path | None
@@ -245,6 +248,7 @@ class _Made:
     def __call__(self) -> DiscOrder:
         """Return the order. Raises UsageError."""
         from mediakit.journeys.migrate_disc import DiscOrder
+        from mediakit.stages.act.sending import share_of_associations
 
         target, order, matching = unattended(
             self.dest,
@@ -255,9 +259,15 @@ class _Made:
             all_patients=self.all_patients,
         )
         mapping = map_rows(self.map) if self.map is not None else ()
+        share = share_of_associations(target.destination, self.workers) if self.workers else 1
         return DiscOrder(
             target=target,
-            order=replace(order, rate=self.rate, mapping=mapping),
+            order=replace(
+                order,
+                rate=self.rate,
+                mapping=mapping,
+                most_associations=share,
+            ),
             matching=matching,
             is_inventory=self.inventory_only,
             jobs=_jobs_of(self.ledger, self.state),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mediakit.cli.progress import Progress
+from mediakit.errors import UsageError
 from mediakit.findings import Severity
+
+if TYPE_CHECKING:
+    from mediakit.transfer.associations import Associations
 
 Medium = Annotated[
     Path, typer.Argument(metavar="SRC", help="Folder, drive, device, ISO, UDF, FAT or ZIP image.")
@@ -44,3 +48,21 @@ CommitPort = Annotated[
         "--commit-port", metavar="PORT", min=1, max=65535, help="Our port for reports of Storage Commitment."
     ),
 ]
+SideBySide = Annotated[
+    str,
+    typer.Option(
+        "--jobs", "-j", metavar="N|auto", help="Associations side by side: 1 to 32, or as many as are best."
+    ),
+]
+
+_MOST_SIDE_BY_SIDE = 32
+
+
+def side_by_side(text: str) -> Associations:
+    """Return what `--jobs` says. Raises UsageError."""
+    if text == "auto":
+        return "auto"
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= _MOST_SIDE_BY_SIDE:
+        hint = f"`--jobs` takes `auto`, or a number from 1 to {_MOST_SIDE_BY_SIDE}"
+        raise UsageError("not a number of associations", where=text, hint=hint)
+    return int(text)

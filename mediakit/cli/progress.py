@@ -9,7 +9,16 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from mediakit.events import Advanced, Event, Listener, Noted, PhaseEnded, PhaseStarted, silence
+from mediakit.events import (
+    Advanced,
+    AssociationsOpen,
+    Event,
+    Listener,
+    Noted,
+    PhaseEnded,
+    PhaseStarted,
+    silence,
+)
 
 if TYPE_CHECKING:  # rich is slow to load and most runs draw no bar
     from rich.progress import Progress as RichProgress
@@ -94,12 +103,15 @@ class _Bar:
         self._pending = 0
         self._done = 0
         self._due = 0.0
+        self._associations = 0
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Advanced):
             self._pending += event.amount
             if time.monotonic() >= self._due:
                 self._draw()
+        elif isinstance(event, AssociationsOpen):
+            self._associations = event.count
         elif isinstance(event, PhaseStarted) and event.phase == "confirm":
             self._close()
             self._bar.stop()  # a person reads and answers meanwhile
@@ -107,7 +119,7 @@ class _Bar:
             self._bar.start()
         elif isinstance(event, PhaseStarted):
             self._close()
-            self._unit, self._pending, self._done = event.unit, 0, 0
+            self._unit, self._pending, self._done, self._associations = event.unit, 0, 0, 0
             title = _TITLES.get(event.phase, event.phase)
             self._task = self._bar.add_task(title, total=event.total or None, count="")
         elif isinstance(event, PhaseEnded):
@@ -120,6 +132,8 @@ class _Bar:
             return
         self._done += self._pending
         count = f"{self._done / 1e6:.1f} MB" if self._unit == "bytes" else f"{self._done} files"
+        if self._associations > 1:
+            count += f", {self._associations} associations"
         self._bar.update(self._task, advance=self._pending, count=count)
         self._pending = 0
         self._due = time.monotonic() + 0.1

@@ -170,7 +170,11 @@ class WindowedSession(Session, Protocol):
 
 
 class Destination(Protocol):
-    """Where instances go. Opens nothing until asked to."""
+    """Where instances go. Opens nothing until asked to.
+
+    It may be asked for several sessions at once where the user says so; for one that can be without that, see
+    `ParallelDestination`.
+    """
 
     @property
     def name(self) -> str:
@@ -191,4 +195,14 @@ class Destination(Protocol):
 
         Raises Unreachable.
         """
+        ...
+
+
+@runtime_checkable
+class ParallelDestination(Destination, Protocol):
+    """A destination that several sessions at once may serve better than one."""
+
+    @property
+    def most_sessions(self) -> int | None:
+        """Return how many it may have at once; None when nobody said."""
         ...

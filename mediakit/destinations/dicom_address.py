@@ -33,7 +33,7 @@ DEFAULT_TLS_PORT: Final = 2762  # "dicom-tls" (PS3.15 B.1)
 
 _FITTING: Final = frozenset(
     {"calling-ae", "commit-port", "commit-host", "ca-file", "timeouts", "identity", "window"}
-    | {"extended-negotiation"}
+    | {"extended-negotiation", "max-associations"}
 )
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - the archive calls from another machine
 _COLON_HINT = "no password has a place here; an AE title with a colon is written dicom://A%3AB@host:port"
@@ -113,6 +113,7 @@ class DicomAddress:
             login=options.login,
             window=options.window,
             extends=options.extends,
+            most_associations=options.most_associations,
         )
 
     @classmethod

@@ -55,6 +55,11 @@ class DicomwebDestination:
         """Return None: nothing is negotiated."""
         return None
 
+    @property
+    def most_sessions(self) -> int | None:
+        """Return how many connections there may be at once; None when nobody said."""
+        return self._options.most_associations
+
     def connect(self, contexts: Sequence[Context]) -> DicomwebSession:  # noqa: ARG002 - it takes any
         """Return a session with a server that answers and lets us in. Raises Unreachable and UsageError."""
         client = open_client(self._address, self._options)

@@ -23,7 +23,9 @@ from mediakit.events import Listener
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.proof import Proof
 
-_FITTING: Final = frozenset({"token-file", "token-variable", "header-file", "ca-file", "timeouts"})
+_FITTING: Final = frozenset(
+    {"token-file", "token-variable", "header-file", "ca-file", "timeouts", "max-associations"}
+)
 _EXAMPLE: Final = "for example dicomweb+https://host/dicom-web"
 _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 

@@ -36,6 +36,11 @@ class DimseDestination:
         """Return how many contexts an association can have."""
         return MOST_CONTEXTS
 
+    @property
+    def most_sessions(self) -> int | None:
+        """Return how many associations there may be at once; None when nobody said."""
+        return self._peer.most_associations
+
     def connect(self, contexts: Sequence[Context]) -> DimseSession:
         """Open an association, of at most 128 contexts. Raises Unreachable, UsageError."""
         if not 0 < len(contexts) <= MOST_CONTEXTS:

@@ -29,7 +29,8 @@ class Options:
     `header_file` holds lines "Name: value": all for DICOMweb. `commit_port` is our own port to listen on for
     the reports of Storage Commitment, `commit_host` the address it is bound to (PS3.4 J). `login` is who
     we are on the DICOM network, `window` how many operations may be under way there, `extends` whether SOP
-    Classes are negotiated by more than their contexts. `requires_local_id`: nothing goes there under
+    Classes are negotiated by more than their contexts. `most_associations`: an import has no more at once,
+    connections where it is DICOMweb. `requires_local_id`: nothing goes there under
     a Patient ID that no map and no match says is local.
     """
 
@@ -44,13 +45,15 @@ class Options:
     login: Login | None = None
     window: int = DEFAULT_WINDOW
     extends: bool = True
+    most_associations: int | None = None
     requires_local_id: bool = False
 
     def check_only(self, fitting: Collection[str], where: str, hint: str) -> None:
         """Raise UsageError when an option is set that is not among those that fit a destination.
 
         They are named "token-file", "token-variable", "header-file", "calling-ae", "commit-port",
-        "commit-host", "ca-file" (all of TLS), "timeouts", "identity", "window" and "extended-negotiation".
+        "commit-host", "ca-file" (all of TLS), "timeouts", "identity", "window", "extended-negotiation" and
+        "max-associations".
         """
         for name, is_set in self._set().items():
             if is_set and name not in fitting:
@@ -83,6 +86,8 @@ class Options:
             yield "window", self.window
         if not self.extends:
             yield "extended-negotiation", False
+        if self.most_associations is not None:
+            yield "max-associations", self.most_associations
         if self.requires_local_id:
             yield "require-local-id", True
 
@@ -99,6 +104,7 @@ class Options:
             "identity": self.login is not None,
             "window": self.window != DEFAULT_WINDOW,
             "extended-negotiation": not self.extends,
+            "max-associations": self.most_associations is not None,
         }
 
 

@@ -12,6 +12,7 @@ from mediakit.errors import UsageError
 DEFAULT_CALLING_AE = "MEDIAKIT"
 DEFAULT_WINDOW: Final = 8  # C-STOREs under way at once, where the peer agrees
 MOST_WINDOW: Final = 64
+MOST_ASSOCIATIONS: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,8 @@ class Peer:
     """A remote SCP. `str` gives "CALLED@host:port", as reports name it.
 
     `login` says who we are there. So many operations as `window` are proposed to be under way at once (1: no
-    window is proposed). `extends` off proposes no extended negotiation of SOP Classes.
+    window is proposed). `extends` off proposes no extended negotiation of SOP Classes. An import has at most
+    `most_associations` with it at once, when that is said.
     """
 
     called_ae: str
@@ -60,6 +62,7 @@ class Peer:
     login: Login | None = None
     window: int = DEFAULT_WINDOW
     extends: bool = True
+    most_associations: int | None = None
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -29,7 +29,7 @@ from mediakit.stages.act.coercing import Coercer
 from mediakit.stages.act.deidentified import Copies
 from mediakit.stages.act.loading import Loader
 from mediakit.stages.act.rehearsing import rehearse
-from mediakit.stages.act.sending import Sender
+from mediakit.stages.act.sending import Sender, check_associations
 from mediakit.stages.import_order import ImportDepth, ImportOrder, Matching
 from mediakit.stages.judge.deidentified_rows import KEPT_KEY
 from mediakit.stages.judge.identity_guard import (
@@ -99,6 +99,7 @@ def import_inventory(task: Task, jobs: Jobs, part: Callable[[Task], Task] = lamb
 
     `part` says, when nobody objects to whose they are, which of them this import has to bring.
     """
+    check_associations(task.target.destination, task.order)
     task = _guard(task)
     if task.identities.is_refused or task.inventory.is_nothing:
         return imported_of(task, Ended(rows=task.rows), planned=State.WITHHELD)
@@ -359,6 +360,7 @@ def _send(task: Task, ledger: Ledger, copies: Copies | None = None) -> StageResu
         findings=task.as_shown(log.findings),
         sent=log.count,
         sent_bytes=log.bytes_sent,
+        associations=sender.most_open,
         seconds=time.monotonic() - start,
         stopped=sender.stopped,
         gone=sender.gone,

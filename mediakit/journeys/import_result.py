@@ -55,6 +55,7 @@ class ImportFigures(Figures):
     job: str | None = None
     sent: int | None = None
     sent_bytes: int | None = None
+    associations: int | None = None
     send_seconds: float | None = None
     objects_per_s: float | None = None
     megabytes_per_s: float | None = None
@@ -94,13 +95,15 @@ class StageResult:
     """What asking, de-identifying, sending or proving came to.
 
     `because` is by key, the reason of a state. `stopped` and `gone` say why sending ended before all was
-    tried: because of the destination, or because the medium went away.
+    tried: because of the destination, or because the medium went away. So many `associations` were open at
+    once, at most.
     """
 
     because: Mapping[str, Finding] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     sent: int | None = None
     sent_bytes: int = 0
+    associations: int = 0
     seconds: float = 0.0
     stopped: str = ""
     gone: str = ""
@@ -238,6 +241,7 @@ def _figures(task: Task, ended: Ended) -> ImportFigures:
         job=ended.job or None,
         sent=None if sent is None else sent.sent,
         sent_bytes=None if sent is None else sent.sent_bytes,
+        associations=None if sent is None else sent.associations,
         send_seconds=None if sent is None else round(sent.seconds, 3),
         objects_per_s=None if sent is None else _rate(sent.sent or 0, sent.seconds),
         megabytes_per_s=None if sent is None else _rate(sent.sent_bytes / 1e6, sent.seconds),

@@ -228,6 +228,8 @@ def _speed(imported: Imported) -> Iterator[str]:
         pace = (
             f"{figures.get('objects_per_s', 0)} images per second, {figures.get('megabytes_per_s', 0)} MB/s"
         )
+        if (most := int(figures.get("associations", 1))) > 1:
+            pace += f", up to {most} associations at once"
         yield f"  sent                 {size}, {pace}"
     if proof := figures.get("proof"):
         yield printable(f"  proof                {proof}")

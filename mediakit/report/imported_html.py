@@ -125,6 +125,8 @@ class _Page:
             rows.append(("Job", self.imported.job))
         if figures.get("sent"):
             pace = f"{figures.get('objects_per_s', 0)} a second"
+            if (most := int(figures.get("associations", 1))) > 1:
+                pace += f", up to {most} associations at once"
             rows.append(("Sent", f"{size_text(int(figures.get('sent_bytes', 0)))}, {pace}"))
         yield "<dl>"
         yield from (f"<dt>{as_text(name)}</dt><dd>{as_text(value)}</dd>" for name, value in rows)

@@ -12,8 +12,10 @@ from mediakit.dicom.deidentify.order import Deidentification
 from mediakit.dicom.original_attributes import CoercionNote
 from mediakit.fileset.selection import EVERYTHING, Selection
 from mediakit.findings import Severity
+from mediakit.limits import MAX_AUTO_ASSOCIATIONS
 from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.look.inventory import Scope
+from mediakit.transfer.associations import Associations
 from mediakit.transfer.mapping import MapRow
 from mediakit.transfer.matching import Confirm, Match
 from mediakit.transfer.patient_identity import Expectation
@@ -68,8 +70,9 @@ class Matching:
 class ImportOrder:
     """What to import and how.
 
-    So many `associations` work side by side. `may_convert`: an instance that the peer takes in no transfer
-    syntax it is stored in may be converted without loss. `rate` limits all of them together, in
+    So many `associations` work side by side; "auto": as many as turn out to be best, never more than
+    `most_associations` and what the destination allows. `may_convert`: an instance that the peer takes in no
+    transfer syntax it is stored in may be converted without loss. `rate` limits all of them together, in
     bytes per second (0: no limit). `ask_first`: instances that a query finds at the destination are
     not sent. `resume` goes on with an earlier import of the same instances, `job` with that one; `retry` also
     tries again what the destination did not take. `selection` says what is wanted, `expectation` who should
@@ -80,7 +83,8 @@ class ImportOrder:
     """
 
     scope: Scope = Scope.UNION
-    associations: int = 1
+    associations: Associations = "auto"
+    most_associations: int = MAX_AUTO_ASSOCIATIONS
     may_convert: bool = True
     verify: Verify = Verify.NONE
     depth: ImportDepth = ImportDepth.SEND

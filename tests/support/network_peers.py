@@ -184,7 +184,11 @@ def orthanc(folder: Path, ae_title: str = "ORTHANC", **settings: Any) -> Iterato
 
 @contextlib.contextmanager
 def pynetdicom_scp(
-    ae_title: str = "PYNETDICOM", *, sop_classes: Sequence[str] | None = None, status: int = 0
+    ae_title: str = "PYNETDICOM",
+    *,
+    sop_classes: Sequence[str] | None = None,
+    status: int = 0,
+    most_associations: int = 50,
 ) -> Iterator[Received]:
     """Run a Storage and Verification SCP of pynetdicom in a thread; None takes all its storage classes.
 
@@ -193,7 +197,7 @@ def pynetdicom_scp(
     from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, AllStoragePresentationContexts, evt  # noqa: PLC0415
 
     server = AE(ae_title=ae_title)
-    server.maximum_associations = 50
+    server.maximum_associations = most_associations
     server.add_supported_context("1.2.840.10008.1.1")
     wanted = sop_classes or [str(known.abstract_syntax) for known in AllStoragePresentationContexts]
     for sop_class in wanted:

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from mediakit.destinations.base import Lost, NegotiatedSession, Session, Unreachable
 from mediakit.dicom.uids import class_name
 from mediakit.errors import SourceError
-from mediakit.events import Advanced, Listener
+from mediakit.events import Advanced, AssociationsOpen, Listener
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.ledger.ledger import Ledger
 from mediakit.stages.act.loading import Loaded, Loader, Unsendable
+from mediakit.stages.act.parallel import Place
 from mediakit.stages.act.rate import Rate
 from mediakit.stages.act.waiting import Waiting
 from mediakit.stages.look.closed import finding_on_failure
@@ -111,6 +112,11 @@ class Log:
                 if finding not in self.findings:
                     self.findings.append(finding)
 
+    def note_associations(self, count: int) -> None:
+        """Note that more associations are open than before."""
+        with self._lock:
+            self._tell(AssociationsOpen(count))
+
     def note_answer(self, ready: Ready, finding: Finding | None) -> None:
         """Note an answer, and the finding that it gives."""
         path = ready.item.path
@@ -164,8 +170,11 @@ class Unread(Exception):  # noqa: N818 - reads as a sentence where it is raised
 class Carrier:
     """Carries instances over one session. For one thread."""
 
-    def __init__(self, session: Session, waiting: Waiting, loader: Loader, shared: Shared) -> None:
+    def __init__(
+        self, session: Session, place: Place, waiting: Waiting, loader: Loader, shared: Shared
+    ) -> None:
         self._session = session
+        self._place = place
         self._waiting = waiting
         self._loader = loader
         self._shared = shared
@@ -174,7 +183,7 @@ class Carrier:
         self._error: Exception | None = None
 
     def run(self) -> None:
-        """Carry until nothing waits, or it is of no use to go on.
+        """Carry until nothing waits, this session is one too many, or it is of no use to go on.
 
         Raises Lost when the peer ends the session, Unread when an instance broke while it was read,
         Unreachable when it shows that nobody is there who stores.
@@ -191,7 +200,11 @@ class Carrier:
                 self._waiting.put_back(self._next.item)
 
     def _is_over(self) -> bool:
-        return self._shared.stop.is_set() or self._waiting.is_over(self._shared.refusals)
+        return (
+            self._shared.stop.is_set()
+            or self._waiting.is_over(self._shared.refusals)
+            or self._place.is_spare()
+        )
 
     def _carry(self, ready: Ready) -> None:
         """Bring one instance to the destination. Raises as `run` does."""
@@ -228,7 +241,7 @@ class Carrier:
 
     def _load_next(self) -> Ready | None:
         """Return the next instance that can be sent; write down of others why they cannot."""
-        while not self._is_over() and (item := self._waiting.take()) is not None:
+        while not self._is_over() and (item := self._take_next()) is not None:
             key = key_of(item.sop_instance, item.path)
             loaded = self._loader.load(
                 item, self._session.takes(item.sop_class), self._session.refusal(item.sop_class)
@@ -237,6 +250,10 @@ class Carrier:
                 return Ready(key, item, loaded)
             self._note_unsendable(key, item, loaded)
         return None
+
+    def _take_next(self) -> Outgoing | None:
+        """Return the next instance that waits; none that ended a session where this one may end anyway."""
+        return self._waiting.take(only_new=self._place.is_further)
 
     def _note_unsendable(self, key: str, item: Outgoing, unsendable: Unsendable) -> None:
         self._shared.ledger.happen(key, unsendable.happening, rule=unsendable.finding.rule.id)
@@ -253,18 +270,24 @@ class Carrier:
             rule="" if finding is None else finding.rule.id,
         )
         self._has_answered = True
-        self._waiting.note_answer(ready.item, is_refusal=answer.kind is StatusClass.REFUSED)
+        is_refusal = answer.kind is StatusClass.REFUSED
+        self._waiting.note_answer(ready.item, is_refusal=is_refusal)
         self._shared.log.note_answer(ready, finding)
+        self._place.answered(ready.item, self._waiting.count(), is_refusal=is_refusal)
 
     def _note_lost(self, lost: Sequence[Ready], exc: Lost) -> None:
-        """Note instances that were under way when the session ended."""
-        is_alone = len(lost) == 1
+        """Note instances that were under way when the session ended.
+
+        Where the destination answers over others, it may be this session that it does not want.
+        """
+        is_further = self._place.is_further
+        is_alone = len(lost) == 1 and not is_further
         tries = [self._waiting.count_try(ready.item, is_alone=is_alone) for ready in lost]
         for ready, count in zip(lost, tries, strict=True):
             finding = NO_ANSWER.at(times=_times(count), why=exc.why or exc.what)
             self._shared.ledger.happen(ready.key, Happening.LOST, rule=NO_ANSWER.id)
             self._shared.log.note_lost(ready.key, ready.item, finding)
-        if not self._has_answered:
+        if not self._has_answered and not is_further:
             self._waiting.note_fruitless(max(tries))
         most = self._shared.tries
         again = [ready.item for ready in lost if self._waiting.may_be_tried(ready.item, most)]

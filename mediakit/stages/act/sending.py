@@ -1,7 +1,8 @@
 """Sending: batches of instances over sessions that can fail, in rounds, by several threads.
 
-The threads share the instances that wait, the ledger and the log; each has a session and the medium open for
-itself (see `carrying`). Whatever happens, the ledger has what is true of every instance.
+The threads share the instances that wait, the ledger and the log; each has a session and a loader of its own
+(see `carrying`). How many there are is said by `parallel`: a fixed number, or as many as turn out to be best.
+Whatever happens, the ledger has what is true of every instance.
 """
 
 from __future__ import annotations
@@ -15,20 +16,24 @@ from mediakit.destinations.base import (
     Context,
     Destination,
     Lost,
+    ParallelDestination,
     Session,
     Unreachable,
     WindowedSession,
     contexts_of,
 )
-from mediakit.errors import SourceError
+from mediakit.errors import SourceError, UsageError
 from mediakit.events import Listener
 from mediakit.ledger.ledger import Ledger
+from mediakit.limits import MAX_AUTO_ASSOCIATIONS
 from mediakit.stages.act.carrying import Carrier, Log, Shared, Unread
-from mediakit.stages.act.loading import Loader
+from mediakit.stages.act.loading import HELD_BYTES, Loader
+from mediakit.stages.act.parallel import Parallel, Place
 from mediakit.stages.act.rate import Rate
 from mediakit.stages.act.waiting import Waiting
 from mediakit.stages.act.windowed import WindowedCarrier
 from mediakit.stages.import_order import ImportOrder
+from mediakit.transfer.associations import AssociationCount, most_by_size
 from mediakit.transfer.negotiate import Batch
 from mediakit.transfer.outgoing import Outgoing
 
@@ -37,7 +42,7 @@ class Sender:
     """Sends batches to one destination.
 
     `stopped` and `gone` say why it ended before all was tried, else "": because of the destination, or
-    because the medium could not be opened any more.
+    because the medium could not be opened any more. `most_open` is how many sessions were open at once.
     """
 
     def __init__(
@@ -49,8 +54,8 @@ class Sender:
         tell: Listener,
     ) -> None:
         self._destination = destination
+        self._order = order
         self._patience = order.patience
-        self._associations = order.associations
         self._loader = loader
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -58,6 +63,7 @@ class Sender:
         self.stopped = ""
         self.gone = ""
         self.log = Log(tell)
+        self._parallel = Parallel(AssociationCount(most=1), self.log.note_associations)
         self._shared = Shared(
             destination=destination.name,
             ledger=ledger,
@@ -68,13 +74,20 @@ class Sender:
             refusals=order.patience.refusals_in_a_row,
         )
 
-    def send(self, batches: Iterable[Batch], sent_before: Collection[str] = ()) -> None:
+    @property
+    def most_open(self) -> int:
+        """Return how many sessions were open at once, at most."""
+        return self._parallel.most_open
+
+    def send(self, batches: Sequence[Batch], sent_before: Collection[str] = ()) -> None:
         """Send all, batch by batch, in rounds while instances are refused for want of resources.
 
         `sent_before` are the keys of those that may have been sent before. KeyboardInterrupt lets the
         instances that are being sent end within the grace time, and passes on.
         """
         self.log.sent.update(sent_before)
+        count = _count(self._destination, self._order, (item for batch in batches for item in batch.items))
+        self._parallel = Parallel(count, self.log.note_associations)
         for batch in batches:
             left: Sequence[Outgoing] = batch.items
             rest: Sequence[Outgoing] = ()
@@ -93,15 +106,9 @@ class Sender:
     def _round(self, batch: Batch) -> tuple[Sequence[Outgoing], Sequence[Outgoing]]:
         """Send a batch once over; return what was refused and what was not tried: worth another round."""
         waiting = Waiting(batch.items)
-        contexts = contexts_of(batch.proposals)
-        workers = [
-            _Worker(partial(self._work, waiting, contexts), f"mediakit-send-{number}")
-            for number in range(min(self._associations, len(batch.items)))
-        ]
+        workers: list[_Worker] = []
         try:
-            for worker in workers:
-                worker.start()
-            _wait(workers)
+            self._run(waiting, contexts_of(batch.proposals), workers)
         except BaseException:
             self._end(workers)
             raise
@@ -112,6 +119,25 @@ class Sender:
         elif waiting.is_left() and not waiting.refused:
             self.stopped = waiting.why or "the destination cannot be reached"
         return waiting.refused, waiting.rest()
+
+    def _run(self, waiting: Waiting, contexts: Sequence[Context], workers: list[_Worker]) -> None:
+        """Begin the threads, and further ones when there should be more, and wait until all have ended."""
+        is_begin = True
+        while is_begin or not all(worker.has_ended for worker in workers):
+            if is_begin or (self._parallel.may_grow and self._is_worth_more(waiting)):
+                for place in self._parallel.new_places(waiting.count()):
+                    act = partial(self._work, place, waiting, contexts)
+                    worker = _Worker(act, f"mediakit-send-{len(workers)}", self._parallel.changed)
+                    workers.append(worker)
+                    worker.start()
+            is_begin = False
+            self._parallel.changed.wait(0.2)  # in short waits, so that a signal is heard on every system
+            self._parallel.changed.clear()
+
+    def _is_worth_more(self, waiting: Waiting) -> bool:
+        """Return True when there is work for further threads."""
+        is_over = self._stop.is_set() or waiting.is_over(self._patience.refusals_in_a_row) or waiting.gone
+        return not is_over and waiting.count() > 0
 
     def _end(self, workers: Sequence[_Worker]) -> None:
         """Let what is under way end, but not for ever."""
@@ -127,19 +153,20 @@ class Sender:
             for worker in workers:
                 worker.wait(self._patience.grace_s)
 
-    def _work(self, waiting: Waiting, contexts: Sequence[Context]) -> None:
-        """Carry over one session after the other until nothing waits any more."""
+    def _work(self, place: Place, waiting: Waiting, contexts: Sequence[Context]) -> None:
+        """Carry over one session after the other until nothing waits any more, or the place is given up."""
         try:
             loader = self._opened(waiting)
             if loader is None:
                 return
             with loader:
-                while self._on_session(waiting, contexts, loader):
+                while self._on_session(place, waiting, contexts, loader):
                     pass
         except Exception as exc:  # noqa: BLE001 - the thread that waits raises it
             waiting.fail(exc)
         finally:
             waiting.leave()
+            place.leave()
 
     def _opened(self, waiting: Waiting) -> Loader | None:
         """Return the medium, opened for this thread; None when it cannot be opened any more."""
@@ -149,33 +176,35 @@ class Sender:
             waiting.gone = exc.reason
             return None
 
-    def _on_session(self, waiting: Waiting, contexts: Sequence[Context], loader: Loader) -> bool:
+    def _on_session(
+        self, place: Place, waiting: Waiting, contexts: Sequence[Context], loader: Loader
+    ) -> bool:
         """Carry over one session; return True when another one is worth while."""
         if self._stop.is_set() or waiting.is_over(self._patience.refusals_in_a_row) or not waiting.is_left():
             return False
-        session = self._connected(waiting, contexts)
-        if session is None:
+        if place.is_spare() or (session := self._connected(place, waiting, contexts)) is None:
             return False
         try:
-            _carrier(session, waiting, loader, self._shared).run()
+            _carrier(session, waiting, loader, self._shared, place).run()
+            return not place.is_further  # else nothing is left that it may take
         except Unread:
             return True
-        except Lost as exc:
-            waiting.why = str(exc.why or exc.what)
-            return waiting.fruitless <= self._patience.fruitless_in_a_row
-        except Unreachable as exc:
-            waiting.why = exc.reason
-            return False
+        except (Lost, Unreachable) as exc:
+            if place.is_turned_away():
+                return False
+            waiting.why = exc.reason if isinstance(exc, Unreachable) else str(exc.why or exc.what)
+            return isinstance(exc, Lost) and waiting.fruitless <= self._patience.fruitless_in_a_row
         finally:
             with self._lock:
                 self._sessions.discard(session)
+            place.closed()
             session.close()
-        return True
 
-    def _connected(self, waiting: Waiting, contexts: Sequence[Context]) -> Session | None:
+    def _connected(self, place: Place, waiting: Waiting, contexts: Sequence[Context]) -> Session | None:
         """Return a new session; None when there is none to be had.
 
-        A peer that has never answered is tried once more only: its address may be wrong.
+        A peer that has never answered is tried once more only: its address may be wrong. Where others go
+        on without it, a session that is refused is one too many.
         """
         waits = self._patience.connections
         wait_s = waiting.pause(waits)
@@ -185,6 +214,8 @@ class Sender:
             try:
                 session = self._destination.connect(contexts)
             except Unreachable as exc:
+                if place.is_turned_away():
+                    return None
                 waiting.why = exc.reason
                 most = len(waits) if exc.is_busy or self.log.count else min(len(waits), 1)
                 if not exc.is_passing or number >= most:
@@ -193,16 +224,62 @@ class Sender:
                 continue
             with self._lock:
                 self._sessions.add(session)
+            place.opened()
             self.log.note_session(session)
             return session
         return None
 
 
-def _carrier(session: Session, waiting: Waiting, loader: Loader, shared: Shared) -> Carrier:
+def check_associations(destination: Destination, order: ImportOrder) -> None:
+    """Raise UsageError for a number of associations that is none, or more than the destination allows."""
+    count = order.associations
+    if count == "auto":
+        return
+    if count < 1:
+        raise UsageError(f"{count} is not a number of associations", hint='give 1 or more, or "auto"')
+    most = destination.most_sessions if isinstance(destination, ParallelDestination) else None
+    if most is not None and count > most:
+        raise UsageError(
+            f"{count} associations are more than this destination is set to have",
+            where=destination.name,
+            hint=f"`max-associations` of the destination is {most}",
+        )
+
+
+def share_of_associations(destination: Destination, imports: int) -> int:
+    """Return how many associations each of so many imports may have that run at once.
+
+    Raises UsageError when the destination is set to have fewer than there are imports.
+    """
+    most = destination.most_sessions if isinstance(destination, ParallelDestination) else None
+    if most is not None and most < imports:
+        raise UsageError(
+            f"{imports} workers need more associations than this destination is set to have",
+            where=destination.name,
+            hint=f"`max-associations` of the destination is {most}",
+        )
+    return max(1, min(most or MAX_AUTO_ASSOCIATIONS, MAX_AUTO_ASSOCIATIONS) // imports)
+
+
+def _count(destination: Destination, order: ImportOrder, items: Iterable[Outgoing]) -> AssociationCount:
+    """Return how many sessions there may be: as ordered, or as destination and memory allow."""
+    if order.associations != "auto":
+        return AssociationCount(most=order.associations, least=order.associations)
+    most = order.most_associations
+    if not isinstance(destination, ParallelDestination):
+        most = 1
+    elif destination.most_sessions is not None:
+        most = min(most, destination.most_sessions)
+    is_changed = bool(order.mapping) or order.deidentify is not None  # then it is in memory whole
+    sizes = (item.size if is_changed else min(item.size, HELD_BYTES) for item in items)
+    return AssociationCount(most=most_by_size(sizes, most))
+
+
+def _carrier(session: Session, waiting: Waiting, loader: Loader, shared: Shared, place: Place) -> Carrier:
     """Return what carries over a session: several instances at once where its peer agreed to that."""
     if isinstance(session, WindowedSession) and session.window > 1:
-        return WindowedCarrier(session, waiting, loader, shared)
-    return Carrier(session, waiting, loader, shared)
+        return WindowedCarrier(session, place, waiting, loader, shared)
+    return Carrier(session, place, waiting, loader, shared)
 
 
 class _Worker(threading.Thread):
@@ -211,9 +288,10 @@ class _Worker(threading.Thread):
     When KeyboardInterrupt is raised in `Thread.join`, CPython (3.11 at least) takes the thread for ended.
     """
 
-    def __init__(self, act: Callable[[], None], name: str) -> None:
+    def __init__(self, act: Callable[[], None], name: str, at_end: threading.Event) -> None:
         super().__init__(name=name)
         self._act = act
+        self._at_end = at_end
         self._has_ended = threading.Event()
 
     def run(self) -> None:
@@ -222,13 +300,13 @@ class _Worker(threading.Thread):
             self._act()
         finally:
             self._has_ended.set()
+            self._at_end.set()
+
+    @property
+    def has_ended(self) -> bool:
+        """Return True when it has ended."""
+        return self._has_ended.is_set()
 
     def wait(self, seconds: float) -> bool:
         """Wait at most so long; return True when it has ended, or never began."""
         return self.ident is None or self._has_ended.wait(seconds)
-
-
-def _wait(workers: Sequence[_Worker]) -> None:
-    for worker in workers:
-        while not worker.wait(0.2):
-            pass  # in short waits, so that a signal is heard on every system

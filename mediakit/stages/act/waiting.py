@@ -27,14 +27,20 @@ class Waiting:
         self.why = ""
         self.gone = ""  # why the medium could not be opened any more
 
-    def take(self) -> Outgoing | None:
+    def take(self, *, only_new: bool = False) -> Outgoing | None:
         """Return the next instance, None when there is none: first what this thread keeps.
 
-        What was put last comes when nothing else is left.
+        What was put last comes when nothing else is left, and never with `only_new`.
         """
         with self._lock:
-            queue = self._own.get(threading.get_ident()) or self._waiting or self._again
+            queue = self._own.get(threading.get_ident()) or self._waiting
+            if not queue and not only_new:
+                queue = self._again
             return queue.popleft() if queue else None
+
+    def count(self) -> int:
+        """Return how many are left that any thread can take."""
+        return len(self._waiting) + len(self._again)
 
     def count_try(self, item: Outgoing, *, is_alone: bool = True) -> int:
         """Note that an instance was sent and got no answer; return how often that happened.

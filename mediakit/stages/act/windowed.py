@@ -14,6 +14,7 @@ from mediakit.destinations.base import Lost, WindowedSession
 from mediakit.errors import SourceError
 from mediakit.stages.act.carrying import Carrier, Ready, Shared, Unread
 from mediakit.stages.act.loading import Loader, Unsendable
+from mediakit.stages.act.parallel import Place
 from mediakit.stages.act.waiting import Waiting
 from mediakit.stages.look.closed import finding_on_failure
 from mediakit.transfer.outgoing import Answer, Outgoing
@@ -24,8 +25,10 @@ from mediakit.transfer.states import Happening
 class WindowedCarrier(Carrier):
     """Carries instances over one session with a window. For one thread."""
 
-    def __init__(self, session: WindowedSession, waiting: Waiting, loader: Loader, shared: Shared) -> None:
-        super().__init__(session, waiting, loader, shared)
+    def __init__(
+        self, session: WindowedSession, place: Place, waiting: Waiting, loader: Loader, shared: Shared
+    ) -> None:
+        super().__init__(session, place, waiting, loader, shared)
         self._windowed = session
         self._under_way: dict[str, Ready] = {}
 

@@ -1,0 +1,193 @@
+"""`--jobs auto`: more associations where they bring more, and peers that do not want them."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mediakit.destinations.dimse import DimseDestination
+from mediakit.destinations.peer import Peer
+from mediakit.errors import UsageError
+from mediakit.events import AssociationsOpen, Event
+from mediakit.journeys.import_ import import_medium
+from mediakit.ledger.jobs import Jobs
+from mediakit.outcome import Outcome
+from mediakit.stages.act.sending import share_of_associations
+from mediakit.stages.import_order import ImportOrder
+from mediakit.stages.plan.import_target import Target, target_at
+from tests.support.fault_bytes import Connection, Incoming, abort
+from tests.support.importing import (
+    ALL_PATIENTS,
+    QUICK,
+    Watch,
+    WatchedScp,
+    check_truth,
+    digests,
+    folder_of_small,
+    import_into,
+    peer_of,
+)
+from tests.support.network_peers import pynetdicom_scp
+
+COUNT, PIXELS = 200, 400
+SENT = digests(COUNT, PIXELS)
+LINK = Path(__file__).parents[2] / "benchmarks" / "delayed_link.py"
+
+
+@pytest.fixture(scope="module")
+def medium(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return folder_of_small(tmp_path_factory.mktemp("medium") / "m", COUNT, PIXELS)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Jobs:
+    return Jobs(tmp_path / "jobs")
+
+
+class Limited(WatchedScp):
+    """A peer that answers after a while, as over a link, and takes so many associations at once."""
+
+    def __init__(self, takes: int, *, is_late: bool = False) -> None:
+        super().__init__(watch=Watch(before_answer=lambda _: time.sleep(0.01)))
+        self.takes = takes
+        self.refused = 0
+        self.most_alive = 0
+        self._is_late = is_late  # accepts what is too much, and aborts it at its first instance
+
+    def _associate(self, link: Connection, body: bytes) -> bytes:
+        answer = super()._associate(link, body)
+        with self._lock:
+            self.most_alive = max(self.most_alive, len(self._alive))
+            if len(self._alive) > self.takes and not self._is_late:
+                self.refused += 1
+                return struct.pack(">BxI4B", 3, 4, 0, 2, 3, 2)  # local limit exceeded
+        return answer
+
+    def _after_command(self, link: Connection, message: Incoming) -> str:
+        if self._is_late and len(self._alive) > self.takes and link.number != min(self._alive):
+            self.refused += 1
+            link.sock.sendall(abort(2, 0))
+            return "by-us"
+        return super()._after_command(link, message)
+
+
+def test_it_grows_where_answers_take_time_and_says_how_far(medium: Path, jobs: Jobs) -> None:
+    heard: list[Event] = []
+    with Limited(takes=100) as scp:
+        order = ImportOrder(patience=QUICK, expectation=ALL_PATIENTS)
+        target = Target(destination=DimseDestination(peer_of(scp)))
+        imported = import_medium(medium, target, jobs, order, heard.append)
+    check_truth(imported, scp, jobs, SENT)
+    assert sorted(scp.stored) == sorted(SENT)  # each once
+    told = [event.count for event in heard if isinstance(event, AssociationsOpen)]
+    assert told == list(range(1, len(told) + 1))
+    assert imported.result.figures["associations"] == len(told)
+    assert 2 <= told[-1] <= 16
+
+
+def test_a_limit_of_the_peer_is_kept_to_and_no_fault(medium: Path, jobs: Jobs) -> None:
+    for takes in (1, 2):
+        with Limited(takes=takes) as scp:
+            imported = import_into(scp, medium, jobs)
+        check_truth(imported, scp, jobs, SENT)
+        assert imported.result.outcome is Outcome.GOOD
+        assert {one.rule.id for one in imported.result.report.findings} == {"MK-IMP-006"}  # no DICOMDIR
+        assert sorted(scp.stored) == sorted(SENT)
+        assert imported.result.figures["associations"] == takes
+        assert 1 <= scp.refused <= 3  # and then it is left alone
+
+
+def test_a_peer_that_aborts_what_it_accepted_costs_no_instance(medium: Path, jobs: Jobs) -> None:
+    with Limited(takes=1, is_late=True) as scp:
+        imported = import_into(scp, medium, jobs)
+    assert imported.result.outcome is Outcome.GOOD
+    assert {one.uid for one in scp.received} == SENT.keys()
+    assert sorted(scp.acknowledged) == sorted(SENT)
+    assert scp.refused >= 1
+
+
+def test_over_a_delayed_link_several_associations_carry_the_instances(medium: Path, jobs: Jobs) -> None:
+    with WatchedScp() as scp, delayed(scp.port) as port:
+        destination = DimseDestination(replace(peer_of(scp), port=port))
+        order = ImportOrder(patience=QUICK, expectation=ALL_PATIENTS)
+        imported = import_medium(medium, Target(destination=destination), jobs, order)
+    check_truth(imported, scp, jobs, SENT)
+    assert sorted(scp.stored) == sorted(SENT)
+    assert len(scp.proposed) >= 2
+
+
+@contextmanager
+def delayed(port: int) -> Iterator[int]:
+    """Run a link with 10 ms in each direction in front of a server; give its port."""
+    with subprocess.Popen(
+        [sys.executable, LINK, "--to", str(port)], stdout=subprocess.PIPE, text=True
+    ) as link:
+        try:
+            assert link.stdout is not None
+            yield int(link.stdout.readline())
+        finally:
+            link.terminate()
+
+
+def test_pynetdicom_with_a_maximum_of_associations_gets_everything(tmp_path: Path) -> None:
+    medium = folder_of_small(tmp_path / "m", 120, PIXELS)
+    for most in (1, 2):
+        with pynetdicom_scp(most_associations=most) as scp:
+            jobs = Jobs(tmp_path / str(most))
+            peer = Peer(called_ae=scp.ae_title, host="127.0.0.1", port=scp.port)
+            order = ImportOrder(patience=QUICK, expectation=ALL_PATIENTS)
+            done = import_medium(medium, Target(destination=DimseDestination(peer)), jobs, order)
+        assert done.result.outcome is Outcome.GOOD
+        assert done.result.figures["associations"] <= most  # type: ignore[operator]  # a number
+        assert len(scp.instances) == len({uid for uid, _, _ in scp.instances}) == 120
+
+
+def test_no_more_than_is_configured(medium: Path, jobs: Jobs) -> None:
+    with Limited(takes=100) as scp:
+        destination = DimseDestination(replace(peer_of(scp), most_associations=2))
+        order = ImportOrder(patience=QUICK, expectation=ALL_PATIENTS)
+        done = import_medium(medium, Target(destination=destination), jobs, order)
+        assert done.result.figures["associations"] == scp.most_alive == 2
+        for count, words in ((3, "more than this destination is set to have"), (0, "not a number")):
+            with pytest.raises(UsageError, match=words):
+                import_medium(
+                    medium, Target(destination=destination), jobs, replace(order, associations=count)
+                )
+    assert share_of_associations(destination, 2) == 1
+    with pytest.raises(UsageError, match="3 workers"):
+        share_of_associations(destination, 3)
+
+
+def test_a_folder_gets_one(medium: Path, jobs: Jobs, tmp_path: Path) -> None:
+    order = ImportOrder(patience=QUICK, expectation=ALL_PATIENTS)
+    done = import_medium(medium, target_at(f"dir:{tmp_path / 'out'}"), jobs, order)
+    assert done.result.figures["associations"] == 1
+
+
+def test_a_peer_that_refuses_for_want_of_resources_gets_fewer_at_once(medium: Path, jobs: Jobs) -> None:
+    """It has room for two instances at a time: what it refuses is sent again, and stored."""
+    room, busy = threading.Lock(), [0]
+
+    def status(_: int, __: str) -> int:
+        with room:
+            busy[0] += 1
+            is_full = busy[0] > 2
+        time.sleep(0.01)
+        with room:
+            busy[0] -= 1
+        return 0xA700 if is_full else 0
+
+    with WatchedScp() as scp:
+        scp.script = replace(scp.script, statuses=status)
+        imported = import_into(scp, medium, jobs)
+    check_truth(imported, scp, jobs, SENT)
+    assert imported.result.outcome is Outcome.GOOD
