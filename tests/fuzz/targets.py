@@ -13,6 +13,7 @@ import struct
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -242,7 +243,8 @@ def _web_answer(content: bytes) -> None:
 def _patient_map(content: bytes) -> None:
     with suppress(UsageError):
         rows = parse_patients(content, "x")
-        assert parse_patients(format_map(rows).encode(), "x") == rows
+        again = parse_patients(format_map(rows).encode(), "x")
+        assert [replace(row, line=0) for row in again] == [replace(row, line=0) for row in rows]
 
 
 def _disc_list(content: bytes) -> None:
