@@ -64,6 +64,7 @@ class Watched:
 def _started(stack: ExitStack, watched: Watched, folder: Path, name: str, *command: str) -> None:
     """Start a process of a machine of its own, and end all of its session at the end."""
     env = {**os.environ, "XDG_STATE_HOME": str(folder / name), "PYTHONPATH": str(Path(__file__).parents[1])}
+    env["DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED"] = "False"  # it keeps what it samples
     with (folder / f"{name}.log").open("w") as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
     watched.sessions.add(process.pid)
