@@ -89,7 +89,8 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _server(words: Sequence[str], port: int, cwd: Path, **environment: str) -> Iterator[int]:
+def running(words: Sequence[str], port: int, cwd: Path, **environment: str) -> Iterator[int]:
+    """Run a server for as long as the block; give its port."""
     process = subprocess.Popen(
         words,
         cwd=cwd,
@@ -111,22 +112,24 @@ def _server(words: Sequence[str], port: int, cwd: Path, **environment: str) -> I
 
 
 @contextmanager
-def _cured_storescp(work: Path) -> Iterator[int]:
+def cured_storescp(work: Path) -> Iterator[int]:
+    """Run `storescp` without its waits; give its port."""
     port = _free_port()
     words = ("storescp", "--ignore", "--fork", "-aet", "STORESCP", str(port))
-    with _server(words, port, work, TCP_NODELAY="1"):
+    with running(words, port, work, TCP_NODELAY="1"):
         yield port
 
 
 @contextmanager
 def _stock_storescp(work: Path) -> Iterator[int]:
     port = _free_port()
-    with _server(("storescp", "--ignore", "--fork", "-aet", "STORESCP", str(port)), port, work):
+    with running(("storescp", "--ignore", "--fork", "-aet", "STORESCP", str(port)), port, work):
         yield port
 
 
 @contextmanager
-def _orthanc(work: Path) -> Iterator[int]:
+def orthanc(work: Path) -> Iterator[int]:
+    """Run Orthanc with an empty store; give its port."""
     store = work / "orthanc"
     shutil.rmtree(store, ignore_errors=True)
     store.mkdir()
@@ -135,11 +138,11 @@ def _orthanc(work: Path) -> Iterator[int]:
                 "DicomAet": "STORESCP", "HttpServerEnabled": False, "RemoteAccessAllowed": False,
                 "OverwriteInstances": True, "DicomCheckCalledAet": False}  # fmt: skip
     (work / "orthanc.json").write_text(json.dumps(settings), encoding="ascii")
-    with _server(("Orthanc", str(work / "orthanc.json")), port, work):
+    with running(("Orthanc", str(work / "orthanc.json")), port, work):
         yield port
 
 
-_SERVERS = {"storescp, cured": _cured_storescp, "storescp, as it comes": _stock_storescp, "orthanc": _orthanc}
+_SERVERS = {"storescp, cured": cured_storescp, "storescp, as it comes": _stock_storescp, "orthanc": orthanc}
 
 
 def _clients(
