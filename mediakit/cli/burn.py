@@ -151,7 +151,7 @@ def burn(
     viewer: ViewerForm = None,
     pdi: Pdi = False,
     link_case: LinkCases = LinkCase.UPPER,
-    deidentify: Deidentify = "",
+    deidentify: Deidentify = None,
     deidentify_table: DeidentifyTable = None,
     deidentify_key: DeidentifyKey = None,
     burned_in: BurnedIn = OnBurnedIn.REFUSE,

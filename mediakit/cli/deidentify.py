@@ -9,6 +9,7 @@ import typer
 
 from mediakit import toml
 from mediakit.choices import OnBurnedIn
+from mediakit.cli.selecting import text_of
 from mediakit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _MOST_BYTES = 4 << 20  # of a table or a key
 
 Deidentify = Annotated[
-    str,
+    str | None,
     typer.Option(metavar="OPTIONS", help="De-identify (PS3.15 E): basic, or options such as retain-device."),
 ]
 DeidentifyTable = Annotated[
@@ -32,10 +33,10 @@ BurnedIn = Annotated[OnBurnedIn, typer.Option(help="Images that may have text in
 
 
 def deidentification_of(
-    words: str, table: Path | None, key_file: Path | None, burned_in: OnBurnedIn
+    words: str | None, table: Path | None, key_file: Path | None, burned_in: OnBurnedIn
 ) -> Deidentification | None:
     """Return what is asked for, None when nothing is. Raises UsageError."""
-    if not words:
+    if words is None:
         if table is not None or key_file is not None or burned_in is not OnBurnedIn.REFUSE:
             hint = "write `--deidentify basic`, or name its options"
             raise UsageError("options of de-identification are given without `--deidentify`", hint=hint)
@@ -43,7 +44,7 @@ def deidentification_of(
     from mediakit.dicom.deidentify.order import Deidentification
 
     return Deidentification(
-        options=words,
+        options=text_of("--deidentify", words),
         table={} if table is None else _table(table),
         key=b"" if key_file is None else _key(key_file),
         on_burned_in=burned_in,

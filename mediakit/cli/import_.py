@@ -114,8 +114,9 @@ def import_(
         Path | None, typer.Option("--map", help="CSV file of local values in place of foreign ones.")
     ] = None,
     match: Annotated[
-        str, typer.Option(help="Ask for local values: worklist, or query (patients). Sure matches only.")
-    ] = "",
+        str | None,
+        typer.Option(help="Ask for local values: worklist, or query (patients). Sure matches only."),
+    ] = None,
     match_dest: Annotated[str, typer.Option(help="Whom to ask for them, when it is not DEST.")] = "",
     as_patient: Annotated[
         str | None,
@@ -130,7 +131,7 @@ def import_(
     approve_above: Annotated[
         int, typer.Option(min=0, max=100, help="Confidence that a match must exceed to be sure.")
     ] = APPROVE_ABOVE,
-    deidentify: Deidentify = "",
+    deidentify: Deidentify = None,
     deidentify_table: DeidentifyTable = None,
     deidentify_key: DeidentifyKey = None,
     burned_in: BurnedIn = OnBurnedIn.REFUSE,
@@ -208,15 +209,16 @@ def import_(
         matching, asked = None, match_dest or dest
         may_ask = can_ask() and not (yes or quiet or as_json or dry_run)
         own_login = None if match_dest else login
-        if match:
+        if match is not None:
+            how = match_of(text_of("--match", match))
             peer = peer_named(asked, config, own_login)
-            matching = Matching(peer=peer, match=match_of(match), approve_above=approve_above)
+            matching = Matching(peer=peer, match=how, approve_above=approve_above)
             if may_ask:
                 matching = replace(matching, confirm=confirm_patient)
         elif as_patient is not None:
             patient_id = text_of("--as-patient", as_patient)
             matching = named_patient(patient_id or "", peer_named(asked, config, own_login), yes=yes)
-        elif may_ask and not (keep_id or deidentify) and map_ is None:
+        elif may_ask and not (keep_id or deidentify is not None) and map_ is None:
             matching = offer(asked, config, own_login)
         target = target_of(dest, config, verify, ask_first=ask_first, commit_port=commit_port, login=login)
         if not (quiet or as_json):
@@ -230,15 +232,15 @@ def import_(
 
 
 def _check_one_way(
-    map_: Path | None, match: str, as_patient: str | None, deidentify: str, *, keep_id: bool
+    map_: Path | None, match: str | None, as_patient: str | None, deidentify: str | None, *, keep_id: bool
 ) -> None:
     """Raise UsageError when several options say under which Patient ID things go in."""
     ways = {
         "--map": map_ is not None,
-        "--match": bool(match),
+        "--match": match is not None,
         "--as-patient": as_patient is not None,
         "--keep-id": keep_id,
-        "--deidentify": bool(deidentify),
+        "--deidentify": deidentify is not None,
     }
     given = [way for way, is_given in ways.items() if is_given]
     if len(given) > 1:

@@ -20,6 +20,7 @@ from mediakit.cli.guard import guarded
 from mediakit.cli.import_ import map_rows, rate_of
 from mediakit.cli.options import Config, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
+from mediakit.cli.selecting import text_of
 from mediakit.cli.state import StateFolder, state_folder
 from mediakit.cli.target import unattended
 from mediakit.cli.written import check_report, now, write_report
@@ -115,8 +116,8 @@ def run(
         Path | None, typer.Option("--map", help="CSV file of local values in place of foreign ones.")
     ] = None,
     match: Annotated[
-        str, typer.Option(help="Ask for local values: worklist or query. Sure matches only.")
-    ] = "",
+        str | None, typer.Option(help="Ask for local values: worklist or query. Sure matches only.")
+    ] = None,
     all_patients: Annotated[
         bool, typer.Option("--all-patients", help="Take discs with several patients.")
     ] = False,
@@ -150,7 +151,7 @@ def run(
         if len(places) < 2:
             raise UsageError("name the discs, and then where to", hint="`mediakit migrate FOLDER pacs`")
         *sources, dest = places
-        if map_ is not None and match:
+        if map_ is not None and match is not None:
             raise UsageError("`--map` and `--match` exclude each other", hint="give one of them")
         for file in (*(report or ()), *((dashboard,) if dashboard else ())):
             check_report(file)
@@ -162,7 +163,7 @@ def run(
             verify=verify,
             ask_first=ask_first,
             map=map_,
-            match=match,
+            match=text_of("--match", match),
             all_patients=all_patients,
             rate=rate_of(limit_rate) // (at_a_time or 1),
             workers=at_a_time,

@@ -7,12 +7,17 @@ An address is a path, or `postgresql://USER@HOST/DATABASE#NAME` as libpq reads i
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
+from mediakit.errors import UsageError
+
 _T = TypeVar("_T")
 _SCHEMES: Final = ("postgresql://", "postgres://")
+#: Also with the one "/" that a path leaves of it.
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 NO_LEDGER: Final = "there is no such ledger of a migration"
 
 
@@ -67,8 +72,18 @@ def unheard(_words: str) -> None:
 
 
 def is_database(address: str | os.PathLike[str]) -> bool:
-    """Return True for an address of PostgreSQL: other machines reach it."""
-    return str(address).startswith(_SCHEMES)
+    """Return True for an address of PostgreSQL, False for a path. Raises UsageError for other schemes."""
+    text = str(address)
+    if text.startswith(_SCHEMES):
+        return True
+    scheme = _SCHEME.match(text)
+    if scheme is not None:
+        raise UsageError(
+            "not an address of a ledger",
+            where=f"{scheme[1]}://",  # what follows may have a password
+            hint="give a path, or `postgresql://HOST/DATABASE`, in small letters",
+        )
+    return False
 
 
 def store_at(

@@ -14,14 +14,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, Self, TypeVar
-from urllib.parse import parse_qs, urldefrag, urlsplit
+from urllib.parse import urldefrag
 
-from mediakit.errors import MediakitError, UsageError, mapped
+from mediakit.errors import MediakitError, UsageError
 from mediakit.ledger import migration_store as sql
 from mediakit.ledger.migration_base import NO_LEDGER, Base, Rows, Told, unheard
 
 try:
     import psycopg
+    from psycopg.conninfo import conninfo_to_dict
 except ImportError as exc:  # the extra is not installed
     raise UsageError(
         "a ledger in PostgreSQL needs the package psycopg",
@@ -314,21 +315,31 @@ def _is_there(base: Base) -> bool:
 
 def _parts(address: str) -> tuple[str, str]:
     """Return what libpq is given, and the name of the schema. Raises UsageError."""
+    # Before anything is taken apart: libpq cuts at other places than a URL library does.
+    before_at, at, _ = address.partition("://")[2].rpartition("@")
+    if (at and ":" in before_at) or "password" in address.partition("?")[2].lower():
+        raise _has_password()
     plain, name = urldefrag(address)
-    with mapped({ValueError: UsageError}, "not an address of a database", address):
-        parts = urlsplit(plain)
-    if parts.password is not None or any("password" in key for key in parse_qs(parts.query)):
-        raise UsageError(
-            "a password does not belong into the address of a ledger",
-            where="postgresql://",  # not shown
-            why="others see command lines, and reports name the ledger",
-            hint="put it into ~/.pgpass, or name a file with PGPASSFILE or a service",
-        )
+    try:
+        found = conninfo_to_dict(plain)
+    except psycopg.Error as exc:
+        raise UsageError("not an address of a database", where="postgresql://") from exc
+    if any("password" in key for key in found):
+        raise _has_password()
     if name and not _NAME.fullmatch(name):
         raise UsageError(
             "not a name for a ledger", where=address, hint="small letters, digits and _ after the #"
         )
     return plain, name or _SCHEMA
+
+
+def _has_password() -> UsageError:
+    return UsageError(
+        "a password does not belong into the address of a ledger",
+        where="postgresql://",  # not shown
+        why="others see command lines, and reports name the ledger",
+        hint="put it into ~/.pgpass, or name a file with PGPASSFILE or a service",
+    )
 
 
 def _said(exc: BaseException) -> str:

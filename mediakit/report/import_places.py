@@ -15,18 +15,18 @@ from mediakit.stages.look.inventory_rules import DAMAGED_DIRECTORY, DIRECTORY
 from mediakit.transfer.imported import Imported
 from mediakit.transfer.row import Row
 
-#: What to do about an instance, by the state that it ended in. "`RESUME`" stands for the command.
+#: What to do about an instance, by the state that it ended in. "RESUME" stands for the command.
 TO_DO: Final[Mapping[State, str]] = MappingProxyType(
     {
         State.STORED_WITH_WARNING: "compare what the destination shows with the medium",
         State.UNCONFIRMED: "keep the medium; look at the destination, then `mediakit job retry JOB`",
-        State.UNCERTAIN: "it may be there or not; `RESUME` sends it again, which does no harm",
-        State.UNSENT: "`RESUME` sends it",
+        State.UNCERTAIN: "it may be there or not; RESUME sends it again, which does no harm",
+        State.UNSENT: "RESUME sends it",
         State.REFUSED: "look for room and limits at the destination, then `mediakit job retry JOB`",
         State.FAILED: "the log of the destination tells why; then `mediakit job retry JOB`",
         State.NOT_NEGOTIATED: "have it allowed at the destination, then `mediakit job retry JOB`",
-        State.UNREADABLE: "try another drive, or a new copy from the sender; `RESUME` fills the gap",
-        State.MISSING: "ask the sender for a new copy; `RESUME` with it fills the gap",
+        State.UNREADABLE: "try another drive, or a new copy from the sender; RESUME fills the gap",
+        State.MISSING: "ask the sender for a new copy; RESUME with it fills the gap",
         State.CONFLICT: "find out which of the two is right before one is replaced",
         State.WITHHELD: "find out whose images these are before anything is imported",
     }
@@ -69,9 +69,7 @@ class Ended:
         """Return what to do about it."""
         because = self.fate.because
         hint = because.rule.hint if because is not None and because.rule.hint else TO_DO.get(self.state, "")
-        return hint.replace("RESUME", "mediakit import SRC DEST --resume").replace(
-            "retry JOB", f"retry {job}"
-        )
+        return hint.replace("RESUME", "the same command with `--resume`").replace("retry JOB", f"retry {job}")
 
 
 def place_of(imported: Imported, row: Row) -> str:

@@ -260,7 +260,7 @@ def _how_to_go_on(imported: Imported) -> Iterator[str]:
         yield "nothing was sent, and no job was begun"
         return
     if imported.job:
-        on = "" if outcome is Outcome.GOOD else "; `mediakit import SRC DEST --resume` goes on with it"
+        on = "" if outcome is Outcome.GOOD else "; the same command with `--resume` goes on with it"
         yield f"job {imported.job}{on}"
 
 

@@ -27,6 +27,7 @@ from mediakit.stages.plan.import_target import Target, target_at
 from tests.support.fault_bytes import Connection, Incoming, abort
 from tests.support.importing import (
     ALL_PATIENTS,
+    PATIENT,
     QUICK,
     Watch,
     WatchedScp,
@@ -113,6 +114,28 @@ def test_a_peer_that_aborts_what_it_accepted_costs_no_instance(medium: Path, job
     assert {one.uid for one in scp.received} == SENT.keys()
     assert sorted(scp.acknowledged) == sorted(SENT)
     assert scp.refused >= 1
+
+
+class Silent(Limited):
+    """A peer that takes the connection of a second association, and never answers the request."""
+
+    def _associate(self, link: Connection, body: bytes) -> bytes:
+        answer = super()._associate(link, body)
+        with self._lock:
+            is_further = len(self._alive) > 1 or self.refused > 0
+            self.refused += is_further
+        if is_further:
+            time.sleep(4)
+        return answer
+
+
+def test_what_is_left_over_ends_when_nothing_is_left_to_send(medium: Path, jobs: Jobs) -> None:
+    with Silent(takes=100) as scp:
+        imported = import_into(scp, medium, jobs, replace(PATIENT, association_s=3))
+    check_truth(imported, scp, jobs, SENT)
+    assert imported.result.outcome is Outcome.GOOD
+    assert sorted(scp.stored) == sorted(SENT)
+    assert scp.refused == 1  # all was sent while the first try was waiting
 
 
 def test_over_a_delayed_link_several_associations_carry_the_instances(medium: Path, jobs: Jobs) -> None:

@@ -67,6 +67,33 @@ def test_a_resumed_job_goes_on_under_the_same_uids_and_its_key_is_for_its_owner_
     assert (retried.code, "another de-identification" in retried.err) == (2, True)
 
 
+def test_a_job_that_was_begun_so_does_not_go_on_with_the_instances_as_they_are(tmp_path: Path) -> None:
+    first = folder_of(tmp_path / "one", {"a": CT_1})
+    both = folder_of(tmp_path / "two", {"a": CT_1, "b": CT_2})
+    sent(tmp_path, first)
+    destination, state = f"dir:{tmp_path / 'there'}", ("--state", tmp_path / "state")
+    plain = mediakit("import", both, destination, *state, "--resume", "--keep-id")
+    assert (plain.code, "with `--deidentify`" in plain.err) == (2, True)
+    assert len(arrived(tmp_path)) == 1
+    elsewhere = mediakit(
+        "import", both, f"dir:{tmp_path / 'other'}", *state, "--resume", "--keep-id", "--json"
+    )
+    assert (elsewhere.code, elsewhere.document["figures"]["sent"]) == (0, 2)
+
+
+def test_an_option_that_is_given_without_a_value_is_never_off(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "one", {"a": CT_1})
+    for words in (
+        ("import", source, f"dir:{tmp_path / 'there'}", "--deidentify", ""),
+        ("import", source, f"dir:{tmp_path / 'there'}", "--match", " "),
+        ("burn", source, "-o", tmp_path / "a.iso", "--deidentify", " "),
+        ("migrate", source, f"dir:{tmp_path / 'there'}", "--match", ""),
+    ):
+        said = mediakit(*words)
+        assert (said.code, "is empty" in said.err) == (2, True), words
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one"]
+
+
 def test_what_cannot_go_is_named_and_nothing_of_it_is_sent(tmp_path: Path) -> None:
     source = folder_of(tmp_path / "in", {"a": CT_1})
     altered(CT_2, source / "pdf", SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1", PixelData=None)

@@ -75,9 +75,9 @@ def test_every_state_that_needs_attention_is_named_with_place_uid_status_words_a
         assert uid(number) in line
         assert f"status 0x{0xA900 + number:04X}" in line
         assert f"words {number} <b>of</b> the peer" in line
-        hint = TO_DO[state.fate].replace("RESUME", "mediakit import SRC DEST --resume")
+        hint = TO_DO[state.fate].replace("RESUME", "the same command with `--resume`")
         assert hint.replace("retry JOB", f"retry {JOB}") in text
-    assert f"job {JOB}; `mediakit import SRC DEST --resume` goes on with it" in text
+    assert f"job {JOB}; the same command with `--resume` goes on with it" in text
     assert "sector 16 cannot be read" in text
     assert "hint: clean the disc" in text
     assert text.endswith("outcome: not everything was stored (exit code 6)\n")

@@ -209,7 +209,7 @@ class Sender:
         waits = self._patience.connections
         wait_s = waiting.pause(waits)
         for number in range(len(waits) + 1):
-            if self._stop.wait(wait_s):
+            if self._stop.wait(wait_s) or (number and not waiting.is_left()):
                 return None
             try:
                 session = self._destination.connect(contexts)

@@ -47,23 +47,37 @@ class DeidentifiedRows:
 def with_key(order: ImportOrder, jobs: Jobs, destination: str, inventory: Inventory) -> ImportOrder:
     """Return the order with the key of the job that it goes on with, else its own or a new one.
 
-    Raises UsageError when the job was begun without de-identification.
+    Raises UsageError when the job was begun without de-identification, or the other way round: a job that
+    was begun with it must not go on with the instances as they are.
     """
     wanted = order.deidentify
     if wanted is None:
+        if order.resume and not order.job:
+            job, _ = _earlier(Deidentification(), jobs, destination, inventory)
+            if job:
+                raise UsageError(
+                    "this medium was being imported with `--deidentify`, which is not given now",
+                    where=job,
+                    why="what is left would be sent with the names and IDs of the patients",
+                    hint="give `--deidentify` with the options that it was begun with",
+                )
         return order
     if order.job:
         kept = jobs.read(order.job).kept(KEPT_KEY)
         if kept is None:
             raise UsageError("this job was begun without `--deidentify`", where=order.job)
         return replace(order, deidentify=replace(wanted, key=bytes.fromhex(kept)))
-    earlier = _earlier(wanted, jobs, destination, inventory) if order.resume and not wanted.key else b""
+    earlier = b""
+    if order.resume and not wanted.key:
+        _, earlier = _earlier(wanted, jobs, destination, inventory)
     return replace(order, deidentify=replace(wanted, key=wanted.key or earlier or new_key()))
 
 
-def _earlier(wanted: Deidentification, jobs: Jobs, destination: str, inventory: Inventory) -> bytes:
-    """Return the key of the job that has most of these instances, b"" when there is none."""
-    best, most = b"", 0
+def _earlier(
+    wanted: Deidentification, jobs: Jobs, destination: str, inventory: Inventory
+) -> tuple[str, bytes]:
+    """Return the job that has most of these instances under new UIDs, and its key; "" and b"" for none."""
+    best, most = ("", b""), 0
     for summary in jobs.summaries():
         if summary.problem or summary.facts.destination != destination:
             continue
@@ -74,7 +88,7 @@ def _earlier(wanted: Deidentification, jobs: Jobs, destination: str, inventory: 
                 uid = _uids(replace(wanted, key=key).engine())
                 new = {uid(row.item.sop_instance) for row in inventory.rows}
                 count = sum(row.key in new for row in job.rows())
-                best, most = (key, count) if count > most else (best, most)
+                best, most = ((summary.job_id, key), count) if count > most else (best, most)
     return best
 
 

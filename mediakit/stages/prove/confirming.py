@@ -27,7 +27,7 @@ UNANSWERED = Rule(
     severity=Severity.WARNING,
     title="the destination did not say whether everything is there: {why}",
     ref="PS3.4 J.3.3",
-    hint="`mediakit import SRC DEST --resume --verify ...` asks again, and sends nothing twice",
+    hint="the same command with `--resume` asks again, and sends nothing twice",
 )
 
 _T = TransferState
