@@ -82,7 +82,8 @@ class Client:
         return f"| {' | '.join(cells)} |"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -114,7 +115,7 @@ def running(words: Sequence[str], port: int, cwd: Path, **environment: str) -> I
 @contextmanager
 def cured_storescp(work: Path) -> Iterator[int]:
     """Run `storescp` without its waits; give its port."""
-    port = _free_port()
+    port = free_port()
     words = ("storescp", "--ignore", "--fork", "-aet", "STORESCP", str(port))
     with running(words, port, work, TCP_NODELAY="1"):
         yield port
@@ -122,7 +123,7 @@ def cured_storescp(work: Path) -> Iterator[int]:
 
 @contextmanager
 def _stock_storescp(work: Path) -> Iterator[int]:
-    port = _free_port()
+    port = free_port()
     with running(("storescp", "--ignore", "--fork", "-aet", "STORESCP", str(port)), port, work):
         yield port
 
@@ -133,7 +134,7 @@ def orthanc(work: Path) -> Iterator[int]:
     store = work / "orthanc"
     shutil.rmtree(store, ignore_errors=True)
     store.mkdir()
-    port = _free_port()
+    port = free_port()
     settings = {"StorageDirectory": str(store), "IndexDirectory": str(store), "DicomPort": port,
                 "DicomAet": "STORESCP", "HttpServerEnabled": False, "RemoteAccessAllowed": False,
                 "OverwriteInstances": True, "DicomCheckCalledAet": False}  # fmt: skip

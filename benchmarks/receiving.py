@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from make_workload import make  # type: ignore[import-not-found,unused-ignore]
+from network import free_port  # type: ignore[import-not-found,unused-ignore]
 
 _MEDIAKIT = (sys.executable, "-m", "mediakit")
 _STORESCP = ("storescp", "-aet", "STORESCP")
@@ -73,18 +74,12 @@ def _cpu_seconds(process: int) -> float:
     return sum(map(int, fields[11:15])) / _TICK
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _run(server: Sequence[str], client: Sequence[str], source: Path, work: Path) -> tuple[float, float]:
     """Return wall seconds of the sending, and CPU seconds of the server."""
     out = work / "received"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    given = {"out": str(out), "port": str(_free_port()), "source": str(source)}
+    given = {"out": str(out), "port": str(free_port()), "source": str(source)}
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     environment |= {"TCP_NODELAY": "1", "MEDIAKIT_STATE": str(work / "state")}
     shutil.rmtree(work / "state", ignore_errors=True)

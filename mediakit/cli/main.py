@@ -53,8 +53,6 @@ class _Commands(Mapping[str, Any]):
     """The commands by name, each made when it is looked up: to make all takes longer than a short journey."""
 
     def __getitem__(self, name: str) -> Any:
-        if name not in _MODULES:
-            raise KeyError(name)
         return _command(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -72,7 +70,7 @@ class _Group(TyperGroup):
         self.commands: Any = _Commands()
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - of the group
-        """Return the names in the order of the help."""
+        """Return the names in the order of the help; no command is made for that."""
         return list(_MODULES)
 
 
@@ -126,7 +124,6 @@ def _command(name: str) -> Any:
         holder.add_typer(module.app, name=name)
     else:
         holder.command(name)(getattr(module, _MODULES[name]))
-    holder.callback()(_main)  # with one command alone it would be no group
     return typer.main.get_group(holder).commands[name]
 
 

@@ -352,8 +352,7 @@ def _ledger_of(option: str, sources: list[str], dest: str, state: Path | None) -
     if option:
         return os.path.abspath(option)  # noqa: PTH100
     named = "\0".join([*(os.path.abspath(one) for one in sources), dest])  # noqa: PTH100
-    digest = hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return str((state_folder(state) / "migrations" / f"{digest}.sqlite").absolute())
+    return str(_own_place(state, named, ".sqlite").absolute())
 
 
 def _jobs_of(ledger: str, state: Path | None) -> Path | None:
@@ -362,8 +361,12 @@ def _jobs_of(ledger: str, state: Path | None) -> Path | None:
 
     if not is_database(ledger):
         return None
-    digest = hashlib.sha256(ledger.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return state_folder(state) / "migrations" / f"{digest}.discs"
+    return _own_place(state, ledger, ".discs")
+
+
+def _own_place(state: Path | None, named: str, suffix: str) -> Path:
+    digest = hashlib.sha256(named.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return state_folder(state) / "migrations" / f"{digest}{suffix}"
 
 
 def _hours(text: str) -> Hours | None:

@@ -55,14 +55,14 @@ SideBySide = Annotated[
     ),
 ]
 
-_MOST_SIDE_BY_SIDE = 32
-
 
 def side_by_side(text: str) -> Associations:
     """Return what `--jobs` says. Raises UsageError."""
+    from mediakit.destinations.peer import MOST_ASSOCIATIONS
+
     if text == "auto":
         return "auto"
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= _MOST_SIDE_BY_SIDE:
-        hint = f"`--jobs` takes `auto`, or a number from 1 to {_MOST_SIDE_BY_SIDE}"
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MOST_ASSOCIATIONS:
+        hint = f"`--jobs` takes `auto`, or a number from 1 to {MOST_ASSOCIATIONS}"
         raise UsageError("not a number of associations", where=text, hint=hint)
     return int(text)

@@ -172,7 +172,7 @@ def _text(tag: Any, vr: str, value: bytes, charset: str | tuple[str, ...]) -> st
     alone = Dataset({tag: RawDataElement(tag, vr, len(value), value, 0, False, True)})
     alone.set_original_encoding(False, True, charset if isinstance(charset, str) else list(charset))
     found = Attributes(alone).tag(tag)
-    return "" if found is None or found == "" else one_line(_joined(found))
+    return "" if found is None else one_line(_joined(found))
 
 
 @cache

@@ -14,6 +14,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, TypeAlias
 
 from mediakit.dicom import text
+from mediakit.dicom.elements import IMPLICIT_LITTLE
 from mediakit.dicom.values import TEXT_VRS
 from mediakit.findings import tag_text
 
@@ -25,7 +26,6 @@ SPECIFIC_CHARACTER_SET = 0x00080005
 UTF_8 = "ISO_IR 192"
 MAX_DEPTH = 8  # a Scheduled Procedure Step with its code sequences has three
 _MOST_WORDS = 64  # VR LO
-_IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 MAX_TEXT_BYTES = 64 * 1024  # of one value: that of a name has at most 64 characters a group
 
 Value: TypeAlias = "str | tuple[Mapping[int, Value], ...]"
@@ -57,7 +57,7 @@ def read_data_set(encoded: bytes, transfer_syntax: str) -> Dataset:
     """Return a data set in Implicit or Explicit VR Little Endian. Raises Unintelligible."""
     from pydicom.filereader import read_dataset  # noqa: PLC0415 - start-up time
 
-    is_implicit = transfer_syntax == _IMPLICIT_LITTLE
+    is_implicit = transfer_syntax == IMPLICIT_LITTLE.syntax
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they can hold values
         try:
@@ -72,7 +72,7 @@ def written_data_set(dataset: Dataset, transfer_syntax: str) -> bytes:
     from pydicom.filewriter import write_dataset  # noqa: PLC0415
 
     stream = DicomBytesIO()
-    stream.is_implicit_VR = transfer_syntax == _IMPLICIT_LITTLE
+    stream.is_implicit_VR = transfer_syntax == IMPLICIT_LITTLE.syntax
     stream.is_little_endian = True
     write_dataset(stream, dataset)
     return stream.getvalue()

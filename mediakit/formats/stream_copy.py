@@ -72,7 +72,7 @@ class Pourer:
             while left:
                 left -= self._block(entry, readinto, digest, left, write)
             if _read(entry, readinto, self._beyond):
-                raise _changed(entry, "it gave more bytes than it had when it was planned")
+                raise _longer(entry)
         if digest is not None:
             if entry.size > _BLOCK:
                 self._hashes[entry.path] = digest
@@ -112,9 +112,9 @@ class Pourer:
             while found := _read(entry, readinto, held.view[begin + got : begin + size + 1]):
                 got += found
         if got < size:
-            raise _changed(entry, f"it ended {size - got} bytes early")
+            raise _shorter(entry, size - got)
         if got > size:
-            raise _changed(entry, "it gave more bytes than it had when it was planned")
+            raise _longer(entry)
         held.end = begin + size
         if self._hashing:
             self._hashes[entry.path] = hashlib.sha256(held.view[begin : held.end]).hexdigest()
@@ -138,11 +138,11 @@ class Pourer:
         while done < entry.size:
             sent = os.sendfile(fd, stream.fileno(), done, min(entry.size - done, _SEND_BYTES))
             if not sent:
-                raise _changed(entry, f"it ended {entry.size - done} bytes early")
+                raise _shorter(entry, entry.size - done)
             done += sent
             self._advance(sent)
         if os.fstat(stream.fileno()).st_size != entry.size:
-            raise _changed(entry, "it gave more bytes than it had when it was planned")
+            raise _longer(entry)
 
     def finish(self) -> dict[str, str]:
         """Write what is gathered; return the SHA-256 (hex) of every entry, by path; empty without hashing."""
@@ -165,7 +165,7 @@ class Pourer:
         try:
             got = _read(entry, readinto, buffer[: min(left, _BLOCK)])
             if not got:
-                raise _changed(entry, f"it ended {left} bytes early")
+                raise _shorter(entry, left)
             if digest is not None:
                 if entry.size > _BLOCK:
                     self._worker().work.put((digest, buffer, got))
@@ -272,6 +272,14 @@ def _unreadable(entry: Entry, exc: OSError) -> SourceError:
         why=exc.strerror or type(exc).__name__,
         path=entry.path,
     )
+
+
+def _shorter(entry: Entry, missing: int) -> IntegrityError:
+    return _changed(entry, f"it ended {missing} bytes early")
+
+
+def _longer(entry: Entry) -> IntegrityError:
+    return _changed(entry, "it gave more bytes than it had when it was planned")
 
 
 def _changed(entry: Entry, why: str) -> IntegrityError:

@@ -32,7 +32,7 @@ class _Worker:
 
 
 class Processes:
-    """So many processes of this machine, each with one association."""
+    """So many processes of this machine."""
 
     def __init__(self, order: MigrateOrder, ledger: Migration) -> None:
         self._order = order

@@ -72,6 +72,12 @@ class Ended:
         return hint.replace("RESUME", "the same command with `--resume`").replace("retry JOB", f"retry {job}")
 
 
+def side_by_side(imported: Imported) -> str:
+    """Return how many associations were open at once, to be added to a speed; "" for one."""
+    most = int(imported.result.figures.get("associations", 1))
+    return f", up to {most} associations at once" if most > 1 else ""
+
+
 def place_of(imported: Imported, row: Row) -> str:
     """Return where an instance lies, as the fates and findings have it."""
     return shown(imported.source, row.place)

@@ -11,7 +11,14 @@ import msgspec
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.findings import printable, tag_text
 from mediakit.outcome import Outcome, State
-from mediakit.report.import_places import Ended, ended, is_directory, needing_attention, other_files
+from mediakit.report.import_places import (
+    Ended,
+    ended,
+    is_directory,
+    needing_attention,
+    other_files,
+    side_by_side,
+)
 from mediakit.report.json import FateDoc, FindingDoc, fate_doc, finding_doc
 from mediakit.report.names import NamedStudyDoc, named_studies
 from mediakit.report.next_step import after_import, step_line
@@ -228,9 +235,7 @@ def _speed(imported: Imported) -> Iterator[str]:
         pace = (
             f"{figures.get('objects_per_s', 0)} images per second, {figures.get('megabytes_per_s', 0)} MB/s"
         )
-        if (most := int(figures.get("associations", 1))) > 1:
-            pace += f", up to {most} associations at once"
-        yield f"  sent                 {size}, {pace}"
+        yield f"  sent                 {size}, {pace}{side_by_side(imported)}"
     if proof := figures.get("proof"):
         yield printable(f"  proof                {proof}")
 

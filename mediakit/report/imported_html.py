@@ -21,6 +21,7 @@ from mediakit.report.import_places import (
     is_directory,
     needing_attention,
     other_files,
+    side_by_side,
 )
 from mediakit.report.names_html import names_part
 from mediakit.report.next_step import ARRIVED, after_import
@@ -125,9 +126,12 @@ class _Page:
             rows.append(("Job", self.imported.job))
         if figures.get("sent"):
             pace = f"{figures.get('objects_per_s', 0)} a second"
-            if (most := int(figures.get("associations", 1))) > 1:
-                pace += f", up to {most} associations at once"
-            rows.append(("Sent", f"{size_text(int(figures.get('sent_bytes', 0)))}, {pace}"))
+            rows.append(
+                (
+                    "Sent",
+                    f"{size_text(int(figures.get('sent_bytes', 0)))}, {pace}{side_by_side(self.imported)}",
+                )
+            )
         yield "<dl>"
         yield from (f"<dt>{as_text(name)}</dt><dd>{as_text(value)}</dd>" for name, value in rows)
         yield "</dl>"

@@ -59,10 +59,11 @@ from tests.support.fault_http import stow_response
 from tests.support.media import a_small_medium, write
 from tests.support.secure import BY_PASSPHRASE, by_certificate, sealed, sealer
 from tests.support.studies import CR, CT_1, CT_2, SAMPLES, burnt_to
+from tests.support.upper_layers import acceptance
 from tests.unit.test_multipart import body_of
 from tests.unit.test_network_acceptor import ANSWER, STORE
 from tests.unit.test_network_acceptor import REQUEST as ASKED
-from tests.unit.test_network_association import REQUEST, acceptance, answer
+from tests.unit.test_network_association import REQUEST, answer
 from tests.unit.test_profile_load_faults import SOUND
 from tests.unit.test_rescue_map import OF_DDRESCUE, SMALL
 

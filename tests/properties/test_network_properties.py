@@ -45,8 +45,9 @@ from mediakit.network.user_items import (
     Window,
     item_of,
 )
+from tests.support.upper_layers import acceptance
 from tests.unit import test_network_acceptor as accepting
-from tests.unit.test_network_association import REQUEST, acceptance, answer, response
+from tests.unit.test_network_association import REQUEST, answer, response
 
 LONGEST = 1 << 16
 byte = st.integers(0, 255)

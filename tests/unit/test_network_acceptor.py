@@ -9,7 +9,7 @@ import pytest
 
 from mediakit.network.acceptor import MOST_PDU_BYTES, Acceptor
 from mediakit.network.assembly import Fragment, Message, Requested
-from mediakit.network.associate import AssociateAC, AssociateRQ, ContextResult, ProposedContext
+from mediakit.network.associate import AssociateRQ, ContextResult
 from mediakit.network.machine import TRANSITIONS, Event, State
 from mediakit.network.message import (
     EVENT_REPORT_RQ,
@@ -32,21 +32,10 @@ from mediakit.network.upper_layer import (
 )
 from mediakit.network.user_items import UserInformation
 from tests.support.each import each
+from tests.support.upper_layers import acceptance, asks_release, is_asked_to_release, request_of
 
-REQUEST = AssociateRQ(
-    called_ae="A",
-    calling_ae="B",
-    contexts=tuple(
-        ProposedContext(id=number, abstract_syntax="1.2", transfer_syntaxes=("1.3",)) for number in (1, 3)
-    ),
-    user=UserInformation(longest_pdu=16_384),
-)
-ANSWER = AssociateAC(
-    called_ae="A",
-    calling_ae="B",
-    contexts=(ContextResult(id=1, result=0, transfer_syntax="1.3"), ContextResult(id=3, result=3)),
-    user=UserInformation(longest_pdu=1 << 18),
-)
+REQUEST = request_of(16_384)
+ANSWER = acceptance(1 << 18)
 REJECTION = AssociateRJ(result=1, source=1, reason=7)
 STORE = PDataTF((PDV(1, True, True, store_request(7, "1.2", "1.2.3")),))
 
@@ -66,16 +55,11 @@ def established() -> Acceptor:
 
 
 def asked_to_release() -> Acceptor:
-    acceptor = established()
-    assert acceptor.receive(encode(ReleaseRQ())) == [ReleaseAsked()]
-    return acceptor
+    return is_asked_to_release(established())
 
 
 def releasing() -> Acceptor:
-    acceptor = established()
-    acceptor.release()
-    assert acceptor.to_send() == [encode(ReleaseRQ())]
-    return acceptor
+    return asks_release(established())
 
 
 def colliding() -> Acceptor:

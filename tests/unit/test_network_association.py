@@ -9,7 +9,7 @@ import pytest
 
 from mediakit.network.agreement import agree
 from mediakit.network.assembly import Message
-from mediakit.network.associate import AssociateAC, AssociateRQ, ContextResult, ProposedContext
+from mediakit.network.associate import AssociateAC, AssociateRQ
 from mediakit.network.association import Association
 from mediakit.network.machine import TRANSITIONS, Action, Event, State
 from mediakit.network.message import STORE_RSP
@@ -22,31 +22,14 @@ from mediakit.network.upper_layer import (
     Indication,
     Received,
     Rejected,
-    ReleaseAsked,
     Released,
     WrongState,
 )
-from mediakit.network.user_items import UserInformation
 from tests.support.each import each
+from tests.support.upper_layers import acceptance, asks_release, is_asked_to_release, request_of
 
-REQUEST = AssociateRQ(
-    called_ae="A",
-    calling_ae="B",
-    contexts=tuple(
-        ProposedContext(id=number, abstract_syntax="1.2", transfer_syntaxes=("1.3",)) for number in (1, 3)
-    ),
-    user=UserInformation(longest_pdu=1 << 20),
-)
+REQUEST = request_of(1 << 20)
 REJECTION = AssociateRJ(result=1, source=1, reason=1)
-
-
-def acceptance(longest_pdu: int = 16_384) -> AssociateAC:
-    return AssociateAC(
-        called_ae="A",
-        calling_ae="B",
-        contexts=(ContextResult(id=1, result=0, transfer_syntax="1.3"), ContextResult(id=3, result=3)),
-        user=UserInformation(longest_pdu=longest_pdu),
-    )
 
 
 def response(status: int = 0, *, with_data_set: bool = False) -> bytes:
@@ -74,22 +57,15 @@ def established(longest_pdu: int = 16_384) -> Association:
 
 
 def releasing() -> Association:
-    association = established()
-    association.release()
-    assert association.to_send() == [encode(ReleaseRQ())]
-    return association
+    return asks_release(established())
 
 
 def asked() -> Association:
-    association = established()
-    assert association.receive(encode(ReleaseRQ())) == [ReleaseAsked()]
-    return association
+    return is_asked_to_release(established())
 
 
 def colliding() -> Association:
-    association = releasing()
-    assert association.receive(encode(ReleaseRQ())) == [ReleaseAsked()]
-    return association
+    return is_asked_to_release(releasing())
 
 
 def collided() -> Association:

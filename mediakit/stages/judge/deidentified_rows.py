@@ -79,7 +79,8 @@ def _earlier(
     """Return the job that has most of these instances under new UIDs, and its key; "" and b"" for none."""
     best, most = ("", b""), 0
     for summary in jobs.summaries():
-        if summary.problem or summary.facts.destination != destination:
+        facts = summary.facts
+        if summary.problem or facts.destination != destination or facts.options.get("deidentify") == "":
             continue
         with suppress(MediakitError):
             job = jobs.read(summary.job_id)
