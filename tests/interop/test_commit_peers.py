@@ -34,7 +34,7 @@ from tests.interop.test_scp_peers import small
 from tests.support.certificates import make_certificates
 from tests.support.dicom_bytes import CT, EXPLICIT, RAW
 from tests.support.embedded_scp import embedded_scp
-from tests.support.network_peers import free_port, orthanc
+from tests.support.network_peers import associate, free_port, orthanc
 from tests.support.peers import need, run
 from tests.support.pynetdicom_scp import listening
 from tests.support.raw_scu import RawScu
@@ -259,8 +259,7 @@ def test_a_strange_request_is_refused_by_our_scp(tmp_path: Path) -> None:
     with embedded_scp(tmp_path) as scp:
         entity = AE(ae_title="STRANGE")
         entity.add_requested_context(STORAGE_COMMITMENT, EXPLICIT)
-        link = entity.associate("127.0.0.1", scp.address[1])
-        assert link.is_established
+        link = associate(entity, scp.address[1])
         empty = pydicom.Dataset()
         empty.TransactionUID = "1.2.3"
         well_known = "1.2.840.10008.1.20.1.1"

@@ -25,7 +25,7 @@ from mediakit.scp.creation_jobs import CreationJobs
 from tests.support.cli import command
 from tests.support.dcmjs import run_creation
 from tests.support.fake_robot import FakeRobot, running
-from tests.support.network_peers import free_port, wait_until_open
+from tests.support.network_peers import associate, free_port, wait_until_open
 from tests.support.studies import CT_1, CT_2, CT_3, SAMPLES
 
 CT = [CT_1, CT_2, CT_3]
@@ -75,8 +75,7 @@ def associated(serving: Serving) -> Iterator[Association]:
     for path in (*CT, *sorted(XA.rglob("*.dcm"))):
         header = pydicom.dcmread(path, stop_before_pixels=True)
         entity.add_requested_context(header.SOPClassUID, header.file_meta.TransferSyntaxUID)
-    link = entity.associate("127.0.0.1", serving.port)
-    assert link.is_established
+    link = associate(entity, serving.port)
     try:
         yield link
     finally:

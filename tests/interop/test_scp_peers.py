@@ -18,6 +18,7 @@ from mediakit.scp.instance_store import instance_store
 from mediakit.scp.server import Listening
 from tests.support.dicom_bytes import CT, EXPLICIT, IMPLICIT, RAW, element
 from tests.support.embedded_scp import embedded_scp
+from tests.support.network_peers import associate
 from tests.support.peers import need, run
 from tests.support.raw_scu import Ended, RawScu, store_request
 from tests.support.studies import CT_1, CT_FOLDER, SAMPLES, altered, folder_of
@@ -113,8 +114,7 @@ def test_pynetdicom_can_send_private_and_unknown_classes(tmp_path: Path) -> None
         entity = AE()
         for sop_class in (PRIVATE_CLASS, unknown):
             entity.add_requested_context(sop_class, [EXPLICIT])
-        link = entity.associate("127.0.0.1", int(scp.port))
-        assert link.is_established
+        link = associate(entity, int(scp.port))
         for number, sop_class in enumerate((PRIVATE_CLASS, unknown)):
             dataset = pydicom.dcmread(altered(CT_1, tmp_path.parent / "x.dcm", SOPClassUID=sop_class))
             dataset.SOPInstanceUID = f"1.2.3.{number}"

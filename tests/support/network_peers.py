@@ -19,6 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+
+from mediakit.scp.bounds import BoundAssociation, Checkpoint
 from tests.support.peers import need
 from tests.support.pynetdicom_scp import listening
 
@@ -45,6 +49,21 @@ class Received:
     ae_title: str
     instances: list[tuple[str, str, bytes]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def associate(entity: AE, port: int) -> Association:
+    """Return an association of a pynetdicom SCU. Its own thread leaves every answer to whoever waits for it.
+
+    Without this the thread of the library takes one away now and then ("unexpected"): see BoundAssociation.
+    """
+
+    def opened(event: evt.Event) -> None:
+        event.assoc._reactor_checkpoint = Checkpoint()
+        event.assoc.__class__ = BoundAssociation
+
+    link = entity.associate("127.0.0.1", port, evt_handlers=[(evt.EVT_CONN_OPEN, opened)])
+    assert link.is_established
+    return link
 
 
 def free_port() -> int:
