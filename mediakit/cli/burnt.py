@@ -45,7 +45,8 @@ def print_burnt(
     if as_json:
         sys.stdout.write(burn_form_of(".json")(burnt, with_names=with_names))
         return
-    from mediakit.report.text import burn_text, findings_besides, plan_text
+    from mediakit.report.burnt import burn_text, plan_text
+    from mediakit.report.text import findings_besides
 
     report = burnt.result.report if quiet else findings_besides(burnt.result)
     print_findings(report, quiet=quiet, verbose=verbose)

@@ -63,8 +63,8 @@ def burn(
     with guarded("disc burn", as_json=as_json, verbose=verbose):
         from mediakit.journeys.burn_image import ImageOrder, burn_image
         from mediakit.profile.load import load_catalogue
+        from mediakit.report.burnt import image_text
         from mediakit.report.json import report_doc, to_json
-        from mediakit.report.text import image_text
 
         wanted = Wanted(
             device=device,

@@ -311,7 +311,7 @@ def _say(ledger: str, word: str) -> None:
 
 
 def _check_cluster(address: str, ledger: str, workers: int | None, rate: str) -> None:
-    from mediakit.ledger.migration_base import is_database
+    from mediakit.ledger.migration_address import is_database
 
     if not address.startswith(("tcp://", "tls://")):
         raise UsageError(
@@ -345,7 +345,7 @@ def _ledger_of(option: str, sources: list[str], dest: str, state: Path | None) -
 
     The same command finds it again.
     """
-    from mediakit.ledger.migration_base import is_database
+    from mediakit.ledger.migration_address import is_database
 
     if is_database(option):
         return option
@@ -357,7 +357,7 @@ def _ledger_of(option: str, sources: list[str], dest: str, state: Path | None) -
 
 def _jobs_of(ledger: str, state: Path | None) -> Path | None:
     """Return where this machine keeps the jobs of discs: beside a ledger that is a file (None)."""
-    from mediakit.ledger.migration_base import is_database
+    from mediakit.ledger.migration_address import is_database
 
     if not is_database(ledger):
         return None

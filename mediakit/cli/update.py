@@ -152,7 +152,7 @@ def update(
         is_shown = not quiet and not as_json
 
         def show(plan: FileSetPlan, removed: tuple[str, ...]) -> None:
-            from mediakit.report.text import update_plan_text
+            from mediakit.report.burnt import update_plan_text
 
             if is_shown:
                 sys.stdout.write(update_plan_text(plan, removed, everything=verbose > 0 or dry_run))

@@ -14,9 +14,8 @@ from typing import Final
 
 from mediakit.destinations.base import Context, Lost, Meanwhile, Payload, Unreachable, nothing
 from mediakit.destinations.bounded_http import HttpClient, Reply, Server
-from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.destinations.options import Options
-from mediakit.destinations.peer import Tls
+from mediakit.destinations.peer import Tls, WebService
 from mediakit.destinations.stow import (
     ACCEPT,
     JSON,
@@ -41,14 +40,14 @@ _BASE_URL: Final = "the address is the base URL, the one that `/studies` is put 
 class DicomwebDestination:
     """A STOW-RS service. Its name is the address; no token or header is in it."""
 
-    def __init__(self, address: DicomwebAddress, options: Options = _NO_OPTIONS) -> None:
-        self._address = address
+    def __init__(self, service: WebService, options: Options = _NO_OPTIONS) -> None:
+        self._service = service
         self._options = options
 
     @property
     def name(self) -> str:
         """Return "dicomweb+https://host/path"."""
-        return str(self._address)
+        return str(self._service)
 
     @property
     def most_contexts(self) -> int | None:
@@ -62,7 +61,7 @@ class DicomwebDestination:
 
     def connect(self, contexts: Sequence[Context]) -> DicomwebSession:  # noqa: ARG002 - it takes any
         """Return a session with a server that answers and lets us in. Raises Unreachable and UsageError."""
-        client = open_client(self._address, self._options)
+        client = open_client(self._service, self._options)
         try:
             _check(_asked(client, _PROBE), self.name)
         except BaseException:
@@ -75,7 +74,7 @@ class DicomwebDestination:
 
         Raises Unreachable and UsageError.
         """
-        with closing(open_client(self._address, self._options)) as client:
+        with closing(open_client(self._service, self._options)) as client:
             reply = _asked(client, _PROBE)
             _check(reply, self.name)
             if reply.status == 204 or (reply.status == 200 and reply.media_type in JSON):
@@ -144,13 +143,13 @@ class DicomwebSession:
         self.close()
 
 
-def open_client(address: DicomwebAddress, options: Options) -> HttpClient:
+def open_client(service: WebService, options: Options) -> HttpClient:
     """Return a client for a server; nothing is sent yet. Raises UsageError for files that cannot be used."""
     return HttpClient(
         Server(
-            url=address.url,
+            url=service.url,
             headers=secret_headers(options),
-            tls=client_context(options.tls or Tls()) if address.is_tls else None,
+            tls=client_context(options.tls or Tls()) if service.is_tls else None,
             timeouts=options.timeouts,
         )
     )

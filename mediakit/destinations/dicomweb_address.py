@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, Self
@@ -18,6 +17,7 @@ from mediakit.destinations.address import Proofs, check_text, host_and_port
 from mediakit.destinations.archive import Archive
 from mediakit.destinations.base import Destination
 from mediakit.destinations.options import Options, Setting
+from mediakit.destinations.peer import WebService
 from mediakit.errors import UsageError
 from mediakit.events import Listener
 from mediakit.transfer.outgoing import Outgoing
@@ -30,14 +30,10 @@ _EXAMPLE: Final = "for example dicomweb+https://host/dicom-web"
 _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DicomwebAddress:
-    """A DICOMweb service by its base URL, "https://host/dicom-web", without a slash at the end."""
+class DicomwebAddress(WebService):
+    """The base URL of a DICOMweb service, and all that it can be used for."""
 
-    url: str
-
-    def __str__(self) -> str:
-        return f"dicomweb+{self.url}"
+    __slots__ = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -47,11 +43,6 @@ class DicomwebAddress:
         if not is_url:
             raise UsageError("not a URL", hint=_EXAMPLE)
         return cls(url=_base_url(f"{scheme.lower().removeprefix('dicomweb+')}://{rest}"))
-
-    @property
-    def is_tls(self) -> bool:
-        """Return True for https."""
-        return self.url.startswith("https:")
 
     def taken_from(self, folder: Path) -> Self:  # noqa: ARG002 - it has no path of this machine
         """Return the same."""

@@ -20,10 +20,10 @@ from mediakit.destinations.archive import (
 )
 from mediakit.destinations.base import Lost
 from mediakit.destinations.bounded_http import Streamed
-from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.destinations.dicomweb_query import DicomwebQuery, Row, text_in
 from mediakit.destinations.multipart import NotMultipart, PartBegins, boundary_of, parts_of
 from mediakit.destinations.options import Options
+from mediakit.destinations.peer import WebService
 from mediakit.destinations.stow import status_words
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance_names import is_name
@@ -41,9 +41,9 @@ _PARTIAL: Final = 206
 class DicomwebArchive:
     """A DICOMweb server that answers searches. For one thread."""
 
-    def __init__(self, address: DicomwebAddress, query: DicomwebQuery) -> None:
+    def __init__(self, service: WebService, query: DicomwebQuery) -> None:
         self._query = query
-        self._name = str(address)
+        self._name = str(service)
         self._scanner = Scanner()
 
     def find_studies(self, query: StudyQuery) -> Sequence[FoundStudy]:
@@ -108,10 +108,10 @@ class DicomwebArchive:
 
 
 @contextmanager
-def dicomweb_archive(address: DicomwebAddress, options: Options) -> Iterator[DicomwebArchive]:
+def dicomweb_archive(service: WebService, options: Options) -> Iterator[DicomwebArchive]:
     """Give an archive; its connection is opened with the first question and closed at the end."""
-    with closing(DicomwebQuery(address, options)) as query:
-        yield DicomwebArchive(address, query)
+    with closing(DicomwebQuery(service, options)) as query:
+        yield DicomwebArchive(service, query)
 
 
 def _paths(wanted: Wanted) -> Iterator[str]:

@@ -10,8 +10,8 @@ import msgspec
 from mediakit.destinations.base import Lost
 from mediakit.destinations.bounded_http import Reply
 from mediakit.destinations.dicomweb import open_client
-from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.destinations.options import Options
+from mediakit.destinations.peer import WebService
 from mediakit.destinations.stow import JSON, status_words
 from mediakit.dicom.instance_names import is_name
 
@@ -30,10 +30,10 @@ _NO_OPTIONS: Final = Options()
 class DicomwebQuery:
     """Asks a server what it has. For one thread; close it at the end."""
 
-    def __init__(self, address: DicomwebAddress, options: Options = _NO_OPTIONS) -> None:
+    def __init__(self, service: WebService, options: Options = _NO_OPTIONS) -> None:
         """Raise UsageError when a file of the options cannot be used; nothing is sent yet."""
-        self.client = open_client(address, options)
-        self._name = str(address)
+        self.client = open_client(service, options)
+        self._name = str(service)
         self._limit = _PAGE
 
     def find_instances(self, study: str, series: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""A DICOM application entity on the network: its address, how to speak to it, how long to wait. Values."""
+"""Whom we speak to: an application entity, or a DICOMweb service; how, and how long to wait. Values."""
 
 from __future__ import annotations
 
@@ -67,6 +67,21 @@ class Peer:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.called_ae}@{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebService:
+    """A DICOMweb service by its base URL, "https://host/dicom-web", without a slash at the end."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return f"dicomweb+{self.url}"
+
+    @property
+    def is_tls(self) -> bool:
+        """Return True for https."""
+        return self.url.startswith("https:")
 
 
 def check_ae_title(text: str) -> str:

@@ -26,7 +26,7 @@ from mediakit.journeys.import_ import import_inventory
 from mediakit.journeys.import_result import GONE, STOPPED, Ended, Task, imported_of
 from mediakit.ledger.jobs import Jobs
 from mediakit.ledger.migration import Migration
-from mediakit.ledger.migration_base import is_database
+from mediakit.ledger.migration_address import is_database
 from mediakit.ledger.migration_values import (
     DiscClaim,
     DiscState,

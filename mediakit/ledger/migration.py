@@ -17,7 +17,8 @@ from mediakit.errors import UsageError
 from mediakit.ledger import migration_steps as steps
 from mediakit.ledger import migration_store as sql
 from mediakit.ledger.ledger import Clock, moment_text, now_utc
-from mediakit.ledger.migration_base import Base, Store, Told, make_at, store_at, unheard
+from mediakit.ledger.migration_address import make_at, store_at
+from mediakit.ledger.migration_base import Base, Store, Told, unheard
 from mediakit.ledger.migration_values import (
     DiscClaim,
     DiscState,

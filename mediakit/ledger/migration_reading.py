@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
-from mediakit.ledger.migration_base import Base, store_at
+from mediakit.ledger.migration_address import store_at
+from mediakit.ledger.migration_base import Base
 from mediakit.ledger.migration_store import ARRIVED_LIST
 from mediakit.ledger.migration_values import (
     Conflict,

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from mediakit import __version__
 from mediakit.outcome import Outcome, Result, State
+from mediakit.report.burnt import medium_line, viewer_text
 from mediakit.report.html_findings import files_part, findings_part
 from mediakit.report.html_page import as_text, html_page, last_name, prose
 from mediakit.report.names_html import names_part
 from mediakit.report.next_step import is_unsynced, step_after
-from mediakit.report.text import many, medium_line, size_text, viewer_text
+from mediakit.report.text import many, size_text
 
 if TYPE_CHECKING:  # what is shown is made by the journey
     from mediakit.journeys.burn_order import Burnt

@@ -13,7 +13,8 @@ import pytest
 
 from mediakit.errors import UsageError
 from mediakit.ledger.migration import Migration
-from mediakit.ledger.migration_base import Base, store_at
+from mediakit.ledger.migration_address import store_at
+from mediakit.ledger.migration_base import Base
 from mediakit.ledger.migration_reading import migrated_of
 from mediakit.ledger.migration_sqlite import check_is_local
 from mediakit.ledger.migration_values import DiscState, MigrationFacts, SeenFile, Visit

@@ -19,7 +19,7 @@ from mediakit.journeys.update import update
 from mediakit.journeys.update_order import Updated, UpdateOrder
 from mediakit.outcome import Outcome, State
 from mediakit.profile.load import load_profile
-from mediakit.report.text import burn_text
+from mediakit.report.burnt import burn_text
 from tests.support.cli import mediakit
 from tests.support.studies import (
     CR,

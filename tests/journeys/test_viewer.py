@@ -19,7 +19,7 @@ from mediakit.findings import Severity
 from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.outcome import Outcome
 from mediakit.profile.load import load_catalogue
-from mediakit.report.text import burn_text
+from mediakit.report.burnt import burn_text
 from mediakit.rules.check import RuleSet
 from mediakit.stages.plan.people import usual_viewer
 from tests.support.cli import mediakit

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from mediakit.findings import Report, Rule, Severity, Where, printable
 from mediakit.journeys.burn_order import Burnt
 from mediakit.outcome import Fate, Outcome, Result, State
-from mediakit.report.text import burn_text, finding_line, findings_text, size_text
+from mediakit.report.burnt import burn_text
+from mediakit.report.text import finding_line, findings_text, size_text
 from tests.support.each import each
 
 ERROR = Rule(
