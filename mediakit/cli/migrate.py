@@ -18,12 +18,12 @@ from typer.core import TyperGroup
 
 from mediakit.cli.guard import guarded
 from mediakit.cli.import_ import map_rows, rate_of
+from mediakit.cli.migrated import Dashboard, check_forms, print_migrated, report_of, write_dashboard
 from mediakit.cli.options import Config, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.selecting import text_of
 from mediakit.cli.state import StateFolder, state_folder
 from mediakit.cli.target import unattended
-from mediakit.cli.written import check_report, now, write_report
 from mediakit.errors import UsageError
 from mediakit.transfer.proof import Verify
 
@@ -34,9 +34,7 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
     from mediakit.journeys.migrate_work import Hours, MigrateOrder
     from mediakit.ledger.migration import Migration
     from mediakit.ledger.migration_values import MigrationFacts
-    from mediakit.report.migrated import MigrationReport
 
-_DASHBOARD_S = 2.0
 _Ledger = Annotated[
     str, typer.Argument(metavar="LEDGER", help="The ledger of a migration: a file, or postgresql://...")
 ]
@@ -153,9 +151,7 @@ def run(
         *sources, dest = places
         if map_ is not None and match is not None:
             raise UsageError("`--map` and `--match` exclude each other", hint="give one of them")
-        for file in (*(report or ()), *((dashboard,) if dashboard else ())):
-            check_report(file)
-        _check_forms(report or (), dashboard)
+        check_forms(report or (), dashboard)
         at_a_time = workers or (0 if cluster else 2)  # 0: nobody knows how many threads a cluster will have
         made = _Made(
             dest=dest,
@@ -182,16 +178,16 @@ def run(
             hours=_hours(hours),
             away_most_s=wait * 60.0,
         )
-        _begin(order.ledger, made.facts(), discs_of([Path(one) for one in sources]), wishes, retry_failed)
+        _begin(where, made.facts(), discs_of([Path(one) for one in sources]), wishes, retry_failed)
         if not (quiet or as_json):
             print(f"ledger: {where}", file=sys.stderr)
-        hear = partial(_rewrite, _Turn(), dashboard, order) if dashboard else _nothing
+        hear = Dashboard(dashboard, where, order.away_most_s) if dashboard else _nothing
         with listener(progress, quiet=quiet or as_json) as tell:
             _, outcome = migrate(order, tell, hear, _gathered(cluster, tell))
-        shown = _report_of(order.ledger, int(outcome), order.away_most_s)
+        shown = report_of(where, int(outcome), order.away_most_s)
         if dashboard is not None:
-            write_report(dashboard, _page(shown, is_running=False))
-        _give(shown, report or (), as_json=as_json, quiet=quiet, verbose=verbose)
+            write_dashboard(dashboard, shown, is_running=False)
+        print_migrated(shown, report or (), as_json=as_json, quiet=quiet, verbose=verbose)
         raise typer.Exit(int(outcome))
 
 
@@ -207,10 +203,10 @@ def status(
 ) -> None:
     """Show how a migration stands, also while it runs: discs, files, instances, what is needed."""
     with guarded("migrate status", as_json=as_json, verbose=verbose):
-        _check_forms(report or (), None)
+        check_forms(report or ())
         while True:
-            shown = _report_of(ledger)
-            _give(shown, report or (), as_json=as_json, quiet=False, verbose=verbose)
+            shown = report_of(ledger)
+            print_migrated(shown, report or (), as_json=as_json, quiet=False, verbose=verbose)
             if not watch:
                 raise typer.Exit(int(shown.outcome) if as_json else 0)
             sys.stdout.flush()
@@ -380,73 +376,6 @@ def _hours(text: str) -> Hours | None:
     if not minutes or max(minutes) > 24 * 60 or minutes[0] == minutes[1]:
         raise UsageError("not hours of the day", where=text, hint="for example `--hours 20-06` for the night")
     return Hours(minutes[0], minutes[1])
-
-
-def _report_of(ledger: str, outcome: int | None = None, away_most_s: float = 0.0) -> MigrationReport:
-    """Return how a migration stands; a database that does not answer is waited for."""
-    from mediakit.journeys.migrate import outcome_of_migration
-    from mediakit.ledger.migration_reading import migrated_of, studies_of
-    from mediakit.outcome import Outcome
-    from mediakit.report.migrated import MigrationReport
-
-    migrated = migrated_of(ledger, away_most_s)
-    return MigrationReport(
-        ledger=ledger,
-        migrated=migrated,
-        outcome=outcome_of_migration(migrated) if outcome is None else Outcome(outcome),
-        studies=studies_of(ledger, away_most_s),
-    )
-
-
-def _check_forms(reports: list[Path] | tuple[Path, ...], dashboard: Path | None) -> None:
-    from mediakit.report.forms import migration_form_of
-
-    for path in reports:
-        migration_form_of(path.name)
-    if dashboard is not None and dashboard.suffix.lower() not in {".html", ".htm"}:
-        raise UsageError("the dashboard is a page", where=str(dashboard), hint="name a file .html")
-
-
-def _give(
-    shown: MigrationReport,
-    reports: list[Path] | tuple[Path, ...],
-    *,
-    as_json: bool,
-    quiet: bool,
-    verbose: int,
-) -> None:
-    from mediakit.report.forms import migration_form_of
-    from mediakit.report.migrated import migration_text
-
-    for path in reports:
-        write_report(path, migration_form_of(path.name)(shown, f"{now():%Y-%m-%d %H:%M} UTC"))
-    if as_json:
-        sys.stdout.write(migration_form_of(".json")(shown))
-    elif not quiet:
-        sys.stdout.write(migration_text(shown, everything=verbose > 0))
-
-
-def _page(shown: MigrationReport, *, is_running: bool) -> str:
-    from mediakit.report.migrated_html import migration_html
-
-    return migration_html(shown, f"{now():%Y-%m-%d %H:%M:%S} UTC", is_running=is_running)
-
-
-@dataclass(slots=True)
-class _Turn:
-    """When the dashboard is due."""
-
-    at: float = 0.0
-
-
-def _rewrite(turn: _Turn, dashboard: Path, order: MigrateOrder) -> None:
-    if time.monotonic() >= turn.at:
-        started = time.monotonic()
-        write_report(
-            dashboard, _page(_report_of(order.ledger, away_most_s=order.away_most_s), is_running=True)
-        )
-        took_s = time.monotonic() - started
-        turn.at = time.monotonic() + max(_DASHBOARD_S, 10 * took_s)  # a large ledger takes long to count
 
 
 def _nothing() -> None:
