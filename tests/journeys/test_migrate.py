@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -31,11 +32,12 @@ from tests.support.postgres import Postgres
 
 @dataclass(frozen=True, kw_only=True)
 class Team:
-    """Who works: the processes that can be killed, what gathers them, what else is killed on the way."""
+    """Who works: the processes that can be killed, what gathers them, what else goes away and comes back."""
 
     processes: Callable[[], list[int]]
     gather: Callable[[MigrateOrder, Migration], Workers] = Processes
-    disturb: Callable[[], None] = lambda: None
+    leave: Callable[[], None] = lambda: None
+    come: Callable[[], None] = lambda: None
     kills: int = 5
 
 
@@ -78,16 +80,11 @@ def test_each_instance_is_stored_once_though_also_the_database_and_workers_of_a_
     tmp_path: Path,
 ) -> None:
     with Postgres() as postgres, local_cluster() as cluster:
-
-        def restart() -> None:
-            postgres.stop()
-            time.sleep(0.5)
-            postgres.start()
-
         team = Team(
             processes=lambda: [one.pid for one in cluster.workers.values() if one.pid],
             gather=partial(Cluster, cluster.scheduler_address, silence),
-            disturb=restart,
+            leave=postgres.stop,
+            come=postgres.start,
             kills=3,
         )
         disturbed(tmp_path, postgres.address(), 12, team)
@@ -106,30 +103,42 @@ def disturbed(folder: Path, ledger: str, discs: int, team: Team) -> None:
     moments = sorted(choose.sample(range(5, discs * 5 // 2), team.kills))
     alive: list[int] = []
     killed: list[int] = []
+    one_at_a_time = threading.Lock()
+    returns: list[Future[None]] = []
+
+    def be_back(come: Callable[[], None], after_s: float) -> None:
+        time.sleep(after_s)
+        come()
 
     def go_away() -> None:
         scp.leave()
-        time.sleep(1.0)
-        scp.come()
+        be_back(scp.come, 1.0)
 
     def on_store(count: int) -> None:
-        if moments and count >= moments[0] and alive:
+        with one_at_a_time:
+            if not (moments and count >= moments[0] and alive):
+                return
             moments.pop(0)
             killed.append(choose.choice(alive))
             with suppress(ProcessLookupError):
                 os.kill(killed[-1], signal.SIGKILL)
             if len(killed) == team.kills - 2:
-                threading.Thread(target=go_away).start()
+                returns.append(others.submit(go_away))
             if len(killed) == team.kills - 1:
-                threading.Thread(target=team.disturb).start()
+                gone = others.submit(team.leave)
+                wait([gone])  # it is away before this instance is answered: what became of it cannot be noted
+                returns.extend([gone, others.submit(be_back, team.come, 0.5)])
 
     def hear() -> None:
         alive[:] = team.processes()
 
-    with CountingScp(on_store) as scp:
+    with ThreadPoolExecutor() as others, CountingScp(on_store) as scp:
         made = Made(scp.address, jobs=folder / "jobs")
         found, outcome = migrated(archive.folder, ledger, made, team, hear)
+        for one in returns:
+            one.result()
         check(archive, scp, found)
         assert outcome is Outcome.PARTLY_STORED
         assert len(killed) == team.kills
+        assert len(returns) == 3
         assert max(scp.stores.values()) == 1

@@ -44,7 +44,8 @@ class Postgres(AbstractContextManager["Postgres"]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        if (self._folder / "data/postmaster.pid").exists():
+            self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def address(self, name: str = "mediakit") -> str:
@@ -61,11 +62,17 @@ class Postgres(AbstractContextManager["Postgres"]):
         self._run("pg_ctl", "-w", "-m", how, "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(
+        """Raise AssertionError with all that the program and the server said when it fails."""
+        ended = subprocess.run(
             [*self._as_user, str(self._programs / program), "-D", str(self._folder / "data"), *arguments],
             cwd=self._folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=60,
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=100,
         )
+        if ended.returncode:
+            log = self._folder / "log"
+            said = log.read_text(errors="replace")[-4000:] if log.exists() else ""
+            raise AssertionError(f"{program} {arguments} failed: {ended.stdout}\nlog of the server: {said}")
