@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediakit.choices import Convert, LinkCase, OnBurnedIn, OnReject, Supply, Viewer
+from mediakit.choices import Convert, OnReject, Supply, Viewer
 from mediakit.cli import complete
 from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
-from mediakit.cli.deidentify import (
-    BurnedIn,
-    Deidentify,
-    DeidentifyKey,
-    DeidentifyTable,
-    deidentification_of,
-)
+from mediakit.cli.deidentify import Deidentifying
 from mediakit.cli.device import (
     Copies,
     Devices,
@@ -33,47 +27,16 @@ from mediakit.cli.device import (
     profiles_onto,
 )
 from mediakit.cli.fetch import From, ListenPort, Priors, into_workplace
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
-from mediakit.cli.keys import (
-    Cert,
-    Key,
-    Recipients,
-    SignCert,
-    SourcePassphraseFile,
-    WriteAskPassphrase,
-    WritePassphraseFile,
-    keys_of,
-    sealer_of,
-)
+from mediakit.cli.keys import OpeningSource, Sealing
 from mediakit.cli.label import CoverFile, LabelFile, drawn_for_robot, paper_of_burnt, paper_order
 from mediakit.cli.manifest import SignKey, SignPassphraseFile, signer_of
 from mediakit.cli.options import BurnReports, WithNames
-from mediakit.cli.people import LinkCases, Pdi, ViewerForm, for_people, wish_of
+from mediakit.cli.people import Pages
 from mediakit.cli.progress import Progress, listener
-from mediakit.cli.selecting import (
-    Accession,
-    AllPatients,
-    BodyPart,
-    Modality,
-    Patient,
-    Series,
-    Since,
-    Study,
-    Until,
-    selection_of,
-)
-from mediakit.cli.wrap import (
-    WrapBirthDate,
-    WrapFiles,
-    WrapLike,
-    WrapPatientId,
-    WrapPatientName,
-    WrapSex,
-    WrapStudy,
-    WrapStudyDate,
-    WrapTitle,
-    wrap_of,
-)
+from mediakit.cli.selecting import AllPatients, Selecting
+from mediakit.cli.wrap import Wrapping
 from mediakit.cli.written import now
 from mediakit.errors import UsageError
 from mediakit.findings import Severity
@@ -84,6 +47,7 @@ if TYPE_CHECKING:  # profiles are loaded when the command runs: `--help` stays f
     from mediakit.stages.act.pressing import Onto
 
 
+@grouped
 def burn(
     src: Annotated[
         list[Path] | None, typer.Argument(help="Folders, files, images, ZIP archives, mail; or --from.")
@@ -109,24 +73,13 @@ def burn(
     from_: From = "",
     priors: Priors = 0,
     listen_port: ListenPort = None,
-    patient: Patient = None,
-    study: Study = None,
-    accession: Accession = None,
-    series: Series = None,
-    modality: Modality = None,
-    body_part: BodyPart = None,
-    since: Since = None,
-    until: Until = None,
+    *,
+    selecting: Selecting,
     all_patients: AllPatients = False,
-    recipient: Recipients = None,
-    passphrase_file: WritePassphraseFile = None,
-    ask_passphrase: WriteAskPassphrase = False,
+    sealing: Sealing,
     sign_key: SignKey = None,
-    sign_cert: SignCert = None,
     sign_passphrase_file: SignPassphraseFile = None,
-    key: Key = None,
-    cert: Cert = None,
-    source_passphrase_file: SourcePassphraseFile = None,
+    opening: OpeningSource,
     on_reject: Annotated[
         OnReject, typer.Option(help="fail: write nothing if a file is refused; skip: leave it out.")
     ] = OnReject.FAIL,
@@ -139,22 +92,9 @@ def burn(
     capacity: Annotated[
         str, typer.Option(help="cd74, cd80, dvd5, dvd9, bd25, bd50, or a size such as 4GB.")
     ] = "",
-    wrap: WrapFiles = False,
-    wrap_like: WrapLike = "",
-    wrap_study: WrapStudy = "",
-    wrap_patient_id: WrapPatientId = "",
-    wrap_patient_name: WrapPatientName = "",
-    wrap_birth_date: WrapBirthDate = "",
-    wrap_sex: WrapSex = "",
-    wrap_study_date: WrapStudyDate = "",
-    wrap_title: WrapTitle = False,
-    viewer: ViewerForm = None,
-    pdi: Pdi = False,
-    link_case: LinkCases = LinkCase.UPPER,
-    deidentify: Deidentify = None,
-    deidentify_table: DeidentifyTable = None,
-    deidentify_key: DeidentifyKey = None,
-    burned_in: BurnedIn = OnBurnedIn.REFUSE,
+    wrapping: Wrapping,
+    pages: Pages,
+    deidentifying: Deidentifying,
     span: Annotated[
         bool, typer.Option("--span", help="Write several media (OUT-1of3.iso ...) where one is too small.")
     ] = False,
@@ -238,9 +178,8 @@ def burn(
         onto = onto_for(wanted, config, is_rehearsal=dry_run)
         if label is not None and onto is not None:
             onto = drawn_for_robot(onto, config, f"{now():%Y-%m-%d}")
-        is_secure = bool(recipient or passphrase_file or ask_passphrase)
         paths = profile_paths(profiles or [], config)
-        candidates = _candidates(profile, medium, onto or target, paths, is_secure=is_secure)
+        candidates = _candidates(profile, medium, onto or target, paths, is_secure=sealing.is_asked)
         usual = Viewer.NONE if robot else usual_viewer(candidates[0])
         order = BurnOrder(
             profile=candidates[0],
@@ -258,37 +197,17 @@ def burn(
             fail_on=fail_on,
             format=media_format,
             manifest=manifest,
-            signer=signer_of(None if sign_cert else sign_key, sign_passphrase_file, config=config),
+            signer=signer_of(None if sealing.sign_cert else sign_key, sign_passphrase_file, config=config),
             unpartitioned=unpartitioned,
             joliet=joliet,
-            wrap=wrap_of(
-                wrap,
-                (wrap_like, wrap_study),
-                (wrap_patient_id, wrap_patient_name, wrap_birth_date, wrap_sex),
-                wrap_study_date,
-                is_titled=wrap_title,
-            ),
-            selection=selection_of(
-                patients=patient,
-                studies=study,
-                accessions=accession,
-                series=series,
-                modalities=modality,
-                body_parts=body_part,
-                since=since,
-                until=until,
-            ),
+            wrap=wrapping.wanted(),
+            selection=selecting.selection(),
             all_patients=all_patients,
-            people=for_people(wish_of(viewer, usual, link_case, pdi=pdi), config),
-            deidentify=deidentification_of(deidentify, deidentify_table, deidentify_key, burned_in),
-            keys=keys_of(key, cert, source_passphrase_file, config=config),
-            envelope=sealer_of(
-                recipient,
-                passphrase_file,
-                asks=ask_passphrase,
-                signer=(sign_key, sign_cert) if sign_cert else (None, None),
-                config=config,
-                is_secure=candidates[0].is_secure,
+            people=pages.wanted(usual, config),
+            deidentify=deidentifying.wanted(),
+            keys=opening.keys(config),
+            envelope=sealing.sealer(
+                sign_key if sealing.sign_cert else None, config, is_secure=candidates[0].is_secure
             ),
         )
         with (

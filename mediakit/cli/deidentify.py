@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,39 +18,46 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 4 << 20  # of a table or a key
 
-Deidentify = Annotated[
-    str | None,
-    typer.Option(metavar="OPTIONS", help="De-identify (PS3.15 E): basic, or options such as retain-device."),
-]
-DeidentifyTable = Annotated[
-    Path | None,
-    typer.Option(help="TOML file: what to keep, remove, replace, and new patients.", show_default=False),
-]
-DeidentifyKey = Annotated[
-    Path | None,
-    typer.Option("--deidentify-key-file", help="Secret file: several media get the same new values."),
-]
-BurnedIn = Annotated[OnBurnedIn, typer.Option(help="Images that may have text in their pixels.")]
 
+@dataclass(frozen=True, kw_only=True)
+class Deidentifying:
+    """The options of de-identification."""
 
-def deidentification_of(
-    words: str | None, table: Path | None, key_file: Path | None, burned_in: OnBurnedIn
-) -> Deidentification | None:
-    """Return what is asked for, None when nothing is. Raises UsageError."""
-    if words is None:
-        if table is not None or key_file is not None or burned_in is not OnBurnedIn.REFUSE:
-            hint = "write `--deidentify basic`, or name its options"
-            raise UsageError("options of de-identification are given without `--deidentify`", hint=hint)
-        return None
-    from mediakit.dicom.deidentify.order import Deidentification
-
-    return Deidentification(
-        options=text_of("--deidentify", words),
-        table={} if table is None else _table(table),
-        key=b"" if key_file is None else _key(key_file),
-        on_burned_in=burned_in,
-        where=str(table),
+    deidentify: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OPTIONS", help="De-identify (PS3.15 E): basic, or options such as retain-device."
+        ),
+    ] = None
+    deidentify_table: Annotated[
+        Path | None,
+        typer.Option(help="TOML file: what to keep, remove, replace, and new patients.", show_default=False),
+    ] = None
+    deidentify_key: Annotated[
+        Path | None,
+        typer.Option("--deidentify-key-file", help="Secret file: several media get the same new values."),
+    ] = None
+    burned_in: Annotated[OnBurnedIn, typer.Option(help="Images that may have text in their pixels.")] = (
+        OnBurnedIn.REFUSE
     )
+
+    def wanted(self) -> Deidentification | None:
+        """Return what is asked for, None when nothing is. Raises UsageError."""
+        table, key_file = self.deidentify_table, self.deidentify_key
+        if self.deidentify is None:
+            if table is not None or key_file is not None or self.burned_in is not OnBurnedIn.REFUSE:
+                hint = "write `--deidentify basic`, or name its options"
+                raise UsageError("options of de-identification are given without `--deidentify`", hint=hint)
+            return None
+        from mediakit.dicom.deidentify.order import Deidentification
+
+        return Deidentification(
+            options=text_of("--deidentify", self.deidentify),
+            table={} if table is None else _table(table),
+            key=b"" if key_file is None else _key(key_file),
+            on_burned_in=self.burned_in,
+            where=str(table),
+        )
 
 
 def _table(file: Path) -> dict[str, Any]:

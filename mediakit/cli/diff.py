@@ -7,22 +7,21 @@ from typing import Annotated
 
 import typer
 
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
-from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
+from mediakit.cli.keys import Opening
 from mediakit.cli.options import FailOn, Json, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.terminal import print_result
 from mediakit.findings import Severity
 
 
+@grouped
 def diff(
     one: Annotated[Path, typer.Argument(metavar="A", help="A medium: folder, drive, device or image.")],
     other: Annotated[Path, typer.Argument(metavar="B", help="Another medium.")],
-    key: Key = None,
-    cert: Cert = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-    trust: Trust = None,
+    *,
+    opening: Opening,
     fail_on: FailOn = Severity.ERROR,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -37,7 +36,7 @@ def diff(
         from mediakit.journeys.diff import diff as run_diff
         from mediakit.report.text import result_text
 
-        keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust)
+        keys = opening.keys()
         with listener(progress, quiet=quiet or as_json) as tell:
             result = run_diff(one, other, fail_on, tell, keys)
         print_result(result, result_text, as_json=as_json, quiet=quiet, verbose=verbose)

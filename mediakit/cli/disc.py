@@ -10,8 +10,9 @@ import typer
 
 from mediakit.cli.config import profile_paths
 from mediakit.cli.device import Copies, Device, LeaveOpen, Robot, Simulate, Speed, Wanted, YesErase, onto_for
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
-from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, keys_of
+from mediakit.cli.keys import Opening
 from mediakit.cli.options import Config, Json, Profiles, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.terminal import print_findings, print_summary
@@ -35,6 +36,7 @@ def list_(as_json: Json = False) -> None:
 
 
 @app.command("burn")
+@grouped
 def burn(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="ISO, UDF or FAT image.")],
     device: Device = "",
@@ -48,10 +50,8 @@ def burn(
         bool, typer.Option("--any-image", help="Take an image that does not conform to a profile.")
     ] = False,
     proof: Annotated[bool, typer.Option(help="Read the medium back and compare every byte.")] = True,
-    key: Key = None,
-    cert: Cert = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
+    *,
+    opening: Opening,
     profiles: Profiles = None,
     config: Config = None,
     as_json: Json = False,
@@ -82,7 +82,7 @@ def burn(
         order = ImageOrder(
             image=image,
             onto=onto,
-            keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, config=config),
+            keys=opening.keys(config),
             catalogue=tuple(load_catalogue(own).profiles.values()),
             any_image=any_image,
             is_proven=proof,

@@ -7,43 +7,25 @@ from typing import Annotated
 
 import typer
 
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
-from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
+from mediakit.cli.keys import Opening
 from mediakit.cli.options import Json, Medium, Quiet, RescueMap, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
-from mediakit.cli.selecting import (
-    Accession,
-    BodyPart,
-    Modality,
-    Patient,
-    Series,
-    Since,
-    Study,
-    Until,
-    selection_of,
-)
+from mediakit.cli.selecting import Selecting
 from mediakit.cli.terminal import print_result
 from mediakit.cli.written import check_report, write_report
 from mediakit.errors import UsageError
 
 
+@grouped
 def extract(
     src: Medium,
     out: Annotated[Path, typer.Option("--out", "-o", help="A new folder.")],
     only: Annotated[str, typer.Option(help="all, dicom or other.")] = "all",
-    patient: Patient = None,
-    study: Study = None,
-    accession: Accession = None,
-    series: Series = None,
-    modality: Modality = None,
-    body_part: BodyPart = None,
-    since: Since = None,
-    until: Until = None,
-    key: Key = None,
-    cert: Cert = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-    trust: Trust = None,
+    *,
+    selecting: Selecting,
+    opening: Opening,
     report: Annotated[
         Path | None, typer.Option(help="Write the JSON report with every SHA-256 here.")
     ] = None,
@@ -70,17 +52,8 @@ def extract(
         order = ExtractOrder(
             out=out,
             only=Only(only),
-            selection=selection_of(
-                patients=patient,
-                studies=study,
-                accessions=accession,
-                series=series,
-                modalities=modality,
-                body_parts=body_part,
-                since=since,
-                until=until,
-            ),
-            keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust),
+            selection=selecting.selection(),
+            keys=opening.keys(),
             rescue_map=rescue_map,
         )
         with listener(progress, quiet=quiet or as_json) as tell:

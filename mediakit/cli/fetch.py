@@ -11,21 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediakit.cli import complete
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
 from mediakit.cli.options import Config, Json, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
-from mediakit.cli.selecting import (
-    Accession,
-    BodyPart,
-    Modality,
-    Patient,
-    Series,
-    Since,
-    Study,
-    Until,
-    selection_of,
-)
+from mediakit.cli.selecting import Selecting
 from mediakit.cli.state import state_folder
 from mediakit.cli.terminal import print_result
 from mediakit.cli.written import check_report, write_report
@@ -55,6 +46,7 @@ ListenPort = Annotated[
 ]
 
 
+@grouped
 def fetch(
     dest: Annotated[
         str,
@@ -65,15 +57,9 @@ def fetch(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the instances; made when missing.")],
-    study: Study = None,
-    patient: Patient = None,
-    accession: Accession = None,
+    *,
+    selecting: Selecting,
     priors: Priors = 0,
-    series: Series = None,
-    modality: Modality = None,
-    body_part: BodyPart = None,
-    since: Since = None,
-    until: Until = None,
     listen_port: ListenPort = None,
     user: User = None,
     passcode_file: PasscodeFile = None,
@@ -97,16 +83,7 @@ def fetch(
 
         if report is not None:
             check_report(report, out)
-        selection = selection_of(
-            patients=patient,
-            studies=study,
-            accessions=accession,
-            series=series,
-            modalities=modality,
-            body_parts=body_part,
-            since=since,
-            until=until,
-        )
+        selection = selecting.selection()
         login = login_of(user, passcode_file, asks=ask_passcode)
         order = fetch_order(dest, out, selection, config, priors, listen_port)
         order = replace(order, options=replace(order.options, login=login or order.options.login))

@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediakit.choices import APPROVE_ABOVE, Convert, OnBurnedIn, bytes_of
+from mediakit.choices import APPROVE_ABOVE, Convert, bytes_of
 from mediakit.cli import complete
 from mediakit.cli.confirming import can_ask, confirm_patient, named_patient, offer
-from mediakit.cli.deidentify import (
-    BurnedIn,
-    Deidentify,
-    DeidentifyKey,
-    DeidentifyTable,
-    deidentification_of,
-)
+from mediakit.cli.deidentify import Deidentifying
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
-from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
+from mediakit.cli.keys import Opening
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
 from mediakit.cli.options import (
     CommitPort,
@@ -38,20 +33,7 @@ from mediakit.cli.options import (
     side_by_side,
 )
 from mediakit.cli.progress import Progress, listener
-from mediakit.cli.selecting import (
-    Accession,
-    AllPatients,
-    BodyPart,
-    Modality,
-    Patient,
-    Series,
-    Since,
-    Study,
-    Until,
-    day_of,
-    selection_of,
-    text_of,
-)
+from mediakit.cli.selecting import AllPatients, Selecting, day_of, text_of
 from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import match_of, peer_named, show_target, target_of
 from mediakit.errors import UsageError, mapped
@@ -63,6 +45,7 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
     from mediakit.transfer.mapping import MapRow
 
 
+@grouped
 def import_(
     src: Medium,
     dest: Annotated[
@@ -96,14 +79,8 @@ def import_(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an earlier import of these instances.")
     ] = False,
-    patient: Patient = None,
-    study: Study = None,
-    accession: Accession = None,
-    series: Series = None,
-    modality: Modality = None,
-    body_part: BodyPart = None,
-    since: Since = None,
-    until: Until = None,
+    *,
+    selecting: Selecting,
     all_patients: AllPatients = False,
     expect_id: Annotated[str | None, typer.Option(help="Refuse any other Patient ID.")] = None,
     expect_name: Annotated[str | None, typer.Option(help="Refuse any other name.")] = None,
@@ -131,15 +108,8 @@ def import_(
     approve_above: Annotated[
         int, typer.Option(min=0, max=100, help="Confidence that a match must exceed to be sure.")
     ] = APPROVE_ABOVE,
-    deidentify: Deidentify = None,
-    deidentify_table: DeidentifyTable = None,
-    deidentify_key: DeidentifyKey = None,
-    burned_in: BurnedIn = OnBurnedIn.REFUSE,
-    key: Key = None,
-    cert: Cert = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-    trust: Trust = None,
+    deidentifying: Deidentifying,
+    opening: Opening,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Read and plan; send nothing.")] = False,
     probe: Annotated[
         bool, typer.Option("--probe", help="With --dry-run: ask the peer what it would take.")
@@ -171,7 +141,7 @@ def import_(
             raise UsageError("`--probe` goes with `--dry-run`")
         if convert is Convert.ANY:
             raise UsageError("an import never uses lossy compression", hint="`--convert lossless` or `none`")
-        _check_one_way(map_, match, as_patient, deidentify, keep_id=keep_id)
+        _check_one_way(map_, match, as_patient, deidentifying.deidentify, keep_id=keep_id)
         check_reports(report or (), src)
         order = ImportOrder(
             scope=scope_of(only_directory=only_directory, ignore_directory=ignore_directory),
@@ -182,26 +152,17 @@ def import_(
             resume=resume,
             rate=rate_of(limit_rate),
             ask_first=ask_first,
-            selection=selection_of(
-                patients=patient,
-                studies=study,
-                accessions=accession,
-                series=series,
-                modalities=modality,
-                body_parts=body_part,
-                since=since,
-                until=until,
-            ),
+            selection=selecting.selection(),
             expectation=Expectation(
                 patient_id=text_of("--expect-id", expect_id),
                 name=text_of("--expect-name", expect_name),
                 birth_date=day_of("--expect-birth-date", expect_birth_date),
-                mixed=Mixed.ALLOW if all_patients or len(patient or ()) > 1 else Mixed.REFUSE,
+                mixed=Mixed.ALLOW if all_patients or len(selecting.patient or ()) > 1 else Mixed.REFUSE,
             ),
             fail_on=fail_on,
-            keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust, config=config),
+            keys=opening.keys(config),
             rescue_map=rescue_map,
-            deidentify=deidentification_of(deidentify, deidentify_table, deidentify_key, burned_in),
+            deidentify=deidentifying.wanted(),
         )
         if map_ is not None:
             order = replace(order, mapping=map_rows(map_))
@@ -218,7 +179,7 @@ def import_(
         elif as_patient is not None:
             patient_id = text_of("--as-patient", as_patient)
             matching = named_patient(patient_id or "", peer_named(asked, config, own_login), yes=yes)
-        elif may_ask and not (keep_id or deidentify is not None) and map_ is None:
+        elif may_ask and not (keep_id or deidentifying.deidentify is not None) and map_ is None:
             matching = offer(asked, config, own_login)
         target = target_of(dest, config, verify, ask_first=ask_first, commit_port=commit_port, login=login)
         if not (quiet or as_json):

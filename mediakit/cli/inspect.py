@@ -6,20 +6,19 @@ import sys
 
 import typer
 
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
-from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
+from mediakit.cli.keys import Opening
 from mediakit.cli.options import Json, Medium, Quiet, RescueMap, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.terminal import print_findings, print_summary
 
 
+@grouped
 def inspect(
     src: Medium,
-    key: Key = None,
-    cert: Cert = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-    trust: Trust = None,
+    *,
+    opening: Opening,
     rescue_map: RescueMap = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -33,7 +32,7 @@ def inspect(
     with guarded("inspect", as_json=as_json, verbose=verbose):
         from mediakit.journeys.inspect import inspect as run_inspect
 
-        keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust)
+        keys = opening.keys()
         with listener(progress, quiet=quiet or as_json) as tell:
             inspection = run_inspect(src, tell, keys, rescue_map)
         if as_json:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediakit.cli import complete
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
 from mediakit.cli.import_ import map_rows, rate_of
 from mediakit.cli.imported import check_reports, print_imported
-from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
+from mediakit.cli.keys import Opening
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
 from mediakit.cli.options import (
     CommitPort,
@@ -113,6 +114,7 @@ def report(
 
 
 @app.command("retry")
+@grouped
 def retry(
     job: _Job,
     source: Annotated[
@@ -123,11 +125,8 @@ def retry(
         Path | None, typer.Option("--map", help="The map that the job was begun with, when it had one.")
     ] = None,
     limit_rate: LimitRate = "",
-    key: Key = None,
-    cert: Cert = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-    trust: Trust = None,
+    *,
+    opening: Opening,
     commit_port: CommitPort = None,
     user: User = None,
     passcode_file: PasscodeFile = None,
@@ -163,7 +162,7 @@ def retry(
             rate=rate_of(limit_rate),
             fail_on=fail_on,
             mapping=() if map_ is None else map_rows(map_),
-            keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust, config=config),
+            keys=opening.keys(config),
         )
         dest = said.get("destination", facts.destination)
         login = login_of(user, passcode_file, asks=ask_passcode)

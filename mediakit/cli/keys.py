@@ -19,7 +19,7 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,34 +40,9 @@ Key = Annotated[
 Cert = Annotated[
     list[Path] | None, typer.Option("--cert", help="With --key: the certificate that it belongs to.")
 ]
-PassphraseFile = Annotated[
-    Path | None, typer.Option("--passphrase-file", help="File with the passphrase of what is encrypted.")
-]
-AskPassphrase = Annotated[
-    bool, typer.Option("--ask-passphrase", help="Ask for the passphrase of what is encrypted.")
-]
-Trust = Annotated[
-    list[Path] | None,
-    typer.Option("--trust", help="Open only what is signed below an authority of this file (PEM)."),
-]
-Recipients = Annotated[
-    list[Path] | None,
-    typer.Option("--recipient", help="Secure profile: certificate (PEM) of who can open the medium."),
-]
 MoreRecipients = Annotated[
     list[Path] | None,
     typer.Option("--recipient", help="Encrypted medium: certificate (PEM) of who else can open what is new."),
-]
-WritePassphraseFile = Annotated[
-    Path | None,
-    typer.Option("--passphrase-file", help="Secure profile: file with a passphrase that opens the medium."),
-]
-WriteAskPassphrase = Annotated[
-    bool, typer.Option("--ask-passphrase", help="Secure profile: ask for a passphrase that opens the medium.")
-]
-SourcePassphraseFile = Annotated[
-    Path | None,
-    typer.Option("--source-passphrase-file", help="File with the passphrase of an encrypted source."),
 ]
 SignKey = Annotated[
     Path | None, typer.Option("--sign-key", help="Secure profile: private key to sign each file with.")
@@ -81,16 +56,102 @@ _LISTS = frozenset({"recipients", "trust"})
 _NAMES = frozenset({"sign-key", "sign-cert", "key", "cert", "passphrase-file"})
 
 
-def keys_of(
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """The options that say what opens encrypted files."""
+
+    key: Key = None
+    cert: Cert = None
+    passphrase_file: Annotated[
+        Path | None, typer.Option("--passphrase-file", help="File with the passphrase of what is encrypted.")
+    ] = None
+    ask_passphrase: Annotated[
+        bool, typer.Option("--ask-passphrase", help="Ask for the passphrase of what is encrypted.")
+    ] = False
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option("--trust", help="Open only what is signed below an authority of this file (PEM)."),
+    ] = None
+
+    def keys(self, config: Path | None = None) -> Keys:
+        """Return what opens encrypted files, by the options or the configuration. Raises UsageError."""
+        return _keys_of(
+            self.key, self.cert, self.passphrase_file, self.trust, asks=self.ask_passphrase, config=config
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpeningSource:
+    """The options that say what opens an encrypted source, where others are for the medium to be written."""
+
+    key: Key = None
+    cert: Cert = None
+    source_passphrase_file: Annotated[
+        Path | None,
+        typer.Option("--source-passphrase-file", help="File with the passphrase of an encrypted source."),
+    ] = None
+
+    def keys(self, config: Path | None) -> Keys:
+        """Return what opens encrypted files, by the options or the configuration. Raises UsageError."""
+        return _keys_of(self.key, self.cert, self.source_passphrase_file, config=config)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealing:
+    """The options that say for whom a medium is encrypted, and who signs its files."""
+
+    recipient: Annotated[
+        list[Path] | None,
+        typer.Option("--recipient", help="Secure profile: certificate (PEM) of who can open the medium."),
+    ] = None
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--passphrase-file", help="Secure profile: file with a passphrase that opens the medium."
+        ),
+    ] = None
+    ask_passphrase: Annotated[
+        bool,
+        typer.Option("--ask-passphrase", help="Secure profile: ask for a passphrase that opens the medium."),
+    ] = False
+    sign_cert: SignCert = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Return True when somebody is named who can open the medium."""
+        return bool(self.recipient or self.passphrase_file or self.ask_passphrase)
+
+    def sealer(self, sign_key: Path | None, config: Path | None, *, is_secure: bool) -> Sealer | None:
+        """Return what seals files for the recipients, None without any; `sign_key` belongs to `sign_cert`.
+
+        The configuration counts for a secure profile alone (`is_secure`). Raises UsageError.
+        """
+        set_ = _settings(config) if is_secure else {}
+        recipients = self.recipient if self.is_asked else set_.get("recipients")
+        if not (recipients or self.is_asked):
+            if sign_key is not None or self.sign_cert is not None:
+                hint = "choose a secure profile, and say who can open the medium: `--recipient CERT.pem`"
+                raise UsageError("only encrypted files are signed", hint=hint)
+            return None
+        files = _signer_of((sign_key, self.sign_cert), set_)
+        _check_installed()
+        from mediakit.secure.sealer import sealer_for
+
+        passphrases = [] if self.passphrase_file is None else [self.passphrase_file]
+        asked = _asked_twice() if self.ask_passphrase else b""
+        ask = ask_for_key if sys.stdin.isatty() else None
+        return sealer_for(recipients or (), passphrases, asked, files, ask)
+
+
+def _keys_of(
     key: list[Path] | None,
     cert: list[Path] | None,
     passphrase_file: Path | None,
+    trust: list[Path] | None = None,
     *,
     asks: bool = False,
-    trust: list[Path] | None = None,
-    config: Path | None = None,
+    config: Path | None,
 ) -> Keys:
-    """Return what opens encrypted files: as the options say, else the configuration. Raises UsageError."""
     from mediakit.secure.keys import NO_KEYS
 
     set_ = _settings(config)
@@ -111,37 +172,6 @@ def keys_of(
     passphrases = (*passphrases, _asked("Passphrase of the medium: ")) if asks else passphrases
     ask = ask_for_key if sys.stdin.isatty() else None
     return replace(read_keys(key or (), cert or (), trust or (), ask), passphrases=passphrases)
-
-
-def sealer_of(
-    recipients: list[Path] | None,
-    passphrase_file: Path | None,
-    *,
-    asks: bool,
-    signer: tuple[Path | None, Path | None] = (None, None),
-    config: Path | None = None,
-    is_secure: bool,
-) -> Sealer | None:
-    """Return what seals files for the recipients, None without any. `signer`: files of key and certificate.
-
-    The configuration counts for a secure profile alone (`is_secure`). Raises UsageError.
-    """
-    set_ = _settings(config) if is_secure else {}
-    if not (recipients or passphrase_file or asks):
-        recipients = set_.get("recipients")
-    if not (recipients or passphrase_file or asks):
-        if any(signer):
-            hint = "choose a secure profile, and say who can open the medium: `--recipient CERT.pem`"
-            raise UsageError("only encrypted files are signed", hint=hint)
-        return None
-    files = _signer_of(signer, set_)
-    _check_installed()
-    from mediakit.secure.sealer import sealer_for
-
-    passphrases = [] if passphrase_file is None else [passphrase_file]
-    asked = _asked_twice() if asks else b""
-    ask = ask_for_key if sys.stdin.isatty() else None
-    return sealer_for(recipients or (), passphrases, asked, files, ask)
 
 
 def resealer_of(
@@ -178,7 +208,7 @@ def _signer_of(
 def sealed_by_configuration(order: BurnOrder, config: Path | None) -> BurnOrder:
     """Return an order with what the configuration seals a secure profile with. Raises UsageError without."""
     is_secure = order.profile.is_secure
-    sealer = sealer_of(None, None, asks=False, config=config, is_secure=is_secure)
+    sealer = Sealing().sealer(None, config, is_secure=is_secure)
     if is_secure and sealer is None:
         hint = "name who can open the media: `recipients` in `[secure]` of the configuration"
         raise UsageError(f"{order.profile.id} asks for encrypted files (PS3.15 D.1)", hint=hint)

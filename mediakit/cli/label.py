@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
-from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, keys_of
+from mediakit.cli.keys import Opening
 from mediakit.cli.options import Config, Quiet, ShowProgress
 from mediakit.cli.people import institution_of
 from mediakit.cli.progress import Progress, listener
@@ -33,6 +34,7 @@ CoverFile = Annotated[
 ]
 
 
+@grouped
 def label(
     src: Annotated[
         Path, typer.Argument(metavar="SRC", help="A medium or image, or the JSON report of a burn.")
@@ -59,10 +61,8 @@ def label(
     date: Annotated[
         str, typer.Option(help="The day it was written (2026-01-31), where the medium has none.")
     ] = "",
-    key: Key = None,
-    cert: Cert = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
+    *,
+    opening: Opening,
     config: Config = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     quiet: Quiet = False,
@@ -90,7 +90,7 @@ def label(
             raise UsageError("`--date` is a day such as 2026-01-31", where=date)
         number = _number(disc)
         lines = institution_of(config)
-        keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase)
+        keys = opening.keys()
         plan = _plan_at(src)
         if plan is not None:
             paper = _of_plan(plan, str(src), lines, number, with_patient=not no_patient)

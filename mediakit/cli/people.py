@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,28 +20,35 @@ ViewerForm = Annotated[
         show_default=False,
     ),
 ]
-Pdi = Annotated[bool, typer.Option("--pdi", help="Add the pages of IHE PDI: INDEX.HTM, README.TXT, IHE_PDI.")]
-LinkCases = Annotated[LinkCase, typer.Option(help="Links of pages: upper (IHE PDI), lower (DRG).")]
 
 
-def for_people(wish: ForPeople, config: Path | None) -> ForPeople:
-    """Return what is wished, with the institution. Raises UsageError when the configuration is wrong."""
-    return replace(wish, institution=institution_of(config)) if wish.is_anything else wish
+@dataclass(frozen=True, kw_only=True)
+class Pages:
+    """The options for what people open: images for browsers, pages."""
 
+    viewer: ViewerForm = None
+    pdi: Annotated[
+        bool, typer.Option("--pdi", help="Add the pages of IHE PDI: INDEX.HTM, README.TXT, IHE_PDI.")
+    ] = False
+    link_case: Annotated[LinkCase, typer.Option(help="Links of pages: upper (IHE PDI), lower (DRG).")] = (
+        LinkCase.UPPER
+    )
 
-def wish_of(viewer: Viewer | None, usual: Viewer, link_case: LinkCase, *, pdi: bool) -> ForPeople:
-    """Return what is wished; `usual` is the viewer where nobody says which one.
+    def wanted(self, usual: Viewer, config: Path | None) -> ForPeople:
+        """Return what is wished, with the institution; `usual` is the viewer where nobody says which one.
 
-    Raises UsageError for links in lower case where there are no links.
-    """
-    is_asked = viewer is not None or pdi
-    wish = ForPeople(viewer=viewer or usual, pdi=pdi, link_case=link_case, is_asked=is_asked)
-    if link_case is LinkCase.LOWER and not wish.is_anything:
-        raise UsageError(
-            "`--link-case lower` says how links are spelled, and no page with links is made",
-            hint="add `--viewer auto` or `--pdi`, or leave `--link-case` out",
+        Raises UsageError for links in lower case where there are no links, and for a wrong configuration.
+        """
+        is_asked = self.viewer is not None or self.pdi
+        wish = ForPeople(
+            viewer=self.viewer or usual, pdi=self.pdi, link_case=self.link_case, is_asked=is_asked
         )
-    return wish
+        if self.link_case is LinkCase.LOWER and not wish.is_anything:
+            raise UsageError(
+                "`--link-case lower` says how links are spelled, and no page with links is made",
+                hint="add `--viewer auto` or `--pdi`, or leave `--link-case` out",
+            )
+        return replace(wish, institution=institution_of(config)) if wish.is_anything else wish
 
 
 def institution_of(config: Path | None) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediakit.cli import complete
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
-from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
+from mediakit.cli.keys import Opening
 from mediakit.cli.options import Config, Json, Medium, Quiet, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.target import match_of, peer_named
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # destinations and the journey are loaded when the command ru
     from mediakit.transfer.mapping import Reconciled
 
 
+@grouped
 def reconcile(
     src: Medium,
     dest: Annotated[
@@ -40,11 +42,8 @@ def reconcile(
         int | None,
         typer.Option(min=0, max=100, help="Approve matches whose confidence is higher; without: none."),
     ] = None,
-    key: Key = None,
-    cert: Cert = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-    trust: Trust = None,
+    *,
+    opening: Opening,
     discs: Annotated[
         bool,
         typer.Option("--discs", help="SRC is a folder of discs, or a CSV file with them, as for migrate."),
@@ -74,7 +73,7 @@ def reconcile(
         check_report(out, src if src.is_dir() else None)
         if out.exists() and not force:
             raise UsageError("there is a file already", where=str(out), hint="`--force` replaces it")
-        keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust, config=config)
+        keys = opening.keys(config)
         order = ReconcileOrder(match=who, approve_above=approve_above, keys=keys, discs=_discs(src, discs))
         peer = peer_named(dest, config)
         with listener(progress, quiet=quiet or as_json) as tell:

@@ -11,19 +11,9 @@ from mediakit.choices import Convert, OnReject
 from mediakit.cli import complete
 from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
-from mediakit.cli.keys import (
-    Cert,
-    Key,
-    Recipients,
-    SignCert,
-    SignKey,
-    SourcePassphraseFile,
-    WriteAskPassphrase,
-    WritePassphraseFile,
-    keys_of,
-    sealer_of,
-)
+from mediakit.cli.keys import OpeningSource, Sealing, SignKey
 from mediakit.cli.options import (
     BurnReports,
     Config,
@@ -41,6 +31,7 @@ from mediakit.cli.written import now
 from mediakit.findings import Severity
 
 
+@grouped
 def repair(
     src: Medium,
     out: Annotated[
@@ -56,14 +47,10 @@ def repair(
         OnReject, typer.Option(help="skip: leave out damaged instances and list them; fail: write nothing.")
     ] = OnReject.SKIP,
     convert: Annotated[Convert, typer.Option(help="What may be converted to fit.")] = Convert.LOSSLESS,
-    recipient: Recipients = None,
-    passphrase_file: WritePassphraseFile = None,
-    ask_passphrase: WriteAskPassphrase = False,
+    *,
+    sealing: Sealing,
     sign_key: SignKey = None,
-    sign_cert: SignCert = None,
-    key: Key = None,
-    cert: Cert = None,
-    source_passphrase_file: SourcePassphraseFile = None,
+    opening: OpeningSource,
     add: Annotated[list[Path] | None, typer.Option(help="Folder with other content for the medium.")] = None,
     profiles: Profiles = None,
     config: Config = None,
@@ -102,15 +89,8 @@ def repair(
             overwrite=force,
             depth=Depth.PLAN if dry_run else Depth.PROVE,
             fail_on=fail_on,
-            keys=keys_of(key, cert, source_passphrase_file, config=config),
-            envelope=sealer_of(
-                recipient,
-                passphrase_file,
-                asks=ask_passphrase,
-                signer=(sign_key, sign_cert),
-                config=config,
-                is_secure=named is not None and named.is_secure,
-            ),
+            keys=opening.keys(config),
+            envelope=sealing.sealer(sign_key, config, is_secure=named is not None and named.is_secure),
         )
         with listener(progress, quiet=quiet or as_json) as tell:
             burnt = run_repair(src, order, tell)

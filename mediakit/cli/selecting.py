@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,56 +19,63 @@ if TYPE_CHECKING:  # loaded when a command runs: `--help` stays fast
 _DATE = re.compile(r"([0-9]{4})([-.]?)([0-9]{2})\2([0-9]{2})", re.ASCII)
 _GROUP = "Choose"
 
-Patient = Annotated[list[str] | None, typer.Option(help="Only this Patient ID.", rich_help_panel=_GROUP)]
-Study = Annotated[
-    list[str] | None, typer.Option(help="Only this Study Instance UID.", rich_help_panel=_GROUP)
-]
-Accession = Annotated[
-    list[str] | None, typer.Option(help="Only this Accession Number.", rich_help_panel=_GROUP)
-]
-Series = Annotated[
-    list[str] | None, typer.Option(help="Only this Series Instance UID.", rich_help_panel=_GROUP)
-]
-Modality = Annotated[
-    list[str] | None, typer.Option(help="Only this modality, for example CT.", rich_help_panel=_GROUP)
-]
-BodyPart = Annotated[
-    list[str] | None, typer.Option(help="Only this body part, for example CHEST.", rich_help_panel=_GROUP)
-]
-Since = Annotated[
-    str | None, typer.Option(help="Only studies of this day or later (YYYYMMDD).", rich_help_panel=_GROUP)
-]
-Until = Annotated[
-    str | None, typer.Option(help="Only studies of this day or earlier (YYYYMMDD).", rich_help_panel=_GROUP)
-]
 AllPatients = Annotated[
     bool,
     typer.Option("--all-patients", help="Take a medium with several patients.", rich_help_panel=_GROUP),
 ]
 
 
-def selection_of(*, since: str | None, until: str | None, **given: Sequence[str] | None) -> Selection:
-    """Return what was chosen; the other names are the fields of `Selection`. Raises UsageError."""
-    from mediakit.fileset.selection import Selection
+@dataclass(frozen=True, kw_only=True)
+class Selecting:
+    """The options of a selection. One that may be given several times takes what has any of its values."""
 
-    for name, values in given.items():
-        for value in values or ():
-            text_of(_OPTIONS[name], value)
-    first, last = day_of("--since", since), day_of("--until", until)
-    if first and last and first > last:
-        raise UsageError("`--since` is later than `--until`")
-    chosen = {name: frozenset(values or ()) for name, values in given.items()}
-    return Selection(since=first, until=last, **chosen)
+    patient: Annotated[
+        list[str] | None, typer.Option(help="Only this Patient ID.", rich_help_panel=_GROUP)
+    ] = None
+    study: Annotated[
+        list[str] | None, typer.Option(help="Only this Study Instance UID.", rich_help_panel=_GROUP)
+    ] = None
+    accession: Annotated[
+        list[str] | None, typer.Option(help="Only this Accession Number.", rich_help_panel=_GROUP)
+    ] = None
+    series: Annotated[
+        list[str] | None, typer.Option(help="Only this Series Instance UID.", rich_help_panel=_GROUP)
+    ] = None
+    modality: Annotated[
+        list[str] | None, typer.Option(help="Only this modality, for example CT.", rich_help_panel=_GROUP)
+    ] = None
+    body_part: Annotated[
+        list[str] | None, typer.Option(help="Only this body part, for example CHEST.", rich_help_panel=_GROUP)
+    ] = None
+    since: Annotated[
+        str | None, typer.Option(help="Only studies of this day or later (YYYYMMDD).", rich_help_panel=_GROUP)
+    ] = None
+    until: Annotated[
+        str | None,
+        typer.Option(help="Only studies of this day or earlier (YYYYMMDD).", rich_help_panel=_GROUP),
+    ] = None
+
+    def selection(self) -> Selection:
+        """Return what was chosen. Raises UsageError."""
+        from mediakit.fileset.selection import Selection
+
+        first, last = day_of("--since", self.since), day_of("--until", self.until)
+        if first and last and first > last:
+            raise UsageError("`--since` is later than `--until`")
+        return Selection(
+            patients=_values("--patient", self.patient),
+            studies=_values("--study", self.study),
+            accessions=_values("--accession", self.accession),
+            series=_values("--series", self.series),
+            modalities=_values("--modality", self.modality),
+            body_parts=_values("--body-part", self.body_part),
+            since=first,
+            until=last,
+        )
 
 
-_OPTIONS = {
-    "patients": "--patient",
-    "studies": "--study",
-    "accessions": "--accession",
-    "series": "--series",
-    "modalities": "--modality",
-    "body_parts": "--body-part",
-}
+def _values(option: str, given: Sequence[str] | None) -> frozenset[str]:
+    return frozenset(text_of(option, value) for value in given or ())
 
 
 def text_of(option: str, value: str | None) -> str:

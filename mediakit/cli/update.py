@@ -12,17 +12,9 @@ from mediakit.choices import Convert, OnReject, Viewer
 from mediakit.cli import complete
 from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
-from mediakit.cli.keys import (
-    AskPassphrase,
-    Cert,
-    Key,
-    MoreRecipients,
-    PassphraseFile,
-    SignCert,
-    keys_of,
-    resealer_of,
-)
+from mediakit.cli.keys import MoreRecipients, Opening, SignCert, resealer_of
 from mediakit.cli.manifest import SignKey, SignPassphraseFile, signer_of
 from mediakit.cli.options import (
     BurnReports,
@@ -50,6 +42,7 @@ _GROUP = "Remove"
 _Gone = list[str] | None
 
 
+@grouped
 def update(
     medium: Annotated[Path, typer.Argument(metavar="MEDIUM", help="Image, archive, folder, mounted stick.")],
     add: Annotated[
@@ -82,10 +75,8 @@ def update(
         OnReject, typer.Option(help="fail: change nothing if a file is refused; skip: leave it out.")
     ] = OnReject.FAIL,
     convert: Annotated[Convert, typer.Option(help="What may be converted to fit.")] = Convert.LOSSLESS,
-    key: Key = None,
-    cert: Cert = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
+    *,
+    opening: Opening,
     recipient: MoreRecipients = None,
     sign_key: SignKey = None,
     sign_cert: SignCert = None,
@@ -125,7 +116,7 @@ def update(
 
         check_burn_reports(report or (), out or medium)
         own = profile_paths(profiles or [], config)
-        keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase, config=config)
+        keys = opening.keys(config)
         seals = bool(keys) or sign_cert is not None  # then the key is of the envelopes
         order = UpdateOrder(
             when=now(),

@@ -12,9 +12,10 @@ import typer
 
 from mediakit.cli import complete
 from mediakit.cli.config import profile_paths
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded, say
 from mediakit.cli.heeded import heeded_of
-from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, Trust, keys_of
+from mediakit.cli.keys import Opening
 from mediakit.cli.options import (
     Config,
     FailOn,
@@ -50,6 +51,7 @@ _Rules = Annotated[
 ]
 
 
+@grouped
 def validate(
     src: Media,
     profile: Annotated[
@@ -81,11 +83,8 @@ def validate(
             help="Write a report: FILE.html, .json, .xml (JUnit) or .sarif; of several media: {name}.html."
         ),
     ] = None,
-    key: Key = None,
-    cert: Cert = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
-    trust: Trust = None,
+    *,
+    opening: Opening,
     with_names: WithNames = False,
     rescue_map: RescueMap = None,
     profiles: Profiles = None,
@@ -116,7 +115,7 @@ def validate(
             rule_sets=_rule_sets(rules),
             fail_on=fail_on,
             heeded=heeded_of(ignore or (), select or (), baseline),
-            keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, trust=trust, config=config),
+            keys=opening.keys(config),
             rescue_map=rescue_map,
         )
         how = _How(as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names, progress=progress)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
-from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, keys_of
+from mediakit.cli.keys import Opening
 from mediakit.cli.manifest import PublicKeys, known_keys
 from mediakit.cli.options import Config, FailOn, Json, Medium, Quiet, RescueMap, ShowProgress, Verbose
 from mediakit.cli.progress import Progress, listener
@@ -13,13 +14,12 @@ from mediakit.cli.terminal import print_result
 from mediakit.findings import Severity
 
 
+@grouped
 def verify(
     src: Medium,
     public_key: PublicKeys = None,
-    key: Key = None,
-    cert: Cert = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
+    *,
+    opening: Opening,
     rescue_map: RescueMap = None,
     config: Config = None,
     fail_on: FailOn = Severity.ERROR,
@@ -39,7 +39,7 @@ def verify(
 
         order = VerifyOrder(
             known=known_keys(public_key, config=config),
-            keys=keys_of(key, cert, passphrase_file, asks=ask_passphrase, config=config),
+            keys=opening.keys(config),
             fail_on=fail_on,
             rescue_map=rescue_map,
         )

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mediakit.cli.config import profile_paths, tables
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
-from mediakit.cli.keys import AskPassphrase, Cert, Key, PassphraseFile, keys_of
+from mediakit.cli.keys import Opening
 from mediakit.cli.log_file import LogFile
 from mediakit.cli.options import Config, Profiles, Quiet, WithNames
 from mediakit.cli.state import StateFolder, jobs_of, state_folder
@@ -44,6 +45,7 @@ _KINDS: Mapping[str, type | tuple[type, ...]] = {
 }
 
 
+@grouped
 def watch(
     place: Annotated[
         Path, typer.Argument(metavar="DRIVE|FOLDER", help="A drive, or a folder that images are copied into.")
@@ -76,10 +78,8 @@ def watch(
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Handle what is there now, and end.")] = False,
     log_file: Annotated[Path | None, typer.Option(help="Add every line to this file, with the time.")] = None,
-    key: Key = None,
-    cert: Cert = None,
-    passphrase_file: PassphraseFile = None,
-    ask_passphrase: AskPassphrase = False,
+    *,
+    opening: Opening,
     with_names: WithNames = False,
     profiles: Profiles = None,
     state: StateFolder = None,
@@ -113,7 +113,7 @@ def watch(
             "settle": settle,
         }
         rules = {**_configured(config), **{name: value for name, value in said.items() if value is not None}}
-        keys = keys_of(key, cert, passphrase_file, asks=ask_passphrase, config=config)
+        keys = opening.keys(config)
         order = WatchOrder(
             place=place,
             validation=ValidateOrder(

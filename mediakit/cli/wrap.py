@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,73 +17,66 @@ if TYPE_CHECKING:  # loaded when the command runs: `--help` stays fast
 _GROUP = "Images and documents of another kind"
 _DATE = re.compile(r"[0-9]{8}", re.ASCII)
 
-WrapFiles = Annotated[
-    bool,
-    typer.Option(
-        "--wrap", help="Make DICOM instances of JPEG, PNG, TIFF and PDF files.", rich_help_panel=_GROUP
-    ),
-]
-WrapLike = Annotated[
-    str,
-    typer.Option(
-        "--wrap-like",
-        metavar="FILE|UID",
-        help="They are of the patient and study of this instance, or of this study of the sources.",
-        rich_help_panel=_GROUP,
-    ),
-]
-WrapStudy = Annotated[
-    str,
-    typer.Option(
-        "--wrap-study",
-        metavar="UID|new",
-        help="Into this study, or a new one.",
-        rich_help_panel=_GROUP,
-    ),
-]
-WrapPatientId = Annotated[
-    str, typer.Option("--wrap-patient-id", help="Instead of --wrap-like: Patient ID.", rich_help_panel=_GROUP)
-]
-WrapPatientName = Annotated[
-    str, typer.Option("--wrap-patient-name", help="Name, as Family^Given.", rich_help_panel=_GROUP)
-]
-WrapBirthDate = Annotated[
-    str, typer.Option("--wrap-birth-date", help="Birth date, YYYYMMDD.", rich_help_panel=_GROUP)
-]
-WrapSex = Annotated[str, typer.Option("--wrap-sex", help="M, F or O.", rich_help_panel=_GROUP)]
-WrapStudyDate = Annotated[
-    str, typer.Option("--wrap-study-date", help="Study date, YYYYMMDD.", rich_help_panel=_GROUP)
-]
-WrapTitle = Annotated[
-    bool,
-    typer.Option(
-        "--wrap-title",
-        help="The name of the file becomes the title: mind what it says of the patient.",
-        rich_help_panel=_GROUP,
-    ),
-]
 
+@dataclass(frozen=True, kw_only=True)
+class Wrapping:
+    """The options for images and documents of another kind."""
 
-def wrap_of(
-    is_asked: bool,
-    like_and_study: tuple[str, str],
-    patient: tuple[str, str, str, str],
-    study_date: str,
-    *,
-    is_titled: bool,
-) -> Wrap | None:
-    """Return what is asked for; `patient` is ID, name, birth date and sex. Raises UsageError."""
-    like, study = like_and_study
-    if not is_asked:
-        if any((like, study, *patient, study_date, is_titled)):
-            raise UsageError("the options `--wrap-...` go with `--wrap`")
-        return None
-    from mediakit.stages.judge.wrapping import Wrap
+    wrap: Annotated[
+        bool,
+        typer.Option(
+            "--wrap", help="Make DICOM instances of JPEG, PNG, TIFF and PDF files.", rich_help_panel=_GROUP
+        ),
+    ] = False
+    wrap_like: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|UID",
+            help="They are of the patient and study of this instance, or of this study of the sources.",
+            rich_help_panel=_GROUP,
+        ),
+    ] = ""
+    wrap_study: Annotated[
+        str,
+        typer.Option(metavar="UID|new", help="Into this study, or a new one.", rich_help_panel=_GROUP),
+    ] = ""
+    wrap_patient_id: Annotated[
+        str, typer.Option(help="Instead of --wrap-like: Patient ID.", rich_help_panel=_GROUP)
+    ] = ""
+    wrap_patient_name: Annotated[str, typer.Option(help="Name, as Family^Given.", rich_help_panel=_GROUP)] = (
+        ""
+    )
+    wrap_birth_date: Annotated[str, typer.Option(help="Birth date, YYYYMMDD.", rich_help_panel=_GROUP)] = ""
+    wrap_sex: Annotated[str, typer.Option(help="M, F or O.", rich_help_panel=_GROUP)] = ""
+    wrap_study_date: Annotated[str, typer.Option(help="Study date, YYYYMMDD.", rich_help_panel=_GROUP)] = ""
+    wrap_title: Annotated[
+        bool,
+        typer.Option(
+            "--wrap-title",
+            help="The name of the file becomes the title: mind what it says of the patient.",
+            rich_help_panel=_GROUP,
+        ),
+    ] = False
 
-    return Wrap(study=study, like=like, subject=_subject(patient, study_date), is_titled=is_titled)
+    def wanted(self) -> Wrap | None:
+        """Return what is asked for, None when nothing is. Raises UsageError."""
+        if not self.wrap:
+            if self != Wrapping():
+                raise UsageError("the options `--wrap-...` go with `--wrap`")
+            return None
+        from mediakit.stages.judge.wrapping import Wrap
+
+        patient = (self.wrap_patient_id, self.wrap_patient_name, self.wrap_birth_date, self.wrap_sex)
+        return Wrap(
+            study=self.wrap_study,
+            like=self.wrap_like,
+            subject=_subject(patient, self.wrap_study_date),
+            is_titled=self.wrap_title,
+        )
 
 
 def _subject(patient: tuple[str, str, str, str], study_date: str) -> NewSubject | None:
+    """Return the patient of the options: ID, name, birth date, sex. Raises UsageError."""
     from mediakit.stages.judge.wrapping import NewSubject
 
     patient_id, name, birth_date, sex = (value.strip() for value in patient)

@@ -18,9 +18,8 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from mediakit.choices import OnBurnedIn
 from mediakit.cli.config import profile_paths
-from mediakit.cli.deidentify import deidentification_of
+from mediakit.cli.deidentify import Deidentifying
 from mediakit.cli.named import named_destinations
 from mediakit.cli.robots import robots
 from mediakit.destinations.bounded_http import Reply
@@ -284,7 +283,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "config": _settings(named_destinations, robots, lambda path: profile_paths([], path)),
     "rescue-map": _map,
     "deidentify-table": _settings(
-        lambda path: deidentification_of("basic", path, None, OnBurnedIn.REFUSE),
+        lambda path: Deidentifying(deidentify="basic", deidentify_table=path).wanted(),
     ),
     "label": _settings(lambda path: load_label(path, None), load_cover),
 }
