@@ -29,6 +29,7 @@ IMPLICIT_LITTLE = Encoding.IMPLICIT_LITTLE.syntax
 EXPLICIT_LITTLE = Encoding.EXPLICIT_LITTLE.syntax
 EXPLICIT_BIG = Encoding.EXPLICIT_BIG.syntax
 
+_PIECE_BYTES = 1 << 16
 _NUMBER_OF_FRAMES = 0x00280008
 _EXTENDED_OFFSETS = 0x7FE00001
 
@@ -116,9 +117,12 @@ class Opened:
         return syntax
 
 
-def read(stream: BinaryIO) -> DicomFile:
-    """Return the file behind `stream`, read from its start. Raises `Unreadable` and the stream's OSError."""
-    opened = open_whole(stream)
+def read(stream: BinaryIO, size: int = MAX_CONVERTED_BYTES) -> DicomFile:
+    """Return the file behind `stream`, read from its start. Raises `Unreadable` and the stream's OSError.
+
+    `size` is how many bytes it should have, where that is known: see `open_whole`.
+    """
+    opened = open_whole(stream, size)
     body = opened.body
     try:
         extent = extent_of(Window(_View(body), len(body)), opened.encoding)
@@ -181,12 +185,12 @@ def _mended(file: DicomFile) -> DicomFile:
     return replace(file, elements=elements)
 
 
-def open_whole(stream: BinaryIO) -> Opened:
-    """Return the head and the data set of a file. Raises `Unreadable` and the stream's OSError."""
-    stream.seek(0)
-    content = stream.read(MAX_CONVERTED_BYTES + 1)
-    if len(content) > MAX_CONVERTED_BYTES:
-        raise Unreadable(f"it is larger than {MAX_CONVERTED_BYTES} bytes")
+def open_whole(stream: BinaryIO, size: int = MAX_CONVERTED_BYTES) -> Opened:
+    """Return the head and the data set of a file. Raises `Unreadable` and the stream's OSError.
+
+    All is read, whatever `size` says; but a read makes room for what it asks for before it finds less.
+    """
+    content = _content(stream, size)
     try:
         opening = located(BytesIO(content), len(content), content[:FIRST_LOOK])
         meta = _meta(content, opening)
@@ -199,6 +203,20 @@ def open_whole(stream: BinaryIO) -> Opened:
     if opening.is_deflated:
         body = memoryview(_inflated(body))
     return Opened(whole=whole, head=whole[: opening.begin], meta=meta, body=body, opening=opening)
+
+
+def _content(stream: BinaryIO, size: int) -> bytes:
+    """Return all bytes of a stream. Raises `Unreadable` and the stream's OSError."""
+    stream.seek(0)
+    parts, length = [], 0
+    part = stream.read(min(size, MAX_CONVERTED_BYTES) + 1)
+    while part:  # the system gives at most 2 GiB at a time
+        parts.append(part)
+        length += len(part)
+        if length > MAX_CONVERTED_BYTES:
+            raise Unreadable(f"it is larger than {MAX_CONVERTED_BYTES} bytes")
+        part = stream.read(_PIECE_BYTES)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _meta(content: bytes, opening: Opening) -> tuple[Element, ...]:

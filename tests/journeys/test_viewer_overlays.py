@@ -422,7 +422,7 @@ def test_what_cannot_be_laid_is_refused_with_a_reason_and_in_bounds(
     files.append(study.folder / "gone.dcm")
     kinds = ["segmentation"] * 4 + ["contours", "presentation", "contours"]
     found = [
-        laid(Source(open=partial(opened, file), sop_instance="1", is_single=True), kind, atlas)
+        laid(Source(open=partial(opened, file), size=1 << 20, sop_instance="1", is_single=True), kind, atlas)
         for file, kind in zip(files, kinds, strict=True)
     ]
     assert [one.data for one in found] == [None] * 7

@@ -155,7 +155,10 @@ def encoded_alone(file: Path) -> tuple[Encoded, bytes]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = encoder.encode(
-            Source(open=lambda: file.open("rb"), sop_instance="1.2", is_single=True), range(3)
+            Source(
+                open=lambda: file.open("rb"), size=file.stat().st_size, sop_instance="1.2", is_single=True
+            ),
+            range(3),
         )
     encoder.settle()
     encoder.close()

@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from mediakit.extras.viewer.codec import TYPES, encoded, escaped, reduced
+from mediakit.extras.viewer.codec import TYPES, deflated, escaped, plain_form, reduced
 from tests.support.viewer import decoded, unescaped
 
 
@@ -19,11 +19,30 @@ def test_every_type_comes_back_value_by_value() -> None:
         else:
             limits = np.iinfo(kind)
             values = rng.integers(limits.min, limits.max, shape, dtype=kind, endpoint=True)
-        back = decoded(encoded(values), TYPES[name], *shape)
+        back = decoded(deflated(plain_form(values)), TYPES[name], *shape)
         assert back.dtype == values.dtype
         assert (back == values).all(), (name, shape)
     colour = rng.integers(0, 256, (7, 5, 3), dtype=np.uint8)
-    assert (decoded(encoded(colour), "rgb8", 7, 5) == colour).all()
+    assert (decoded(deflated(plain_form(colour)), "rgb8", 7, 5) == colour).all()
+
+
+def test_frames_of_several_bands_and_at_odd_addresses_come_back() -> None:
+    data = np.random.default_rng(7).bytes(2 * 40 * 1000 + 2 * 40_000 + 1)
+    for shape, start in (
+        ((40, 1000), 0),
+        ((40, 1000), 1),
+        ((2, 20_000), 0),
+        ((1, 40_000), 0),
+        ((40_000, 1), 0),
+    ):
+        for name in ("uint16", "int16"):
+            values = np.frombuffer(data, name, shape[0] * shape[1], start).reshape(shape)
+            assert (decoded(deflated(plain_form(values)), TYPES[name], *shape) == values).all(), (
+                shape,
+                start,
+            )
+    transposed = np.frombuffer(data, "uint16", 40_000).reshape(40, 1000).T
+    assert (decoded(deflated(plain_form(transposed)), "u16", 1000, 40) == transposed).all()
 
 
 def test_every_byte_comes_back_from_a_string_of_a_script() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[Any]
+Plain = bytes | bytearray
 
 #: The names of the types that a blob can have, by numpy's.
 TYPES = {
@@ -24,7 +25,7 @@ TYPES = {
     "float32": "f32",
     "float64": "f64",
 }
-_BAND_PIXELS = 16 * 1024  # are worked on at a time: what they need stays in the processor's cache
+_BAND_PIXELS = 32 * 1024  # are worked on at a time: what they need stays in the processor's cache
 _ESCAPES = ((b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n"), (b"\r", b"\\r"))
 
 
@@ -32,20 +33,19 @@ class NotLossless(Exception):  # noqa: N818 - an answer about one frame
     """What was encoded does not come back as it was. It must never happen."""
 
 
-def encoded(values: Values) -> bytes:
-    """Return the blob of a frame: rows x columns of a type of `TYPES`, or rows x columns x 3 of `uint8`.
+def deflated(plain: Plain) -> bytes:
+    """Return the blob of a frame from its plain form: this is most of the work, and needs no interpreter.
 
     The blob is inflated again and compared. Equal residuals mean equal pixels, because the first pixel is
     its residual and each next one follows from pixels before it. Raises NotLossless.
     """
-    plain = _plain(values)
     blob = packed(plain)
     if zlib.decompress(blob, bufsize=len(plain) or 1) != plain:
         raise NotLossless("a frame is not what it was when it is inflated again")
     return blob
 
 
-def packed(plain: bytes) -> bytes:
+def packed(plain: Plain) -> bytes:
     """Return bytes as a zlib stream; runs alone are looked for, which suits residuals best."""
     compressor = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS, 9, zlib.Z_RLE)
     return compressor.compress(plain) + compressor.flush()
@@ -86,7 +86,8 @@ def _blocks(values: Values, factor: int) -> Values:
     return sums
 
 
-def _plain(values: Values) -> bytes:
+def plain_form(values: Values) -> Plain:
+    """Return a frame before it is deflated: rows x columns of `TYPES`, or rows x columns x 3 of `uint8`."""
     if values.dtype.kind == "f":
         return values.astype(values.dtype.newbyteorder("<")).tobytes()
     if values.ndim == 3:
@@ -94,41 +95,55 @@ def _plain(values: Values) -> bytes:
     return _residuals(values)
 
 
-def _residuals(values: Values) -> bytes:
-    """Return the planes of the zigzag residuals, the lowest byte first."""
-    width = values.dtype.itemsize
-    rows, columns = values.shape
-    planes = np.empty((width, rows, columns), np.uint8)
-    height = max(1, _BAND_PIXELS // columns)
-    for first in range(0, rows, height):
-        wide = _with_neighbours(values, first, height)
-        residual = (wide[1:, 1:] - _predicted(wide)).astype(f"i{width}")  # wraps, as its reader does
-        zigzag = (residual << 1) ^ (residual >> (8 * width - 1))
-        bytewise = zigzag.astype(f"<i{width}").view(np.uint8).reshape(*zigzag.shape, width)
-        for place in range(width):
-            planes[place, first : first + height] = bytewise[..., place]
-    return planes.tobytes()
+def _residuals(values: Values) -> bytearray:
+    """Return the planes of the zigzag residuals, the lowest byte first.
 
-
-def _with_neighbours(values: Values, first: int, height: int) -> Values:
-    """Return rows of an image, wider than their type, with a row above and a column before them.
-
-    What stands there makes the pixel above the prediction of the first column, and the pixel before it that
-    of the first row; that of the very first is zero.
+    All is reckoned in the type of the values, where differences wrap, as its reader does.
     """
-    band = values[first : first + height]
-    wide = np.zeros(
-        (band.shape[0] + 1, band.shape[1] + 1), np.int64 if values.dtype.itemsize == 4 else np.int32
+    width, (rows, columns) = values.dtype.itemsize, values.shape
+    flat = np.require(values, requirements=["C", "A"]).reshape(-1)
+    plain = bytearray(flat.nbytes)
+    planes = np.frombuffer(plain, np.uint8).reshape(width, -1)
+    length = columns * min(rows, max(1, _BAND_PIXELS // columns))
+    spare = np.empty((3, length), flat.dtype)
+    for begin in range(0, flat.size, length):
+        end = min(begin + length, flat.size)
+        residuals = _less_predicted(flat, columns, (begin, end), spare)
+        zigzag, signs = residuals.view(f"i{width}"), spare[1, : end - begin].view(f"i{width}")
+        np.right_shift(zigzag, 8 * width - 1, out=signs)
+        np.left_shift(zigzag, 1, out=zigzag)
+        np.bitwise_xor(zigzag, signs, out=zigzag)
+        for place in range(width):
+            planes[place, begin:end] = zigzag
+            np.right_shift(zigzag, min(8, 8 * width - 1), out=zigzag)
+    return plain
+
+
+def _less_predicted(flat: Values, columns: int, band: tuple[int, int], spare: Values) -> Values:
+    """Return pixels of whole rows less their predictions, in the first row of `spare`.
+
+    The prediction is the median of W, N and W + N - NW: W + N less NW, held between the two. It is W in the
+    first row, N in the first column, and zero for the very first pixel.
+    """
+    begin, end = band
+    residuals = spare[0, : end - begin]
+    inner = min(max(begin, columns + 1), end)  # the first pixel that has all three neighbours
+    pixel, west, north, corner = (
+        flat[max(0, inner - back) : max(0, end - back)] for back in (0, 1, columns, columns + 1)
     )
-    wide[1:, 1:] = band
-    wide[0, 1:] = values[first - 1] if first else wide[1, :-1]
-    wide[1:, 0] = wide[:-1, 1]
-    return wide
-
-
-def _predicted(wide: Values) -> Values:
-    """Return the prediction for each pixel: the median of W, N and W + N - NW."""
-    west, north, corner = wide[1:, :-1], wide[:-1, 1:], wide[:-1, :-1]
-    low, high = np.minimum(west, north), np.maximum(west, north)
-    predicted: Values = np.minimum(np.maximum(west + north - corner, low), high)
-    return predicted
+    held, low, high = residuals[inner - begin :], spare[1, : end - inner], spare[2, : end - inner]
+    np.minimum(west, north, out=low)
+    np.maximum(west, north, out=high)
+    np.maximum(corner, low, out=held)
+    np.minimum(held, high, out=held)
+    np.add(held, pixel, out=held)
+    np.subtract(held, low, out=held)  # low and high together are W and N together
+    np.subtract(held, high, out=held)
+    first = flat[begin:end:columns]
+    if begin:
+        residuals[::columns] = first - flat[begin - columns : end - columns : columns]
+    else:
+        residuals[0] = flat[0]
+        residuals[1:columns] = flat[1:columns] - flat[: columns - 1]
+        residuals[columns::columns] = first[1:] - first[:-1]
+    return residuals

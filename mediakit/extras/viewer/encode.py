@@ -20,7 +20,7 @@ from mediakit.dicom.frames import NoCodecs, NoDecoder, Undecodable
 from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.shown import Shown, has_pixels, shown_frames
 from mediakit.errors import SourceError
-from mediakit.extras.viewer.codec import TYPES, Values, encoded, escaped, packed, reduced
+from mediakit.extras.viewer.codec import TYPES, Plain, Values, deflated, escaped, packed, plain_form, reduced
 from mediakit.extras.viewer.document import content_of, is_document, reason
 from mediakit.extras.viewer.rows import ImageFacts, Row, Rows
 from mediakit.limits import MAX_VIEWER_ROWS
@@ -44,7 +44,9 @@ TEXTS = (
     "SeriesDate",
     "SeriesTime",
 )
-_MOST_WAITING = 8  # frames that are encoded or wait for it
+_MOST_WAITING = 8  # frames that are deflated or wait for it
+_JPEG = "jpeg"
+_FAILURES = (Undecodable, ArithmeticError, ValueError, MemoryError)  # of one frame; the others are encoded
 _PIXEL_GROUP = 0x7FE0
 _SOP_CLASS = 0x00080016
 _WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"  # each frame of it is a tile
@@ -107,19 +109,30 @@ class Source:
     """One instance that goes on the medium: how it is opened."""
 
     open: Callable[[], BinaryIO] = field(repr=False)
+    size: int
     sop_instance: str
     is_single: bool  # the only image of its series
 
+    def read(self) -> DicomFile:
+        """Return its file. Raises SourceError, OSError, part10.Unreadable."""
+        with self.open() as stream:
+            return part10.read(stream, self.size)
+
 
 @dataclass(frozen=True, slots=True)
-class _Coded:
-    """What a worker makes of a frame."""
+class _Plain:
+    """A frame and its overlays before they are deflated; a JPEG stays as it is."""
 
-    blob: bytes
+    form: Plain
     kind: str
     factor: int
     range: list[Any] | None
     overlays: list[bytes]
+
+    def deflated(self) -> tuple[bytes, list[bytes]]:
+        """Return the blob of the frame and those of its overlays: this runs in a worker."""
+        blob = bytes(self.form) if self.kind == _JPEG else deflated(self.form)
+        return blob, [packed(one) for one in self.overlays]
 
 
 def reason_of(exc: Exception) -> dict[str, str]:
@@ -132,14 +145,18 @@ def reason_of(exc: Exception) -> dict[str, str]:
 
 
 class Encoder:
-    """Encodes instances one after another; the frames of one tier, with two workers."""
+    """Encodes instances one after another; the frames of one tier.
+
+    Two workers deflate. The residuals are not theirs: numpy lets the interpreter go at each step, and threads
+    that wait for it again and again cost more than they bring.
+    """
 
     def __init__(self, sink: Sink, *, is_preview: bool) -> None:
         self._sink = sink
         self._is_preview = is_preview
         self._at = 0
         self._rows_left = MAX_VIEWER_ROWS
-        self._waiting: deque[tuple[Framed, Future[_Coded]]] = deque()
+        self._waiting: deque[tuple[Framed, Row, Future[tuple[bytes, list[bytes]]]]] = deque()
         self._pool = ThreadPoolExecutor(WORKERS)
 
     def close(self) -> None:
@@ -149,8 +166,7 @@ class Encoder:
     def encode(self, source: Source, wanted: Container[int] | None = None) -> Encoded:
         """Encode the frames of an instance; its blobs are whole after `settle`. Raises what the sink does."""
         try:
-            with source.open() as stream:
-                file = part10.read(stream)
+            file = source.read()
         except (SourceError, OSError, part10.Unreadable) as exc:
             return Encoded(why=reason_of(exc))
         attributes = Attributes.of(file)
@@ -222,34 +238,37 @@ class Encoder:
     def settle(self, most: int = 0) -> None:
         """Write the blobs of frames until at most `most` are waiting."""
         while len(self._waiting) > most:
-            framed, future = self._waiting.popleft()
+            framed, told, future = self._waiting.popleft()
             try:
-                coded = future.result()
-            except (Undecodable, ArithmeticError, ValueError, MemoryError) as exc:
-                framed.row["why"] = reason("undecodable", f"it cannot be encoded ({type(exc).__name__})")
+                blob, overlays = future.result()
+            except _FAILURES as exc:
+                framed.row |= _failed(exc)
                 continue
-            framed.blob = self._kept(escaped(coded.blob), len(coded.blob))
-            framed.row["type"] = coded.kind
-            if coded.factor > 1:
-                framed.row["reduced"] = coded.factor
-            if coded.range is not None:
-                framed.row["range"] = coded.range
-            framed.overlays = [self._kept(escaped(one), len(one)) for one in coded.overlays]
-            kept = framed.row.get("overlays", [])
-            framed.row["overlays"] = kept[: len(framed.overlays)]
-            if not framed.overlays:
-                framed.row.pop("overlays")
+            framed.row |= told
+            framed.blob = self._kept(escaped(blob), len(blob))
+            framed.overlays = [self._kept(escaped(one), len(one)) for one in overlays]
 
     def _submit(self, framed: Framed, task: _Task, frame: Shown, index: int) -> None:
-        planes = task.planes(frame, index)
-        framed.row["overlays"] = [facts for facts, _ in planes]
-        framed.row["rows"], framed.row["columns"] = map(int, frame.values.shape[:2])
-        padding = framed.row.get("padding")
+        row = framed.row
+        row["rows"], row["columns"] = map(int, frame.values.shape[:2])
+        padding = row.get("padding")
         if frame.values.ndim == 3:
             for key in ("padding", "windows", "slope", "intercept", "unit", "invert", "voi_luts"):
-                framed.row.pop(key, None)
-        bits = [plane for _, plane in planes]
-        self._waiting.append((framed, self._pool.submit(task.coded, frame, padding, bits)))
+                row.pop(key, None)
+        try:
+            planes = task.planes(frame, index)
+            plain = task.plain(frame, padding, [plane for _, plane in planes])
+        except _FAILURES as exc:
+            row |= _failed(exc)
+            return
+        told = {
+            "overlays": [facts for facts, _ in planes] or None,
+            "type": plain.kind,
+            "reduced": plain.factor if plain.factor > 1 else None,
+            "range": plain.range,
+        }
+        told = {key: value for key, value in told.items() if value is not None}
+        self._waiting.append((framed, told, self._pool.submit(plain.deflated)))
         self.settle(_MOST_WAITING)
 
     def keep(self, content: Mapping[str, Any]) -> Blob:
@@ -275,18 +294,22 @@ class _Task:
         """Return the overlays of a frame: their facts and bits."""
         return list(self._overlays.of(frame, index))
 
-    def coded(self, frame: Shown, padding: list[Any] | None, planes: list[Values]) -> _Coded:
-        """Encode a frame: this runs in a worker."""
+    def plain(self, frame: Shown, padding: list[Any] | None, planes: list[Values]) -> _Plain:
+        """Return the plain form of a frame and of its overlays."""
         values = frame.values
         factor = max(1, -(-max(values.shape[:2]) // self._side)) if self._side else 1
-        overlays = [packed(np.packbits(plane.ravel(), bitorder="little").tobytes()) for plane in planes]
+        overlays = [np.packbits(plane.ravel(), bitorder="little").tobytes() for plane in planes]
         if frame.jpeg and factor == 1:
-            return _Coded(frame.jpeg, "jpeg", 1, None, overlays)
+            return _Plain(frame.jpeg, _JPEG, 1, None, overlays)
         limits = None if padding is None else (padding[0], padding[1])
         smaller = reduced(values, factor, limits)
         kind = "rgb8" if values.ndim == 3 else TYPES[values.dtype.name]
         found = None if values.ndim == 3 else _range(smaller, limits)
-        return _Coded(encoded(smaller), kind, factor, found, overlays)
+        return _Plain(plain_form(smaller), kind, factor, found, overlays)
+
+
+def _failed(exc: Exception) -> Row:
+    return {"why": reason("undecodable", f"it cannot be encoded ({type(exc).__name__})")}
 
 
 def _range(values: Values, padding: tuple[float, float] | None) -> list[Any] | None:

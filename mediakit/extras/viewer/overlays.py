@@ -35,8 +35,7 @@ _EMPTY: Mapping[str, str] = {
 def laid(source: Source, kind: str, atlas: Atlas) -> Laid:
     """Return an overlay of a kind on the images of its patient, or the reason why it is on none."""
     try:
-        with source.open() as stream:
-            file = part10.read(stream)
+        file = source.read()
     except (SourceError, OSError, part10.Unreadable) as exc:
         return Laid(why=reason_of(exc))
     found = Attributes.of(file)

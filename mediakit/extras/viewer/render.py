@@ -38,8 +38,7 @@ def jpegs(
     """Yield (index into `rows`, JPEG) of rows of one instance; those that cannot be decoded are left out."""
     at = {row["frame"] - 1: index for index, row in enumerate(rows)}
     try:
-        with source.open() as stream:
-            file = part10.read(stream)
+        file = source.read()
         for frame, shown in shown_frames(file, Attributes.of(file), at):
             if isinstance(shown, Shown):
                 yield at[frame], jpeg(painted(shown.values, rows[at[frame]], tables), side)
@@ -70,8 +69,7 @@ def ecg_pictures(source: Source) -> tuple[EcgPicture, ...]:
     """Draw the ECG that an instance is; nothing when it cannot be drawn."""
     found = []
     try:
-        with source.open() as stream:
-            file = part10.read(stream)
+        file = source.read()
         for wave in waves(Attributes.of(file)):
             most = max(1, int(_MOST_SECONDS * wave.frequency))
             sheet = sheet_of(replace(wave, values=wave.values[:most]))

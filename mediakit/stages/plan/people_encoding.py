@@ -115,6 +115,7 @@ class ViewerEncoder:
         """Return how an instance is opened; `is_single`: it is alone in its series."""
         return Source(
             open=partial(self._store.open, file.instance),
+            size=file.instance.size,
             sop_instance=file.instance.sop_instance,
             is_single=is_single,
         )
