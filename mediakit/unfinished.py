@@ -96,16 +96,17 @@ def beginning_of(target: Path) -> str:
     return f".mediakit-{digest[:8]}-"
 
 
-def locked(path: Path) -> int | None:
+def locked(path: Path, access: int = os.O_RDONLY) -> int | None:
     """Return a descriptor that holds a file or folder; None where the system cannot lock it.
 
+    A network file system locks only what is opened for writing (`access`), which a folder cannot be.
     Raises BlockingIOError when somebody holds it, FileNotFoundError when it is gone or another one by now.
     """
     if fcntl is None:
         return None
     fd = -1
     try:
-        fd = os.open(path, os.O_RDONLY | _FLAGS)
+        fd = os.open(path, access | _FLAGS)
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not os.path.samestat(os.fstat(fd), path.lstat()):  # whoever held it before may have removed it
             raise FileNotFoundError(errno.ENOENT, "is another one now", str(path))

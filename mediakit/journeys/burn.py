@@ -87,7 +87,7 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
     hold them.
     """
     check_security(order.profile, is_sealed=order.envelope is not None)
-    with Spool() as spool, gather(order.add) as extra:
+    with Spool(tell) as spool, gather(order.add) as extra:
         sizes = (file.size for survey in surveys for file in survey.files)
         largest = max((*sizes, *(entry.size for entry in extra.entries)), default=0)
         work = Work(

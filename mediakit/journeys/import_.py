@@ -286,7 +286,7 @@ def _act(task: Task, ledger: Ledger) -> Iterator[StageResult]:
     if order.ask_first and target.query is not None:
         ask = partial(leave_what_is_there, ledger, target.query)
         steps.append(lambda: _step_of(task, ask(tuple(_to_send(task, ledger)), task.tell)))
-    with Spool() as spool:
+    with Spool(task.tell) as spool:
         if task.deidentifying is None:
             steps.append(partial(_send, task, ledger))
         else:

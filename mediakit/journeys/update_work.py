@@ -65,7 +65,7 @@ class Work:
 @contextmanager
 def opened(medium: Path, order: UpdateOrder, tell: Listener, completed: Completed) -> Iterator[Work]:
     """Open the medium and the sources, look at them, and find the profile. Raises MediakitError."""
-    with open_media((medium, *order.add), order.keys) as media, Spool() as spool:
+    with open_media((medium, *order.add), order.keys) as media, Spool(tell) as spool:
         name = str(medium)
         tree = media.trees[name]
         scanner = scanner_for(*(order.catalogue if order.profile is None else (order.profile,)))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from mediakit.errors import UsageError
-from mediakit.ledger.lock import Lock, is_held
+from mediakit.private_folder import PrivateFolder, remove_left_behind
 
 _PREFIX = "making-"
 
@@ -22,27 +20,10 @@ def workplace(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _sweep(folder)
-        made = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=folder))
-        lock = Lock(_lock_of(made))
+        remove_left_behind(folder, _PREFIX)
+        made = PrivateFolder(folder, _PREFIX)
     except OSError as exc:
         why = exc.strerror or str(exc)
         raise UsageError("no image can be made there", where=str(folder), why=why) from exc
-    try:
-        yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-        lock.release()
-        _lock_of(made).unlink(missing_ok=True)
-
-
-def _sweep(folder: Path) -> None:
-    for left in folder.glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            if left.is_dir() and _lock_of(left).exists() and not is_held(_lock_of(left)):
-                shutil.rmtree(left, ignore_errors=True)
-                _lock_of(left).unlink(missing_ok=True)
-
-
-def _lock_of(made: Path) -> Path:
-    return made.parent / f"lock-{made.name.removeprefix(_PREFIX)}"
+    with made:
+        yield made.path

@@ -10,7 +10,10 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from mediakit.durable import no_temporary_room
+from mediakit.events import Listener, Noted, silence
+from mediakit.private_folder import PrivateFolder, remove_left_behind
 
+_PREFIX = "mediakit-"
 SPOOL = "\0spool"  # the source name of a spooled instance: no path can be spelled like this
 
 
@@ -41,14 +44,27 @@ class Scratch:
 
 
 class Spool:
-    """A private folder, made at the first `keep` and removed at the end. Use as a context manager."""
+    """A private folder, made at the first `keep` and removed at the end. Use as a context manager.
 
-    def __init__(self) -> None:
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+    Those that killed runs left are removed at the beginning.
+    """
+
+    def __init__(self, tell: Listener = silence) -> None:
+        self._tell = tell
+        self._folder: PrivateFolder | None = None
         self._count = 0
         self._closing = ExitStack()
 
     def __enter__(self) -> Self:
+        try:
+            within = Path(tempfile.gettempdir())
+        except OSError:
+            return self  # there is none: who keeps something says so
+        if count := remove_left_behind(within, _PREFIX):
+            folders = "a folder" if count == 1 else f"{count} folders"
+            self._tell(
+                Noted(f"{folders} with copies of instances, left in {within} by a killed run: removed")
+            )
         return self
 
     def __exit__(
@@ -56,7 +72,7 @@ class Spool:
     ) -> None:
         self._closing.close()
         if self._folder is not None:
-            self._folder.cleanup()
+            self._folder.close()
 
     def keep(self, pieces: Iterable[bytes]) -> str:
         """Write a new file piece by piece and return its name, to be the `path` of an Instance.
@@ -84,14 +100,14 @@ class Spool:
         self._count += 1
         name = f"{self._count:06d}"
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="mediakit-")
-        return name, (Path(self._folder.name) / name).open("wb")
+            self._folder = PrivateFolder(Path(tempfile.gettempdir()), _PREFIX)
+        return name, (self._folder.path / name).open("wb")
 
     def open(self, name: str) -> BinaryIO:
         """Open a file of this name."""
         if self._folder is None:
             raise FileNotFoundError(name)
-        return (Path(self._folder.name) / name).open("rb")
+        return (self._folder.path / name).open("rb")
 
 
 def _let_go(file: BinaryIO) -> None:
