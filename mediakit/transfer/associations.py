@@ -1,14 +1,21 @@
 """How many associations an import should have: learnt from what the destination gives. Pure, with no clock.
 
-One association after the other waits for answers; several hide the delay of a link and let a destination work
-on several instances. How many are best cannot be asked for, only tried: twice as many while that brings more,
-half as many when that brings no less. A destination that does not take another one is left with what it took.
+A single association spends its time waiting for answers; several hide the delay of a link and let a
+destination work on several instances. How many are best cannot be asked for, only tried: more while that
+brings more, half as many when that brings no less. A destination that does not take another one is left
+with what it took.
+
+What this process itself does sets the pace of the trials, since all associations share one interpreter.
+Where it hardly works, four times as many are tried at once, else twice as many. Where it works most of the
+time, further ones mostly take from the others: they are tried only when the import has lasted so long that
+it costs little.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from mediakit.limits import MAX_AUTO_ASSOCIATIONS, MAX_LOADED_BYTES
@@ -17,15 +24,19 @@ from mediakit.limits import MAX_AUTO_ASSOCIATIONS, MAX_LOADED_BYTES
 Associations = int | Literal["auto"]
 
 ANSWERS_EACH: Final = 6  # for each association, that are timed before they are judged
-LEAST_S: Final = 0.25  # so long at least: shorter times say more of the machine than of the destination
-GAIN: Final = 1.1  # twice as many have to bring so much more
+LEAST_S: Final = 0.2  # so long at least: shorter times say more of the machine than of the destination
+GAIN: Final = 1.1  # more associations have to bring so much more
 LOSS: Final = 0.95  # half as many must not bring less than that
+BUSY: Final = 0.5  # of the time, that this process works: more are tried after a pause only
+IDLE: Final = 0.25  # of the time, that it works: below, four times as many are tried
 CHANGE: Final = 2.0  # a destination that is so much faster or slower than it was is tried again
 PAUSE: Final = (
     16  # times that a trial takes, before the next one; twice as long after each that changes nothing
 )
 LONGEST_PAUSE_S: Final = 300.0
 FIRST_REFUSAL_S: Final = 60.0  # before more are asked for again; twice as long after each time in vain
+_GROW: Final = (4.0, 2.0)
+_SHRINK: Final = (0.5,)
 _INSTANCE_BYTES: Final = 256 << 10  # what an instance costs beside its bytes, about: an answer, a delay
 
 
@@ -45,8 +56,8 @@ def most_by_size(sizes: Iterable[int], most: int = MAX_AUTO_ASSOCIATIONS) -> int
 class AssociationCount:
     """How many associations there should be: `wanted`, never less than `least` nor more than `most`.
 
-    It is told what happens, with the time in seconds by any clock that does not go back. With `least` and
-    `most` alike the number is fixed.
+    It is told what happens, with the time in seconds by any clock that does not go back, and the seconds that
+    all processors have spent on this process. With `least` and `most` alike the number is fixed.
     """
 
     def __init__(self, most: int, least: int = 1) -> None:
@@ -60,7 +71,7 @@ class AssociationCount:
         self._timing = _Timing()
         self._rate = 0.0  # of `_at`
         self._at = least  # the number that is known to be good; `wanted` differs while another is tried
-        self._steps = ["up"]  # what is to be tried next
+        self._steps: tuple[float, ...] = _GROW  # by what `_at` is multiplied in the next trials
         self._pause_s = 0.0
         self._next_s = 0.0
 
@@ -79,15 +90,14 @@ class AssociationCount:
         self._open -= 1
         self._timing = _Timing(skip=self._open)
 
-    def answered(self, now: float, size: int, waiting: int) -> None:
+    def answered(self, now: float, spent: float, size: int, waiting: int) -> None:
         """Note an answer to an instance of `size` bytes; so many others still wait to be sent."""
         if self.is_fixed or self._open != self.wanted:
             return
-        rate = self._timing.rate_after(now, size, ANSWERS_EACH * self._open)
-        if rate:
-            took = self._timing.took
+        timed = self._timing.after(now, spent, size, ANSWERS_EACH * self._open)
+        if timed is not None:
             self._timing = _Timing()
-            self._judge(now, rate, took, waiting)
+            self._judge(now, timed, waiting)
 
     def turned_away(self, now: float, there: int) -> None:
         """Note that the destination does not take so many, or instances over so many: one fewer for a time.
@@ -95,47 +105,64 @@ class AssociationCount:
         With it, `there` were open or about to be.
         """
         self._ceiling = self.wanted = self._at = max(self._least, min(self.wanted, there) - 1)
-        self._steps = ["down"]
+        self._steps = _SHRINK
         if now >= self._ceiling_until:
             self._refusal_s = min(self._refusal_s * 2 or FIRST_REFUSAL_S, LONGEST_PAUSE_S)
         self._ceiling_until = now + self._refusal_s
         self._timing = _Timing(skip=self._open)
 
-    def _judge(self, now: float, rate: float, took: float, waiting: int) -> None:
-        """Go on from a rate of `wanted`, which took so many seconds to learn."""
+    def _judge(self, now: float, timed: _Timed, waiting: int) -> None:
+        """Go on from what `wanted` associations give."""
+        rate = timed.rate
         if self.wanted != self._at:
             is_up = self.wanted > self._at
             if rate < self._rate * (GAIN if is_up else LOSS):
                 self.wanted = self._at  # whose rate is taken once more before anything else is tried
                 if not self._steps:
-                    self._pause(now, took)
+                    self._pause(now, timed.took)
                 return
             self._at = self.wanted
-            self._steps = ["up" if is_up else "down"]
+            self._steps = _GROW if is_up else _SHRINK
             self._pause_s = 0.0
-        elif not self._steps and self._is_due(now, rate):
-            self._steps = ["down", "up"] if rate < self._rate * CHANGE else ["up", "down"]
+        elif not self._steps and self._is_due(now, timed):
+            self._steps = (0.5, 2.0) if rate < self._rate * CHANGE else (2.0, 0.5)
         self._rate = rate
+        if self._steps == _GROW and timed.busy >= BUSY:
+            self._steps = ()
         while self._steps and self.wanted == self._at:
-            self.wanted = self._next(now, self._steps.pop(0), waiting)
+            factor, *rest = self._steps
+            self._steps = tuple(rest)
+            self.wanted = self._next(now, factor, timed.busy, waiting)
         if self.wanted == self._at and not self._steps and self._next_s <= now:
-            self._pause(now, took)
+            self._pause(now, timed.took)
 
-    def _is_due(self, now: float, rate: float) -> bool:
-        return now >= self._next_s or not self._rate / CHANGE < rate < self._rate * CHANGE
+    def _is_due(self, now: float, timed: _Timed) -> bool:
+        has_changed = not self._rate / CHANGE < timed.rate < self._rate * CHANGE
+        return now >= self._next_s or (has_changed and timed.busy < BUSY)
 
     def _pause(self, now: float, took: float) -> None:
         self._pause_s = min(self._pause_s * 2 or took * PAUSE, LONGEST_PAUSE_S)
         self._next_s = now + self._pause_s
 
-    def _next(self, now: float, step: str, waiting: int) -> int:
+    def _next(self, now: float, factor: float, busy: float, waiting: int) -> int:
         """Return the number to be tried; the same where there is none in that direction."""
-        if step == "down":
-            return max(self._least, self._at // 2)
+        if factor < 1:
+            return max(self._least, int(self._at * factor))
+        if factor > 2 and busy >= IDLE:
+            return self._at
         if now >= self._ceiling_until:
             self._ceiling = self._most
-        more = min(self._at * 2, self._ceiling)
+        more = min(int(self._at * factor), self._ceiling)
         return more if waiting >= ANSWERS_EACH * more else self._at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Timed:
+    """What was done in a second, the share of the time that this process worked, and the seconds timed."""
+
+    rate: float
+    busy: float
+    took: float
 
 
 class _Timing:
@@ -145,16 +172,17 @@ class _Timing:
         self._skip = skip
         self._answers = 0
         self._work = 0
-        self._since: float | None = None
-        self.took = 0.0
+        self._since: tuple[float, float] | None = None
 
-    def rate_after(self, now: float, size: int, answers: int) -> float:
-        """Note an answer; return what was done in a second when there were enough of them, else 0."""
+    def after(self, now: float, spent: float, size: int, answers: int) -> _Timed | None:
+        """Note an answer; return what was timed when there were enough of them."""
         if self._skip > 0 or self._since is None:
             self._skip -= 1
-            self._since = now
-            return 0.0
+            self._since = now, spent
+            return None
         self._answers += 1
         self._work += size + _INSTANCE_BYTES
-        self.took = now - self._since
-        return self._work / self.took if self._answers >= answers and self.took >= LEAST_S else 0.0
+        took = now - self._since[0]
+        if self._answers < answers or took < LEAST_S:
+            return None
+        return _Timed(rate=self._work / took, busy=(spent - self._since[1]) / took, took=took)

@@ -14,11 +14,18 @@ Rate = Callable[[int, float], float]
 
 
 class Run:
-    """An import into a destination of which the rate for each number of associations is known."""
+    """An import into a destination of which the rate for each number of associations is known.
 
-    def __init__(self, count: AssociationCount, rate: Rate, takes: int = 100) -> None:
+    Each instance costs this process `work_s` of a processor.
+    """
+
+    def __init__(
+        self, count: AssociationCount, rate: Rate, *, takes: int = 100, work_s: float = 0.0005
+    ) -> None:
         self.count = count
         self.now = 0.0
+        self.spent = 0.0
+        self._work_s = work_s
         self.wanted: list[int] = []
         self.asked_for_more: list[float] = []
         self._rate = rate
@@ -29,7 +36,8 @@ class Run:
         for left in range(instances, 0, -1):
             self._follow()
             self.now += 1 / self._rate(self._open, self.now)
-            self.count.answered(self.now, size, left - 1)
+            self.spent += self._work_s
+            self.count.answered(self.now, self.spent, size, left - 1)
             self.wanted.append(self.count.wanted)
 
     def _follow(self) -> None:
@@ -37,7 +45,7 @@ class Run:
         while self._open < self.count.wanted:
             if self._open == self._takes:
                 self.asked_for_more.append(self.now)
-                self.count.turned_away(self.now, self.count.wanted)
+                self.count.turned_away(self.now, self._open + 1)
             else:
                 self._open += 1
                 self.count.opened()
@@ -55,15 +63,36 @@ def test_over_a_link_with_delay_it_grows_to_what_the_link_holds() -> None:
     assert max(run.wanted) == 16
     assert run.now < 5000 / 50 / 8  # eight times as fast as a single one, what it took to grow included
     assert run.changes() < 20
+    assert list(dict.fromkeys(run.wanted))[:3] == [1, 4, 16]
 
 
 def test_where_one_is_best_it_stays_with_one() -> None:
-    for rate in (lambda *_: 2000.0, lambda count, _: 3000.0 / count**0.3):
-        run = Run(AssociationCount(most=16), rate)
+    """A peer that works on one instance at a time, and a process that has no time for more."""
+    for rate, work_s, most in (
+        (lambda *_: 200.0, 0.0005, 4),
+        (lambda *_: 2000.0, 0.0004, 2),
+        (lambda count, _: 3000.0 / count**0.3, 0.0003, 2),
+    ):
+        run = Run(AssociationCount(most=16), rate, work_s=work_s)
         run.send(20_000)
-        assert max(run.wanted) == 2
+        assert max(run.wanted) == most
         assert run.wanted.count(1) > 0.9 * len(run.wanted)
-        assert run.changes() < 20
+        assert run.changes() < 24
+
+
+def test_a_short_import_in_a_busy_process_tries_nothing_and_a_long_one_does() -> None:
+    run = Run(AssociationCount(most=16), lambda count, _: min(1000.0 * count, 1900.0), work_s=0.0006)
+    run.send(2000)
+    assert set(run.wanted) == {1}
+    run.send(20_000)
+    assert run.wanted[-1] == 2
+
+
+def test_two_are_found_where_four_are_too_many() -> None:
+    rates = {1: 100.0, 2: 180.0, 4: 90.0}
+    run = Run(AssociationCount(most=16), lambda count, _: rates.get(count, 50.0))
+    run.send(5000)
+    assert run.wanted.count(2) > 0.9 * len(run.wanted)
 
 
 def test_it_comes_within_a_tenth_of_the_best_fixed_number() -> None:
@@ -124,7 +153,7 @@ def test_whatever_happens_it_stays_within_its_bounds(most: int, events: list[tup
             is_open -= 1
             count.closed()
         elif kind == "a":
-            count.answered(now, size, 1000)
+            count.answered(now, now / 3, size, 1000)
         elif kind == "t":
             before = count.wanted
             count.turned_away(now, before)

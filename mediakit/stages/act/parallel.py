@@ -1,7 +1,9 @@
 """The associations of an import: how many threads have one, which of them may go on, and how many there were.
 
-`transfer.associations` says how many there should be. Here are the clock and the lock, and the places of the
-threads: a thread that is one too many gives up its place, but never the last one.
+`transfer.associations` says how many there should be. Here are the clocks and the lock, and the places of
+the threads: a thread that is one too many gives up its place, but never the last one. Where the number is
+to be learnt, associations are opened one after the other, so that a destination rejects one at most before
+it is left alone.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ class Parallel:
         self._tell_open = tell_open
         self._lock = threading.Lock()
         self._places = 0
+        self._is_opening = False  # the last of them, in an import that may choose how many
         self._open = 0
         self._proven = 0  # of those that are open, over how many the destination has answered
         self.changed = threading.Event()
@@ -35,13 +38,15 @@ class Parallel:
         """Return places for further threads, at most so many."""
         with self._lock:
             count = max(0, min(self._count.wanted - self._places, most))
+            if not self._count.is_fixed and count:
+                count, self._is_opening = 1, True
             self._places += count
             return [Place(self) for _ in range(count)]
 
     @property
     def may_grow(self) -> bool:
         """Return True when threads may be added to those that there are."""
-        return not self._count.is_fixed and 0 < self._places < self._count.wanted
+        return not (self._count.is_fixed or self._is_opening) and 0 < self._places < self._count.wanted
 
     def is_spare(self) -> bool:
         """Return True, and give up a place, when there are more threads than there should be."""
@@ -55,6 +60,12 @@ class Parallel:
         with self._lock:
             self._places -= 1
         self.changed.set()
+
+    def settled(self) -> None:
+        """Note that the association of a new place is open, or that it will never be."""
+        self._is_opening = False
+        if self.may_grow:
+            self.changed.set()
 
     def opened(self) -> None:
         """Note that an association is open."""
@@ -83,7 +94,7 @@ class Parallel:
             if is_refusal:
                 self._turn_away()
             else:
-                self._count.answered(time.monotonic(), item.size, waiting)
+                self._count.answered(time.monotonic(), time.process_time(), item.size, waiting)
         if self.may_grow:
             self.changed.set()
 
@@ -114,6 +125,7 @@ class Place:
     def __init__(self, parallel: Parallel) -> None:
         self._parallel = parallel
         self._is_given_up = False
+        self._is_settled = False
         self._is_open = False
         self._is_proven = False
 
@@ -127,12 +139,14 @@ class Place:
         if not self._is_given_up:
             self._is_given_up = True
             self._parallel.left()
+        self._settle()
         self._parallel.changed.set()
 
     def opened(self) -> None:
         """Note that the association of this thread is open."""
         self._is_open = True
         self._parallel.opened()
+        self._settle()
 
     def closed(self) -> None:
         """Note that it is closed."""
@@ -161,3 +175,8 @@ class Place:
             return False
         self._parallel.turned_away()
         return self.is_spare()
+
+    def _settle(self) -> None:
+        if not self._is_settled:
+            self._is_settled = True
+            self._parallel.settled()
