@@ -68,6 +68,10 @@ class OpenFolder:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         return OpenFolder(path, None)
 
+    def again(self) -> OpenFolder:
+        """Return it open once more, to be closed by itself."""
+        return OpenFolder(self.path, None if self._fd is None else os.dup(self._fd))
+
     def look_up(self, name: str) -> os.stat_result | None:
         """Return what has a name; None when nothing has."""
         try:

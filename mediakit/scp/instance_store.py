@@ -1,7 +1,7 @@
 """Where received instances lie: FOLDER/study/series/instance.dcm, each whole or not at all.
 
-An instance is written to a hidden part file in the folder, synced, and given its name; a name is never given
-twice. A killed run leaves part files only, which the next start takes away. What is in a data set is judged
+An instance is written to a hidden file in the folder, synced, and given its name; a name is never given
+twice. A killed run leaves hidden files only, which the next start takes away. What is in a data set is judged
 in `receiver`; here are files. Names are made of UIDs (digits and dots), so none leads out of the folder.
 """
 
@@ -17,30 +17,27 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
 
 from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.instance_names import SUFFIX, is_name, name_of
 from mediakit.errors import SourceError, UsageError, mapped
 from mediakit.open_folder import OpenFolder, sync_folder
-from mediakit.unfinished import hidden_name
+from mediakit.scp.part import RANDOM_BYTES, Part
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-_RANDOM_BYTES = 8  # of our part names: twice those of anybody else, who may write into the folder meanwhile
-_PART = re.compile(rf"\.mediakit-[0-9a-f]{{{2 * _RANDOM_BYTES}}}\.part")
+_PART = re.compile(rf"\.mediakit-[0-9a-f]{{{2 * RANDOM_BYTES}}}\.part")
 _CHUNK_BYTES = 1 << 20
-_BUFFER_BYTES = 1 << 16  # larger fragments go to the file without a copy
 _MOST_OPEN = 16  # folders of series
 _SYNCING = 8  # files at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
-    """An instance in a part file that has been judged: what it is, and where its data set begins."""
+    """An instance that has been judged: what it is, and where its data set begins."""
 
     sop_class: str
     sop_instance: str
@@ -52,29 +49,11 @@ class Arrived:
 
 
 class Settled(StrEnum):
-    """What became of a part file."""
+    """What became of a part."""
 
     STORED = "stored"  # it has its name now
     SAME = "same"  # the same bytes lie there already, once
     CONFLICT = "conflict"  # other bytes have the UID: they stay, and these are not taken
-
-
-@dataclass(slots=True)
-class Part:
-    """A hidden file that grows. Whoever has it calls `InstanceStore.settle` or `discard`."""
-
-    name: str
-    stream: BinaryIO = field(repr=False)
-    folder: OpenFolder = field(repr=False)
-    has_name: bool = False  # the one that it keeps
-
-    def discard(self) -> None:
-        """Close the file, and take it away unless it has its name. Does no harm when that has happened."""
-        with suppress(OSError):
-            self.stream.close()
-        if not self.has_name:
-            with suppress(OSError):
-                self.folder.remove(self.name)
 
 
 class InstanceStore:
@@ -85,46 +64,39 @@ class InstanceStore:
         self.folder = folder
         self._opened = opened
         self._syncs_each = syncs_each
-        self._to_sync: list[Path] = []
+        self._to_sync: list[str] = []
         self._lock = Lock()
         self._series: dict[tuple[str, str], OpenFolder] = {}  # that instances went into last
-        self._root = os.fspath(folder)
-        self._places = {uid: path for study in folders_in(folder) for uid, path in instances_of(study)}
+        self._places = {  # below the folder, with "/" between names
+            uid: f"{study.name}/{path.parent.name}/{path.name}"
+            for study in folders_in(folder)
+            for uid, path in instances_of(study)
+        }
 
     def part(self) -> Part:
-        """Return a new empty part file. Raises OSError."""
-        name = hidden_name(_RANDOM_BYTES)
-        fd = self._opened.create(name)
-        return Part(name, os.fdopen(fd, "w+b", buffering=_BUFFER_BYTES), self._opened)
+        """Return what takes the bytes of an instance."""
+        return Part(self._opened)
 
-    def settle(self, part: Part, arrived: Arrived) -> tuple[Settled, Path]:
-        """Give a part file the name that it must have, or discard it; return its place, or that of the first.
+    def settle(self, part: Part, arrived: Arrived) -> tuple[Settled, str]:
+        """Give what has arrived the name that it must have, or discard it.
 
-        When this returns, the bytes and the name are on the disk, unless `sync` is to see to that. Raises
-        OSError: the part file is still there then.
+        Return its place below the folder, with "/" between names, or that of the first with this UID. When
+        this returns, bytes and name are on the disk, unless `sync` is to see to that. Raises OSError: `part`
+        is still there then.
         """
-        part.stream.flush()
-        if self._syncs_each:
-            os.fsync(part.stream.fileno())
-        names = (name_of(arrived.study), name_of(arrived.series), f"{name_of(arrived.sop_instance)}{SUFFIX}")
-        target = Path(os.path.join(self._root, *names))  # noqa: PTH118 - half the time, for each instance
-        with self._lock:
-            known = self.find(arrived.sop_instance)
-            if known is None:
-                part.stream.close()
-                self._give_name(part, names)
-                if not self._syncs_each:
-                    self._to_sync.append(target)
-                self._places[arrived.sop_instance] = target
+        uid = arrived.sop_instance
+        known = self.find(uid)
         if known is None:
-            return Settled.STORED, target
+            part.put_down(syncs=self._syncs_each)
+            names = (name_of(arrived.study), name_of(arrived.series), f"{name_of(uid)}{SUFFIX}")
+            known = self._give_name(part, uid, names)
+            if known is None:
+                return Settled.STORED, "/".join(names)
         is_same = _is_same(part, known, arrived)
         part.discard()
-        return (Settled.SAME if is_same else Settled.CONFLICT), known
-
-    def name_of_place(self, place: Path) -> str:
-        """Return a place below the folder, with "/" between names."""
-        return os.fspath(place)[len(self._root) + 1 :].replace(os.sep, "/")
+        if is_same and self._syncs_each:
+            sync_folder(known.parent)  # the one who named it may not have come so far
+        return (Settled.SAME if is_same else Settled.CONFLICT), known.relative_to(self.folder).as_posix()
 
     def close(self) -> None:
         """Close the folders of series that are open."""
@@ -132,15 +104,27 @@ class InstanceStore:
             while self._series:
                 self._series.popitem()[1].close()
 
-    def _give_name(self, part: Part, names: tuple[str, str, str]) -> None:
-        """Rename a part file, and make its name durable where that is asked for. Never replaces a file."""
+    def _give_name(self, part: Part, uid: str, names: tuple[str, str, str]) -> Path | None:
+        """Rename what was put down, and make the name durable where that is asked for.
+
+        Never replaces a file. Return the place of another instance with the UID when one came first.
+        """
         study, series, name = names
-        folder = self._series_folder(study, series)
-        if not self._opened.take_name(part.name, folder, name):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-        part.has_name = True
-        if self._syncs_each:
-            folder.sync()
+        with self._lock:
+            known = self.find(uid)
+            if known is not None:
+                return known
+            folder = self._series_folder(study, series)
+            if not part.take_name(folder, name):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            self._places[uid] = "/".join(names)
+            if not self._syncs_each:
+                self._to_sync.append(self._places[uid])
+                return None
+            folder = folder.again()  # others may close ours meanwhile
+        with closing(folder):
+            folder.sync()  # side by side with others: a journal takes many at the price of one
+        return None
 
     def _series_folder(self, study: str, series: str) -> OpenFolder:
         """Return the open folder of a series; its name is durable where that is asked for."""
@@ -161,8 +145,8 @@ class InstanceStore:
     def sync(self) -> None:
         """Make durable what was put away without that. Raises OSError."""
         with self._lock:
-            places, self._to_sync = self._to_sync, []
-        with ThreadPoolExecutor(_SYNCING) as pool:  # side by side: a journal takes many at the price of one
+            places, self._to_sync = [self.folder / each for each in self._to_sync], []
+        with ThreadPoolExecutor(_SYNCING) as pool:
             list(pool.map(_sync_file, places))
         series = {place.parent for place in places}
         for folder in (*series, *{each.parent for each in series}, self.folder):
@@ -170,8 +154,11 @@ class InstanceStore:
 
     def find(self, sop_instance: str) -> Path | None:
         """Return where an instance lies; None when it does not, or no longer."""
-        place = self._places.get(sop_instance)
-        return place if place is not None and place.is_file() else None
+        name = self._places.get(sop_instance)
+        if name is None:
+            return None
+        place = self.folder / name
+        return place if place.is_file() else None
 
 
 @contextmanager
@@ -255,7 +242,7 @@ def _is_same(part: Part, known: Path, arrived: Arrived) -> bool:
             place = data_set_place(there, size, uids, arrived.transfer_syntax)
         except SourceError:
             return False
-        arrived_bytes = part.stream.seek(0, os.SEEK_END) - arrived.data_set_at
+        arrived_bytes = part.size - arrived.data_set_at
         there.seek(0)
         if there.read(place.at) != place.head or size - place.at != arrived_bytes:
             return False  # another transfer syntax, or other bytes

@@ -1,4 +1,4 @@
-"""Receiving one instance: fragments of a data set go to a part file, then the file is judged and put away.
+"""Receiving one instance: fragments of a data set are gathered, then it is judged and put away.
 
 Nothing is decoded: the data set is written as it came, behind a head of ours. Nothing raises for what a peer
 sends or for a full disk: the answer to the C-STORE request says it (PS3.4 B.2.3).
@@ -7,7 +7,6 @@ sends or for a full disk: the answer to the C-STORE request says it (PS3.4 B.2.3
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,7 +20,8 @@ from mediakit.dicom.recode import element
 from mediakit.errors import SourceError
 from mediakit.network.pdu import Buffer
 from mediakit.scp.events import Reception
-from mediakit.scp.instance_store import Arrived, InstanceStore, Part, Settled
+from mediakit.scp.instance_store import Arrived, InstanceStore, Settled
+from mediakit.scp.part import Part
 
 SUCCESS = 0x0000
 PROCESSING_FAILURE = 0x0110
@@ -67,7 +67,7 @@ class StoreAnswer:
 
 
 class _Arrival:
-    """A part file that grows with what arrives, then is judged and put away, or discarded.
+    """A part that grows with what arrives, then is judged and put away, or discarded.
 
     Nothing raises for a full disk or for what a peer sends: a failure is kept for the answer, and what
     follows it is dropped.
@@ -75,33 +75,23 @@ class _Arrival:
 
     def __init__(self, instance_store: InstanceStore) -> None:
         self._instance_store = instance_store
-        self._size = 0
         self._failure: OSError | None = None
-        self._part: Part | None = None
-        try:
-            self._part = instance_store.part()
-        except OSError as exc:
-            self._fail(exc)
-
-    @property
-    def is_open(self) -> bool:
-        """Return True while there is a part file."""
-        return self._part is not None
+        self._part: Part | None = instance_store.part()
 
     def write(self, fragment: Buffer) -> None:
         """Take the next piece."""
         if self._part is None:
             return
-        self._size += len(fragment)
         try:
-            if self._size > MOST_DATA_SET_BYTES:
+            if self._part.size + len(fragment) > MOST_DATA_SET_BYTES:
                 raise OSError(errno.EFBIG, "the data set is larger than is taken")
-            self._part.stream.write(fragment)
+            self._part.write(fragment)
         except OSError as exc:
-            self._fail(exc)
+            self._failure = exc
+            self.discard()
 
     def discard(self) -> None:
-        """Take the part file away, if there is one; what still comes is dropped."""
+        """Leave nothing of what has come; what still comes is dropped."""
         if self._part is not None:
             self._part.discard()
             self._part = None
@@ -115,17 +105,12 @@ class _Arrival:
             judged = judge(part)
             if isinstance(judged, StoreAnswer):
                 return judged
-            settled, path = self._instance_store.settle(part, judged)
-            place = self._instance_store.name_of_place(path)
+            settled, place = self._instance_store.settle(part, judged)
         except OSError as exc:
             return _no_room(exc)
         finally:
             self.discard()
         return answer_for(settled, place, judged.patient_id)
-
-    def _fail(self, failure: OSError) -> None:
-        self._failure = failure
-        self.discard()
 
 
 class Arriving(_Arrival):
@@ -159,12 +144,12 @@ class ArrivingFile(_Arrival):
             if not is_name(uid):
                 return _refused(INVALID_INSTANCE, "the SOP Instance UID is not a UID")
             uids = (found.sop_class, found.sop_instance)
-            place = data_set_place(part.stream, self._size, uids, found.transfer_syntax)
+            place = data_set_place(part.stream, part.size, uids, found.transfer_syntax)
             return arrived(found, place.at)
 
         try:
             answer = self._settle(judge)
-        except SourceError as exc:  # never: the part file is ours
+        except SourceError as exc:  # never: the part is ours
             answer = _refused(CANNOT_UNDERSTAND, exc.what)
         return uid, answer
 
@@ -202,7 +187,7 @@ def _around(length: int, sop_class: str, transfer_syntax: str, calling_ae: str) 
 
 
 def _judge(part: Part, data_set_at: int, claim: Claim, scanner: Scanner) -> Arrived | StoreAnswer:
-    """Return what a part file holds, or why it is not taken. Raises OSError."""
+    """Return what a part holds, or why it is not taken. Raises OSError."""
     if claim.sop_class != claim.agreed_class:
         return _refused(DOES_NOT_MATCH, "the SOP Class is not that of the presentation context")
     if not is_name(claim.sop_instance):
@@ -218,10 +203,9 @@ def _judge(part: Part, data_set_at: int, claim: Claim, scanner: Scanner) -> Arri
 
 
 def scanned(part: Part, scanner: Scanner) -> Instance | StoreAnswer:
-    """Return the instance in a part file, or why it is none that is stored. Raises OSError."""
-    part.stream.flush()
+    """Return the instance in a part, or why it is none that is stored. Raises OSError."""
     part.stream.seek(0)
-    found = scanner.read(part.stream, os.fstat(part.stream.fileno()).st_size, "", "")
+    found = scanner.read(part.stream, part.size, "", "")
     if isinstance(found, Unusable):
         return _refused(CANNOT_UNDERSTAND, f"the data set is not whole ({found.finding.rule.id})")
     if found.sop_class == MEDIA_STORAGE_DIRECTORY:

@@ -24,7 +24,7 @@ from mediakit.errors import UsageError
 from mediakit.fileset.selection import Selection
 from mediakit.journeys.fetch import FetchOrder, fetch
 from mediakit.outcome import Outcome, Result, State
-from mediakit.scp.instance_store import InstanceStore
+from mediakit.scp.part import Part
 from tests.support.dicom_bytes import CT, EXPLICIT
 from tests.support.pynetdicom_scp import listening
 from tests.support.studies import CT_1, CT_2, CT_3
@@ -196,10 +196,10 @@ def test_a_second_version_of_an_instance_is_a_conflict(tmp_path: Path) -> None:
 
 
 def test_a_disk_without_room_is_ours_to_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: InstanceStore) -> None:
+    def full(_part: Part, *, syncs: bool) -> None:
         raise OSError(errno.ENOSPC, "no space left on device")
 
-    monkeypatch.setattr(InstanceStore, "part", full)
+    monkeypatch.setattr(Part, "put_down", full)
     result = fetched(Archive(), tmp_path / "in")
     assert "MK-FET-009" in rules(result)
     assert result.outcome is Outcome.PARTLY_STORED

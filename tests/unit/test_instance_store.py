@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,13 +13,14 @@ from hypothesis import strategies as st
 from mediakit.dicom.instance_names import is_name, name_of
 from mediakit.errors import UsageError
 from mediakit.scp.instance_store import Arrived, InstanceStore, Settled, instance_store
+from mediakit.scp.part import HELD_BYTES
 from mediakit.scp.receiver import Claim, head_for
 from tests.support.dicom_bytes import EXPLICIT, IMPLICIT, RAW
 
 
 def put(
     place: InstanceStore, uid: str, body: bytes, study: str = "1.2", syntax: str = EXPLICIT
-) -> tuple[Settled, Path]:
+) -> tuple[Settled, str]:
     """Put an instance away as a receiver does."""
     head = head_for(
         Claim(
@@ -29,7 +32,7 @@ def put(
         )
     )
     part = place.part()
-    part.stream.write(head + body)
+    part.write(head + body)
     arrived = Arrived(
         sop_class=RAW,
         sop_instance=uid,
@@ -95,3 +98,29 @@ def test_no_uid_names_anything_but_one_entry_of_a_folder(uid: str) -> None:
     assert len(name.encode()) <= 64
     if is_name(uid):
         assert name == uid
+
+
+@pytest.mark.parametrize("size", [256, HELD_BYTES - 1000, HELD_BYTES + 1000])
+def test_an_instance_of_any_size_stands_whole_under_its_name_and_leaves_nothing_beside(
+    tmp_path: Path, size: int
+) -> None:
+    body = bytes(range(256)) * (size // 256)
+    with instance_store(tmp_path) as place:
+        assert put(place, "1.2.3", body) == (Settled.STORED, "1.2/1.3/1.2.3.dcm")
+        assert put(place, "1.2.3", body) == (Settled.SAME, "1.2/1.3/1.2.3.dcm")
+        assert put(place, "1.2.3", body[:-1] + b"x") == (Settled.CONFLICT, "1.2/1.3/1.2.3.dcm")
+        given_up = place.part()
+        given_up.write(body)
+        given_up.discard()
+        assert files(tmp_path) == ["1.2/1.3/1.2.3.dcm"]
+    assert (tmp_path / "1.2/1.3/1.2.3.dcm").read_bytes().endswith(body)
+
+
+def test_many_threads_that_store_the_same_give_one_file_each_name_once(tmp_path: Path) -> None:
+    with instance_store(tmp_path) as place, ThreadPoolExecutor(8) as pool:
+        uids = [f"1.2.3.{number % 40}" for number in range(160)]
+        settled = Counter(
+            kind for kind, _ in pool.map(lambda uid: put(place, uid, b"\x08\0body", study=uid), uids)
+        )
+    assert settled == {Settled.STORED: 40, Settled.SAME: 120}
+    assert len(files(tmp_path)) == 40
