@@ -1,8 +1,8 @@
 """A TCP or TLS connection that carries bytes and waits for nothing without an end. Knows not what they mean.
 
-Small writes go out at once (TCP_NODELAY), and before we wait for more of what the peer has begun, what came is
-acknowledged at once (TCP_QUICKACK, which Linux forgets): one of them missing costs 40 ms an instance. What we
-answer acknowledges by itself.
+Small writes go out at once (TCP_NODELAY). Before we wait for more, what came is acknowledged at once
+(TCP_QUICKACK, which Linux forgets), unless what we sent meanwhile has done so: one of them missing costs
+40 ms an instance.
 While a write waits, what arrives is read, so that two sides that both write never wait for each other.
 """
 
