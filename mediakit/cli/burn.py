@@ -28,13 +28,12 @@ from mediakit.cli.device import (
 )
 from mediakit.cli.fetch import From, ListenPort, Priors, into_workplace
 from mediakit.cli.grouped import grouped
-from mediakit.cli.guard import guarded
 from mediakit.cli.keys import OpeningSource, Sealing
 from mediakit.cli.label import CoverFile, LabelFile, drawn_for_robot, paper_of_burnt, paper_order
 from mediakit.cli.manifest import SignKey, SignPassphraseFile, signer_of
 from mediakit.cli.options import BurnReports, WithNames
+from mediakit.cli.output import Output
 from mediakit.cli.people import Pages
-from mediakit.cli.progress import Progress, listener
 from mediakit.cli.selecting import AllPatients, Selecting
 from mediakit.cli.wrap import Wrapping
 from mediakit.cli.written import now
@@ -139,10 +138,7 @@ def burn(
     cover_sheet: CoverFile = None,
     report: BurnReports = None,
     with_names: WithNames = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="List every file.")] = 0,
-    progress: Annotated[Progress, typer.Option(help="Show progress on standard error.")] = Progress.AUTO,
+    output: Output,
 ) -> None:
     """Write a file-set that conforms to a profile: a disc, a stick, an image, a ZIP file or a folder.
 
@@ -150,7 +146,7 @@ def burn(
     """
     if not src and not from_:
         raise typer.BadParameter("nothing to burn is named; `--from DEST` fetches it", param_hint="SRC...")
-    with guarded("burn", as_json=as_json, verbose=verbose):
+    with output.guarded("burn"):
         from mediakit.journeys.burn import burn_fitting
         from mediakit.journeys.burn_order import BurnOrder, Depth
         from mediakit.stages.plan.people import usual_viewer
@@ -173,7 +169,7 @@ def burn(
         target = wanted.target(out)
         check_burn_reports(report or (), target)
         paper = paper_order(label, cover_sheet, force=force)
-        unproven = Depth.HASH if report or as_json else Depth.WRITE
+        unproven = Depth.HASH if report or output.as_json else Depth.WRITE
         depth = Depth.PLAN if dry_run else Depth.PROVE if proof else unproven
         onto = onto_for(wanted, config, is_rehearsal=dry_run)
         if label is not None and onto is not None:
@@ -212,7 +208,7 @@ def burn(
         )
         with (
             made_for(order, onto) if onto else nullcontext(order) as order,
-            listener(progress, quiet=quiet or as_json) as tell,
+            output.listener() as tell,
         ):
             if from_:
                 from mediakit.journeys.burn_fetched import burn_fetched
@@ -221,9 +217,9 @@ def burn(
                     burnt = burn_fetched(request, candidates, order, tell)
             else:
                 burnt = burn_fitting(src or [], candidates, order, tell)
-        print_burnt(burnt, report or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
+        print_burnt(burnt, report or (), output, with_names=with_names)
         if paper is not None and burnt.result.outcome in {Outcome.GOOD, Outcome.FINDINGS}:
-            paper_of_burnt(burnt, paper, config, quiet=quiet or as_json)
+            paper_of_burnt(burnt, paper, config, quiet=output.is_silent)
         raise typer.Exit(int(burnt.result.outcome))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediakit.cli.output import Output
 from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report, now, write_report
 
@@ -27,10 +28,8 @@ def check_burn_reports(reports: Sequence[Path], out: Path) -> None:
 def print_burnt(
     burnt: Burnt | Updated,
     reports: Sequence[Path],
+    output: Output,
     *,
-    as_json: bool,
-    quiet: bool,
-    verbose: int,
     with_names: bool,
 ) -> None:
     """Print findings, plan and summary, or the one JSON document; write the reports that were asked for.
@@ -42,16 +41,16 @@ def print_burnt(
     made_at = f"{now():%Y-%m-%d %H:%M} UTC"
     for path in reports:
         write_report(path, burn_form_of(path.name)(burnt, made_at, with_names=with_names))
-    if as_json:
+    if output.as_json:
         sys.stdout.write(burn_form_of(".json")(burnt, with_names=with_names))
         return
     from mediakit.report.burnt import burn_text, plan_text
     from mediakit.report.text import findings_besides
 
-    report = burnt.result.report if quiet else findings_besides(burnt.result)
-    print_findings(report, quiet=quiet, verbose=verbose)
-    if quiet:
+    report = burnt.result.report if output.quiet else findings_besides(burnt.result)
+    print_findings(report, quiet=output.quiet, verbose=output.verbose)
+    if output.quiet:
         return
     if burnt.is_rehearsal and burnt.result.journey != "update":
         sys.stdout.write("".join(map(plan_text, burnt.plans)))
-    print_summary(burn_text(burnt, everything=verbose > 0))
+    print_summary(burn_text(burnt, everything=output.verbose > 0))

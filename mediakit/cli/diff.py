@@ -8,11 +8,9 @@ from typing import Annotated
 import typer
 
 from mediakit.cli.grouped import grouped
-from mediakit.cli.guard import guarded
 from mediakit.cli.keys import Opening
-from mediakit.cli.options import FailOn, Json, Quiet, ShowProgress, Verbose
-from mediakit.cli.progress import Progress, listener
-from mediakit.cli.terminal import print_result
+from mediakit.cli.options import FailOn
+from mediakit.cli.output import Output, print_result
 from mediakit.findings import Severity
 
 
@@ -23,21 +21,18 @@ def diff(
     *,
     opening: Opening,
     fail_on: FailOn = Severity.ERROR,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    output: Output,
 ) -> None:
     """Compare two media instance by instance, by every byte; names and places of files do not matter.
 
     Exit code 0 when both hold the same instances, 1 when not.
     """
-    with guarded("diff", as_json=as_json, verbose=verbose):
+    with output.guarded("diff"):
         from mediakit.journeys.diff import diff as run_diff
         from mediakit.report.text import result_text
 
         keys = opening.keys()
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             result = run_diff(one, other, fail_on, tell, keys)
-        print_result(result, result_text, as_json=as_json, quiet=quiet, verbose=verbose)
+        print_result(result, result_text, output)
         raise typer.Exit(int(result.outcome))

@@ -13,8 +13,8 @@ from mediakit.cli.device import Copies, Device, LeaveOpen, Robot, Simulate, Spee
 from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
 from mediakit.cli.keys import Opening
-from mediakit.cli.options import Config, Json, Profiles, Quiet, ShowProgress, Verbose
-from mediakit.cli.progress import Progress, listener
+from mediakit.cli.options import Config, Json, Profiles
+from mediakit.cli.output import Output
 from mediakit.cli.terminal import print_findings, print_summary
 
 app = typer.Typer(
@@ -54,13 +54,10 @@ def burn(
     opening: Opening,
     profiles: Profiles = None,
     config: Config = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    output: Output,
 ) -> None:
     """Put an image that conforms to a profile on a disc or stick, read it back and compare every byte."""
-    with guarded("disc burn", as_json=as_json, verbose=verbose):
+    with output.guarded("disc burn"):
         from mediakit.journeys.burn_image import ImageOrder, burn_image
         from mediakit.profile.load import load_catalogue
         from mediakit.report.burnt import image_text
@@ -87,13 +84,13 @@ def burn(
             any_image=any_image,
             is_proven=proof,
         )
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             result = burn_image(order, tell)
-        if as_json:
+        if output.as_json:
             sys.stdout.write(to_json(report_doc(result)))
         else:
-            print_findings(result.report, quiet=quiet, verbose=verbose)
-            if not quiet:
+            print_findings(result.report, quiet=output.quiet, verbose=output.verbose)
+            if not output.quiet:
                 print_summary(image_text(result))
         raise typer.Exit(int(result.outcome))
 

@@ -8,12 +8,10 @@ from typing import Annotated
 import typer
 
 from mediakit.cli.grouped import grouped
-from mediakit.cli.guard import guarded
 from mediakit.cli.keys import Opening
-from mediakit.cli.options import Json, Medium, Quiet, RescueMap, ShowProgress, Verbose
-from mediakit.cli.progress import Progress, listener
+from mediakit.cli.options import Medium, RescueMap
+from mediakit.cli.output import Output, print_result
 from mediakit.cli.selecting import Selecting
-from mediakit.cli.terminal import print_result
 from mediakit.cli.written import check_report, write_report
 from mediakit.errors import UsageError
 
@@ -30,16 +28,13 @@ def extract(
         Path | None, typer.Option(help="Write the JSON report with every SHA-256 here.")
     ] = None,
     rescue_map: RescueMap = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    output: Output,
 ) -> None:
     """Copy the files of a medium into a new folder, byte for byte.
 
     Files that cannot be read are left out and named; names that are not safe are changed, and named too.
     """
-    with guarded("extract", as_json=as_json, verbose=verbose):
+    with output.guarded("extract"):
         from mediakit.journeys.extract import ExtractOrder, Only
         from mediakit.journeys.extract import extract as run_extract
         from mediakit.report.json import report_doc, to_json
@@ -56,9 +51,9 @@ def extract(
             keys=opening.keys(),
             rescue_map=rescue_map,
         )
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             result = run_extract(src, order, tell)
         if report is not None:
             write_report(report, to_json(report_doc(result)))
-        print_result(result, result_text, as_json=as_json, quiet=quiet, verbose=verbose)
+        print_result(result, result_text, output)
         raise typer.Exit(int(result.outcome))

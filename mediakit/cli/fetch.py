@@ -12,13 +12,11 @@ import typer
 
 from mediakit.cli import complete
 from mediakit.cli.grouped import grouped
-from mediakit.cli.guard import guarded
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
-from mediakit.cli.options import Config, Json, Quiet, ShowProgress, Verbose
-from mediakit.cli.progress import Progress, listener
+from mediakit.cli.options import Config
+from mediakit.cli.output import Output, print_result
 from mediakit.cli.selecting import Selecting
 from mediakit.cli.state import state_folder
-from mediakit.cli.terminal import print_result
 from mediakit.cli.written import check_report, write_report
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
@@ -68,16 +66,13 @@ def fetch(
         Path | None, typer.Option(help="Write the JSON report with every instance here.")
     ] = None,
     config: Config = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    output: Output,
 ) -> None:
     """Fetch studies from an archive (a PACS) into a folder, and say which instances did not come.
 
     The archive is asked first what it has; what came is compared with that by UID.
     """
-    with guarded("fetch", as_json=as_json, verbose=verbose):
+    with output.guarded("fetch"):
         from mediakit.journeys.fetch import fetch as run_fetch
         from mediakit.report.json import report_doc, to_json
 
@@ -87,11 +82,11 @@ def fetch(
         login = login_of(user, passcode_file, asks=ask_passcode)
         order = fetch_order(dest, out, selection, config, priors, listen_port)
         order = replace(order, options=replace(order.options, login=login or order.options.login))
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             result = run_fetch(order, tell)
         if report is not None:
             write_report(report, to_json(report_doc(result)))
-        print_fetched(result, as_json=as_json, quiet=quiet, verbose=verbose)
+        print_fetched(result, output)
         raise typer.Exit(int(result.outcome))
 
 
@@ -126,9 +121,9 @@ def into_workplace(
         yield fetch_order(dest, folder, selection, config, priors, listen_port)
 
 
-def print_fetched(result: Result, *, as_json: bool, quiet: bool, verbose: int) -> None:
+def print_fetched(result: Result, output: Output) -> None:
     """Print what was fetched and what was not."""
     from mediakit.report.text import findings_besides, result_text
 
-    told = result.report if quiet else findings_besides(result)
-    print_result(result, result_text, told, as_json=as_json, quiet=quiet, verbose=verbose)
+    told = result.report if output.quiet else findings_besides(result)
+    print_result(result, result_text, output, told)

@@ -14,7 +14,6 @@ from mediakit.cli import complete
 from mediakit.cli.confirming import can_ask, confirm_patient, named_patient, offer
 from mediakit.cli.deidentify import Deidentifying
 from mediakit.cli.grouped import grouped
-from mediakit.cli.guard import guarded
 from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.keys import Opening
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
@@ -22,17 +21,13 @@ from mediakit.cli.options import (
     CommitPort,
     Config,
     FailOn,
-    Json,
     Medium,
-    Quiet,
     RescueMapOfImport,
-    ShowProgress,
     SideBySide,
-    Verbose,
     WithNames,
     side_by_side,
 )
-from mediakit.cli.progress import Progress, listener
+from mediakit.cli.output import Output
 from mediakit.cli.selecting import AllPatients, Selecting, day_of, text_of
 from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import match_of, peer_named, show_target, target_of
@@ -121,10 +116,7 @@ def import_(
     state: StateFolder = None,
     config: Config = None,
     fail_on: FailOn = Severity.ERROR,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    output: Output,
 ) -> None:
     """Send everything on a disc to a PACS, and report what happened to each file.
 
@@ -132,7 +124,7 @@ def import_(
     kept in a job: `--resume` goes on after anything and sends nothing again that was stored, `--verify` asks
     what is there, `mediakit job` shows it.
     """
-    with guarded("import", as_json=as_json, verbose=verbose):
+    with output.guarded("import"):
         from mediakit.journeys.import_ import import_medium
         from mediakit.stages.import_order import ImportDepth, ImportOrder, Matching
         from mediakit.transfer.patient_identity import Expectation, Mixed
@@ -168,7 +160,7 @@ def import_(
             order = replace(order, mapping=map_rows(map_))
         login = login_of(user, passcode_file, asks=ask_passcode)
         matching, asked = None, match_dest or dest
-        may_ask = can_ask() and not (yes or quiet or as_json or dry_run)
+        may_ask = can_ask() and not (yes or output.is_silent or dry_run)
         own_login = None if match_dest else login
         if match is not None:
             how = match_of(text_of("--match", match))
@@ -182,13 +174,11 @@ def import_(
         elif may_ask and not (keep_id or deidentifying.deidentify is not None) and map_ is None:
             matching = offer(asked, config, own_login)
         target = target_of(dest, config, verify, ask_first=ask_first, commit_port=commit_port, login=login)
-        if not (quiet or as_json):
+        if not output.is_silent:
             show_target(dest, config, verify, commit_port)
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             imported = import_medium(src, target, jobs_of(state), order, tell, matching)
-        print_imported(
-            imported, report or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names
-        )
+        print_imported(imported, report or (), output, with_names=with_names)
         raise typer.Exit(int(imported.result.outcome))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mediakit.cli.output import Output
 from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report, now, write_report
 from mediakit.errors import UsageError
@@ -27,10 +28,8 @@ def check_reports(reports: Sequence[Path], source: Path | None = None) -> None:
 def print_imported(
     imported: Imported,
     reports: Sequence[Path],
+    output: Output,
     *,
-    as_json: bool,
-    quiet: bool,
-    verbose: int,
     with_names: bool = False,
 ) -> None:
     """Write the reports; print the result on standard output, what was found besides on standard error.
@@ -40,24 +39,24 @@ def print_imported(
     try:
         _write(imported, reports, with_names=with_names)
     except UsageError as exc:
-        if not as_json:  # the one document is that on the error
-            _print_text(imported, quiet=quiet, verbose=verbose)
+        if not output.as_json:  # the one document is that on the error
+            _print_text(imported, output)
         raise _without_report(imported, exc) from exc
-    if as_json:
+    if output.as_json:
         from mediakit.report.forms import import_form_of
 
         sys.stdout.write(import_form_of(".json")(imported, with_names=with_names))
         return
-    _print_text(imported, quiet=quiet, verbose=verbose)
+    _print_text(imported, output)
 
 
-def _print_text(imported: Imported, *, quiet: bool, verbose: int) -> None:
+def _print_text(imported: Imported, output: Output) -> None:
     from mediakit.report.import_places import report_besides
     from mediakit.report.imported import imported_text
 
-    print_findings(report_besides(imported), quiet=quiet, verbose=verbose)
-    if not quiet:
-        print_summary(imported_text(imported, everything=verbose > 0))
+    print_findings(report_besides(imported), quiet=output.quiet, verbose=output.verbose)
+    if not output.quiet:
+        print_summary(imported_text(imported, everything=output.verbose > 0))
 
 
 def _without_report(imported: Imported, exc: UsageError) -> UsageError:

@@ -23,13 +23,12 @@ from mediakit.cli.options import (
     FailOn,
     LimitRate,
     Quiet,
-    ShowProgress,
     SideBySide,
     Verbose,
     WithNames,
     side_by_side,
 )
-from mediakit.cli.progress import Progress, listener
+from mediakit.cli.output import Output
 from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import target_of
 from mediakit.cli.written import now
@@ -104,13 +103,14 @@ def report(
     verbose: Verbose = 0,
 ) -> None:
     """Make the report on an import again, as it ended or as it stands now."""
-    with guarded("job report", as_json=as_json, verbose=verbose):
+    output = Output(as_json=as_json, quiet=quiet, verbose=verbose)
+    with output.guarded("job report"):
         from mediakit.journeys.stored_report import recalled
 
         check_reports(reports or ())
         jobs = jobs_of(state)
         imported = recalled(jobs.read(jobs.find(job)))
-        _end(imported, reports, as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
+        _end(imported, reports, output, with_names=with_names)
 
 
 @app.command("retry")
@@ -136,13 +136,10 @@ def retry(
     with_names: WithNames = False,
     state: StateFolder = None,
     config: Config = None,
-    as_json: _Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    output: Output,
 ) -> None:
     """Try again what was refused, failed, not taken, not readable or not confirmed."""
-    with guarded("job retry", as_json=as_json, verbose=verbose):
+    with output.guarded("job retry"):
         check_reports(reports or (), source)
         from mediakit.journeys.import_ import retry_job
         from mediakit.stages.import_order import ImportOrder
@@ -167,12 +164,13 @@ def retry(
         dest = said.get("destination", facts.destination)
         login = login_of(user, passcode_file, asks=ask_passcode)
         target = target_of(dest, config, verify, commit_port=commit_port, login=login)
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             imported = retry_job(source or Path(facts.source), target, jobs, job_id, order, tell)
-        _end(imported, reports, as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
+        _end(imported, reports, output, with_names=with_names)
 
 
 @app.command("verify")
+@grouped
 def verify(
     job: _Job,
     by: Annotated[
@@ -186,13 +184,11 @@ def verify(
     with_names: WithNames = False,
     state: StateFolder = None,
     config: Config = None,
-    as_json: _Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    *,
+    output: Output,
 ) -> None:
     """Ask the destination of a finished job again whether it has everything; nothing is sent."""
-    with guarded("job verify", as_json=as_json, verbose=verbose):
+    with output.guarded("job verify"):
         check_reports(reports or ())
         from mediakit.journeys.verify_job import verify_job
 
@@ -206,9 +202,9 @@ def verify(
         prover = target_of(dest, config, by, commit_port=commit_port, login=login).verify
         if prover is None:
             raise UsageError("this destination cannot be asked", where=dest)
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             imported = verify_job(jobs, job_id, prover, by, tell)
-        _end(imported, reports, as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
+        _end(imported, reports, output, with_names=with_names)
 
 
 @app.command("prune")
@@ -277,15 +273,11 @@ def remove(job: _Job, state: StateFolder = None, as_json: _Json = False) -> None
 def _end(
     imported: Imported,
     reports: list[Path] | None,
+    output: Output,
     *,
-    as_json: bool,
-    quiet: bool,
-    verbose: int,
     with_names: bool,
 ) -> None:
-    print_imported(
-        imported, reports or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names
-    )
+    print_imported(imported, reports or (), output, with_names=with_names)
     raise typer.Exit(int(imported.result.outcome))
 
 

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.core import TyperGroup
 
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
 from mediakit.cli.import_ import map_rows, rate_of
 from mediakit.cli.migrated import Dashboard, check_forms, print_migrated, report_of, write_dashboard
-from mediakit.cli.options import Config, Quiet, ShowProgress, Verbose
-from mediakit.cli.progress import Progress, listener
+from mediakit.cli.options import Config, Verbose
+from mediakit.cli.output import Output
 from mediakit.cli.selecting import text_of
 from mediakit.cli.state import StateFolder, state_folder
 from mediakit.cli.target import unattended
@@ -64,6 +65,7 @@ app = typer.Typer(
 
 
 @app.command("run")
+@grouped
 def run(
     places: Annotated[
         list[str],
@@ -131,17 +133,15 @@ def run(
     report: _Reports = None,
     state: StateFolder = None,
     config: Config = None,
-    as_json: _Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    *,
+    output: Output,
 ) -> None:
     """Import many discs by several workers, each instance once, whatever happens on the way.
 
     The same command goes on after anything. Exit code 0 only when every instance of every disc is at the
     destination; `migrate status` tells how it stands.
     """
-    with guarded("migrate", as_json=as_json, verbose=verbose):
+    with output.guarded("migrate"):
         from mediakit.journeys.migrate import migrate
         from mediakit.journeys.migrate_sources import discs_of, first_of
         from mediakit.journeys.migrate_work import MigrateOrder
@@ -179,15 +179,15 @@ def run(
             away_most_s=wait * 60.0,
         )
         _begin(where, made.facts(), discs_of([Path(one) for one in sources]), wishes, retry_failed)
-        if not (quiet or as_json):
+        if not output.is_silent:
             print(f"ledger: {where}", file=sys.stderr)
         hear = Dashboard(dashboard, where, order.away_most_s) if dashboard else _nothing
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             _, outcome = migrate(order, tell, hear, _gathered(cluster, tell))
         shown = report_of(where, int(outcome), order.away_most_s)
         if dashboard is not None:
             write_dashboard(dashboard, shown, is_running=False)
-        print_migrated(shown, report or (), as_json=as_json, quiet=quiet, verbose=verbose)
+        print_migrated(shown, report or (), output)
         raise typer.Exit(int(outcome))
 
 
@@ -202,11 +202,12 @@ def status(
     verbose: Verbose = 0,
 ) -> None:
     """Show how a migration stands, also while it runs: discs, files, instances, what is needed."""
-    with guarded("migrate status", as_json=as_json, verbose=verbose):
+    output = Output(as_json=as_json, verbose=verbose)
+    with output.guarded("migrate status"):
         check_forms(report or ())
         while True:
             shown = report_of(ledger)
-            print_migrated(shown, report or (), as_json=as_json, quiet=False, verbose=verbose)
+            print_migrated(shown, report or (), output)
             if not watch:
                 raise typer.Exit(int(shown.outcome) if as_json else 0)
             sys.stdout.flush()

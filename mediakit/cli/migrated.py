@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from mediakit.cli.output import Output
 from mediakit.cli.written import check_report, now, write_report
 from mediakit.errors import UsageError
 
@@ -49,10 +50,7 @@ def report_of(ledger: str, outcome: int | None = None, away_most_s: float = 0.0)
 def print_migrated(
     shown: MigrationReport,
     reports: Sequence[Path],
-    *,
-    as_json: bool,
-    quiet: bool,
-    verbose: int,
+    output: Output,
 ) -> None:
     """Write the reports; print how a migration stands, or its one JSON document."""
     from mediakit.report.forms import migration_form_of
@@ -60,10 +58,10 @@ def print_migrated(
 
     for path in reports:
         write_report(path, migration_form_of(path.name)(shown, f"{now():%Y-%m-%d %H:%M} UTC"))
-    if as_json:
+    if output.as_json:
         sys.stdout.write(migration_form_of(".json")(shown))
-    elif not quiet:
-        sys.stdout.write(migration_text(shown, everything=verbose > 0))
+    elif not output.quiet:
+        sys.stdout.write(migration_text(shown, everything=output.verbose > 0))
 
 
 def write_dashboard(path: Path, shown: MigrationReport, *, is_running: bool) -> None:

@@ -10,10 +10,9 @@ import typer
 
 from mediakit.cli import complete
 from mediakit.cli.grouped import grouped
-from mediakit.cli.guard import guarded
 from mediakit.cli.keys import Opening
-from mediakit.cli.options import Config, Json, Medium, Quiet, ShowProgress, Verbose
-from mediakit.cli.progress import Progress, listener
+from mediakit.cli.options import Config, Medium
+from mediakit.cli.output import Output
 from mediakit.cli.target import match_of, peer_named
 from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report
@@ -50,17 +49,14 @@ def reconcile(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the review file.")] = False,
     config: Config = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    output: Output,
 ) -> None:
     """Find local patients for those on a medium, and write a map for a person to review.
 
     Nothing is sent but queries. Exit code 0 when there is one good candidate for each patient, 7 when not.
     `mediakit import --map` applies the rows that are approved.
     """
-    with guarded("reconcile", as_json=as_json, verbose=verbose):
+    with output.guarded("reconcile"):
         from mediakit.journeys.reconcile import ReconcileOrder
         from mediakit.journeys.reconcile import reconcile as run_reconcile
 
@@ -76,10 +72,10 @@ def reconcile(
         keys = opening.keys(config)
         order = ReconcileOrder(match=who, approve_above=approve_above, keys=keys, discs=_discs(src, discs))
         peer = peer_named(dest, config)
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             reconciled = run_reconcile(src, peer, order, tell)
         _write(out, reconciled, force=force)
-        _print(reconciled, out, as_json=as_json, quiet=quiet, verbose=verbose)
+        _print(reconciled, out, output)
         raise typer.Exit(int(reconciled.outcome))
 
 
@@ -101,8 +97,8 @@ def _write(out: Path, reconciled: Reconciled, *, force: bool) -> None:
         write_all(fd, format_map(reconciled.rows).encode("utf-8-sig"))
 
 
-def _print(reconciled: Reconciled, out: Path, *, as_json: bool, quiet: bool, verbose: int) -> None:
-    if as_json:
+def _print(reconciled: Reconciled, out: Path, output: Output) -> None:
+    if output.as_json:
         from mediakit.report.json import to_json
         from mediakit.report.reconciled import reconciliation_doc
 
@@ -110,6 +106,6 @@ def _print(reconciled: Reconciled, out: Path, *, as_json: bool, quiet: bool, ver
         return
     from mediakit.report.reconciled import reconciliation_text
 
-    print_findings(reconciled.report, quiet=quiet, verbose=verbose)
-    if not quiet:
+    print_findings(reconciled.report, quiet=output.quiet, verbose=output.verbose)
+    if not output.quiet:
         print_summary(reconciliation_text(reconciled, str(out)))

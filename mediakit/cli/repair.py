@@ -12,21 +12,16 @@ from mediakit.cli import complete
 from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.grouped import grouped
-from mediakit.cli.guard import guarded
 from mediakit.cli.keys import OpeningSource, Sealing, SignKey
 from mediakit.cli.options import (
     BurnReports,
     Config,
     FailOn,
-    Json,
     Medium,
     Profiles,
-    Quiet,
-    ShowProgress,
-    Verbose,
     WithNames,
 )
-from mediakit.cli.progress import Progress, listener
+from mediakit.cli.output import Output
 from mediakit.cli.written import now
 from mediakit.findings import Severity
 
@@ -59,17 +54,14 @@ def repair(
     fail_on: FailOn = Severity.ERROR,
     report: BurnReports = None,
     with_names: WithNames = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    output: Output,
 ) -> None:
     """Write a sound file-set from a broken medium: new directory, new names, the same instances.
 
     The source is not changed. Viewers and read-me files are left behind and named: `mediakit extract --only
     other` and `--add` carry them over.
     """
-    with guarded("repair", as_json=as_json, verbose=verbose):
+    with output.guarded("repair"):
         from mediakit.journeys.burn_order import Depth
         from mediakit.journeys.repair import RepairOrder
         from mediakit.journeys.repair import repair as run_repair
@@ -92,7 +84,7 @@ def repair(
             keys=opening.keys(config),
             envelope=sealing.sealer(sign_key, config, is_secure=named is not None and named.is_secure),
         )
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             burnt = run_repair(src, order, tell)
-        print_burnt(burnt, report or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names)
+        print_burnt(burnt, report or (), output, with_names=with_names)
         raise typer.Exit(int(burnt.result.outcome))

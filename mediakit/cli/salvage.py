@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mediakit.cli.guard import guarded
-from mediakit.cli.options import Json, Quiet, ShowProgress, Verbose
-from mediakit.cli.progress import Progress, listener
-from mediakit.cli.terminal import print_result
+from mediakit.cli.grouped import grouped
+from mediakit.cli.output import Output, print_result
 from mediakit.cli.written import check_report, write_report
 
 
+@grouped
 def salvage(
     src: Annotated[
         list[Path],
@@ -31,17 +30,15 @@ def salvage(
         float | None, typer.Option(min=0, help="Stop after so many minutes; run it again to go on.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the JSON report here.")] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    *,
+    output: Output,
 ) -> None:
     """Read what can be read of a damaged disc, and name what cannot.
 
     Of several copies each gives what the others lack. The map goes with the image: `import`, `validate`,
     `inspect` and `extract` leave alone what touches a gap. Exit code 0 only when every file is whole.
     """
-    with guarded("salvage", as_json=as_json, verbose=verbose):
+    with output.guarded("salvage"):
         from mediakit.journeys.salvage import SalvageOrder
         from mediakit.journeys.salvage import salvage as run_salvage
         from mediakit.report.json import report_doc, to_json
@@ -55,9 +52,9 @@ def salvage(
             retries=retries,
             limit_s=None if minutes is None else minutes * 60,
         )
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             result = run_salvage(src, order, tell)
         if report is not None:
             write_report(report, to_json(report_doc(result)))
-        print_result(result, salvage_text, as_json=as_json, quiet=quiet, verbose=verbose)
+        print_result(result, salvage_text, output)
         raise typer.Exit(int(result.outcome))

@@ -17,12 +17,13 @@ from mediakit.choices import Each, OnReject
 from mediakit.cli.burnt import print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.device import Robot, Wanted, made_for, onto_for
+from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
 from mediakit.cli.keys import sealed_by_configuration
 from mediakit.cli.log_file import LogFile
 from mediakit.cli.manifest import signed_by_configuration
-from mediakit.cli.options import Config, Json, Profiles, Quiet, ShowProgress, Verbose
-from mediakit.cli.progress import Progress, listener
+from mediakit.cli.options import Config, Profiles, Quiet
+from mediakit.cli.output import Output
 from mediakit.cli.state import StateFolder, state_folder
 from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import now
@@ -64,6 +65,7 @@ def _serve() -> None:
 
 
 @app.command("scp")
+@grouped
 def scp(
     folder: _Dir,
     port: _Port = 11112,
@@ -120,16 +122,14 @@ def scp(
     once: Annotated[bool, typer.Option("--once", help="End after the first sender: --idle 0.")] = False,
     profiles: Profiles = None,
     config: Config = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    *,
+    output: Output,
 ) -> None:
     """Receive instances into a folder: a Storage SCP, with Verification and Storage Commitment.
 
     Data sets are written as they come, each once. Ctrl-C shuts it down cleanly.
     """
-    with guarded("serve scp", as_json=as_json, verbose=verbose):
+    with output.guarded("serve scp"):
         warnings.simplefilter("ignore")  # of libraries: they may hold what a peer sent
         from mediakit.destinations.peer import check_ae_title
         from mediakit.journeys.burn_received import MediaOrder
@@ -151,7 +151,7 @@ def scp(
             callers=dict(_caller(each, (tls_cert, tls_key, tls_ca)) for each in peer or ()),
             idle_s=0.0 if once and idle is None else idle,
             users=None if users is None else load_users(users),
-            keeps_all=as_json,
+            keeps_all=output.as_json,
         )
         disc = _burn_order(then_burn, out, paths, all_patients=all_patients, on_reject=on_reject)
         disc = (
@@ -166,11 +166,11 @@ def scp(
                 burn=disc, pattern=str(out), each=each, quiet_s=quiet_for, removes=remove_burnt
             )
             order = replace(order, media=media)
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             log = None if log_file is None else LogFile(log_file)
-            hear = _printer(log, as_json=as_json, quiet=quiet, verbose=verbose)
+            hear = _printer(log, output)
             served, burnt = receive(order, hear, tell)
-        _print_served(served, burnt, as_json=as_json, quiet=quiet, verbose=verbose)
+        _print_served(served, burnt, output)
         raise typer.Exit(int(served.outcome))
 
 
@@ -326,17 +326,15 @@ def _burn_order(
     )
 
 
-def _printer(
-    log: LogFile | None, *, as_json: bool, quiet: bool, verbose: int
-) -> Callable[[ReceiveEvent], None]:
+def _printer(log: LogFile | None, output: Output) -> Callable[[ReceiveEvent], None]:
     """Return what prints a line for an event: on standard output, with `--json` on standard error."""
-    stream = sys.stderr if as_json else sys.stdout
+    stream = sys.stderr if output.as_json else sys.stdout
 
     def hear(event: ReceiveEvent) -> None:
-        line = _line(event, verbose=verbose)
+        line = _line(event, verbose=output.verbose)
         if line and log is not None:
             log.write(line)
-        if line and not quiet:
+        if line and not output.quiet:
             print(printable(line), file=stream, flush=True)
 
     return hear
@@ -363,16 +361,16 @@ def _line(event: ReceiveEvent, *, verbose: int) -> str:
     return line
 
 
-def _print_served(served: Served, burnt: Burnt | None, *, as_json: bool, quiet: bool, verbose: int) -> None:
+def _print_served(served: Served, burnt: Burnt | None, output: Output) -> None:
     from mediakit.report.reception import reception_doc, served_text
 
-    if as_json:
+    if output.as_json:
         from mediakit.report.json import to_json
 
         sys.stdout.write(to_json(reception_doc(served)))
         return
     print_findings(served.report)
-    if not quiet:
+    if not output.quiet:
         print_summary(served_text(served))
     if burnt is not None:
-        print_burnt(burnt, (), as_json=False, quiet=quiet, verbose=verbose, with_names=False)
+        print_burnt(burnt, (), output, with_names=False)

@@ -10,13 +10,9 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from mediakit.findings import Report, Severity
-
-if TYPE_CHECKING:
-    from mediakit.outcome import Result
 
 _RED, _YELLOW, _GREEN, _BOLD, _DIM = "31", "33", "32", "1", "2"
 #: Beginnings of lines that are sentences, with their colours; the first that fits counts.
@@ -42,29 +38,6 @@ def print_findings(report: Report, *, quiet: bool = False, verbose: int = 0) -> 
     least = Severity.NOTE if verbose else Severity.ERROR if quiet else Severity.WARNING
     for line in findings_text(report, least=least):
         sys.stderr.write(shown(line, sys.stderr) + "\n")
-
-
-def print_result(
-    result: Result,
-    summary: Callable[..., str],
-    told: Report | None = None,
-    *,
-    as_json: bool,
-    quiet: bool,
-    verbose: int,
-) -> None:
-    """Print how a journey ended: as the JSON document, or what was found and the summary.
-
-    `told` are the findings to print; None for all that the result has.
-    """
-    if as_json:
-        from mediakit.report.json import report_doc, to_json
-
-        sys.stdout.write(to_json(report_doc(result)))
-        return
-    print_findings(result.report if told is None else told, quiet=quiet, verbose=verbose)
-    if not quiet:
-        print_summary(summary(result, everything=verbose > 0))
 
 
 def print_summary(text: str) -> None:

@@ -13,22 +13,17 @@ from mediakit.cli import complete
 from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.grouped import grouped
-from mediakit.cli.guard import guarded
 from mediakit.cli.keys import MoreRecipients, Opening, SignCert, resealer_of
 from mediakit.cli.manifest import SignKey, SignPassphraseFile, signer_of
 from mediakit.cli.options import (
     BurnReports,
     Config,
     FailOn,
-    Json,
     Profiles,
-    Quiet,
-    ShowProgress,
-    Verbose,
     WithNames,
 )
+from mediakit.cli.output import Output
 from mediakit.cli.people import institution_of
-from mediakit.cli.progress import Progress, listener
 from mediakit.cli.selecting import AllPatients, text_of
 from mediakit.cli.state import StateFolder, state_folder
 from mediakit.cli.written import now
@@ -97,10 +92,7 @@ def update(
     fail_on: FailOn = Severity.ERROR,
     report: BurnReports = None,
     with_names: WithNames = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    output: Output,
 ) -> None:
     """Add instances to a medium and remove others; all else on it stays as it is, byte for byte.
 
@@ -108,7 +100,7 @@ def update(
     written anew and replaced when it is proven, a folder or stick is changed in place. Killed at any moment,
     the medium holds the old file-set or the new one.
     """
-    with guarded("update", as_json=as_json, verbose=verbose):
+    with output.guarded("update"):
         from mediakit.journeys.burn_order import Depth
         from mediakit.journeys.update import update as run_update
         from mediakit.journeys.update_order import UpdateOrder
@@ -140,20 +132,18 @@ def update(
             institution=institution_of(config),
             signer=signer_of(None if seals else sign_key, sign_passphrase_file, config=config),
         )
-        is_shown = not quiet and not as_json
+        is_shown = not output.is_silent
 
         def show(plan: FileSetPlan, removed: tuple[str, ...]) -> None:
             from mediakit.report.burnt import update_plan_text
 
             if is_shown:
-                sys.stdout.write(update_plan_text(plan, removed, everything=verbose > 0 or dry_run))
+                sys.stdout.write(update_plan_text(plan, removed, everything=output.verbose > 0 or dry_run))
                 sys.stdout.flush()
 
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             updated = run_update(medium, order, tell, show)
-        print_burnt(
-            updated, report or (), as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names
-        )
+        print_burnt(updated, report or (), output, with_names=with_names)
         raise typer.Exit(int(updated.result.outcome))
 
 

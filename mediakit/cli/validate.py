@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,22 +12,18 @@ import typer
 from mediakit.cli import complete
 from mediakit.cli.config import profile_paths
 from mediakit.cli.grouped import grouped
-from mediakit.cli.guard import guarded, say
+from mediakit.cli.guard import say
 from mediakit.cli.heeded import heeded_of
 from mediakit.cli.keys import Opening
 from mediakit.cli.options import (
     Config,
     FailOn,
-    Json,
     Media,
     Profiles,
-    Quiet,
     RescueMap,
-    ShowProgress,
-    Verbose,
     WithNames,
 )
-from mediakit.cli.progress import Progress, listener
+from mediakit.cli.output import Output
 from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report, now, write_report
 from mediakit.errors import MediakitError, UsageError
@@ -89,17 +84,14 @@ def validate(
     rescue_map: RescueMap = None,
     profiles: Profiles = None,
     config: Config = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    output: Output,
 ) -> None:
     """Say exactly what is right and wrong with a medium, with rule ids and the section of the standard.
 
     Nothing is mounted, repaired or written. `mediakit explain RULE` tells more about a rule. Of several media
     each is judged by itself; the exit code is the highest one.
     """
-    with guarded("validate", as_json=as_json, verbose=verbose):
+    with output.guarded("validate"):
         from mediakit.journeys.validate import ValidateOrder
         from mediakit.profile.load import load_catalogue, load_profile
 
@@ -118,36 +110,29 @@ def validate(
             keys=opening.keys(config),
             rescue_map=rescue_map,
         )
-        how = _How(as_json=as_json, quiet=quiet, verbose=verbose, with_names=with_names, progress=progress)
         if len(src) == 1:
-            validation = _judged(src[0], order, reports[src[0]], how)
-            _print(validation, how)
+            validation = _judged(src[0], order, reports[src[0]], output, with_names=with_names)
+            _print(validation, output, with_names=with_names)
             raise typer.Exit(int(validation.result.outcome))
-        raise typer.Exit(_each(src, order, reports, how))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _How:
-    """How a validation is shown."""
-
-    as_json: bool
-    quiet: bool
-    verbose: int
-    with_names: bool
-    progress: Progress
+        raise typer.Exit(_each(src, order, reports, output, with_names=with_names))
 
 
 def _judged(
-    source: Path, order: ValidateOrder, reports: Sequence[tuple[Path, Form]], how: _How
+    source: Path,
+    order: ValidateOrder,
+    reports: Sequence[tuple[Path, Form]],
+    output: Output,
+    *,
+    with_names: bool,
 ) -> Validation:
     """Judge one medium, and write its reports."""
     from mediakit.journeys.validate import validate as run_validate
 
-    with listener(how.progress, quiet=how.quiet or how.as_json) as tell:
+    with output.listener() as tell:
         validation = run_validate(source, order, tell)
     made_at = f"{now():%Y-%m-%d %H:%M} UTC"
     for path, form in reports:
-        write_report(path, form(validation, made_at, with_names=how.with_names))
+        write_report(path, form(validation, made_at, with_names=with_names))
     return validation
 
 
@@ -155,7 +140,9 @@ def _each(
     sources: Sequence[Path],
     order: ValidateOrder,
     reports: Mapping[Path, Sequence[tuple[Path, Form]]],
-    how: _How,
+    output: Output,
+    *,
+    with_names: bool,
 ) -> int:
     """Judge each of several media; what cannot be opened does not hold up the others."""
     from mediakit.report.json import error_doc, to_json
@@ -164,18 +151,18 @@ def _each(
     docs, errors, codes = [], [], []
     for source in dict.fromkeys(sources):
         try:
-            validation = _judged(source, order, reports[source], how)
+            validation = _judged(source, order, reports[source], output, with_names=with_names)
         except MediakitError as exc:
             codes.append(exc.exit_code)
             errors.append(error_doc("validate", exc))
-            say("validate", exc, as_json=False, verbose=how.verbose)
+            say("validate", exc, as_json=False, verbose=output.verbose)
             continue
         codes.append(int(validation.result.outcome))
-        if how.as_json:
-            docs.append(validation_doc(validation, with_names=how.with_names))
+        if output.as_json:
+            docs.append(validation_doc(validation, with_names=with_names))
         else:
-            _print(validation, how)
-    if how.as_json:
+            _print(validation, output, with_names=with_names)
+    if output.as_json:
         sys.stdout.write(to_json(validations_doc(docs, errors)))
     return max(codes)
 
@@ -215,14 +202,14 @@ def _rule_sets(text: str) -> frozenset[RuleSet]:
     return frozenset(RuleSet(name) for name in names)
 
 
-def _print(validation: Validation, how: _How) -> None:
-    if how.as_json:
+def _print(validation: Validation, output: Output, *, with_names: bool) -> None:
+    if output.as_json:
         from mediakit.report.forms import form_of
 
-        sys.stdout.write(form_of(".json")(validation, with_names=how.with_names))
+        sys.stdout.write(form_of(".json")(validation, with_names=with_names))
         return
     from mediakit.report.validation import validation_text
 
-    print_findings(validation.result.report, quiet=how.quiet, verbose=how.verbose)
-    if not how.quiet:
-        print_summary(validation_text(validation, everything=how.verbose > 0))
+    print_findings(validation.result.report, quiet=output.quiet, verbose=output.verbose)
+    if not output.quiet:
+        print_summary(validation_text(validation, everything=output.verbose > 0))

@@ -5,12 +5,10 @@ from __future__ import annotations
 import typer
 
 from mediakit.cli.grouped import grouped
-from mediakit.cli.guard import guarded
 from mediakit.cli.keys import Opening
 from mediakit.cli.manifest import PublicKeys, known_keys
-from mediakit.cli.options import Config, FailOn, Json, Medium, Quiet, RescueMap, ShowProgress, Verbose
-from mediakit.cli.progress import Progress, listener
-from mediakit.cli.terminal import print_result
+from mediakit.cli.options import Config, FailOn, Medium, RescueMap
+from mediakit.cli.output import Output, print_result
 from mediakit.findings import Severity
 
 
@@ -23,16 +21,13 @@ def verify(
     rescue_map: RescueMap = None,
     config: Config = None,
     fail_on: FailOn = Severity.ERROR,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    verbose: Verbose = 0,
-    progress: ShowProgress = Progress.AUTO,
+    output: Output,
 ) -> None:
     """Check every file of a medium against its manifest, and the manifest against its signature.
 
     Names what was changed, is missing, was added or cannot be read. Exit code 0 when there is nothing of it.
     """
-    with guarded("verify", as_json=as_json, verbose=verbose):
+    with output.guarded("verify"):
         from mediakit.journeys.verify import VerifyOrder
         from mediakit.journeys.verify import verify as run_verify
         from mediakit.report.text import findings_besides, verify_text
@@ -43,8 +38,8 @@ def verify(
             fail_on=fail_on,
             rescue_map=rescue_map,
         )
-        with listener(progress, quiet=quiet or as_json) as tell:
+        with output.listener() as tell:
             result = run_verify(src, order, tell)
         told = findings_besides(result)
-        print_result(result, verify_text, told, as_json=as_json, quiet=quiet, verbose=verbose)
+        print_result(result, verify_text, output, told)
         raise typer.Exit(int(result.outcome))

@@ -1,0 +1,64 @@
+"""How a journey talks to whoever started it: the options that every journey has."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediakit.cli.guard import guarded
+from mediakit.cli.options import Json, Quiet, ShowProgress
+from mediakit.cli.progress import Progress, listener
+from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.events import Listener
+
+if TYPE_CHECKING:
+    from mediakit.findings import Report
+    from mediakit.outcome import Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """The options of what is printed."""
+
+    as_json: Json = False
+    quiet: Quiet = False
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Print everything.")] = 0
+    progress: ShowProgress = Progress.AUTO
+
+    @property
+    def is_silent(self) -> bool:
+        """Return True when nothing may be printed but errors, or the one JSON document."""
+        return self.quiet or self.as_json
+
+    def guarded(self, command: str) -> AbstractContextManager[None]:
+        """Give what goes around a command: errors become messages and exit codes."""
+        return guarded(command, as_json=self.as_json, verbose=self.verbose)
+
+    def listener(self) -> AbstractContextManager[Listener]:
+        """Give the listener that fits."""
+        return listener(self.progress, quiet=self.is_silent)
+
+
+def print_result(
+    result: Result,
+    summary: Callable[..., str],
+    output: Output,
+    told: Report | None = None,
+) -> None:
+    """Print how a journey ended: as the JSON document, or what was found and the summary.
+
+    `told` are the findings to print; None for all that the result has.
+    """
+    if output.as_json:
+        from mediakit.report.json import report_doc, to_json
+
+        sys.stdout.write(to_json(report_doc(result)))
+        return
+    print_findings(result.report if told is None else told, quiet=output.quiet, verbose=output.verbose)
+    if not output.quiet:
+        print_summary(summary(result, everything=output.verbose > 0))
