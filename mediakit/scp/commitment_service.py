@@ -66,7 +66,7 @@ class CommitmentService:
         self._ae_title = ae_title
         self._tell = tell
         self._scanner = Scanner()
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()  # None wakes the thread
         self._stop = Flag()
         self._until = 0.0
         self._is_working = False
@@ -80,6 +80,7 @@ class CommitmentService:
         """Answer what still waits, for so many seconds, then end."""
         self._until = monotonic() + grace_s
         self._stop.set()
+        self._jobs.put(None)
         if self._thread.is_alive():
             self._thread.join()
 
@@ -122,7 +123,9 @@ class CommitmentService:
             try:
                 job = self._jobs.get(timeout=_TURN_S)
             except Empty:
-                if self._stop.is_set():
+                job = None
+            if job is None:
+                if self._stop.is_set() and self._jobs.empty():
                     return
                 continue
             self._is_working = True

@@ -100,6 +100,8 @@ class Server:
         if self._listener is None or self._thread is None:
             return
         self._is_stopping = True
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # or it would wait for its turn to end
         self._thread.join()
         self._listener.close()
         for link in self._there():
@@ -134,7 +136,8 @@ class Server:
             except TimeoutError:
                 continue
             except OSError:  # of a connection that is gone, or too many files are open
-                self._pause()
+                if not self._is_stopping:
+                    self._pause()
                 continue
             link = Link(plain, str(address[0]), self._policy, self._patience)
             if not self._takes(link):

@@ -117,9 +117,10 @@ def test_a_sender_that_wants_to_be_the_scp_alone_gets_no_context(tmp_path: Path)
         (who(9, b"ward", b"sesame"), False),
         (b"", False),
     ],
+    at_once=8,
 )
 def test_only_users_are_let_in(item: bytes, is_in: bool, tmp_path: Path) -> None:
-    with embedded_scp(tmp_path, users=USERS) as scp:
+    with embedded_scp(tmp_path / item.hex(), users=USERS) as scp:
         if is_in:
             assert answers(scp, item, 0x59) == [bytes(2)]
             assert scp.wait_for_end().ending is Ending.RELEASED

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from mediakit.destinations.peer import Timeouts
 from mediakit.ledger.jobs import Jobs
 from mediakit.outcome import Outcome, State
+from tests.support.each import each
 from tests.support.fault_script import AtConnection, AtInstance, Script
 from tests.support.importing import (
     HASTY,
@@ -55,8 +57,8 @@ def one_bad(state: State, number: int = 2) -> dict[str, State]:
     return {uid(each): state if each == number else State.STORED for each in range(COUNT)}
 
 
-@associations
-@pytest.mark.parametrize(
+@each("associations", [1, 3], at_once=2)
+@each(
     ("at", "tries"),
     [
         (AtConnection.CLOSE, 2),
@@ -67,10 +69,12 @@ def one_bad(state: State, number: int = 2) -> dict[str, State]:
         (AtConnection.GARBAGE, 1),
         (AtConnection.HUGE_PDU, 1),
     ],
+    at_once=7,
 )
 def test_without_an_association_nothing_is_sent_and_all_wait(
-    at: AtConnection, tries: int, associations: int, medium: Path, jobs: Jobs
+    at: AtConnection, tries: int, associations: int, medium: Path, tmp_path: Path
 ) -> None:
+    jobs = Jobs(tmp_path / f"{at.name}-{associations}")
     with WatchedScp(Script(at_connection=at)) as scp:
         imported = import_into(scp, medium, jobs, HASTY, associations=associations)
     assert set(states_of(imported).values()) == {State.UNSENT}
@@ -245,7 +249,9 @@ def test_an_answer_that_an_scp_could_not_send_before_it_died_is_in_doubt(medium:
     check_truth(imported, scp, jobs, SENT)
 
 
-TROUBLES = [
+TROUBLES = [  # the first ones are waited for
+    AtInstance.STALL,
+    AtInstance.DEAF,
     AtInstance.CLOSE_IN_DATA,
     AtInstance.CLOSE_IN_PDU,
     AtInstance.RESET_IN_DATA,
@@ -262,22 +268,25 @@ TROUBLES = [
     AtInstance.OTHER_CLASS,
     AtInstance.OTHER_COMMAND,
     AtInstance.REQUEST,
-    AtInstance.STALL,
-    AtInstance.DEAF,
 ]
 TINY_PDUS = 1024  # so that an instance takes several
 
 
 def patience_with(fault: AtInstance) -> Timeouts:
-    """Wait for an answer as long as it takes, unless none will come."""
-    return HASTY if fault in {AtInstance.STALL, AtInstance.DEAF} else PATIENT
+    """Wait for an answer as long as it takes, unless none will come: beside other imports a second."""
+    return (
+        replace(HASTY, association_s=1.0, answer_s=1.0)
+        if fault in {AtInstance.STALL, AtInstance.DEAF}
+        else PATIENT
+    )
 
 
-@associations
-@pytest.mark.parametrize("fault", TROUBLES)
+@each("associations", [1, 3])
+@each("fault", TROUBLES, at_once=6)
 def test_what_ends_a_connection_once_is_overcome(
-    fault: AtInstance, associations: int, medium: Path, jobs: Jobs
+    fault: AtInstance, associations: int, medium: Path, tmp_path: Path
 ) -> None:
+    jobs = Jobs(tmp_path / f"{fault.name}-{associations}")
     with WatchedScp(Script(faults={2: fault}, longest_pdu=TINY_PDUS)) as scp:
         imported = import_into(scp, medium, jobs, patience_with(fault), associations=associations)
     assert imported.result.outcome is Outcome.GOOD
@@ -286,11 +295,12 @@ def test_what_ends_a_connection_once_is_overcome(
     check_truth(imported, scp, jobs, SENT)
 
 
-@associations
-@pytest.mark.parametrize("fault", TROUBLES)
+@each("associations", [1, 3])
+@each("fault", TROUBLES, at_once=6)
 def test_an_instance_that_ends_every_connection_is_in_doubt_and_the_others_are_stored(
-    fault: AtInstance, associations: int, medium: Path, jobs: Jobs
+    fault: AtInstance, associations: int, medium: Path, tmp_path: Path
 ) -> None:
+    jobs = Jobs(tmp_path / f"{fault.name}-{associations}")
     with WatchedScp(Script(longest_pdu=TINY_PDUS), {uid(2): fault}) as scp:
         imported = import_into(scp, medium, jobs, patience_with(fault), associations=associations)
     assert states_of(imported) == one_bad(State.UNCERTAIN)

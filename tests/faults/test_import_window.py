@@ -17,6 +17,7 @@ from mediakit.stages.act.carrying import PARTIAL
 from mediakit.transfer.outgoing import StatusClass
 from tests.faults.test_dimse_faults import CT, EXPLICIT, SMALL, failing, outgoing, payload
 from tests.faults.test_import_faults import TINY_PDUS, TROUBLES, patience_with
+from tests.support.each import each
 from tests.support.fault_bytes import item_of, window_item
 from tests.support.fault_scp import FaultScp
 from tests.support.fault_script import AtInstance, Script
@@ -90,27 +91,29 @@ def test_a_full_archive_is_left_alone_and_asked_again(medium: Path, jobs: Jobs) 
     check_truth(imported, scp, jobs, SENT)
 
 
-def test_what_ends_a_connection_once_is_overcome(medium: Path, tmp_path: Path) -> None:
-    for fault in TROUBLES:
-        jobs = Jobs(tmp_path / fault.name)
-        with WatchedScp(replace(WINDOW, faults={9: fault})) as scp:
-            imported = import_into(scp, medium, jobs, patience_with(fault))
-        assert imported.result.outcome is Outcome.GOOD, fault
-        assert set(scp.acknowledged) == set(SENT), fault
-        assert max(Counter(scp.begun).values()) <= 2, fault
-        check_truth(imported, scp, jobs, SENT)
+@each("fault", TROUBLES, at_once=6)
+def test_what_ends_a_connection_once_is_overcome(fault: AtInstance, medium: Path, tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / fault.name)
+    with WatchedScp(replace(WINDOW, faults={9: fault})) as scp:
+        imported = import_into(scp, medium, jobs, patience_with(fault))
+    assert imported.result.outcome is Outcome.GOOD
+    assert set(scp.acknowledged) == set(SENT)
+    assert max(Counter(scp.begun).values()) <= 2
+    check_truth(imported, scp, jobs, SENT)
 
 
-def test_an_instance_that_ends_every_connection_is_in_doubt_alone(medium: Path, tmp_path: Path) -> None:
-    for fault in TROUBLES:
-        jobs = Jobs(tmp_path / fault.name)
-        with WatchedScp(WINDOW, {uid(9): fault}) as scp:
-            imported = import_into(scp, medium, jobs, patience_with(fault))
-        doubted = {each for each, state in states_of(imported).items() if state is not State.STORED}
-        assert doubted == {uid(9)}, fault
-        assert states_of(imported)[uid(9)] is State.UNCERTAIN, fault
-        assert scp.begun.count(uid(9)) in {QUICK.tries, QUICK.tries + 1}, fault  # once beside others
-        check_truth(imported, scp, jobs, SENT)
+@each("fault", TROUBLES, at_once=6)
+def test_an_instance_that_ends_every_connection_is_in_doubt_alone(
+    fault: AtInstance, medium: Path, tmp_path: Path
+) -> None:
+    jobs = Jobs(tmp_path / fault.name)
+    with WatchedScp(WINDOW, {uid(9): fault}) as scp:
+        imported = import_into(scp, medium, jobs, patience_with(fault))
+    doubted = {each for each, state in states_of(imported).items() if state is not State.STORED}
+    assert doubted == {uid(9)}
+    assert states_of(imported)[uid(9)] is State.UNCERTAIN
+    assert scp.begun.count(uid(9)) in {QUICK.tries, QUICK.tries + 1}  # once beside others
+    check_truth(imported, scp, jobs, SENT)
 
 
 @pytest.mark.parametrize("first", [0, 9, COUNT - 3], ids=["start", "middle", "end"])
@@ -202,7 +205,7 @@ def test_message_ids_that_are_under_way_are_not_used_again() -> None:
 
 
 def test_nothing_is_waited_for_without_an_end(tmp_path: Path, jobs: Jobs) -> None:
-    few = 8  # each of those without an answer is waited for
+    few = 7  # each of those without an answer is waited for
     medium = folder_of_small(tmp_path / "m", few)
     with WatchedScp(replace(WINDOW, faults=dict.fromkeys(range(5, 100), AtInstance.STALL))) as scp:
         imported = import_into(scp, medium, jobs, HASTY)

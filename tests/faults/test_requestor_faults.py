@@ -17,6 +17,7 @@ from mediakit.destinations.peer import Peer, Timeouts
 from mediakit.dicom.identifier import identifier_of
 from mediakit.transfer.proof import NoAnswer
 from tests.support.dicom_bytes import RAW
+from tests.support.each import each
 from tests.support.fault_bytes import GARBAGE, HUGE, Connection, Incoming, data_pdu
 from tests.support.fault_script import AtConnection, Script
 from tests.support.hostile_scp import HostileScp, Misbehaviour, match
@@ -79,9 +80,10 @@ def requests(scp: HostileScp, link: Connection, message: Incoming) -> None:
     scp.send_without_end(link, data_pdu(message.context_id, 3, message.command) * 50)
 
 
-@pytest.mark.parametrize(
-    "misbehave", [huge_pdu, endless_data, endless_command, drip_a_pdu, drip_a_header, garbage, requests]
-)
+MISBEHAVIOURS = (huge_pdu, endless_data, endless_command, drip_a_pdu, drip_a_header, garbage, requests)
+
+
+@each("misbehave", MISBEHAVIOURS, at_once=len(MISBEHAVIOURS))
 def test_a_query_of_a_hostile_peer_ends_and_little_is_read(misbehave: Misbehaviour) -> None:
     with HostileScp(misbehave) as scp, pytest.raises((Unreachable, FindFailed)):
         find(peer_of(scp), FindModel.STUDY_ROOT, KEYS)
@@ -93,9 +95,7 @@ def test_fragments_of_nothing_without_end_are_given_up_in_time() -> None:
         find(peer_of(scp), FindModel.STUDY_ROOT, KEYS)
 
 
-@pytest.mark.parametrize(
-    "misbehave", [huge_pdu, endless_data, endless_command, drip_a_pdu, drip_a_header, garbage, requests]
-)
+@each("misbehave", MISBEHAVIOURS, at_once=len(MISBEHAVIOURS))
 def test_a_request_for_commitment_of_a_hostile_peer_ends_without_proof(misbehave: Misbehaviour) -> None:
     options = CommitOptions(wait_s=1.0)
     with HostileScp(misbehave) as scp:
@@ -104,7 +104,7 @@ def test_a_request_for_commitment_of_a_hostile_peer_ends_without_proof(misbehave
     assert scp.sent < BUFFERS + 8 * MEGABYTE
 
 
-@pytest.mark.parametrize(
+@each(
     "at",
     [
         AtConnection.CLOSE,
@@ -115,6 +115,7 @@ def test_a_request_for_commitment_of_a_hostile_peer_ends_without_proof(misbehave
         AtConnection.HUGE_PDU,
         AtConnection.HALF_ANSWER,
     ],
+    at_once=7,
 )
 def test_a_peer_that_spoils_the_association_is_unreachable(at: AtConnection) -> None:
     with HostileScp(huge_pdu, Script(at_connection=at)) as scp, pytest.raises(Unreachable):

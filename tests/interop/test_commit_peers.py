@@ -74,7 +74,7 @@ def test_our_scp_commits_to_what_lies_in_its_folder(tmp_path: Path, listens: boo
         ]
         asked = options(port if listens else None, most_references=4)
         proof = prove_by_commit(peer_at(scp.address[1]), items, asked)
-        answered = [event for event in scp.told if isinstance(event, CommitmentAnswered)]
+    answered = [event for event in scp.told if isinstance(event, CommitmentAnswered)]
     assert proof.kind == "commit"
     assert proof.words == ""
     assert proof.answers == {

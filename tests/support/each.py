@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,12 +17,16 @@ Test = Callable[..., None]
 
 
 def each(
-    names: str | Sequence[str], cases: Iterable[object], ids: Callable[[Any], object] = repr
+    names: str | Sequence[str],
+    cases: Iterable[object],
+    ids: Callable[[Any], object] = repr,
+    at_once: int = 1,
 ) -> Callable[[Test], Test]:
     """Call a test with each case, as `pytest.mark.parametrize` does, but as one test.
 
     For cases that need no id of their own: many, quick, and of one kind. The test fails once, with every case
-    that failed and what was wrong with it. Fixtures are shared by all cases. `ids` shows a value.
+    that failed and what was wrong with it. Fixtures are shared by all cases. `ids` shows a value. So many
+    cases as `at_once` are tried side by side: of those that wait.
     """
     words = [names] if isinstance(names, str) else list(names)
     rows = [_row(case, len(words)) for case in cases]
@@ -31,7 +36,9 @@ def each(
         def tried(*args: object, **fixtures: object) -> None:
             assert rows, "there is no case to try"
             given = [dict(zip(words, row, strict=True)) for row in rows]
-            failed = list(_failures(functools.partial(test, *args, **fixtures), given, ids))
+            try_one = functools.partial(_failure, functools.partial(test, *args, **fixtures), ids)
+            with ThreadPoolExecutor(at_once) as threads:
+                failed = [line for line in (threads.map if at_once > 1 else map)(try_one, given) if line]
             if failed:
                 pytest.fail(f"{len(failed)} of {len(rows)} cases:\n" + "\n".join(failed), pytrace=False)
 
@@ -47,11 +54,12 @@ def _row(case: object, width: int) -> Sequence[object]:
     return case if width > 1 and isinstance(case, Sequence) else (case,)
 
 
-def _failures(test: Test, given: Iterable[dict[str, object]], ids: Callable[[Any], object]) -> Iterator[str]:
-    for case in given:
-        try:
-            test(**case)
-        except (Exception, pytest.fail.Exception) as exc:  # noqa: BLE001 - a crash is a case that failed
-            shown = ", ".join(str(ids(value))[:_MOST_CHARACTERS] for value in case.values())
-            line = traceback.extract_tb(exc.__traceback__)[-1].lineno
-            yield f"- {shown}: line {line}: {type(exc).__name__}: {exc}"
+def _failure(test: Test, ids: Callable[[Any], object], case: dict[str, object]) -> str:
+    """Return what is wrong, "" when nothing is."""
+    try:
+        test(**case)
+    except (Exception, pytest.fail.Exception) as exc:  # noqa: BLE001 - a crash is a case that failed
+        shown = ", ".join(str(ids(value))[:_MOST_CHARACTERS] for value in case.values())
+        line = traceback.extract_tb(exc.__traceback__)[-1].lineno
+        return f"- {shown}: line {line}: {type(exc).__name__}: {exc}"
+    return ""
