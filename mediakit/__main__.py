@@ -1,5 +1,5 @@
 """`python -m mediakit` is the command line."""
 
-from mediakit.cli.main import run
+from mediakit.cli.start import run
 
 run()

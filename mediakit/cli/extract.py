@@ -12,7 +12,7 @@ from mediakit.cli.keys import Opening
 from mediakit.cli.options import Medium, RescueMap
 from mediakit.cli.output import Output, print_result
 from mediakit.cli.selecting import Selecting
-from mediakit.cli.written import check_report, write_report
+from mediakit.cli.written import check_report
 from mediakit.errors import UsageError
 
 
@@ -37,7 +37,6 @@ def extract(
     with output.guarded("extract"):
         from mediakit.journeys.extract import ExtractOrder, Only
         from mediakit.journeys.extract import extract as run_extract
-        from mediakit.report.json import report_doc, to_json
         from mediakit.report.text import result_text
 
         if only not in set(Only):
@@ -53,7 +52,5 @@ def extract(
         )
         with output.listener() as tell:
             result = run_extract(src, order, tell)
-        if report is not None:
-            write_report(report, to_json(report_doc(result)))
-        print_result(result, result_text, output)
+        print_result(result, result_text, output, report=report)
         raise typer.Exit(int(result.outcome))

@@ -17,12 +17,11 @@ from mediakit.cli.options import Config
 from mediakit.cli.output import Output, print_result
 from mediakit.cli.selecting import Selecting
 from mediakit.cli.state import state_folder
-from mediakit.cli.written import check_report, write_report
+from mediakit.cli.written import check_report
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
     from mediakit.fileset.selection import Selection
     from mediakit.journeys.fetch import FetchOrder
-    from mediakit.outcome import Result
 
 Priors = Annotated[
     int, typer.Option("--priors", min=0, help="So many earlier studies of the same patient, newest first.")
@@ -74,7 +73,7 @@ def fetch(
     """
     with output.guarded("fetch"):
         from mediakit.journeys.fetch import fetch as run_fetch
-        from mediakit.report.json import report_doc, to_json
+        from mediakit.report.text import findings_besides, result_text
 
         if report is not None:
             check_report(report, out)
@@ -84,9 +83,8 @@ def fetch(
         order = replace(order, options=replace(order.options, login=login or order.options.login))
         with output.listener() as tell:
             result = run_fetch(order, tell)
-        if report is not None:
-            write_report(report, to_json(report_doc(result)))
-        print_fetched(result, output)
+        told = result.report if output.quiet else findings_besides(result)
+        print_result(result, result_text, output, told, report)
         raise typer.Exit(int(result.outcome))
 
 
@@ -119,11 +117,3 @@ def into_workplace(
 
     with workplace(state_folder(None) / "fetched") as folder:
         yield fetch_order(dest, folder, selection, config, priors, listen_port)
-
-
-def print_fetched(result: Result, output: Output) -> None:
-    """Print what was fetched and what was not."""
-    from mediakit.report.text import findings_besides, result_text
-
-    told = result.report if output.quiet else findings_besides(result)
-    print_result(result, result_text, output, told)

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
-from types import FrameType
-from typing import Final
 
 import typer
 
+from mediakit.cli.signals import signals_as_interrupts
 from mediakit.cli.terminal import shown
 from mediakit.errors import MediakitError
 from mediakit.findings import printable
 from mediakit.outcome import Outcome
-
-_NUMBERS: Final = tuple(
-    getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
-)  # SIGINT is one already
 
 
 @contextmanager
@@ -28,7 +22,7 @@ def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterato
     """Run a command body; end the process with the exit code that is true of how it went."""
     _make_printable(as_json=as_json)
     try:
-        with _signals_as_interrupts():
+        with signals_as_interrupts():
             yield
     except MediakitError as exc:
         say(command, exc, as_json=as_json, verbose=verbose)
@@ -55,43 +49,6 @@ def guarded(command: str, *, as_json: bool = False, verbose: int = 0) -> Iterato
         if verbose:
             traceback.print_exc(file=sys.stderr)
         raise typer.Exit(int(Outcome.FAULT)) from exc
-
-
-def take_signals() -> None:
-    """Let signals end the process as Ctrl-C does, from before a command begins; see `heed_no_signals`.
-
-    One that is ignored stays so: that is how `nohup` starts a command.
-    """
-    for number in _NUMBERS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _as_interrupt)
-
-
-def heed_no_signals() -> None:
-    """Ignore signals: the process is about to end, and its exit code says what became of the command."""
-    for number in (*_NUMBERS, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-
-
-@contextmanager
-def _signals_as_interrupts() -> Iterator[None]:
-    """Stop as for Ctrl-C, also when the terminal is closed: no converted images are left behind.
-
-    When the block ends in a process of ours (`take_signals`), it is too late for a signal; in any other one
-    the handlers are as they were.
-    """
-    before = {number: signal.getsignal(number) for number in _NUMBERS}
-    take_signals()
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if handler is _as_interrupt else handler)
-
-
-def _as_interrupt(number: int, _frame: FrameType | None) -> None:
-    signal.signal(number, signal.SIG_IGN)  # cleaning up is short and must not be interrupted again
-    raise KeyboardInterrupt
 
 
 def _make_printable(*, as_json: bool) -> None:

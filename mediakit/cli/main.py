@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from mediakit import __version__
-from mediakit.cli.guard import heed_no_signals, take_signals
+from mediakit.cli.signals import heed_no_signals, take_signals
 from mediakit.cli.streams import let_readers_leave
 
 # A scan keeps hundreds of thousands of values that form no circles. Looking for some every 700 allocations,

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ from mediakit.cli.guard import guarded
 from mediakit.cli.options import Json, Quiet, ShowProgress
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.cli.written import write_report
 from mediakit.events import Listener
 
 if TYPE_CHECKING:
@@ -49,16 +51,22 @@ def print_result(
     summary: Callable[..., str],
     output: Output,
     told: Report | None = None,
+    report: Path | None = None,
 ) -> None:
     """Print how a journey ended: as the JSON document, or what was found and the summary.
 
-    `told` are the findings to print; None for all that the result has.
+    `told` are the findings to print; None for all that the result has. The JSON document is written to `report`
+    first, where one is asked for. Raises UsageError when it cannot be.
     """
-    if output.as_json:
+    if output.as_json or report is not None:
         from mediakit.report.json import report_doc, to_json
 
-        sys.stdout.write(to_json(report_doc(result)))
-        return
+        document = to_json(report_doc(result))
+        if report is not None:
+            write_report(report, document)
+        if output.as_json:
+            sys.stdout.write(document)
+            return
     print_findings(result.report if told is None else told, quiet=output.quiet, verbose=output.verbose)
     if not output.quiet:
         print_summary(summary(result, everything=output.verbose > 0))

@@ -9,7 +9,7 @@ import typer
 
 from mediakit.cli.grouped import grouped
 from mediakit.cli.output import Output, print_result
-from mediakit.cli.written import check_report, write_report
+from mediakit.cli.written import check_report
 
 
 @grouped
@@ -41,7 +41,6 @@ def salvage(
     with output.guarded("salvage"):
         from mediakit.journeys.salvage import SalvageOrder
         from mediakit.journeys.salvage import salvage as run_salvage
-        from mediakit.report.json import report_doc, to_json
         from mediakit.report.text import salvage_text
 
         if report is not None:
@@ -54,7 +53,5 @@ def salvage(
         )
         with output.listener() as tell:
             result = run_salvage(src, order, tell)
-        if report is not None:
-            write_report(report, to_json(report_doc(result)))
-        print_result(result, salvage_text, output)
+        print_result(result, salvage_text, output, report=report)
         raise typer.Exit(int(result.outcome))
