@@ -55,8 +55,8 @@ def print_result(
 ) -> None:
     """Print how a journey ended: as the JSON document, or what was found and the summary.
 
-    `told` are the findings to print; None for all that the result has. The JSON document is written to `report`
-    first, where one is asked for. Raises UsageError when it cannot be.
+    `told` are the findings to print; None for all that the result has. The JSON document goes to `report` too
+    where that is given. Raises UsageError when it cannot be written.
     """
     if output.as_json or report is not None:
         from mediakit.report.json import report_doc, to_json

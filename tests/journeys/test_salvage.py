@@ -146,6 +146,8 @@ def test_what_no_copy_has_is_named_by_file_and_bytes_and_not_taken(discs: Path, 
     jsonschema.validate(document, json_schema())
     assert document["figures"]["missing_bytes"] == SECTOR
     assert document["counts"] == {"unreadable": 1, "written": 10}
+    again = mediakit("salvage", one, two, "-o", out, "--report", report, "--json")
+    assert again.out == report.read_text()
 
     judged = mediakit("validate", out, "--json")
     assert judged.code == 1
