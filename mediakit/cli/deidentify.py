@@ -10,7 +10,6 @@ import typer
 
 from mediakit import toml
 from mediakit.choices import OnBurnedIn
-from mediakit.cli.selecting import text_of
 from mediakit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class Deidentifying:
         from mediakit.dicom.deidentify.order import Deidentification
 
         return Deidentification(
-            options=text_of("--deidentify", self.deidentify),
+            options=self.deidentify,
             table={} if table is None else _table(table),
             key=b"" if key_file is None else _key(key_file),
             on_burned_in=self.burned_in,

@@ -28,7 +28,7 @@ from mediakit.cli.options import (
     side_by_side,
 )
 from mediakit.cli.output import Output
-from mediakit.cli.selecting import AllPatients, Selecting, day_of, text_of
+from mediakit.cli.selecting import AllPatients, Selecting, day_of
 from mediakit.cli.state import StateFolder, jobs_of
 from mediakit.cli.target import match_of, peer_named, show_target, target_of
 from mediakit.errors import UsageError, mapped
@@ -146,8 +146,8 @@ def import_(
             ask_first=ask_first,
             selection=selecting.selection(),
             expectation=Expectation(
-                patient_id=text_of("--expect-id", expect_id),
-                name=text_of("--expect-name", expect_name),
+                patient_id=expect_id or "",
+                name=expect_name or "",
                 birth_date=day_of("--expect-birth-date", expect_birth_date),
                 mixed=Mixed.ALLOW if all_patients or len(selecting.patient or ()) > 1 else Mixed.REFUSE,
             ),
@@ -163,14 +163,13 @@ def import_(
         may_ask = can_ask() and not (yes or output.is_silent or dry_run)
         own_login = None if match_dest else login
         if match is not None:
-            how = match_of(text_of("--match", match))
+            how = match_of(match)
             peer = peer_named(asked, config, own_login)
             matching = Matching(peer=peer, match=how, approve_above=approve_above)
             if may_ask:
                 matching = replace(matching, confirm=confirm_patient)
         elif as_patient is not None:
-            patient_id = text_of("--as-patient", as_patient)
-            matching = named_patient(patient_id or "", peer_named(asked, config, own_login), yes=yes)
+            matching = named_patient(as_patient, peer_named(asked, config, own_login), yes=yes)
         elif may_ask and not (keep_id or deidentifying.deidentify is not None) and map_ is None:
             matching = offer(asked, config, own_login)
         target = target_of(dest, config, verify, ask_first=ask_first, commit_port=commit_port, login=login)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
@@ -72,6 +72,24 @@ class _Group(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - of the group
         """Return the names in the order of the help; no command is made for that."""
         return list(_MODULES)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse an empty argument: no guard is off because a variable of a script is empty."""
+        if (empty := _empty_argument(args)) and not ctx.resilient_parsing:
+            ctx.fail(empty)
+        return super().parse_args(ctx, args)
+
+
+def _empty_argument(args: Sequence[str]) -> str:
+    """Return what to say of the first argument without a value, "" when each has one."""
+    for before, argument in zip(("", *args), args, strict=False):
+        option, is_joined, value = argument.partition("=")
+        if option.startswith("--") and is_joined and not value.strip():
+            return f"`{option}` is empty: give a value, or leave it out"
+        if not argument.strip():
+            where = f"`{before}`" if before.startswith("-") else "an argument"
+            return f"{where} is empty: give a value, or leave it out"
+    return ""
 
 
 app = typer.Typer(

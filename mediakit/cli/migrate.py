@@ -22,7 +22,6 @@ from mediakit.cli.import_ import map_rows, rate_of
 from mediakit.cli.migrated import Dashboard, check_forms, print_migrated, report_of, write_dashboard
 from mediakit.cli.options import Config, Verbose
 from mediakit.cli.output import Output
-from mediakit.cli.selecting import text_of
 from mediakit.cli.state import StateFolder, state_folder
 from mediakit.cli.target import unattended
 from mediakit.errors import UsageError
@@ -159,7 +158,7 @@ def run(
             verify=verify,
             ask_first=ask_first,
             map=map_,
-            match=text_of("--match", match),
+            match=match or "",
             all_patients=all_patients,
             rate=rate_of(limit_rate) // (at_a_time or 1),
             workers=at_a_time,

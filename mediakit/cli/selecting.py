@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -63,34 +62,20 @@ class Selecting:
         if first and last and first > last:
             raise UsageError("`--since` is later than `--until`")
         return Selection(
-            patients=_values("--patient", self.patient),
-            studies=_values("--study", self.study),
-            accessions=_values("--accession", self.accession),
-            series=_values("--series", self.series),
-            modalities=_values("--modality", self.modality),
-            body_parts=_values("--body-part", self.body_part),
+            patients=frozenset(self.patient or ()),
+            studies=frozenset(self.study or ()),
+            accessions=frozenset(self.accession or ()),
+            series=frozenset(self.series or ()),
+            modalities=frozenset(self.modality or ()),
+            body_parts=frozenset(self.body_part or ()),
             since=first,
             until=last,
         )
 
 
-def _values(option: str, given: Sequence[str] | None) -> frozenset[str]:
-    return frozenset(text_of(option, value) for value in given or ())
-
-
-def text_of(option: str, value: str | None) -> str:
-    """Return the value of an option, "" when it is not given.
-
-    Raises UsageError when it is given and empty: a guard must not be off because a variable of a script is.
-    """
-    if value is not None and not value.strip():
-        raise UsageError(f"`{option}` is empty", hint="leave the option out when nothing is expected")
-    return value or ""
-
-
 def day_of(option: str, value: str | None) -> str:
     """Return the value of an option that is a day as YYYYMMDD, "" when it is not given. Raises UsageError."""
-    text = text_of(option, value)
+    text = value or ""
     if text and (found := _DATE.fullmatch(text.strip())) is not None:
         with suppress(ValueError):
             return f"{date(int(found[1]), int(found[3]), int(found[4])):%Y%m%d}"

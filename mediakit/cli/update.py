@@ -24,7 +24,7 @@ from mediakit.cli.options import (
 )
 from mediakit.cli.output import Output
 from mediakit.cli.people import institution_of
-from mediakit.cli.selecting import AllPatients, text_of
+from mediakit.cli.selecting import AllPatients
 from mediakit.cli.state import StateFolder, state_folder
 from mediakit.cli.written import now
 from mediakit.findings import Severity
@@ -148,17 +148,8 @@ def update(
 
 
 def _removal(remove: _Gone, patient: _Gone, study: _Gone, series: _Gone) -> Removal:
-    """Return what is to be removed. Raises UsageError for an option that is given and empty."""
     from mediakit.fileset.removal import Removal
 
-    for option, values in (
-        ("--remove", remove),
-        ("--patient", patient),
-        ("--study", study),
-        ("--series", series),
-    ):
-        for value in values or ():
-            text_of(option, value)
     return Removal(
         instances=frozenset(remove or ()),
         patients=frozenset(patient or ()),

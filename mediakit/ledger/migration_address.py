@@ -16,8 +16,11 @@ from mediakit.errors import UsageError
 from mediakit.ledger.migration_base import Base, Store, Told, unheard
 
 _SCHEMES: Final = ("postgresql://", "postgres://")
-#: Also with the one "/" that a path leaves of it.
-_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+#: What is meant as an address and is none: with the one "/" that a path leaves of it, in words of libpq.
+_MEANT: Final = re.compile(
+    r"\s*(?:([A-Za-z][A-Za-z0-9+.-]+):/|(postgres\w*):|(?:host|hostaddr|service|user|password|dbname)\s*=)",
+    re.IGNORECASE,
+)
 
 
 def is_database(address: str | os.PathLike[str]) -> bool:
@@ -25,11 +28,12 @@ def is_database(address: str | os.PathLike[str]) -> bool:
     text = str(address)
     if text.startswith(_SCHEMES):
         return True
-    scheme = _SCHEME.match(text)
-    if scheme is not None:
+    meant = _MEANT.match(text)
+    if meant is not None:
+        scheme = meant[1] or meant[2]
         raise UsageError(
             "not an address of a ledger",
-            where=f"{scheme[1]}://",  # what follows may have a password
+            where=f"{scheme}://" if scheme else "",  # what follows may have a password
             hint="give a path, or `postgresql://HOST/DATABASE`, in small letters",
         )
     return False

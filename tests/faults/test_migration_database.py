@@ -118,6 +118,9 @@ def test_addresses_that_cannot_be_meant_are_refused_and_no_password_is_shown(pos
         ("postgresql://127.0.0.1:1/x?sslmode=disable;password=geheim", "password"),
         ("postgresql://127.0.0.1:1/x?pass%77ord=geheim", "password"),
         ("POSTGRESQL://me:geheim@h/x", "not an address of a ledger"),
+        (" postgresql://me:geheim@h/x", "not an address of a ledger"),
+        ("postgresql:me:geheim@h/x", "not an address of a ledger"),
+        ("host=h password=geheim dbname=x", "not an address of a ledger"),
         ("mysql:/me:geheim@h/x", "not an address of a ledger"),
     ):
         with pytest.raises(UsageError) as caught:

@@ -88,6 +88,8 @@ def test_an_option_that_is_given_without_a_value_is_never_off(tmp_path: Path) ->
         ("import", source, f"dir:{tmp_path / 'there'}", "--match", " "),
         ("burn", source, "-o", tmp_path / "a.iso", "--deidentify", " "),
         ("migrate", source, f"dir:{tmp_path / 'there'}", "--match", ""),
+        ("migrate", source, f"dir:{tmp_path / 'there'}", "--hours="),
+        ("import", "", f"dir:{tmp_path / 'there'}"),
     ):
         said = mediakit(*words)
         assert (said.code, "is empty" in said.err) == (2, True), words
