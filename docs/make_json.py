@@ -108,8 +108,9 @@ _RECEPTION = """
 
 Printed when the server has ended. `received` has every C-STORE request that was answered: who sent it, its
 `state` (`stored`; `already-there`: the same bytes; `conflict`: another instance of its UID; `refused`),
-the `status` that the sender was given (PS3.4 B.2.3), and the `path` below the folder. `burn` is the report of
-the burn that followed, if one did.
+the `status` that the sender was given (PS3.4 B.2.3), and the `path` below the folder. `counts` has these
+states, and `cut-off`: the association ended before all of the instance had come; nothing of it is kept.
+`burn` is the report of the burn that followed, if one did.
 """
 _WATCHED = """
 ## A watched medium

@@ -104,6 +104,7 @@ _WORDS = {
     Reception.SAME: "already there",
     Reception.CONFLICT: "refused for another one with its UID",
     Reception.REFUSED: "refused",
+    Reception.CUT_OFF: "cut off",
 }
 _ENDINGS = {Ending.RELEASED: "", Ending.ABORTED: ", aborted", Ending.REJECTED: ", rejected"}
 

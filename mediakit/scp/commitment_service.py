@@ -87,7 +87,7 @@ class CommitmentService:
     @property
     def is_busy(self) -> bool:
         """Return True while requests wait or are worked on."""
-        return self._is_working or not self._jobs.empty()
+        return self._thread.is_alive() and (self._is_working or not self._jobs.empty())
 
     def asked(self, operation: Operation) -> Answer:
         """Take an N-ACTION request; it is worked on when the answer has gone out."""
@@ -129,8 +129,13 @@ class CommitmentService:
                     return
                 continue
             self._is_working = True
-            self._answer(job)
-            self._is_working = False
+            try:
+                self._answer(job)
+            except Exception:  # noqa: BLE001 - one request must not end the thread that answers the next ones
+                nothing = CommitmentReport(transaction=job.request.transaction, committed=(), failed=())
+                self._told(job.calling_ae, nothing, is_delivered=False)
+            finally:
+                self._is_working = False
 
     def _answer(self, job: _Job) -> None:
         report = self._report(job.request)

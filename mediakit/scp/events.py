@@ -19,6 +19,7 @@ class Reception(StrEnum):
     SAME = "already-there"  # the same bytes lay there already
     CONFLICT = "conflict"  # another instance has the UID: refused
     REFUSED = "refused"  # no room, or it cannot be read as what it claims to be
+    CUT_OFF = "cut-off"  # the association ended before all of it had come: nothing is kept, no answer given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,7 @@ class Ending(StrEnum):
 class AssociationEnded:
     """An association is over; `counts` are the instances by what became of them.
 
+    One that was cut off stands here alone, as its C-STORE request was not answered.
     `user` is who the peer said that he is, "" when it did not. `words` say why he was rejected.
     """
 

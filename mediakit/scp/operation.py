@@ -82,7 +82,7 @@ class Taking(Protocol):
         ...
 
     def discard(self) -> None:
-        """Leave nothing of what has come. Does no harm when it has been put away."""
+        """Leave nothing of what has come: the association ends before it is whole."""
         ...
 
 

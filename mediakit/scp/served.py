@@ -57,6 +57,13 @@ REJECTED = Rule(
     ref="PS3.7 D.3.3.7.3",
     hint="whom to let in says the file of `--users`; `mediakit serve user NAME` makes a line for it",
 )
+CUT_OFF = Rule(
+    id="MK-SCP-006",
+    severity=Severity.WARNING,
+    title="{count:instance|instances} from {sender} cut off: the association ended before all had come",
+    ref="PS3.4 B.2.3",
+    hint="nothing of it is kept and the sender got no answer: have it send the instance again",
+)
 
 _MOST_KINDS = 1000  # of findings; further senders are taken together
 _OURS = frozenset({OUT_OF_RESOURCES, PROCESSING_FAILURE})
@@ -112,6 +119,10 @@ class Tally:
             self.associations += bool(event.calling_ae)
             if event.words:
                 self._note(REJECTED, event.calling_ae, event.words)
+            cut_off = event.counts.get(Reception.CUT_OFF, 0)
+            if cut_off:
+                self.counts[Reception.CUT_OFF] += cut_off
+                self._note(CUT_OFF, event.calling_ae, count=cut_off)
         elif isinstance(event, CommitmentAnswered) and not event.delivered:
             self._note(UNDELIVERED, event.calling_ae)
 
@@ -122,8 +133,8 @@ class Tally:
             for (rule, sender, words), count in self._problems.items()
         ]
 
-    def _note(self, rule: Rule, sender: str, words: str = "") -> None:
+    def _note(self, rule: Rule, sender: str, words: str = "", *, count: int = 1) -> None:
         key = (rule, sender, words)
         if key not in self._problems and len(self._problems) >= _MOST_KINDS:
             key = (rule, "others", words)
-        self._problems[key] += 1
+        self._problems[key] += count

@@ -190,6 +190,7 @@ class _Taking:
         return answer.status, answer.words
 
     def discard(self) -> None:
-        """Leave nothing of what has come."""
+        """Leave nothing of what has come, and count it."""
+        self.reception.counts[Reception.CUT_OFF] += 1
         if self.arriving is not None:
             self.arriving.discard()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -114,6 +115,21 @@ def test_a_report_that_cannot_be_delivered_is_told(tmp_path: Path) -> None:
                 lambda: [event for event in scp.told if isinstance(event, CommitmentAnswered)], timeout=30
             )
     assert [event.delivered for event in told] == [False]
+
+
+def test_a_report_that_fails_in_an_unforeseen_way_does_not_end_the_service(tmp_path: Path) -> None:
+    def broken() -> socket.socket:
+        raise ZeroDivisionError
+
+    with embedded_scp(tmp_path, callers={"PROVER": broken}) as scp:
+
+        def answered() -> list[bool]:
+            return [event.delivered for event in scp.told if isinstance(event, CommitmentAnswered)]
+
+        for _ in range(2):
+            prove_by_commit(peer_at(scp.address[1]), [(RAW, "1.2.3")], options(None, wait_s=0.2))
+        with scp.changed:
+            assert scp.changed.wait_for(lambda: answered() == [False, False], timeout=30)
 
 
 def test_orthanc_commits_to_what_it_has_and_denies_the_rest(tmp_path: Path) -> None:

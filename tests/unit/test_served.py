@@ -41,6 +41,16 @@ def test_an_instance_with_the_uid_of_another_one_is_told() -> None:
     assert tally.received == [event]
 
 
+def test_instances_that_were_cut_off_are_counted_and_told() -> None:
+    tally = Tally()
+    for _ in range(2):
+        counts = {Reception.STORED: 3, Reception.CUT_OFF: 1}
+        tally.hear(AssociationEnded(calling_ae="CT1", host="::1", ending=Ending.RELEASED, counts=counts))
+    found = {finding.rule.id: finding.text for finding in tally.findings()}
+    assert found == {"MK-SCP-006": "2 instances from CT1 cut off: the association ended before all had come"}
+    assert tally.counts == {Reception.CUT_OFF: 2}  # what was answered is counted when it is
+
+
 def test_a_report_of_commitment_that_was_not_taken_is_told_and_one_that_was_is_not() -> None:
     tally = Tally()
     for delivered in (True, False):
