@@ -59,7 +59,9 @@ class Happening(StrEnum):
     PROVEN = "proven"  # storage commitment or a query confirms it
     DENIED = "denied"  # storage commitment or a query denies it, or no answer came
     UNEQUAL = "unequal"  # other bytes under the same UID
-    AGAIN = "again"  # the user asks for another try, or another copy of the medium has it
+    AGAIN = (
+        "again"  # the user asks for another try, another copy of the medium has it, or others went beside it
+    )
     SKIP = "skip"  # it is not asked for
     HELD_BACK = "held-back"  # it was about to go out, and nobody was there to take it
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import struct
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +17,9 @@ from mediakit.errors import UsageError
 from mediakit.events import AssociationsOpen, Event
 from mediakit.journeys.import_ import import_medium
 from mediakit.ledger.jobs import Jobs
-from mediakit.outcome import Outcome
+from mediakit.outcome import Outcome, State
 from mediakit.stages.act.sending import share_of_associations
+from mediakit.stages.act.waiting import MOST_ERRORS_AGAIN
 from mediakit.stages.import_order import ImportOrder
 from mediakit.stages.plan.import_target import Target, target_at
 from tests.support.fault_bytes import Connection, Incoming, abort
@@ -36,12 +34,13 @@ from tests.support.importing import (
     folder_of_small,
     import_into,
     peer_of,
+    states_of,
+    uid,
 )
-from tests.support.network_peers import pynetdicom_scp
+from tests.support.network_peers import delayed, pynetdicom_scp
 
 COUNT, PIXELS = 200, 400
 SENT = digests(COUNT, PIXELS)
-LINK = Path(__file__).parents[2] / "benchmarks" / "delayed_link.py"
 
 
 @pytest.fixture(scope="module")
@@ -148,19 +147,6 @@ def test_over_a_delayed_link_several_associations_carry_the_instances(medium: Pa
     assert len(scp.proposed) >= 2
 
 
-@contextmanager
-def delayed(port: int) -> Iterator[int]:
-    """Run a link with 10 ms in each direction in front of a server; give its port."""
-    with subprocess.Popen(
-        [sys.executable, LINK, "--to", str(port)], stdout=subprocess.PIPE, text=True
-    ) as link:
-        try:
-            assert link.stdout is not None
-            yield int(link.stdout.readline())
-        finally:
-            link.terminate()
-
-
 def test_pynetdicom_with_a_maximum_of_associations_gets_everything(tmp_path: Path) -> None:
     medium = folder_of_small(tmp_path / "m", 120, PIXELS)
     for most in (1, 2):
@@ -214,3 +200,68 @@ def test_a_peer_that_refuses_for_want_of_resources_gets_fewer_at_once(medium: Pa
         imported = import_into(scp, medium, jobs)
     check_truth(imported, scp, jobs, SENT)
     assert imported.result.outcome is Outcome.GOOD
+
+
+def test_an_error_that_others_may_have_caused_is_not_the_last_word(medium: Path, jobs: Jobs) -> None:
+    """It breaks over each tenth instance when it has another one in hand, and over one always."""
+    room, busy, bad = threading.Lock(), [0], uid(7)
+    erred: Counter[str] = Counter()
+
+    def status(number: int, sop_instance: str) -> int:
+        with room:
+            busy[0] += 1
+            is_hurried = busy[0] > 1 and number % 10 == 0 and not erred[sop_instance]
+        time.sleep(0.01)
+        with room:
+            busy[0] -= 1
+            erred[sop_instance] += is_hurried or sop_instance == bad
+        return 0xC000 if is_hurried or sop_instance == bad else 0
+
+    with WatchedScp() as scp:
+        scp.script = replace(scp.script, statuses=status)
+        imported = import_into(scp, medium, jobs)
+    assert len(erred) > 1
+    assert max(erred.values()) <= 2
+    assert {one.sop_instance: one.state for one in imported.result.fates if not one.state.is_good} == {
+        bad: State.FAILED
+    }
+    assert sorted(scp.acknowledged) == sorted(SENT.keys() - {bad})
+
+
+def test_a_destination_that_takes_nothing_is_sent_little_twice(medium: Path, jobs: Jobs) -> None:
+    def status(_: int, __: str) -> int:
+        time.sleep(0.01)
+        return 0xC000
+
+    with WatchedScp() as scp:
+        scp.script = replace(scp.script, statuses=status)
+        imported = import_into(scp, medium, jobs)
+    check_truth(imported, scp, jobs, SENT)
+    assert set(states_of(imported).values()) == {State.FAILED}
+    assert COUNT <= len(scp.received) <= COUNT + MOST_ERRORS_AGAIN
+
+
+def test_a_peer_that_dies_as_it_gets_more_associations_has_everything_after_a_resume(
+    medium: Path, jobs: Jobs
+) -> None:
+    with Limited(takes=100) as scp:
+
+        def die(_: int) -> None:
+            time.sleep(0.01)
+            if len(scp.proposed) >= 3:
+                scp.die()
+
+        scp.watch = Watch(before_answer=die)
+        imported = import_into(scp, medium, jobs)
+        check_truth(imported, scp, jobs, SENT)
+        assert imported.result.outcome is Outcome.PARTLY_STORED
+        before = Counter(scp.stored)
+    again = WatchedScp()
+    again.port = scp.port
+    with again:
+        resumed = import_into(again, medium, jobs, resume=True)
+    assert resumed.result.outcome is Outcome.GOOD
+    assert resumed.job == imported.job
+    assert {one.uid: one.sha256 for one in (*scp.received, *again.received)} == SENT
+    doubles = before + Counter(again.stored)
+    assert sum(count - 1 for count in doubles.values()) <= len(scp.proposed)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from mediakit.ledger.jobs import Jobs
+from mediakit.limits import MAX_AUTO_ASSOCIATIONS
 from mediakit.transfer.states import Happening, TransferState
 from tests.support.cli import process
 from tests.support.fault_bytes import window_item
@@ -99,6 +100,30 @@ def test_whatever_moment_it_is_killed_at_the_peer_gets_exactly_the_set(
         kills += killed_until_it_is_done(
             tmp_path / str(imports), medium, choose, (associations, window, KILLS - kills)
         )
+
+
+def test_a_kill_while_auto_has_many_associations_loses_nothing(medium: Path, tmp_path: Path) -> None:
+    """An answer takes a while, so that they become many."""
+    jobs = Jobs(tmp_path / "jobs")
+    with receiving() as scp:
+        running = Forked(*arguments(scp, medium, tmp_path))
+
+        def kill(_: int) -> None:
+            time.sleep(0.01)
+            if len(scp.proposed) >= 3:
+                running.kill()
+
+        scp.watch = Watch(before_answer=kill)
+        with running:
+            assert running.wait(LONGEST_RUN_S) == -signal.SIGKILL
+        check_what_is_known(jobs, scp)
+        (known,) = (states_in(jobs, each.job_id) for each in jobs.summaries())
+        assert Counter(known.values())[_T.SENDING] <= len(scp.proposed) <= MAX_AUTO_ASSOCIATIONS
+        scp.watch = Watch(before_answer=lambda _: time.sleep(0.01))
+        with Forked(*arguments(scp, medium, tmp_path)) as again:
+            assert again.wait(LONGEST_RUN_S) == 0
+        assert json.loads(again.out.data)["figures"]["associations"] > 1
+        check_the_set(jobs, scp, most_doubles=MAX_AUTO_ASSOCIATIONS)
 
 
 def killed_until_it_is_done(

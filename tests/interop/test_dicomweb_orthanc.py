@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pydicom
 import pytest
@@ -21,22 +18,11 @@ from mediakit.destinations.dicomweb_address import DicomwebAddress
 from mediakit.destinations.dicomweb_query import DicomwebQuery
 from mediakit.destinations.options import Options
 from mediakit.transfer.outgoing import StatusClass
-from tests.support.network_peers import Listening, orthanc
+from tests.support.network_peers import Listening, dicomweb_orthanc
 from tests.support.payloads import Ready, ready
 from tests.support.studies import CT_1, PYDICOM_FILES, SAMPLES
 
-PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 pytestmark = pytest.mark.interop
-
-
-@contextmanager
-def _dicomweb(folder: Path, **settings: Any) -> Iterator[Listening]:
-    if not PLUGIN.exists():
-        message = "peer not installed: orthanc-dicomweb"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
-    web = {"Enable": True, "Root": "/dicom-web/"}
-    with orthanc(folder, Plugins=[str(PLUGIN)], DicomWeb=web, **settings) as peer:
-        yield peer
 
 
 def _address(peer: Listening) -> DicomwebAddress:
@@ -64,7 +50,7 @@ def _kept(peer: Listening, uid: str) -> bytes:
 def test_all_samples_arrive_byte_for_byte_and_a_search_finds_them(tmp_path: Path) -> None:
     instances = _samples()
     series: dict[tuple[str, str], set[str]] = defaultdict(set)
-    with _dicomweb(tmp_path) as peer:
+    with dicomweb_orthanc(tmp_path) as peer:
         destination = DicomwebDestination(_address(peer))
         assert "answers to a search" in destination.verify()
         with closing(destination.connect(())) as session:
@@ -82,7 +68,10 @@ def test_all_samples_arrive_byte_for_byte_and_a_search_finds_them(tmp_path: Path
 
 def test_pydicoms_files_arrive_byte_for_byte_or_are_refused_with_a_reason(tmp_path: Path) -> None:
     taken = 0
-    with _dicomweb(tmp_path) as peer, closing(DicomwebDestination(_address(peer)).connect(())) as session:
+    with (
+        dicomweb_orthanc(tmp_path) as peer,
+        closing(DicomwebDestination(_address(peer)).connect(())) as session,
+    ):
         for path in sorted(PYDICOM_FILES.glob("*.dcm")):
             try:
                 one = ready(path)
@@ -99,7 +88,7 @@ def test_pydicoms_files_arrive_byte_for_byte_or_are_refused_with_a_reason(tmp_pa
 
 def test_an_instance_that_breaks_on_the_way_is_not_stored(tmp_path: Path) -> None:
     one = ready(CT_1)
-    with _dicomweb(tmp_path) as peer:
+    with dicomweb_orthanc(tmp_path) as peer:
         with closing(DicomwebDestination(_address(peer)).connect(())) as session:
             with pytest.raises(OSError, match="broken disc"):
                 session.send(one.item, one.broken(OSError("broken disc")))
@@ -110,7 +99,7 @@ def test_an_instance_that_breaks_on_the_way_is_not_stored(tmp_path: Path) -> Non
 
 def test_an_instance_that_is_sent_twice_is_there_once(tmp_path: Path) -> None:
     one = ready(CT_1)
-    with _dicomweb(tmp_path) as peer:
+    with dicomweb_orthanc(tmp_path) as peer:
         with closing(DicomwebDestination(_address(peer)).connect(())) as session:
             for _ in range(2):
                 assert session.send(one.item, one.payload()).kind is StatusClass.SUCCESS
@@ -122,7 +111,7 @@ def test_garbage_is_refused_and_told(tmp_path: Path) -> None:
     one = ready(CT_1)
     garbage = Ready(item=one.item, content=b"no DICOM" * 100, data_set_at=100)
     with (
-        _dicomweb(tmp_path) as peer,
+        dicomweb_orthanc(tmp_path) as peer,
         closing(DicomwebDestination(_address(peer)).connect(())) as session,
     ):
         answer = session.send(garbage.item, garbage.payload())
@@ -135,7 +124,7 @@ def test_a_server_with_a_login_lets_in_who_has_one(tmp_path: Path) -> None:
     header = tmp_path / "header"
     header.write_text(f"Authorization: Basic {base64.b64encode(b'joe:s3cret').decode()}\n")
     users = {"joe": "s3cret"}
-    with _dicomweb(tmp_path / "peer", AuthenticationEnabled=True, RegisteredUsers=users) as peer:
+    with dicomweb_orthanc(tmp_path / "peer", AuthenticationEnabled=True, RegisteredUsers=users) as peer:
         with pytest.raises(Unreachable, match="login"):
             DicomwebDestination(_address(peer)).verify()
         destination = DicomwebDestination(_address(peer), Options(header_file=header))
@@ -144,7 +133,7 @@ def test_a_server_with_a_login_lets_in_who_has_one(tmp_path: Path) -> None:
 
 
 def test_a_wrong_base_url_is_found_out(tmp_path: Path) -> None:
-    with _dicomweb(tmp_path) as peer:
+    with dicomweb_orthanc(tmp_path) as peer:
         address = DicomwebAddress(url=f"http://127.0.0.1:{peer.http_port}/dicomweb")
         with pytest.raises(Unreachable, match="no DICOMweb service"):
             DicomwebDestination(address).verify()

@@ -15,11 +15,10 @@ from mediakit.errors import SourceError
 from mediakit.fileset.selection import Selection
 from mediakit.journeys.fetch import FetchOrder, fetch
 from mediakit.outcome import Outcome, Result, State
-from tests.support.network_peers import Listening, dcmqrscp, free_port, orthanc
+from tests.support.network_peers import Listening, dcmqrscp, dicomweb_orthanc, free_port, orthanc
 from tests.support.peers import need, run
 from tests.support.studies import CT_FOLDER, CT_THIN, MR_FOLDER, SAMPLES
 
-PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 PATIENT = "MKS-0001"
 pytestmark = pytest.mark.interop
 
@@ -42,10 +41,8 @@ def filled(scp: Listening) -> None:
 
 @pytest.fixture(scope="module")
 def filled_orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
-    if not PLUGIN.exists():
-        need("orthanc-dicomweb")
     folder = tmp_path_factory.mktemp("orthanc")
-    with orthanc(folder, Plugins=[str(PLUGIN)], DicomAlwaysAllowGet=True) as scp:
+    with dicomweb_orthanc(folder, DicomAlwaysAllowGet=True) as scp:
         filled(scp)
         yield scp
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,12 +24,11 @@ from mediakit.transfer.proof import Verify
 from tests.support.cli import Said, mediakit
 from tests.support.importing import ALL_PATIENTS, PATIENT, QUICK, check_ledger, states_of
 from tests.support.kept import asked, ids_at_orthanc
-from tests.support.network_peers import Listening, dcmqrscp, free_port, orthanc
+from tests.support.network_peers import Listening, dcmqrscp, dicomweb_orthanc, free_port
 from tests.support.studies import CT_FOLDER, burnt_to, when
 
 pytestmark = pytest.mark.interop
 
-PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 LOCAL_AE = "MEDIAKIT"
 
 
@@ -53,23 +50,12 @@ class Archive:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     port = free_port()
-    with _orthanc(tmp_path_factory.mktemp("orthanc"), port) as scp:
-        yield Archive(scp=scp, commit_port=port)
-
-
-@contextmanager
-def _orthanc(folder: Path, port: int) -> Iterator[Listening]:
-    if not PLUGIN.exists():
-        message = "peer not installed: orthanc-dicomweb"
-        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
-    with orthanc(
-        folder,
+    with dicomweb_orthanc(
+        tmp_path_factory.mktemp("orthanc"),
         DicomModalities={"mediakit": [LOCAL_AE, "127.0.0.1", port]},
         StorageCommitmentReportsSize=100,
-        Plugins=[str(PLUGIN)],
-        DicomWeb={"Enable": True, "Root": "/dicom-web/"},
     ) as scp:
-        yield scp
+        yield Archive(scp=scp, commit_port=port)
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ class FaultScp:
         self.most_held = 0  # answers to one association that were held back at once
         self.odd_fragments = 0
         self.longest_seen = 0  # the longest P-DATA-TF behind its header, in bytes
-        self.port = 0
+        self.port = 0  # a free one, unless it is set before it listens
         self._tls = tls
         self._alive: set[int] = set()
         self._begun = 0
@@ -84,7 +84,7 @@ class FaultScp:
 
     def __enter__(self) -> Self:
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind(("127.0.0.1", 0))
+        self._listener.bind(("127.0.0.1", self.port))
         self.port = self._listener.getsockname()[1]
         if self.script.at_connection is AtConnection.NOT_LISTENING:
             self._listener.close()

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ from tests.support.pynetdicom_scp import listening
 
 STARTING_S = 30.0
 ENDING_S = 10.0
+_LINK = Path(__file__).parents[2] / "benchmarks" / "delayed_link.py"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,19 @@ def running(
 
 
 @contextlib.contextmanager
+def delayed(port: int) -> Iterator[int]:
+    """Run a link with 10 ms in each direction in front of a server on this machine; give its port."""
+    with subprocess.Popen(
+        [sys.executable, _LINK, "--to", str(port)], stdout=subprocess.PIPE, text=True
+    ) as link:
+        try:
+            assert link.stdout is not None
+            yield int(link.stdout.readline())
+        finally:
+            link.terminate()
+
+
+@contextlib.contextmanager
 def storescp(
     folder: Path, *options: str, ae_title: str = "STORESCP", env: dict[str, str] | None = None
 ) -> Iterator[Listening]:
@@ -135,7 +150,11 @@ def storescp(
 
 @contextlib.contextmanager
 def dcmqrscp(
-    folder: Path, *options: str, ae_title: str = "QRSCP", movers: Sequence[tuple[str, int]] = ()
+    folder: Path,
+    *options: str,
+    ae_title: str = "QRSCP",
+    movers: Sequence[tuple[str, int]] = (),
+    most_associations: int = 16,
 ) -> Iterator[Listening]:
     """Run DCMTK's dcmqrscp, which stores and is queried. C-MOVE may go to `movers`: (AE title, port)."""
     need("dcmqrscp")
@@ -145,7 +164,7 @@ def dcmqrscp(
     hosts = "\n".join(f"mover{i} = ({title}, 127.0.0.1, {at})" for i, (title, at) in enumerate(movers))
     config = folder / "dcmqrscp.cfg"
     config.write_text(
-        f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
+        f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = {most_associations}\n"
         f"HostTable BEGIN\n{hosts}\nHostTable END\n"
         "VendorTable BEGIN\nVendorTable END\n"
         f"AETable BEGIN\n{ae_title} {area} RW (200, 1024mb) ANY\nAETable END\n"
@@ -199,6 +218,17 @@ def orthanc(folder: Path, ae_title: str = "ORTHANC", **settings: Any) -> Iterato
     with running([program, str(path)], http_port, log, last=signal.SIGKILL):
         wait_until_open(port)
         yield Listening(port=port, ae_title=ae_title, folder=folder, http_port=http_port, log=log)
+
+
+@contextlib.contextmanager
+def dicomweb_orthanc(folder: Path, **settings: Any) -> Iterator[Listening]:
+    """Run Orthanc with its DICOMweb plugin, at `/dicom-web` of `http_port`; see `orthanc`."""
+    plugin = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+    if not plugin.exists():
+        need("orthanc-dicomweb")
+    web = {"Enable": True, "Root": "/dicom-web/"}
+    with orthanc(folder, Plugins=[str(plugin)], DicomWeb=web, **settings) as peer:
+        yield peer
 
 
 @contextlib.contextmanager

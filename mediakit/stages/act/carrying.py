@@ -260,6 +260,11 @@ class Carrier:
         self._shared.log.note_unsendable(key, item, unsendable.finding)
 
     def _note_answer(self, ready: Ready, answer: Answer) -> None:
+        """Note an answer.
+
+        An error may come of what goes over other associations that nobody asked for: such an instance gets
+        another try.
+        """
         finding = _finding_on(answer, self._shared.destination)
         self._shared.ledger.happen(
             ready.key,
@@ -272,7 +277,14 @@ class Carrier:
         self._has_answered = True
         is_refusal = answer.kind is StatusClass.REFUSED
         self._waiting.note_answer(ready.item, is_refusal=is_refusal)
-        self._shared.log.note_answer(ready, finding)
+        if (
+            answer.kind is StatusClass.ERROR
+            and self._place.has_others()
+            and self._waiting.put_again(ready.item)
+        ):
+            self._shared.ledger.happen(ready.key, Happening.AGAIN)
+        else:
+            self._shared.log.note_answer(ready, finding)
         self._place.answered(ready.item, self._waiting.count(), is_refusal=is_refusal)
 
     def _note_lost(self, lost: Sequence[Ready], exc: Lost) -> None:

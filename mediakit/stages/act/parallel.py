@@ -166,12 +166,16 @@ class Place:
         """Return True while only others have had answers: the destination may not want this association."""
         return self._parallel.is_further(is_proven=self._is_proven)
 
+    def has_others(self) -> bool:
+        """Return True when other threads send beside this one, in an import that may choose how many."""
+        return self._parallel.has_others()
+
     def is_turned_away(self) -> bool:
         """Note that the association was refused or lost; return True when this thread has to end.
 
         The others do its work. The last one never ends so: it has all the patience of the import.
         """
-        if not self._parallel.has_others():
+        if not self.has_others():
             return False
         self._parallel.turned_away()
         return self.is_spare()

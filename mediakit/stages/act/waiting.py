@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from mediakit.transfer.outgoing import Outgoing
 
+MOST_ERRORS_AGAIN = 32  # instances of a round that are sent once more after an error
+
 
 class Waiting:
     """The instances of a round that nobody has taken yet, and how it goes. For several threads."""
@@ -19,6 +21,7 @@ class Waiting:
         self._own: dict[int, deque[Outgoing]] = {}
         self._tries: dict[str, int] = {}
         self._beside: set[str] = set()
+        self._erred: set[str] = set()
         self._has_answered = False
         self._refusals = 0
         self.fruitless = 0  # connections in a row that ended without any answer
@@ -80,6 +83,18 @@ class Waiting:
         with self._lock:
             self._again.append(item)
             self._waiting = deque(sorted(self._waiting, key=lambda each: each.sop_class == item.sop_class))
+
+    def put_again(self, item: Outgoing) -> bool:
+        """Put an instance that was answered with an error behind all others, for another try.
+
+        Return False when it had that already, or so many had that the errors are the destination's own.
+        """
+        with self._lock:
+            if item.path in self._erred or len(self._erred) >= MOST_ERRORS_AGAIN:
+                return False
+            self._erred.add(item.path)
+            self._again.append(item)
+            return True
 
     def leave(self) -> None:
         """Give the others what this thread keeps: it ends."""
