@@ -13,7 +13,8 @@ from mediakit.destinations.connection import Connection, not_confirmed
 from mediakit.destinations.dial import dial
 from mediakit.destinations.dimse_session import DimseSession
 from mediakit.destinations.peer import Peer
-from mediakit.destinations.proposing import IMPLICIT_LITTLE, MOST_CONTEXTS, association_request
+from mediakit.destinations.proposing import MOST_CONTEXTS, association_request
+from mediakit.dicom.uids import IMPLICIT_VR_LITTLE_ENDIAN
 from mediakit.network.agreement import IdentityOutcome
 from mediakit.network.association import Association
 from mediakit.network.message import VERIFICATION
@@ -56,7 +57,7 @@ class DimseDestination:
 
     def verify(self) -> str:
         """Send a C-ECHO and return what the peer said of itself. Raises Unreachable."""
-        session = self.connect((Context(VERIFICATION, (IMPLICIT_LITTLE,)),))
+        session = self.connect((Context(VERIFICATION, (IMPLICIT_VR_LITTLE_ENDIAN,)),))
         try:
             return session.echo()
         except Lost as exc:

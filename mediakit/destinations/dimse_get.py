@@ -16,14 +16,13 @@ from mediakit.destinations.connection import Connection, not_confirmed
 from mediakit.destinations.dial import dial
 from mediakit.destinations.peer import Peer
 from mediakit.destinations.proposing import (
-    IMPLICIT_LITTLE,
     MOST_CONTEXTS,
     association_request,
     context_ids,
     outcomes,
 )
 from mediakit.dicom.header import Scanner
-from mediakit.dicom.uids import is_image
+from mediakit.dicom.uids import IMPLICIT_VR_LITTLE_ENDIAN, is_image
 from mediakit.network.agreement import IdentityOutcome
 from mediakit.network.assembly import Message, Requested
 from mediakit.network.association import Association
@@ -97,7 +96,7 @@ def get(
 
     Raises NoGet, Unreachable, Lost, UsageError.
     """
-    proposed = (Context(STUDY_ROOT_GET, (IMPLICIT_LITTLE,)), *contexts)[:MOST_CONTEXTS]
+    proposed = (Context(STUDY_ROOT_GET, (IMPLICIT_VR_LITTLE_ENDIAN,)), *contexts)[:MOST_CONTEXTS]
     received = dict.fromkeys(each.sop_class for each in proposed[1:])
     request = association_request(peer, proposed, received)
     association = Association(request, takes_requests=True)

@@ -12,7 +12,8 @@ from typing import Final
 
 from mediakit.destinations.base import Chunk, Context, Lost, Meanwhile, Payload, Unreachable, nothing
 from mediakit.destinations.connection import Connection
-from mediakit.destinations.proposing import IMPLICIT_LITTLE, context_ids, negotiated, outcomes
+from mediakit.destinations.proposing import context_ids, negotiated, outcomes
+from mediakit.dicom.uids import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from mediakit.errors import SourceError
 from mediakit.network.agreement import Agreement, IdentityOutcome
 from mediakit.network.assembly import Message
@@ -22,7 +23,6 @@ from mediakit.network.status import StatusKind, meaning
 from mediakit.transfer.outgoing import Answer, Outgoing, StatusClass
 from mediakit.transfer.probed import Negotiated
 
-_DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _LAST_MESSAGE_ID: Final = 0xFFFF
 _STORED: Final = frozenset({StatusKind.SUCCESS, StatusKind.WARNING})
 
@@ -186,7 +186,7 @@ class DimseSession:
     def echo(self) -> str:
         """Send a C-ECHO and return what the peer said of itself. Raises Lost, Unreachable."""
         _, chosen = self.accepted[0]
-        context_id = self._context_ids.get((VERIFICATION, IMPLICIT_LITTLE))
+        context_id = self._context_ids.get((VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN))
         if context_id is None:
             raise Unreachable("it takes no C-ECHO", where=self._where, why=str(chosen))
         asked = _Asked(
@@ -258,7 +258,7 @@ def _chunks(payload: Payload) -> Iterator[tuple[Chunk, bool]]:
     (PS3.5 A.5); any other data set stays as it is.
     """
     left, odd = payload.data_set_bytes, b""
-    pad = b"\0" if left % 2 and payload.transfer_syntax == _DEFLATED else b""
+    pad = b"\0" if left % 2 and payload.transfer_syntax == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN else b""
     if not left:
         yield b"", True
     for read in payload.data_set():

@@ -11,6 +11,7 @@ from mediakit.destinations.login import kind_name
 from mediakit.destinations.peer import Peer
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from mediakit.dicom.related_classes import RELATED_GENERAL, STORAGE_SERVICE
+from mediakit.dicom.uids import IMPLICIT_VR_LITTLE_ENDIAN
 from mediakit.errors import UsageError
 from mediakit.findings import printable
 from mediakit.network.agreement import AgreedContext, Agreement
@@ -26,7 +27,6 @@ MOST_CONTEXTS: Final = 128  # their IDs are the odd numbers below 256, PS3.8 9.3
 OUR_LONGEST_PDU: Final = 1 << 20
 OUR_LONGEST_PDU_RECEIVING: Final = 1 << 18  # larger ones bring nothing, and wait in memory
 _LONGEST_VERSION: Final = 16  # characters
-IMPLICIT_LITTLE: Final = "1.2.840.10008.1.2"
 _UID: Final = re.compile(r"[0-9.]{1,64}", re.ASCII)
 
 
@@ -53,7 +53,9 @@ def association_request(
     )
     if not proposed:  # an association has a context; what became of ours is known without the peer
         proposed = (
-            ProposedContext(id=1, abstract_syntax=VERIFICATION, transfer_syntaxes=(IMPLICIT_LITTLE,)),
+            ProposedContext(
+                id=1, abstract_syntax=VERIFICATION, transfer_syntaxes=(IMPLICIT_VR_LITTLE_ENDIAN,)
+            ),
         )
     request = AssociateRQ(
         called_ae=peer.called_ae,

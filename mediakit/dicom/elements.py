@@ -12,7 +12,12 @@ from struct import Struct
 from typing import NamedTuple
 
 from mediakit.dicom.bounded_read import TRUNCATED, Malformed, Window
-from mediakit.dicom.uids import SYNTAXES
+from mediakit.dicom.uids import (
+    EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    SYNTAXES,
+)
 from mediakit.findings import Rule, Severity
 
 UNDEFINED = 0xFFFFFFFF
@@ -37,9 +42,9 @@ class Encoding(Enum):
     `syntax` is the native transfer syntax that is encoded so, `order` the byte order as `struct` writes it.
     """
 
-    EXPLICIT_LITTLE = ("1.2.840.10008.1.2.1", False, False)
-    IMPLICIT_LITTLE = ("1.2.840.10008.1.2", True, False)
-    EXPLICIT_BIG = ("1.2.840.10008.1.2.2", False, True)
+    EXPLICIT_LITTLE = (EXPLICIT_VR_LITTLE_ENDIAN, False, False)
+    IMPLICIT_LITTLE = (IMPLICIT_VR_LITTLE_ENDIAN, True, False)
+    EXPLICIT_BIG = (EXPLICIT_VR_BIG_ENDIAN, False, True)
 
     def __init__(self, syntax: str, implicit: bool, big_endian: bool) -> None:
         self.syntax = syntax

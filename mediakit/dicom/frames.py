@@ -16,9 +16,9 @@ from mediakit.dicom.codec_process import CodecFailed, decoded_apart
 from mediakit.dicom.codestream import contradiction, stream_shape
 from mediakit.dicom.elements import PIXEL_DATA
 from mediakit.dicom.image import CODEC_ERRORS, DCT_SYNTAXES, RLE, Shape, native_bits
-from mediakit.dicom.part10 import EXPLICIT_BIG, DicomFile
+from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.recode import Element
-from mediakit.dicom.uids import SYNTAXES, SyntaxKind
+from mediakit.dicom.uids import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN, SYNTAXES, SyntaxKind
 from mediakit.limits import FREE_DECODED_BYTES, MAX_DECODED_BYTES, MAX_DECODED_RATIO, MAX_FRAME_BYTES
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def bits_of_two_readings(file: DicomFile) -> int:
     Big Endian samples of more than 16 bits in VR OW are written in both ways.
     """
     pixels, bits = file.first(PIXEL_DATA), file.number(0x00280100) or 0
-    is_open = file.syntax == EXPLICIT_BIG and pixels is not None and pixels.vr == "OW" and bits > 16
+    is_open = file.syntax == EXPLICIT_VR_BIG_ENDIAN and pixels is not None and pixels.vr == "OW" and bits > 16
     return bits if is_open else 0
 
 
@@ -105,7 +105,7 @@ class FrameReader:
         need_codecs()
         self._pixels = pixels
         self._offsets = _extended_offsets(file)
-        self._syntax = file.syntax if pixels.is_encapsulated else "1.2.840.10008.1.2.1"
+        self._syntax = file.syntax if pixels.is_encapsulated else EXPLICIT_VR_LITTLE_ENDIAN
         self.shape = shape
 
     def __iter__(self) -> Iterator[Frame]:
@@ -189,7 +189,7 @@ class FrameReader:
         options = shape.options() | {"number_of_frames": within + 1, "pixel_vr": self._pixels.vr}
         options |= {"correct_unused_bits": False}  # what the unused bits hold is ours to judge
         with answers("its pixels cannot be read"):
-            array, _ = get_decoder("1.2.840.10008.1.2.1").as_array(
+            array, _ = get_decoder(EXPLICIT_VR_LITTLE_ENDIAN).as_array(
                 value_part, index=within, raw=True, validate=False, **options
             )
         return array

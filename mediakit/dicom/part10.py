@@ -20,14 +20,14 @@ from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATI
 from mediakit.dicom.instance import Breach, Fault, Note
 from mediakit.dicom.opening import FIRST_LOOK, Opening, located
 from mediakit.dicom.recode import Element, element, implicit_chunks, recode
-from mediakit.dicom.uids import SYNTAXES, SyntaxKind
+from mediakit.dicom.uids import (
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    SYNTAXES,
+    SyntaxKind,
+)
 from mediakit.dicom.walk import Unwalkable
 from mediakit.dicom.write import Buffer
 from mediakit.limits import MAX_CONVERTED_BYTES, MAX_INFLATED_BYTES
-
-IMPLICIT_LITTLE = Encoding.IMPLICIT_LITTLE.syntax
-EXPLICIT_LITTLE = Encoding.EXPLICIT_LITTLE.syntax
-EXPLICIT_BIG = Encoding.EXPLICIT_BIG.syntax
 
 _PIECE_BYTES = 1 << 16
 _NUMBER_OF_FRAMES = 0x00280008
@@ -264,7 +264,7 @@ def pieces(elements: Iterable[Element], syntax: str, source_meta: Iterable[Eleme
     for each in (Element(0x00020000, "UL", length.to_bytes(4, "little")), *meta):
         yield from each.chunks()
     for each in body:
-        yield from implicit_chunks(each) if syntax == IMPLICIT_LITTLE else each.chunks()
+        yield from implicit_chunks(each) if syntax == IMPLICIT_VR_LITTLE_ENDIAN else each.chunks()
 
 
 def head_of(sop_class: str, sop_instance: str, syntax: str) -> bytes:

@@ -15,10 +15,16 @@ from mediakit.dicom import part10
 from mediakit.dicom.elements import PIXEL_DATA
 from mediakit.dicom.instance import Breach
 from mediakit.dicom.lossy import SOP_INSTANCE
-from mediakit.dicom.part10 import EXPLICIT_LITTLE, IMPLICIT_LITTLE, DicomFile
+from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.recode import Contradiction, Element, is_group_length
 from mediakit.dicom.stored import Stored
-from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
+from mediakit.dicom.uids import (
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    SYNTAXES,
+    SyntaxKind,
+    syntax_name,
+)
 from mediakit.dicom.walk import Unwalkable
 from mediakit.findings import Finding, Rule, Severity, Where, tag_text
 
@@ -26,7 +32,7 @@ if TYPE_CHECKING:
     from mediakit.dicom.conversion import Change
 
 _ICON = 0x00880200
-_NATIVE = frozenset({EXPLICIT_LITTLE, IMPLICIT_LITTLE})
+_NATIVE = frozenset({EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN})
 _NESTED_FRAGMENTS = (b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff", b"\xe0\x7f\x10\0OW\0\0\xff\xff\xff\xff")
 
 

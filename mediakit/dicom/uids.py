@@ -13,6 +13,11 @@ from types import MappingProxyType
 
 from mediakit.dicom.storage_table import TABLE
 
+IMPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2"
+EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"
+EXPLICIT_VR_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+
 
 @dataclass(frozen=True, slots=True)
 class StorageClass:
@@ -63,11 +68,11 @@ STORAGE: Mapping[str, StorageClass] = MappingProxyType(
 
 # Flags: I implicit VR, B big endian, L lossy, D we can decode, E we can encode.
 _SYNTAX_TABLE: tuple[tuple[str, str, SyntaxKind, str], ...] = (
-    ("1.2.840.10008.1.2", "Implicit VR Little Endian", SyntaxKind.NATIVE, "ID"),
-    ("1.2.840.10008.1.2.1", "Explicit VR Little Endian", SyntaxKind.NATIVE, "DE"),
+    (IMPLICIT_VR_LITTLE_ENDIAN, "Implicit VR Little Endian", SyntaxKind.NATIVE, "ID"),
+    (EXPLICIT_VR_LITTLE_ENDIAN, "Explicit VR Little Endian", SyntaxKind.NATIVE, "DE"),
     ("1.2.840.10008.1.2.1.98", "Encapsulated Uncompressed Explicit VR Little Endian", SyntaxKind.IMAGE, ""),
-    ("1.2.840.10008.1.2.1.99", "Deflated Explicit VR Little Endian", SyntaxKind.DEFLATED, "D"),
-    ("1.2.840.10008.1.2.2", "Explicit VR Big Endian", SyntaxKind.NATIVE, "BD"),
+    (DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, "Deflated Explicit VR Little Endian", SyntaxKind.DEFLATED, "D"),
+    (EXPLICIT_VR_BIG_ENDIAN, "Explicit VR Big Endian", SyntaxKind.NATIVE, "BD"),
     ("1.2.840.10008.1.2.4.50", "JPEG Baseline (Process 1)", SyntaxKind.IMAGE, "LD"),
     ("1.2.840.10008.1.2.4.51", "JPEG Extended (Process 2 and 4)", SyntaxKind.IMAGE, "LD"),
     ("1.2.840.10008.1.2.4.52", "JPEG Extended (Process 3 and 5)", SyntaxKind.IMAGE, "L"),

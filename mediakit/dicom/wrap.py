@@ -17,9 +17,9 @@ from itertools import islice
 from typing import Final
 
 from mediakit.dicom.elements import PIXEL_DATA
-from mediakit.dicom.part10 import EXPLICIT_LITTLE, pieces
+from mediakit.dicom.part10 import pieces
 from mediakit.dicom.recode import Element, element
-from mediakit.dicom.uids import content_uid
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, content_uid
 from mediakit.dicom.write import Buffer
 from mediakit.findings import Finding, Rule, Severity
 
@@ -141,7 +141,7 @@ class Picture:
     bits: int
     photometric: str
     frames: tuple[bytes, ...] = field(repr=False)
-    syntax: str = EXPLICIT_LITTLE
+    syntax: str = EXPLICIT_VR_LITTLE_ENDIAN
     lossy: tuple[str, str] | None = None
     icc: bytes = field(default=b"", repr=False)
     findings: tuple[Finding, ...] = ()
@@ -177,7 +177,7 @@ def wrap_picture(picture: Picture, subject: Subject, title: bytes) -> Wrapped:
     }
     if title:
         made[0x0008103E] = ("LO", title)
-    fragment = b"" if picture.syntax == EXPLICIT_LITTLE else picture.frames[0]
+    fragment = b"" if picture.syntax == EXPLICIT_VR_LITTLE_ENDIAN else picture.frames[0]
     return _finished(made, subject, picture.syntax, fragment)
 
 
@@ -215,7 +215,7 @@ def wrap_pdf(content: bytes, subject: Subject, title: bytes) -> Wrapped:
         0x00420012: ("LO", b"application/pdf"),
         0x00420015: ("UL", len(content).to_bytes(4, "little")),
     }
-    return _finished(made, subject, EXPLICIT_LITTLE)
+    return _finished(made, subject, EXPLICIT_VR_LITTLE_ENDIAN)
 
 
 _Values = dict[int, tuple[str, bytes]]
@@ -261,7 +261,7 @@ def _pixels(picture: Picture) -> _Values:
         made[0x00282110] = ("CS", b"01")
         made[0x00282112] = ("DS", ratio.encode("ascii"))
         made[0x00282114] = ("CS", method.encode("ascii"))
-    if picture.syntax == EXPLICIT_LITTLE:
+    if picture.syntax == EXPLICIT_VR_LITTLE_ENDIAN:
         made[PIXEL_DATA] = ("OW" if picture.bits == 16 else "OB", b"".join(picture.frames))
     return made
 

@@ -12,7 +12,8 @@ from struct import Struct
 
 from mediakit.dicom.elements import LONG_VR_NAMES
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from mediakit.dicom.instance import EXPLICIT_VR_LITTLE_ENDIAN, MEDIA_STORAGE_DIRECTORY, Tag
+from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Tag
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from mediakit.dicom.write import PADDED_WITH_NUL, SHORT_MAX
 from mediakit.errors import DoesNotFit
 from mediakit.fileset.file_id import FileID, is_file_set_id

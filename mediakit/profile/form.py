@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mediakit.choices import Convert
-from mediakit.dicom.instance import EXPLICIT_VR_LITTLE_ENDIAN, Header
-from mediakit.dicom.uids import SYNTAXES
+from mediakit.dicom.instance import Header
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, SYNTAXES
 
 PHOTOMETRIC = 0x00280004
 NUMBER_OF_FRAMES = 0x00280008

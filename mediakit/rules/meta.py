@@ -10,7 +10,7 @@ from typing import Final
 
 from mediakit.dicom.instance import Note
 from mediakit.dicom.preamble import program_of
-from mediakit.dicom.uids import NETWORK_ONLY, STORAGE, syntax_name
+from mediakit.dicom.uids import EXPLICIT_VR_BIG_ENDIAN, NETWORK_ONLY, STORAGE, syntax_name
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.meta_rules import (
@@ -54,7 +54,6 @@ DUAL_FORMAT = Rule(
     hint="this is allowed, and used for slide microscopy",
 )
 
-_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _IMAGES = ((b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "BigTIFF"), (b"MM\0+", "BigTIFF"))
 
 
@@ -76,7 +75,7 @@ def check_kinds(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
         where = Where(path=file.path)
         if instance.transfer_syntax in NETWORK_ONLY:
             yield NOT_IN_FILES.at(where, syntax=syntax_name(instance.transfer_syntax))
-        if instance.transfer_syntax == _BIG_ENDIAN:
+        if instance.transfer_syntax == EXPLICIT_VR_BIG_ENDIAN:
             yield RETIRED_SYNTAX.at(where)
         known = STORAGE.get(instance.sop_class)
         if known is not None and known.retired:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from mediakit.dicom.dictionary import tag_name
-from mediakit.dicom.instance import EXPLICIT_VR_LITTLE_ENDIAN, MEDIA_STORAGE_DIRECTORY, Tag
+from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Tag
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from mediakit.fileset.key_values import has_value
 from mediakit.fileset.record import Directory, DirectoryRecord
 from mediakit.fileset.record_types import KEYS as STANDARD_KEYS

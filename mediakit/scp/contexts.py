@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY
-from mediakit.dicom.uids import STORAGE, SYNTAXES
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, STORAGE, SYNTAXES
 
 MAXIMUM_PDU_BYTES: Final = 1 << 18  # what peers are told; larger ones bring nothing
 #: For messages without images: Explicit VR Little Endian, then the default that every peer has (PS3.5 10.1).
-MESSAGE_SYNTAXES: Final = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
+MESSAGE_SYNTAXES: Final = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 
 _STANDARD = "1.2.840.10008."
 _STORAGE_ARC = "1.2.840.10008.5.1.4.1.1."

@@ -12,13 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mediakit.dicom.uids import SYNTAXES
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, SYNTAXES
 from mediakit.transfer.outgoing import Outgoing
 
-EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
-IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 #: What a conversion may lead to, best first. Every SCP of a SOP Class must take the last (PS3.5 10.1).
-FALLBACKS = (EXPLICIT_LITTLE, IMPLICIT_LITTLE)
+FALLBACKS = (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN)
 
 
 @dataclass(frozen=True, slots=True)

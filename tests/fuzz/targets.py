@@ -30,8 +30,8 @@ from mediakit.dicom.header import Scanner
 from mediakit.dicom.identifier import Unintelligible, read_data_set, values_of, written_data_set
 from mediakit.dicom.image import RLE
 from mediakit.dicom.media_creation import Missing, read_creation, read_start
-from mediakit.dicom.part10 import EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from mediakit.dicom.transcode import Transcoded, transcode
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from mediakit.errors import SourceError, UsageError
 from mediakit.extras.paper.template import load_cover, load_label
 from mediakit.fileset.contents import contents_of
@@ -223,7 +223,7 @@ def _file(content: bytes, suffix: str) -> Path:
 
 def _data_set(content: bytes) -> None:
     """Read what a peer asks or answers: keys, a request or report of commitment, a creation, its start."""
-    for syntax in (IMPLICIT_LITTLE, EXPLICIT_LITTLE):
+    for syntax in (IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN):
         try:
             found = read_data_set(content, syntax)
         except Unintelligible:
@@ -255,7 +255,7 @@ def _disc_list(content: bytes) -> None:
 
 
 def _transcode(content: bytes) -> None:
-    for syntax in (EXPLICIT_LITTLE, RLE):
+    for syntax in (EXPLICIT_VR_LITTLE_ENDIAN, RLE):
         made = transcode(io.BytesIO(content), syntax)
         if isinstance(made, Transcoded):
             assert made.data[128:132] == b"DICM"
@@ -340,7 +340,10 @@ def seeds(target: str) -> tuple[bytes, ...]:
         asked = request_set(
             CommitmentRequest(transaction="1.2.9", references=(Reference("1.2", "1.2.3"),) * 2)
         )
-        return tuple(written_data_set(asked, syntax) for syntax in (IMPLICIT_LITTLE, EXPLICIT_LITTLE))
+        return tuple(
+            written_data_set(asked, syntax)
+            for syntax in (IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN)
+        )
     if target == "transcode":
         return tuple(path.read_bytes() for path in sorted(SAMPLES.rglob("*.dcm"), key=_size)[:3])
     if target == "cms":

@@ -12,8 +12,8 @@ import pydicom
 import pytest
 
 from mediakit.dicom.image import JPEG_LOSSLESS, JPEG_LS, RLE
-from mediakit.dicom.part10 import EXPLICIT_LITTLE
 from mediakit.dicom.transcode import Loss, Transcoded, transcode
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from tests.support.peers import need, run
 
 pytestmark = pytest.mark.interop
@@ -91,7 +91,7 @@ def test_a_foreign_decoder_finds_the_pixels_of_the_source(
 def test_we_decode_what_dcmtk_decodes(name: str, tmp_path: Path) -> None:
     syntax = pydicom.dcmread(FILES / name).file_meta.TransferSyntaxUID
     tool = {RLE: "dcmdrle", JPEG_LS: "dcmdjpls", "1.2.840.10008.1.2.4.81": "dcmdjpls"}.get(syntax, "dcmdjpeg")
-    ours = by_pixel(converted(name, EXPLICIT_LITTLE, tmp_path))
+    ours = by_pixel(converted(name, EXPLICIT_VR_LITTLE_ENDIAN, tmp_path))
     assert np.array_equal(ours, decoded_by(tool, FILES / name, tmp_path))
 
 
@@ -103,7 +103,7 @@ def faults(path: Path) -> set[str]:
     return {re.sub(r"[0-9]+", "#", line) for line in lines if line.startswith("Error")}
 
 
-@pytest.mark.parametrize("to", [EXPLICIT_LITTLE, JPEG_LOSSLESS, RLE, JPEG_LS, JPEG_2000_LOSSLESS])
+@pytest.mark.parametrize("to", [EXPLICIT_VR_LITTLE_ENDIAN, JPEG_LOSSLESS, RLE, JPEG_LS, JPEG_2000_LOSSLESS])
 @pytest.mark.parametrize("name", [name for name in IMAGES if name != "image_dfl.dcm"])  # it cannot inflate
 def test_a_conversion_adds_no_error(name: str, to: str, tmp_path: Path) -> None:
     assert faults(converted(name, to, tmp_path)) <= faults(FILES / name)
@@ -120,7 +120,7 @@ def test_lossy_compression_adds_no_error(to: str, tmp_path: Path) -> None:
 )
 def test_dcmdump_reads_the_same_elements_from_other_objects(name: str, tmp_path: Path) -> None:
     need("dcmdump", "dcmconv")
-    ours = converted(name, EXPLICIT_LITTLE, tmp_path)
+    ours = converted(name, EXPLICIT_VR_LITTLE_ENDIAN, tmp_path)
     theirs = tmp_path / "theirs.dcm"
     assert run("dcmconv", "+te", "-g", str(FILES / name), str(theirs)).returncode == 0
 

@@ -8,8 +8,9 @@ from struct import pack
 
 import pytest
 
-from mediakit.dicom.part10 import EXPLICIT_LITTLE, head_of
+from mediakit.dicom.part10 import head_of
 from mediakit.dicom.part10 import read as read_whole
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from tests.support.broken_encoding import (
     IMPLICIT,
     NAME,
@@ -55,7 +56,7 @@ WITHOUT_UIDS = {tag: raw for tag, raw in SOUND.items() if tag not in {0x00080016
 SWAPPED = {0x00100020: SOUND[0x00100020], **{t: r for t, r in SOUND.items() if t != 0x00100020}}
 FRAMED = {tag: raw for tag, raw in SOUND.items() if tag != PIXELS}
 BEHIND = {**SOUND, 0: element(0x00200062, "CS", "L")}
-META = head_of(SC, UID, EXPLICIT_LITTLE)
+META = head_of(SC, UID, EXPLICIT_VR_LITTLE_ENDIAN)
 CREATOR = element(0x00090010, "LO", "MAKER")
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from mediakit.dicom.instance import EXPLICIT_VR_LITTLE_ENDIAN, Header, Instance
+from mediakit.dicom.instance import Header, Instance
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from mediakit.profile.model import KeyRule, Kind, Medium, Profile, Role
 
 CT = "1.2.840.10008.5.1.4.1.1.2"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mediakit.choices import Supply
-from mediakit.dicom.instance import EXPLICIT_VR_LITTLE_ENDIAN, Instance
+from mediakit.dicom.instance import Instance
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from mediakit.fileset.build import build
 from mediakit.fileset.collate import collate
 from mediakit.fileset.file_id import FileID

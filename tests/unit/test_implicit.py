@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediakit.dicom import part10
-from mediakit.dicom.part10 import EXPLICIT_LITTLE, IMPLICIT_LITTLE
 from mediakit.dicom.transcode import NotConvertible, Transcoded, transcode
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from tests.support.dicom_bytes import element, identity, item, sequence
 from tests.support.dicom_bytes import part10 as whole
 from tests.support.each import each
@@ -25,7 +25,7 @@ READABLE = sorted(FILES.glob("*.dcm"))
 
 
 def to_implicit(data: bytes) -> Transcoded:
-    result = transcode(io.BytesIO(data), IMPLICIT_LITTLE)
+    result = transcode(io.BytesIO(data), IMPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(result, Transcoded), result
     return result
 
@@ -33,14 +33,14 @@ def to_implicit(data: bytes) -> Transcoded:
 @each("path", READABLE, ids=lambda path: path.name)
 def test_every_value_of_a_real_file_is_the_same_after_the_way_there_and_back(path: Path) -> None:
     data = path.read_bytes()
-    explicit = transcode(io.BytesIO(data), EXPLICIT_LITTLE)
-    implicit = transcode(io.BytesIO(data), IMPLICIT_LITTLE)
+    explicit = transcode(io.BytesIO(data), EXPLICIT_VR_LITTLE_ENDIAN)
+    implicit = transcode(io.BytesIO(data), IMPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(explicit, Transcoded) is isinstance(implicit, Transcoded)
     if not isinstance(explicit, Transcoded) or not isinstance(implicit, Transcoded):
         return
     assert implicit.changed_uid is False
     file = part10.read(io.BytesIO(implicit.data))
-    assert file.syntax == file.declared == IMPLICIT_LITTLE
+    assert file.syntax == file.declared == IMPLICIT_VR_LITTLE_ENDIAN
     mine, theirs = part10.read(io.BytesIO(explicit.data)).elements, file.elements
     assert [each.tag for each in mine] == [each.tag for each in theirs]
     for one, other in zip(mine, theirs, strict=True):
@@ -54,7 +54,7 @@ def test_every_value_of_a_real_file_is_the_same_after_the_way_there_and_back(pat
 def test_pydicom_reads_the_same_pixels_and_values(name: str) -> None:
     before = pydicom.dcmread(FILES / name)
     after = pydicom.dcmread(io.BytesIO(to_implicit((FILES / name).read_bytes()).data))
-    assert after.file_meta.TransferSyntaxUID == IMPLICIT_LITTLE
+    assert after.file_meta.TransferSyntaxUID == IMPLICIT_VR_LITTLE_ENDIAN
     assert np.array_equal(before.pixel_array, after.pixel_array)
     assert before.SOPInstanceUID == after.SOPInstanceUID
     assert str(before.PatientName) == str(after.PatientName)
@@ -66,7 +66,7 @@ def test_pydicom_reads_the_same_pixels_and_values(name: str) -> None:
 def test_dcmdump_reads_the_same_values_from_both(name: str, tmp_path: Path) -> None:
     need("dcmdump")
     dumps = []
-    for syntax in (EXPLICIT_LITTLE, IMPLICIT_LITTLE):
+    for syntax in (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN):
         result = transcode(io.BytesIO((FILES / name).read_bytes()), syntax)
         assert isinstance(result, Transcoded)
         path = tmp_path / "file.dcm"
@@ -120,7 +120,7 @@ def test_an_element_of_unknown_vr_keeps_its_bytes() -> None:
 def test_a_sequence_that_holds_fragments_is_refused() -> None:
     fragments = element(0x7FE00010, "OB", item(b"\1\2") + pack("<HHI", 0xFFFE, 0xE0DD, 0), length=0xFFFFFFFF)
     data = whole(identity() + sequence(0x00880200, [item(fragments)]))
-    assert isinstance(transcode(io.BytesIO(data), IMPLICIT_LITTLE), NotConvertible)
+    assert isinstance(transcode(io.BytesIO(data), IMPLICIT_VR_LITTLE_ENDIAN), NotConvertible)
 
 
 ELEMENTS = st.dictionaries(
@@ -162,11 +162,11 @@ def test_any_elements_come_back_as_they_were(
 )
 def test_an_element_with_another_vr_than_the_dictionary_is_not_carried_into_implicit_vr(odd: bytes) -> None:
     data = whole(identity() + odd)
-    result = transcode(io.BytesIO(data), IMPLICIT_LITTLE)
+    result = transcode(io.BytesIO(data), IMPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(result, NotConvertible)
     assert result.finding.rule.id == "MK-CNV-029"
     assert result.finding.where.tag in {0x00120064, 0x00280010}
-    assert isinstance(transcode(io.BytesIO(data), EXPLICIT_LITTLE), Transcoded)
+    assert isinstance(transcode(io.BytesIO(data), EXPLICIT_VR_LITTLE_ENDIAN), Transcoded)
 
 
 @pytest.mark.parametrize(
@@ -180,4 +180,4 @@ def test_an_element_with_another_vr_than_the_dictionary_is_not_carried_into_impl
     ],
 )
 def test_what_reads_the_same_by_the_dictionary_is_carried(fine: bytes) -> None:
-    assert isinstance(transcode(io.BytesIO(whole(identity() + fine)), IMPLICIT_LITTLE), Transcoded)
+    assert isinstance(transcode(io.BytesIO(whole(identity() + fine)), IMPLICIT_VR_LITTLE_ENDIAN), Transcoded)

@@ -15,8 +15,8 @@ import pytest
 from mediakit import limits
 from mediakit.dicom.header import Scanner, Unusable
 from mediakit.dicom.instance import Instance
-from mediakit.dicom.part10 import EXPLICIT_LITTLE
 from mediakit.dicom.transcode import NotConvertible, transcode
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from mediakit.errors import SourceError
 from mediakit.formats.base import NodeKind
 from mediakit.formats.zipfmt import ZipTree
@@ -149,7 +149,7 @@ def test_frames_that_claim_much_are_refused_before_anything_is_decoded(
     body |= {0x00280010: us(0x00280010, rows), 0x00280011: us(0x00280011, columns)}
     body[0x00280008] = element(0x00280008, "IS", str(frames))
     raw = b"".join(body[tag] for tag in sorted(body)) + fragments(*[one] * frames)
-    result = transcode(BytesIO(file(raw, syntax=RLE)), EXPLICIT_LITTLE)
+    result = transcode(BytesIO(file(raw, syntax=RLE)), EXPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(result, NotConvertible)
     assert (result.finding.rule.id, str(limit) in result.finding.text) == ("MK-CNV-024", True)
 

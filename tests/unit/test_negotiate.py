@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediakit.dicom.uids import STORAGE, SYNTAXES
-from mediakit.transfer.negotiate import EXPLICIT_LITTLE, IMPLICIT_LITTLE, Batch, Way, batches, route
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, STORAGE, SYNTAXES
+from mediakit.transfer.negotiate import Batch, Way, batches, route
 from mediakit.transfer.outgoing import Outgoing
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -15,7 +15,7 @@ J2K = "1.2.840.10008.1.2.4.90"
 MPEG = "1.2.840.10008.1.2.4.100"
 
 
-def item(number: int, sop_class: str = CT, syntax: str = EXPLICIT_LITTLE) -> Outgoing:
+def item(number: int, sop_class: str = CT, syntax: str = EXPLICIT_VR_LITTLE_ENDIAN) -> Outgoing:
     return Outgoing(
         sop_class=sop_class,
         sop_instance=f"1.2.{number}",
@@ -31,7 +31,7 @@ def contexts(batch: Batch) -> list[tuple[str, str]]:
 
 def test_what_is_stored_is_proposed_first_and_what_it_can_become_behind_it() -> None:
     (batch,) = batches([item(1, syntax=J2K), item(2)], 128, may_convert=True)
-    assert contexts(batch) == [(CT, J2K), (CT, EXPLICIT_LITTLE), (CT, IMPLICIT_LITTLE)]
+    assert contexts(batch) == [(CT, J2K), (CT, EXPLICIT_VR_LITTLE_ENDIAN), (CT, IMPLICIT_VR_LITTLE_ENDIAN)]
 
 
 def test_without_conversion_only_what_is_stored_is_proposed() -> None:
@@ -86,19 +86,19 @@ def test_every_instance_is_in_one_batch_that_proposes_its_context(
 
 
 def test_an_instance_goes_as_it_is_wherever_the_peer_takes_it() -> None:
-    assert route(J2K, frozenset({J2K, EXPLICIT_LITTLE}), may_convert=True).way is Way.AS_IS
+    assert route(J2K, frozenset({J2K, EXPLICIT_VR_LITTLE_ENDIAN}), may_convert=True).way is Way.AS_IS
     assert route(J2K, None, may_convert=False).way is Way.AS_IS
 
 
 def test_an_instance_is_converted_only_when_it_must_and_may_be() -> None:
-    takes = frozenset({IMPLICIT_LITTLE})
+    takes = frozenset({IMPLICIT_VR_LITTLE_ENDIAN})
     converted = route(J2K, takes, may_convert=True)
-    assert (converted.way, converted.transfer_syntax) == (Way.CONVERTED, IMPLICIT_LITTLE)
+    assert (converted.way, converted.transfer_syntax) == (Way.CONVERTED, IMPLICIT_VR_LITTLE_ENDIAN)
     assert route(J2K, takes, may_convert=False).way is Way.NOT_AT_ALL
     assert route(MPEG, takes, may_convert=True).way is Way.NOT_AT_ALL
-    assert route(EXPLICIT_LITTLE, frozenset(), may_convert=True).way is Way.NOT_AT_ALL
+    assert route(EXPLICIT_VR_LITTLE_ENDIAN, frozenset(), may_convert=True).way is Way.NOT_AT_ALL
 
 
 def test_explicit_vr_is_preferred_to_implicit() -> None:
-    takes = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE})
-    assert route(J2K, takes, may_convert=True).transfer_syntax == EXPLICIT_LITTLE
+    takes = frozenset({IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN})
+    assert route(J2K, takes, may_convert=True).transfer_syntax == EXPLICIT_VR_LITTLE_ENDIAN

@@ -14,8 +14,8 @@ from pydicom.tag import BaseTag
 
 from mediakit.dicom import part10
 from mediakit.dicom.implementation import IMPLEMENTATION_CLASS_UID
-from mediakit.dicom.part10 import EXPLICIT_LITTLE
 from mediakit.dicom.transcode import Loss, NotConvertible, Transcoded, transcode
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from tests.support.each import each
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
@@ -25,13 +25,13 @@ NATIVE = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", 
 IMPLICIT = (FILES / "MR_small_implicit.dcm").read_bytes()
 
 
-def convert(data: bytes, to: str = EXPLICIT_LITTLE, loss: Loss = Loss.LOSSLESS) -> Transcoded:
+def convert(data: bytes, to: str = EXPLICIT_VR_LITTLE_ENDIAN, loss: Loss = Loss.LOSSLESS) -> Transcoded:
     result = transcode(io.BytesIO(data), to, loss)
     assert isinstance(result, Transcoded), result
     return result
 
 
-def refused(data: bytes, to: str = EXPLICIT_LITTLE, loss: Loss = Loss.LOSSLESS) -> str:
+def refused(data: bytes, to: str = EXPLICIT_VR_LITTLE_ENDIAN, loss: Loss = Loss.LOSSLESS) -> str:
     result = transcode(io.BytesIO(data), to, loss)
     assert isinstance(result, NotConvertible)
     assert result.finding.text
@@ -118,7 +118,7 @@ def differences(left: pydicom.Dataset, right: pydicom.Dataset, same_order: bool)
 def test_every_native_file_keeps_every_element_in_explicit_little_endian(path: Path) -> None:
     result = convert(path.read_bytes())
     before, after = pydicom.dcmread(path, force=True), pydicom.dcmread(io.BytesIO(result.data))
-    assert after.file_meta.TransferSyntaxUID == EXPLICIT_LITTLE
+    assert after.file_meta.TransferSyntaxUID == EXPLICIT_VR_LITTLE_ENDIAN
     big = before.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.2"
     assert differences(before, after, same_order=not big) == []
     assert not result.changed_uid
@@ -134,7 +134,7 @@ def test_bytes_of_an_explicit_data_set_are_carried_over_as_they_are() -> None:
         (0x00290010, "LO", b"SOMEBODY"),
         (0x00291001, "UN", b"\x01\x02\x03\x04"),
     )
-    result = convert(part_10(EXPLICIT_LITTLE, body))
+    result = convert(part_10(EXPLICIT_VR_LITTLE_ENDIAN, body))
     assert result.data.endswith(body)
     assert result.sop_instance == "1.2.3.4"
     assert rules(result) == set()
@@ -142,7 +142,7 @@ def test_bytes_of_an_explicit_data_set_are_carried_over_as_they_are() -> None:
 
 def test_the_meta_information_names_us_the_data_set_and_the_sender() -> None:
     body = explicit((0x00080016, "UI", b"1.2.5\0"), (0x00080018, "UI", b"1.2.6\0"))
-    meta = pydicom.dcmread(io.BytesIO(convert(part_10(EXPLICIT_LITTLE, body)).data)).file_meta
+    meta = pydicom.dcmread(io.BytesIO(convert(part_10(EXPLICIT_VR_LITTLE_ENDIAN, body)).data)).file_meta
     assert meta.MediaStorageSOPClassUID == "1.2.5"
     assert meta.MediaStorageSOPInstanceUID == "1.2.6"
     assert meta.ImplementationClassUID == IMPLEMENTATION_CLASS_UID
@@ -210,7 +210,7 @@ def test_a_value_too_long_for_its_vr_becomes_un() -> None:
 
 def test_group_lengths_and_a_used_preamble_are_told() -> None:
     body = explicit((0x00080000, "UL", b"\x10\0\0\0"), (0x00080018, "UI", b"1.2\0"))
-    file = part_10(EXPLICIT_LITTLE, body)
+    file = part_10(EXPLICIT_VR_LITTLE_ENDIAN, body)
     result = convert(b"II*\0" + file[4:])
     assert rules(result) == {"MK-CNV-003", "MK-CNV-004"}
     assert result.data[:128] == bytes(128)
@@ -228,7 +228,7 @@ def test_a_bare_data_set_gets_meta_information() -> None:
 
 
 def test_a_data_set_that_is_not_encoded_as_declared_is_read_as_it_is() -> None:
-    result = convert(part_10(EXPLICIT_LITTLE, implicit((0x00080018, b"1.2\0"))))
+    result = convert(part_10(EXPLICIT_VR_LITTLE_ENDIAN, implicit((0x00080018, b"1.2\0"))))
     assert "MK-CNV-009" in rules(result)
     assert result.sop_instance == "1.2"
 
@@ -239,7 +239,7 @@ def test_big_endian_samples_of_32_bits_are_refused_because_two_readings_exist() 
 
 def test_zeros_behind_the_last_element_are_left_out() -> None:
     body = explicit((0x00080018, "UI", b"1.2\0"))
-    assert convert(part_10(EXPLICIT_LITTLE, body + bytes(1000))).data.endswith(body)
+    assert convert(part_10(EXPLICIT_VR_LITTLE_ENDIAN, body + bytes(1000))).data.endswith(body)
 
 
 def test_what_is_no_image_cannot_be_encoded_but_can_be_explicit() -> None:
@@ -269,14 +269,14 @@ def test_a_deflated_bomb_or_a_cut_stream_is_refused(monkeypatch: pytest.MonkeyPa
 @settings(deadline=None)
 @given(cut=st.integers(0, len(IMPLICIT)))
 def test_a_file_cut_anywhere_is_refused_or_whole_up_to_an_element(cut: int) -> None:
-    result = transcode(io.BytesIO(IMPLICIT[:cut]), EXPLICIT_LITTLE)
+    result = transcode(io.BytesIO(IMPLICIT[:cut]), EXPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(result, Transcoded | NotConvertible)
 
 
 @settings(deadline=None)
 @given(data=st.binary(max_size=200), bare=st.booleans(), syntax=st.sampled_from(NATIVE))
 def test_garbage_gives_a_value_and_never_an_exception(data: bytes, bare: bool, syntax: str) -> None:
-    result = transcode(io.BytesIO(data if bare else part_10(syntax, data)), EXPLICIT_LITTLE)
+    result = transcode(io.BytesIO(data if bare else part_10(syntax, data)), EXPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(result, Transcoded | NotConvertible)
 
 
@@ -286,7 +286,7 @@ def test_a_damaged_header_gives_a_value_and_never_an_exception(changes: list[tup
     data = bytearray(IMPLICIT)
     for at, byte in changes:
         data[at] = byte
-    result = transcode(io.BytesIO(bytes(data)), EXPLICIT_LITTLE)
+    result = transcode(io.BytesIO(bytes(data)), EXPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(result, Transcoded | NotConvertible)
 
 
@@ -305,4 +305,4 @@ def test_a_damaged_header_gives_a_value_and_never_an_exception(changes: list[tup
 def test_any_explicit_elements_come_out_byte_for_byte(elements: list[tuple[int, str, bytes]]) -> None:
     in_order = sorted({each[0]: each for each in elements}.values())
     body = explicit((0x00080001, "UL", b"\0\0\0\0"), *in_order)
-    assert convert(part_10(EXPLICIT_LITTLE, body)).data.endswith(body)
+    assert convert(part_10(EXPLICIT_VR_LITTLE_ENDIAN, body)).data.endswith(body)

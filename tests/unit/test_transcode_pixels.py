@@ -19,15 +19,14 @@ from mediakit.dicom.encoders import LOSSLESS_TARGETS
 from mediakit.dicom.frames import FrameReader, Undecodable, decode_frame, shape_of
 from mediakit.dicom.image import JPEG_2000, JPEG_2000_LOSSLESS, JPEG_BASELINE, JPEG_LOSSLESS, RLE, Shape
 from mediakit.dicom.jpeg_lossless import encode
-from mediakit.dicom.part10 import EXPLICIT_LITTLE
 from mediakit.dicom.transcode import Loss, NotConvertible, Transcoded, transcode
-from mediakit.dicom.uids import SYNTAXES
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, SYNTAXES
 from mediakit.outcome import Outcome, State
 from tests.support.each import each
 from tests.support.studies import CT_1, burnt_to, folder_of, states
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
-TARGETS = [EXPLICIT_LITTLE, *sorted(LOSSLESS_TARGETS)]
+TARGETS = [EXPLICIT_VR_LITTLE_ENDIAN, *sorted(LOSSLESS_TARGETS)]
 NO_IMAGE = {"meta_missing_tsyntax.dcm", "nested_priv_SQ.dcm"}
 # Damaged, without a reference decoder in pydicom (12 bit JPEG), or of two readings.
 NOT_COMPARED = {
@@ -92,7 +91,7 @@ def test_every_lossless_conversion_gives_the_pixels_that_pydicom_decodes(path: P
     source = path.read_bytes()
     result = transcode(io.BytesIO(source), to)
     if isinstance(result, NotConvertible):
-        assert to != EXPLICIT_LITTLE  # it takes every image
+        assert to != EXPLICIT_VR_LITTLE_ENDIAN  # it takes every image
         assert result.finding.rule.id == "MK-CNV-025"  # 1 or 32 bits, or too small for JPEG 2000
         return
     assert np.array_equal(decoded(result.data), decoded(source))
@@ -120,7 +119,7 @@ def test_enough_images_can_be_converted_to_each_target() -> None:
     ],
 )
 def test_colour_is_described_as_it_is_written(name: str, photometric: str) -> None:
-    result = transcode(opened(FILES / name), EXPLICIT_LITTLE)
+    result = transcode(opened(FILES / name), EXPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(result, Transcoded)
     dataset = pydicom.dcmread(io.BytesIO(result.data))
     assert dataset.PhotometricInterpretation == photometric
@@ -138,7 +137,7 @@ def test_reversible_colour_is_named_after_encoding_to_jpeg_2000() -> None:
 
 
 def test_odd_pixel_data_are_padded() -> None:
-    result = transcode(opened(FILES / "SC_rgb_small_odd_jpeg.dcm"), EXPLICIT_LITTLE)
+    result = transcode(opened(FILES / "SC_rgb_small_odd_jpeg.dcm"), EXPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(result, Transcoded)
     assert len(pydicom.dcmread(io.BytesIO(result.data)).PixelData) == 28
 
@@ -151,7 +150,7 @@ def test_what_was_lossy_says_so_when_only_the_transfer_syntax_did() -> None:
             delattr(dataset, keyword)
     out = io.BytesIO()
     dataset.save_as(out)
-    result = transcode(out, EXPLICIT_LITTLE)
+    result = transcode(out, EXPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(result, Transcoded)
     after = pydicom.dcmread(io.BytesIO(result.data))
     assert (after.LossyImageCompression, after.LossyImageCompressionMethod) == ("01", "ISO_10918_1")
@@ -191,7 +190,7 @@ def test_bits_above_bits_stored_are_not_dropped() -> None:
     pixels = np.full(128 * 128, 0x5123, "<u2").tobytes()
     source = changed("CT_small.dcm", BitsStored=12, HighBit=11, PixelRepresentation=0, PixelData=pixels)
     assert refused(source, JPEG_LOSSLESS) == "MK-CNV-025"
-    for to in (RLE, EXPLICIT_LITTLE):
+    for to in (RLE, EXPLICIT_VR_LITTLE_ENDIAN):
         source_or_rle = transcode(io.BytesIO(source), to)
         assert isinstance(source_or_rle, Transcoded)
         source = source_or_rle.data
@@ -271,7 +270,7 @@ def test_a_codec_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_absurd_attributes_are_refused_before_anything_is_decoded(values: dict[str, Any]) -> None:
     source = changed("MR_small_jp2klossless.dcm", **values)
-    assert refused(source, EXPLICIT_LITTLE) == "MK-CNV-024"
+    assert refused(source, EXPLICIT_VR_LITTLE_ENDIAN) == "MK-CNV-024"
 
 
 def test_video_and_unknown_codecs_are_refused() -> None:
@@ -280,7 +279,7 @@ def test_video_and_unknown_codecs_are_refused() -> None:
         .read_bytes()
         .replace(b"1.2.840.10008.1.2.4.50", b"1.2.840.10008.1.2.4.58")
     )
-    assert refused(source, EXPLICIT_LITTLE) == "MK-CNV-021"
+    assert refused(source, EXPLICIT_VR_LITTLE_ENDIAN) == "MK-CNV-021"
 
 
 @settings(deadline=None, max_examples=60)
@@ -297,7 +296,7 @@ def test_damaged_pixel_data_give_a_value_and_never_an_exception(
     start = data.find(b"\xe0\x7f\x10\0")
     for place, byte in changes:
         data[start + int(place * (len(data) - start))] = byte
-    result = transcode(io.BytesIO(bytes(data)), EXPLICIT_LITTLE)
+    result = transcode(io.BytesIO(bytes(data)), EXPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(result, Transcoded | NotConvertible)
 
 
@@ -348,12 +347,14 @@ def test_an_icon_in_the_old_syntax_is_left_out_and_anything_else_refused() -> No
     icon = pydicom.Dataset()
     icon.add_new(0x7FE00010, "OB", pydicom.encaps.encapsulate([b"\1\2"]))
     icon["PixelData"].is_undefined_length = True
-    told = transcode(io.BytesIO(changed("MR_small_RLE.dcm", IconImageSequence=[icon])), EXPLICIT_LITTLE)
+    told = transcode(
+        io.BytesIO(changed("MR_small_RLE.dcm", IconImageSequence=[icon])), EXPLICIT_VR_LITTLE_ENDIAN
+    )
     assert isinstance(told, Transcoded)
     assert "MK-CNV-006" in {finding.rule.id for finding in told.findings}
     assert "IconImageSequence" not in pydicom.dcmread(io.BytesIO(told.data))
     other = changed("MR_small_RLE.dcm", ReferencedImageSequence=[icon])
-    assert refused(other, EXPLICIT_LITTLE) == "MK-CNV-028"
+    assert refused(other, EXPLICIT_VR_LITTLE_ENDIAN) == "MK-CNV-028"
 
 
 def test_missing_codecs_refuse_the_one_instance_and_say_what_to_install(
@@ -363,11 +364,13 @@ def test_missing_codecs_refuse_the_one_instance_and_say_what_to_install(
         raise ImportError(name)
 
     monkeypatch.setattr(frames, "import_module", absent)
-    result = transcode(opened(FILES / "MR_small_RLE.dcm"), EXPLICIT_LITTLE)
+    result = transcode(opened(FILES / "MR_small_RLE.dcm"), EXPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(result, NotConvertible)
     assert result.finding.rule.id == "MK-CNV-030"
     assert "dicom-mediakit[codecs]" in result.finding.rule.hint
-    assert isinstance(transcode(opened(FILES / "MR_small_implicit.dcm"), EXPLICIT_LITTLE), Transcoded)
+    assert isinstance(
+        transcode(opened(FILES / "MR_small_implicit.dcm"), EXPLICIT_VR_LITTLE_ENDIAN), Transcoded
+    )
     folder = folder_of(tmp_path / "in", {"RLE": FILES / "MR_small_RLE.dcm", "CT": CT_1})
     skipped = burnt_to(tmp_path / "new", folder, on_reject=OnReject.SKIP)
     assert states(skipped) == {"RLE": State.REFUSED, "CT": State.WRITTEN}
@@ -386,10 +389,13 @@ def test_missing_codecs_refuse_the_one_instance_and_say_what_to_install(
 def test_colours_of_a_codestream_that_contradict_the_description_are_refused(
     name: str, photometric: str
 ) -> None:
-    assert isinstance(transcode(opened(FILES / name), EXPLICIT_LITTLE), Transcoded)
-    assert refused(changed(name, PhotometricInterpretation=photometric), EXPLICIT_LITTLE) == "MK-CNV-024"
+    assert isinstance(transcode(opened(FILES / name), EXPLICIT_VR_LITTLE_ENDIAN), Transcoded)
+    assert (
+        refused(changed(name, PhotometricInterpretation=photometric), EXPLICIT_VR_LITTLE_ENDIAN)
+        == "MK-CNV-024"
+    )
 
 
 def test_the_table_of_transfer_syntaxes_promises_what_is_here() -> None:
     promised = {uid for uid, syntax in SYNTAXES.items() if syntax.can_encode}
-    assert promised == LOSSLESS_TARGETS | {EXPLICIT_LITTLE}
+    assert promised == LOSSLESS_TARGETS | {EXPLICIT_VR_LITTLE_ENDIAN}

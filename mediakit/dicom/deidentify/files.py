@@ -12,8 +12,9 @@ from mediakit.dicom.deidentify.engine import Engine
 from mediakit.dicom.deidentify.subject import BurnedIn, burned_in, sop_class_of, why_closed
 from mediakit.dicom.deidentify.unseen import Unknowable, samples_alone
 from mediakit.dicom.elements import PIXEL_DATA
-from mediakit.dicom.part10 import EXPLICIT_BIG, EXPLICIT_LITTLE, DicomFile
+from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.stored import Stored
+from mediakit.dicom.uids import EXPLICIT_VR_BIG_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN
 from mediakit.dicom.walk import Unwalkable
 from mediakit.findings import Finding, Rule, Severity, Where
 
@@ -132,12 +133,12 @@ class _Refused(Exception):  # noqa: N818 - an answer, turned into a value by `de
 
 def _syntax(file: DicomFile) -> str:
     pixels = file.first(PIXEL_DATA)
-    return file.syntax if pixels is not None and pixels.is_encapsulated else EXPLICIT_LITTLE
+    return file.syntax if pixels is not None and pixels.is_encapsulated else EXPLICIT_VR_LITTLE_ENDIAN
 
 
 def _check_words(file: DicomFile) -> None:
     """Refuse Big Endian samples that can be read in two ways."""
-    if file.syntax != EXPLICIT_BIG:
+    if file.syntax != EXPLICIT_VR_BIG_ENDIAN:
         return
     from mediakit.dicom import conversion  # noqa: PLC0415 - few files are Big Endian
 
@@ -174,7 +175,7 @@ def _decoded(file: DicomFile, stream: BinaryIO) -> DicomFile:
         return file
     from mediakit.dicom.transcode import NotConvertible, transcode  # noqa: PLC0415 - most are native
 
-    done = transcode(stream, EXPLICIT_LITTLE)
+    done = transcode(stream, EXPLICIT_VR_LITTLE_ENDIAN)
     if isinstance(done, NotConvertible):
         raise _Refused(done.finding)
     decoded = part10.read(done.file.stream())

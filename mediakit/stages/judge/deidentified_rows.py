@@ -15,8 +15,7 @@ from mediakit.dicom.deidentify.files import CLOSED
 from mediakit.dicom.deidentify.order import Deidentification, new_key
 from mediakit.dicom.deidentify.subject import why_closed
 from mediakit.dicom.instance import shown
-from mediakit.dicom.part10 import EXPLICIT_LITTLE
-from mediakit.dicom.uids import SYNTAXES
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, SYNTAXES
 from mediakit.errors import MediakitError, UsageError
 from mediakit.findings import Finding, Where
 from mediakit.ledger.jobs import Jobs
@@ -137,7 +136,7 @@ def _renamed(item: Outgoing, uid: Callable[[str], str]) -> Outgoing:
         sop_instance=uid(item.sop_instance),
         study=uid(item.study),
         series=uid(item.series),
-        transfer_syntax=EXPLICIT_LITTLE if is_native else item.transfer_syntax,
+        transfer_syntax=EXPLICIT_VR_LITTLE_ENDIAN if is_native else item.transfer_syntax,
     )
 
 

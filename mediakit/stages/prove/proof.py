@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from mediakit.dicom.instance import EXPLICIT_VR_LITTLE_ENDIAN
+from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from mediakit.errors import MediakitError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.decode import decode
