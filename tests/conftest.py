@@ -19,8 +19,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # processes that tests st
 # Where it is set, every process that a test starts would compile each module anew: most of its time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# How long an example takes says something of the machine, not of the code. Each run tries other examples.
-settings.register_profile("suite", deadline=None, max_examples=50)
+# How long an example takes says something of the machine, not of the code. Each run tries other examples;
+# a test that says how many has costly ones.
+settings.register_profile("suite", deadline=None, max_examples=int(os.environ.get("MEDIAKIT_EXAMPLES", "50")))
 settings.load_profile("suite")
 
 
@@ -30,11 +31,13 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("MEDIAKIT_STATE", str(tmp_path_factory.getbasetemp() / "states" / uuid.uuid4().hex))
 
 
+gc.set_threshold(ALLOCATIONS)  # search for garbage as seldom as the commands do
+
+
 def pytest_collection_finish() -> None:
-    """Leave what was collected out of the search for garbage; search as seldom as the commands do."""
+    """Leave what was collected out of the search for garbage."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(ALLOCATIONS)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -33,7 +33,7 @@ def medium(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder_of_small(tmp_path_factory.mktemp("medium") / "m", COUNT)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     actions=st.lists(st.sampled_from(ACTIONS), max_size=14),
     associations=st.sampled_from([1, 1, 2, 3]),

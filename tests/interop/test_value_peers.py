@@ -25,7 +25,6 @@ UNKNOWN_TO_DCIODVFY = ("ISO_IR 13", "GBK", "ISO 2022 IR 13")
 
 @settings(
     max_examples=40,
-    deadline=None,
     derandomize=True,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

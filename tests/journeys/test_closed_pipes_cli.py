@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cli import command
-from tests.support.studies import SAMPLES, files_in
+from tests.support.studies import CT_FOLDER, SAMPLES, files_in
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
 
@@ -42,13 +42,12 @@ def ended(arguments: tuple[str | Path, ...], *streams: str) -> subprocess.Comple
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (("inspect", SAMPLES, "-v"), 0),
-        (("inspect", SAMPLES, "--json"), 0),
-        (("validate", SAMPLES, "-v"), 1),
+        (("inspect", CT_FOLDER, "-v"), 0),
+        (("inspect", CT_FOLDER, "--json"), 0),
+        (("validate", CT_FOLDER, "-v"), 1),
         (("validate", "nothing-there", "--json"), 3),
         (("inspect", "--json"), 2),
-        (("explain",), 0),
-        (("--help",), 0),
+        (("explain", "MK-DIR-001"), 0),
         (("--version",), 0),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.limits import MAX_AUTO_ASSOCIATIONS, MAX_LOADED_BYTES
@@ -135,7 +135,6 @@ def test_a_fixed_number_stays_whatever_happens() -> None:
     assert run.count.is_fixed
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     most=st.integers(1, 16),
     events=st.lists(

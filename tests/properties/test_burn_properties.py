@@ -126,11 +126,7 @@ def outcome_is_true(burnt: Burnt) -> None:
         assert bad
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     files=SOURCES,
     on_reject=st.sampled_from(OnReject),
@@ -156,7 +152,7 @@ def test_every_file_of_any_folder_has_one_true_fate(
         assert burnt.result.outcome is rehearsed.result.outcome
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 @given(files=st.lists(NAMES, min_size=1, max_size=6), order=st.randoms(use_true_random=False))
 def test_the_order_and_the_names_of_the_files_change_no_byte(
     kinds: dict[str, bytes], files: list[str], order: Random

@@ -96,7 +96,6 @@ def directories(draw: st.DrawFn) -> Directory:
 
 
 @given(directories())
-@settings(max_examples=60, deadline=None)
 def test_what_is_encoded_is_decoded_the_same_without_findings(made: Directory) -> None:
     data = encode(made)
     decoded = decode(data)
@@ -106,7 +105,7 @@ def test_what_is_encoded_is_decoded_the_same_without_findings(made: Directory) -
 
 
 @given(directories())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_records_stand_in_the_file_in_depth_first_order_and_offsets_point_at_items(made: Directory) -> None:
     data = encode(made)
     assert [record.seen_at for record in decode(data).directory.walk()] == starts(data)
@@ -114,7 +113,7 @@ def test_records_stand_in_the_file_in_depth_first_order_and_offsets_point_at_ite
 
 @pytest.mark.parametrize("kind", sorted(set().union(*CHILDREN.values())))
 @given(st.data())
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_every_type_survives_below_a_parent_that_may_have_it(kind: str, data: st.DataObject) -> None:
     record = data.draw(records(kind, 0))
     while kind not in CHILDREN[""]:
@@ -148,7 +147,6 @@ def check(data: bytes) -> None:
 
 
 @given(st.binary(max_size=600))
-@settings(max_examples=150, deadline=None)
 def test_arbitrary_bytes_give_an_answer(data: bytes) -> None:
     check(data)
     check(bytes(128) + b"DICM" + data)
@@ -186,13 +184,11 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 @given(damaged())
-@settings(max_examples=200, deadline=None)
 def test_damaged_directories_give_an_answer(data: bytes) -> None:
     check(data)
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
 def test_arbitrary_links_lose_no_record(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 14))
     link = st.one_of(st.none(), st.integers(0, count - 1))

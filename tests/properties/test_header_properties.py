@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.dicom.header import Scanner, Unusable
@@ -115,21 +115,18 @@ def test_any_data_set_behind_sound_meta_information_gives_a_result(data_set: byt
         assert not isinstance(result, Unusable) or result.state is State.UNREADABLE
 
 
-@settings(max_examples=200)
 @given(mutated())
 def test_any_damage_to_a_real_header_gives_a_result(raw: bytes) -> None:
     checked(raw, Scanner())
 
 
-@settings(max_examples=200)
-@given(st.lists(mutated(), min_size=2, max_size=12))
+@given(st.lists(mutated(), min_size=2, max_size=8))
 def test_a_scanner_that_remembers_says_what_a_new_one_says(files: list[bytes]) -> None:
     veteran = Scanner()
     for raw in SEEDS + files + SEEDS + files:
         assert checked(raw, veteran) == checked(raw, Scanner())
 
 
-@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(

@@ -63,7 +63,6 @@ def instances(draw: st.DrawFn) -> Instance:
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(instances())
 def test_every_instance_gets_a_true_verdict_from_every_profile(instance: Instance) -> None:
     for one, profile in PROFILES.items():
@@ -80,7 +79,6 @@ def test_every_instance_gets_a_true_verdict_from_every_profile(instance: Instanc
                 assert finding.ref
 
 
-@settings(max_examples=60, deadline=None)
 @given(instances())
 def test_a_freer_policy_takes_no_acceptance_away_and_loses_nothing_unasked(instance: Instance) -> None:
     for one in PROFILES:
@@ -94,7 +92,6 @@ def test_a_freer_policy_takes_no_acceptance_away_and_loses_nothing_unasked(insta
             assert lossless.to not in LOSSY_TARGETS or lossless.to == instance.transfer_syntax
 
 
-@settings(max_examples=60, deadline=None)
 @given(instances())
 def test_what_is_accepted_or_converted_is_in_a_row_of_the_profile(instance: Instance) -> None:
     for one, profile in PROFILES.items():
@@ -106,7 +103,7 @@ def test_what_is_accepted_or_converted_is_in_a_row_of_the_profile(instance: Inst
             assert verdict.rule.fsc.permits
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(instances(), st.sampled_from(list(Role)))
 def test_a_role_that_a_profile_has_not_may_use_nothing(instance: Instance, role: Role) -> None:
     for profile in PROFILES.values():
@@ -114,7 +111,7 @@ def test_a_role_that_a_profile_has_not_may_use_nothing(instance: Instance, role:
             assert Judge(profile, role=role)(instance).decision is Decision.REFUSE
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(instances(), max_size=8))
 def test_a_fit_counts_each_instance_once_and_as_the_judge_says(many: list[Instance]) -> None:
     for one in fit([*many, *many], PROFILES.values()):

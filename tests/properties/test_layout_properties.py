@@ -40,7 +40,7 @@ def entries_per_folder(paths: list[tuple[str, ...]]) -> Counter[tuple[str, ...]]
     return Counter(node[:-1] for node in nodes)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shapes, st.sets(st.sampled_from(["DICOM", "dicom1", "README"])))
 def test_file_ids_are_legal_unique_and_in_the_order_of_the_directory(
     shape: Shape, reserved: set[str]
@@ -56,7 +56,7 @@ def test_file_ids_are_legal_unique_and_in_the_order_of_the_directory(
     assert not {path[0] for path in paths} & {name.upper() for name in reserved}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shapes)
 def test_no_folder_is_crowded_while_there_are_levels_left(shape: Shape) -> None:
     paths = [file_id.parts for file_id in layout(shape)]
@@ -64,7 +64,7 @@ def test_no_folder_is_crowded_while_there_are_levels_left(shape: Shape) -> None:
         assert max(entries_per_folder(paths).values()) <= SMALL_LIMIT
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 27))
 def test_folders_between_are_of_even_size(count: int) -> None:
     paths = [file_id.parts for file_id in layout(Shape([[[count]]]))]

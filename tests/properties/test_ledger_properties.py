@@ -140,7 +140,7 @@ class TheLedger(RuleBasedStateMachine):
 
 
 TestTheLedger = TheLedger.TestCase
-TestTheLedger.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestTheLedger.settings = settings(max_examples=15, stateful_step_count=30)
 
 
 def test_the_history_of_a_path_goes_on_when_the_file_breaks_again(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.errors import SourceError
@@ -36,7 +36,6 @@ SEED = b"".join(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(PATHS, BODIES, min_size=1, max_size=6))
 def test_whatever_is_written_is_read_by_us_and_by_others(files: dict[str, bytes]) -> None:
     folders = {path[:at] for path in files for at, sign in enumerate(path) if sign == "/"}
@@ -50,7 +49,6 @@ def test_whatever_is_written_is_read_by_us_and_by_others(files: dict[str, bytes]
         assert [part.get_payload(decode=True) for part in others][1:] == list(files.values())
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_message_of_any_bytes_is_read_to_its_end_or_refused(data: st.DataObject) -> None:
     mail = bytearray(SEED)

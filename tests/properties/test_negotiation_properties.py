@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.network.acceptor import Acceptor
@@ -56,7 +56,6 @@ POLICIES = (
 )
 
 
-@settings(max_examples=60)
 @given(requests, st.sampled_from(POLICIES), st.booleans())
 def test_every_request_has_an_answer_that_holds(request: AssociateRQ, policy: Policy, has_room: bool) -> None:
     acceptor = Acceptor()

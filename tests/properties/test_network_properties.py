@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.network.acceptor import MOST_PDU_BYTES, Acceptor
@@ -239,7 +239,6 @@ streams = st.one_of(
 )
 
 
-@settings(max_examples=150)
 @given(streams, st.lists(st.integers(0, 10_000), max_size=8))
 def test_an_association_tells_the_same_wherever_its_stream_is_cut(stream: bytes, cuts: list[int]) -> None:
     whole = told_by([stream])
@@ -280,7 +279,6 @@ to_acceptor = st.one_of(
 )
 
 
-@settings(max_examples=150)
 @given(to_acceptor, st.lists(st.integers(0, 10_000), max_size=8))
 def test_an_acceptor_tells_the_same_wherever_its_stream_is_cut(stream: bytes, cuts: list[int]) -> None:
     """The request comes alone, as it has to be answered; what follows is cut anywhere."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.dicom.bounded_read import Malformed
@@ -68,7 +68,6 @@ def converted(raw: bytes) -> Opened | None:
         return None
 
 
-@settings(max_examples=300, deadline=None)
 @given(damaged(), st.sampled_from([8192, 65536]))
 def test_what_a_scan_can_read_every_reader_reads_in_the_same_encoding(raw: bytes, look: int) -> None:
     scan = scanned(raw, look)

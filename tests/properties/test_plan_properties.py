@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.choices import Supply
@@ -46,7 +46,6 @@ def some_instances(draw: st.DrawFn) -> list[Instance]:
     return made
 
 
-@settings(deadline=None, max_examples=50)
 @given(some_instances(), st.sampled_from(Supply), st.randoms(use_true_random=False))
 def test_the_order_of_the_input_makes_no_difference(
     instances: list[Instance], supply: Supply, chance: object
@@ -62,7 +61,6 @@ def test_the_order_of_the_input_makes_no_difference(
     assert outcomes[0] == outcomes[1]
 
 
-@settings(deadline=None, max_examples=50)
 @given(some_instances(), st.sampled_from(Supply))
 def test_every_instance_ends_once_in_the_files_or_among_the_refused(
     instances: list[Instance], supply: Supply
@@ -75,7 +73,6 @@ def test_every_instance_ends_once_in_the_files_or_among_the_refused(
     assert all(finding.text for finding in (*value.findings, *collated.refused.values()))
 
 
-@settings(deadline=None, max_examples=50)
 @given(some_instances(), st.sampled_from(Supply))
 def test_the_dicomdir_reads_back_without_a_complaint(instances: list[Instance], supply: Supply) -> None:
     value = complete(lay_out(collate(instances, PROFILE, supply), PROFILE, Wishes()), None)
@@ -84,7 +81,6 @@ def test_the_dicomdir_reads_back_without_a_complaint(instances: list[Instance], 
     assert decoded.findings == ()
 
 
-@settings(deadline=None, max_examples=50)
 @given(some_instances())
 def test_one_patient_one_study_one_series_has_one_record(instances: list[Instance]) -> None:
     value = complete(lay_out(collate(instances, PROFILE, Supply.DIRECTORY), PROFILE, Wishes()), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.fileset.file_id import FileID
@@ -57,7 +57,6 @@ def leads_up(raw: bytes) -> bool:
     return any(part.strip() == ".." for part in raw.decode("utf-8", "replace").replace("/", "\\").split("\\"))
 
 
-@settings(max_examples=200)
 @given(media, raw_ids, st.sampled_from(["", "A", "B", "A/B"]))
 def test_what_is_found_is_one_of_the_files_and_nothing_leads_up(
     files: list[tuple[str, tuple[str, ...]]], raw: bytes, base: str
@@ -69,7 +68,6 @@ def test_what_is_found_is_one_of_the_files_and_nothing_leads_up(
         assert match is None
 
 
-@settings(max_examples=150)
 @given(media, odd_names)
 def test_a_path_is_found_among_the_files_or_not_at_all(
     files: list[tuple[str, tuple[str, ...]]], path: str

@@ -56,7 +56,7 @@ def uids_of(collated: Collated) -> list[str]:
     return [leaf.instance.sop_instance for leaf in collated.leaves()]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(some_collated())
 def test_every_instance_is_on_one_medium_and_every_medium_fits(collated: Collated) -> None:
     found = planned(collated)
@@ -69,7 +69,7 @@ def test_every_instance_is_on_one_medium_and_every_medium_fits(collated: Collate
     assert [one.plan for one in planned(collated).media] == [one.plan for one in found.media]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(some_collated())
 def test_what_one_medium_holds_stays_together(collated: Collated) -> None:
     found = planned(collated)
@@ -102,7 +102,6 @@ def first_fit_decreasing(weights: list[int], room: int) -> int:
     return len(bins)
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.lists(st.integers(1, 100), max_size=40), st.integers(100, 150))
 def test_bins_are_never_more_than_by_first_fit_decreasing_and_never_fewer_than_can_be(
     weights: list[int], room: int
@@ -120,7 +119,6 @@ def test_few_groups_are_searched_for_fewer_media_than_any_rule_finds() -> None:
     assert len(pack(weights, 20)) == 2
 
 
-@settings(deadline=None, max_examples=60)
 @given(some_collated(), st.integers(900_000, 3_000_000))
 def test_it_holds_for_media_that_take_more_than_the_sum_of_their_parts(
     collated: Collated, capacity: int

@@ -34,7 +34,7 @@ def instances_on(medium: Path) -> set[str]:
     return {link.reference.sop_instance for link in survey_of(medium).links}
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(way=st.sampled_from(WAYS), seed=st.integers(0, 2**32))
 def test_any_row_of_updates_keeps_what_stays(way: str, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - no secret

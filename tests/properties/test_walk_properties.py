@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.dicom.elements import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, MAX_DEPTH, Encoding
@@ -30,7 +30,6 @@ SEQUENCES = st.tuples(
 )
 
 
-@settings(max_examples=150)
 @given(
     st.one_of(st.binary(max_size=200), st.binary(max_size=8).map(lambda end: SEED + NESTED + end)),
     st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=6),

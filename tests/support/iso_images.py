@@ -55,10 +55,13 @@ def session(image: bytes, first: int) -> bytes:
     return bytes(held)
 
 
-def with_session(disc: bytes, image: bytes) -> bytes:
-    """Return a disc with an image as one more session."""
-    first = len(disc) // SECTOR + GAP
-    return disc + bytes(GAP * SECTOR) + session(image, first)
+def with_session(disc: bytes, image: bytes, count: int = 1) -> bytes:
+    """Return a disc with an image as so many more sessions."""
+    parts, end = [disc], len(disc) // SECTOR
+    for _ in range(count):
+        parts += [bytes(GAP * SECTOR), session(image, end + GAP)]
+        end += GAP + len(image) // SECTOR
+    return b"".join(parts)
 
 
 def written(entries: Sequence[Entry], scratch: Path) -> bytes:

@@ -7,7 +7,7 @@ from struct import pack
 
 import pydicom
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset
 from pydicom.uid import UID
@@ -379,7 +379,6 @@ def test_no_value_shows_in_what_is_printed_of_the_result() -> None:
 NAMES = st.text(st.characters(categories=["L", "Nd"], codec="utf-8"), min_size=1, max_size=20)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     charset=st.sampled_from([None, "ISO_IR 100", "ISO_IR 144", "ISO_IR 192", "\\ISO 2022 IR 87", "GB18030"]),
     implicit=st.booleans(),

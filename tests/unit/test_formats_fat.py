@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.errors import SourceError
@@ -481,7 +481,6 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fat") / "image"
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     bits=st.sampled_from(BITS),
     changes=st.lists(st.tuples(st.integers(0, 40 * SECTOR), st.integers(0, 255)), min_size=1, max_size=8),
@@ -497,7 +496,6 @@ def test_any_change_of_any_byte_ends_in_files_or_a_source_error(
     drain(scratch)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     bits=st.sampled_from(BITS),
     steps=st.dictionaries(

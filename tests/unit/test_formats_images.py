@@ -243,7 +243,7 @@ _BLOWS = st.tuples(st.floats(0, 0.9999), st.binary(min_size=1, max_size=8))
 
 
 @pytest.mark.parametrize("name", ["iso9660", "udf-2.60"])
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(damage=st.lists(_BLOWS, max_size=6), cut=st.floats(0, 1))
 def test_a_damaged_image_is_read_as_far_as_it_goes_or_refused(
     name: str, damage: list[tuple[float, bytes]], cut: float, tmp_path: Path
@@ -259,7 +259,7 @@ def test_a_damaged_image_is_read_as_far_as_it_goes_or_refused(
     _read_or_refuse(tmp_path / "hurt", len(held))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(block=st.integers(0, 48), at=st.integers(16, 260), wrong=st.binary(min_size=1, max_size=4))
 def test_udf_structures_with_wrong_content_and_right_checksums_do_no_harm(
     block: int, at: int, wrong: bytes, tmp_path: Path

@@ -181,10 +181,7 @@ def test_an_image_inside_a_file_is_no_session(tmp_path: Path) -> None:
 
 def test_more_sessions_than_a_disc_can_have_are_not_all_read(tmp_path: Path) -> None:
     one = written([entry("A")], tmp_path / "one")
-    disc = one
-    for _ in range(130):
-        disc = with_session(disc, one)
-    facts = facts_of(put(tmp_path / "it.iso", disc))
+    facts = facts_of(put(tmp_path / "it.iso", with_session(one, one, 130)))
     assert [damage.path for damage in facts.damage] == [""]
     assert "more than 128 sessions" in facts.damage[0].what
 

@@ -9,7 +9,7 @@ from struct import pack
 import numpy as np
 import pydicom
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.dicom import part10
@@ -130,7 +130,6 @@ ELEMENTS = st.dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(plain=ELEMENTS, nested=st.lists(ELEMENTS, max_size=3), undefined=st.booleans())
 def test_any_elements_come_back_as_they_were(
     plain: dict[int, bytes], nested: list[dict[int, bytes]], undefined: bool

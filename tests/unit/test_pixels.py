@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.pixels.processing import apply_color_lut
 
@@ -124,7 +124,6 @@ def test_what_gives_no_picture_says_why(name: str) -> None:
     assert result.why
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     name=st.sampled_from(["examples_palette.dcm", "MR_small.dcm", "SC_rgb_rle.dcm"]),
     changes=st.lists(st.tuples(st.integers(132, 1900), st.integers(0, 255)), max_size=8),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.errors import SourceError
@@ -82,7 +82,6 @@ def test_what_is_no_map_is_refused(data: bytes) -> None:
         parse_map(data, "x.map")
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.binary(max_size=60), st.integers(0, len(SMALL)), st.integers(0, 9))
 def test_any_bytes_give_a_map_without_gaps_or_a_refusal(junk: bytes, at: int, drop: int) -> None:
     try:
@@ -100,7 +99,6 @@ marks = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.integers(0, 30), marks)
 def test_marks_give_what_a_list_of_bytes_gives(size: int, some: list[tuple[int, int, str]]) -> None:
     found, plain = RescueMap.of(size), [UNTRIED] * size

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.dicom.header import Scanner
@@ -464,7 +464,6 @@ def test_many_dead_links_are_one_finding_for_the_index_and_one_for_the_web_conte
     assert counts == [400, 402]
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.lists(
         st.sampled_from(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from struct import pack
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediakit.dicom.bounded_read import Window
@@ -72,7 +72,6 @@ def test_a_file_of_too_many_items_is_unreadable_and_the_limit_is_named() -> None
     assert (result.finding.rule.id, str(MAX_ELEMENTS) in result.finding.text) == ("MK-SRC-015", True)
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.binary(max_size=300), st.booleans())
 def test_whatever_the_bytes_are_the_pass_ends_at_the_end_of_the_sequence(
     content: bytes, implicit: bool

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.tag import BaseTag
 
@@ -266,21 +266,18 @@ def test_a_deflated_bomb_or_a_cut_stream_is_refused(monkeypatch: pytest.MonkeyPa
     assert refused(part_10(NATIVE[2], deflated[:-30])) == "MK-CNV-020"
 
 
-@settings(deadline=None)
 @given(cut=st.integers(0, len(IMPLICIT)))
 def test_a_file_cut_anywhere_is_refused_or_whole_up_to_an_element(cut: int) -> None:
     result = transcode(io.BytesIO(IMPLICIT[:cut]), EXPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(result, Transcoded | NotConvertible)
 
 
-@settings(deadline=None)
 @given(data=st.binary(max_size=200), bare=st.booleans(), syntax=st.sampled_from(NATIVE))
 def test_garbage_gives_a_value_and_never_an_exception(data: bytes, bare: bool, syntax: str) -> None:
     result = transcode(io.BytesIO(data if bare else part_10(syntax, data)), EXPLICIT_VR_LITTLE_ENDIAN)
     assert isinstance(result, Transcoded | NotConvertible)
 
 
-@settings(deadline=None, max_examples=200)
 @given(changes=st.lists(st.tuples(st.integers(132, 1500), st.integers(0, 255)), max_size=12))
 def test_a_damaged_header_gives_a_value_and_never_an_exception(changes: list[tuple[int, int]]) -> None:
     data = bytearray(IMPLICIT)
@@ -290,7 +287,6 @@ def test_a_damaged_header_gives_a_value_and_never_an_exception(changes: list[tup
     assert isinstance(result, Transcoded | NotConvertible)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -64,6 +64,11 @@ def decoded(data: bytes) -> Any:
         return pydicom.dcmread(io.BytesIO(data), force=True).pixel_array
 
 
+@cache
+def as_stored(path: Path) -> Any:
+    return decoded(path.read_bytes())
+
+
 def others(data: bytes) -> list[tuple[int, str, bytes]]:
     elements = part10.read(io.BytesIO(data)).elements
     kept = [e for e in elements if e.tag not in PIXEL_TAGS and e.tag & 0xFFFF]
@@ -94,7 +99,7 @@ def test_every_lossless_conversion_gives_the_pixels_that_pydicom_decodes(path: P
         assert to != EXPLICIT_VR_LITTLE_ENDIAN  # it takes every image
         assert result.finding.rule.id == "MK-CNV-025"  # 1 or 32 bits, or too small for JPEG 2000
         return
-    assert np.array_equal(decoded(result.data), decoded(source))
+    assert np.array_equal(decoded(result.data), as_stored(path))
     assert others(result.data) == others(source)
     assert not result.changed_uid
     assert all(finding.text for finding in result.findings)
@@ -197,7 +202,7 @@ def test_bits_above_bits_stored_are_not_dropped() -> None:
     assert pydicom.dcmread(io.BytesIO(source)).PixelData == pixels
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.tuples(st.integers(1, 17), st.integers(1, 17)),
     st.sampled_from([1, 3]),
@@ -282,7 +287,6 @@ def test_video_and_unknown_codecs_are_refused() -> None:
     assert refused(source, EXPLICIT_VR_LITTLE_ENDIAN) == "MK-CNV-021"
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     name=st.sampled_from(
         ["MR_small_jp2klossless.dcm", "SC_rgb_jpeg_gdcm.dcm", "SC_rgb_rle.dcm", "JPEGLSNearLossless_16.dcm"]
