@@ -97,6 +97,10 @@ class SpoiledError(IntegrityError):
     """A medium was written in part, or does not hold what was written on it: it is not to be used."""
 
 
+class SpoiledSessionError(SpoiledError):
+    """A session was added to a disc in part, or does not hold what was written; those before it are left."""
+
+
 @contextmanager
 def mapped(
     kinds: Mapping[type[Exception], type[MediakitError]], what: str, where: str = ""

@@ -284,8 +284,10 @@ class UpdateOrder(_update_order.UpdateOrder):
 
     `add` are sources of instances, `removal` says what goes. `profile` is a profile or the identifier of a
     shipped one; None takes the best fitting of `catalogue` that has the role of an updater. `out` None
-    changes the medium itself. `session` appends to an ISO image instead of writing it anew. `state` is the
-    folder that remembers what is under way in a folder. `when` is the only time that reaches the medium.
+    changes the medium itself. `session` appends to an ISO image instead of writing it anew, or to the open
+    disc in a drive ("/dev/sr0"): `speed` 0 lets the drive decide, `simulate` writes nothing, `leave_open`
+    allows further sessions. `state` is the folder that remembers what is under way in a folder, and where the
+    session for a disc is made. `when` is the only time that reaches the medium.
     `keys` open what is encrypted, `envelope` (`sealer_for`) seals what is new on an encrypted medium; None
     seals it for those of the `keys` that open its directory. The viewer is made again in the form that the
     medium has or in that of `viewer`, for `institution` where the medium names none, and a manifest, which
@@ -306,6 +308,9 @@ class UpdateOrder(_update_order.UpdateOrder):
         out: StrPath | None = None,
         overwrite: bool = False,
         session: bool = False,
+        speed: int = 0,
+        simulate: bool = False,
+        leave_open: bool = False,
         on_reject: OnReject = OnReject.FAIL,
         convert: Convert = Convert.LOSSLESS,
         supply: Supply = Supply.DIRECTORY,
@@ -330,6 +335,9 @@ class UpdateOrder(_update_order.UpdateOrder):
             out=None if out is None else Path(out),
             overwrite=overwrite,
             session=session,
+            speed=speed,
+            simulate=simulate,
+            leave_open=leave_open,
             on_reject=on_reject,
             convert=convert,
             supply=supply,

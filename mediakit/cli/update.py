@@ -12,6 +12,7 @@ from mediakit.choices import Convert, OnReject, Viewer
 from mediakit.cli import complete
 from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
+from mediakit.cli.device import LeaveOpen, Simulate, Speed
 from mediakit.cli.grouped import grouped
 from mediakit.cli.keys import MoreRecipients, Opening, SignCert, resealer_of
 from mediakit.cli.manifest import SignKey, SignPassphraseFile, signer_of
@@ -39,7 +40,9 @@ _Gone = list[str] | None
 
 @grouped
 def update(
-    medium: Annotated[Path, typer.Argument(metavar="MEDIUM", help="Image, archive, folder, mounted stick.")],
+    medium: Annotated[
+        Path, typer.Argument(metavar="MEDIUM", help="Image, archive, folder, mounted stick, /dev/sr0.")
+    ],
     add: Annotated[
         list[Path] | None, typer.Option(help="Folder, file or image with instances to add.")
     ] = None,
@@ -57,8 +60,12 @@ def update(
         Path | None, typer.Option("--out", "-o", help="Leave MEDIUM alone and write the result here.")
     ] = None,
     session: Annotated[
-        bool, typer.Option("--session", help="Append a session to an ISO image, instead of a new image.")
+        bool,
+        typer.Option("--session", help="Append a session to an ISO image or an open disc (/dev/sr0)."),
     ] = False,
+    speed: Speed = 0,
+    simulate: Simulate = False,
+    leave_open: LeaveOpen = False,
     profile: Annotated[
         str,
         typer.Option(
@@ -119,6 +126,9 @@ def update(
             out=out,
             overwrite=force,
             session=session,
+            speed=speed,
+            simulate=simulate,
+            leave_open=leave_open,
             on_reject=on_reject,
             convert=convert,
             capacity=capacity,

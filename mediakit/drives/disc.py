@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from mediakit.errors import DoesNotFit, MediakitError, UsageError
+from mediakit.errors import DoesNotFit, IntegrityError, MediakitError, UsageError
 from mediakit.findings import printable
 
 BLOCK_BYTES = 2048
 _PACKET = re.compile(r"([RIM]):[01]:(.*)", re.DOTALL)
 _UPDATE = re.compile(r"UPDATE :\s+([0-9]{1,9}) of\s+[0-9]{1,9} MB written")
 _BLOCKS = re.compile(r"\s*([0-9]{1,12}) readable , ([0-9]{1,12}) (?:writable|unused) , ([0-9]{1,12}) overall")
+_ADDRESS = re.compile(r"([0-9]{1,9})s")
 _TYPE = re.compile(r"vendor '(.*)' product '(.*)' revision")
 _ROW = re.compile(r"[0-9]+\s+-dev\s+'([^']{1,4096})'\s+\S+ :\s+'([^']*)'\s+'([^']*)'")
 _MOST_TEXT = 200
+_ALIGNED = 16  # sectors: what a file that stands for a disc is written in
+_ALIGNED_BYTES = _ALIGNED * BLOCK_BYTES
 _REWRITABLE = frozenset({"CD-RW", "DVD-RW", "DVD+RW", "DVD-RAM", "BD-RE", "stdio"})
 
 
@@ -51,7 +54,10 @@ class Packet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disc:
-    """A drive and what is in it; sizes in bytes, `kind` as the drive names it ("CD-R", "BD-RE", "")."""
+    """A drive and what is in it; sizes in bytes, `kind` as the drive names it ("CD-R", "BD-RE", "").
+
+    `next_sector` is where a further session would begin (the next writable address); 0: there is none.
+    """
 
     device: str
     drive: str = ""
@@ -60,6 +66,7 @@ class Disc:
     capacity_bytes: int = 0
     free_bytes: int = 0
     sessions: int = 0
+    next_sector: int = 0
 
     @property
     def is_rewritable(self) -> bool:
@@ -114,15 +121,23 @@ def disc_of(device: str, packets: Iterable[Packet]) -> Disc | None:
     sessions = re.match(r"([0-9]{1,6}) session", said.get("Media summary", ""))
     status = _status_of(said.get("Media status", ""))
     is_known = "not recognizable" not in current and status is not DiscStatus.ABSENT
+    kind = next(iter(current.split(",")[0].split()), "")[:32] if is_known else ""
+    address = _ADDRESS.fullmatch(said.get("Media nwa", ""))
     return Disc(
         device=device,
         drive="" if made is None else " ".join(f"{made[1]} {made[2]}".split())[:_MOST_TEXT],
-        kind=next(iter(current.split(",")[0].split()), "")[:32] if is_known else "",
+        kind=kind,
         status=status,
         capacity_bytes=int(blocks[3]) * BLOCK_BYTES if blocks else 0,
         free_bytes=int(blocks[2]) * BLOCK_BYTES if blocks else 0,
         sessions=int(sessions[1]) if sessions else 0,
+        next_sector=int(address[1]) if address else 0,
     )
+
+
+def behind(disc: Disc, size_bytes: int) -> Disc:
+    """Return a file that stands for a disc with its true end: xorriso knows of its first session alone."""
+    return replace(disc, next_sector=max(disc.next_sector, -(-size_bytes // _ALIGNED_BYTES) * _ALIGNED))
 
 
 def drives_of(packets: Iterable[Packet]) -> tuple[tuple[str, str], ...]:
@@ -133,12 +148,7 @@ def drives_of(packets: Iterable[Packet]) -> tuple[tuple[str, str], ...]:
 
 def check_disc(disc: Disc, *, may_erase: bool = False) -> None:
     """Raise UsageError when nothing may be burned on what is in the drive."""
-    if disc.status is DiscStatus.ABSENT:
-        raise UsageError("there is no disc in the drive", where=disc.device, hint="insert a blank disc")
-    if disc.status is DiscStatus.UNUSABLE or not disc.kind:
-        raise UsageError(
-            "the drive cannot use this disc", where=disc.device, hint="insert another blank disc"
-        )
+    _check_usable(disc, "blank disc")
     if disc.status is DiscStatus.BLANK or (may_erase and disc.is_rewritable):
         return
     hint = "insert a blank disc"
@@ -147,9 +157,52 @@ def check_disc(disc: Disc, *, may_erase: bool = False) -> None:
     raise UsageError(f"the {shown_kind(disc)} in the drive is not blank", where=disc.device, hint=hint)
 
 
-def check_room(disc: Disc, size_bytes: int) -> None:
-    """Raise DoesNotFit when the medium in the drive has less room than an image takes."""
-    room = disc.room_bytes
+def check_open(disc: Disc) -> None:
+    """Raise UsageError when what is in the drive cannot get a further session."""
+    _check_usable(disc, "disc that is open")
+    what, where = f"the {shown_kind(disc)} in the drive", disc.device
+    if disc.status is DiscStatus.BLANK:
+        hint = "`mediakit burn SRC --device DEV --leave-open` writes its first session"
+        raise UsageError(f"{what} is blank: there is no session to go on from", where=where, hint=hint)
+    hint = "`-o NEW.iso` makes a whole new image of what is on it and what is added, for a blank disc"
+    if disc.status is DiscStatus.CLOSED:
+        raise UsageError(f"{what} is closed: no session can be added", where=where, hint=hint)
+    if disc.is_rewritable and disc.is_real:
+        raise UsageError(f"{what} is written over, and gets no further sessions", where=where, hint=hint)
+    if not disc.next_sector:
+        raise UsageError("the drive does not say where a session can begin", where=where, hint=hint)
+
+
+def check_all_read(disc: Disc, sessions: int) -> None:
+    """Raise UsageError when the drive counts other sessions than were read: the last one may be unknown."""
+    if disc.is_real and disc.sessions != sessions:
+        raise UsageError(
+            "not every session of the disc was read",
+            where=disc.device,
+            why=f"the drive counts {disc.sessions}, {sessions} can be read as ISO 9660",
+            hint="insert the disc again; if it stays so, burn a new one (`mediakit salvage` rescues it)",
+        )
+
+
+def check_same(disc: Disc, now: Disc) -> None:
+    """Raise IntegrityError when the drive holds another disc than before, or was written to meanwhile."""
+    if not disc.is_real:  # what is free is that of the file system, which others use too
+        now = replace(now, free_bytes=disc.free_bytes, capacity_bytes=disc.capacity_bytes)
+    if now != disc:
+        raise IntegrityError(
+            "the disc in the drive is not the one that was read, or was written to meanwhile",
+            where=disc.device,
+            hint="insert the right disc, and run the same command again: nothing was written",
+        )
+
+
+def check_room(disc: Disc, size_bytes: int, begins: int = 0) -> None:
+    """Raise DoesNotFit when the medium in the drive has less room than an image takes.
+
+    What lies before the sector `begins` is on the medium already.
+    """
+    room = disc.free_bytes if begins else disc.room_bytes
+    size_bytes -= begins * BLOCK_BYTES
     if room is not None and size_bytes > room:
         raise DoesNotFit(
             f"the {shown_kind(disc)} in the drive is too small",
@@ -170,6 +223,13 @@ def kind_error(disc: Disc, medium: str, kinds: tuple[str, ...]) -> MediakitError
 def shown_kind(disc: Disc) -> str:
     """Return what to call the medium."""
     return disc.kind if disc.is_real else "file that stands for a disc"
+
+
+def _check_usable(disc: Disc, wanted: str) -> None:
+    if disc.status is DiscStatus.ABSENT:
+        raise UsageError("there is no disc in the drive", where=disc.device, hint=f"insert a {wanted}")
+    if disc.status is DiscStatus.UNUSABLE or not disc.kind:
+        raise UsageError("the drive cannot use this disc", where=disc.device, hint=f"insert another {wanted}")
 
 
 def _status_of(text: str) -> DiscStatus:

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Protocol
 
 from mediakit.drives.block import is_block_device, stick_at, written_device
-from mediakit.drives.disc import Disc, DiscStatus, check_disc, check_room, kind_error, shown_kind
+from mediakit.drives.disc import (
+    BLOCK_BYTES,
+    Disc,
+    DiscStatus,
+    check_all_read,
+    check_disc,
+    check_open,
+    check_room,
+    check_same,
+    kind_error,
+    shown_kind,
+)
 from mediakit.drives.read_back import reload_disc
 from mediakit.drives.stick import Stick, check_stick, check_stick_room
 from mediakit.drives.xorriso import AS_USUAL, How, burn, eject, program, state_of
@@ -24,10 +35,14 @@ _OPEN = frozenset({Sessions.FINALIZE_OR_MULTISESSION, Sessions.FINALIZE_OR_MULTI
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnMedium:
-    """What stands on a medium now: where it is read, and how many of its bytes are the image's."""
+    """What stands on a medium now: where it is read, how many bytes the image has, which of them are new.
+
+    Those before `new_from` were there before.
+    """
 
     path: Path
     size_bytes: int
+    new_from: int = 0
 
 
 class Drive(Protocol):
@@ -99,7 +114,7 @@ class Drive(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscDrive:
-    """A disc drive; see `Drive`."""
+    """A disc drive; see `Drive`. With `how.begins` its disc gets a further session."""
 
     disc: Disc
     how: How = AS_USUAL
@@ -118,7 +133,8 @@ class DiscDrive:
     @property
     def room_bytes(self) -> int | None:
         """See `Drive`."""
-        return self.disc.room_bytes
+        begins = self.how.begins
+        return begins * BLOCK_BYTES + self.disc.free_bytes if begins else self.disc.room_bytes
 
     @property
     def is_simulation(self) -> bool:
@@ -128,8 +144,11 @@ class DiscDrive:
     @property
     def erases(self) -> str:
         """See `Drive`."""
-        is_lost = self.disc.is_rewritable and self.disc.status in {DiscStatus.APPENDABLE, DiscStatus.CLOSED}
-        return f"what is on the {self.shown}" if is_lost and not self.how.simulate else ""
+        is_written = self.disc.status in {DiscStatus.APPENDABLE, DiscStatus.CLOSED}
+        is_kept = self.how.simulate or self.how.begins
+        return (
+            f"what is on the {self.shown}" if self.disc.is_rewritable and is_written and not is_kept else ""
+        )
 
     def allowed(self) -> DiscDrive:
         """See `Drive`."""
@@ -151,7 +170,10 @@ class DiscDrive:
 
     def check(self, profile: Profile | None = None) -> None:
         """See `Drive`."""
-        check_disc(self.disc, may_erase=self.may_erase)
+        if self.how.begins:
+            check_open(self.disc)
+        else:
+            check_disc(self.disc, may_erase=self.may_erase)
         if profile is None:
             return
         self.format_for(profile.medium)
@@ -159,23 +181,29 @@ class DiscDrive:
             hint = "leave out `--leave-open`"
             raise UsageError(f"{profile.id} asks for a disc that is finalised", why="PS3.11", hint=hint)
 
+    def check_sessions(self, sessions: int) -> None:
+        """Raise UsageError when so many sessions were read, and the drive counts others."""
+        check_all_read(self.disc, sessions)
+
     def check_before_asking(self) -> None:
         """See `Drive`."""
         check_disc(self.disc, may_erase=True)
 
     def check_room(self, size_bytes: int) -> None:
         """See `Drive`."""
-        check_room(self.disc, size_bytes)
+        check_room(self.disc, size_bytes, self.how.begins)
 
     @contextmanager
     def written(self, image: Path, tell: Listener) -> Iterator[OnMedium]:
         """See `Drive`."""
+        if self.how.begins:
+            check_same(self.disc, state_of(self.device))
         burn(self.disc, image, self.how, tell)
         path = Path(self.device.removeprefix(FILE_DRIVE))
         size = image.stat().st_size
         if path.is_block_device() and not self.how.simulate:
             reload_disc(path, size)
-        yield OnMedium(path=path, size_bytes=size)
+        yield OnMedium(path=path, size_bytes=size, new_from=self.how.begins * BLOCK_BYTES)
 
     def let_go(self) -> None:
         """See `Drive`."""
@@ -253,6 +281,19 @@ class StickDrive:
 
     def let_go(self) -> None:
         """See `Drive`."""
+
+
+def open_disc(device: str, how: How) -> DiscDrive:
+    """Return the drive with an open disc, on which `begins` is where a further session goes.
+
+    Raises UsageError when what is in it cannot get one; else as `open_drive`.
+    """
+    drive = open_drive(device, how)
+    if not isinstance(drive, DiscDrive):
+        hint = "a stick: give the folder that it is mounted at, without `--session`"
+        raise UsageError("only a disc gets a further session", where=device, hint=hint)
+    check_open(drive.disc)
+    return replace(drive, how=replace(how, begins=drive.disc.next_sector))
 
 
 def open_drive(device: str, how: How) -> Drive:

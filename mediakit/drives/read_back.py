@@ -21,15 +21,15 @@ _EJECT, _CLOSE_TRAY = 0x5309, 0x5319  # ioctls CDROMEJECT and CDROMCLOSETRAY
 _WAIT_S = 60.0
 
 
-def compare(image: Path, device: Path, size: int, tell: Listener) -> None:
-    """Compare the first `size` bytes of a device with those of the image.
+def compare(image: Path, device: Path, size: int, tell: Listener, start: int = 0) -> None:
+    """Compare the first `size` bytes of a device with those of the image, from the byte `start` on.
 
     Raises SpoiledError with the first byte that differs or cannot be read. Tells the phase "read back".
     """
-    tell(PhaseStarted("read back", total=size, unit="bytes"))
+    tell(PhaseStarted("read back", total=size - start, unit="bytes"))
     try:
         with Uncached(device) as read, image.open("rb", buffering=0) as stream:
-            at = 0
+            at = stream.seek(start)
             while at < size:
                 wanted = stream.read(min(_BLOCK, size - at))
                 found = read(at, len(wanted))

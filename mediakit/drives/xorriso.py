@@ -13,12 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from mediakit.drives.disc import (
+    BLOCK_BYTES,
     Disc,
     DiscStatus,
     Packet,
+    behind,
     disc_of,
     drives_of,
     packet_of,
@@ -27,6 +29,7 @@ from mediakit.drives.disc import (
 )
 from mediakit.errors import IntegrityError, SpoiledError, UsageError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted
+from mediakit.volume import FILE_DRIVE
 
 _MOST_LINE = 64 * 1024
 _MOST_FOREIGN = 1000  # lines that are none of xorriso's
@@ -46,11 +49,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How:
-    """How to burn. `speed` 0 lets the drive decide; `leave_open` allows further sessions."""
+    """How to burn. `speed` 0 lets the drive decide; `leave_open` allows further sessions.
+
+    `begins` is the sector at which the image goes on with an open disc: what lies before it is there already.
+    """
 
     speed: int = 0
     simulate: bool = False
     leave_open: bool = False
+    begins: int = 0
 
 
 LIMITS = Limits()
@@ -80,7 +87,8 @@ def state_of(device: str, limits: Limits = LIMITS) -> Disc:
     if found is None:
         hint = "`mediakit disc list` shows the drives; using one needs the right to (group `cdrom`)"
         raise UsageError("the drive cannot be used", where=device, why=reason, hint=hint)
-    return found
+    file = Path(device.removeprefix(FILE_DRIVE))
+    return found if found.is_real or not file.is_file() else behind(found, file.stat().st_size)
 
 
 def all_drives(limits: Limits = LIMITS) -> tuple[Disc, ...]:
@@ -109,16 +117,21 @@ def eject(device: str, limits: Limits = LIMITS) -> None:
 def burn(disc: Disc, image: Path, how: How, tell: Listener, limits: Limits | None = None) -> None:
     """Burn an image on the medium of a drive, which is erased first where that is needed and can be done.
 
-    Raises IntegrityError when nothing was written, SpoiledError when the medium was begun and is not whole.
+    With `how.begins` what the image has from that sector on becomes a further session. Raises IntegrityError
+    when nothing was written, SpoiledError when the medium was begun and is not whole.
     """
-    size = image.stat().st_size
+    start = how.begins * BLOCK_BYTES
+    size = image.stat().st_size - start
     limits = limits or Limits(total_s=3600 + size / _SLOWEST_BYTES_PER_S)
     tell(PhaseStarted("disc", total=size, unit="bytes"))
     packets: list[Packet] = []
     is_begun = False
     done = 0
     try:
-        with Xorriso(_arguments(disc, image, how), disc.device, limits) as run:
+        with (
+            _from(image, start) as content,
+            Xorriso(_arguments(disc, image, how), disc.device, limits, content if start else None) as run,
+        ):
             for packet in run.packets():
                 packets.append(packet)
                 is_begun |= packet.text.startswith("Beginning to write")
@@ -130,7 +143,8 @@ def burn(disc: Disc, image: Path, how: How, tell: Listener, limits: Limits | Non
         raise _failed(disc, is_begun and not how.simulate, exc.reason) from exc
     except KeyboardInterrupt as exc:
         if is_begun and not how.simulate:
-            exc.add_note(f"the disc in {disc.device} was being written: throw it away")
+            to_do = "check what is on it" if start else "throw it away"
+            exc.add_note(f"the disc in {disc.device} was being written: {to_do}")
         raise
     is_good = any("completed successfully" in packet.text for packet in packets)
     if run.code or not is_good:
@@ -142,10 +156,13 @@ def burn(disc: Disc, image: Path, how: How, tell: Listener, limits: Limits | Non
 class Xorriso:
     """A run of xorriso, as a context manager: no process is left when the block ends, however it does."""
 
-    def __init__(self, arguments: Sequence[str], subject: str, limits: Limits) -> None:
+    def __init__(
+        self, arguments: Sequence[str], subject: str, limits: Limits, content: BinaryIO | None = None
+    ) -> None:
         self._command = [program(), "-pkt_output", "on", *arguments]
         self._subject = subject
         self._limits = limits
+        self._content = content
         self._process: subprocess.Popen[bytes] | None = None
         self.code = -1
 
@@ -153,7 +170,7 @@ class Xorriso:
         # A session of its own: a Ctrl-C of the terminal comes to us alone, and we end it.
         self._process = subprocess.Popen(  # noqa: S603 - no shell, the arguments are ours
             self._command,
-            stdin=subprocess.DEVNULL,
+            stdin=self._content or subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -235,13 +252,24 @@ def _arguments(disc: Disc, image: Path, how: How) -> list[str]:
         arguments.append(f"speed={how.speed}")
     if how.simulate:
         arguments.append("-dummy")
-    if disc.is_rewritable:
+    if disc.is_rewritable and not how.begins:
         arguments.append("blank=as_needed")
+    if how.begins and not disc.is_real:  # a disc knows itself where it goes on; this would be written over
+        arguments.append(f"write_start_address={how.begins}s")
     if how.leave_open:
         arguments.append("-multi")
     if disc.kind not in _CD:  # the run-out blocks of a track of a CD cannot be read for sure: padding stays
         arguments.append("padsize=0")
+    if how.begins:
+        return [*arguments, f"tsize={image.stat().st_size // BLOCK_BYTES - how.begins}s", "-"]
     return [*arguments, str(image)]
+
+
+def _from(image: Path, start: int) -> BinaryIO:
+    """Open an image as a program takes it up that reads from a byte on."""
+    stream = image.open("rb", buffering=0)
+    stream.seek(start)
+    return stream
 
 
 def _failed(disc: Disc, is_begun: bool, why: str) -> IntegrityError:

@@ -1,8 +1,9 @@
 """A further session of ISO 9660 Level 1: new files and a new structure, while old files keep their blocks.
 
-On a disc that is open the session is written at the next writable address (`write_session`). To an image file
-it is appended (`append_session`): the content first, then the descriptors that make it valid, then the same
-descriptors over those of the first session, so that readers who know of one session alone see the new set.
+On a disc that is open it is written at the next writable address: `write_session` makes the file to burn
+from. To an image file it is appended (`append_session`): the content first, then the descriptors that make it
+valid, then the same descriptors over those of the first session, so that readers who know of one session
+alone see the new set.
 Source: ECMA-119; PS3.12 F.2.
 """
 
@@ -31,16 +32,21 @@ def next_base(size_bytes: int) -> int:
 
 
 def write_session(part: Path, entries: Sequence[Entry], base: Base, order: Order, tell: Listener) -> Receipt:
-    """Write a session alone to an empty file, to be written to a disc at the sector of `base`.
+    """Write the session that a disc gets at the sector of `base` to an empty file, at that place.
 
-    Raises what `Sink.write` raises.
+    Before it the file has a hole, in which the disc has what it holds already, and the descriptors of the
+    session where a reader begins: so it can be proven. Raises what `Sink.write` raises.
     """
     layout = lay_out_volume(entries, order, base)
-    size_bytes = (layout.end - base.sector) * SECTOR
+    size_bytes = layout.end * SECTOR
     with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
-        check_room(part, size_bytes)
+        check_room(part, size_bytes - base.sector * SECTOR)
+        first, behind = FIRST_DESCRIPTOR * SECTOR, (FIRST_DESCRIPTOR + 2 + order.joliet) * SECTOR
+        os.lseek(fd, first, os.SEEK_SET)
+        write_all(fd, layout.structure[first:behind])
+        os.lseek(fd, base.sector * SECTOR, os.SEEK_SET)
         write_all(fd, layout.structure)
-        _pour(fd, (layout, base, base.sector), entries, pourer)
+        _pour(fd, layout, entries, base, pourer)
         os.ftruncate(fd, size_bytes)
         hashes = pourer.finish()
     return Receipt(target=part, size_bytes=size_bytes, sha256=hashes)
@@ -69,7 +75,7 @@ def append_session(
             behind = (FIRST_DESCRIPTOR + 2 + order.joliet) * SECTOR  # the terminator comes last
             os.lseek(fd, base.sector * SECTOR + behind, os.SEEK_SET)
             write_all(fd, layout.structure[behind:])
-            _pour(fd, (layout, base, 0), entries, pourer)
+            _pour(fd, layout, entries, base, pourer)
             os.ftruncate(fd, layout.end * SECTOR)
             receipt = Receipt(target=image, size_bytes=layout.end * SECTOR, sha256=pourer.finish())
         os.fsync(fd)
@@ -88,12 +94,11 @@ def _has_joliet_second(fd: int) -> bool:
     return found.startswith(_JOLIET_BEGINS) and found[88:90] == _JOLIET_ESCAPE
 
 
-def _pour(fd: int, where: tuple[IsoLayout, Base, int], entries: Sequence[Entry], pourer: Pourer) -> None:
-    """Write the files that are new, each at its block less the sector that the file begins with."""
-    layout, base, first = where
+def _pour(fd: int, layout: IsoLayout, entries: Sequence[Entry], base: Base, pourer: Pourer) -> None:
+    """Write the files that are new, each at its block."""
     for entry, block in zip(entries, layout.blocks, strict=True):
         if entry.path not in base.placed:
-            pourer.pour_at(entry, fd, (block - first) * SECTOR)
+            pourer.pour_at(entry, fd, block * SECTOR)
 
 
 def _put(fd: int, sector: int, content: bytes) -> None:

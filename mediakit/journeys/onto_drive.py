@@ -119,7 +119,7 @@ class OntoDrive:
         with drive.written(image, tell) as medium:
             if proof is None or drive.is_simulation:
                 return
-            compare(image, medium.path, medium.size_bytes, tell)
+            compare(image, medium.path, medium.size_bytes, tell, medium.new_from)
             wrong = proof(medium.path)
             if wrong:
                 what = "what was read back is not what was planned"

@@ -57,6 +57,7 @@ _MODULES: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     (("extras.paper.rules",), ("label", "burn")),
     (("dicom.wrap", "stages.judge.wrapping"), ("burn",)),
     (("stages.judge.prepare", "stages.prove.proof"), _WRITING),
+    (("stages.act.pressing",), ("update",)),
     (("stages.act.writing",), (*_WRITING, "disc burn")),
     (("journeys.onto_robot",), ("burn", "disc burn")),
     (("journeys.diff",), ("diff",)),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from mediakit.drives.drive import DiscDrive
 from mediakit.errors import IntegrityError, UsageError, mapped
 from mediakit.events import Listener, PhaseEnded, silence
 from mediakit.fileset.decode import decode
@@ -25,10 +26,13 @@ from mediakit.findings import Finding, Severity, Where
 from mediakit.formats.base import Order, Receipt
 from mediakit.formats.envelope import stored_size_for
 from mediakit.journeys.burn_order import Depth
+from mediakit.journeys.onto_drive import OntoDrive
 from mediakit.journeys.update_order import Updated, UpdateOrder
 from mediakit.journeys.update_result import Done, updated
 from mediakit.journeys.update_work import Work, opened, remade_by
 from mediakit.outcome import Outcome, State
+from mediakit.stages.act.disc_session import Prove, write_on_disc
+from mediakit.stages.act.pressing import Pressed
 from mediakit.stages.act.update_journal import Journal, held_alone, journal_of
 from mediakit.stages.act.updating import (
     Change,
@@ -37,10 +41,11 @@ from mediakit.stages.act.updating import (
     check_append,
     check_in_place,
     placed_of,
+    session_end,
     write_anew,
     write_in_place,
 )
-from mediakit.stages.act.writing import Written, attempt, named_for_user
+from mediakit.stages.act.writing import Written, attempt, named_for_user, with_pressed
 from mediakit.stages.judge.additions import Known, mixed_up
 from mediakit.stages.judge.prepare import Prepared, prepare
 from mediakit.stages.judge.updatable import SIGNED
@@ -48,10 +53,11 @@ from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import take_instances
 from mediakit.stages.plan.arrange import Arranged, arrange, refuse
 from mediakit.stages.plan.staying import NotUpdatedError, Stay, kept_files, what_stays
-from mediakit.stages.plan.target import capacity_of, check_target
+from mediakit.stages.plan.target import check_target
 from mediakit.stages.plan.update_target import (
     Way,
     fat_wishes_of,
+    is_device,
     label_of,
 )
 from mediakit.stages.prove.proof import Expected, prove, prove_in_place, prove_session
@@ -124,12 +130,13 @@ class _Planned:
 def _journal(medium: Path, order: UpdateOrder) -> Iterator[tuple[Journal, tuple[Finding, ...]]]:
     """Give the journal of a folder that is changed in place, and what an earlier run had left there.
 
-    A medium that is to be changed is held meanwhile, so that no other update begins with the same old set.
+    A medium that is to be changed is held meanwhile, so that no other update begins with the same old set;
+    not a drive, which keeps its tray shut while it is held (and asks before it writes what is in it).
     """
     is_in_place = order.out is None and medium.is_dir()
     writes = order.depth is not Depth.PLAN
     with (
-        held_alone(medium) if writes and order.out is None else nullcontext(),
+        held_alone(medium) if writes and order.out is None and not is_device(medium) else nullcontext(),
         journal_of(medium, order.state if is_in_place else None, writes=writes) as journal,
     ):
         with mapped({OSError: UsageError}, "what an earlier update left cannot be removed", str(medium)):
@@ -227,7 +234,7 @@ def _laid_out(stay: Stay, arranged: Arranged | None, work: Work, fates: Fates) -
     names = [*(file.path for file in work.seen.files), *work.tree.folders()]
     added = None if arranged is None else Addition(collated=arranged.collated, icons=arranged.icons)
     laid_out = lay_out_update(stay.directory, kept, names, work.profile, added)
-    capacity = capacity_of(work.profile.medium, work.order.capacity)
+    capacity = work.capacity_bytes
     again = remade_by(work, laid_out, stay)
     sizes = [ExtraFile(entry.path, entry.size) for entry in again.entries]
     plan = complete(laid_out, capacity, sizes, stored_size_for(work.envelope))
@@ -262,13 +269,12 @@ def _how(planned: _Planned, work: Work) -> tuple[Order, tuple[Finding, ...]]:
     """Return how the medium is written anew, and what is to be said of that."""
     facts, variant = work.tree.facts, work.target.variant
     label, findings = label_of(facts, variant, planned.change.plan.directory.file_set_id)
-    capacity = capacity_of(work.profile.medium, work.order.capacity)
     return Order(
         label=label,
         when=work.order.when,
         variant=variant,
         overwrite=work.order.out is None or work.order.overwrite,
-        fat=fat_wishes_of(facts, work.profile, capacity),
+        fat=fat_wishes_of(facts, work.profile, work.capacity_bytes),
         joliet=isinstance(facts.volume, IsoVolume) and facts.volume.has_joliet,
         rock_ridge=isinstance(facts.volume, IsoVolume) and facts.volume.has_rock_ridge,
     ), findings
@@ -281,6 +287,8 @@ def _rehearse(planned: _Planned, work: Work) -> Written:
     def check() -> tuple[()]:
         if work.target.way is Way.IN_PLACE:
             check_in_place(planned.change)
+        elif work.drive is not None:
+            _check_disc(planned.change, how, work.drive)
         elif work.target.way is Way.SESSION:
             check_append(planned.change, how, planned.change.plan.capacity_bytes)
         else:
@@ -295,20 +303,17 @@ def _write(planned: _Planned, work: Work, journal: Journal) -> Written:
     """Write, prove, and put in the place of what was there."""
     if work.target.way is Way.IN_PLACE:
         return _write_in_place(planned, work, journal)
+    if work.drive is not None:
+        return _write_on_disc(planned, work, work.drive)
     how, findings = _how(planned, work)
 
     change = planned.change
     is_session = work.target.way is Way.SESSION
+    prove_it = _session_proof(planned, work) if is_session else _proof(planned, work)
 
     def check(part: Path, receipt: Receipt) -> None:
         work.tell(PhaseEnded("write"))
-        if is_session:
-            wrong = prove_session(
-                part, planned.expected, receipt.sha256, placed_of(change), work.envelope, work.tell
-            )
-        else:
-            wrong = prove(part, planned.expected, receipt.sha256, work.envelope, work.tell)
-        if wrong:
+        if wrong := prove_it(part, receipt):
             raise IntegrityError("what was written is not what was planned", findings=wrong)
 
     def write() -> tuple[Receipt]:
@@ -319,6 +324,43 @@ def _write(planned: _Planned, work: Work, journal: Journal) -> Written:
             return (append(change, how, work.tell, check),)
 
     written = attempt(write, is_proven=True)
+    return replace(written, findings=(*findings, *written.findings))
+
+
+def _proof(planned: _Planned, work: Work) -> Prove:
+    return lambda part, receipt: prove(part, planned.expected, receipt.sha256, work.envelope, work.tell)
+
+
+def _session_proof(planned: _Planned, work: Work) -> Prove:
+    placed = placed_of(planned.change)
+    return lambda part, receipt: prove_session(
+        part, planned.expected, receipt.sha256, placed, work.envelope, work.tell
+    )
+
+
+def _check_disc(change: Change, how: Order, drive: DiscDrive) -> None:
+    """Raise what a session on the disc in a drive needs to fit. Raises DoesNotFit."""
+    drive.check_room(session_end(change, how, drive.how.begins, change.plan.capacity_bytes))
+
+
+def _write_on_disc(planned: _Planned, work: Work, drive: DiscDrive) -> Written:
+    """Write a session on the disc in a drive, and prove it from there."""
+    how, findings = _how(planned, work)
+    pressed: list[Pressed] = []
+    onto = OntoDrive(drive=drive)
+    assert work.order.state is not None  # noqa: S101 - of `opened`
+    folder = work.order.state / "sessions"
+
+    def write() -> tuple[Receipt]:
+        with named_for_user(partial(_place_in, planned, work)):
+            _check_disc(planned.change, how, drive)
+            prove_it = _session_proof(planned, work)
+            receipt, done = write_on_disc(planned.change, how, onto, folder, prove_it, work.tell)
+        pressed.append(done)
+        return (receipt,)
+
+    written = attempt(write, is_proven=True)
+    written = with_pressed(written, pressed[0]) if pressed else written
     return replace(written, findings=(*findings, *written.findings))
 
 

@@ -41,12 +41,14 @@ class UpdateOrder:
 
     `add` are sources of instances, `removal` says what goes. `profile` None takes the best fitting of
     `catalogue` that has the role of an updater. `out` None changes the medium itself. `session` appends to an
-    ISO image instead of writing it anew. `state` is the folder that remembers what is under way in a folder
-    (None: nothing is remembered). A patient whom the medium does not hold yet is added only with
-    `all_patients`. `keys` open what is encrypted; the files that stay keep their envelopes. `envelope` seals
-    what is new on an encrypted medium (None: for those of the `keys` that open its directory). What mediakit
-    made of the instances is made again: the viewer in the form that it had or in that of `viewer` (NONE: it
-    goes), for `institution` where the medium names none, and a manifest, which `signer` signs.
+    ISO image instead of writing it anew, or to the open disc in a drive (`speed`, `simulate`, `leave_open` as
+    of `drive_at`). `state` is the folder that remembers what is under way in a folder (None: nothing is
+    remembered), and where the session for a disc is made (it needs one). A patient whom the medium does not
+    hold yet is added only with `all_patients`. `keys` open what is encrypted; the files that stay keep
+    their envelopes. `envelope` seals what is new on an encrypted medium (None: for those of the `keys` that
+    open its directory). What mediakit made of the instances is made again: the viewer in the form that it
+    had or in that of `viewer` (NONE: it goes), for `institution` where the medium names none, and a
+    manifest, which `signer` signs.
     """
 
     when: datetime
@@ -57,6 +59,9 @@ class UpdateOrder:
     out: Path | None = None
     overwrite: bool = False
     session: bool = False
+    speed: int = 0
+    simulate: bool = False
+    leave_open: bool = False
     on_reject: OnReject = OnReject.FAIL
     convert: Convert = Convert.LOSSLESS
     supply: Supply = Supply.DIRECTORY

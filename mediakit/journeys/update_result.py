@@ -40,7 +40,7 @@ class Done:
     @property
     def is_rehearsal(self) -> bool:
         """Return True when nothing was to be written."""
-        return self.order.depth is Depth.PLAN
+        return self.order.depth is Depth.PLAN or self.order.simulate
 
 
 def updated(done: Done, fates: Fates, tell: Listener) -> Updated:
@@ -140,7 +140,7 @@ def _figures(done: Done, found: Counter[Rule]) -> UpdateFigures:
         medium=profile.medium.title,
         way=done.target.way.value,
         proof=written.proof,
-        written_bytes=None if written.receipt is None else written.receipt.size_bytes,
+        written_bytes=None if written.receipt is None or done.is_rehearsal else written.receipt.size_bytes,
     )
     if plan is None:
         return figures

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mediakit.dicom.instance import shown
+from mediakit.drives.drive import DiscDrive, open_disc
+from mediakit.drives.xorriso import AS_USUAL, How
+from mediakit.errors import UsageError
 from mediakit.events import Listener
 from mediakit.fileset.plan import FileSetLayout
 from mediakit.fileset.removal import Completed
@@ -27,15 +30,15 @@ from mediakit.stages.plan.people import People
 from mediakit.stages.plan.remaking import Remade, remade
 from mediakit.stages.plan.staying import Stay
 from mediakit.stages.plan.target import capacity_of, check_security
-from mediakit.stages.plan.update_target import (
-    UpdateTarget,
-    target_of,
-)
+from mediakit.stages.plan.update_target import UpdateTarget, is_device, target_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What all stages of an update are given. `seen` and `tree` are the medium, `surveys` the sources."""
+    """What all stages of an update are given. `seen` and `tree` are the medium, `surveys` the sources.
+
+    `drive` has the open disc that gets a session, None for any other medium.
+    """
 
     order: UpdateOrder
     profile: Profile
@@ -48,6 +51,15 @@ class Work:
     tell: Listener
     completed: Completed
     envelope: Envelope | None
+    drive: DiscDrive | None = None
+
+    @property
+    def capacity_bytes(self) -> int | None:
+        """Return what the medium holds: as was said, as a disc in a drive shows, or what is usual."""
+        drive = self.drive
+        if drive is None or not drive.disc.is_real or self.order.capacity:
+            return capacity_of(self.profile.medium, self.order.capacity)
+        return drive.room_bytes
 
     @property
     def terms(self) -> Terms:
@@ -65,6 +77,7 @@ class Work:
 @contextmanager
 def opened(medium: Path, order: UpdateOrder, tell: Listener, completed: Completed) -> Iterator[Work]:
     """Open the medium and the sources, look at them, and find the profile. Raises MediakitError."""
+    drive = _drive_of(medium, order)
     with open_media((medium, *order.add), order.keys) as media, Spool(tell) as spool:
         name = str(medium)
         tree = media.trees[name]
@@ -78,10 +91,15 @@ def opened(medium: Path, order: UpdateOrder, tell: Listener, completed: Complete
         profile = order.profile or updater_for(seen, surveys, order.catalogue, is_secure=is_secure)
         check_updater(profile, name)
         check_security(profile, is_sealed=is_secure)
+        begins = 0 if drive is None else drive.how.begins
+        target = target_of(medium, tree.facts, profile, order.out, session=order.session, begins=begins)
+        if drive is not None:
+            drive.check(profile)
+            drive.check_sessions(getattr(tree.facts.volume, "sessions", 1))
         yield Work(
             order=order,
             profile=profile,
-            target=target_of(medium, tree.facts, profile, order.out, session=order.session),
+            target=target,
             seen=seen,
             tree=tree,
             surveys=surveys,
@@ -90,7 +108,24 @@ def opened(medium: Path, order: UpdateOrder, tell: Listener, completed: Complete
             tell=tell,
             completed=completed,
             envelope=envelope,
+            drive=drive,
         )
+
+
+def _drive_of(medium: Path, order: UpdateOrder) -> DiscDrive | None:
+    """Return the drive with the open disc that gets a session; None for another medium. Raises UsageError."""
+    how = How(speed=order.speed, simulate=order.simulate, leave_open=order.leave_open)
+    if order.session and order.out is not None:
+        raise UsageError("`--session` changes the medium itself: leave `-o` out", where=str(medium))
+    if order.session and is_device(medium):
+        if order.state is None:
+            raise UsageError("a session for a disc needs a folder in which it is made (`state`)")
+        return open_disc(str(medium), how)
+    if how != AS_USUAL:
+        hint = "they say how `--session` writes on a disc in a drive (`mediakit update /dev/sr0 --session`)"
+        what = "`--speed`, `--simulate` and `--leave-open` are for a disc in a drive"
+        raise UsageError(what, where=str(medium), hint=hint)
+    return None
 
 
 def remade_by(work: Work, laid_out: FileSetLayout, stay: Stay) -> Remade:
@@ -102,7 +137,7 @@ def remade_by(work: Work, laid_out: FileSetLayout, stay: Stay) -> Remade:
         made=f"{order.when:%Y%m%d}",
         has_manifest=stay.made.listed is not None,
         store=work.store,
-        capacity=capacity_of(work.profile.medium, order.capacity),
+        capacity=work.capacity_bytes,
         stored_size=stored_size_for(work.envelope),
         is_rehearsal=order.depth is Depth.PLAN,
         tell=work.tell,

@@ -90,7 +90,8 @@ def _after_update(result: Result, *, is_rehearsal: bool) -> str:
     if "dicomdir_bytes" not in result.figures:
         return "Nothing: the medium is as it was asked to be."
     if is_rehearsal:
-        return "If this is what you want, run the same command without `--dry-run`."
+        option = "--simulate" if result.figures.get("proof") else "--dry-run"
+        return f"If this is what you want, run the same command without `{option}`."
     return "Check the medium with `mediakit validate` before you give it away."
 
 

@@ -48,6 +48,7 @@ NOT_RUN = {
     r"mediakit (fetch|burn --from) ": "needs an archive",
     r"mediakit (reconcile|import /media/cdrom) ": "needs a PACS or RIS that answers",
     r"mediakit migrate ": "wants many discs",
+    r"mediakit update /dev/sr0 ": "needs a drive",
     r"createdb |dask ": "needs a database, or several machines",
     r"mediakit job verify ": "needs a PACS that answers",
     r"mediakit burn .*--device ": "needs a drive",

@@ -18,8 +18,9 @@ from mediakit.drives.xorriso import state_of
 from tests.support.cli import command, mediakit
 from tests.support.peers import need, run
 from tests.support.people import Person, medium_of
-from tests.support.studies import CT_1, CT_2, CT_3
+from tests.support.studies import CT_1, CT_2, CT_3, folder_of
 from tests.support.terminal import answered
+from tests.support.updating import content_of
 
 pytestmark = pytest.mark.interop
 ANNA = Person(patient_id="1", name="A^B", birth_date="19700101", sex="F")
@@ -49,7 +50,7 @@ def test_a_study_is_burned_read_back_and_conforms(tmp_path: Path) -> None:
     assert alike["figures"]["instances"] == 2
     assert mediakit("inspect", f"stdio:{drive}").code == 0
     assert mediakit("validate", f"stdio:{drive}-2").code == 3
-    assert "a device is not written to" in mediakit("update", f"stdio:{drive}", "--add", source).err
+    assert "a device is not written anew" in mediakit("update", f"stdio:{drive}", "--add", source).err
     listed = run("xorriso", "-indev", f"stdio:{drive}", "-find", "/", "-type", "f").stdout
     assert "'/DICOMDIR'" in listed
 
@@ -138,6 +139,61 @@ def test_a_burn_that_is_interrupted_leaves_no_xorriso_and_says_what_the_disc_is(
             assert process.returncode == 130
             assert "throw it away" in errors
     assert mediakit("burn", source, "-p", "STD-GEN-CD", "--device", f"stdio:{tmp_path}/other").code == 0
+
+
+def test_sessions_are_added_to_a_disc_and_foreign_programs_read_them(tmp_path: Path) -> None:
+    need("isoinfo")
+    drive = tmp_path / "drive"
+    order = ("burn", CT_1, "-p", "STD-GEN-CD", "--device", f"stdio:{drive}", "--leave-open")
+    assert mediakit(*order).code == 0
+    for number, source in enumerate((CT_2, CT_3), start=2):
+        disc, old, begins = drive.read_bytes(), content_of(drive), state_of(f"stdio:{drive}").next_sector
+        assert begins * 2048 >= len(disc)
+        said = mediakit("update", f"stdio:{drive}", "--session", "--add", source, "--json")
+        assert said.code == 0, said.err
+        figures = said.document["figures"]
+        assert (figures["way"], figures["target"]) == ("session", f"stdio:{drive}")
+        assert "read back from the drive, every byte equal" in figures["proof"]
+        assert drive.read_bytes()[: len(disc)] == disc
+        images = {path: sha256 for path, sha256 in old.items() if path.startswith("DICOM/")}
+        assert content_of(drive).items() > images.items()
+        judged = mediakit("validate", f"stdio:{drive}", "-p", "STD-GEN-CD", "--json")
+        assert (judged.code, judged.document["figures"]["instances"]) == (0, number)
+        listed = run("isoinfo", "-f", "-T", str(begins), "-i", str(drive)).stdout
+        assert all(f"/{path}" in listed for path in content_of(drive))
+        found = tmp_path / f"found{number}"
+        taken = ("-osirrox", "on", "-load", "sbsector", str(begins), "-indev", f"stdio:{drive}")
+        assert run("xorriso", *taken, "-extract", "/", str(found)).returncode == 0
+        assert content_of(found) == content_of(drive)
+    assert "--session" in mediakit("update", drive, "--add", CT_1, "--simulate").err
+
+
+def test_a_session_that_is_interrupted_leaves_the_earlier_one(tmp_path: Path) -> None:
+    drive, more = tmp_path / "drive", folder_of(tmp_path / "more", {"large": _large(CT_2)})
+    order = ("burn", CT_1, "-p", "STD-GEN-CD", "--device", f"stdio:{drive}", "--leave-open")
+    assert mediakit(*order).code == 0
+    disc = drive.read_bytes()
+    for number in (signal.SIGTERM, signal.SIGKILL):  # killed, it cannot stop xorriso, which goes on
+        drive.write_bytes(disc)
+        adding = command("update", f"stdio:{drive}", "--session", "--add", more, "--speed", "8")
+        with subprocess.Popen(adding, stderr=subprocess.PIPE, text=True) as process:
+            until(lambda: drive.stat().st_size > len(disc) + (1 << 18))
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=60)
+        until(lambda: not any(f"stdio:{drive}".encode() in one for one in command_lines()))
+        assert drive.read_bytes()[: len(disc)] == disc
+        if number is signal.SIGTERM:
+            assert process.returncode == 130
+            assert "was being written: check what is on it" in errors
+    drive.write_bytes(disc)  # as a disc is whose session was never closed
+    assert mediakit("update", f"stdio:{drive}", "--session", "--add", CT_3).code == 0
+
+
+def _large(source: Path) -> bytes:
+    """Return an instance with 3 MB more than it needs."""
+    size = 3_000_000
+    padding = b"\xfc\xff\xfc\xffOB\0\0" + size.to_bytes(4, "little") + bytes(size)
+    return source.read_bytes() + padding
 
 
 def command_lines() -> Iterator[bytes]:

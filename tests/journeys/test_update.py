@@ -442,8 +442,8 @@ def test_sessions_are_appended_where_medium_and_profile_have_them(tmp_path: Path
     burnt_to(tmp_path / "folder", CT_1)
     burnt_to(tmp_path / "bd.udf", CT_1, profile="STD-GEN-BD-JPEG")
     for medium, changes, words in (
-        (tmp_path / "folder", {}, "only an ISO 9660 image"),
-        (tmp_path / "bd.udf", {}, "only an ISO 9660 image"),
+        (tmp_path / "folder", {}, "only a disc or image with ISO 9660"),
+        (tmp_path / "bd.udf", {}, "only a disc or image with ISO 9660"),
         (image, {"out": tmp_path / "b.iso"}, "leave `-o` out"),
         (image, {"profile": load_profile("STD-GEN-BD-JPEG")}, "does not allow further sessions"),
     ):

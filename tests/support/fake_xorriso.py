@@ -12,6 +12,14 @@ R:1: Media current: {kind}, sequential
 R:1: Media status : is blank
 R:1: Media blocks : 0 readable , {blocks} writable , {blocks} overall
 """
+OPEN = """\
+R:1: Drive type   : vendor 'ACME' product 'BD-RE' revision '1.0'
+R:1: Media current: CD-R, sequential
+R:1: Media status : is written , is appendable
+R:1: Media blocks : 160 readable , 340000 writable , 359845 overall
+R:1: Media summary: 1 session, 160 data blocks,  320k data,  664m free
+R:1: Media nwa    : 12010s
+"""
 
 
 def answer(text: str) -> str:

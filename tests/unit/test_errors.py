@@ -22,6 +22,7 @@ CODES = {
     "IdentifyingError": 8,
     "IntegrityError": 8,
     "SpoiledError": 8,
+    "SpoiledSessionError": 8,
 }
 
 

@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import Protocol
 
 from mediakit.events import Listener
-from mediakit.findings import Finding
+from mediakit.findings import Finding, Rule, Severity
 from mediakit.outcome import Outcome
 from mediakit.profile.model import Profile
+
+SPOILED_SESSION = Rule(
+    id="MK-DRV-007",
+    severity=Severity.ERROR,
+    title="the new session must not be used: {why}",
+    ref="PS3.12 F.2.1.2",
+    hint="`mediakit validate` says whether the disc shows its earlier set whole: if so, make a new one of it "
+    "and what is to be added (`mediakit update DEV --add SRC -o NEW.iso`), else see `mediakit repair`",
+)
 
 Proof = Callable[[Path], tuple[Finding, ...]]  # reads a medium, and returns what is wrong with it
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mediakit.durable import check_room, write_error
-from mediakit.errors import DoesNotFit
+from mediakit.errors import DoesNotFit, IntegrityError
 from mediakit.events import Listener, PhaseStarted
 from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan
 from mediakit.findings import Finding, Rule, Severity, Where
@@ -268,17 +268,27 @@ def check_append(change: Change, order: Order, capacity: int | None) -> None:
         if not os.access(image, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(image))
         size_bytes = image.stat().st_size
-        base = Base(sector=next_base(size_bytes), placed=placed_of(change))
-        end_bytes = lay_out_volume(change.all_entries(), order, base).end * SECTOR
-        if capacity is not None and end_bytes > capacity:
-            raise DoesNotFit(
-                "the medium has no room for a further session",
-                where=str(image),
-                why=f"{end_bytes} bytes needed, {capacity} there are",
-            )
-        check_room(image, end_bytes - size_bytes)
+        check_room(image, session_end(change, order, next_base(size_bytes), capacity) - size_bytes)
     except OSError as exc:
         raise write_error(exc, image) from exc
+
+
+def session_end(change: Change, order: Order, begins: int, capacity: int | None) -> int:
+    """Return the byte at which a session from a sector on ends. Raises DoesNotFit when it is too large."""
+    base = Base(sector=begins, placed=placed_of(change))
+    sizes = {one.path: one.size for one in change.staying()}
+    if any(block * SECTOR + sizes[path] > begins * SECTOR for path, block in base.placed.items()):
+        raise IntegrityError(
+            "a session there would lie over files of the medium", where=str(change.target.path)
+        )
+    end_bytes = lay_out_volume(change.all_entries(), order, base).end * SECTOR
+    if capacity is not None and end_bytes > capacity:
+        raise DoesNotFit(
+            "the medium has no room for a further session",
+            where=str(change.target.path),
+            why=f"{end_bytes} bytes needed, {capacity} there are",
+        )
+    return end_bytes
 
 
 def placed_of(change: Change) -> dict[str, int]:

@@ -7,11 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from mediakit.durable import Unsynced
-from mediakit.errors import DoesNotFit, IdentifyingError, MediakitError, SpoiledError
+from mediakit.errors import (
+    DoesNotFit,
+    IdentifyingError,
+    MediakitError,
+    SpoiledError,
+    SpoiledSessionError,
+)
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Receipt
 from mediakit.outcome import Outcome, State
-from mediakit.stages.act.pressing import Pressed
+from mediakit.stages.act.pressing import SPOILED_SESSION, Pressed
 
 FAILED_TO_WRITE = Rule(
     id="MK-FST-101",
@@ -123,6 +129,7 @@ def reason_for(exc: MediakitError) -> Finding:
     rule = NOT_SYNCED if isinstance(exc.__cause__, Unsynced) else rule
     rule = STILL_IDENTIFIES if isinstance(exc, IdentifyingError) else rule
     rule = SPOILED if isinstance(exc, SpoiledError) else rule
+    rule = SPOILED_SESSION if isinstance(exc, SpoiledSessionError) else rule
     return rule.at(Where(path=exc.path), why=str(exc))
 
 

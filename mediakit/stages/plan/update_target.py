@@ -39,31 +39,44 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateTarget:
-    """What is written: the path, in which way, and in which media format."""
+    """What is written: the path, in which way, and in which media format.
+
+    `begins` is the sector of an open disc at which its session goes, 0 for what is no disc.
+    """
 
     path: Path
     way: Way
     variant: str
+    begins: int = 0
+
+
+def is_device(medium: Path) -> bool:
+    """Return True for a device, and for a file that stands for a disc drive."""
+    is_file_drive = str(medium).startswith(FILE_DRIVE)
+    return is_file_drive or medium.is_block_device() or medium.is_char_device()
 
 
 def target_of(
-    medium: Path, facts: TreeFacts, profile: Profile, out: Path | None, *, session: bool
+    medium: Path, facts: TreeFacts, profile: Profile, out: Path | None, *, session: bool, begins: int = 0
 ) -> UpdateTarget:
-    """Return where an update of a medium goes. Raises UsageError when it cannot go there."""
+    """Return where an update of a medium goes, `begins` as of `UpdateTarget`.
+
+    Raises UsageError when it cannot go there.
+    """
     if session:
-        _check_session(medium, facts, profile, out)
-        return UpdateTarget(path=medium.resolve(), way=Way.SESSION, variant="iso9660")
+        _check_session(medium, facts, profile, is_disc=begins > 0)
+        path = Path(str(medium).removeprefix(FILE_DRIVE)) if begins else medium
+        return UpdateTarget(path=path.resolve(), way=Way.SESSION, variant="iso9660", begins=begins)
     if out is not None:
         return UpdateTarget(path=out, way=Way.ANEW, variant=format_of(profile, out))
     if facts.format == "folder":
         return UpdateTarget(path=medium.resolve(), way=Way.IN_PLACE, variant="folder")
-    is_drive = str(medium).startswith(FILE_DRIVE)
-    if is_drive or medium.is_block_device() or medium.is_char_device():
+    if is_device(medium):
         raise UsageError(
-            "a device is not written to",
+            "a device is not written anew",
             where=str(medium),
-            hint="a stick: give the folder it is mounted at; a disc, open or not: `-o NEW.iso` makes a "
-            "whole new image, with what is on it, for a blank disc (no session is added in a drive)",
+            hint="an open disc: `--session` adds a session; any disc: `-o NEW.iso` makes a whole new image, "
+            "for a blank one; a stick: give the folder it is mounted at",
         )
     if facts.format == "file":
         raise UsageError("is a single file, and no image, archive or folder", where=str(medium))
@@ -114,13 +127,12 @@ def _variant_of(facts: TreeFacts) -> str:
     return facts.format
 
 
-def _check_session(medium: Path, facts: TreeFacts, profile: Profile, out: Path | None) -> None:
+def _check_session(medium: Path, facts: TreeFacts, profile: Profile, *, is_disc: bool) -> None:
     where = str(medium)
-    if out is not None:
-        raise UsageError("`--session` changes the image itself: leave `-o` out", where=where)
-    if facts.format != "iso9660" or not medium.is_file():
-        raise UsageError("only an ISO 9660 image gets a further session", where=where)
+    if facts.format != "iso9660" or not (is_disc or medium.is_file()):
+        raise UsageError("only a disc or image with ISO 9660 gets a further session", where=where)
     if file_system(facts.volume) != _LEVEL_1 or len(facts.volumes) > 1:
-        raise UsageError("only an image of ISO 9660 Level 1 alone gets a further session", where=where)
+        what = "only a disc or image with ISO 9660 Level 1 alone gets a further session"
+        raise UsageError(what, where=where)
     if profile.sessions not in _MULTISESSION:
         raise UsageError(f"{profile.id} does not allow further sessions", where=where, why=profile.source)
