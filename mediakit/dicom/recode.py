@@ -6,14 +6,17 @@ swapped when they come from Big Endian. Odd values, padding and private elements
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from struct import Struct
 
 from mediakit.dicom.elements import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
+    LONG_VRS,
     PIXEL_DATA,
     SEQUENCE_END,
+    SHORT_VRS,
     UNDEFINED,
     VR_NAMES,
     Encoding,
@@ -26,6 +29,9 @@ from mediakit.dicom.write import Buffer, NestedWriter, fitting_vr, header, item_
 
 _WORD_BYTES: Mapping[str, int] = {code.decode("ascii"): width for code, width in WIDTHS.items()}
 _PIXEL_REPRESENTATION = 0x00280103
+_SHORT, _LONG = Struct("<HH2sH"), Struct("<8xI")
+_QUICK_LONG = LONG_VRS - {b"SQ", b"UN"}
+_NO_GROUP = 0xFFFE  # of items and delimiters
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +91,40 @@ def is_group_length(tag: int) -> bool:
 
 def _carried(view: memoryview) -> Iterator[Element]:
     """Yield the elements of Explicit VR Little Endian: slices of the source, unless something is odd."""
+    at = 0
+    while at < len(view):
+        at = yield from _plain(view, at)
+        last = yield from _walked(view, at)
+        if last is None:
+            return
+        at = last
+
+
+def _plain(view: memoryview, at: int) -> Generator[Element, None, int]:
+    """Yield the elements from a place on, as long as a look at each header is enough; return where it is not.
+
+    That is most elements of most files, in a third of the time of a walk.
+    """
+    end = len(view) - _LONG.size
+    while at <= end:
+        group, number, code, length = _SHORT.unpack_from(view, at)
+        begin = at + 8
+        if code in _QUICK_LONG:
+            length, begin = _LONG.unpack_from(view, at)[0], at + 12
+        elif code not in SHORT_VRS:
+            break
+        if group == _NO_GROUP or length & 1 or begin + length > len(view):
+            break
+        at = begin + length
+        yield Element(group << 16 | number, VR_NAMES[code], view[begin:at])
+    return at
+
+
+def _walked(view: memoryview, begin: int) -> Generator[Element, None, int | None]:
+    """Yield the next element, whatever it is; return where it ends, None at the end of all."""
     opened: Token | None = None
     is_odd = False
-    for token in Walker(view, Encoding.EXPLICIT_LITTLE):
+    for token in Walker(view, Encoding.EXPLICIT_LITTLE, begin=begin):
         if token.depth:
             is_odd = is_odd or (token.step is Step.ELEMENT and bool((token.end - token.start) & 1))
         elif token.step is Step.ELEMENT:
@@ -102,6 +139,9 @@ def _carried(view: memoryview) -> Iterator[Element]:
         elif opened is not None:  # SEQUENCE_CLOSED, at the delimiter or at the end of a defined length
             value = view[opened.start : token.at]
             yield Element(opened.tag, opened.vr, value, undefined=opened.end < 0)
+        if token.depth == 0 and token.step is not Step.SEQUENCE:
+            return token.next
+    return None
 
 
 def _padded(token: Token, value: Buffer) -> Buffer:

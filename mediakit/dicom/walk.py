@@ -118,16 +118,19 @@ class Walker:
         *,
         of_items: bool = False,
         lenient: bool = False,
+        begin: int = 0,
     ) -> None:
+        """Walk from the element or item at `begin` on."""
         self._view = view
         self._vr_of = vr_of
         self._lenient = lenient
         self._of_items = of_items
+        self._begin = begin
         self._levels = [_Level(not of_items, len(view), len(view), encoding, 0)]
 
     def __iter__(self) -> Iterator[Token]:
         """Yield every step until the bytes end. Raises `Unwalkable`."""
-        levels, view, at = self._levels, self._view, 0
+        levels, view, at = self._levels, self._view, self._begin
         while levels:
             level = levels[-1]
             if at == level.end:
