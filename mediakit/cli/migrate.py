@@ -7,7 +7,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from mediakit.cli.options import Config, Verbose
 from mediakit.cli.output import Output
 from mediakit.cli.state import StateFolder, state_folder
 from mediakit.cli.target import unattended
-from mediakit.errors import UsageError
+from mediakit.errors import MediakitError, UsageError
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
     from mediakit.journeys.migrate_work import Hours, MigrateOrder
     from mediakit.ledger.migration import Migration
     from mediakit.ledger.migration_values import MigrationFacts
+    from mediakit.report.migrated import MigrationReport
 
 _Ledger = Annotated[
     str, typer.Argument(metavar="LEDGER", help="The ledger of a migration: a file, or postgresql://...")
@@ -160,7 +162,7 @@ def run(
             map=map_,
             match=match or "",
             all_patients=all_patients,
-            rate=rate_of(limit_rate) // (at_a_time or 1),
+            rate=-(-rate_of(limit_rate) // (at_a_time or 1)),  # 0 would be no limit
             workers=at_a_time,
             inventory_only=inventory_only,
             ledger=ledger,
@@ -181,13 +183,30 @@ def run(
         if not output.is_silent:
             print(f"ledger: {where}", file=sys.stderr)
         hear = Dashboard(dashboard, where, order.away_most_s) if dashboard else _nothing
-        with output.listener() as tell:
-            _, outcome = migrate(order, tell, hear, _gathered(cluster, tell))
-        shown = report_of(where, int(outcome), order.away_most_s)
-        if dashboard is not None:
-            write_dashboard(dashboard, shown, is_running=False)
-        print_migrated(shown, report or (), output)
+        show = _End(dashboard=dashboard, reports=report or ())
+        try:
+            with output.listener() as tell:
+                _, outcome = migrate(order, tell, hear, _gathered(cluster, tell))
+        except MediakitError:
+            with suppress(MediakitError):  # it may be the ledger that cannot be read
+                show(report_of(where), replace(output, as_json=False, quiet=output.is_silent))
+            raise
+        show(report_of(where, int(outcome), order.away_most_s), output)
         raise typer.Exit(int(outcome))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _End:
+    """Where the end of a run is shown, whatever ended it."""
+
+    dashboard: Path | None
+    reports: Sequence[Path]
+
+    def __call__(self, shown: MigrationReport, output: Output) -> None:
+        """Write and print how it stands."""
+        if self.dashboard is not None:
+            write_dashboard(self.dashboard, shown, is_running=False)
+        print_migrated(shown, self.reports, output)
 
 
 @app.command("status")

@@ -7,6 +7,7 @@ and paths, no passwords.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import secrets
@@ -29,7 +30,7 @@ except ImportError as exc:  # the extra is not installed
         hint="install it on each machine with `pip install 'dicom-mediakit[cluster]'`",
     ) from exc
 
-_CONNECT_S: Final = 10
+_ANSWER_S: Final = 10  # a scheduler that says nothing for so long is away
 _COUNT_S: Final = 2.0  # between two looks at who is there
 _IDLE_S: Final = 5.0  # after which a task without a disc ends
 _GRACE_S: Final = 30.0  # for discs that are under way when it ends
@@ -89,19 +90,23 @@ class Cluster:
             if self._tasks:
                 distributed.wait(self._tasks, timeout=_GRACE_S)  # type: ignore[no-untyped-call]
             self._client.cancel(self._tasks)
-        with suppress(*_LOST):
-            self._client.close()
-        self._client, self._tasks = None, []
+        self._drop_client()
 
     def _hear(self, task: Any) -> int:
         """Return 1 for a task that was lost. Raises what ended it."""
         if task.status == "finished":
-            said: Said | None = task.result()
+            said: Said | None = None
+            with suppress(
+                *_LOST
+            ):  # its worker or the scheduler was lost meanwhile: the ledger knows what it did
+                said = task.result(timeout=_ANSWER_S)
             if said is not None:
                 raise error_of(said)
             return 0
         if task.status == "error":
-            self.last_words = f"{type(task.exception()).__name__}: {task.exception()}".splitlines()[0]
+            with suppress(*_LOST):
+                ended_by = task.exception(timeout=_ANSWER_S)
+                self.last_words = f"{type(ended_by).__name__}: {ended_by}".splitlines()[0]
             return 1
         return 0  # cancelled: the scheduler was lost
 
@@ -114,9 +119,10 @@ class Cluster:
                 where=self._address,
                 hint="set `ca-file` and `client` of `distributed.comm.tls` in the configuration of Dask",
             )
+        asyncio.run(_heard_from(self._address, safe))
         return distributed.Client(  # type: ignore[no-untyped-call]
             self._address,
-            timeout=_CONNECT_S,
+            timeout=_ANSWER_S,
             security=safe,
             set_as_default=False,
             name="mediakit-migrate",
@@ -126,30 +132,43 @@ class Cluster:
         """Find out how many threads there are: machines come and go."""
         if time.monotonic() < self._count_at:
             return
-        there = sum(self._client.nthreads().values())
+        there = sum(self._client.nthreads(callback_timeout=_ANSWER_S).values())
         if not there and (self._room or not self._count_at):
             self._tell(Noted("the Dask cluster has no workers: they are waited for"))
         self._room = min(there, self._order.workers) if self._order.workers else there
         self._count_at = time.monotonic() + _COUNT_S
 
     def _lose(self, exc: BaseException) -> None:
-        if self._client is not None:
-            with suppress(*_LOST):
-                self._client.close(timeout=1)
-        self._client, self._tasks = None, []
+        self._drop_client()
         if not self._away_since:
             self._away_since = time.monotonic()
             self._tell(Noted("the Dask scheduler does not answer: it is waited for"))
         elif time.monotonic() - self._away_since > self._order.away_most_s:
             raise self._silent(exc) from exc
 
+    def _drop_client(self) -> None:
+        if self._client is not None:
+            with suppress(*_LOST):
+                self._client.close(timeout=1)
+            self._client.status = "closed"  # else it tries once more for 20 s when it is forgotten
+        self._client, self._tasks = None, []
+
     def _silent(self, exc: BaseException) -> UsageError:
         return UsageError(
             "the Dask scheduler does not answer",
             where=self._address,
-            why=str(exc).splitlines()[0] if str(exc) else type(exc).__name__,
-            hint="start it with `dask scheduler`, and `dask worker ADDRESS` on each machine",
+            why=str(exc).splitlines()[0] if str(exc) else f"waited {_ANSWER_S} s",
+            hint="start it with `dask scheduler`, and `dask worker ADDRESS` on each machine; "
+            "then run the same command again",
         )
+
+
+async def _heard_from(address: str, safe: Any) -> None:
+    """Raise TimeoutError for a scheduler that does not answer: a Client would wait for ever."""
+    connection_args = safe.get_connection_args("client")
+    async with asyncio.timeout(_ANSWER_S):
+        async with distributed.rpc(address, connection_args=connection_args) as there:  # type: ignore[no-untyped-call]
+            await there.identity(n_workers=0)
 
 
 def work_there(order: MigrateOrder) -> Said | None:

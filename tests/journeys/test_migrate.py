@@ -6,24 +6,31 @@ import multiprocessing
 import os
 import random
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import pytest
 from distributed import LocalCluster
 
-from mediakit.events import silence
+from mediakit.errors import UsageError
+from mediakit.events import Noted, silence
+from mediakit.journeys import migrate_cluster
 from mediakit.journeys.migrate import Workers, migrate
 from mediakit.journeys.migrate_cluster import Cluster
 from mediakit.journeys.migrate_processes import Processes
 from mediakit.journeys.migrate_sources import discs_of
 from mediakit.journeys.migrate_work import MigrateOrder
 from mediakit.ledger.migration import Migration
+from mediakit.ledger.migration_reading import migrated_of
 from mediakit.ledger.migration_values import InstanceState, Migrated, MigrationFacts
 from mediakit.outcome import Outcome
 from tests.support.migrations import Archive, CountingScp, Made, archive_of
@@ -88,6 +95,82 @@ def test_each_instance_is_stored_once_though_also_the_database_and_workers_of_a_
             kills=3,
         )
         disturbed(tmp_path, postgres.address(), 12, team)
+
+
+def test_a_run_whose_scheduler_is_killed_or_says_nothing_ends_and_the_next_one_completes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = archive_of(tmp_path / "archive", 12, seed=13)
+    losses = [(5, signal.SIGKILL), (20, signal.SIGSTOP)]
+    said: list[object] = []
+    with Postgres() as postgres, CountingScp() as scp, ExitStack() as stack:
+        ledger = postgres.address()
+        order = MigrateOrder(
+            ledger=ledger,
+            make=Made(scp.address, jobs=tmp_path / "jobs"),
+            workers=1,
+            lease_s=2.0,
+        )
+        with Migration.begin(ledger, MigrationFacts(destination="there")) as migration:
+            migration.add_discs(discs_of([archive.folder]))
+        here = stack.enter_context(Scheduler(tmp_path))
+
+        def on_store(count: int) -> None:
+            if losses and count >= losses[0][0]:
+                monkeypatch.setattr(migrate_cluster, "_ANSWER_S", 1)
+                os.kill(here.process.pid, losses.pop(0)[1])
+
+        def run(patience_s: float) -> tuple[Migrated, Outcome]:
+            monkeypatch.setattr(migrate_cluster, "_ANSWER_S", 30)
+            gather = partial(Cluster, here.address, said.append)
+            return migrate(replace(order, away_most_s=patience_s), said.append, gather=gather)
+
+        scp.on_store = on_store
+        for _ in range(2):
+            with pytest.raises(UsageError, match="the Dask scheduler does not answer"):
+                run(0.0)
+            assert migrated_of(ledger).imbalances == ()
+            if here.process.poll() is None:
+                os.kill(here.process.pid, signal.SIGCONT)
+            else:
+                here = stack.enter_context(Scheduler(tmp_path))
+        found, outcome = run(60.0)
+        check(archive, scp, found)
+        assert outcome is Outcome.PARTLY_STORED
+        assert max(scp.stores.values()) == 1
+    assert said.count(Noted("the Dask scheduler does not answer: it is waited for")) == 2
+
+
+class Scheduler(AbstractContextManager["Scheduler"]):
+    """A scheduler and a worker of it, each a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as one:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+        self.address = f"tcp://127.0.0.1:{port}"
+        place = ("--host", "127.0.0.1", "--no-dashboard")
+        self.process = self._started("scheduler", *place, "--port", str(port))
+        only = ("--nthreads", "1", "--no-nanny", "--local-directory", str(folder))
+        self._worker = self._started("worker", self.address, *place, *only)
+        until = time.monotonic() + 60
+        while not _listens(port) and time.monotonic() < until:
+            time.sleep(0.05)
+
+    def __exit__(self, *_: object) -> None:
+        for process in (self._worker, self.process):
+            process.kill()
+            process.wait(60)
+
+    @staticmethod
+    def _started(what: str, *arguments: str) -> subprocess.Popen[bytes]:
+        words = [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments]
+        return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def local_cluster() -> LocalCluster:
