@@ -152,6 +152,8 @@ def check_disc(disc: Disc, *, may_erase: bool = False) -> None:
     if disc.status is DiscStatus.BLANK or (may_erase and disc.is_rewritable):
         return
     hint = "insert a blank disc"
+    if disc.status is DiscStatus.APPENDABLE and not disc.is_rewritable:
+        hint += f"; `mediakit update {disc.device} --session --add SRC` adds to this one, which is open"
     if disc.is_rewritable:
         hint += ", or let `--yes-erase` erase this one"
     raise UsageError(f"the {shown_kind(disc)} in the drive is not blank", where=disc.device, hint=hint)
@@ -190,7 +192,7 @@ def check_same(disc: Disc, now: Disc) -> None:
         now = replace(now, free_bytes=disc.free_bytes, capacity_bytes=disc.capacity_bytes)
     if now != disc:
         raise IntegrityError(
-            "the disc in the drive is not the one that was read, or was written to meanwhile",
+            "the disc in the drive is not the one that was there before, or was written to meanwhile",
             where=disc.device,
             hint="insert the right disc, and run the same command again: nothing was written",
         )

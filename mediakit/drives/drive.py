@@ -196,13 +196,12 @@ class DiscDrive:
     @contextmanager
     def written(self, image: Path, tell: Listener) -> Iterator[OnMedium]:
         """See `Drive`."""
-        if self.how.begins:
-            check_same(self.disc, state_of(self.device))
+        check_same(self.disc, state_of(self.device))
         burn(self.disc, image, self.how, tell)
         path = Path(self.device.removeprefix(FILE_DRIVE))
         size = image.stat().st_size
         if path.is_block_device() and not self.how.simulate:
-            reload_disc(path, size)
+            reload_disc(path, size, tell)
         yield OnMedium(path=path, size_bytes=size, new_from=self.how.begins * BLOCK_BYTES)
 
     def let_go(self) -> None:

@@ -11,14 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from mediakit.drives.block import control
-from mediakit.errors import SpoiledError
-from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted
+from mediakit.errors import SpoiledError, UnreadError
+from mediakit.events import Advanced, Listener, Noted, PhaseEnded, PhaseStarted
 
 _BLOCK = 1 << 20
 _SECTOR = 2048
 _DIRECT = getattr(os, "O_DIRECT", 0)
 _EJECT, _CLOSE_TRAY = 0x5309, 0x5319  # ioctls CDROMEJECT and CDROMCLOSETRAY
-_WAIT_S = 60.0
+_WAIT_S = 120.0
 
 
 def compare(image: Path, device: Path, size: int, tell: Listener, start: int = 0) -> None:
@@ -48,10 +48,11 @@ def compare(image: Path, device: Path, size: int, tell: Listener, start: int = 0
     tell(PhaseEnded("read back"))
 
 
-def reload_disc(device: Path, size: int, wait_s: float = _WAIT_S) -> None:
+def reload_disc(device: Path, size: int, tell: Listener, wait_s: float = _WAIT_S) -> None:
     """See that the system knows what is on a disc that was just burned: open and close the tray if not.
 
-    Raises SpoiledError when it still shows less than `size` bytes after the wait.
+    A tray that does not close itself is for a person, who is told. Raises UnreadError when the drive still
+    shows less than `size` bytes after the wait.
     """
     end = time.monotonic() + wait_s
     if _size(device) >= size:
@@ -63,10 +64,12 @@ def reload_disc(device: Path, size: int, wait_s: float = _WAIT_S) -> None:
             control(fd, _CLOSE_TRAY)
         finally:
             os.close(fd)
+    if _size(device) < size:
+        tell(Noted(f"if the tray of {device} is open, close it: the disc is read back"))
     while _size(device) < size:
         if time.monotonic() >= end:
             why = "the drive shows less than was written"
-            raise SpoiledError("what was written cannot be read back", where=str(device), why=why)
+            raise UnreadError("the disc cannot be read back", where=str(device), why=why)
         time.sleep(1)
 
 

@@ -142,8 +142,10 @@ def burn(disc: Disc, image: Path, how: How, tell: Listener, limits: Limits | Non
     except IntegrityError as exc:
         raise _failed(disc, is_begun and not how.simulate, exc.reason) from exc
     except KeyboardInterrupt as exc:
-        if is_begun and not how.simulate:
-            to_do = "check what is on it" if start else "throw it away"
+        if not how.simulate:  # it may have begun and not have said so yet
+            to_do = (
+                "check what is on it" if start else "throw it away unless `mediakit disc list` shows it blank"
+            )
             exc.add_note(f"the disc in {disc.device} was being written: {to_do}")
         raise
     is_good = any("completed successfully" in packet.text for packet in packets)

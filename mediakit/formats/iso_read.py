@@ -64,7 +64,7 @@ def _listings(image: Image, where: str) -> list[Listing]:
     if first is None:
         raise SourceError("is not an ISO 9660 image", where=where)
     damage: list[Damage] = []
-    sessions = all_sessions(image, first, damage)
+    sessions = all_sessions(image, first, damage, image.tracks())
     last = moved(image, sessions[-1])
     if not last.has_udf and has_anchor(image):
         why = "only an anchor says that there is UDF: its recognition sequence is damaged"

@@ -6,7 +6,7 @@ Never trusts a length, never enters a folder twice, never leaves the image. Sour
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -120,10 +120,13 @@ def read_session(image: Readable, begins: int) -> Session | None:
     return Session(primary or joliet or _never(), joliet if primary else None, has_udf, begins, lost)
 
 
-def all_sessions(image: Readable, first: Session, damage: list[Damage]) -> list[Session]:
+def all_sessions(
+    image: Readable, first: Session, damage: list[Damage], tracks: Sequence[int] = ()
+) -> list[Session]:
     """Return the sessions of an image, the last one at the end; those that cannot be read are in `damage`.
 
-    Later sessions begin behind the volume of the one before; only there is looked for them. Their blocks are
+    Later sessions begin behind the volume of the one before; only there is looked for them: where the drive
+    says that `tracks` begin, and else sector by sector. Their blocks are
     counted from the beginning of the disc (PS3.12 F.2, ECMA-119).
     """
     found = [first]
@@ -132,7 +135,7 @@ def all_sessions(image: Readable, first: Session, damage: list[Damage]) -> list[
         behind = max(
             last.primary.blocks * last.primary.block_size, (last.begins + FIRST_DESCRIPTOR + 1) * SECTOR
         )
-        later = _next_session(image, behind, damage)
+        later = _next_track(image, behind, tracks) or _next_session(image, behind, damage)
         if later is None:
             return found
         found.append(later)
@@ -201,6 +204,14 @@ def shown_name(stored: bytes, *, is_joliet: bool = False) -> str:
     if not semicolon or not version.isdigit():
         name = text.replace("/", "\\")
     return name.removesuffix(".") or name
+
+
+def _next_track(image: Readable, behind: int, tracks: Sequence[int]) -> Session | None:
+    """Return the next session that begins with a track; None when the table of contents has none."""
+    for begins in tracks:
+        if begins * SECTOR >= behind and (session := _sound_session(image, begins, [])) is not None:
+            return session
+    return None
 
 
 def _next_session(image: Readable, behind: int, damage: list[Damage]) -> Session | None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
 from mediakit.errors import SourceError
+from mediakit.formats.track_table import data_tracks
 from mediakit.sized_stream import SizedStream
 
 Extent = tuple[int, int]
@@ -148,6 +149,10 @@ class Image:
         """Fill the view from `offset` on; return how many bytes were there. Raises OSError."""
         self._gaps.check(offset, len(view))
         return tried(lambda: os.preadv(self._fd, [view], offset))
+
+    def tracks(self) -> tuple[int, ...]:
+        """Return the sectors at which the data tracks of a disc in a drive begin; none for an image."""
+        return data_tracks(self._fd)
 
     def close(self) -> None:
         """Close the file; streams given out end with it, also when its number is given to another file."""

@@ -119,8 +119,12 @@ class OntoDrive:
         with drive.written(image, tell) as medium:
             if proof is None or drive.is_simulation:
                 return
-            compare(image, medium.path, medium.size_bytes, tell, medium.new_from)
-            wrong = proof(medium.path)
+            try:
+                compare(image, medium.path, medium.size_bytes, tell, medium.new_from)
+                wrong = proof(medium.path)
+            except KeyboardInterrupt as exc:
+                exc.add_note(f"{drive.device} was written, and not read back to its end: validate it")
+                raise
             if wrong:
                 what = "what was read back is not what was planned"
                 raise SpoiledError(what, where=drive.device, findings=wrong)

@@ -11,16 +11,18 @@ from pathlib import Path
 import pytest
 
 from mediakit.drives.disc import Disc, DiscStatus
+from mediakit.drives.read_back import reload_disc
 from mediakit.drives.xorriso import How, Limits, Xorriso, all_drives, burn, state_of
-from mediakit.errors import IntegrityError, MediakitError, SpoiledError, UsageError
-from mediakit.events import silence
+from mediakit.errors import IntegrityError, MediakitError, SpoiledError, UnreadError, UsageError
+from mediakit.events import Event, Noted, silence
+from mediakit.stages.act.writing import reason_for
 from tests.support.cli import command, mediakit
 from tests.support.fake_xorriso import BLANK, answer, put_fake
 from tests.support.people import Person, medium_of
 from tests.support.studies import CT_1, CT_2, CT_3
 
 ANNA = Person(patient_id="1", name="A^B", birth_date="19700101", sex="F")
-QUICK = Limits(silent_s=0.2, total_s=1, leave_s=0.3)
+QUICK = Limits(silent_s=0.2, total_s=1, leave_s=1)
 BEGUN = "echo 'I:1: Beginning to write data track.'"
 DONE = "echo \"I:1: Writing to '$target' completed successfully.\""
 
@@ -36,8 +38,9 @@ def error_of(burn_script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     image = folder / "image"
     image.write_bytes(bytes(2048))
     disc = Disc(device=f"stdio:{folder}/drive", kind="CD-R", status=DiscStatus.BLANK, free_bytes=1 << 20)
+    limits = QUICK if "sleep" in burn_script or "while" in burn_script else Limits()  # a busy machine is slow
     with pytest.raises(MediakitError) as caught:
-        burn(disc, image, How(), silence, QUICK)
+        burn(disc, image, How(), silence, limits)
     return caught.value
 
 
@@ -118,6 +121,29 @@ def test_a_disc_that_was_not_written_whole_is_to_be_thrown_away(
         assert words in text, script
         assert "throw the disc away" in text
         assert "  written " not in text
+
+
+def test_a_disc_that_the_drive_does_not_show_again_is_not_called_good_or_bad(tmp_path: Path) -> None:
+    device, heard = tmp_path / "device", list[Event]()
+    device.write_bytes(bytes(4096))
+    reload_disc(device, 4096, heard.append)
+    assert heard == []
+    with pytest.raises(UnreadError, match="shows less than was written") as caught:
+        reload_disc(device, 4097, heard.append, wait_s=0)
+    assert [event for event in heard if isinstance(event, Noted) and "close it" in event.words]
+    assert reason_for(caught.value).rule.id == "MK-DRV-008"
+
+
+def test_a_disc_that_was_changed_before_it_is_written_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blank, other = (BLANK.format(kind="CD-R", blocks=blocks) for blocks in (360_000, 330_000))
+    second = f"test -f $0.again && {{ {answer(other)}exit; }}; touch $0.again\n"
+    put_fake(tmp_path, monkeypatch, f"{BEGUN}; cp $image $target; {DONE}", second + answer(blank))
+    code, text = burned(tmp_path)
+    assert (code, "is not the one that was there before" in text) == (8, True), text
+    assert not (tmp_path / "drive").exists()
+    assert "throw" not in text
 
 
 def test_of_several_media_those_that_are_good_are_named_when_a_later_one_is_not(

@@ -78,7 +78,7 @@ def refusal(disc: Disc, *, may_erase: bool = False) -> str:
 def test_only_a_blank_disc_is_taken_or_a_rewritable_one_that_may_be_erased() -> None:
     expected = {
         _BLANK_CD: ("", ""),
-        _OPEN_DVD: ("not blank / insert a blank disc", "not blank / insert a blank disc"),
+        _OPEN_DVD: ("`mediakit update /dev/sr0 --session", "not blank / insert a blank disc"),
         _FULL_RW: ("--yes-erase", ""),
         _FULL_RE: ("--yes-erase", ""),
         _EMPTY: ("there is no disc", "there is no disc"),

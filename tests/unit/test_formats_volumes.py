@@ -12,12 +12,15 @@ from typing import BinaryIO
 
 import pytest
 
+from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind, TreeFacts
-from mediakit.formats.iso_records import SECTOR
+from mediakit.formats.iso_records import SECTOR, all_sessions, read_session
 from mediakit.formats.registry import open_medium
+from mediakit.formats.track_table import data_tracks
 from mediakit.volume import CUT_OFF, Damage, FatVolume, IsoVolume
 from tests.support.fat_images import FatImage, mbr
-from tests.support.iso_images import folder_at, pointed, records_of, renamed, with_session, written
+from tests.support.iso_bytes import Memory
+from tests.support.iso_images import GAP, folder_at, pointed, records_of, renamed, with_session, written
 from tests.support.media import content_of, contents, entry, nodes, read_all, write
 from tests.support.scratches import Scratches
 
@@ -177,6 +180,42 @@ def test_an_image_inside_a_file_is_no_session(tmp_path: Path) -> None:
     path = put(tmp_path / "it.iso", first + bytes(SECTOR) + inner)
     assert contents(path).keys() == {"A"}
     assert facts_of(path).damage == ()
+
+
+class Unwritten(Memory):
+    """A disc in a drive: what is not written between its sessions cannot be read."""
+
+    def __init__(self, data: bytes, gap: range) -> None:
+        super().__init__(data)
+        self.gap = gap
+        self.failed = 0
+
+    def read(self, offset: int, size: int) -> bytes:
+        if offset < self.gap.stop * SECTOR and offset + size > self.gap.start * SECTOR:
+            self.failed += 1
+            raise SourceError("cannot be read")
+        return super().read(offset, size)
+
+
+def test_where_the_drive_tells_the_tracks_nobody_reads_between_the_sessions(tmp_path: Path) -> None:
+    one, two = written([entry("A/IM1")], tmp_path / "one"), written([entry("B/IM2")], tmp_path / "two")
+    disc, begins = with_session(one, two), (len(one) // SECTOR) + GAP
+    for tracks, is_found, is_searched in (
+        ((0, begins), True, False),
+        ((0, begins - 40, begins, begins + 3), True, True),  # one cannot be read, one is no file system
+        ((0,), False, True),
+        ((), False, True),
+    ):
+        image = Unwritten(disc, range(len(one) // SECTOR + 8, begins))
+        first = read_session(image, 0)
+        assert first is not None
+        damage: list[Damage] = []
+        found = all_sessions(image, first, damage, tracks)
+        assert [one.begins for one in found] == [0, begins][: 1 + is_found]
+        assert ["a session may begin behind it" in one.what for one in damage] == [True][is_found:]
+        assert bool(image.failed) == is_searched, tracks
+    with put(tmp_path / "disc.iso", disc).open("rb") as file:
+        assert data_tracks(file.fileno()) == ()  # it is no drive
 
 
 def test_more_sessions_than_a_disc_can_have_are_not_all_read(tmp_path: Path) -> None:

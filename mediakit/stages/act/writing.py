@@ -13,6 +13,7 @@ from mediakit.errors import (
     MediakitError,
     SpoiledError,
     SpoiledSessionError,
+    UnreadError,
 )
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.base import Receipt
@@ -53,6 +54,14 @@ SPOILED = Rule(
     title="the medium must not be used: {why}",
     ref="PS3.10 8.4",
     hint="throw the disc away (check or replace a stick), insert another, and run the same command again",
+)
+
+UNREAD = Rule(
+    id="MK-DRV-008",
+    severity=Severity.ERROR,
+    title="the medium was written, and could not be read back: {why}",
+    ref="PS3.10 8.4",
+    hint="insert the disc again and run `mediakit validate DEV`: give it away only if it is good",
 )
 
 
@@ -129,6 +138,7 @@ def reason_for(exc: MediakitError) -> Finding:
     rule = NOT_SYNCED if isinstance(exc.__cause__, Unsynced) else rule
     rule = STILL_IDENTIFIES if isinstance(exc, IdentifyingError) else rule
     rule = SPOILED if isinstance(exc, SpoiledError) else rule
+    rule = UNREAD if isinstance(exc, UnreadError) else rule
     rule = SPOILED_SESSION if isinstance(exc, SpoiledSessionError) else rule
     return rule.at(Where(path=exc.path), why=str(exc))
 
