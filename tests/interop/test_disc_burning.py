@@ -131,7 +131,7 @@ def test_a_burn_that_is_interrupted_leaves_no_xorriso_and_says_what_the_disc_is(
         with subprocess.Popen(
             command(*order, "--device", f"stdio:{drive}", "--yes-erase"), stderr=subprocess.PIPE, text=True
         ) as process:
-            until(lambda: drive.exists() and drive.stat().st_size > 1 << 20)
+            until(lambda: drive.exists() and drive.stat().st_size > 1 << 16)
             process.send_signal(number)
             _, errors = process.communicate(timeout=60)
         until(lambda: not any(f"stdio:{drive}".encode() in one for one in command_lines()))

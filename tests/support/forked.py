@@ -28,6 +28,7 @@ import mediakit
 
 CONTEXT = multiprocessing.get_context("forkserver")
 _LONGEST_END_S = 60
+_TERMINAL = ((0, "r"), (1, "w"), (2, "w"))
 _PACKAGE = Path(mediakit.__file__).parent
 _LATE = [
     ".".join(("mediakit", *path.relative_to(_PACKAGE).with_suffix("").parts))
@@ -65,6 +66,7 @@ class _Call:
     environment: Mapping[str, str]
     most_bytes: int | None
     streams: tuple[_Descriptor, _Descriptor]
+    terminal: _Descriptor | None
 
 
 class Written:
@@ -110,8 +112,12 @@ class Forked:
         cwd: Path | None = None,
         environment: Mapping[str, str] | None = None,
         most_bytes: int | None = None,
+        terminal: int | None = None,
     ) -> None:
-        """Say what is to be run; no file that it writes may have more than `most_bytes`."""
+        """Say what is to be run; no file that it writes may have more than `most_bytes`.
+
+        With a terminal its streams are there, and nothing comes to `out` and `err`.
+        """
         self.out, self.err = Written(), Written()
         self._begun = threading.Event()
         self._is_over = False
@@ -121,6 +127,7 @@ class Forked:
             environment={**os.environ, **(environment or {})},
             most_bytes=most_bytes,
             streams=(_Descriptor(self.out.theirs), _Descriptor(self.err.theirs)),
+            terminal=None if terminal is None else _Descriptor(terminal),
         )
         self._process = CONTEXT.Process(target=_run, args=(call,))
 
@@ -171,6 +178,14 @@ def _run(call: _Call) -> None:
     for number, stream in enumerate(call.streams, 1):
         os.dup2(stream.number, number)
         os.close(stream.number)
+    if call.terminal is not None:
+        for number in range(3):
+            os.dup2(call.terminal.number, number)
+        os.close(call.terminal.number)
+        sys.stdin, sys.stdout, sys.stderr = (
+            open(number, mode, 1, closefd=False)  # noqa: SIM115 - they end with the process
+            for number, mode in _TERMINAL
+        )
     if call.most_bytes is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (call.most_bytes, call.most_bytes))
