@@ -9,6 +9,8 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 
+from msgspec import Struct
+
 import mediakit
 
 PAGE = Path(__file__).parent / "api.md"
@@ -100,10 +102,14 @@ def _signature(name: str, member: object) -> str:
 
 
 def _parameters(member: object) -> Iterator[str]:
+    is_struct = inspect.isclass(member) and issubclass(member, Struct)
+    written = vars(member)["__annotations__"] if is_struct else {}
     for one in inspect.signature(member).parameters.values():  # type: ignore[arg-type]
         if one.name in {"self", "cls"} or one.kind is inspect.Parameter.VAR_POSITIONAL:
             continue
-        annotation = "" if one.annotation is one.empty else f": {_plain(str(one.annotation))}"
+        annotation = (
+            "" if one.annotation is one.empty else f": {_plain(str(written.get(one.name, one.annotation)))}"
+        )
         yield f"{one.name}{annotation}{'' if one.default is one.empty else f' = {_value(one.default)}'}"
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.findings import Finding
 from mediakit.outcome import Fate
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseStarted:
+class PhaseStarted(Struct, frozen=True):
     """A phase begins. `total` counts in `unit` ("files" or "bytes"); 0 when not known."""
 
     phase: str
@@ -18,43 +18,37 @@ class PhaseStarted:
     unit: str = "files"
 
 
-@dataclass(frozen=True, slots=True)
-class Advanced:
+class Advanced(Struct, frozen=True):
     """The running phase moved on by `amount` units."""
 
     amount: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class AssociationsOpen:
+class AssociationsOpen(Struct, frozen=True):
     """An import sends over `count` associations at once: more than at any time before."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseEnded:
+class PhaseEnded(Struct, frozen=True):
     """A phase is over."""
 
     phase: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileSettled:
+class FileSettled(Struct, frozen=True):
     """The fate of one input file is known."""
 
     fate: Fate
 
 
-@dataclass(frozen=True, slots=True)
-class FoundSomething:
+class FoundSomething(Struct, frozen=True):
     """A finding was made."""
 
     finding: Finding
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """Something a person at the terminal should know while it lasts, in words."""
 
     words: str

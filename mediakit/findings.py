@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from string import Formatter
 
+from msgspec import Struct
+
 Detail = str | int
 
 
@@ -29,8 +31,7 @@ class Severity(StrEnum):
         return {"error": 2, "warning": 1, "note": 0}[self.value]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
+class Where(Struct, frozen=True, kw_only=True):
     """The place of a finding: a path, the byte offset of a directory record, a tag; any may be absent."""
 
     path: str = ""
@@ -93,8 +94,7 @@ _CHECKED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """One thing that can be found.
 
     `title` is a `str.format` template filled from the finding's detail. A number can have its noun with it:
@@ -128,8 +128,7 @@ class Rule:
         return Finding(rule=self, where=where, detail=tuple(detail.items()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """A rule met at a place."""
 
     rule: Rule

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import IntEnum, StrEnum
 
+from msgspec import Struct
+
 from mediakit.findings import Finding, Report, Severity
 
 
@@ -97,8 +99,7 @@ _FRUIT = frozenset(State) - frozenset(
 )  # a journey in which no file ends in one of these has come to nothing
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fate:
+class Fate(Struct, frozen=True, kw_only=True):
     """What became of one input file.
 
     `source` is its path as the user knows it, `became` the File ID with "/" between components,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 Tag = int  # 0xGGGGEEEE
 
@@ -55,8 +56,7 @@ class Fault(NamedTuple):
     tag: Tag
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """The wanted elements of one file, as raw value bytes in Explicit VR Little Endian.
 
     `values` holds top-level elements: the value bytes with their padding, in the VR of the dictionary.
@@ -71,13 +71,16 @@ class Header:
     Raw bytes are kept so that a key reaches its directory record undecoded and no character is lost.
     """
 
-    meta: Mapping[Tag, bytes] = field(repr=False)
-    values: Mapping[Tag, bytes] = field(repr=False)
-    shared: Mapping[Tag, bytes] = field(default_factory=dict, repr=False)
+    meta: Mapping[Tag, bytes]
+    values: Mapping[Tag, bytes]
+    shared: Mapping[Tag, bytes] = field(default_factory=dict)
     pixel_offset: int | None = None
     notes: frozenset[Note] = frozenset()
     faults: tuple[Fault, ...] = ()
     program: str = ""
+
+    def __repr__(self) -> str:
+        return f"Header(notes={self.notes!r}, faults={self.faults!r})"  # a value may say who the patient is
 
     def text(self, tag: Tag) -> str:
         """Return a value as text without padding, for VRs of the default repertoire; "" when absent.
@@ -122,8 +125,7 @@ BINARY_TAGS: Mapping[Tag, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True):
     """One SOP Instance found in a source.
 
     `path` is the place inside the source tree ("/" between names, as stored); `source` names the tree.
@@ -138,7 +140,11 @@ class Instance:
     sop_class: str
     sop_instance: str
     transfer_syntax: str
-    header: Header = field(repr=False)
+    header: Header
+
+    def __repr__(self) -> str:
+        place = f"source={self.source!r}, path={self.path!r}, size={self.size}"
+        return f"Instance({place}, sop_class={self.sop_class!r}, sop_instance={self.sop_instance!r})"
 
     @property
     def patient_id(self) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
+
+from msgspec import Struct, field
 
 from mediakit.dicom.bounded_read import Malformed
 from mediakit.dicom.dataset import PixelElement
@@ -37,8 +38,7 @@ _DIRECTORY = MEDIA_STORAGE_DIRECTORY.encode("ascii")
 _UID = re.compile(rb"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
 
 
-@dataclass(slots=True)
-class Scanned:
+class Scanned(Struct):
     """What was read of one file, before it is known whose instance it is. `syntax`: how it is encoded."""
 
     meta: Mapping[Tag, bytes]

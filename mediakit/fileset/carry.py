@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from msgspec import structs
+
 from mediakit.dicom.elements import EXPLICIT_LITTLE, ITEM, ITEM_END, UNDEFINED
 from mediakit.dicom.instance import Tag
 from mediakit.fileset.decode_items import HEAD, HEAD_IN_USE, HEAD_LOWER, HEAD_NEXT
@@ -39,7 +41,7 @@ def carry(data: bytes, directory: Directory) -> Directory:
         made: dict[int, DirectoryRecord] = {}
         for record in reversed(list(directory.walk())):  # what is below comes first
             children = tuple(made.pop(id(child)) for child in record.children)
-            made[id(record)] = replace(record, children=children, carried=_content(source, record))
+            made[id(record)] = structs.replace(record, children=children, carried=_content(source, record))
     except Unreadable as broken:
         raise NotCarriedError(f"the bytes at {broken.at} are not an element") from broken
     return replace(directory, roots=tuple(made[id(root)] for root in directory.roots), others=others)

@@ -5,9 +5,10 @@ The position only ever moves forward, so the work is linear in the size of the f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from struct import Struct
+
+import msgspec
 
 from mediakit.dicom.elements import EXPLICIT_LITTLE, IMPLICIT_LITTLE, ITEM, ITEM_END, SEQUENCE_END, UNDEFINED
 from mediakit.dicom.instance import Tag
@@ -99,8 +100,7 @@ HEAD = Struct("<8sI8sH8sI")
 HEAD_NEXT, HEAD_IN_USE, HEAD_LOWER = b"\4\0\0\x14UL\4\0", b"\4\0\x10\x14US\2\0", b"\4\0\x20\x14UL\4\0"
 
 
-@dataclass(slots=True)
-class RawRecord:
+class RawRecord(msgspec.Struct):
     """One item of the sequence. `fields` holds the other elements of structure by tag, in little endian.
 
     `next`, `in_use` and `lower` are (0004,1400), (0004,1410) and (0004,1420); None when absent.
@@ -110,8 +110,8 @@ class RawRecord:
     next: int | None = None
     in_use: int | None = None
     lower: int | None = None
-    fields: dict[Tag, bytes] = field(default_factory=dict)
-    keys: list[Key] = field(default_factory=list)
+    fields: dict[Tag, bytes] = msgspec.field(default_factory=dict)
+    keys: list[Key] = msgspec.field(default_factory=list)
     is_ordered: bool = True
 
     def number(self, tag: Tag) -> int | None:

@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from mediakit.fileset.decode_findings import FindingList
 from mediakit.fileset.decode_items import RawRecord
 from mediakit.fileset.record_types import CHILDREN, CURRENT_TYPES, ROOT_TYPES
@@ -115,8 +117,7 @@ def link(records: Sequence[RawRecord], first: int, last: int, findings: FindingL
     return linker.linked
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(Struct, frozen=True):
     """An offset to follow: the record that it stands in, and the one below which its target will stand."""
 
     parent: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _COMPONENT = re.compile(r"[A-Z0-9_]{1,8}")
 _WHOLE = re.compile(r"[A-Z0-9_]{1,8}(?:/[A-Z0-9_]{1,8}){0,7}")
@@ -11,8 +12,7 @@ _FILE_SET_ID = re.compile(r"[A-Z0-9_]{0,16}")
 _DOS = re.compile(r"CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9]")
 
 
-@dataclass(frozen=True, slots=True)
-class FileID:
+class FileID(Struct, frozen=True):
     """A File ID: 1 to 8 components, each 1 to 8 characters of A-Z, 0-9 and underscore.
 
     Raises ValueError at birth when it is not legal, so an illegal one cannot exist. Source: PS3.10 8.2, 8.5.

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from mediakit.dicom.instance import Tag
 from mediakit.fileset.charset import place_of
 from mediakit.fileset.groups import Collated, Leaf
@@ -132,4 +134,4 @@ def _series(old: DirectoryRecord, new: DirectoryRecord) -> DirectoryRecord:
 
 
 def _with(record: DirectoryRecord, children: tuple[DirectoryRecord, ...]) -> DirectoryRecord:
-    return replace(record, children=children)
+    return structs.replace(record, children=children)

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from mediakit.dicom.instance import Instance
 from mediakit.dicom.uids import content_uid
 from mediakit.errors import UsageError
@@ -57,8 +59,7 @@ EMPTY = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedFile:
+class PlannedFile(Struct, frozen=True):
     """A file of the medium that carries an instance, byte for byte from where `instance` points."""
 
     file_id: FileID

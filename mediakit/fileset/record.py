@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from mediakit.dicom.instance import Tag
 from mediakit.fileset.file_id import FileID
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """One element of a directory record: raw value bytes in Explicit VR Little Endian.
 
     A sequence (VR "SQ") holds its encoded items, without the delimiter of the sequence.
@@ -18,11 +19,13 @@ class Key:
 
     tag: Tag
     vr: str
-    value: bytes = field(repr=False)
+    value: bytes
+
+    def __repr__(self) -> str:
+        return f"Key(tag={self.tag:#010x}, vr={self.vr!r})"  # a value may say who the patient is
 
 
-@dataclass(frozen=True, slots=True)
-class FileRef:
+class FileRef(Struct, frozen=True):
     """The instance that a record references (PS3.3 F.3.2.2). `file_id` is None when it is not legal."""
 
     file_id: FileID | None
@@ -40,8 +43,7 @@ class FileRef:
         return self.raw_file_id.strip(b" \0").replace(b"\\", b"/").decode("ascii", "backslashreplace")
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryRecord:
+class DirectoryRecord(Struct, frozen=True):
     """One directory record with the records below it. `keys` are in ascending order of tag.
 
     `seen_at` is the byte offset of its item in the file it was decoded from; None when it was built.
@@ -49,11 +51,26 @@ class DirectoryRecord:
     """
 
     type: str
-    keys: tuple[Key, ...] = field(repr=False)
+    keys: tuple[Key, ...]
     reference: FileRef | None = None
-    children: tuple[DirectoryRecord, ...] = field(default=(), repr=False)
-    seen_at: int | None = field(default=None, compare=False)
-    carried: bytes = field(default=b"", compare=False, repr=False)
+    children: tuple[DirectoryRecord, ...] = ()
+    seen_at: int | None = None
+    carried: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"DirectoryRecord(type={self.type!r}, reference={self.reference!r}, seen_at={self.seen_at})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, DirectoryRecord):
+            return NotImplemented
+        return self._said() == other._said()
+
+    def __hash__(self) -> int:
+        return hash(self._said())
+
+    def _said(self) -> tuple[object, ...]:
+        """Return what makes two records the same, wherever they were seen."""
+        return self.type, self.keys, self.reference, self.children
 
     def key(self, tag: Tag) -> Key | None:
         """Return the key with this tag, or None."""

@@ -9,6 +9,8 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from msgspec import Struct
+
 from mediakit.dicom.instance import Instance
 from mediakit.fileset.decode import Decoded
 from mediakit.fileset.manifest import ManifestFact
@@ -33,8 +35,7 @@ class FileKind(StrEnum):
     CLOSED = "closed"  # a link, a special file, or one that the system will not show
 
 
-@dataclass(frozen=True, slots=True)
-class FileFact:
+class FileFact(Struct, frozen=True):
     """One file. `instance` is there for INSTANCE, `finding` says why for all but INSTANCE and DICOMDIR.
 
     `head` holds the first `HEAD_BYTES` of an OTHER or DAMAGED file; of an INSTANCE or DICOMDIR its 128 bytes
@@ -48,10 +49,15 @@ class FileFact:
     kind: FileKind
     instance: Instance | None = None
     finding: Finding | None = None
-    head: bytes = field(default=b"", repr=False)
+    head: bytes = b""
     also: tuple[str, ...] = ()
     stored: str = ""
     seal: SealFact | None = None
+
+    def __repr__(self) -> str:
+        return (
+            f"FileFact(path={self.path!r}, size={self.size}, kind={self.kind!r}, instance={self.instance!r})"
+        )
 
     @property
     def shown_path(self) -> str:
@@ -73,8 +79,7 @@ class FileFact:
         return self.is_locked or (self.kind is FileKind.CLOSED and self.seal is not None)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordLink:
+class RecordLink(Struct, frozen=True):
     """A directory record that references a file, the records above it (outermost first), and the file.
 
     `file` is None when no file of the medium is meant. `differences` say how its name differs.

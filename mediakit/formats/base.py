@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from msgspec import Struct
+
 from mediakit.events import Listener
 from mediakit.fileset.fat_geometry import FatWishes
 from mediakit.formats.readable import Extent
@@ -38,8 +40,7 @@ class OtherNames:
 NO_OTHER_NAMES: Final = OtherNames()
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """One name on a medium. `path` has "/" between names, spelled as stored; `size` is in bytes.
 
     No two nodes of a tree have one path: the first of several files of one name keeps it, the others are
@@ -56,7 +57,7 @@ class Node:
     also: tuple[str, ...] = ()
     stored: str = ""
     seal: SealFact | None = None
-    other: OtherNames = field(default=NO_OTHER_NAMES, compare=False)
+    other: OtherNames = NO_OTHER_NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +111,7 @@ class Tree(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One file to be written: its path on the medium ("/" between components), size in bytes, and bytes.
 
     `open` gives a fresh stream at its start; it must give exactly `size` bytes. Where `from_hashes` is given,
@@ -122,8 +122,8 @@ class Entry:
 
     path: str
     size: int
-    open: Callable[[], BinaryIO] = field(repr=False)
-    from_hashes: Callable[[Mapping[str, str]], bytes] | None = field(default=None, repr=False)
+    open: Callable[[], BinaryIO]
+    from_hashes: Callable[[Mapping[str, str]], bytes] | None = None
     other: OtherNames | None = None
 
 

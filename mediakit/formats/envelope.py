@@ -6,10 +6,11 @@ The size of what it makes is known before, so that a plan holds. Files in an env
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from typing import BinaryIO, Protocol
+
+from msgspec.structs import replace
 
 from mediakit.errors import SourceError
 from mediakit.formats.base import Entry, Node, NodeKind, Tree

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
+
+from msgspec.structs import replace
 
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind, Tree

@@ -7,8 +7,9 @@ names decide.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from mediakit.formats.base import NO_OTHER_NAMES, Node, OtherNames
 from mediakit.formats.iso_records import MULTI_EXTENT, Descriptor, IsoRecord
@@ -19,8 +20,7 @@ from mediakit.volume import MAX_EXAMPLES
 _NOWHERE: Extent = (-1, 0)  # where empty files lie
 
 
-@dataclass(slots=True)
-class IsoFile:
+class IsoFile(Struct):
     """A file and where it lies. `folder` is the block of its folder, `name` its name by Rock Ridge.
 
     `rock_ridge` and `joliet` are its paths in these trees, `more` further ones in that of Joliet.

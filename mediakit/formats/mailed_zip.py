@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
+from msgspec import structs
+
 from mediakit.durable import no_temporary_room
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind, Tree
@@ -62,7 +64,7 @@ class MailedZip:
         for node in self._mail.walk():
             if node.path != self._part.path:
                 also = tuple(f"{self._rest}/{name}" for name in node.also)
-                yield replace(node, path=f"{self._rest}/{node.path}", also=also)
+                yield structs.replace(node, path=f"{self._rest}/{node.path}", also=also)
 
     def folders(self) -> Iterator[str]:
         """Yield every folder."""
@@ -74,7 +76,7 @@ class MailedZip:
     def open(self, node: Node) -> BinaryIO:
         """Open a member or part. Raises SourceError."""
         part = self._in_mail(node.path)
-        return self._archive.open(node) if part is None else self._mail.open(replace(node, path=part))
+        return self._archive.open(node) if part is None else self._mail.open(structs.replace(node, path=part))
 
     def find(self, path: str) -> Node | None:
         """Return the member or part of exactly this path, or None."""
@@ -82,12 +84,12 @@ class MailedZip:
         if part is None:
             return self._archive.find(path)
         found = self._mail.find(part)
-        return None if found is None else replace(found, path=path)
+        return None if found is None else structs.replace(found, path=path)
 
     def extents(self, node: Node) -> Sequence[Extent]:
         """Return where a part lies in the mail; of a member, where the archive lies. Raises SourceError."""
         part = self._in_mail(node.path)
-        return self._mail.extents(self._part if part is None else replace(node, path=part))
+        return self._mail.extents(self._part if part is None else structs.replace(node, path=part))
 
     def close(self) -> None:
         """Close both."""

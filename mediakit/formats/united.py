@@ -7,9 +7,12 @@ place of the image is the same file, whatever each volume calls it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind, TreeFacts
@@ -26,8 +29,7 @@ _MAX_ALL_COMPARED = 64 * 1024 * 1024
 Extents = tuple[Extent, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(Struct, frozen=True):
     """A file of a volume, under its name there, and where its bytes lie in the image.
 
     `begins` is the byte at which it begins, -1 for an empty one. `extents` is a function where a volume works

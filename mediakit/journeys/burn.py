@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from msgspec import structs
+
 from mediakit.dicom.instance import Header, Instance
 from mediakit.errors import UsageError
 from mediakit.events import FileSettled, Listener, silence
@@ -219,7 +221,10 @@ def _plan(prepared: Prepared, work: Work, fates: Fates) -> Planned | None:
 def _without_headers(planned: MediumPlan) -> MediumPlan:
     """Return the plan without the headers, which have done their work and fill most of the memory."""
     spent = Header({}, {})
-    files = (replace(file, instance=replace(file.instance, header=spent)) for file in planned.plan.files)
+    files = (
+        structs.replace(file, instance=structs.replace(file.instance, header=spent))
+        for file in planned.plan.files
+    )
     return replace(planned, plan=replace(planned.plan, files=tuple(files)))
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from mediakit.choices import OnReject
 from mediakit.events import Listener, silence
 from mediakit.fileset.selection import Selection
@@ -33,7 +35,7 @@ def burn_fetched(
     check_order((), candidates, order)
     fetched = fetch(wanted, tell)
     if fetched.outcome is not Outcome.GOOD and order.on_reject is OnReject.FAIL:
-        fates = (replace(fate, state=_withheld(fate)) for fate in fetched.fates)
+        fates = (structs.replace(fate, state=_withheld(fate)) for fate in fetched.fates)
         return Burnt(result=replace(fetched, journey="burn", fates=tuple(fates)))
     order = replace(order, selection=_of_series(order.selection))
     burnt = burn_fitting([wanted.folder], candidates, order, tell)
@@ -54,7 +56,7 @@ def _joined(fetched: Result, burnt: Result, wanted: FetchOrder) -> Result:
     folder, archive = f"{wanted.folder}/", f"{wanted.address}/"
     missing = tuple(fate for fate in fetched.fates if fate.state not in _CAME)
     fates = tuple(
-        replace(
+        structs.replace(
             fate,
             source=fate.source.replace(folder, archive),
             because=None if fate.because is None else _moved(fate.because, folder, archive),

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 
+from msgspec import structs
+
 from mediakit.destinations.address import Address
 from mediakit.destinations.archive import (
     Archive,
@@ -332,7 +334,7 @@ def _checked(fate: Fate, answer: StoreAnswer | None, study: Wanted) -> Fate:
     else:
         return fate
     because = OF_ANOTHER.at(Where(path=fate.source), what=what)
-    return replace(fate, state=State.REFUSED, because=because)
+    return structs.replace(fate, state=State.REFUSED, because=because)
 
 
 def _counted(place: str, series: FoundSeries, came: int) -> Finding:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
+from msgspec import structs
+
 from mediakit.dicom.instance import shown
 from mediakit.errors import DestinationError, UsageError
 from mediakit.events import Listener, silence
@@ -58,7 +60,7 @@ def _verified(before: Imported, rows: tuple[Row, ...], confirmed: Confirmed, way
     because = {key: finding.moved(places[key]) for key, finding in confirmed.because.items()}
     asked = {row.item.sop_instance: row for row in rows if row.state in _ASKED}
     fates = tuple(
-        replace(fate, state=row.state.fate, because=because.get(row.key))
+        structs.replace(fate, state=row.state.fate, because=because.get(row.key))
         if (row := asked.get(fate.sop_instance)) is not None and fate.state in _STORED
         else fate
         for fate in before.result.fates

@@ -8,6 +8,8 @@ from functools import cache, partial
 from importlib.metadata import EntryPoint
 from typing import Final
 
+from msgspec import structs
+
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, printable
 from mediakit.plug_ins import code_of, plug_ins
@@ -107,7 +109,7 @@ def _named(finding: Finding, path: str) -> Finding:
     """Return a finding at another path, also where its sentence repeats that path."""
     before, after = printable(finding.where.path), printable(path)
     detail = tuple((word, after if value == before else value) for word, value in finding.detail)
-    return replace(finding.moved(path), detail=detail)
+    return structs.replace(finding.moved(path), detail=detail)
 
 
 def rule_set_of(rule_id: str) -> RuleSet:

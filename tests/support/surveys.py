@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from msgspec import structs
+
 from mediakit.choices import Supply
 from mediakit.dicom.elements import dictionary_vr
 from mediakit.dicom.instance import Instance
@@ -96,7 +98,7 @@ def files_of(directory: Directory, *instances: Instance) -> list[FileFact]:
 def filed(instance: Instance, path: str = "", *, head: bytes = b"", also: tuple[str, ...] = ()) -> FileFact:
     """Return a file that holds an instance. `head` is its preamble when it is used."""
     at = path or instance.path
-    kept = replace(instance, source="", path=at)
+    kept = structs.replace(instance, source="", path=at)
     return FileFact(at, instance.size, FileKind.INSTANCE, kept, None, head, also)
 
 
@@ -131,7 +133,7 @@ def changed(directory: Directory, record_type: str, change: Change, *, which: in
             if left == 0:
                 record = change(record)
             left -= 1
-        return replace(record, children=tuple(rebuilt(child) for child in record.children))
+        return structs.replace(record, children=tuple(rebuilt(child) for child in record.children))
 
     return replace(directory, roots=tuple(rebuilt(root) for root in directory.roots))
 
@@ -146,7 +148,7 @@ def with_keys(values: Mapping[int, bytes | None]) -> Change:
             if value is not None:
                 vr = WANTED.get(tag) or dictionary_vr(tag).decode()
                 keys[tag] = Key(tag, vr, padded(value, vr))
-        return replace(record, keys=tuple(keys[tag] for tag in sorted(keys)))
+        return structs.replace(record, keys=tuple(keys[tag] for tag in sorted(keys)))
 
     return change
 
@@ -156,7 +158,7 @@ def with_reference(**parts: object) -> Change:
 
     def change(record: DirectoryRecord) -> DirectoryRecord:
         assert record.reference is not None
-        return replace(record, reference=replace(record.reference, **parts))  # type: ignore[arg-type]
+        return structs.replace(record, reference=structs.replace(record.reference, **parts))
 
     return change
 

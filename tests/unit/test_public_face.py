@@ -14,6 +14,7 @@ from enum import Enum
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
 import mediakit
 from mediakit.journeys import burn_order as journeys_burn_order
@@ -62,7 +63,7 @@ def _used_by(member: object) -> Iterator[type]:
     """Yield the classes in the signature of a function, the fields of a value, the methods of others."""
     if inspect.isclass(member) and issubclass(member, Enum | Exception):
         return
-    if inspect.isclass(member) and not dataclasses.is_dataclass(member):
+    if inspect.isclass(member) and not (dataclasses.is_dataclass(member) or issubclass(member, Struct)):
         for name, method in vars(member).items():
             if inspect.isfunction(method) and not name.startswith("_"):
                 yield from _used_by(method)

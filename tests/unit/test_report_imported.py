@@ -9,6 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from msgspec import structs
 
 from mediakit.errors import UsageError
 from mediakit.outcome import Fate, Outcome, State
@@ -134,7 +135,7 @@ def test_a_rehearsal_says_what_would_go_and_that_nothing_was_sent() -> None:
         ContextLine(sop_class="1.2.3", transfer_syntaxes=(EXPLICIT_LE,), count=1, accepted="no", why="why"),
     )
     told = imported([row(1), row(2)], contexts=lines, is_rehearsal=True, job="")
-    fates = tuple(replace(fate, state=State.PLANNED) for fate in told.result.fates)
+    fates = tuple(structs.replace(fate, state=State.PLANNED) for fate in told.result.fates)
     told = replace(told, result=replace(told.result, fates=fates, outcome=Outcome.GOOD))
     text = imported_text(told)
     assert "  planned              2" in text
@@ -209,7 +210,7 @@ def test_an_instance_without_a_fate_of_its_own_has_the_one_of_its_row() -> None:
 
 def test_instances_that_share_a_place_keep_their_fates_apart() -> None:
     told = imported([row(1, "A", TransferState.STORED), row(2, "A", TransferState.PLANNED)])
-    fates = (told.result.fates[0], replace(told.result.fates[1], source=f"{SOURCE}/A ({uid(2)})"))
+    fates = (told.result.fates[0], structs.replace(told.result.fates[1], source=f"{SOURCE}/A ({uid(2)})"))
     told = replace(told, result=replace(told.result, fates=fates))
     assert [each.fate for each in ended(told)] == list(fates)
     assert document(told)["files"] == []

@@ -4,6 +4,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mediakit.dicom.instance import Instance
 from mediakit.fileset.survey import Survey
@@ -201,7 +202,7 @@ def test_references_without_a_value_and_documents_that_refer_to_nothing_are_righ
 
 def test_documents_of_one_series_are_one_finding_which_counts_what_is_absent() -> None:
     documents = (
-        replace(referring("1.2.3.4.9", f"1.2.3.4.{number}"), sop_instance=f"1.2.3.9.{number}")
+        structs.replace(referring("1.2.3.4.9", f"1.2.3.4.{number}"), sop_instance=f"1.2.3.9.{number}")
         for number in (7, 8)
     )
     files = (filed(one, f"PR/PR{number}") for number, one in enumerate(documents))
@@ -326,7 +327,7 @@ def test_positions_that_are_no_numbers_are_passed_over() -> None:
 
 def replace_position(one: Instance, position: bytes) -> Instance:
     values = {**one.header.values, 0x00200032: position}
-    return replace(one, header=replace(one.header, values=values))
+    return structs.replace(one, header=structs.replace(one.header, values=values))
 
 
 def test_a_whole_medium_gives_no_finding_and_other_files_do_not_count() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance
@@ -142,7 +143,7 @@ def test_a_file_under_another_name_is_found_and_reported(name: str, how: str) ->
 
 def test_many_files_misnamed_in_one_manner_are_one_finding() -> None:
     right = directory_of(FIRST, SECOND)
-    files = [replace(file, path=file.path.lower()) for file in files_of(right, FIRST, SECOND)]
+    files = [structs.replace(file, path=file.path.lower()) for file in files_of(right, FIRST, SECOND)]
     (finding,) = judged(survey_of(*files, directory=right))
     assert (finding.rule.id, dict(finding.detail)["count"]) == ("MK-CON-002", 2)
 
@@ -168,7 +169,7 @@ def test_a_reference_to_what_is_no_instance_is_reported(kind: FileKind, expected
 
 def test_a_retired_record_may_reference_a_file_that_is_not_dicom() -> None:
     wrong = changed(
-        directory_of(FIRST, SECOND), "IMAGE", lambda record: replace(record, type="HL7 STRUC DOC")
+        directory_of(FIRST, SECOND), "IMAGE", lambda record: structs.replace(record, type="HL7 STRUC DOC")
     )
     assert judged(two_files(first=other_file(PLACE), wrong=wrong)) == []
 
@@ -222,7 +223,7 @@ def test_a_folder_that_was_copied_is_one_finding() -> None:
 
 
 def test_another_instance_in_the_file_is_reported() -> None:
-    (finding,) = judged(two_files(first=filed(replace(FIRST, sop_instance="1.2.9"), PLACE)))
+    (finding,) = judged(two_files(first=filed(structs.replace(FIRST, sop_instance="1.2.9"), PLACE)))
     assert (finding.rule.id, finding.severity) == ("MK-CON-006", Severity.ERROR)
     assert "1.2.3.4.1" in finding.text
     assert "1.2.9" in finding.text
@@ -237,7 +238,7 @@ def test_another_instance_in_the_file_is_reported() -> None:
 )
 def test_another_class_or_syntax_in_files_is_one_finding(part: str, uid: str, rule: str) -> None:
     right = directory_of(FIRST, SECOND)
-    found = [replace(instance, **{part: uid}) for instance in (FIRST, SECOND)]  # type: ignore[arg-type]
+    found = [structs.replace(instance, **{part: uid}) for instance in (FIRST, SECOND)]
     (finding,) = judged(survey_of(*files_of(right, *found), directory=right))
     assert (finding.rule.id, finding.severity) == (rule, Severity.ERROR)
     assert dict(finding.detail)["count"] == 2
@@ -250,8 +251,8 @@ def test_another_class_or_syntax_in_files_is_one_finding(part: str, uid: str, ru
 )
 def test_a_record_that_agrees_with_the_file_meta_information_is_right(tag: int, part: str) -> None:
     raw = getattr(FIRST, part).encode() + b"\0"
-    header = replace(FIRST.header, meta={tag: raw})
-    file = filed(replace(FIRST, header=header, **{part: "1.2.9"}), PLACE)  # type: ignore[arg-type]
+    header = structs.replace(FIRST.header, meta={tag: raw})
+    file = filed(structs.replace(FIRST, header=header, **{part: "1.2.9"}), PLACE)
     assert judged(two_files(first=file)) == []
 
 
@@ -443,7 +444,7 @@ def test_sequences_are_not_compared() -> None:
     wrong = changed(
         directory_of(FIRST), "IMAGE", with_keys({0x0040A043: b"\xfe\xff\x00\xe0\xff\xff\xff\xff"})
     )
-    survey = survey_of(*files_of(wrong, replace(image, sop_instance="1.2.3.4.1")), directory=wrong)
+    survey = survey_of(*files_of(wrong, structs.replace(image, sop_instance="1.2.3.4.1")), directory=wrong)
     assert ids(judged(survey)) == ["MK-CON-005"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mediakit.fileset.file_id import FileID
 from mediakit.fileset.record import Directory, DirectoryRecord
@@ -42,7 +43,7 @@ def of_class(sop_class: str, record_type: str) -> Survey:
     wrong = changed(right, "IMAGE", with_reference(sop_class=sop_class))
     return survey_of(
         *files_of(right, FIRST),
-        directory=changed(wrong, "IMAGE", lambda record: replace(record, type=record_type)),
+        directory=changed(wrong, "IMAGE", lambda record: structs.replace(record, type=record_type)),
     )
 
 
@@ -65,7 +66,7 @@ def test_a_profile_that_needs_no_dicomdir_takes_a_medium_without() -> None:
 
 def test_a_dicomdir_in_a_folder_is_reported_with_its_place() -> None:
     right = directory_of(FIRST)
-    files = [replace(file, path=f"COPY/{file.path}") for file in files_of(right, FIRST)]
+    files = [structs.replace(file, path=f"COPY/{file.path}") for file in files_of(right, FIRST)]
     survey = survey_of(*files, directory=right, at="COPY/DICOMDIR")
     (finding,) = judged(survey)
     assert (finding.rule.id, finding.where.path) == ("MK-DIR-102", "COPY/DICOMDIR")
@@ -191,13 +192,13 @@ def test_a_class_that_has_no_record_type_is_a_warning() -> None:
 
 
 def test_groups_with_nothing_below_are_reported() -> None:
-    wrong = changed(directory_of(FIRST), "SERIES", lambda record: replace(record, children=()))
+    wrong = changed(directory_of(FIRST), "SERIES", lambda record: structs.replace(record, children=()))
     (finding,) = judged(survey_of(directory=wrong))
     assert (finding.rule.id, dict(finding.detail)["type"]) == ("MK-DIR-114", "SERIES")
 
 
 def test_a_leaf_without_a_file_is_reported() -> None:
-    wrong = changed(directory_of(FIRST), "IMAGE", lambda record: replace(record, reference=None))
+    wrong = changed(directory_of(FIRST), "IMAGE", lambda record: structs.replace(record, reference=None))
     assert ids(judged(survey_of(directory=wrong))) == ["MK-DIR-115"]
 
 
@@ -218,7 +219,7 @@ def test_two_files_of_one_instance_are_left_to_the_comparison_of_files() -> None
     right = directory_of(FIRST)
     (image,) = (record for record in right.walk() if record.type == "IMAGE")
     assert image.reference is not None
-    copy = replace(image, reference=replace(image.reference, file_id=FileID(("COPY",))))
-    doubled = changed(right, "SERIES", lambda record: replace(record, children=(image, copy)))
+    copy = structs.replace(image, reference=structs.replace(image.reference, file_id=FileID(("COPY",))))
+    doubled = changed(right, "SERIES", lambda record: structs.replace(record, children=(image, copy)))
     survey = survey_of(*files_of(right, FIRST), filed(FIRST, "COPY"), directory=doubled)
     assert judged(survey) == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mediakit.fileset.record import Directory, DirectoryRecord, Key
 from mediakit.fileset.survey import FileKind
@@ -59,13 +60,13 @@ def test_autorun_in_the_root_is_a_warning() -> None:
     medium = medium_of(A_CT, volume=CD)
     (finding,) = found_by(drg.CHECKS[:1], replace(medium, files=(*medium.files, autorun)))
     assert (finding.rule.id, finding.severity) == ("MK-DRG-002", Severity.WARNING)
-    below = replace(autorun, path="VIEWER/AUTORUN.INF")
+    below = structs.replace(autorun, path="VIEWER/AUTORUN.INF")
     assert found_by(drg.CHECKS[:1], replace(medium, files=(*medium.files, below))) == []
 
 
 def test_private_elements_of_directory_records_are_counted() -> None:
     def add(record: DirectoryRecord) -> DirectoryRecord:
-        return replace(record, keys=(*record.keys, Key(0x00990010, "LO", b"ACME")))
+        return structs.replace(record, keys=(*record.keys, Key(0x00990010, "LO", b"ACME")))
 
     directory = changed(changed(directory_of(A_CT), "SERIES", add), "IMAGE", add)
     (finding,) = found_by(drg.CHECKS, survey_of(directory=directory, volume=CD))
@@ -75,7 +76,7 @@ def test_private_elements_of_directory_records_are_counted() -> None:
 
 def test_two_records_for_one_patient_are_found() -> None:
     directory = directory_of(A_CT)
-    doubled = replace(directory, roots=(*directory.roots, replace(directory.roots[0], children=())))
+    doubled = replace(directory, roots=(*directory.roots, structs.replace(directory.roots[0], children=())))
     assert ids(found_by(drg.CHECKS, survey_of(directory=doubled, volume=CD))) == ["MK-DRG-004"]
 
 
@@ -128,7 +129,7 @@ def test_programs_without_a_link_from_the_index_are_found() -> None:
     medium = replace(medium, files=(*medium.files, VIEWER))
     assert ids(found_by(drg.CHECKS, medium)) == ["MK-DRG-009"]
     assert ids(found_by(drg.CHECKS, replace(medium, texts={}))) == ["MK-DRG-009"]
-    damaged = replace(VIEWER, kind=FileKind.DAMAGED)
+    damaged = structs.replace(VIEWER, kind=FileKind.DAMAGED)
     assert found_by(drg.CHECKS, replace(medium, files=(*medium.files[:-1], damaged))) == []
 
 

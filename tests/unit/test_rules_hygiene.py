@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mediakit.fileset.survey import TEXT_BYTES, FileFact, FileKind
 from mediakit.findings import Finding, Rule, Severity
@@ -103,7 +104,7 @@ def test_names_that_only_resemble_litter_are_none(path: str) -> None:
 
 def test_an_image_is_no_litter_whatever_its_name() -> None:
     medium = medium_of(A_CT)
-    files = tuple(replace(file, path=f"__MACOSX/{file.path}") for file in medium.files)
+    files = tuple(structs.replace(file, path=f"__MACOSX/{file.path}") for file in medium.files)
     assert found_by(hygiene.CHECKS, replace(medium, files=files)) == []
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Severity, Where
 from mediakit.profile.load import load_profile
@@ -45,8 +47,8 @@ def test_damage_that_a_second_copy_makes_good_is_a_warning() -> None:
 
 def test_files_that_cannot_be_read_are_named_and_other_files_are_not() -> None:
     why = CANNOT_READ.at(why="Input/output error")
-    damaged = replace(other_file("DICOM/IM9", FileKind.DAMAGED), finding=why)
-    other = replace(other_file("NOTES.TXT"), finding=why)
+    damaged = structs.replace(other_file("DICOM/IM9", FileKind.DAMAGED), finding=why)
+    other = structs.replace(other_file("NOTES.TXT"), finding=why)
     findings = list(instances.check_reading(survey_of(damaged, other), PROFILE))
     assert [(one.rule, one.where.path) for one in findings] == [(CANNOT_READ, "DICOM/IM9")]
 
@@ -60,7 +62,7 @@ def test_findings_of_the_decoder_get_the_path_of_the_directory() -> None:
 
 
 def test_an_instance_that_the_profile_does_not_take_is_an_error_at_its_file() -> None:
-    compressed = replace(A_CT, transfer_syntax="1.2.840.10008.1.2.4.70")
+    compressed = structs.replace(A_CT, transfer_syntax="1.2.840.10008.1.2.4.70")
     (finding,) = instances.check_profile(medium_of(compressed), PROFILE)
     assert finding.severity is Severity.ERROR
     assert finding.where.path == next(file.path for file in medium_of(compressed).files if file.instance)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from mediakit.dicom.instance import Instance
 from mediakit.fileset.record import Directory, DirectoryRecord, Key

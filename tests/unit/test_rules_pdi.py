@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from mediakit.dicom.header import Scanner
 from mediakit.fileset.file_id import FileID
@@ -309,7 +310,9 @@ def test_illegal_file_ids_are_found(raw: bytes) -> None:
     medium = right()
     record = _first_leaf(medium)
     assert record.reference is not None and medium.decoded is not None
-    broken = replace(record, reference=replace(record.reference, file_id=None, raw_file_id=raw))
+    broken = structs.replace(
+        record, reference=structs.replace(record.reference, file_id=None, raw_file_id=raw)
+    )
     directory = replace(medium.decoded.directory, roots=_replaced(medium.decoded.directory.roots, broken))
     assert "MK-PDI-006" in errors(replace(medium, decoded=replace(medium.decoded, directory=directory)))
 
@@ -336,8 +339,8 @@ def test_a_file_that_is_missing_is_no_pdi_medium() -> None:
 
 @pytest.mark.parametrize(("tag", "value"), [(0x00020002, SR.encode()), (0x00020003, b"1.9.9")])
 def test_meta_information_of_another_instance_is_found(tag: int, value: bytes) -> None:
-    wrong = replace(A_CT, header=replace(A_CT.header, meta={**META, tag: value}))
-    same = replace(A_CT, header=replace(A_CT.header, meta=META))
+    wrong = structs.replace(A_CT, header=structs.replace(A_CT.header, meta={**META, tag: value}))
+    same = structs.replace(A_CT, header=structs.replace(A_CT.header, meta=META))
     assert "MK-PDI-008" in errors(medium_of(wrong))
     assert "MK-PDI-008" not in errors(medium_of(same))
 
@@ -349,7 +352,7 @@ def test_forbidden_record_types_are_found(kind: str) -> None:
 
 
 def test_compressed_instances_are_wrong_on_a_cd_and_unconfirmed_on_larger_media() -> None:
-    compressed = medium_of(replace(A_CT, transfer_syntax="1.2.840.10008.1.2.4.70"))
+    compressed = medium_of(structs.replace(A_CT, transfer_syntax="1.2.840.10008.1.2.4.70"))
     assert "MK-PDI-016" in errors(compressed)
     assert "MK-PDI-016" in errors(replace(compressed, volume=IsoVolume(), format="iso9660"))
     for volume, name in ((UdfVolume(), "udf"), (FatVolume(), "fat")):
@@ -497,13 +500,13 @@ def _reference(path: str, sop_class: str, uid: str = "") -> FileRef:
 def _below(*leaves: DirectoryRecord) -> Directory:
     """Return a directory with these records in a series."""
     patient = DirectoryRecord("PATIENT", (Key(0x00100010, "PN", b""), Key(0x00100020, "LO", b"P1")))
-    return Directory("TEST", "1.2.3", (replace(patient, children=leaves),))
+    return Directory("TEST", "1.2.3", (structs.replace(patient, children=leaves),))
 
 
 def _doubled(records: tuple[DirectoryRecord, ...], kind: str) -> tuple[DirectoryRecord, ...]:
     found: list[DirectoryRecord] = []
     for record in records:
-        found.append(replace(record, children=_doubled(record.children, kind)))
+        found.append(structs.replace(record, children=_doubled(record.children, kind)))
         if record.type == kind:
             found.append(record)
     return tuple(found)
@@ -516,6 +519,6 @@ def _first_leaf(medium: Survey) -> DirectoryRecord:
 
 def _replaced(records: tuple[DirectoryRecord, ...], new: DirectoryRecord) -> tuple[DirectoryRecord, ...]:
     return tuple(
-        new if record.type == new.type else replace(record, children=_replaced(record.children, new))
+        new if record.type == new.type else structs.replace(record, children=_replaced(record.children, new))
         for record in records
     )

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from mediakit.fileset.security import security_of
 from mediakit.fileset.survey import FileFact, FileKind
@@ -28,7 +29,7 @@ def opened(**changes: object) -> list[Finding]:
     """Return what is found on a medium of which each file was taken out of such an envelope."""
     seal = replace(SEAL, **changes)  # type: ignore[arg-type]  # each test passes fields
     medium = medium_of(A_CT)
-    medium = replace(medium, files=tuple(replace(file, seal=seal) for file in medium.files))
+    medium = replace(medium, files=tuple(structs.replace(file, seal=seal) for file in medium.files))
     return found_by(secure.CHECKS, medium, load_profile("STD-GEN-SEC-CD"))
 
 
@@ -39,7 +40,7 @@ def test_an_envelope_as_the_profile_has_it_gives_no_finding() -> None:
 
 def test_files_that_were_not_opened_are_one_warning_that_says_what_opens_them() -> None:
     seal = SealFact(recipients=("a passphrase", "the key of certificate 1A"), cipher="AES-256-CBC")
-    files = [replace(other_file(name, head=ENVELOPED), seal=seal) for name in ("DICOMDIR", "IM1")]
+    files = [structs.replace(other_file(name, head=ENVELOPED), seal=seal) for name in ("DICOMDIR", "IM1")]
     unknown = other_file("IM2", head=ENVELOPED)
     one, other = found_by(secure.CHECKS, survey_of(*files, unknown), None)
     assert (one.rule, other.rule) == (secure.LOCKED, secure.LOCKED)

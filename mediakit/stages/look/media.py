@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from msgspec import structs
+
 from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.header import Scanner, Unusable
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance, Note
@@ -148,7 +150,7 @@ def _survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener) -> Surve
     facts = tuple(files)
     main, others = _directories(tree, facts)
     if main is not None and _is_directory_by_content(main):
-        file = replace(main.file, kind=FileKind.DICOMDIR, instance=None)
+        file = structs.replace(main.file, kind=FileKind.DICOMDIR, instance=None)
         facts = tuple(file if fact is main.file else fact for fact in facts)
         main = replace(main, file=file)
     if main is not None:
@@ -176,7 +178,11 @@ def _empty_settled(files: Iterable[FileFact], main: DirectoryFact) -> Iterator[F
     linked = {link.file.path for link in main.links if link.file is not None}
     for file in files:
         is_other = file.kind is FileKind.DAMAGED and not file.size and file is not main.file
-        yield replace(file, kind=FileKind.OTHER) if is_other and linked and file.path not in linked else file
+        yield (
+            structs.replace(file, kind=FileKind.OTHER)
+            if is_other and linked and file.path not in linked
+            else file
+        )
 
 
 def _is_directory_by_content(directory: DirectoryFact) -> bool:
@@ -188,7 +194,11 @@ def _is_directory_by_content(directory: DirectoryFact) -> bool:
 def _said(directory: DirectoryFact) -> FileFact:
     """Return the file of a directory; when it could not be read, with the finding that says why."""
     file = directory.file
-    return file if directory.finding in {None, file.finding} else replace(file, finding=directory.finding)
+    return (
+        file
+        if directory.finding in {None, file.finding}
+        else structs.replace(file, finding=directory.finding)
+    )
 
 
 def _fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFact:
@@ -209,7 +219,7 @@ def _read_fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFa
         head = stream.read(HEAD_BYTES)
         if isinstance(result, Unusable) and is_enveloped(head):
             seal = described(stream, node.size)
-            return replace(_fact_of(node, FileKind.OTHER, finding_on_locked(seal), head), seal=seal)
+            return structs.replace(_fact_of(node, FileKind.OTHER, finding_on_locked(seal), head), seal=seal)
     if isinstance(result, Unusable):
         kind = FileKind.OTHER if result.state is State.NOT_DICOM else FileKind.DAMAGED
         return _fact_of(node, kind, result.finding, head)

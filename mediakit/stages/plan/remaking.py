@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from msgspec import structs
+
 from mediakit.fileset.merge import pruned
 from mediakit.fileset.plan import ExtraFile, FileSetLayout, PlannedFile
 from mediakit.findings import Finding, Rule, Severity
@@ -104,7 +106,7 @@ def _with_sums(entry: Entry, sums: Mapping[str, str]) -> Entry:
     What they are now is not asked: a file that was changed on the medium is found as before.
     """
     make = entry.from_hashes
-    return entry if make is None else replace(entry, from_hashes=partial(_listed, make, sums))
+    return entry if make is None else structs.replace(entry, from_hashes=partial(_listed, make, sums))
 
 
 def _listed(

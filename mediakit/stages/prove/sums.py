@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
+
+from msgspec import Struct
 
 from mediakit.errors import MediakitError
 from mediakit.events import Advanced, Listener
@@ -19,8 +20,7 @@ _MANY = 16  # files in a batch; readers of more of them wait for each other, for
 _AT_ONCE = 64  # batches handed to the readers
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
+class Sum(Struct, frozen=True):
     """The SHA-256 (hex) of a file; "" when it cannot be read, with the exception that says why."""
 
     node: Node
