@@ -6,13 +6,22 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 _HAS_DIR_FD = os.open in os.supports_dir_fd and os.link in os.supports_dir_fd
 _FOLDER_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 FILE_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_NAMELESS_FLAGS = os.O_RDWR | FILE_FLAGS | getattr(os, "O_TMPFILE", 0)
+_OPEN_FILES = "/proc/self/fd"  # by which a file without a name gets one
+_NO_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT})
 NEW_FILE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | FILE_FLAGS
+
+
+@cache
+def _has_nameless() -> bool:
+    return hasattr(os, "O_TMPFILE") and Path(_OPEN_FILES).is_dir()
 
 
 def sync_folder(folder: Path) -> None:
@@ -82,6 +91,30 @@ class OpenFolder:
     def create(self, name: str) -> int:
         """Return the descriptor of a new file, for reading and writing."""
         return os.open(self._of(name), NEW_FILE_FLAGS | NO_LINK, 0o666, dir_fd=self._fd)
+
+    def create_nameless(self) -> int | None:
+        """Return the descriptor of a new file without a name; None where the system has none.
+
+        Unless `name_nameless` gives it a name, nothing is left of it, however the process ends.
+        """
+        if self._fd is None or not _has_nameless():
+            return None
+        try:
+            return os.open(".", _NAMELESS_FLAGS, 0o666, dir_fd=self._fd)
+        except OSError as exc:
+            if exc.errno in _NO_NAMELESS:
+                return None
+            raise
+
+    def name_nameless(self, fd: int, name: str) -> bool:
+        """Give what `create_nameless` made a name in this folder; return False when the name is taken."""
+        try:
+            os.link(
+                f"{_OPEN_FILES}/{fd}", name, src_dir_fd=self._fd, dst_dir_fd=self._fd, follow_symlinks=True
+            )
+        except FileExistsError:
+            return False
+        return True
 
     def open_file(self, name: str) -> int:
         """Return a descriptor to read a file by."""

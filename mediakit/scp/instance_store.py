@@ -1,8 +1,9 @@
 """Where received instances lie: FOLDER/study/series/instance.dcm, each whole or not at all.
 
-An instance is written to a hidden file in the folder, synced, and given its name; a name is never given
-twice. A killed run leaves hidden files only, which the next start takes away. What is in a data set is judged
-in `receiver`; here are files. Names are made of UIDs (digits and dots), so none leads out of the folder.
+An instance is written to a file without a name (or with a hidden one, see `part`), synced, and given its
+name; a name is never given twice. A killed run leaves hidden files at most, which the next start takes away.
+What is in a data set is judged in `receiver`; here are files. Names are made of UIDs (digits and dots), so
+none leads out of the folder.
 """
 
 from __future__ import annotations

@@ -249,7 +249,10 @@ class Link:
         asked = incoming.asked
         if incoming.taking is not None:
             status, words = incoming.taking.settled()
-            self._send(wire, asked.context_id, response_to(asked.request, status, words))
+            try:
+                self._send(wire, asked.context_id, response_to(asked.request, status, words))
+            finally:
+                incoming.taking.answered()
         elif asked.request.command != CANCEL_RQ:
             self._answer(wire, incoming)
 
@@ -329,6 +332,8 @@ class Link:
                 wire.send(out, _FAREWELL_S)
         if self._incoming is not None and self._incoming.taking is not None:
             self._incoming.taking.discard()
+        if self._storing is not None:
+            self._storing.close()
         for _, _, make in self._due:  # asked for, and nobody is there any more who could hear
             report = make()
             if report is not None:

@@ -81,6 +81,10 @@ class Taking(Protocol):
         """Put it away when it is whole; return status and words of the answer."""
         ...
 
+    def answered(self) -> None:
+        """Do what could wait until the answer had gone out, or could not."""
+        ...
+
     def discard(self) -> None:
         """Leave nothing of what has come: the association ends before it is whole."""
         ...
@@ -91,4 +95,8 @@ class Storing(Protocol):
 
     def begin(self, request: Request, context: AgreedContext, calling_ae: str) -> Taking:
         """Return what takes the instance of a C-STORE request."""
+        ...
+
+    def close(self) -> None:
+        """Leave nothing open: the association is over."""
         ...

@@ -1,7 +1,7 @@
-"""The bytes of one instance as they come: in memory while they are few, else in a hidden file.
+"""The bytes of one instance as they come: in memory while they are few, else in a file without a name.
 
 What is small is judged where it lies and written with one call; what is large is on its way to the disk while
-the rest still comes.
+the rest still comes. Where the system has no files without a name, the file has a hidden one.
 """
 
 from __future__ import annotations
@@ -24,59 +24,79 @@ _BUFFER_BYTES: Final = 1 << 16  # larger fragments go to the file without a copy
 class Part:
     """An instance that arrives. Whoever has it calls `InstanceStore.settle` or `discard`.
 
-    `stream` is for reading, from any place. Every method but `discard` raises OSError.
+    `stream` is for reading, from any place. Every method but `prepare` and `discard` raises OSError.
     """
 
     def __init__(self, folder: OpenFolder) -> None:
-        """Have no bytes yet; the hidden file, when there is one, lies in `folder`."""
+        """Have no bytes yet; the file, when there is one, is made in `folder`."""
         self.stream: BinaryIO = BytesIO()
         self.size = 0
         self._folder = folder
-        self._name = ""  # of the hidden file, "" while there is none
+        self._fd: int | None = None  # of the file, when there is one and `stream` is not that
+        self._name = ""  # that it has until it gets its own, where none without a name can be made
+
+    def prepare(self) -> None:
+        """Make the file while nothing else is to be done, where that leaves no trace."""
+        if self._fd is None and isinstance(self.stream, BytesIO):
+            with suppress(OSError):  # it comes again when the file is needed
+                self._fd = self._folder.create_nameless()
 
     def write(self, data: Buffer) -> None:
         """Take the next bytes."""
         self.size += len(data)
-        if self.size > HELD_BYTES and not self._name:
-            held = self.stream
-            self.stream = os.fdopen(self._new_file(), "w+b", buffering=_BUFFER_BYTES)
-            assert isinstance(held, BytesIO)  # noqa: S101 - there was no file
+        if self.size > HELD_BYTES and isinstance(held := self.stream, BytesIO):
+            fd, self._fd = self._file(), None
+            self.stream = os.fdopen(fd, "w+b", buffering=_BUFFER_BYTES)
             self.stream.write(held.getbuffer())
         self.stream.write(data)
 
     def put_down(self, *, syncs: bool) -> None:
-        """Have every byte in the hidden file, on the disk where that is asked for."""
+        """Have every byte in the file, on the disk where that is asked for."""
         if isinstance(self.stream, BytesIO):
-            fd = self._new_file()
-            try:
-                write_all(fd, self.stream.getbuffer())
-                if syncs:
-                    os.fsync(fd)
-            finally:
-                os.close(fd)
-            return
-        self.stream.flush()
+            self._fd = fd = self._file()
+            write_all(fd, self.stream.getbuffer())
+        else:
+            self.stream.flush()
+            fd = self.stream.fileno()
         if syncs:
-            os.fsync(self.stream.fileno())
+            os.fsync(fd)
 
     def take_name(self, folder: OpenFolder, name: str) -> bool:
-        """Give what was put down its name; return False when the name is taken."""
+        """Give what was put down its name, and close it; return False when the name is taken."""
+        if not self._name:
+            fd = self.stream.fileno() if self._fd is None else self._fd
+            is_named = folder.name_nameless(fd, name)
+            self._close()
+            return is_named
+        self._close()  # not every system renames an open file
         if not self._folder.take_name(self._name, folder, name):
             return False
         self._name = ""
-        self.stream.close()
         return True
 
     def discard(self) -> None:
-        """Leave nothing of it, unless it has its name. Does no harm when that has happened."""
+        """Close it, and leave nothing of it unless it has its name. Does no harm when that has happened."""
+        self._close()
+        name, self._name = self._name, ""
+        if name:
+            with suppress(OSError):
+                self._folder.remove(name)
+
+    def _close(self) -> None:
         with suppress(OSError):
             self.stream.close()
-        if self._name:
+        fd, self._fd = self._fd, None
+        if fd is not None:
             with suppress(OSError):
-                self._folder.remove(self._name)
+                os.close(fd)
 
-    def _new_file(self) -> int:
-        name = hidden_name(RANDOM_BYTES)
-        fd = self._folder.create(name)
-        self._name = name
+    def _file(self) -> int:
+        """Return the descriptor of the file, which is made when it is not there."""
+        if self._fd is not None:
+            return self._fd
+        fd = self._folder.create_nameless()
+        if fd is None:
+            name = hidden_name(RANDOM_BYTES)
+            fd = self._folder.create(name)
+            self._name = name
         return fd

@@ -73,10 +73,10 @@ class _Arrival:
     follows it is dropped.
     """
 
-    def __init__(self, instance_store: InstanceStore) -> None:
+    def __init__(self, instance_store: InstanceStore, part: Part | None = None) -> None:
         self._instance_store = instance_store
         self._failure: OSError | None = None
-        self._part: Part | None = instance_store.part()
+        self._part: Part | None = part or instance_store.part()
 
     def write(self, fragment: Buffer) -> None:
         """Take the next piece."""
@@ -116,8 +116,9 @@ class _Arrival:
 class Arriving(_Arrival):
     """The data set of a C-STORE request as it arrives; it gets a head of ours."""
 
-    def __init__(self, instance_store: InstanceStore, claim: Claim) -> None:
-        super().__init__(instance_store)
+    def __init__(self, instance_store: InstanceStore, claim: Claim, part: Part | None = None) -> None:
+        """`part` has no bytes yet; None takes a new one."""
+        super().__init__(instance_store, part)
         self._claim = claim
         head = head_for(claim)
         self._data_set_at = len(head)

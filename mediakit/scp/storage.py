@@ -26,6 +26,7 @@ from mediakit.scp.instance_store import InstanceStore
 from mediakit.scp.link import Visit
 from mediakit.scp.negotiation import Policy
 from mediakit.scp.operation import Answer, OfferedClass, Storing
+from mediakit.scp.part import Part
 from mediakit.scp.receiver import CANNOT_UNDERSTAND, Arriving, Claim, StoreAnswer
 from mediakit.scp.requestor import Dial
 from mediakit.scp.server import Listening, Server
@@ -136,6 +137,7 @@ class _Reception:
         self._instance_store = instance_store
         self._tell = tell
         self._scanner = Scanner()
+        self._next: Part | None = None  # made while the peer gets the next instance ready
 
     def begin(self, request: Request, context: AgreedContext, calling_ae: str) -> _Taking:
         """Return what takes the instance of a C-STORE request."""
@@ -146,16 +148,34 @@ class _Reception:
             transfer_syntax=context.transfer_syntax,
             calling_ae=calling_ae,
         )
-        return _Taking(self, claim, Arriving(self._instance_store, claim) if request.has_data_set else None)
+        if not request.has_data_set:
+            return _Taking(self, claim, None)
+        part, self._next = self._next, None
+        return _Taking(self, claim, Arriving(self._instance_store, claim, part))
 
-    def settle(self, claim: Claim, arriving: Arriving | None) -> StoreAnswer:
-        """Put an instance away, count it and tell of it."""
+    def prepare(self) -> None:
+        """Have the file ready for the next instance: on a disk it is not made in no time."""
+        if self._next is None:
+            self._next = self._instance_store.part()
+            self._next.prepare()
+
+    def close(self) -> None:
+        """Leave nothing open."""
+        if self._next is not None:
+            self._next.discard()
+
+    def settle(self, arriving: Arriving | None) -> StoreAnswer:
+        """Put an instance away and count it."""
         if arriving is not None:
             answer = arriving.put_away(self._scanner)
         else:
             words = "there is no data set"
             answer = StoreAnswer(status=CANNOT_UNDERSTAND, reception=Reception.REFUSED, words=words)
         self.counts[answer.reception] += 1
+        return answer
+
+    def tell(self, claim: Claim, answer: StoreAnswer) -> None:
+        """Tell of an instance that was put away or refused."""
         self._tell(
             Received(
                 sop_class=claim.sop_class,
@@ -168,16 +188,16 @@ class _Reception:
                 patient_id=answer.patient_id,
             )
         )
-        return answer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Taking:
     """One instance that arrives."""
 
     reception: _Reception
     claim: Claim
     arriving: Arriving | None
+    answer: StoreAnswer | None = None
 
     def write(self, fragment: Buffer, /) -> None:
         """Take the next piece of its data set."""
@@ -186,8 +206,14 @@ class _Taking:
 
     def settled(self) -> tuple[int, str]:
         """Put it away; return status and words of the answer."""
-        answer = self.reception.settle(self.claim, self.arriving)
+        self.answer = answer = self.reception.settle(self.arriving)
         return answer.status, answer.words
+
+    def answered(self) -> None:
+        """Tell of it, and get ready for the next one: the peer does the same meanwhile."""
+        if self.answer is not None:
+            self.reception.tell(self.claim, self.answer)
+        self.reception.prepare()
 
     def discard(self) -> None:
         """Leave nothing of what has come, and count it."""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediakit import open_folder
 from mediakit.dicom.instance_names import is_name, name_of
 from mediakit.errors import UsageError
 from mediakit.scp.instance_store import Arrived, InstanceStore, Settled, instance_store
@@ -100,10 +101,21 @@ def test_no_uid_names_anything_but_one_entry_of_a_folder(uid: str) -> None:
         assert name == uid
 
 
+def test_the_file_of_an_instance_has_the_permissions_of_any_other(tmp_path: Path) -> None:
+    with instance_store(tmp_path / "in") as place:
+        put(place, "1.2.3", b"\x08\0body")
+    (tmp_path / "other").write_bytes(b"")
+    mode = (tmp_path / "in/1.2/1.3/1.2.3.dcm").stat().st_mode
+    assert mode == (tmp_path / "other").stat().st_mode
+
+
+@pytest.mark.parametrize("has_nameless", [True, False])
 @pytest.mark.parametrize("size", [256, HELD_BYTES - 1000, HELD_BYTES + 1000])
 def test_an_instance_of_any_size_stands_whole_under_its_name_and_leaves_nothing_beside(
-    tmp_path: Path, size: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, has_nameless: bool
 ) -> None:
+    if not has_nameless:  # as on a system that makes no file without a name
+        monkeypatch.setattr(open_folder, "_has_nameless", lambda: False)
     body = bytes(range(256)) * (size // 256)
     with instance_store(tmp_path) as place:
         assert put(place, "1.2.3", body) == (Settled.STORED, "1.2/1.3/1.2.3.dcm")
