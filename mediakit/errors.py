@@ -97,6 +97,10 @@ class SpoiledError(IntegrityError):
     """A medium was written in part, or does not hold what was written on it: it is not to be used."""
 
 
+class NotBurnedError(IntegrityError):
+    """A drive wrote nothing: it failed before, or another medium was in it."""
+
+
 class UnreadError(IntegrityError):
     """A medium was written to its end, and the drive does not show it again: nobody knows what it holds."""
 

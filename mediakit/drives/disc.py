@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from mediakit.errors import DoesNotFit, IntegrityError, MediakitError, UsageError
+from mediakit.errors import DoesNotFit, MediakitError, NotBurnedError, UsageError
 from mediakit.findings import printable
 
 BLOCK_BYTES = 2048
@@ -187,14 +187,13 @@ def check_all_read(disc: Disc, sessions: int) -> None:
 
 
 def check_same(disc: Disc, now: Disc) -> None:
-    """Raise IntegrityError when the drive holds another disc than before, or was written to meanwhile."""
+    """Raise NotBurnedError when the drive holds another disc than before, or was written to meanwhile."""
     if not disc.is_real:  # what is free is that of the file system, which others use too
         now = replace(now, free_bytes=disc.free_bytes, capacity_bytes=disc.capacity_bytes)
     if now != disc:
-        raise IntegrityError(
+        raise NotBurnedError(
             "the disc in the drive is not the one that was there before, or was written to meanwhile",
             where=disc.device,
-            hint="insert the right disc, and run the same command again: nothing was written",
         )
 
 

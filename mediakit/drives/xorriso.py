@@ -27,7 +27,7 @@ from mediakit.drives.disc import (
     reason_of,
     written_mb,
 )
-from mediakit.errors import IntegrityError, SpoiledError, UsageError
+from mediakit.errors import IntegrityError, NotBurnedError, SpoiledError, UsageError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted
 from mediakit.volume import FILE_DRIVE
 
@@ -117,7 +117,7 @@ def eject(device: str, limits: Limits = LIMITS) -> None:
 def burn(disc: Disc, image: Path, how: How, tell: Listener, limits: Limits | None = None) -> None:
     """Burn an image on the medium of a drive, which is erased first where that is needed and can be done.
 
-    With `how.begins` what the image has from that sector on becomes a further session. Raises IntegrityError
+    With `how.begins` what the image has from that sector on becomes a further session. Raises NotBurnedError
     when nothing was written, SpoiledError when the medium was begun and is not whole.
     """
     start = how.begins * BLOCK_BYTES
@@ -277,5 +277,4 @@ def _from(image: Path, start: int) -> BinaryIO:
 def _failed(disc: Disc, is_begun: bool, why: str) -> IntegrityError:
     if is_begun:
         return SpoiledError("the disc was not written to its end", where=disc.device, why=why)
-    hint = "nothing was written on the disc"
-    return IntegrityError("the disc could not be burned", where=disc.device, why=why, hint=hint)
+    return NotBurnedError("the disc could not be burned", where=disc.device, why=why)

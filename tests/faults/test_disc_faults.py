@@ -13,7 +13,14 @@ import pytest
 from mediakit.drives.disc import Disc, DiscStatus
 from mediakit.drives.read_back import reload_disc
 from mediakit.drives.xorriso import How, Limits, Xorriso, all_drives, burn, state_of
-from mediakit.errors import IntegrityError, MediakitError, SpoiledError, UnreadError, UsageError
+from mediakit.errors import (
+    IntegrityError,
+    MediakitError,
+    NotBurnedError,
+    SpoiledError,
+    UnreadError,
+    UsageError,
+)
 from mediakit.events import Event, Noted, silence
 from mediakit.stages.act.writing import reason_for
 from tests.support.cli import command, mediakit
@@ -49,18 +56,18 @@ def test_a_burn_that_fails_says_whether_the_disc_was_begun(
 ) -> None:
     failure = "echo 'I:1: libburn : FATAL : SCSI error on write'"
     cases = {
-        "exit 1": (IntegrityError, "without a word of success"),
-        "exit 0": (IntegrityError, "without a word of success"),
-        "sleep 60": (IntegrityError, "does not answer"),
-        "yes nonsense": (IntegrityError, "does not speak as it should"),
-        "while :; do echo 'I:1: UPDATE'; done": (IntegrityError, "does not answer"),
-        "head -c 9000000 /dev/zero": (IntegrityError, "does not speak as it should"),
-        f"{failure}; exit 5": (IntegrityError, "SCSI error on write"),
+        "exit 1": (NotBurnedError, "without a word of success"),
+        "exit 0": (NotBurnedError, "without a word of success"),
+        "sleep 60": (NotBurnedError, "does not answer"),
+        "yes nonsense": (NotBurnedError, "does not speak as it should"),
+        "while :; do echo 'I:1: UPDATE'; done": (NotBurnedError, "does not answer"),
+        "head -c 9000000 /dev/zero": (NotBurnedError, "does not speak as it should"),
+        f"{failure}; exit 5": (NotBurnedError, "SCSI error on write"),
         f"{BEGUN}; {failure}; exit 5": (SpoiledError, "SCSI error on write"),
         f"{BEGUN}; sleep 60": (SpoiledError, "does not answer"),
         f"{BEGUN}; kill -9 $$": (SpoiledError, "without a word of success"),
         f"{BEGUN}; trap '' TERM; sleep 60": (SpoiledError, "does not answer"),
-        f"{DONE}; exit 7": (IntegrityError, "ended with 7"),
+        f"{DONE}; exit 7": (NotBurnedError, "ended with 7"),
     }
     for script, (kind, words) in cases.items():
         exc = error_of(script, tmp_path, monkeypatch)
@@ -144,6 +151,7 @@ def test_a_disc_that_was_changed_before_it_is_written_is_left_alone(
     assert (code, "is not the one that was there before" in text) == (8, True), text
     assert not (tmp_path / "drive").exists()
     assert "throw" not in text
+    assert "MK-DRV-009" in text
 
 
 def test_of_several_media_those_that_are_good_are_named_when_a_later_one_is_not(

@@ -147,7 +147,7 @@ def test_a_disc_that_was_changed_meanwhile_gets_nothing(disc: Path, monkeypatch:
 
     done = update(Path(f"stdio:{disc}"), order, put_in)
     assert done.result.outcome is Outcome.INTEGRITY
-    assert [one.rule.id for one in done.result.report.findings][-1] == "MK-FST-101"
+    assert [one.rule.id for one in done.result.report.findings][-1] == "MK-DRV-009"
     assert disc.read_bytes() == other.read_bytes()
 
     again = (

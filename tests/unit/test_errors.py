@@ -23,6 +23,7 @@ CODES = {
     "IntegrityError": 8,
     "SpoiledError": 8,
     "SpoiledSessionError": 8,
+    "NotBurnedError": 8,
     "UnreadError": 8,
 }
 

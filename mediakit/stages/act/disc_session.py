@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mediakit.drives.read_back import Uncached
-from mediakit.errors import IntegrityError, MediakitError, SpoiledError, SpoiledSessionError
+from mediakit.errors import IntegrityError, MediakitError, NotBurnedError, SpoiledError, SpoiledSessionError
 from mediakit.events import Listener, PhaseEnded
 from mediakit.findings import Finding
 from mediakit.formats.base import Order, Receipt, Tree
@@ -46,9 +46,7 @@ def write_on_disc(
             raise IntegrityError("what was made is not what was planned", findings=wrong)
         change.tree.close()
         if _read(device, pieces) != before:
-            hint = "insert the right disc, and run the same command again: nothing was written"
-            what = "the disc in the drive is not the one that was read"
-            raise IntegrityError(what, where=onto.name, hint=hint)
+            raise NotBurnedError("the disc in the drive is not the one that was read", where=onto.name)
         try:
             pressed = onto.put(part, lambda medium: prove(medium, receipt), tell)
         except SpoiledError as exc:
@@ -66,10 +64,10 @@ def _directory_pieces(tree: Tree, name: str) -> tuple[tuple[int, int], ...]:
 
 
 def _read(device: Path, pieces: tuple[tuple[int, int], ...]) -> list[bytes]:
-    """Read what lies in some places of the disc, past the memory of the system. Raises IntegrityError."""
+    """Read what lies in some places of the disc, past the memory of the system. Raises NotBurnedError."""
     try:
         with Uncached(device) as read:
             return [read(at, min(size, _MOST_READ)) for at, size in pieces]
     except (OSError, MediakitError) as exc:
         why = exc.strerror or "" if isinstance(exc, OSError) else str(exc)
-        raise IntegrityError("the disc can no longer be read", where=str(device), why=why) from exc
+        raise NotBurnedError("the disc can no longer be read", where=str(device), why=why) from exc

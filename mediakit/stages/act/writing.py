@@ -11,6 +11,7 @@ from mediakit.errors import (
     DoesNotFit,
     IdentifyingError,
     MediakitError,
+    NotBurnedError,
     SpoiledError,
     SpoiledSessionError,
     UnreadError,
@@ -56,6 +57,13 @@ SPOILED = Rule(
     hint="throw the disc away (check or replace a stick), insert another, and run the same command again",
 )
 
+NOT_BURNED = Rule(
+    id="MK-DRV-009",
+    severity=Severity.ERROR,
+    title="nothing was written on the medium: {why}",
+    ref="PS3.10 8.6",
+    hint="see that the drive works and the right medium is in it, and run the same command again",
+)
 UNREAD = Rule(
     id="MK-DRV-008",
     severity=Severity.ERROR,
@@ -138,6 +146,7 @@ def reason_for(exc: MediakitError) -> Finding:
     rule = NOT_SYNCED if isinstance(exc.__cause__, Unsynced) else rule
     rule = STILL_IDENTIFIES if isinstance(exc, IdentifyingError) else rule
     rule = SPOILED if isinstance(exc, SpoiledError) else rule
+    rule = NOT_BURNED if isinstance(exc, NotBurnedError) else rule
     rule = UNREAD if isinstance(exc, UnreadError) else rule
     rule = SPOILED_SESSION if isinstance(exc, SpoiledSessionError) else rule
     return rule.at(Where(path=exc.path), why=str(exc))
