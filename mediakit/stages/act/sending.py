@@ -121,7 +121,10 @@ class Sender:
         return waiting.refused, waiting.rest()
 
     def _run(self, waiting: Waiting, contexts: Sequence[Context], workers: list[_Worker]) -> None:
-        """Begin the threads, and further ones when there should be more, and wait until all have ended."""
+        """Begin the threads, and further ones when there should be more, and wait until all have ended.
+
+        One begins again when two have left the last instances to each other.
+        """
         is_begin = True
         while is_begin or not all(worker.has_ended for worker in workers):
             if is_begin or (self._parallel.may_grow and self._is_worth_more(waiting)):
@@ -133,6 +136,8 @@ class Sender:
             is_begin = False
             self._parallel.changed.wait(0.2)  # in short waits, so that a signal is heard on every system
             self._parallel.changed.clear()
+            if all(worker.has_ended for worker in workers) and not waiting.why:
+                is_begin = self._is_worth_more(waiting)
 
     def _is_worth_more(self, waiting: Waiting) -> bool:
         """Return True when there is work for further threads."""

@@ -27,7 +27,7 @@ class Waiting:
         self.fruitless = 0  # connections in a row that ended without any answer
         self.refused: list[Outgoing] = []
         self.fault: Exception | None = None
-        self.why = ""
+        self.why = ""  # the destination cannot be reached, since its last answer
         self.gone = ""  # why the medium could not be opened any more
 
     def take(self, *, only_new: bool = False) -> Outgoing | None:
@@ -110,6 +110,7 @@ class Waiting:
         """Note that the peer answered."""
         with self._lock:
             self._has_answered = True
+            self.why = ""
             self.fruitless = 0
             self._refusals = self._refusals + 1 if is_refusal else 0
             if is_refusal:
