@@ -10,7 +10,7 @@ import typer
 
 from mediakit.choices import Convert, OnReject, Supply, Viewer
 from mediakit.cli import complete
-from mediakit.cli.burnt import check_burn_reports, print_burnt
+from mediakit.cli.burnt import check_burn_reports, depth_of, print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.deidentify import Deidentifying
 from mediakit.cli.device import (
@@ -125,7 +125,7 @@ def burn(
             help="ISO 9660: names as they are on every system; the default with pages, --manifest, --add.",
         ),
     ] = None,
-    proof: Annotated[bool, typer.Option(help="Read the image back and compare every SHA-256.")] = True,
+    proof: Annotated[bool, typer.Option(help="Read the image back and compare every byte.")] = True,
     copies: Copies = 1,
     speed: Speed = 0,
     simulate: Simulate = False,
@@ -148,7 +148,7 @@ def burn(
         raise typer.BadParameter("nothing to burn is named; `--from DEST` fetches it", param_hint="SRC...")
     with output.guarded("burn"):
         from mediakit.journeys.burn import burn_fitting
-        from mediakit.journeys.burn_order import BurnOrder, Depth
+        from mediakit.journeys.burn_order import BurnOrder
         from mediakit.stages.plan.people import usual_viewer
 
         if src and from_:
@@ -169,8 +169,7 @@ def burn(
         target = wanted.target(out)
         check_burn_reports(report or (), target)
         paper = paper_order(label, cover_sheet, force=force)
-        unproven = Depth.HASH if report or output.as_json else Depth.WRITE
-        depth = Depth.PLAN if dry_run else Depth.PROVE if proof else unproven
+        depth = depth_of(is_rehearsal=dry_run, proof=proof, has_report=bool(report) or output.as_json)
         onto = onto_for(wanted, config, is_rehearsal=dry_run)
         if label is not None and onto is not None:
             onto = drawn_for_robot(onto, config, f"{now():%Y-%m-%d}")

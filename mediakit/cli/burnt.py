@@ -12,7 +12,7 @@ from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report, now, write_report
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
-    from mediakit.journeys.burn_order import Burnt
+    from mediakit.journeys.burn_order import Burnt, Depth
     from mediakit.journeys.update_order import Updated
 
 
@@ -23,6 +23,17 @@ def check_burn_reports(reports: Sequence[Path], out: Path) -> None:
     for path in reports:
         check_report(path, out)
         burn_form_of(path.name)
+
+
+def depth_of(*, is_rehearsal: bool, proof: bool, has_report: bool) -> Depth:
+    """Return how far to go. Only a report shows the SHA-256 of files, and taking them is most of the work."""
+    from mediakit.journeys.burn_order import Depth
+
+    if is_rehearsal:
+        return Depth.PLAN
+    if proof:
+        return Depth.PROVE if has_report else Depth.CHECK
+    return Depth.HASH if has_report else Depth.WRITE
 
 
 def print_burnt(

@@ -9,7 +9,7 @@ import typer
 
 from mediakit.choices import Convert, OnReject
 from mediakit.cli import complete
-from mediakit.cli.burnt import check_burn_reports, print_burnt
+from mediakit.cli.burnt import check_burn_reports, depth_of, print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.grouped import grouped
 from mediakit.cli.keys import OpeningSource, Sealing, SignKey
@@ -62,7 +62,6 @@ def repair(
     other` and `--add` carry them over.
     """
     with output.guarded("repair"):
-        from mediakit.journeys.burn_order import Depth
         from mediakit.journeys.repair import RepairOrder
         from mediakit.journeys.repair import repair as run_repair
         from mediakit.profile.load import load_catalogue, load_profile
@@ -79,7 +78,7 @@ def repair(
             convert=convert,
             add=tuple(add or ()),
             overwrite=force,
-            depth=Depth.PLAN if dry_run else Depth.PROVE,
+            depth=depth_of(is_rehearsal=dry_run, proof=True, has_report=bool(report) or output.as_json),
             fail_on=fail_on,
             keys=opening.keys(config),
             envelope=sealing.sealer(sign_key, config, is_secure=named is not None and named.is_secure),

@@ -14,6 +14,7 @@ from msgspec import Struct
 from mediakit.events import Listener
 from mediakit.fileset.fat_geometry import FatWishes
 from mediakit.formats.readable import Extent
+from mediakit.secure.checksums import SHA_256, Checksum
 from mediakit.secure.facts import SealFact
 from mediakit.volume import Damage, Volume
 
@@ -129,19 +130,25 @@ class Entry(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What a sink wrote: the target, its size in bytes, and the SHA-256 (hex) of every entry as read.
+    """What a sink wrote: the target, its size in bytes, the checksum (hex) of every entry as read, by path.
 
-    `sha256` is taken while streaming; it is empty when hashing was not asked for.
+    `sums` are taken while streaming; they are empty when there was no `checksum` to take.
     """
 
     target: Path
     size_bytes: int
-    sha256: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sums: Mapping[str, str] = field(default_factory=dict, repr=False)
+    checksum: Checksum | None = SHA_256
+
+    @property
+    def sha256(self) -> Mapping[str, str]:
+        """Return the SHA-256 (hex) of every entry, by path; empty when it was not taken."""
+        return self.sums if self.checksum is SHA_256 else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """How to write: the volume label (File-set ID or ""), the time stamp, and whether to hash.
+    """How to write: the volume label (File-set ID or ""), the time stamp, and the checksum to take, if any.
 
     `variant` is the name of the media format ("iso9660", "udf-2.60"). `fat` says what a FAT volume has to be.
     With `joliet` ISO 9660 has a second tree, and the names in it may be others than those of Level 1: then
@@ -150,7 +157,7 @@ class Order:
 
     label: str
     when: datetime
-    hashing: bool = True
+    checksum: Checksum | None = SHA_256
     variant: str = ""
     overwrite: bool = False
     fat: FatWishes | None = None

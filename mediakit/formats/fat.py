@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from sys import byteorder
 
-from mediakit.durable import check_room, write_all, written_file
+from mediakit.durable import check_room, reserve, write_all, written_file
 from mediakit.errors import DoesNotFit
 from mediakit.events import Listener
 from mediakit.fileset.fat_geometry import (
@@ -76,16 +76,17 @@ class FatSink:
         """Write the image; see `Sink`. Raises DoesNotFit for what FAT cannot hold."""
         plan = _Plan(entries, check_paths(entries), order)
         geometry = plan.geometry
-        with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
+        with written_file(part) as fd, Pourer(tell, order.checksum) as pourer:
             check_room(part, plan.used_bytes)
-            os.ftruncate(fd, geometry.size_bytes)  # what is not written stays a hole
+            os.ftruncate(fd, geometry.size_bytes)  # what is behind the last file stays a hole
+            reserve(fd, plan.offset_of(0), plan.used_bytes - plan.offset_of(0))
             for at, content in plan.structure():
                 os.lseek(fd, at, os.SEEK_SET)
                 write_all(fd, content)
             for entry, run in zip(entries, plan.runs, strict=True):
                 pourer.pour_at(entry, fd, plan.offset_of(run.first))
-            hashes = pourer.finish()
-        return Receipt(target=part, size_bytes=geometry.size_bytes, sha256=hashes)
+            sums = pourer.finish()
+        return Receipt(target=part, size_bytes=geometry.size_bytes, sums=sums, checksum=order.checksum)
 
 
 class _Plan:

@@ -205,7 +205,7 @@ class FolderSink:
         folders = check_paths(entries)
         when = (moment.epoch_ns(order.when),) * 2
         size_bytes = sum(entry.size for entry in entries)
-        with Pourer(tell, hashing=order.hashing) as pourer:
+        with Pourer(tell, order.checksum) as pourer:
             check_room(part, size_bytes)
             root = str(part)
             for folder in folders:
@@ -214,9 +214,9 @@ class FolderSink:
                 made.chmod(0o755)
             for entry in entries:
                 _write_file(f"{root}/{entry.path}", partial(pourer.pour, entry), when)
-            hashes = pourer.finish()
+            sums = pourer.finish()
             _settle(part, entries, folders, when)
-        return Receipt(target=part, size_bytes=size_bytes, sha256=hashes)
+        return Receipt(target=part, size_bytes=size_bytes, sums=sums, checksum=order.checksum)
 
 
 def _write_file(

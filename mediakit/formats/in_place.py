@@ -20,6 +20,7 @@ from mediakit.events import Listener
 from mediakit.formats.base import Entry
 from mediakit.formats.stream_copy import Pourer
 from mediakit.open_folder import OpenFolder
+from mediakit.secure.checksums import SHA_256
 
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
@@ -31,7 +32,7 @@ def put_files(root: Path, entries: Sequence[Entry], tell: Listener, made: list[s
     that is taken, and what `Pourer.pour` raises.
     """
     check_room(root, sum(entry.size for entry in entries))
-    with Pourer(tell, hashing=True) as pourer, closing(OpenFolder.at(root)) as top:
+    with Pourer(tell, SHA_256) as pourer, closing(OpenFolder.at(root)) as top:
         for entry in entries:
             fd = _created(top, entry.path)
             made.append(entry.path)

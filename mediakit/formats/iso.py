@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from mediakit.durable import check_room, write_all, written_file
+from mediakit.durable import check_room, reserve, write_all, written_file
 from mediakit.errors import DoesNotFit
 from mediakit.events import Listener
 from mediakit.formats.base import Entry, Order, Receipt
@@ -43,14 +43,15 @@ class IsoSink:
     def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
         """Write the image; see `Sink`. Raises DoesNotFit for a name or size that it cannot hold."""
         layout = lay_out_volume(entries, order)
-        with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
+        with written_file(part) as fd, Pourer(tell, order.checksum) as pourer:
             check_room(part, layout.end * SECTOR)
+            reserve(fd, 0, layout.end * SECTOR)
             write_all(fd, layout.structure)
             for entry, block in zip(entries, layout.blocks, strict=True):
                 pourer.pour_at(entry, fd, block * SECTOR)
             os.ftruncate(fd, layout.end * SECTOR)  # what no file fills up to its last sector reads as zeros
-            hashes = pourer.finish()
-        return Receipt(target=part, size_bytes=layout.end * SECTOR, sha256=hashes)
+            sums = pourer.finish()
+        return Receipt(target=part, size_bytes=layout.end * SECTOR, sums=sums, checksum=order.checksum)
 
 
 def lay_out_volume(entries: Sequence[Entry], order: Order, base: Base = WHOLE) -> IsoLayout:

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mediakit.durable import check_room, write_all, write_error, written_file
+from mediakit.durable import check_room, reserve, write_all, write_error, written_file
 from mediakit.events import Listener
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.iso import lay_out_volume
 from mediakit.formats.iso_layout import Base, IsoLayout
 from mediakit.formats.iso_records import FIRST_DESCRIPTOR, SECTOR
 from mediakit.formats.stream_copy import Pourer
+from mediakit.secure.checksums import SHA_256
 
 _ALIGNED = 16  # sectors: what drives write at once
 _JOLIET_BEGINS, _JOLIET_ESCAPE = b"\2CD001", b"%/"
@@ -39,8 +40,9 @@ def write_session(part: Path, entries: Sequence[Entry], base: Base, order: Order
     """
     layout = lay_out_volume(entries, order, base)
     size_bytes = layout.end * SECTOR
-    with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
+    with written_file(part) as fd, Pourer(tell, order.checksum) as pourer:
         check_room(part, size_bytes - base.sector * SECTOR)
+        reserve(fd, base.sector * SECTOR, size_bytes - base.sector * SECTOR)
         first, behind = FIRST_DESCRIPTOR * SECTOR, (FIRST_DESCRIPTOR + 2 + order.joliet) * SECTOR
         os.lseek(fd, first, os.SEEK_SET)
         write_all(fd, layout.structure[first:behind])
@@ -48,8 +50,8 @@ def write_session(part: Path, entries: Sequence[Entry], base: Base, order: Order
         write_all(fd, layout.structure)
         _pour(fd, layout, entries, base, pourer)
         os.ftruncate(fd, size_bytes)
-        hashes = pourer.finish()
-    return Receipt(target=part, size_bytes=size_bytes, sha256=hashes)
+        sums = pourer.finish()
+    return Receipt(target=part, size_bytes=size_bytes, sums=sums, checksum=order.checksum)
 
 
 def append_session(
@@ -71,13 +73,14 @@ def append_session(
     layout = lay_out_volume(entries, order, base)
     with _restored(image, size_bytes) as fd:
         check_room(image, layout.end * SECTOR - size_bytes)
-        with Pourer(tell, hashing=True) as pourer:
+        reserve(fd, base.sector * SECTOR, (layout.end - base.sector) * SECTOR)
+        with Pourer(tell, SHA_256) as pourer:
             behind = (FIRST_DESCRIPTOR + 2 + order.joliet) * SECTOR  # the terminator comes last
             os.lseek(fd, base.sector * SECTOR + behind, os.SEEK_SET)
             write_all(fd, layout.structure[behind:])
             _pour(fd, layout, entries, base, pourer)
             os.ftruncate(fd, layout.end * SECTOR)
-            receipt = Receipt(target=image, size_bytes=layout.end * SECTOR, sha256=pourer.finish())
+            receipt = Receipt(target=image, size_bytes=layout.end * SECTOR, sums=pourer.finish())
         os.fsync(fd)
         descriptors = layout.structure[FIRST_DESCRIPTOR * SECTOR : behind]
         _put(fd, base.sector + FIRST_DESCRIPTOR, descriptors)

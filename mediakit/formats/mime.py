@@ -63,7 +63,7 @@ class MimeSink:
     def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
         """Write the message; see `Sink`."""
         check_room(part, self.check(entries, order))
-        with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
+        with written_file(part) as fd, Pourer(tell, order.checksum) as pourer:
             with open(fd, "wb", closefd=False) as out:
                 out.write(_top(order))
                 for entry in entries:
@@ -71,9 +71,9 @@ class MimeSink:
                     pourer.pour(entry, body.write)
                     body.finish()
                 out.write(_END)
-            hashes = pourer.finish()
+            sums = pourer.finish()
             size_bytes = os.fstat(fd).st_size
-        return Receipt(target=part, size_bytes=size_bytes, sha256=hashes)
+        return Receipt(target=part, size_bytes=size_bytes, sums=sums, checksum=order.checksum)
 
 
 class _Body:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import threading
@@ -10,40 +9,39 @@ from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self
+from typing import BinaryIO, Self
 
 from mediakit.durable import write_all
 from mediakit.errors import IntegrityError, SourceError
 from mediakit.events import Advanced, Listener
 from mediakit.formats.base import Entry
+from mediakit.secure.checksums import BLOCK_BYTES, Checksum, Running
+from mediakit.sized_stream import into_views
 
-if TYPE_CHECKING:
-    from hashlib import _Hash
-
-_BLOCK = 256 * 1024  # stays in the processor's cache between reading, hashing and writing
+_BLOCK = BLOCK_BYTES
 _GATHERED = 1 << 20
 _GAP = 4096  # bytes between two files that are written as zeros; a larger gap stays a hole
 _BUFFERS = 16
 _WORKERS = 2
-_SEND_BYTES = 16 * 1024 * 1024
 _TELL_EVERY = 4 * 1024 * 1024
 
 
 class Pourer:
     """Pours entries into a writer, one at a time. Use it as a context manager.
 
-    With hashing on, large entries are hashed in other threads while the first reads and writes (hashlib
-    lets go of the interpreter lock), the blocks of one entry always in the same thread; small ones are
-    hashed at once, because handing over costs more.
+    A checksum that takes long is made of large entries in other threads while the first reads and writes
+    (hashlib lets go of the interpreter lock), the blocks of one entry always in the same thread; that of
+    small ones at once, because handing over costs more.
     """
 
-    def __init__(self, tell: Listener, *, hashing: bool) -> None:
+    def __init__(self, tell: Listener, checksum: Checksum | None) -> None:
         self._tell = tell
         self._untold = 0
-        self._hashing = hashing
-        self._hashes: dict[str, _Hash | str] = {}  # hex as soon as an entry is done: a hash takes more room
+        self._checksum = checksum
+        self._hands_over = checksum is not None and not checksum.is_quick
+        self._made: dict[str, Running | str] = {}  # hex as soon as an entry is done: it takes less room
         self._free: SimpleQueue[memoryview] = SimpleQueue()
-        for _ in range(_BUFFERS if hashing else 1):
+        for _ in range(_BUFFERS if self._hands_over else 1):
             self._free.put(memoryview(bytearray(_BLOCK)))
         self._workers: list[_Hasher] = []
         self._files = 0
@@ -66,36 +64,33 @@ class Pourer:
         """
         stream = self._opened(entry)
         with stream:
-            readinto = _reader(stream)
-            digest = hashlib.sha256() if self._hashing else None
+            readinto = into_views(stream)
+            running = None if self._checksum is None else self._checksum.begin()
             left = entry.size
             while left:
-                left -= self._block(entry, readinto, digest, left, write)
+                left -= self._block(entry, readinto, running, left, write)
             if _read(entry, readinto, self._beyond):
                 raise _longer(entry)
-        if digest is not None:
-            if entry.size > _BLOCK:
-                self._hashes[entry.path] = digest
+        if running is not None:
+            if self._is_handed_over(entry):
+                self._made[entry.path] = running
                 self._files += 1
             else:
-                self._hashes[entry.path] = digest.hexdigest()
+                self._made[entry.path] = running.hexdigest()
+
+    def _is_handed_over(self, entry: Entry) -> bool:
+        return self._hands_over and entry.size > _BLOCK
 
     def pour_at(self, entry: Entry, fd: int, at: int) -> None:
         """Write exactly the entry's bytes from a byte of a file on; nothing but zeros lies between entries.
 
         Small ones are gathered and written together, the last ones by `finish`: 20,000 calls of the system
-        for 9 KB each take twice as long. Large ones are copied by the system when they are not hashed, and
-        never come here. Raises as `pour` does, and OSError when the file cannot be written.
+        for 9 KB each take twice as long. Raises as `pour` does, and OSError when the file cannot be written.
         """
         if entry.size <= _BLOCK:
             self._gather(entry, fd, at)
             return
         os.lseek(fd, at, os.SEEK_SET)
-        if not self._hashing and hasattr(os, "sendfile"):
-            with self._opened(entry) as stream:
-                if isinstance(stream, io.FileIO):
-                    self._send(entry, stream, fd)
-                    return
         self.pour(entry, partial(write_all, fd))
 
     def _gather(self, entry: Entry, fd: int, at: int) -> None:
@@ -108,7 +103,7 @@ class Pourer:
         held.view[held.end : begin] = bytes(begin - held.end)
         got = 0
         with self._opened(entry) as stream:
-            readinto = _reader(stream)
+            readinto = into_views(stream)
             while found := _read(entry, readinto, held.view[begin + got : begin + size + 1]):
                 got += found
         if got < size:
@@ -116,8 +111,8 @@ class Pourer:
         if got > size:
             raise _longer(entry)
         held.end = begin + size
-        if self._hashing:
-            self._hashes[entry.path] = hashlib.sha256(held.view[begin : held.end]).hexdigest()
+        if self._checksum is not None:
+            self._made[entry.path] = self._checksum.of(held.view[begin : held.end])
         self._advance(size)
 
     def _opened(self, entry: Entry) -> BinaryIO:
@@ -126,26 +121,14 @@ class Pourer:
         return open_entry(entry)
 
     def _sums(self) -> dict[str, str]:
-        """Return the SHA-256 (hex) of what was poured so far, by path."""
+        """Return the checksum (hex) of what was poured so far, by path."""
         self._stop()
         return {
-            path: digest if isinstance(digest, str) else digest.hexdigest()
-            for path, digest in self._hashes.items()
+            path: made if isinstance(made, str) else made.hexdigest() for path, made in self._made.items()
         }
 
-    def _send(self, entry: Entry, stream: io.FileIO, fd: int) -> None:
-        done = 0
-        while done < entry.size:
-            sent = os.sendfile(fd, stream.fileno(), done, min(entry.size - done, _SEND_BYTES))
-            if not sent:
-                raise _shorter(entry, entry.size - done)
-            done += sent
-            self._advance(sent)
-        if os.fstat(stream.fileno()).st_size != entry.size:
-            raise _longer(entry)
-
     def finish(self) -> dict[str, str]:
-        """Write what is gathered; return the SHA-256 (hex) of every entry, by path; empty without hashing."""
+        """Write what is gathered; return the checksum (hex) of every entry, by path, if one is taken."""
         self._held.write()
         if self._untold:
             self._tell(Advanced(self._untold))
@@ -156,7 +139,7 @@ class Pourer:
         self,
         entry: Entry,
         readinto: Callable[[memoryview], int],
-        digest: _Hash | None,
+        running: Running | None,
         left: int,
         write: Callable[[memoryview], object],
     ) -> int:
@@ -166,12 +149,12 @@ class Pourer:
             got = _read(entry, readinto, buffer[: min(left, _BLOCK)])
             if not got:
                 raise _shorter(entry, left)
-            if digest is not None:
-                if entry.size > _BLOCK:
-                    self._worker().work.put((digest, buffer, got))
+            if running is not None:
+                if self._is_handed_over(entry):
+                    self._worker().work.put((running, buffer, got))
                     handed_over = True
                 else:
-                    digest.update(buffer[:got])
+                    running.update(buffer[:got])
             write(buffer[:got])
         finally:
             if not handed_over:
@@ -224,13 +207,13 @@ class _Hasher(threading.Thread):
 
     def __init__(self, free: SimpleQueue[memoryview]) -> None:
         super().__init__(name="mediakit-hash", daemon=True)
-        self.work: SimpleQueue[tuple[_Hash, memoryview, int] | None] = SimpleQueue()
+        self.work: SimpleQueue[tuple[Running, memoryview, int] | None] = SimpleQueue()
         self._free = free
 
     def run(self) -> None:
         while (item := self.work.get()) is not None:
-            digest, buffer, size = item
-            digest.update(buffer[:size])
+            running, buffer, size = item
+            running.update(buffer[:size])
             self._free.put(buffer)
 
 
@@ -243,19 +226,6 @@ def open_entry(entry: Entry) -> BinaryIO:
     except SourceError as exc:
         exc.path = entry.path
         raise
-
-
-def _reader(stream: BinaryIO) -> Callable[[memoryview], int]:
-    readinto: Callable[[memoryview], int | None] | None = getattr(stream, "readinto", None)
-    if readinto is not None:
-        return lambda view: readinto(view) or 0
-
-    def copy(view: memoryview) -> int:
-        found = stream.read(len(view))
-        view[: len(found)] = found
-        return len(found)
-
-    return copy
 
 
 def _read(entry: Entry, readinto: Callable[[memoryview], int], view: memoryview) -> int:

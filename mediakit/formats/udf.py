@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mediakit.durable import check_room, write_all, written_file
+from mediakit.durable import check_room, reserve, write_all, written_file
 from mediakit.events import Listener
 from mediakit.formats import moment
 from mediakit.formats.base import Entry, Order, Receipt
@@ -77,8 +77,9 @@ class UdfSink:
         """Write the image; see `Sink`. Raises DoesNotFit for a name, a file or a volume that is too large."""
         plan = lay_out(entries, check_paths(entries), order, self.form)
         size_bytes = plan.end_in_image * BLOCK
-        with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
+        with written_file(part) as fd, Pourer(tell, order.checksum) as pourer:
             check_room(part, size_bytes)
+            reserve(fd, 0, size_bytes)
             for at, content in _volume(plan):
                 _write_at(fd, at, content)
             os.lseek(fd, (plan.form.partition_at + plan.structure_at) * BLOCK, os.SEEK_SET)
@@ -88,8 +89,8 @@ class UdfSink:
                 pourer.pour_at(entry, fd, block * BLOCK)
                 block += blocks_of(entry.size)
             os.ftruncate(fd, size_bytes)
-            hashes = pourer.finish()
-        return Receipt(target=part, size_bytes=size_bytes, sha256=hashes)
+            sums = pourer.finish()
+        return Receipt(target=part, size_bytes=size_bytes, sums=sums, checksum=order.checksum)
 
 
 class Udf250Sink(UdfSink):

@@ -14,6 +14,7 @@ from mediakit.formats.base import Entry
 from mediakit.formats.legal import check_paths
 from mediakit.formats.stream_copy import Pourer
 from mediakit.open_folder import sync_folder
+from mediakit.secure.checksums import SHA_256
 
 
 class Unpacked:
@@ -32,7 +33,7 @@ def unpack(entries: Sequence[Entry], target: Path, tell: Listener) -> Unpacked:
     """
     unpacked = Unpacked()
     folders = check_paths(entries)
-    with new_folder(target) as part, Pourer(tell, hashing=True) as pourer:
+    with new_folder(target) as part, Pourer(tell, SHA_256) as pourer:
         check_room(part, sum(entry.size for entry in entries))
         for folder in folders:
             (part / folder).mkdir()

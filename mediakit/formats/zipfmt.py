@@ -67,16 +67,16 @@ class ZipSink:
     def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
         """Write the archive; see `Sink`."""
         self.check(entries, order)
-        with written_file(part) as fd, Pourer(tell, hashing=order.hashing) as pourer:
+        with written_file(part) as fd, Pourer(tell, order.checksum) as pourer:
             with open(fd, "wb", closefd=False) as out, zipfile.ZipFile(out, "w") as archive:
                 for entry in entries:
                     with archive.open(
                         _member(entry, order), "w", force_zip64=entry.size >= _ZIP64_FROM
                     ) as to:
                         pourer.pour(entry, to.write)
-            hashes = pourer.finish()
+            sums = pourer.finish()
             size_bytes = os.fstat(fd).st_size
-        return Receipt(target=part, size_bytes=size_bytes, sha256=hashes)
+        return Receipt(target=part, size_bytes=size_bytes, sums=sums, checksum=order.checksum)
 
 
 class ZipTree:

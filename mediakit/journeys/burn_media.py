@@ -29,6 +29,7 @@ from mediakit.journeys.burn_order import (
 )
 from mediakit.named_together import named_together
 from mediakit.outcome import Fate, Outcome, State
+from mediakit.secure.checksums import SHA_256, Checksum, for_one_run
 from mediakit.stages.act.pressing import Onto, Pressed, Proof, Turn
 from mediakit.stages.act.writing import Written, attempt, named_for_user, with_pressed
 from mediakit.stages.judge.prepare import Store, Terms
@@ -101,7 +102,7 @@ def write_media(planned: Planned, work: Work) -> Written:
             names.begin()
         return done
 
-    written = attempt(write, is_proven=work.order.depth is Depth.PROVE)
+    written = attempt(write, is_proven=work.order.depth.is_proven)
     if work.order.onto is not None:
         return _with_media(written, made, work.order)
     if written.outcome is None or not done:
@@ -178,9 +179,9 @@ def _written(medium: MediumPlan, work: Work, done: list[Receipt]) -> Iterator[_M
         work.tell(PhaseEnded("write"))
 
         def proof(path: Path) -> tuple[Finding, ...]:
-            return prove(path, expected, receipt.sha256, order.envelope, work.tell)
+            return prove(path, expected, receipt, order.envelope, work.tell)
 
-        proven_by = proof if order.depth is Depth.PROVE else None
+        proven_by = proof if order.depth.is_proven else None
         if proven_by is not None and (wrong := proven_by(part)):
             raise IntegrityError("what was written is not what was planned", findings=wrong)
         if work.engine is not None:
@@ -222,12 +223,18 @@ def _how(planned: MediumPlan, work: Work) -> Order:
     return Order(
         label=planned.file_set_id,
         when=order.when,
-        hashing=order.has_manifest or order.depth in {Depth.HASH, Depth.PROVE},
+        checksum=_checksum(order),
         variant=work.variant,
         overwrite=order.overwrite,
         fat=wishes_of(medium, capacity_of(medium, order.capacity), is_partitioned=not order.unpartitioned),
         joliet=order.has_joliet,
     )
+
+
+def _checksum(order: BurnOrder) -> Checksum | None:
+    if order.has_manifest or order.depth.has_sha256:
+        return SHA_256
+    return for_one_run() if order.depth.is_proven else None
 
 
 def _entries(planned: MediumPlan, work: Work) -> list[Entry]:

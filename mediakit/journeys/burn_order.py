@@ -77,8 +77,19 @@ class Depth(StrEnum):
 
     PLAN = "plan"  # rehearse: plan and report, write nothing
     WRITE = "write"  # write, and hash nothing
-    HASH = "hash"  # write, and hash what is read: the manifest is whole
-    PROVE = "prove"  # the same, then read everything back and compare
+    HASH = "hash"  # write, and take the SHA-256 of every file: the report is whole
+    CHECK = "check"  # write, read everything back and compare; no SHA-256 but for a manifest
+    PROVE = "prove"  # the same, with the SHA-256 of every file
+
+    @property
+    def is_proven(self) -> bool:
+        """Return True when everything is read back and compared."""
+        return self in {Depth.CHECK, Depth.PROVE}
+
+    @property
+    def has_sha256(self) -> bool:
+        """Return True when the result has the SHA-256 of every file."""
+        return self in {Depth.HASH, Depth.PROVE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -328,13 +328,13 @@ def _write(planned: _Planned, work: Work, journal: Journal) -> Written:
 
 
 def _proof(planned: _Planned, work: Work) -> Prove:
-    return lambda part, receipt: prove(part, planned.expected, receipt.sha256, work.envelope, work.tell)
+    return lambda part, receipt: prove(part, planned.expected, receipt, work.envelope, work.tell)
 
 
 def _session_proof(planned: _Planned, work: Work) -> Prove:
     placed = placed_of(planned.change)
     return lambda part, receipt: prove_session(
-        part, planned.expected, receipt.sha256, placed, work.envelope, work.tell
+        part, planned.expected, receipt, placed, work.envelope, work.tell
     )
 
 
@@ -376,7 +376,7 @@ def _write_in_place(planned: _Planned, work: Work, journal: Journal) -> Written:
 
     def check(directory: Path, receipt: Receipt) -> None:
         work.tell(PhaseEnded("write"))
-        wrong = prove_in_place(directory, planned.expected, receipt.sha256, work.envelope, work.tell)
+        wrong = prove_in_place(directory, planned.expected, receipt, work.envelope, work.tell)
         if wrong:
             raise IntegrityError("what was written is not what was planned", findings=wrong)
 
@@ -388,6 +388,6 @@ def _write_in_place(planned: _Planned, work: Work, journal: Journal) -> Written:
 
     written = attempt(write, is_proven=False)
     if written.receipt is not None:
-        proof = f"the directory and {len(written.receipt.sha256)} new files read back, every byte equal"
+        proof = f"the directory and {len(written.receipt.sums)} new files read back, every byte equal"
         written = replace(written, proof=proof)
     return replace(written, findings=(*written.findings, *left))

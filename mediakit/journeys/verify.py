@@ -35,6 +35,7 @@ from mediakit.rules.manifest import (
     judge_signature,
     misfits,
 )
+from mediakit.secure.checksums import SHA_256
 from mediakit.secure.ed25519 import NO_KNOWN_KEYS, KnownKeys
 from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.look.closed import finding_on_closed, finding_on_failure
@@ -141,7 +142,7 @@ class _Checked:
         """Yield the fate of every file but those that a manifest cannot list. Reads them all."""
         files = [node for node in self.nodes if node.kind is NodeKind.FILE and node.path in self.found]
         tell(PhaseStarted("verify", total=sum(node.size for node in files), unit="bytes"))
-        for one in sums_of(self.tree, files, tell):
+        for one in sums_of(self.tree, files, tell, SHA_256):
             yield self._fate(one)
         tell(PhaseEnded("verify"))
         others = [node for node in self.nodes if node.kind is not NodeKind.FILE]
@@ -166,10 +167,10 @@ class _Checked:
         if one.failure is not None:
             because = finding_on_failure(one.failure).moved(path)
             return Fate(source=path, state=State.UNREADABLE, because=because)
-        if one.sha256 != listed:
-            because = CHANGED.at(Where(path=path), found=one.sha256, listed=listed)
-            return Fate(source=path, state=State.FAULTY, because=because, sha256=one.sha256)
-        return Fate(source=path, state=State.VALID, sha256=one.sha256)
+        if one.sum != listed:
+            because = CHANGED.at(Where(path=path), found=one.sum, listed=listed)
+            return Fate(source=path, state=State.FAULTY, because=because, sha256=one.sum)
+        return Fate(source=path, state=State.VALID, sha256=one.sum)
 
 
 def _beside(nodes: Sequence[Node], said: Sequence[Finding]) -> Iterator[Fate]:

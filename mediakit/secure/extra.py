@@ -7,9 +7,14 @@ from importlib.util import find_spec
 from mediakit.errors import UsageError
 
 
+def has_ciphers() -> bool:
+    """Return True when `cryptography` is there."""
+    return find_spec("cryptography") is not None
+
+
 def is_installed() -> bool:
     """Return True when the packages of the extra `secure` are there."""
-    return find_spec("cryptography") is not None and find_spec("asn1crypto") is not None
+    return has_ciphers() and find_spec("asn1crypto") is not None
 
 
 def check_installed() -> None:

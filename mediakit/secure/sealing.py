@@ -45,6 +45,7 @@ from mediakit.secure.head import Head, fact_of
 from mediakit.secure.keys import NO_KEYS
 from mediakit.secure.opening import open_sealed, said, unsealed
 from mediakit.secure.passwords import PasswordRecipient
+from mediakit.sized_stream import into_views
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -188,25 +189,29 @@ class Sealer:
         plain = len(self._inner_head(size)) + size + self._inside.after_bytes
         return (plain // _CIPHER_BLOCK + 1) * _CIPHER_BLOCK
 
-    def _chunks(self, stream: BinaryIO, size: int) -> Iterator[bytes]:
+    def _chunks(self, stream: BinaryIO, size: int) -> Iterator[bytes | memoryview]:
+        """Yield the envelope in pieces; a view is of one buffer, and holds until the next piece is made."""
         iv = os.urandom(_CIPHER_BLOCK)
         yield self._head(iv, size)
         machine = aes_256(iv)[0].machine(self._key(iv)).encryptor()
         digest = hashlib.sha256()
         yield machine.update(self._inner_head(size))
+        readinto = into_views(stream)
+        plain = memoryview(bytearray(min(size, _BLOCK)))
+        sealed = memoryview(bytearray(len(plain) + _CIPHER_BLOCK))
         left = size
         while left:
-            block = stream.read(min(left, _BLOCK))
-            if not block:
+            got = readinto(plain[:left])
+            if not got:
                 raise _changed(f"it ended {left} bytes early")
-            digest.update(block)
-            left -= len(block)
-            yield machine.update(block)
+            digest.update(plain[:got])
+            left -= got
+            yield sealed[: machine.update_into(plain[:got], sealed)]
         if stream.read(1):
             raise _changed("it gave more bytes than it had when it was planned")
         last = self._inside.after(digest.digest())
-        plain = len(self._inner_head(size)) + size + len(last)
-        padding = _CIPHER_BLOCK - plain % _CIPHER_BLOCK
+        before = len(self._inner_head(size)) + size + len(last)
+        padding = _CIPHER_BLOCK - before % _CIPHER_BLOCK
         yield machine.update(last + bytes([padding]) * padding) + machine.finalize()
 
     def _inner_head(self, size: int) -> bytes:
@@ -234,7 +239,7 @@ class Sealer:
 class _Sealed(io.RawIOBase):
     """The chunks of an envelope as a stream."""
 
-    def __init__(self, chunks: Iterator[bytes], source: BinaryIO) -> None:
+    def __init__(self, chunks: Iterator[bytes | memoryview], source: BinaryIO) -> None:
         self._chunks = chunks
         self._source = source
         self._left = memoryview(b"")

@@ -83,7 +83,7 @@ def test_the_receipt_holds_size_and_hash_of_every_entry(name: str, tmp_path: Pat
 
 def test_without_hashing_the_bytes_are_the_same_and_no_hash_is_given(name: str, tmp_path: Path) -> None:
     write(name, a_small_medium(), tmp_path / "with")
-    receipt = write(name, a_small_medium(), tmp_path / "without", hashing=False)
+    receipt = write(name, a_small_medium(), tmp_path / "without", checksum=None)
     assert receipt.sha256 == {}
     assert fingerprint(tmp_path / "with") == fingerprint(tmp_path / "without")
 

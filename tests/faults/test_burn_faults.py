@@ -394,11 +394,12 @@ class TestTheProof:
             content[start] ^= 1
             part.write_bytes(content)
 
-        burnt = burnt_to(out, CT_1, CT_2, CT_3, profile=profile, tell=at("proof", damage))
-        assert burnt.result.outcome is Outcome.INTEGRITY
-        assert set(states(burnt).values()) == {State.FAILED}
-        assert [because(burnt, one.name) for one in (CT_1, CT_2, CT_3)] == ["", "MK-PRF-003", ""]
-        assert not out.exists()
+        for depth in (Depth.PROVE, Depth.CHECK):
+            burnt = burnt_to(out, CT_1, CT_2, CT_3, profile=profile, depth=depth, tell=at("proof", damage))
+            assert burnt.result.outcome is Outcome.INTEGRITY
+            assert set(states(burnt).values()) == {State.FAILED}
+            assert [because(burnt, one.name) for one in (CT_1, CT_2, CT_3)] == ["", "MK-PRF-003", ""]
+            assert not out.exists()
 
     def test_a_file_of_a_folder_that_changed_is_failed(self, tmp_path: Path) -> None:
         def damage() -> None:

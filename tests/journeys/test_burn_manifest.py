@@ -19,7 +19,7 @@ from tests.support.studies import CT_1, CT_2, burnt_to, folder_of
 
 
 @pytest.mark.parametrize("name", ["out", "out.iso"])
-@pytest.mark.parametrize("depth", [Depth.PROVE, Depth.WRITE])
+@pytest.mark.parametrize("depth", [Depth.CHECK, Depth.WRITE])
 def test_the_manifest_names_every_other_file_with_its_hash(name: str, depth: Depth, tmp_path: Path) -> None:
     extra = folder_of(tmp_path / "extra", {"README.TXT": b"read me", "VIEW/A.HTM": b"<html>"})
     burnt = burnt_to(tmp_path / name, CT_1, CT_2, add=(extra,), manifest=True, depth=depth)

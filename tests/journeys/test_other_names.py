@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mediakit.choices import ForPeople
-from mediakit.formats.base import OtherNames
+from mediakit.formats.base import OtherNames, Receipt
 from mediakit.outcome import Outcome, State
 from mediakit.stages.prove.proof import Expected, prove
 from tests.support.cli import mediakit
@@ -77,8 +77,9 @@ def test_a_file_that_one_tree_shows_under_another_name_is_not_proven(extra: Path
     burnt = burnt_to(image, CT_1, add=(extra,))
     assert burnt.plan is not None
     expected = Expected.of(burnt.plan)
-    sha256 = {fate.became: fate.sha256 for fate in burnt.result.fates if fate.became}
-    assert prove(image, expected, sha256) == ()
+    sums = {fate.became: fate.sha256 for fate in burnt.result.fates if fate.became}
+    receipt = Receipt(target=image, size_bytes=image.stat().st_size, sums=sums)
+    assert prove(image, expected, receipt) == ()
     data = image.read_bytes()
     for tree, name, other in (
         ("Joliet", "Read me.html;1".encode("utf-16-be"), "Read us.html;1".encode("utf-16-be")),
@@ -86,7 +87,7 @@ def test_a_file_that_one_tree_shows_under_another_name_is_not_proven(extra: Path
     ):
         assert data.count(name) == 1
         image.write_bytes(data.replace(name, other))
-        (found,) = prove(image, expected, sha256)
+        (found,) = prove(image, expected, receipt)
         assert (found.rule.id, found.where.path) == ("MK-PRF-006", "Read me.html")
         assert dict(found.detail) == {"found": "'Read us.html'", "tree": tree}
 

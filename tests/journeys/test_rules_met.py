@@ -20,6 +20,7 @@ from mediakit.fileset.decode import decode
 from mediakit.fileset.keys import Sourced
 from mediakit.fileset.record import Key
 from mediakit.findings import Finding, Where
+from mediakit.formats.base import Receipt
 from mediakit.journeys.diff import diff
 from mediakit.journeys.extract import ExtractOrder, Only, extract
 from mediakit.outcome import Fate, State
@@ -174,14 +175,15 @@ def test_an_image_that_cannot_be_opened_or_has_another_directory_is_not_proven(t
     image = tmp_path / "a.iso"
     burnt = burnt_to(image, CT_1, CT_2)
     assert burnt.plan is not None
-    sha256 = {fate.became: fate.sha256 for fate in burnt.result.fates if fate.became}
-    assert all(sha256.values())
-    assert prove(image, Expected.of(burnt.plan), sha256) == ()
+    sums = {fate.became: fate.sha256 for fate in burnt.result.fates if fate.became}
+    receipt = Receipt(target=image, size_bytes=image.stat().st_size, sums=sums)
+    assert all(sums.values())
+    assert prove(image, Expected.of(burnt.plan), receipt) == ()
     content = image.read_bytes()
     at = content.index(burnt.plan.dicomdir) + 400
     image.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
-    assert ids(prove(image, Expected.of(burnt.plan), sha256)) == {"MK-PRF-004"}
-    assert ids(prove(tmp_path / "gone.iso", Expected.of(burnt.plan), sha256)) == {"MK-PRF-001"}
+    assert ids(prove(image, Expected.of(burnt.plan), receipt)) == {"MK-PRF-004"}
+    assert ids(prove(tmp_path / "gone.iso", Expected.of(burnt.plan), receipt)) == {"MK-PRF-001"}
 
 
 @pytest.mark.parametrize(("unconfirmed", "rule"), [(True, "MK-PRO-051"), (False, "MK-PRO-050")])

@@ -22,6 +22,7 @@ from mediakit.secure import extra
 from mediakit.secure.algorithms import cipher_of
 from mediakit.secure.ber import Cursor, Malformed, element, head
 from mediakit.secure.certificates import read_key, read_keys, read_passphrase
+from mediakit.secure.checksums import SHA_256, checksum_of, for_one_run
 from mediakit.secure.given import sealer_for
 from mediakit.secure.keys import Keys
 from mediakit.secure.opening import Opener
@@ -247,3 +248,21 @@ def test_what_is_missing_without_the_extra_is_said(monkeypatch: pytest.MonkeyPat
     with pytest.raises(UsageError) as caught:
         sealer_for("x.pem")
     assert "dicom-mediakit[secure]" in caught.value.hint
+
+
+def test_a_checksum_is_the_same_however_the_bytes_come_and_sha256_where_the_extra_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = bytes(n % 251 for n in range(3000))
+    for checksum in (SHA_256, for_one_run()):
+        whole = checksum.of(content)
+        for size in (7, 1000, 3000, 3001):
+            assert checksum_of(io.BytesIO(content), checksum, memoryview(bytearray(size))) == whole
+        other = bytearray(content)
+        for place in (0, 1999, 2999):
+            other[place] ^= 1
+            assert checksum_of(io.BytesIO(other), checksum, memoryview(bytearray(999))) != whole
+            other[place] ^= 1
+    assert for_one_run().of(content) != for_one_run().of(content), "the key is of one run"
+    monkeypatch.setattr(extra, "find_spec", lambda _: None)
+    assert for_one_run() is SHA_256

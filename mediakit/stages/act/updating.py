@@ -161,10 +161,10 @@ def write_in_place(change: Change, journal: Journal, tell: Listener, check: Chec
         journal.begin(_begun(change, (entries, names), before, (temporary, dicomdir)))
     tell_start(entries, tell)
     try:
-        sha256 = put_files(root, entries, tell, made)
+        sums = put_files(root, entries, tell, made)
         put_directory(root, temporary, dicomdir, made)
         size_bytes = len(dicomdir) + sum(entry.size for entry in entries)
-        receipt = Receipt(target=root, size_bytes=size_bytes, sha256=sha256)
+        receipt = Receipt(target=root, size_bytes=size_bytes, sums=sums)
         check(root / temporary, receipt)
         put_in_place(root, temporary, change.directory)
     except BaseException as exc:

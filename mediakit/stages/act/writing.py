@@ -134,8 +134,8 @@ def attempt(write: Callable[[], Iterable[Receipt]], *, is_proven: bool) -> Writt
         return Written(findings=findings, outcome=Outcome.INTEGRITY)
     if not receipts:
         return Written()
-    files = sum(len(receipt.sha256) for receipt in receipts)
-    proof = f"{files} files read back, every SHA-256 equal" if is_proven else None
+    files = sum(len(receipt.sums) for receipt in receipts)
+    proof = f"{files} files read back, every byte equal" if is_proven else None
     return Written(receipts=receipts, proof=proof)
 
 

@@ -41,16 +41,17 @@ from mediakit.formats.registry import open_medium
 from mediakit.outcome import State
 from mediakit.profile.judge import judged_tags
 from mediakit.profile.model import Profile
+from mediakit.secure.checksums import BLOCK_BYTES
 from mediakit.secure.facts import is_enveloped
 from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.secure.opening import described
+from mediakit.sized_stream import into_views
 from mediakit.stages.look.closed import finding_on_closed, finding_on_failure, finding_on_locked
 from mediakit.stages.look.listed import read_manifest
 
 _DIRECTORY_BYTES = 512 * 1024 * 1024
 _MAX_DIRECTORIES = 16  # of one medium that are read
 _PREAMBLE = 128
-_BLOCK_BYTES = 1 << 20
 _TEXTS_BYTES = 16 * 1024 * 1024  # of all texts together: an archive can hold thousands of long pages
 _TEXT = re.compile(
     r"(?:readme\.txt|readme|index\.html?|ihe_pdi/[^/]+\.html?|autorun\.inf)(?:;1)?", re.IGNORECASE
@@ -125,8 +126,9 @@ def look_at_all(media: Media, scanner: Scanner, tell: Listener = silence) -> tup
 def sha256_of(stream: BinaryIO, before: bytes = b"") -> str:
     """Return the SHA-256 (hex) of `before` and what is left in a stream. Raises what its reads raise."""
     digest = hashlib.sha256(before)
-    while block := stream.read(_BLOCK_BYTES):
-        digest.update(block)
+    readinto, buffer = into_views(stream), memoryview(bytearray(BLOCK_BYTES))
+    while got := readinto(buffer):
+        digest.update(buffer[:got])
     return digest.hexdigest()
 
 

@@ -1,24 +1,23 @@
-"""After writing: open the image again with the reader's eyes and compare every byte by SHA-256."""
+"""After writing: open the image again with the reader's eyes and compare every byte, by checksums."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
 
 from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from mediakit.errors import MediakitError
-from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
+from mediakit.events import Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.decode import decode
 from mediakit.fileset.plan import FileSetPlan
 from mediakit.fileset.record import Directory
 from mediakit.findings import Finding, Rule, Severity, Where
-from mediakit.formats.base import NO_OTHER_NAMES, Node, NodeKind, OtherNames, Tree
+from mediakit.formats.base import NO_OTHER_NAMES, Node, NodeKind, OtherNames, Receipt, Tree
 from mediakit.formats.envelope import Envelope, UnsealedTree
 from mediakit.formats.iso_records import SECTOR
 from mediakit.formats.registry import open_medium
-from mediakit.stages.prove.sums import sum_of, sums_of
+from mediakit.stages.prove.sums import sums_of
 from mediakit.volume import IsoVolume
 
 CANNOT_OPEN = Rule(
@@ -38,7 +37,7 @@ MISSING = Rule(
 DIFFERS = Rule(
     id="MK-PRF-003",
     severity=Severity.ERROR,
-    title="was read back with different bytes: SHA-256 {found} instead of {expected}",
+    title="was read back with different bytes: {found} instead of {expected}",
     ref="PS3.10 8.4",
     hint="do not hand it out; check the disk and the memory of this machine",
 )
@@ -104,14 +103,14 @@ class Expected:
 def prove(
     target: Path,
     expected: Expected,
-    sha256: Mapping[str, str],
+    receipt: Receipt,
     envelope: Envelope | None = None,
     tell: Listener = silence,
 ) -> tuple[Finding, ...]:
     """Read the medium at `target` and return what is wrong with it; nothing when it is as planned.
 
-    The DICOMDIR is decoded from the medium and its tree compared with the planned one; every file is hashed
-    and compared with `sha256` (hex, by path), taken while it was written.
+    The DICOMDIR is decoded from the medium and its tree compared with the planned one; every file is read
+    and compared with the receipt, by the checksum that was taken while it was written.
     """
     tell(PhaseStarted("proof", total=expected.total_bytes, unit="bytes"))
     planned = tuple(_judge_directory(expected.dicomdir, expected))
@@ -119,7 +118,7 @@ def prove(
         with open_medium(target) as tree:
             findings = (
                 *_prove_directory(_plain(tree, envelope), expected, planned),
-                *_prove_files(tree, expected, sha256, tell),
+                *_prove_files(tree, expected, receipt, tell),
             )
     except MediakitError as exc:
         return (CANNOT_OPEN.at(why=exc.why or exc.what),)
@@ -130,25 +129,20 @@ def prove(
 def prove_in_place(
     directory: Path,
     expected: Expected,
-    sha256: Mapping[str, str],
+    receipt: Receipt,
     envelope: Envelope | None = None,
     tell: Listener = silence,
 ) -> tuple[Finding, ...]:
     """Read what is new in a folder, its `directory` under another name; return what is wrong with it."""
-    tell(PhaseStarted("proof", total=len(sha256)))
     findings: list[Finding] = []
     planned = tuple(_judge_directory(expected.dicomdir, expected))
-    opening = Lock()
     try:
         with open_medium(directory.parent) as tree:
-            for path, wanted in sha256.items():
-                node = tree.find(path)
-                found = "" if node is None else sum_of(tree, node, opening).found
-                if node is None:
-                    findings.append(MISSING.at(Where(path=path)))
-                elif found != wanted:
-                    findings.append(DIFFERS.at(Where(path=path), found=found, expected=wanted))
-                tell(Advanced())
+            found = {path: tree.find(path) for path in receipt.sums}
+            nodes = {path: node for path, node in found.items() if node is not None}
+            tell(PhaseStarted("proof", total=sum(node.size for node in nodes.values()), unit="bytes"))
+            findings += [MISSING.at(Where(path=path)) for path in found.keys() - nodes.keys()]
+            findings += _prove_sums(tree, nodes, receipt, tell)
             findings += _prove_directory(_plain(tree, envelope), expected, planned, directory.name)
     except (MediakitError, OSError) as exc:
         return (CANNOT_OPEN.at(why=str(exc)),)
@@ -159,7 +153,7 @@ def prove_in_place(
 def prove_session(
     image: Path,
     expected: Expected,
-    sha256: Mapping[str, str],
+    receipt: Receipt,
     placed: Mapping[str, int],
     envelope: Envelope | None = None,
     tell: Listener = silence,
@@ -174,7 +168,7 @@ def prove_session(
         with open_medium(image) as tree:
             findings = [
                 *_prove_directory(_plain(tree, envelope), expected, planned),
-                *_prove_files(tree, expected, sha256, tell, placed.keys()),
+                *_prove_files(tree, expected, receipt, tell, placed.keys()),
             ]
             for path, block in placed.items():
                 node = tree.find(path)
@@ -242,24 +236,36 @@ def _prove_references(directory: Directory, planned: Mapping[str, tuple[str, str
 def _prove_files(
     tree: Tree,
     expected: Expected,
-    sha256: Mapping[str, str],
+    receipt: Receipt,
     tell: Listener,
     besides: Set[str] = frozenset(),
 ) -> Iterator[Finding]:
     """Yield what is wrong with the files of a medium; those `besides` may be there and are not read."""
-    planned = sha256.keys() | besides | {"DICOMDIR"}
+    planned = receipt.sums.keys() | besides | {"DICOMDIR"}
     nodes = {_name_of(node, planned): node for node in tree.walk() if node.kind is NodeKind.FILE}
     for path in nodes.keys() - planned:
         yield UNEXPECTED.at(Where(path=path))
-    for path in sha256.keys() - nodes.keys():
+    for path in receipt.sums.keys() - nodes.keys():
         yield MISSING.at(Where(path=path))
     yield from _prove_names(tree, nodes, expected.named)
-    paths = {node.path: path for path, node in nodes.items() if path in sha256}
-    wanted = [nodes[path] for path in paths.values()]
-    for one in sums_of(tree, wanted, tell):
+    yield from _prove_sums(tree, {path: nodes[path] for path in nodes if path in receipt.sums}, receipt, tell)
+
+
+def _prove_sums(tree: Tree, nodes: Mapping[str, Node], receipt: Receipt, tell: Listener) -> Iterator[Finding]:
+    """Yield the files, by the path that was planned, whose bytes are not those of the receipt."""
+    checksum = receipt.checksum
+    if checksum is None:
+        return
+    paths = {node.path: path for path, node in nodes.items()}
+    for one in sums_of(tree, list(nodes.values()), tell, checksum):
         path = paths[one.node.path]
-        if one.sha256 != sha256[path]:
-            yield DIFFERS.at(Where(path=path), found=one.found, expected=sha256[path])
+        wanted = receipt.sums[path]
+        if one.sum != wanted:
+            yield DIFFERS.at(
+                Where(path=path),
+                found=f"{checksum.name} {one.sum}" if one.sum else f"unreadable ({one.failure})",
+                expected=f"{checksum.name} {wanted}",
+            )
 
 
 def _name_of(node: Node, planned: Set[str]) -> str:

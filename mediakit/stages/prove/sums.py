@@ -1,4 +1,4 @@
-"""The SHA-256 of many files of a medium, two at a time when they are large."""
+"""The checksums of many files of a medium, two files at a time when that pays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from msgspec import Struct
 from mediakit.errors import MediakitError
 from mediakit.events import Advanced, Listener
 from mediakit.formats.base import Node, Tree
-from mediakit.stages.look.media import sha256_of
+from mediakit.secure.checksums import BLOCK_BYTES, Checksum, checksum_of
 
 _READERS = 2
 _BATCH_BYTES = 1 << 20  # of small files that one reader takes together: handing over costs more than reading
@@ -21,30 +21,26 @@ _AT_ONCE = 64  # batches handed to the readers
 
 
 class Sum(Struct, frozen=True):
-    """The SHA-256 (hex) of a file; "" when it cannot be read, with the exception that says why."""
+    """The checksum (hex) of a file; "" when it cannot be read, with the exception that says why."""
 
     node: Node
-    sha256: str
+    sum: str
     failure: MediakitError | OSError | None = None
 
-    @property
-    def found(self) -> str:
-        """Return the sum, or that there is none."""
-        return self.sha256 or f"unreadable ({self.failure})"
 
-
-def sums_of(tree: Tree, nodes: Sequence[Node], tell: Listener) -> Iterator[Sum]:
-    """Yield the sums of files in their order. Tells `Advanced` by bytes."""
+def sums_of(tree: Tree, nodes: Sequence[Node], tell: Listener, checksum: Checksum) -> Iterator[Sum]:
+    """Yield the checksums of files in their order. Tells `Advanced` by bytes."""
     opening = Lock()  # a tree may keep its place between two opens; the streams it gives are independent
 
     def read(batch: Sequence[Node]) -> list[Sum]:
-        return [sum_of(tree, node, opening) for node in batch]
+        buffer = memoryview(bytearray(min(BLOCK_BYTES, max(node.size for node in batch) + 1)))
+        return [_sum_of(tree, node, checksum, opening, buffer) for node in batch]
 
     batches = _batches(nodes)
     with ThreadPoolExecutor(_READERS) as pool:
         while some := list(islice(batches, _AT_ONCE)):
-            are_small = all(len(batch) > _MANY for batch in some)
-            for batch in map(read, some) if are_small else pool.map(read, some):
+            is_alone = checksum.is_quick or all(len(batch) > _MANY for batch in some)
+            for batch in map(read, some) if is_alone else pool.map(read, some):
                 tell(Advanced(sum(one.node.size for one in batch)))
                 yield from batch
 
@@ -61,12 +57,12 @@ def _batches(nodes: Sequence[Node]) -> Iterator[Sequence[Node]]:
         yield nodes[first:]
 
 
-def sum_of(tree: Tree, node: Node, opening: Lock) -> Sum:
-    """Return the sum of one file; trees are opened one after another."""
+def _sum_of(tree: Tree, node: Node, checksum: Checksum, opening: Lock, buffer: memoryview) -> Sum:
+    """Return the checksum of one file; trees are opened one after another."""
     try:
         with opening:
             stream = tree.open(node)
         with stream:
-            return Sum(node, sha256_of(stream))
+            return Sum(node, checksum_of(stream, checksum, buffer))
     except (MediakitError, OSError) as exc:
         return Sum(node, "", exc)
