@@ -235,21 +235,32 @@ def _next_session(image: Readable, behind: int, damage: list[Damage]) -> Session
 
 
 def _readable_of(image: Readable, at: int, size: int) -> tuple[bytes, int]:
-    """Return what can be read, with zeros for what cannot, and where the first of that is (0: none)."""
+    """Return what can be read, with zeros for what cannot, and where the first of that is (0: none).
+
+    Behind a few sectors that failed only the end is tried, backwards: a session can begin in the middle.
+    """
     try:
         return image.read(at, size), 0
     except SourceError:
         pass
-    parts: list[bytes] = []
+    found = bytearray(min(size, image.size - at))
     failed: list[int] = []
-    for sector in range(at, min(at + size, image.size), SECTOR):
+
+    def holds(offset: int) -> bool:
         try:
-            part = b"" if len(failed) >= _MOST_FAILED else image.read(sector, SECTOR)
+            part = image.read(at + offset, SECTOR)
         except SourceError:
-            part = b""
-            failed.append(sector)
-        parts.append(part.ljust(SECTOR, b"\0"))
-    return b"".join(parts), failed[0] if failed else 0
+            return False
+        found[offset : offset + len(part)] = part
+        return True
+
+    for offset in range(0, len(found), SECTOR):
+        if not holds(offset):
+            failed.append(at + offset)
+        if len(failed) == _MOST_FAILED:
+            all(map(holds, reversed(range(offset + SECTOR, len(found), SECTOR))))
+            break
+    return bytes(found), failed[0] if failed else 0
 
 
 def _sound_session(image: Readable, begins: int, damage: list[Damage]) -> Session | None:

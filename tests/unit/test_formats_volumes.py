@@ -200,20 +200,19 @@ class Unwritten(Memory):
 def test_where_the_drive_tells_the_tracks_nobody_reads_between_the_sessions(tmp_path: Path) -> None:
     one, two = written([entry("A/IM1")], tmp_path / "one"), written([entry("B/IM2")], tmp_path / "two")
     disc, begins = with_session(one, two), (len(one) // SECTOR) + GAP
-    for tracks, is_found, is_searched in (
-        ((0, begins), True, False),
-        ((0, begins - 40, begins, begins + 3), True, True),  # one cannot be read, one is no file system
-        ((0,), False, True),
-        ((), False, True),
+    for tracks, is_searched in (
+        ((0, begins), False),
+        ((0, begins - 40, begins, begins + 3), True),  # one cannot be read, one is no file system
+        ((0,), True),
+        ((), True),
     ):
         image = Unwritten(disc, range(len(one) // SECTOR + 8, begins))
         first = read_session(image, 0)
         assert first is not None
         damage: list[Damage] = []
         found = all_sessions(image, first, damage, tracks)
-        assert [one.begins for one in found] == [0, begins][: 1 + is_found]
-        assert ["a session may begin behind it" in one.what for one in damage] == [True][is_found:]
-        assert bool(image.failed) == is_searched, tracks
+        assert ([one.begins for one in found], damage) == ([0, begins], [])
+        assert (0 < image.failed < 40) == is_searched, (tracks, image.failed)
     with put(tmp_path / "disc.iso", disc).open("rb") as file:
         assert data_tracks(file.fileno()) == ()  # it is no drive
 
