@@ -110,6 +110,7 @@ def test_a_run_whose_scheduler_is_killed_or_says_nothing_ends_and_the_next_one_c
             make=Made(scp.address, jobs=tmp_path / "jobs"),
             workers=1,
             lease_s=2.0,
+            away_s=0.3,
         )
         with Migration.begin(ledger, MigrationFacts(destination="there")) as migration:
             migration.add_discs(discs_of([archive.folder]))
