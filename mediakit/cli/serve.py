@@ -102,8 +102,11 @@ def scp(
         typer.Option(help="With --then-burn: a medium for each patient or study, while the server runs."),
     ] = None,
     quiet_for: Annotated[
-        float, typer.Option(help="With --each: begin when nothing came for it for so many seconds.", min=0)
-    ] = 60.0,
+        float | None,
+        typer.Option(
+            help="With --each: begin when nothing came for it for so many seconds.  [default: 60]", min=0
+        ),
+    ] = None,
     remove_burnt: Annotated[
         bool,
         typer.Option("--remove-burnt", help="With --each: take what is on a proven medium out of --dir."),
@@ -158,12 +161,18 @@ def scp(
             None if disc is None else signed_by_configuration(sealed_by_configuration(disc, config), config)
         )
         if each is None:
+            if remove_burnt or quiet_for is not None:
+                raise UsageError("`--quiet-for` and `--remove-burnt` go with `--each`")
             order = replace(order, burn=disc)
         elif disc is None:
             raise UsageError("`--each` goes with `--then-burn PROFILE` and `-o OUT`")
         else:
             media = MediaOrder(
-                burn=disc, pattern=str(out), each=each, quiet_s=quiet_for, removes=remove_burnt
+                burn=disc,
+                pattern=str(out),
+                each=each,
+                quiet_s=60.0 if quiet_for is None else quiet_for,
+                removes=remove_burnt,
             )
             order = replace(order, media=media)
         with output.listener() as tell:
@@ -311,6 +320,8 @@ def _burn_order(
     profile: str, out: Path | None, paths: tuple[Path, ...], *, all_patients: bool, on_reject: OnReject
 ) -> BurnOrder | None:
     if not profile and out is None:
+        if all_patients or on_reject is not OnReject.FAIL:
+            raise UsageError("`--all-patients` and `--on-reject` go with `--then-burn PROFILE` and `-o OUT`")
         return None
     if not profile or out is None:
         raise UsageError("`--then-burn PROFILE` and `-o OUT` go together")
@@ -353,7 +364,7 @@ def _line(event: ReceiveEvent, *, verbose: int) -> str:
     if isinstance(event, MediumEnded):
         line = medium_text(event)
     elif isinstance(event, AssociationEnded):
-        line = association_text(event) if event.calling_ae or verbose > 1 else ""
+        line = association_text(event) if event.calling_ae or event.words or verbose > 1 else ""
     elif isinstance(event, CommitmentAnswered):
         line = commitment_text(event)
     elif verbose:

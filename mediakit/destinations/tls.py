@@ -12,6 +12,7 @@ from typing import Final
 from mediakit.destinations.base import Unreachable
 from mediakit.destinations.peer import Tls
 from mediakit.errors import UsageError
+from mediakit.scp.wire import tls_reason
 
 # RFC 9325 4.2; the suites of TLS 1.3 are all good and are not chosen here.
 _SUITES: Final = ":".join(
@@ -67,7 +68,7 @@ def _trust(context: ssl.SSLContext, ca_file: Path) -> None:
         raise UsageError(
             "the trusted certificates cannot be used",
             where=str(ca_file),
-            why=_why(exc),
+            why=tls_reason(exc),
             hint="a PEM file is needed, with one or more `BEGIN CERTIFICATE` blocks",
         ) from exc
     except OSError as exc:
@@ -86,8 +87,9 @@ def _show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
         raise UsageError(
             "certificate and key cannot be used",
             where=str(key or certificate),
-            why=_why(exc),
-            hint="both must be PEM, belong together, and be long enough (RSA 2048, EC P-256 or more)",
+            why="no certificate and key in PEM form" if exc.reason in {None, "PEM_LIB"} else tls_reason(exc),
+            hint="both must be PEM, belong together, and be long enough (RSA 2048, EC P-256 or more); "
+            "a key in a file of its own needs to be named as well",
         ) from exc
     except OSError as exc:
         raise UsageError("certificate and key cannot be read", where=str(certificate), why=str(exc)) from exc
@@ -115,14 +117,14 @@ def refused_handshake(exc: OSError, where: str) -> Unreachable:
         return Unreachable(
             "the certificate of the peer is not trusted",
             where=where,
-            why=exc.verify_message or _why(exc),
+            why=tls_reason(exc),
             hint=_certificate_hint(exc),
         )
     if isinstance(exc, ssl.SSLError):
         return Unreachable(
             "the peer and we could not agree on TLS",
             where=where,
-            why=_why(exc),
+            why=tls_reason(exc),
             hint="is the port one for TLS, of 1.2 or newer, and does the peer ask for a certificate of ours?",
         )
     is_late = isinstance(exc, TimeoutError)
@@ -141,8 +143,3 @@ def _certificate_hint(exc: ssl.SSLCertVerificationError) -> str:
     if exc.verify_code in {9, 10}:  # not yet valid, expired
         return "compare the dates of the certificate with the clock of this machine"
     return "name the certificate of its authority as trusted (`ca-file`)"
-
-
-def _why(exc: ssl.SSLError) -> str:
-    reason = exc.reason or ""
-    return reason.replace("_", " ").lower() or str(exc)

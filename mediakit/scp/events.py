@@ -53,7 +53,8 @@ class AssociationEnded:
     """An association is over; `counts` are the instances by what became of them.
 
     One that was cut off stands here alone, as its C-STORE request was not answered.
-    `user` is who the peer said that he is, "" when it did not. `words` say why he was rejected.
+    `user` is who the peer said that he is, "" when it did not. `words` say why he was rejected, or why
+    TLS failed.
     """
 
     calling_ae: str

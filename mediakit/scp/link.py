@@ -37,7 +37,7 @@ from mediakit.network.upper_layer import AssociationAsked, Indication, Received,
 from mediakit.scp.events import Ending
 from mediakit.scp.negotiation import Policy, Rejection, answer_to, user_of
 from mediakit.scp.operation import Answer, Operation, Report, Storing, Taking
-from mediakit.scp.wire import Wire, wire_over
+from mediakit.scp.wire import Wire, tls_reason, wire_over
 
 _MOST_MESSAGE_BYTES: Final = 64 << 20  # of a data set that is held in memory: any that is not stored
 _MOST_LEFT_BYTES: Final = 1 << 20  # read behind the end, so that the peer hears of it and is not just cut off
@@ -67,7 +67,7 @@ class Visit:
     host: str
     calling_ae: str = ""
     user: str = ""
-    words: str = ""  # why it was rejected
+    words: str = ""  # why it was rejected, or TLS failed
     ending: Ending = Ending.ABORTED
 
 
@@ -137,11 +137,13 @@ class Link:
         self._storing = storing
         try:
             wire = self._opened(tls)
-        except OSError:
+        except OSError as exc:
+            self._note_tls(exc)
             return None
         try:
             self._serve(wire, has_room)
-        except Lost:
+        except Lost as exc:
+            self._note_tls(exc.__cause__)
             self._give_up()
         except _Protest:
             if self._acceptor.state in _OPEN:
@@ -169,6 +171,15 @@ class Link:
             self._socket = secured
             secured.do_handshake()
         return wire_over(self._socket, self.visit.host)
+
+    def _note_tls(self, exc: BaseException | None) -> None:
+        """Note why TLS failed, here or, as an alert tells, at the peer: else nobody can put it right."""
+        if (
+            isinstance(exc, ssl.SSLError)
+            and not isinstance(exc, ssl.SSLEOFError)
+            and not self.visit.calling_ae
+        ):
+            self.visit.words = f"no TLS connection ({tls_reason(exc)})"
 
     def _serve(self, wire: Wire, has_room: Callable[[], bool]) -> None:
         acceptor = self._acceptor

@@ -14,6 +14,7 @@ from mediakit.outcome import Outcome, Result
 from mediakit.scp.events import (
     AssociationEnded,
     CommitmentAnswered,
+    Ending,
     MediumEnded,
     Received,
     Reception,
@@ -117,7 +118,7 @@ class Tally:
                 self._note(rule, event.calling_ae, event.words)
         elif isinstance(event, AssociationEnded):
             self.associations += bool(event.calling_ae)
-            if event.words:
+            if event.words and event.ending is Ending.REJECTED:
                 self._note(REJECTED, event.calling_ae, event.words)
             cut_off = event.counts.get(Reception.CUT_OFF, 0)
             if cut_off:

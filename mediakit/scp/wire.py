@@ -187,6 +187,12 @@ class TlsWire(Wire):
         return self._sock.pending() > 0
 
 
+def tls_reason(exc: ssl.SSLError) -> str:
+    """Return why TLS failed, as OpenSSL says it, without the names in its code."""
+    verified = exc.verify_message if isinstance(exc, ssl.SSLCertVerificationError) else ""
+    return verified or (exc.reason or "").replace("_", " ").lower() or str(exc)
+
+
 def _without(buffers: Sequence[Buffer], sent: int) -> Sequence[Buffer]:
     """Return what is left of the buffers after so many bytes went out."""
     for index, buffer in enumerate(buffers):

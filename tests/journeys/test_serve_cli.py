@@ -179,6 +179,8 @@ def test_tls_is_served_and_asks_for_a_certificate(tmp_path: Path) -> None:
     assert known.returncode == 0, known.stderr
     assert said.code == 0
     assert "1 stored" in said.out
+    assert "no TLS connection (peer did not return a certificate)" in said.out
+    assert "no TLS connection (wrong version number)" in said.out
 
 
 @pytest.mark.parametrize(
@@ -186,6 +188,9 @@ def test_tls_is_served_and_asks_for_a_certificate(tmp_path: Path) -> None:
     [
         (("--then-burn", "STD-GEN-CD"), "go together"),
         (("-o", "OUT.iso"), "go together"),
+        (("--on-reject", "skip"), "go with `--then-burn"),
+        (("--then-burn", "STD-GEN-CD", "-o", "out.iso", "--remove-burnt"), "go with `--each`"),
+        (("--then-burn", "STD-GEN-CD", "-o", "out.iso", "--quiet-for", "3"), "go with `--each`"),
         (("--then-burn", "STD-GEN-CD", "-o", "in/out.iso"), "lie in each other"),
         (("--then-burn", "NO-SUCH", "-o", "out.iso"), "NO-SUCH"),
         (("--tls-key", "x.pem"), "need `--tls-cert`"),
