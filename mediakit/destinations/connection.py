@@ -6,6 +6,7 @@ Here a peer that ends the association becomes `Lost`, in words. Which messages a
 from __future__ import annotations
 
 import contextlib
+import ssl
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ from mediakit.scp.wire import Buffer, Wire
 
 LONGEST_GOODBYE_S: Final = 5.0  # for the release; what was stored is known by then
 _LAST_WORD_S: Final = 1.0  # for an abort to go out
+_IS_OURS_TRUSTED: Final = "does the peer ask for a certificate of ours, and trust its authority?"
 _IS_IT_DICOM: Final = "is this a DICOM port, and is TLS wanted there?"
 _PROPOSE_LESS: Final = "`window = 1` and `extended-negotiation = false` of the destination propose less"
 _MOST_HEARD: Final = 1000  # answers that come while something is sent; more than any window has
@@ -66,7 +68,11 @@ class Connection:
         except Lost as exc:
             self.abort()
             raise Unreachable(
-                "no association", where=self._where, why=str(exc.why or exc.what), is_passing=True
+                "no association",
+                where=self._where,
+                why=str(exc.why or exc.what),
+                hint=_IS_OURS_TRUSTED if isinstance(exc.__cause__, ssl.SSLError) else "",
+                is_passing=True,
             ) from exc
         except BaseException:
             self.abort()

@@ -169,7 +169,7 @@ class Wire:
         return Lost("the peer does not answer", where=self._where, why=f"waited {patience_s:g} s")
 
     def _lost(self, exc: OSError) -> Lost:
-        return Lost("the connection broke", where=self._where, why=(exc.strerror or str(exc)).lower())
+        return Lost("the connection broke", where=self._where, why=_why(exc).lower())
 
 
 class TlsWire(Wire):
@@ -187,10 +187,20 @@ class TlsWire(Wire):
         return self._sock.pending() > 0
 
 
+def _why(exc: OSError) -> str:
+    return tls_reason(exc) if isinstance(exc, ssl.SSLError) else exc.strerror or str(exc)
+
+
 def tls_reason(exc: ssl.SSLError) -> str:
-    """Return why TLS failed, as OpenSSL says it, without the names in its code."""
+    """Return why TLS failed, without names of OpenSSL; an alert is what the other side says."""
+    if isinstance(exc, ssl.SSLEOFError):
+        return "the other side ended the connection"
     verified = exc.verify_message if isinstance(exc, ssl.SSLCertVerificationError) else ""
-    return verified or (exc.reason or "").replace("_", " ").lower() or str(exc)
+    reason = (exc.reason or "").replace("_", " ").lower()
+    version, is_alert, alert = reason.partition(" alert ")
+    if is_alert and version.startswith(("tls", "ssl")):
+        return f"the other side refuses: {alert}"
+    return verified or reason or str(exc)
 
 
 def _without(buffers: Sequence[Buffer], sent: int) -> Sequence[Buffer]:

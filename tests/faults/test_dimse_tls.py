@@ -14,6 +14,7 @@ from mediakit.destinations.dimse import DimseDestination
 from mediakit.destinations.peer import Peer, Timeouts, Tls
 from mediakit.destinations.tls import client_context, server_context
 from mediakit.errors import UsageError
+from mediakit.scp.wire import tls_reason
 from mediakit.transfer.outgoing import Outgoing, StatusClass
 from tests.support.certificates import Certificates, make_certificates
 from tests.support.fault_scp import FaultScp
@@ -130,9 +131,17 @@ def test_a_host_name_is_checked_as_well_as_an_address(known: Certificates) -> No
 
 def test_a_server_that_asks_for_a_certificate_lets_nobody_in_without(known: Certificates) -> None:
     context = server_context(known.server, known.server_key, known.authority)
-    with FaultScp(tls=context) as scp, pytest.raises(Unreachable):
+    with FaultScp(tls=context) as scp, pytest.raises(Unreachable) as caught:
         destination(scp, Tls(ca_file=known.authority)).verify()
     assert scp.echoes == 0
+    assert "_ssl.c" not in str(caught.value)
+
+
+def test_why_tls_failed_is_said_without_the_names_of_openssl() -> None:
+    alert = ssl.SSLError(1, "[SSL: TLSV1_ALERT_UNKNOWN_CA] tlsv1 alert unknown ca (_ssl.c:2580)")
+    alert.reason = "TLSV1_ALERT_UNKNOWN_CA"
+    assert tls_reason(alert) == "the other side refuses: unknown ca"
+    assert tls_reason(ssl.SSLEOFError(8, "EOF (_ssl.c:2427)")) == "the other side ended the connection"
 
 
 def test_a_peer_without_tls_is_unreachable_with_a_hint(known: Certificates) -> None:
