@@ -11,7 +11,7 @@ SLOW := $(patsubst %,tests/unit/test_%.py,address coerce dicomweb dicomweb_tls f
 	rules_pdi safe_names samples secure structure text transcode transcode_pixels)
 QUICK = tests/docs/test_rules_page.py $(filter-out $(SLOW),$(wildcard tests/unit/test_*.py))
 
-.PHONY: setup demo test coverage check check-fast check-quick $(CHECKS) fmt docs site bench faults fuzz clean
+.PHONY: setup demo test coverage check check-fast check-quick check-collect $(CHECKS) fmt docs site bench faults fuzz clean
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mediakit needs Python 3.11 or newer; try make PYTHON=python3.11")'
@@ -44,6 +44,10 @@ check-imports: setup
 	$(BIN)/lint-imports
 
 check-fast: $(CHECKS)
+
+# Every test can be imported; before `make test` on a fresh clone, or each of its workers compiles all of them.
+check-collect: setup
+	$(BIN)/python -m pytest --collect-only -q -n 0 --no-header --no-summary >/dev/null
 
 check-quick: setup
 	$(BIN)/python -m pytest -q -n 0 $(QUICK)

@@ -125,7 +125,7 @@ def test_a_burn_that_is_interrupted_leaves_no_xorriso_and_says_what_the_disc_is(
     source, drive, more = medium_of(tmp_path / "cd", [ANNA]), tmp_path / "drive", tmp_path / "more"
     more.mkdir()
     (more / "ZEROS.BIN").write_bytes(bytes(20_000_000))
-    order = ("burn", source, "--add", more, "-p", "STD-GEN-CD", "--speed", "4")
+    order = ("burn", source, "--add", more, "-p", "STD-GEN-CD", "--speed", "12")
     for number in (signal.SIGTERM, signal.SIGKILL):
         drive.unlink(missing_ok=True)
         with subprocess.Popen(
