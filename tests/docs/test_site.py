@@ -9,6 +9,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from tests.support.cli import process
 from tests.support.plugins import distribution_folder
 
@@ -47,6 +49,7 @@ def test_the_page_of_commands_is_made_from_the_code() -> None:
     assert (DOCS / "commands.md").read_text("utf-8") == made.stdout.decode(), "run `make docs`"
 
 
+@pytest.mark.takes_long
 def test_the_tutorial_of_developers_runs_in_its_order(tmp_path: Path) -> None:
     (tmp_path / "samples").symlink_to(ROOT / "samples")
     text = (DOCS / "developer.md").read_text("utf-8")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.faults.trials import trials
 
 
+@pytest.mark.takes_long
 def test_whatever_goes_wrong_in_an_import_a_burn_or_an_update_nothing_is_lost_or_half_written(
     tmp_path: Path,
 ) -> None:

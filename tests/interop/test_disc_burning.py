@@ -121,6 +121,7 @@ def test_only_an_image_that_conforms_is_put_on_a_disc(tmp_path: Path) -> None:
     assert mediakit("disc", "burn", foreign, "--device", f"stdio:{drive}", "--any-image").code == 0
 
 
+@pytest.mark.takes_long
 def test_a_burn_that_is_interrupted_leaves_no_xorriso_and_says_what_the_disc_is(tmp_path: Path) -> None:
     source, drive, more = medium_of(tmp_path / "cd", [ANNA]), tmp_path / "drive", tmp_path / "more"
     more.mkdir()

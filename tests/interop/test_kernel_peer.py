@@ -43,6 +43,7 @@ _STICKS = (
 )
 
 
+@pytest.mark.takes_long
 def test_the_linux_kernel_reads_every_file_of_every_kind_of_image(tmp_path: Path) -> None:
     images = []
     odd = folder_of(tmp_path / "odd", _ODD)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pydicom
+import pytest
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 
@@ -73,6 +74,7 @@ def _instances(paths: Sequence[Path]) -> list[Instance]:
     return found
 
 
+@pytest.mark.takes_long
 def test_an_image_or_archive_of_each_of_the_82_profiles_is_written_and_conforms(tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     instances = _instances(list(_files(tmp_path / "made")))

@@ -83,6 +83,7 @@ def test_each_instance_is_stored_once_though_workers_are_killed_and_the_destinat
     disturbed(tmp_path, str(tmp_path / "ledger.sqlite"), 20, Team(processes=processes))
 
 
+@pytest.mark.takes_long
 def test_each_instance_is_stored_once_though_also_the_database_and_workers_of_a_cluster_are_killed(
     tmp_path: Path,
 ) -> None:
