@@ -187,9 +187,9 @@ def run(
         try:
             with output.listener() as tell:
                 _, outcome = migrate(order, tell, hear, _gathered(cluster, tell))
-        except MediakitError:
+        except MediakitError as exc:
             with suppress(MediakitError):  # it may be the ledger that cannot be read
-                show(report_of(where), replace(output, as_json=False, quiet=output.is_silent))
+                show(report_of(where, exc.exit_code), replace(output, as_json=False, quiet=output.is_silent))
             raise
         show(report_of(where, int(outcome), order.away_most_s), output)
         raise typer.Exit(int(outcome))

@@ -17,6 +17,7 @@ from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import Any, Final
 
+from mediakit import __version__
 from mediakit.errors import UsageError
 from mediakit.events import Listener, Noted
 from mediakit.journeys.migrate_work import MigrateOrder, Said, error_of, work
@@ -73,7 +74,9 @@ class Cluster:
                 self._client = self._connected()
             self._count()
             for _ in range(self._room - len(self._tasks)):
-                self._tasks.append(self._client.submit(work_there, self._order, pure=False, retries=0))
+                self._tasks.append(
+                    self._client.submit(work_there, self._order, __version__, pure=False, retries=0)
+                )
         except _LOST as exc:
             self._lose(exc)
         else:
@@ -171,8 +174,16 @@ async def _heard_from(address: str, safe: Any) -> None:
             await there.identity(n_workers=0)
 
 
-def work_there(order: MigrateOrder) -> Said | None:
-    """Work on one disc, or wait a little for one: a whole task. What ended it is returned."""
+def work_there(order: MigrateOrder, version: str) -> Said | None:
+    """Work on one disc, or wait a little for one: a whole task. What ended it is returned.
+
+    A machine with another version of mediakit does nothing: it may read the order and the ledger otherwise.
+    """
+    if version != __version__:
+        why = f"{__version__} there, {version} here"
+        hint = "install the same version on each machine of the cluster, and start its workers again"
+        error = UsageError("a worker has another version of mediakit", why=why, hint=hint)
+        return error.exit_code, error.what, socket.gethostname(), error.why, error.hint
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(6)}"
     said = work(order, owner, most_discs=1, most_s=_IDLE_S)
     if said is None:

@@ -143,6 +143,13 @@ def test_a_run_whose_scheduler_is_killed_or_says_nothing_ends_and_the_next_one_c
     assert said.count(Noted("the Dask scheduler does not answer: it is waited for")) == 2
 
 
+def test_a_worker_of_another_version_does_nothing_and_says_so(tmp_path: Path) -> None:
+    order = MigrateOrder(ledger=str(tmp_path / "none"), make=Made("X@127.0.0.1:1"))
+    said = migrate_cluster.work_there(order, "0.0.1")
+    assert said is not None
+    assert (said[0], said[1]) == (2, "a worker has another version of mediakit")
+
+
 class Scheduler(AbstractContextManager["Scheduler"]):
     """A scheduler and a worker of it, each a process of its own."""
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from mediakit.journeys import migrate_cluster
 from mediakit.ledger.migration import Migration
 from mediakit.ledger.migration_values import MigrationFacts
 from mediakit.report.migrated import migration_schema
 from tests.support.cli import Said, mediakit, process
 from tests.support.importing import small
+from tests.support.postgres import Postgres
 
 
 @pytest.fixture
@@ -85,6 +87,21 @@ def test_a_paused_migration_begins_no_disc_and_a_wrong_call_says_what_is_wrong(a
     said = mediakit("migrate", "status", archive / "none")
     assert said.code == 2
     assert "there is no such ledger" in said.err
+
+
+def test_a_run_that_an_error_ends_has_its_report_and_its_dashboard(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate_cluster, "_ANSWER_S", 1)
+    written = ("--report", archive / "end.json", "--dashboard", archive / "now.html")
+    with Postgres() as postgres:
+        where = (archive / "discs", f"dir:{archive / 'received'}", "--ledger", postgres.address())
+        said = mediakit("migrate", *where, "--cluster", "tcp://127.0.0.1:1", *written)
+    assert said.code == 2
+    assert "the Dask scheduler does not answer" in said.err
+    assert "waiting 2" in said.out
+    assert json.loads((archive / "end.json").read_text())["exit_code"] == 2
+    assert 'http-equiv="refresh"' not in (archive / "now.html").read_text()
 
 
 def test_pause_and_resume_are_words_in_the_ledger(archive: Path) -> None:
