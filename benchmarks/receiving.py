@@ -1,13 +1,15 @@
 """Storage SCPs that write files, measured from outside: `mediakit serve scp` beside `storescp` of DCMTK.
 
-    python benchmarks/receiving.py [--work DIR] [--memory DIR] [--rounds N]
+    python benchmarks/receiving.py [--work DIR] [--memory DIR] [--rounds N] [--shapes small:2000 ct:500]
 
 Every pair of server and client runs in turn, round by round, into a new folder on `--work` (a disk) and on
 `--memory` (a file system in memory, where a sync costs nothing: there both promise the same, as `storescp`
-never syncs). Clients are `storescu` with TCP_NODELAY on both sides, and `mediakit import`, which has several
-C-STOREs under way where the server agrees. The CPU time is that of the server, from the first byte to the
-last, user and system; on a machine with other work it says more than the wall time. Each instance must be
-there afterwards.
+never syncs). On the disk `storescp` also writes into a folder that the system syncs at every change
+(`chattr +S`, ext4 and others), which comes nearest to what we promise. Clients are `storescu` with
+TCP_NODELAY on both sides, and `mediakit import`, which has several C-STOREs under way where the server
+agrees.
+The CPU time is that of the server, from the first byte to the last, user and system; on a machine with other
+work it says more than the wall time. Each instance must be there afterwards.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ _STORESCP = ("storescp", "-aet", "STORESCP")
 _SERVERS = {
     "storescp": (*_STORESCP, "-od", "{out}", "{port}"),
     "storescp +B": (*_STORESCP, "+B", "-od", "{out}", "{port}"),
+    "storescp +B, chattr +S": (*_STORESCP, "+B", "-od", "{out}", "{port}"),
     "serve scp": (
         *_MEDIAKIT,
         "serve",
@@ -74,11 +77,15 @@ def _cpu_seconds(process: int) -> float:
     return sum(map(int, fields[11:15])) / _TICK
 
 
-def _run(server: Sequence[str], client: Sequence[str], source: Path, work: Path) -> tuple[float, float]:
+def _run(
+    server: Sequence[str], client: Sequence[str], source: Path, work: Path, *, is_synced: bool = False
+) -> tuple[float, float]:
     """Return wall seconds of the sending, and CPU seconds of the server."""
     out = work / "received"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
+    if is_synced:
+        subprocess.run(["chattr", "+S", str(out)], check=True)
     given = {"out": str(out), "port": str(free_port()), "source": str(source)}
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     environment |= {"TCP_NODELAY": "1", "MEDIAKIT_STATE": str(work / "state")}
@@ -127,18 +134,20 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(__file__).parent / "work")
     parser.add_argument("--memory", type=Path, default=Path("/dev/shm/mediakit-receiving"))  # noqa: S108 - on purpose
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--shapes", nargs="+", default=_SHAPES, help="as those of make_workload")
     given = parser.parse_args()
     print("| objects | folder | client | server | objects/s, median (range) | CPU ms an object | CPU ratio |")
     print("|---|---|---|---|---|---|---|")
-    for shape in _SHAPES:
+    for shape in given.shapes:
         source = _source(shape, given.memory)
         count = sum(1 for path in source.rglob("*") if path.is_file())
         for folder, work in (("memory", given.memory), ("disk", given.work.resolve())):
             for client, words in _CLIENTS.items():
-                rows = {name: Row() for name in _SERVERS}
+                names = [name for name in _SERVERS if folder == "disk" or "chattr" not in name]
+                rows = {name: Row() for name in names}
                 for _ in range(given.rounds):
-                    for name, server in _SERVERS.items():
-                        wall, cpu = _run(server, words, source, work)
+                    for name in names:
+                        wall, cpu = _run(_SERVERS[name], words, source, work, is_synced="chattr" in name)
                         rows[name].walls.append(wall)
                         rows[name].cpus.append(cpu)
                 for name, row in rows.items():
