@@ -102,7 +102,9 @@ def reserve(fd: int, begin: int, size_bytes: int) -> None:
         return
     import ctypes  # noqa: PLC0415 - of use here alone
 
-    allocate = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
+    library = ctypes.CDLL(None, use_errno=True)
+    # where glibc has 32 bits, its `fallocate` takes places of 32; musl knows that name alone, with 64
+    allocate = getattr(library, "fallocate64", None) or getattr(library, "fallocate", None)
     if allocate is not None and allocate(fd, 0, ctypes.c_int64(begin), ctypes.c_int64(size_bytes)):
         code = ctypes.get_errno()
         if code in _FULL:

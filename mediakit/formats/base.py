@@ -127,6 +127,9 @@ class Entry(Struct, frozen=True):
     from_hashes: Callable[[Mapping[str, str]], bytes] | None = None
     other: OtherNames | None = None
 
+    def __repr__(self) -> str:
+        return f"Entry(path={self.path!r}, size={self.size})"  # what opens it may hold its bytes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:

@@ -93,8 +93,13 @@ class _RunningGmac:
 
 
 def for_one_run() -> Checksum:
-    """Return what the proof of this run compares by: SHA-256 where the extra `secure` is not installed."""
-    return _Gmac() if has_ciphers() else SHA_256
+    """Return what the proof of this run compares by: SHA-256 where `cryptography` is missing or broken."""
+    if not has_ciphers():
+        return SHA_256
+    try:
+        return _Gmac()
+    except ImportError:  # there, but for another Python or without its OpenSSL
+        return SHA_256
 
 
 def checksum_of(stream: BinaryIO, checksum: Checksum, buffer: memoryview) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -250,7 +251,7 @@ def test_what_is_missing_without_the_extra_is_said(monkeypatch: pytest.MonkeyPat
     assert "dicom-mediakit[secure]" in caught.value.hint
 
 
-def test_a_checksum_is_the_same_however_the_bytes_come_and_sha256_where_the_extra_is_missing(
+def test_a_checksum_is_the_same_however_the_bytes_come_and_sha256_where_the_extra_is_not_usable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     content = bytes(n % 251 for n in range(3000))
@@ -264,5 +265,8 @@ def test_a_checksum_is_the_same_however_the_bytes_come_and_sha256_where_the_extr
             assert checksum_of(io.BytesIO(other), checksum, memoryview(bytearray(999))) != whole
             other[place] ^= 1
     assert for_one_run().of(content) != for_one_run().of(content), "the key is of one run"
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers", None)  # it cannot be imported
+        assert for_one_run() is SHA_256
     monkeypatch.setattr(extra, "find_spec", lambda _: None)
     assert for_one_run() is SHA_256

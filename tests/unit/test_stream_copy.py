@@ -58,3 +58,9 @@ def test_an_entry_that_gives_more_or_less_than_its_size_is_refused_whatever_its_
             with Pourer(silence, None) as pourer, pytest.raises(IntegrityError, match="planned"):
                 pourer.pour_at(Entry("IM1", size, partial(BytesIO, bytes(given))), fd, 0)
     os.close(fd)
+
+
+def test_an_entry_never_shows_its_bytes_in_a_repr() -> None:
+    entry = Entry("DICOMDIR", 11, partial(BytesIO, b"SECRET^NAME"))
+    assert "SECRET" not in repr(entry)
+    assert "DICOMDIR" in repr(entry)
