@@ -10,8 +10,9 @@ import hashlib
 import hmac
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from mediakit.errors import IntegrityError
@@ -50,9 +51,11 @@ from mediakit.sized_stream import into_views
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+    from cryptography.hazmat.primitives.ciphers import CipherContext
     from cryptography.x509 import Certificate
 
 _BLOCK = 256 * 1024
+_LITTLE = 4096
 _CIPHER_BLOCK = 16
 _DIGEST_BYTES = 32
 _NULL = b"\x05\x00"
@@ -162,7 +165,10 @@ class Sealer:
 
         Reading it raises IntegrityError when the file has another size.
         """
-        return _Sealed(self._chunks(stream, size), stream)  # type: ignore[return-value]  # read as a BinaryIO
+        iv = os.urandom(_CIPHER_BLOCK)
+        machine = aes_256(iv)[0].machine(self._key(iv)).encryptor()
+        begin = self._head(iv, size) + machine.update(self._inner_head(size))
+        return _Sealed(stream, size, machine, begin, partial(self._end, size))  # type: ignore[return-value]
 
     def look(self, stream: BinaryIO, size: int) -> tuple[int, SealFact | None]:
         """Return the size of the file in an envelope that was sealed here, and what the envelope is.
@@ -189,30 +195,12 @@ class Sealer:
         plain = len(self._inner_head(size)) + size + self._inside.after_bytes
         return (plain // _CIPHER_BLOCK + 1) * _CIPHER_BLOCK
 
-    def _chunks(self, stream: BinaryIO, size: int) -> Iterator[bytes | memoryview]:
-        """Yield the envelope in pieces; a view is of one buffer, and holds until the next piece is made."""
-        iv = os.urandom(_CIPHER_BLOCK)
-        yield self._head(iv, size)
-        machine = aes_256(iv)[0].machine(self._key(iv)).encryptor()
-        digest = hashlib.sha256()
-        yield machine.update(self._inner_head(size))
-        readinto = into_views(stream)
-        plain = memoryview(bytearray(min(size, _BLOCK)))
-        sealed = memoryview(bytearray(len(plain) + _CIPHER_BLOCK))
-        left = size
-        while left:
-            got = readinto(plain[:left])
-            if not got:
-                raise _changed(f"it ended {left} bytes early")
-            digest.update(plain[:got])
-            left -= got
-            yield sealed[: machine.update_into(plain[:got], sealed)]
-        if stream.read(1):
-            raise _changed("it gave more bytes than it had when it was planned")
-        last = self._inside.after(digest.digest())
+    def _end(self, size: int, digest: bytes) -> bytes:
+        """Return what stands behind the file in the value, with the padding of the last block."""
+        last = self._inside.after(digest)
         before = len(self._inner_head(size)) + size + len(last)
         padding = _CIPHER_BLOCK - before % _CIPHER_BLOCK
-        yield machine.update(last + bytes([padding]) * padding) + machine.finalize()
+        return last + bytes([padding]) * padding
 
     def _inner_head(self, size: int) -> bytes:
         """Return what stands before the file in the value: its content is in EncapsulatedContentInfo."""
@@ -237,31 +225,67 @@ class Sealer:
 
 
 class _Sealed(io.RawIOBase):
-    """The chunks of an envelope as a stream."""
+    """An envelope as a stream. `begin` stands before the file in it, `end` gives what follows, by its digest.
 
-    def __init__(self, chunks: Iterator[bytes | memoryview], source: BinaryIO) -> None:
-        self._chunks = chunks
-        self._source = source
-        self._left = memoryview(b"")
+    It is encrypted straight into the buffer of the reader, all but a little at the end of each.
+    """
+
+    def __init__(
+        self,
+        source: BinaryIO,
+        size: int,
+        machine: CipherContext,
+        begin: bytes,
+        end: Callable[[bytes], bytes],
+    ) -> None:
+        self._source, self._unread = source, size
+        self._readinto = into_views(source)
+        self._machine = machine
+        self._end: Callable[[bytes], bytes] | None = end
+        self._digest = hashlib.sha256()
+        self._plain = memoryview(bytearray(min(size, _BLOCK)))
+        self._ready = memoryview(begin)  # encrypted, and not taken yet
 
     def readable(self) -> bool:
         """Return True."""
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        """Read at most so many bytes as the buffer has; 0 at the end."""
+        """Fill a buffer, up to the end; 0 at the end. Raises IntegrityError for a file of another size."""
         view = memoryview(buffer).cast("B")
         done = 0
         while done < len(view):
-            if not self._left:
-                self._left = memoryview(next(self._chunks, b""))
-                if not self._left:
-                    break
-            count = min(len(self._left), len(view) - done)
-            view[done : done + count] = self._left[:count]
-            self._left = self._left[count:]
-            done += count
+            room = view[done:]
+            if self._ready:
+                count = min(len(self._ready), len(room))
+                room[:count] = self._ready[:count]
+                self._ready = self._ready[count:]
+                done += count
+            elif self._unread and len(room) > 2 * _LITTLE:
+                done += self._encrypt(len(room) - _CIPHER_BLOCK, room)
+            elif self._unread:
+                ready = memoryview(bytearray(_LITTLE + _CIPHER_BLOCK))
+                self._ready = ready[: self._encrypt(_LITTLE, ready)]
+            elif self._end is not None:
+                self._ready = memoryview(self._last(self._end))
+                self._end = None
+            else:
+                break
         return done
+
+    def _encrypt(self, most: int, into: memoryview) -> int:
+        """Encrypt at most so many bytes of the file; return how many were put out."""
+        got = self._readinto(self._plain[: min(most, self._unread)])
+        if not got:
+            raise _changed(f"it ended {self._unread} bytes early")
+        self._unread -= got
+        self._digest.update(self._plain[:got])
+        return self._machine.update_into(self._plain[:got], into)
+
+    def _last(self, end: Callable[[bytes], bytes]) -> bytes:
+        if self._source.read(1):
+            raise _changed("it gave more bytes than it had when it was planned")
+        return self._machine.update(end(self._digest.digest())) + self._machine.finalize()
 
     def close(self) -> None:
         """Close it and the file."""
