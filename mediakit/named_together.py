@@ -12,11 +12,11 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.open_folder import FILE_FLAGS, NEW_FILE_FLAGS, NO_LINK, sync_folder, take_name
@@ -146,8 +146,7 @@ class _Stands(Enum):
     NOWHERE = "nowhere"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Left:
+class _Left(Struct, frozen=True, kw_only=True):
     """A journal that was found, and where the files that it names stand."""
 
     journal: Path

@@ -6,15 +6,14 @@ The readers in `formats` fill them in, the rules of PS3.12 judge them. Lists of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 MAX_EXAMPLES = 20
 FILE_DRIVE = "stdio:"  # before the path of a file that stands for a disc drive, as xorriso has it
 CUT_OFF = "the volume says that it is larger than the image: its end is missing"
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
+class Damage(Struct, frozen=True):
     """One part of a medium that could not be read, so that files may be missing.
 
     `path` is the folder or file that is affected, "" for the medium as a whole; `what` is a plain sentence
@@ -26,8 +25,7 @@ class Damage:
     is_made_good: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IsoVolume:
+class IsoVolume(Struct, frozen=True, kw_only=True):
     """An ISO 9660 volume: that of the last session, which is the valid one (PS3.12 F.2).
 
     `level` is the lowest interchange level that its names and extents keep to (1, 2, 3), or 0 when they keep
@@ -61,8 +59,7 @@ class IsoVolume:
     crossed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UdfVolume:
+class UdfVolume(Struct, frozen=True, kw_only=True):
     """A UDF volume. `revision` is "1.02", "1.50", "2.00", "2.01", "2.50", "2.60", or "" when it says none.
 
     `interchange_level` and `maximum_level` are those of the primary volume descriptor. `odd_types`, `hidden`
@@ -85,8 +82,7 @@ class UdfVolume:
     closed_to_others: tuple[str, ...] = ()  # not readable by all
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FatVolume:
+class FatVolume(Struct, frozen=True, kw_only=True):
     """A FAT volume. `kind` is "FAT12", "FAT16" or "FAT32"; `partition` its number, 0 when unpartitioned.
 
     `partition_type` is the byte of the partition table. `long_names` are examples of paths that have a long
@@ -107,8 +103,7 @@ class FatVolume:
     hidden: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ZipVolume:
+class ZipVolume(Struct, frozen=True, kw_only=True):
     """A ZIP archive. `methods` are the compression methods met ("stored", "deflated", ...)."""
 
     methods: tuple[str, ...] = ()
@@ -118,8 +113,7 @@ class ZipVolume:
     rooted: tuple[str, ...] = ()  # absolute, or with "..": they would lead out of the archive
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MimeVolume:
+class MimeVolume(Struct, frozen=True, kw_only=True):
     """A MIME message. `kind` is its media type ("multipart/mixed"), `depth` counts as for file systems.
 
     The tuples hold examples of paths of DICOM files, found by their content: `other_types` are declared as

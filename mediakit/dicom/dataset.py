@@ -6,9 +6,10 @@ This is the plain way that works for every encoding; `layout` is the quick way f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from struct import Struct
 from typing import NamedTuple
+
+import msgspec
 
 from mediakit.dicom.bounded_read import TRUNCATED, Malformed, Window
 from mediakit.dicom.elements import (
@@ -50,8 +51,7 @@ _FILE_START = b"DICM\x02\x00"  # behind a preamble
 _EXPLICIT = Struct("<HH2sH")
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(msgspec.Struct, frozen=True):
     """What the elements of a data set come to: its faults, and where the last one ends."""
 
     faults: tuple[Fault, ...]
@@ -75,21 +75,20 @@ class PixelElement(NamedTuple):
     length: int | None
 
 
-@dataclass(slots=True)
-class Found:
+class Found(msgspec.Struct):
     """What the top level of a data set holds, up to pixel data.
 
     `end` is the offset behind the last element that was read. `plain`: every wanted value was a mere
     copy of bytes, and no element had an undefined length.
     """
 
-    values: dict[Tag, bytes] = field(default_factory=dict)
-    shared: dict[Tag, bytes] = field(default_factory=dict)
+    values: dict[Tag, bytes] = msgspec.field(default_factory=dict)
+    shared: dict[Tag, bytes] = msgspec.field(default_factory=dict)
     pixels: PixelElement | None = None
     end: int = 0
     odd_vr: bool = False
     plain: bool = True
-    faults: Faults = field(default_factory=Faults)
+    faults: Faults = msgspec.field(default_factory=Faults)
     tail: Note | None = None  # what lies behind the last element, when there are no pixel data
 
 

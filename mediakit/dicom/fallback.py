@@ -6,7 +6,8 @@ Nothing here trusts a file: encodings are told from the elements themselves, and
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.dicom.bounded_read import Malformed, Readable
 from mediakit.dicom.elements import (
@@ -56,8 +57,7 @@ def described(head: bytes) -> str:
     return "neither DICM nor data elements stand at its start"
 
 
-@dataclass(frozen=True, slots=True)
-class _Glance:
+class _Glance(Struct, frozen=True):
     """How far elements of one encoding can be followed: `good` of them, `done` when nothing spoke against."""
 
     good: int

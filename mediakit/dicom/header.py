@@ -7,8 +7,9 @@ never raise here: whatever is wrong with them comes back as a finding.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from io import BytesIO
+
+from msgspec import Struct
 
 from mediakit.dicom import scanned as scanning
 from mediakit.dicom.bounded_read import Malformed, Readable, Window
@@ -48,16 +49,14 @@ _PIXEL_VRS = frozenset({b"OB", b"OW"})
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"  # (7FE0,0010), little endian
 
 
-@dataclass(frozen=True, slots=True)
-class Unusable:
+class Unusable(Struct, frozen=True):
     """A file that gives no instance: `state` is NOT_DICOM or UNREADABLE, `finding` says why."""
 
     state: State
     finding: Finding
 
 
-@dataclass(frozen=True, slots=True)
-class _Form:
+class _Form(Struct, frozen=True):
     """What the quick path has to know of a transfer syntax, by the bytes that declare it."""
 
     syntax: str

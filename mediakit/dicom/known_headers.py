@@ -10,8 +10,9 @@ differ split the chain into runs. A run is compared with one call and its values
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from struct import Struct
+
+import msgspec
 
 from mediakit.dicom.elements import KNOWN_VRS, Encoding, dictionary_vr, header_at
 from mediakit.dicom.instance import Tag
@@ -24,8 +25,7 @@ SIBLINGS = 4  # layouts with the same elements; one more chain loosens the last 
 SETTLED = 4  # files after which a layout is left as it is, and another value makes another layout
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
+class _Link(msgspec.Struct, frozen=True):
     """One element of a chain: the bytes of its header before the length, the length and the value."""
 
     prefix: bytes
@@ -42,8 +42,7 @@ class _Link:
         return self.wanted or self.is_sequence
 
 
-@dataclass(frozen=True, slots=True)
-class _Run:
+class _Run(msgspec.Struct, frozen=True):
     """Elements of known length, and at its end the header of one whose length is free (or of none)."""
 
     span: int

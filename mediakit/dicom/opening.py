@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
+
+from msgspec import Struct, field
 
 from mediakit.dicom.bounded_read import Malformed, Readable, Window
 from mediakit.dicom.dataset import PixelElement, read_meta
@@ -36,8 +37,7 @@ _ZEROS = bytes(128)
 _DEFLATED = frozenset({"1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 
 
-@dataclass(slots=True)
-class Opening:
+class Opening(Struct):
     """The start of a file.
 
     The data set begins at `offset` of `window` and at `begin` of the file: they differ when it is deflated.

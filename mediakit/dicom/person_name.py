@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+
+from msgspec import Struct
 
 from mediakit.dicom.text import is_complete
 
@@ -106,8 +107,7 @@ def _literal(word: str) -> str:
     return "".join(char for char in word if char.isprintable() and char not in "*?\\")
 
 
-@dataclass(frozen=True, slots=True)
-class _Name:
+class _Name(Struct, frozen=True):
     """One group of a name. `parts` are family, given and middle name; each with all spellings it may have."""
 
     script: str

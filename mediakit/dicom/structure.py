@@ -8,9 +8,10 @@ defined: what stands behind it is read all the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from struct import Struct
 from typing import Final
+
+import msgspec
 
 from mediakit.dicom.bounded_read import TRUNCATED, Malformed, Window
 from mediakit.dicom.elements import (
@@ -155,8 +156,7 @@ def is_sequence(window: Window, offset: int, header: ElementHeader, encoding: En
     return window.peek(offset, 4) == ITEM_START
 
 
-@dataclass(slots=True)
-class _Level:
+class _Level(msgspec.Struct):
     """A sequence or an item that is open. `end` is -1 when it ends with a delimiter."""
 
     is_item: bool

@@ -6,10 +6,11 @@ Nothing here reads a file, and nothing here imports pydicom: start-up pays for e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from mediakit.dicom.storage_table import TABLE
 
@@ -19,8 +20,7 @@ DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"
 EXPLICIT_VR_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
 
-@dataclass(frozen=True, slots=True)
-class StorageClass:
+class StorageClass(Struct, frozen=True):
     """One Storage SOP Class. `multiframe`: its IOD allows several frames (an instance may have one only)."""
 
     uid: str
@@ -39,8 +39,7 @@ class SyntaxKind(StrEnum):
     OTHER = "other"  # pixel data by reference, real-time video, retired encodings of whole objects
 
 
-@dataclass(frozen=True, slots=True)
-class TransferSyntax:
+class TransferSyntax(Struct, frozen=True):
     """One transfer syntax.
 
     `lossy`: pixel data may have lost information. `can_decode` and `can_encode` (encoding is lossless

@@ -8,9 +8,10 @@ not known here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from mediakit.dicom.bounded_read import Malformed
 from mediakit.dicom.elements import (
@@ -93,8 +94,7 @@ def by_dictionary(depth: int, tag: int, head: bytes, length: int) -> str:
     return "SQ" if length == UNDEFINED else dictionary_vr(tag).decode("ascii")
 
 
-@dataclass(slots=True)
-class _Level:
+class _Level(Struct):
     is_item: bool
     end: int  # -1: ends with its delimiter
     limit: int  # no byte beyond this belongs to it

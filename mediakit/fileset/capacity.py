@@ -77,12 +77,11 @@ def bytes_needed(files: Sequence[tuple[str, int]], medium: Medium, capacity: int
     if system is FileSystem.UDF:
         folders = sum(_SECTOR + _whole(n * _UDF_IDENTIFIER, _SECTOR) for n in entries.values())
         return _UDF_RESERVED + content + folders + _SECTOR * len(files)
-    has_others = not all(_is_short(path) for path, _ in files)
-    record = _ISO_RECORD + _ROCK_RIDGE if has_others else _ISO_RECORD
+    others = sum(not _is_short(path) for path, _ in files)
+    record = _ISO_RECORD + _ROCK_RIDGE if others else _ISO_RECORD
     first = _tree_bytes(entries.values(), record, _ISO_PATH_ROW)
     second = max(_ISO_SPARE, _tree_bytes(entries.values(), _JOLIET_RECORD, _JOLIET_PATH_ROW))
-    long_names = sum(_ISO_LONG_RECORD + _SECTOR for path, _ in files if not _is_short(path))
-    return _ISO_RESERVED + content + first + second + long_names
+    return _ISO_RESERVED + content + first + second + others * (_ISO_LONG_RECORD + _SECTOR)
 
 
 def _tree_bytes(children: Collection[int], record: int, path_row: int) -> int:
@@ -99,7 +98,7 @@ def _fat_bytes(files: Sequence[tuple[str, int]], medium: Medium, capacity: int |
 
 
 def _is_short(path: str) -> bool:
-    return path.isascii() and path == path.upper() and all(len(name) <= 12 for name in path.split("/"))
+    return path.isascii() and path == path.upper() and max(map(len, path.split("/"))) <= 12
 
 
 def _whole(size: int, unit: int) -> int:

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 
+import msgspec
+from msgspec import Struct
+
 from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
 from mediakit.fileset.disc_kind import disc_kind
@@ -216,14 +219,13 @@ def descriptions_of(instances: Iterable[Instance]) -> Descriptions:
     return Descriptions(births=births, series=series)
 
 
-@dataclass(slots=True)
-class _Node:
+class _Node(Struct):
     """A patient, study or series while it is collected."""
 
     uid: str
-    values: dict[str, str] = field(default_factory=dict)
-    below: dict[str, _Node] = field(default_factory=dict)
-    instances: list[InstanceFact] = field(default_factory=list)
+    values: dict[str, str] = msgspec.field(default_factory=dict)
+    below: dict[str, _Node] = msgspec.field(default_factory=dict)
+    instances: list[InstanceFact] = msgspec.field(default_factory=list)
 
     def under(self, uid: str) -> _Node:
         """Return the study or series with this UID, made when it is not there."""

@@ -10,9 +10,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from mediakit.fileset.decode_findings import FindingList
 from mediakit.fileset.decode_items import RawRecord
@@ -91,8 +90,7 @@ for _parent, _children in CHILDREN.items():
             _PARENTS[_child] = (*_PARENTS.get(_child, ()), _parent)
 
 
-@dataclass(slots=True)
-class Linked:
+class Linked(Struct):
     """The tree as indices: `order` has each record after its parent, `children` what is below (or ROOT)."""
 
     records: Sequence[RawRecord]

@@ -7,9 +7,10 @@ Big Endian are met on old media. What cannot be read raises `Unreadable`, which 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from io import BytesIO
 from struct import Struct
+
+import msgspec
 
 from mediakit.dicom import elements
 from mediakit.dicom.bounded_read import Malformed, Window
@@ -48,8 +49,7 @@ class Unreadable(Exception):  # noqa: N818 - never leaves the decoder
         self.at = at
 
 
-@dataclass(slots=True)
-class Work:
+class Work(msgspec.Struct):
     """What may still be spent on walking sequences, in bytes.
 
     A sequence that never ends is walked to the end of the file and then given up. Without a bound, a file of
@@ -129,8 +129,7 @@ def header_reader(encoding: Encoding) -> HeaderReader:
     return _HEADERS[encoding]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """The bytes that are decoded, how they are encoded, and what may be spent on them."""
 
     data: bytes

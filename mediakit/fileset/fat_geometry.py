@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.profile.model import Medium
 
@@ -39,8 +40,7 @@ class FatError(ValueError):
     """No FAT volume of these wishes can be made; the text says why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FatWishes:
+class FatWishes(Struct, frozen=True, kw_only=True):
     """What a FAT volume has to be. `size_bytes` is that of the image; None takes the smallest that fits.
 
     `kinds` are the types allowed (16, 32); `cluster_sectors` the sectors of a cluster that the medium has,
@@ -54,8 +54,7 @@ class FatWishes:
     size_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FatGeometry:
+class FatGeometry(Struct, frozen=True, kw_only=True):
     """A FAT volume: sizes in sectors of `sector_bytes`, `start` before it, `sectors` in it."""
 
     bits: int

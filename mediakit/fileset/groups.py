@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from mediakit.dicom.instance import Instance
 from mediakit.fileset.record import Key
 from mediakit.findings import Finding
@@ -46,8 +48,7 @@ class PatientGroup:
     studies: tuple[StudyGroup, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collated:
+class Collated(Struct, frozen=True, kw_only=True):
     """Everything that goes into the directory, in its order, and what does not.
 
     `refused` maps the index of an input instance to the finding that decided; `findings` holds the rest:

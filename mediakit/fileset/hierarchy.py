@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.choices import Supply
 from mediakit.dicom import text
@@ -72,8 +73,7 @@ OTHER_NAME = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesMembers:
+class SeriesMembers(Struct, frozen=True, kw_only=True):
     """The instances of one series, by their index in the input, and what they stand under."""
 
     patient_id: bytes
@@ -82,8 +82,7 @@ class SeriesMembers:
     members: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sorted:
+class Sorted(Struct, frozen=True, kw_only=True):
     """Every instance once: in a series, as a root object, or refused."""
 
     series: tuple[SeriesMembers, ...]
@@ -91,8 +90,7 @@ class Sorted:
     refused: Mapping[int, Finding]
 
 
-@dataclass(slots=True)
-class _Bucket:
+class _Bucket(Struct):
     """Instances with the same raw identity."""
 
     study: str

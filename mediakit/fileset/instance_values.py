@@ -8,8 +8,10 @@ looks at the UIDs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
+
+from msgspec import Struct, field
 
 from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
@@ -76,8 +78,7 @@ _GROUPS = ("PATIENT", "STUDY", "SERIES")
 _JUDGED_BEFORE = frozenset({STUDY, SERIES})  # by `profile.file_rules`
 
 
-@dataclass(slots=True)
-class JudgedValues:
+class JudgedValues(Struct):
     """What was found: instances to refuse, by their place in the input, and what to warn of."""
 
     refused: dict[int, Finding] = field(default_factory=dict)
@@ -158,7 +159,7 @@ def _is_settled(wanted: Wanted, common: Common) -> bool:
 def _findings(instance: Instance, plan: KeyPlan, place: str) -> Iterator[Finding]:
     values = instance.header.values
     charset = bare(values.get(SPECIFIC_CHARACTER_SET, b""))
-    if charset:
+    if charset and not _is_sound_charset(charset):
         yield from _of_charset(charset, place)
     related = values.get(RELATED_CLASSES, b"")
     why = why_illegal(related, "UI", most=0) if related else ""
@@ -170,6 +171,11 @@ def _findings(instance: Instance, plan: KeyPlan, place: str) -> Iterator[Finding
         known = None if not raw else wanted.known.get(raw) or wanted.learn(raw)
         if raw and known is not None and (known.why or known.is_foreign):
             yield from _of_value(instance, wanted, raw, place)
+
+
+@lru_cache(maxsize=256)  # most instances have the same
+def _is_sound_charset(charset: bytes) -> bool:
+    return text.unknown_term(charset) is None and not text.is_misplaced(charset)
 
 
 def _of_charset(charset: bytes, place: str) -> Iterator[Finding]:

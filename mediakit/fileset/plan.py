@@ -67,8 +67,7 @@ class PlannedFile(Struct, frozen=True):
     instance: Instance
 
 
-@dataclass(frozen=True, slots=True)
-class ExtraFile:
+class ExtraFile(Struct, frozen=True):
     """A file of the medium that is not DICOM: its path ("/" between names), size, and where it comes from.
 
     `is_stored`: it is taken over as it stands on a medium, in its envelope if it has one.
@@ -84,8 +83,7 @@ class ExtraFile:
         return self.size if self.is_stored else stored_size(self.size)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class Wishes(Struct, frozen=True, kw_only=True):
     """What the user asks of the file-set. `reserved` are further names that are taken in its root."""
 
     file_set_id: str = ""

@@ -7,9 +7,10 @@ Everything here is a constant made from `record_table`. There is no fallback typ
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from mediakit.dicom.instance import Tag
 from mediakit.fileset import record_table
@@ -30,8 +31,7 @@ class KeyNeed(StrEnum):
     HL7 = "hl7"  # the encapsulated document is an HL7 structured document
 
 
-@dataclass(frozen=True, slots=True)
-class KeySpec:
+class KeySpec(Struct, frozen=True):
     """One key of a record type: its VR, its Type ("1", "1C", "2", "3") in the directory, when it is needed.
 
     `ref` is the clause; `unconfirmed` marks a Type that no edition at hand confirms.

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from mediakit.fileset.record import FileRef
 
@@ -28,8 +29,7 @@ class Difference(StrEnum):
     LEADING = "leading"  # the File ID names folders above the root of the file-set, or begins with "."
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """The file that a File ID means: its path as given, and how its name differs (nothing when exact)."""
 
     path: str
@@ -95,8 +95,7 @@ class Names:
         return None if match is None else Match(match.path, match.differences | {Difference.LEADING})
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     """What is looked for: `text` as it stands, with "/" between components, and its plain `parts`.
 
     `of_text` and `of_parts` say how far each of them is from what was asked. `is_anchored`: it begins with a
@@ -118,8 +117,7 @@ class _Asked:
                 yield _Asked("/".join(rest), rest, of_parts=self.of_parts | {Difference.LEADING})
 
 
-@dataclass(frozen=True, slots=True)
-class _Named:
+class _Named(Struct, frozen=True):
     """One name of the file at `path`; `is_other` when it is not the path itself."""
 
     path: str

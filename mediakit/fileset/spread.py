@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
+
+from msgspec import Struct, structs
 
 from mediakit.fileset.groups import Collated, Leaf, PatientGroup, SeriesGroup, StudyGroup
 
@@ -19,8 +21,7 @@ _MOST_STEPS = 50_000
 NOTHING = Collated(patients=(), roots=(), refused={}, findings=())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Room(Struct, frozen=True, kw_only=True):
     """What a medium holds, in bytes, and how many a part of the file-set takes on one, everything counted."""
 
     capacity: int
@@ -31,16 +32,14 @@ class Room:
         return self.measure(part) <= self.capacity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
+class Spread(Struct, frozen=True, kw_only=True):
     """A part of the file-set for each medium, in the order of the directory, and what no medium holds."""
 
     parts: tuple[Collated, ...]
     too_large: tuple[Leaf, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Unit:
+class _Unit(Struct, frozen=True, kw_only=True):
     """What stays together. `at` is its place in the directory: patient, study, series, first instance."""
 
     at: tuple[int, ...]
@@ -167,7 +166,7 @@ def _units(collated: Collated, room: Room, too_large: list[Leaf]) -> Iterator[_U
                 else:
                     yield from _series_units((p, s, e), (patient, study, series), room, too_large)
     for index, leaf in enumerate(collated.roots):
-        part = replace(NOTHING, roots=(leaf,))
+        part = structs.replace(NOTHING, roots=(leaf,))
         if room.holds(part):
             yield _Unit(at=(len(collated.patients), index), part=part)
         else:
@@ -203,7 +202,7 @@ def _of(
     if study is not None:
         study = study if series is None else replace(study, series=(series,))
         patient = replace(patient, studies=(study,))
-    return replace(NOTHING, patients=(patient,))
+    return structs.replace(NOTHING, patients=(patient,))
 
 
 def _joined(units: Sequence[_Unit]) -> Collated:
@@ -219,7 +218,7 @@ def _joined(units: Sequence[_Unit]) -> Collated:
             else:
                 patients.append(patient)
         last = unit.at
-    return replace(NOTHING, patients=tuple(patients), roots=tuple(roots))
+    return structs.replace(NOTHING, patients=tuple(patients), roots=tuple(roots))
 
 
 def _with_patient(

@@ -106,8 +106,7 @@ class DirectoryFact:
     links: tuple[RecordLink, ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Duplicates:
+class Duplicates(Struct, frozen=True, kw_only=True):
     """The files that have one SOP Instance UID, each of them once.
 
     `kept` is the one to take, None when it cannot be told which is right. `same` have its data set, `others`

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.findings import Detail, Finding, Rule, Where
 
 
-@dataclass(slots=True)
-class _Fact:
+class _Fact(Struct):
     rule: Rule
     where: Where
     detail: dict[str, Detail]

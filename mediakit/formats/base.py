@@ -30,8 +30,7 @@ class NodeKind(StrEnum):
     PACKED = "packed"  # sound, and packed in a way that is not undone here: encrypted, a rare compression
 
 
-@dataclass(frozen=True, slots=True)
-class OtherNames:
+class OtherNames(Struct, frozen=True):
     """The paths of a file in the other trees of an ISO 9660 volume; "" where there is none that is known."""
 
     rock_ridge: str = ""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.errors import SourceError
 from mediakit.formats.fat_volume import Boot
@@ -22,16 +23,14 @@ _MAX_RUNS = 256 * 1024  # of one file
 _UNREADABLE = 1  # no entry may say 1; it stands here for what cannot be read
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """Clusters that follow one another: the first, and how many they are."""
 
     first: int
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """Where a file lies. `runs` go as far as the chain could be followed, `fault` says why no further.
 
     `other` is the owner of a cluster that the chain wants as well, or 0. `is_second` tells that the second

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 ENTRY_BYTES = 32
 _CLUSTERS_AND_SIZE = struct.Struct("<H4xHI")  # from byte 20 on: high half, low half, size
@@ -20,8 +21,7 @@ _MAX_PARTS = 20  # of a long name, 13 characters each
 _DOTS = frozenset({b".          ", b"..         "})
 
 
-@dataclass(frozen=True, slots=True)
-class FatEntry:
+class FatEntry(Struct, frozen=True):
     """One name in a folder. `name` is the short one as stored, `shown` the one that systems show.
 
     `shown` is the long name where there is one (`is_long`), else the short one in the case that the flags of
@@ -38,8 +38,7 @@ class FatEntry:
     is_lower: bool
 
 
-@dataclass(slots=True)
-class Margin:
+class Margin(Struct):
     """What folders say beside their names: the volume label, and how many entries make no sense."""
 
     label: str = ""

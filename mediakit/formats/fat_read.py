@@ -7,9 +7,11 @@ walks a cluster twice, never leaves the image. Source: PS3.12 Annexes A, R; Micr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind
@@ -25,8 +27,7 @@ _MAX_DEPTH = 64
 _MAX_LONG_PATH = 4096  # characters; longer ones are not told
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(Struct, frozen=True):
     """A folder still to be read. `shown` is its path in long names."""
 
     path: str
@@ -35,8 +36,7 @@ class _Folder:
     entry: FatEntry | None  # None for the root
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
+class _File(Struct, frozen=True):
     """A file that was found in a folder; its number owns clusters."""
 
     path: str
@@ -50,8 +50,7 @@ class _File:
         return Node(self.path, self.entry.size, NodeKind.UNREADABLE if why else NodeKind.FILE, why, also)
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     """What the folders of a volume hold, in the order in which they name it."""
 
     files: list[_File] = field(default_factory=list)

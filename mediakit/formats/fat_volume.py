@@ -9,7 +9,8 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.errors import SourceError
 from mediakit.formats.fat_names import ENTRY_BYTES
@@ -37,8 +38,7 @@ _FOREIGN = {b"EXFAT   ": "exFAT", b"NTFS    ": "NTFS", b"-FVE-FS-": "BitLocker"}
 _TAKES_FAT = "PS3.12 Annex R takes FAT only; mount the medium and give its folder to read it all the same"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boot:
+class Boot(Struct, frozen=True, kw_only=True):
     """A FAT volume by its boot sector. All `_at` are bytes of the image.
 
     `clusters` counts data clusters; they are numbered from 2. `root_cluster` is 0 where the root is no chain
@@ -68,8 +68,7 @@ class Boot:
         return self.sector_bytes * self.sectors_per_cluster
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(Struct, frozen=True):
     """One used entry of a partition table; `at` and `size` are in bytes.
 
     `number` counts from 1; `kind` is the type byte of the table.
@@ -82,8 +81,7 @@ class Partition:
     is_data: bool = True  # False for partitions that serve to start the computer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """A FAT volume and the partition that it lies in: number and type are 0 on an unpartitioned disk."""
 
     boot: Boot

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -107,7 +108,7 @@ class FolderTree:
 
     def _children(self, prefix: str) -> list[os.DirEntry[str]]:
         with os.scandir(os.path.join(self._root, prefix)) as found:  # noqa: PTH118 - a million times
-            return sorted(found, key=_name_of)
+            return sorted(found, key=attrgetter("name"))
 
     def _descriptor(self, folder: str, name: str) -> int:
         if _HAS_DIR_FD:
@@ -260,10 +261,6 @@ def _is_inside(path: str) -> bool:
     if path[:1] not in {"", ".", "/"} and "/." not in path and "//" not in path and path[-1] != "/":
         return "\0" not in path  # the common case, without a loop
     return "\0" not in path and not any(part in {"", ".", ".."} for part in path.split("/"))
-
-
-def _name_of(child: os.DirEntry[str]) -> str:
-    return child.name
 
 
 def _node(path: str, child: os.DirEntry[str]) -> Node:

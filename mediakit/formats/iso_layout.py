@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
+
+from msgspec import Struct, field
 
 from mediakit.errors import DoesNotFit
 from mediakit.formats import moment
@@ -29,8 +30,7 @@ _NOT_SPECIFIED = b"0" * 16 + b"\0"  # a date that is not given (8.4.26.1)
 _ONE = b"\1\0\0\1"  # the number 1 in both orders of 16 bits (7.2.3)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IsoLayout:
+class IsoLayout(Struct, frozen=True, kw_only=True):
     """Where everything lies, in sectors of 2,048 bytes.
 
     `structure` are the bytes before the first file, from the beginning of the session; `blocks` has the first
@@ -42,8 +42,7 @@ class IsoLayout:
     end: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class Base(Struct, frozen=True, kw_only=True):
     """Where a session begins, and the blocks of the files that earlier sessions hold, by path."""
 
     sector: int = 0
@@ -104,8 +103,7 @@ class _Child(NamedTuple):
         return _length(self.identifier, self.use.length)
 
 
-@dataclass(slots=True)
-class _Folder:
+class _Folder(Struct):
     """A folder: its number in the path table and that of its parent (from 1), and its place."""
 
     path: str

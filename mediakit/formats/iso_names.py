@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.errors import SourceError
 from mediakit.formats.iso_records import Descriptor, IsoRecord
@@ -18,8 +19,7 @@ _MAX_AREAS = 32  # continuation areas of one record
 _MAX_AREA_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class RockRidge:
+class RockRidge(Struct, frozen=True):
     """What Rock Ridge says of one record. `relocated` is the block of the folder that really is here."""
 
     name: str = ""

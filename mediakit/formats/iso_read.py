@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from msgspec import structs
+
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind
 from mediakit.formats.fat_read import partitions_beside
@@ -71,12 +73,12 @@ def _listings(image: Image, where: str) -> list[Listing]:
         damage.append(Damage("", why, is_made_good=True))
         last = replace(last, has_udf=True)
     index = _Index(image, last, image.size)
-    volume = replace(index.volume(last), sessions=len(sessions))
+    volume = structs.replace(index.volume(last), sessions=len(sessions))
     beside = udf_beside(image, damage) if last.has_udf else []
     listings = [index.listing(last, volume), *beside]
     listings.extend(_earlier(image, sessions, listings, damage))
     listings.extend(partitions_beside(image, listings, damage))
-    return [replace(listings[0], damage=(*damage, *listings[0].damage)), *listings[1:]]
+    return [structs.replace(listings[0], damage=(*damage, *listings[0].damage)), *listings[1:]]
 
 
 def _earlier(

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from msgspec import Struct, structs
+
 from mediakit.errors import SourceError
 from mediakit.formats.readable import Readable, holds
 from mediakit.volume import Damage
@@ -55,8 +57,7 @@ class IsoRecord(NamedTuple):
         return bool(self.flags & _DIRECTORY)
 
 
-@dataclass(frozen=True, slots=True)
-class Descriptor:
+class Descriptor(Struct, frozen=True):
     """What a volume descriptor says. `block_size` is in bytes, `blocks` is the size of the volume.
 
     `root` has the path "". `is_joliet`: its names are UCS-2. `first_block` is the block that the first byte
@@ -157,8 +158,8 @@ def moved(image: Readable, session: Session) -> Session:
             joliet = session.joliet
             return replace(
                 session,
-                primary=replace(session.primary, first_block=first),
-                joliet=None if joliet is None else replace(joliet, first_block=first),
+                primary=structs.replace(session.primary, first_block=first),
+                joliet=None if joliet is None else structs.replace(joliet, first_block=first),
             )
     return session
 

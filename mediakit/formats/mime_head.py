@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct, field
 
 from mediakit.formats.readable import Readable
 from mediakit.limits import MAX_HEAD_BYTES
@@ -37,8 +38,7 @@ _SECTION = re.compile(r"(.{1,60}?)\*([0-9]{1,2})(\*?)\Z")
 _ENCODED_WORD = "=?"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(Struct, frozen=True, kw_only=True):
     """What a head says, and the byte at which the body begins.
 
     `kind` is the media type in lower case ("application/dicom"; "text/plain" when it names none), `encoding`

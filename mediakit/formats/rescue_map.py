@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from io import BytesIO
+
+from msgspec import Struct, field
 
 from mediakit.errors import SourceError
 from mediakit.formats.readable import Extent, Gaps
@@ -30,8 +31,7 @@ _STATES = STATUSES | {"F", "G"}
 _INTEGER = re.compile(rb"0[xX][0-9a-fA-F]{1,16}|0[0-7]{0,22}|[1-9][0-9]{0,19}", re.ASCII)
 
 
-@dataclass(slots=True)
-class RescueMap:
+class RescueMap(Struct):
     """Areas from byte 0 to `size` without gaps, each with its status; neighbours differ."""
 
     starts: list[int] = field(default_factory=list)

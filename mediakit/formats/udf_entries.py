@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from mediakit.formats.readable import Extent, Readable, holds
 from mediakit.formats.udf_tags import EMBEDDED, LONG_AD, SHORT_AD, Damaged, Tag, tag_of
@@ -27,8 +28,7 @@ class Space(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
+class FileEntry(Struct, frozen=True):
     """A file entry. `extents` are where its bytes lie in the image, `may` its permissions."""
 
     kind: int
@@ -42,8 +42,7 @@ class FileEntry:
         return self.may & wanted == wanted
 
 
-@dataclass(slots=True)
-class Blocks:
+class Blocks(Struct):
     """An image and the partitions in it, by their number. The list grows while they are found."""
 
     image: Readable

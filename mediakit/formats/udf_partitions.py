@@ -10,8 +10,9 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import accumulate
+
+from msgspec import Struct
 
 from mediakit.formats.readable import Extent, Readable
 from mediakit.formats.udf_entries import Blocks, FileEntry, Space
@@ -35,8 +36,7 @@ _CHUNK = 1024 * 1024
 _NEVER = 0xFFFFFFF0  # and above: entries that are free or defective
 
 
-@dataclass(frozen=True, slots=True)
-class Pieces:
+class Pieces(Struct, frozen=True):
     """A partition in pieces: a physical one has one, that of metadata those of its file.
 
     `ends` are the bytes of the partition at which the pieces end: there may be very many.
@@ -68,8 +68,7 @@ class Pieces:
             raise Damaged("it lies outside its partition")
 
 
-@dataclass(frozen=True, slots=True)
-class Virtual:
+class Virtual(Struct, frozen=True):
     """A virtual partition: the table says at which block of the physical one each of its blocks lies."""
 
     below: Space
@@ -90,8 +89,7 @@ class Virtual:
             block += 1
 
 
-@dataclass(frozen=True, slots=True)
-class Sparable:
+class Sparable(Struct, frozen=True):
     """A sparable partition: packets that were moved, by the block they begin at, and where in the image."""
 
     below: Space

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.errors import DoesNotFit
 from mediakit.formats.base import Entry, Order
@@ -36,8 +37,7 @@ _BITMAP_HEAD_BYTES = 24
 _METADATA_SINCE, _ECMA_167_3_SINCE = 0x0250, 0x0200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class Form(Struct, frozen=True, kw_only=True):
     """What differs between revisions of UDF, and between media.
 
     `revision` is a number of BCD digits (0x0150 is 1.50), `reads` the least one that reads the volume. The
@@ -71,8 +71,7 @@ class Form:
         return 256 + self.unit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folder:
+class Folder(Struct, frozen=True, kw_only=True):
     """A folder laid out. `at` is the block of its entry; its names follow in `blocks` blocks."""
 
     at: int
@@ -87,8 +86,7 @@ class Folder:
         return blocks_of(len(self.names))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """Where everything lies. Blocks count from the start of the image where the name says `in_image`.
 
     The structure begins at `structure_at` of the partition; its own blocks, those of `folders` too, count
@@ -233,8 +231,7 @@ def _stored_name(path: str) -> bytes:
     return stored
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Namer:
+class _Namer(Struct, frozen=True, kw_only=True):
     """Makes the file identifier descriptors of folders."""
 
     form: Form

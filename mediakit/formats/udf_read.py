@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind
@@ -76,8 +78,7 @@ class _Name(NamedTuple):
     is_hidden: bool
 
 
-@dataclass(slots=True)
-class _Index:
+class _Index(Struct):
     """All that stands in the folders of a volume."""
 
     blocks: Blocks

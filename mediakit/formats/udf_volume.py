@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.formats.readable import Extent, Readable
 from mediakit.formats.udf_tags import Damaged, Tag, tag_of, undstring
@@ -27,8 +28,7 @@ def has_anchor(image: Readable) -> bool:
     return tag_of(anchor) == Tag.ANCHOR and int.from_bytes(anchor[12:16], "little") == at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartitionFact:
+class PartitionFact(Struct, frozen=True, kw_only=True):
     """A partition descriptor: where the partition lies in the image, and how it may be written to."""
 
     extent: Extent
@@ -40,8 +40,7 @@ class PartitionFact:
         return self.access in {_PSEUDO_OVERWRITABLE, _WRITE_ONCE}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Descriptors:
+class Descriptors(Struct, frozen=True, kw_only=True):
     """What a volume descriptor sequence says. `logical` is the logical volume descriptor as recorded.
 
     `sequences` are the places of the main and the reserve sequence; `revision` is "2.60", or "" when the
@@ -110,8 +109,7 @@ def revision_in(domain: bytes) -> str:
     return f"{revision >> 8:x}.{revision & 0xFF:02x}" if revision else ""
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     """The prevailing descriptors of a sequence: of several of a kind those with the highest number."""
 
     primary: bytes = b""

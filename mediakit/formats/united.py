@@ -7,7 +7,6 @@ place of the image is the same file, whatever each volume calls it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,8 +44,7 @@ class StoredFile(Struct, frozen=True):
         return self.extents if isinstance(self.extents, tuple) else self.extents()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
+class Listing(Struct, frozen=True, kw_only=True):
     """What one volume holds, in the order in which its folders name it. `others` cannot be opened.
 
     `is_bridge`: this volume shows the files of the one before it. A file that can be read there is then no
@@ -125,8 +123,7 @@ class UnitedTree:
         self._image.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(Struct, frozen=True):
     """The files of all volumes in physical order, and what cannot be opened, under paths that differ."""
 
     files: Sequence[StoredFile]

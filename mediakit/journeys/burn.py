@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from mediakit.dicom.instance import Header, Instance
 from mediakit.errors import UsageError
@@ -124,8 +124,7 @@ def burn_looked_at(surveys: list[Survey], media: Media, order: BurnOrder, tell: 
         return _burnt(work, fates, planned, written, taken.patients)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Taken:
+class _Taken(Struct, frozen=True, kw_only=True):
     """The instances that were asked for, how many patients they are of, and whether that stops the burn.
 
     `places` leads from those in the spool to their source files.
@@ -225,7 +224,7 @@ def _without_headers(planned: MediumPlan) -> MediumPlan:
         structs.replace(file, instance=structs.replace(file.instance, header=spent))
         for file in planned.plan.files
     )
-    return replace(planned, plan=replace(planned.plan, files=tuple(files)))
+    return structs.replace(planned, plan=replace(planned.plan, files=tuple(files)))
 
 
 def _burnt(work: Work, fates: Fates, planned: Planned | None, written: Written, patients: int) -> Burnt:

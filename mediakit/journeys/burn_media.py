@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field, structs
 
 from mediakit.dicom.instance import Instance
 from mediakit.errors import IntegrityError
@@ -44,8 +46,7 @@ if TYPE_CHECKING:  # most burns de-identify nothing
     from mediakit.dicom.deidentify.engine import Engine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Work(Struct, frozen=True, kw_only=True):
     """What all stages of a burn are given: the order, where bytes come from, and who hears of progress."""
 
     order: BurnOrder
@@ -65,8 +66,7 @@ class Work:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(Struct, frozen=True, kw_only=True):
     """The media to be written, and what leads back from them to the source files.
 
     `converted` leads from the SOP Instance UID of a converted instance to the place of its source file.
@@ -108,11 +108,10 @@ def write_media(planned: Planned, work: Work) -> Written:
     if written.outcome is None or not done:
         return written
     names = PARTLY_WRITTEN.at(names=len(done), why=", ".join(str(one.target) for one in done))
-    return replace(written, receipts=tuple(done), findings=(names, *written.findings))
+    return structs.replace(written, receipts=tuple(done), findings=(names, *written.findings))
 
 
-@dataclass(slots=True, kw_only=True)
-class _Made:
+class _Made(Struct, kw_only=True):
     """An image that is written and proven, and what came of putting it on a medium."""
 
     plan: MediumPlan
@@ -152,7 +151,7 @@ def _with_media(written: Written, made: Sequence[_Made], order: BurnOrder) -> Wr
     some = SOME_ARE_GOOD.at(
         total=len(made), capacity=made[0].plan.plan.capacity_bytes or 0, count=len(good), names=names
     )
-    return replace(
+    return structs.replace(
         written,
         receipts=tuple(replace(one.receipt, target=one.plan.out) for one, _ in good),
         findings=(some, *written.findings),

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from msgspec import structs
+
 from mediakit.drives.drive import DiscDrive
 from mediakit.errors import IntegrityError, UsageError, mapped
 from mediakit.events import Listener, PhaseEnded, silence
@@ -296,7 +298,7 @@ def _rehearse(planned: _Planned, work: Work) -> Written:
         return ()
 
     written = attempt(check, is_proven=False)
-    return replace(written, findings=(*findings, *written.findings))
+    return structs.replace(written, findings=(*findings, *written.findings))
 
 
 def _write(planned: _Planned, work: Work, journal: Journal) -> Written:
@@ -324,7 +326,7 @@ def _write(planned: _Planned, work: Work, journal: Journal) -> Written:
             return (append(change, how, work.tell, check),)
 
     written = attempt(write, is_proven=True)
-    return replace(written, findings=(*findings, *written.findings))
+    return structs.replace(written, findings=(*findings, *written.findings))
 
 
 def _proof(planned: _Planned, work: Work) -> Prove:
@@ -361,7 +363,7 @@ def _write_on_disc(planned: _Planned, work: Work, drive: DiscDrive) -> Written:
 
     written = attempt(write, is_proven=True)
     written = with_pressed(written, pressed[0]) if pressed else written
-    return replace(written, findings=(*findings, *written.findings))
+    return structs.replace(written, findings=(*findings, *written.findings))
 
 
 def _place_in(planned: _Planned, work: Work, path: str) -> str:
@@ -389,5 +391,5 @@ def _write_in_place(planned: _Planned, work: Work, journal: Journal) -> Written:
     written = attempt(write, is_proven=False)
     if written.receipt is not None:
         proof = f"the directory and {len(written.receipt.sums)} new files read back, every byte equal"
-        written = replace(written, proof=proof)
-    return replace(written, findings=(*written.findings, *left))
+        written = structs.replace(written, proof=proof)
+    return structs.replace(written, findings=(*written.findings, *left))

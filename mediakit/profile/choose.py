@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.dicom.instance import Instance
 from mediakit.profile.fit import Fit, fit
@@ -12,8 +13,7 @@ from mediakit.profile.model import Medium, Profile
 _GENERAL = "STD-GEN-"
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """The best fitting profile (None when there is nothing to judge), and others that take all as it is.
 
     `takes_all`: the profile refuses nothing, though something may have to be converted.

@@ -7,7 +7,8 @@ its data set can be written anew.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.dicom.instance import Instance, Note, Tag
 from mediakit.dicom.scanned import SERIES, SOP_CLASS, SOP_INSTANCE, STUDY, is_sound_value
@@ -147,8 +148,7 @@ _UIDS: Mapping[Tag, str] = {
 _OF_THE_DATA_SET = frozenset({0x00020002, 0x00020003})  # made from the data set when a file is written again
 
 
-@dataclass(frozen=True, slots=True)
-class FileFindings:
+class FileFindings(Struct, frozen=True):
     """What is said of one file: what no conversion mends, what writing it again mends, and remarks."""
 
     refusals: tuple[Finding, ...] = ()

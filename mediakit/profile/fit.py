@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from msgspec import Struct, field
 
 from mediakit.choices import Convert
 from mediakit.dicom.instance import Instance
@@ -42,16 +44,14 @@ class Fit:
     obstacles: tuple[Obstacle, ...]
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(Struct):
     """Instances that no profile can tell apart; the first one stands for all."""
 
     first: Instance
     count: int = 0
 
 
-@dataclass(slots=True)
-class _Count:
+class _Count(Struct):
     verdicts: dict[Decision, int] = field(default_factory=lambda: dict.fromkeys(Decision, 0))
     obstacles: dict[tuple[Decision, str, str], tuple[int, str]] = field(default_factory=dict)
 

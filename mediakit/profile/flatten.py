@@ -7,8 +7,9 @@ Profiles that stand on another one (`extends`) are made in `extend`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from mediakit.profile.document import DicomdirRow, Document, KeyRow, ProfileRow, RuleSet, SopRow
 from mediakit.profile.model import KeyRule, Kind, Medium, Profile, Role, Security
@@ -33,8 +34,7 @@ DEFAULTS: Mapping[str, object] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Struct, frozen=True, kw_only=True):
     """What a profile file may refer to: media, shared key tables, and standard profiles to stand on.
 
     `key_tables` is called only when a file refers to a table that it does not hold itself. `base` gives
@@ -46,8 +46,7 @@ class Known:
     base: Callable[[str], Profile | None]
 
 
-@dataclass(slots=True, kw_only=True)
-class Draft:
+class Draft(Struct, kw_only=True):
     """One profile on its way from rows to a flat value, and what stands in the way."""
 
     document: Document

@@ -7,7 +7,8 @@ of preference; which of them a profile takes is for the judge to say.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.choices import Convert
 from mediakit.dicom.instance import Header
@@ -41,8 +42,7 @@ _COLOUR_TRANSFORMS = {JPEG_2000_LOSSLESS: "YBR_RCT", JPEG_2000: "YBR_ICT", JPEG_
 _OF_BASELINE = frozenset({"RGB", "MONOCHROME1", "MONOCHROME2"})
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """The part of an instance that a conversion changes."""
 
     syntax: str

@@ -7,8 +7,9 @@ gets a verdict, whatever is in it. A verdict is REFUSE when, and only when, one 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from mediakit.choices import Convert
 from mediakit.dicom.instance import Instance
@@ -65,8 +66,7 @@ class Decision(StrEnum):
     REFUSE = "refuse"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """The judgement on one instance.
 
     `to` is the transfer syntax to write with CONVERT: the instance's own one when only its file meta
@@ -80,8 +80,7 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
+class _Trial(Struct, frozen=True):
     """How an instance in some form fares: no faults when the profile takes it so."""
 
     form: Form
@@ -93,8 +92,7 @@ class _Trial:
         return self.row is not None and not self.faults
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Struct, frozen=True):
     """One instance before the rules for its SOP class."""
 
     instance: Instance

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY
 from mediakit.dicom.uids import STORAGE, SYNTAXES, SyntaxKind, class_name, syntax_name
 from mediakit.findings import Finding, Rule, Severity, Where
@@ -152,8 +154,7 @@ class Row:
         return ANY_SYNTAX in self.rule.syntaxes and known is not None and known.kind is not SyntaxKind.OTHER
 
 
-@dataclass(frozen=True, slots=True)
-class ClassRules:
+class ClassRules(Struct, frozen=True):
     """All that a profile says of one SOP class; `fault` tells why `rows` is empty."""
 
     profile: Profile

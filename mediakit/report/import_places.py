@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from mediakit.dicom.instance import shown
 from mediakit.findings import Finding, Report
@@ -47,8 +48,7 @@ _WORST_FIRST: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """One instance and how it ended."""
 
     row: Row

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct, field
 
 from mediakit.dicom.instance import Header, Instance
 from mediakit.dicom.packed import several
@@ -71,7 +72,7 @@ _OF_SERIES = 0x00201209
 _OF_STUDY = 0x00201208
 _STUDY = 0x0020000D
 _SERIES = 0x0020000E
-_KIND = (_FRAMES, _IMAGE_TYPE, _MODALITY)
+_ALIKE = (_STUDY, _SERIES, _FRAMES, _IMAGE_TYPE, _MODALITY)
 _SAID = (_STUDY, _SERIES, _OF_STUDY, _OF_SERIES)
 #: Exposures of these are deleted or repeated one by one, so that gaps are the rule.
 _SINGLE_EXPOSURES = frozenset({"MG", "DX", "CR", "PX", "IO", "RG"})
@@ -89,8 +90,7 @@ def check_completeness(survey: Survey, _profile: Profile | None = None) -> Itera
     return completeness_of([(file.path, instance) for file, instance in survey.instances()])
 
 
-@dataclass(slots=True)
-class _Numbered:
+class _Numbered(Struct):
     """The Instance Numbers of one series."""
 
     study: str
@@ -104,14 +104,15 @@ def _numbers(held: Iterable[Held]) -> Iterator[Finding]:
     seen: set[str] = set()
     unnumbered: set[str] = set()
     for path, instance in held:
-        number, uid = instance.header.number(_NUMBER), instance.series
+        number = instance.header.number(_NUMBER)
+        study, uid, has_gaps_anyway = _kind(several(instance.header.values, _ALIKE))
         if number is None or not uid or instance.sop_instance in seen:
             continue
         seen.add(instance.sop_instance)
-        if _has_gaps_anyway(several(instance.header.values, _KIND)):
+        if has_gaps_anyway:
             unnumbered.add(uid)
         if uid not in series:
-            series[uid] = _Numbered(instance.study, Where(path=path.rpartition("/")[0]))
+            series[uid] = _Numbered(study, Where(path=path.rpartition("/")[0]))
         series[uid].numbers.append(number)
     taken: dict[str, Counter[int]] = {}
     for one in series.values():
@@ -122,13 +123,14 @@ def _numbers(held: Iterable[Held]) -> Iterator[Finding]:
 
 
 @lru_cache(maxsize=1024)  # images of one series have them alike
-def _has_gaps_anyway(kind: tuple[bytes | None, ...]) -> bool:
-    """Return True when gaps are the rule for an image, by its values of `_KIND`."""
-    found = zip(_KIND, kind, strict=True)
+def _kind(alike: tuple[bytes | None, ...]) -> tuple[str, str, bool]:
+    """Return study, series and whether gaps are the rule for an image, by its values of `_ALIKE`."""
+    found = zip(_ALIKE, alike, strict=True)
     header = Header({}, {tag: value for tag, value in found if value is not None})
     is_multi_frame = (header.number(_FRAMES) or 1) > 1
     is_localizer = b"LOCALIZER" in header.values.get(_IMAGE_TYPE, b"").split(b"\\", 3)[2:3]
-    return is_multi_frame or is_localizer or header.text(_MODALITY) in _SINGLE_EXPOSURES
+    has_gaps_anyway = is_multi_frame or is_localizer or header.text(_MODALITY) in _SINGLE_EXPOSURES
+    return header.text(_STUDY), header.text(_SERIES), has_gaps_anyway
 
 
 def _judge_numbers(series: str, one: _Numbered, taken: Counter[int]) -> Iterator[Finding]:
@@ -172,8 +174,7 @@ def _holes(numbers: list[int], begin: int) -> str:
     return ", ".join(ranges)
 
 
-@dataclass(slots=True)
-class _Alike:
+class _Alike(Struct):
     """Instances whose headers say the same of their series and study: the first, and the UIDs of all."""
 
     path: str

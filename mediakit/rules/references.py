@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from mediakit.dicom.instance import Instance
 from mediakit.dicom.packed import several
@@ -47,8 +48,7 @@ _NOT_STORED = b"1.2.840.10008.3."  # studies, patients and procedure steps, whic
 _MOST_HELD = 200_000
 
 
-@dataclass(slots=True)
-class _Referring:
+class _Referring(Struct):
     """The instances of one SOP Class in one series, and what is not there of what they refer to."""
 
     where: Where

@@ -7,12 +7,13 @@ spaced in two ways, or has few slices, gives no finding. Slices at either end le
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from math import isfinite
 from statistics import median
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from mediakit.dicom.instance import Header, Instance
 from mediakit.dicom.packed import several
@@ -43,7 +44,8 @@ _IMAGE_TYPE = 0x00080008
 _ECHO = 0x00180086
 _ACQUISITION = 0x00200012
 _TEMPORAL_POSITION = 0x00200100
-_COMPARED = (_FRAMES, _ORIENTATION, _IMAGE_TYPE, _ECHO, _TEMPORAL_POSITION)
+_SERIES = 0x0020000E
+_ALIKE = (_SERIES, _ACQUISITION, _FRAMES, _ORIENTATION, _IMAGE_TYPE, _ECHO, _TEMPORAL_POSITION)
 _FEWEST = 6  # slices of which a spacing can be told
 _EVEN = 0.8  # of the distances, at least, are equal where one of them stands out
 _SAME_MM = 0.01  # slices closer to each other lie in one place
@@ -60,8 +62,7 @@ class _Slice(NamedTuple):
     acquisition: str
 
 
-@dataclass(slots=True)
-class _Gaps:
+class _Gaps(Struct):
     """What was found in one series."""
 
     step: float = 0.0
@@ -106,31 +107,35 @@ def _listed(names: list[str]) -> str:
 def _placed(instance: Instance, path: str) -> tuple[str, tuple[object, ...], _Slice] | None:
     """Return the series of an image, its group and its place there; None for what is no slice."""
     header = instance.header
-    plane = _plane(several(header.values, _COMPARED))
-    uid = instance.series
-    if plane is None or not uid or not is_image(instance.sop_class):
+    plane = _plane(several(header.values, _ALIKE))
+    if plane is None or not is_image(instance.sop_class):
         return None
     position = _decimals(header, _POSITION, 3)
     if position is None:
         return None
     (a, b, c), (x, y, z) = plane.normal, position
-    return uid, plane.group, _Slice(a * x + b * y + c * z, path.rpartition("/")[2], header.text(_ACQUISITION))
+    one = _Slice(a * x + b * y + c * z, path.rpartition("/")[2], plane.acquisition)
+    return plane.series, plane.group, one
 
 
 class _Plane(NamedTuple):
-    """The normal of an image, and which images it is compared with."""
+    """The series and acquisition of an image, its normal, and which images it is compared with."""
 
+    series: str
+    acquisition: str
     normal: tuple[float, float, float]
     group: tuple[object, ...]
 
 
 @lru_cache(maxsize=1024)  # slices of one series have them alike
-def _plane(compared: tuple[bytes | None, ...]) -> _Plane | None:
-    """Return the plane of an image by its values of `_COMPARED`; None for what is no slice."""
-    found = zip(_COMPARED, compared, strict=True)
+def _plane(alike: tuple[bytes | None, ...]) -> _Plane | None:
+    """Return the plane of an image by its values of `_ALIKE`; None for what is no slice of a series."""
+    found = zip(_ALIKE, alike, strict=True)
     header = Header({}, {tag: value for tag, value in found if value is not None})
+    series = header.text(_SERIES)
     orientation, image_type = _decimals(header, _ORIENTATION, 6), header.text(_IMAGE_TYPE)
-    if (header.number(_FRAMES) or 1) > 1 or orientation is None or "LOCALIZER" in image_type:
+    is_single = (header.number(_FRAMES) or 1) <= 1
+    if not series or not is_single or orientation is None or "LOCALIZER" in image_type:
         return None
     ux, uy, uz, vx, vy, vz = orientation
     group = (
@@ -139,7 +144,8 @@ def _plane(compared: tuple[bytes | None, ...]) -> _Plane | None:
         header.text(_ECHO),
         header.text(_TEMPORAL_POSITION),
     )
-    return _Plane((uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx), group)
+    normal = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+    return _Plane(series, header.text(_ACQUISITION), normal, group)
 
 
 def _decimals(header: Header, tag: int, count: int) -> list[float] | None:

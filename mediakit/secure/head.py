@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from msgspec import Struct
 
 from mediakit.findings import printable
 from mediakit.secure.algorithms import ENVELOPED, PRFS, RSA_OAEP, Cipher, cipher_name, cipher_of
@@ -25,8 +26,7 @@ _WRONG: Final = (
 )  # fmt: skip # what asn1crypto raises for bytes that are not what they should be
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(Struct, frozen=True, kw_only=True):
     """What stands before the encrypted content, and where that lies.
 
     `label` is the content type inside, as an object identifier. `cipher` is None when it is none of the

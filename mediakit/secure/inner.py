@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct
 
 from mediakit.secure.algorithms import DATA, DIGESTED, DIGESTS, DIGESTS_OF_PROFILE, SIGNED
 from mediakit.secure.ber import (
@@ -37,8 +38,7 @@ class Untrue(Malformed):
     """What was decrypted is not what was put in, or not signed as it should be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Opened(Struct, frozen=True, kw_only=True):
     """A decrypted value: where its file lies, and what vouches for it.
 
     `digest` is that of DigestedData (b"" in SignedData). `digests` are names of hashlib that are needed.

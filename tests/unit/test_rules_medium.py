@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from mediakit.dicom.header import Scanner
 from mediakit.findings import Finding, Rule, Severity
@@ -25,7 +26,7 @@ MIME = "STD-GEN-MIME"
 A_CT = make_instance()
 ISO = IsoVolume(volume_id="TEST")  # the File-set ID of `medium_of`
 UDF = UdfVolume(revision="1.50", interchange_level=2, maximum_level=2)
-BD_UDF = replace(UDF, revision="2.60")
+BD_UDF = structs.replace(UDF, revision="2.60")
 FAT = FatVolume(kind="FAT16", partition=1, partitions=1)
 MOD41_FAT = FatVolume(kind="FAT16", sectors_per_cluster=64)
 MOD23_FAT = FatVolume(kind="FAT16", sector_bytes=2048, sectors_per_cluster=32)
@@ -76,17 +77,17 @@ def test_of_a_folder_it_is_only_said_that_it_has_no_file_system(format_: str) ->
     ("volume", "profile"),
     [
         (ISO, CD),
-        (replace(ISO, level=3), DVD),
-        (replace(UDF, revision="1.02"), DVD),
-        (replace(UDF, revision="2.01"), DVD),
+        (structs.replace(ISO, level=3), DVD),
+        (structs.replace(UDF, revision="1.02"), DVD),
+        (structs.replace(UDF, revision="2.01"), DVD),
         (UDF, DVD_RAM),
-        (replace(UDF, revision="2.50"), BD),
+        (structs.replace(UDF, revision="2.50"), BD),
         (BD_UDF, BD),
         (FAT, SD),
         (FAT, MMC),
         (FAT, USB),
-        (replace(FAT, kind="FAT32"), USB),
-        (replace(MOD41_FAT, kind="FAT12"), MOD41),
+        (structs.replace(FAT, kind="FAT32"), USB),
+        (structs.replace(MOD41_FAT, kind="FAT12"), MOD41),
         (ZipVolume(), ZIP),
         (MimeVolume(), MIME),
         (MimeVolume(kind="multipart/related"), MIME),
@@ -99,17 +100,17 @@ def test_the_file_systems_of_a_medium_are_right(volume: Volume, profile: str) ->
 @each(
     ("volume", "profile", "name", "allowed"),
     [
-        (replace(ISO, level=2), CD, "ISO 9660 Level 2", "ISO 9660 Level 1"),
-        (replace(ISO, level=0), CD, "ISO 9660", "ISO 9660 Level 1"),
-        (replace(UDF, revision="1.02"), CD, "UDF 1.02", "ISO 9660 Level 1"),
-        (replace(UDF, revision="1.02"), DVD_RAM, "UDF 1.02", "UDF 1.5"),
-        (replace(UDF, revision="2.01"), DVD_RAM, "UDF 2.01", "UDF 1.5"),
-        (replace(UDF, revision="2.01"), BD, "UDF 2.01", "UDF 2.5 or UDF 2.6"),
+        (structs.replace(ISO, level=2), CD, "ISO 9660 Level 2", "ISO 9660 Level 1"),
+        (structs.replace(ISO, level=0), CD, "ISO 9660", "ISO 9660 Level 1"),
+        (structs.replace(UDF, revision="1.02"), CD, "UDF 1.02", "ISO 9660 Level 1"),
+        (structs.replace(UDF, revision="1.02"), DVD_RAM, "UDF 1.02", "UDF 1.5"),
+        (structs.replace(UDF, revision="2.01"), DVD_RAM, "UDF 2.01", "UDF 1.5"),
+        (structs.replace(UDF, revision="2.01"), BD, "UDF 2.01", "UDF 2.5 or UDF 2.6"),
         (ISO, BD, "ISO 9660 Level 1", "UDF 2.5 or UDF 2.6"),
-        (replace(FAT, kind="FAT12"), USB, "FAT12", "FAT16 or FAT32"),
-        (replace(FAT, kind="FAT32"), SD, "FAT32", "FAT16"),
-        (replace(FAT, kind="FAT32"), MMC, "FAT32", "FAT16"),
-        (replace(MOD23_FAT, kind="FAT32"), MOD23, "FAT32", "FAT12 or FAT16"),
+        (structs.replace(FAT, kind="FAT12"), USB, "FAT12", "FAT16 or FAT32"),
+        (structs.replace(FAT, kind="FAT32"), SD, "FAT32", "FAT16"),
+        (structs.replace(FAT, kind="FAT32"), MMC, "FAT32", "FAT16"),
+        (structs.replace(MOD23_FAT, kind="FAT32"), MOD23, "FAT32", "FAT12 or FAT16"),
         (ZipVolume(), USB, "ZIP", "FAT16 or FAT32"),
         (MimeVolume(), ZIP, "MIME", "ZIP"),
         (ISO, MIME, "ISO 9660 Level 1", "MIME"),
@@ -128,7 +129,7 @@ def test_other_file_systems_are_an_error_that_names_the_annex(
 @pytest.mark.parametrize("volume", [ISO, UDF, FAT])
 @pytest.mark.parametrize("profile", ["", DVD])
 def test_an_image_that_is_cut_off_is_an_error_whatever_the_profile(volume: Volume, profile: str) -> None:
-    cut = replace(volume, is_truncated=True)  # type: ignore[arg-type]  # all three have it
+    cut = structs.replace(volume, is_truncated=True)
     assert "MK-MED-003" in ids(found(cut, profile))
     assert "MK-MED-003" not in ids(found(volume, profile))
 
@@ -147,8 +148,8 @@ def test_the_size_of_the_largest_disc_is_right_and_a_byte_more_is_a_warning() ->
     ("volume", "profile"), [(ISO, CD), (UDF, DVD), (BD_UDF, BD), (FAT, USB), (ZipVolume(), ZIP)]
 )
 def test_eight_levels_of_folders_are_right_and_nine_are_too_many(volume: Volume, profile: str) -> None:
-    assert found(replace(volume, depth=8), profile) == []
-    detail = one_of(medium.TOO_DEEP, found(replace(volume, depth=9), profile))
+    assert found(structs.replace(volume, depth=8), profile) == []
+    detail = one_of(medium.TOO_DEEP, found(structs.replace(volume, depth=9), profile))
     assert (detail["depth"], detail["limit"]) == (9, 8)
 
 
@@ -159,32 +160,32 @@ def test_eight_levels_of_folders_are_right_and_nine_are_too_many(volume: Volume,
     ("label", "shown"), [("OTHER", "OTHER"), ("", "empty"), ("test", "test"), ("A\x1b", "A\\x1b")]
 )
 def test_a_label_other_than_the_file_set_id_is_an_error_on_cd_alone(label: str, shown: str) -> None:
-    detail = one_of(medium.OTHER_LABEL, found(replace(ISO, volume_id=label), CD))
+    detail = one_of(medium.OTHER_LABEL, found(structs.replace(ISO, volume_id=label), CD))
     assert detail == {"label": shown, "file_set_id": "TEST"}
-    assert found(replace(ISO, volume_id=label), DVD) == []
+    assert found(structs.replace(ISO, volume_id=label), DVD) == []
 
 
 def test_a_label_that_is_the_file_set_id_with_padding_is_right() -> None:
-    assert found(replace(ISO, volume_id="TEST    "), CD) == []
+    assert found(structs.replace(ISO, volume_id="TEST    "), CD) == []
 
 
 def test_of_a_cd_without_directory_the_label_cannot_be_told_wrong() -> None:
     survey = replace(medium_of(A_CT, volume=ISO, format="iso9660"), dicomdir=None, decoded=None)
-    survey = replace(survey, volume=replace(ISO, volume_id="OTHER"))
+    survey = replace(survey, volume=structs.replace(ISO, volume_id="OTHER"))
     assert found_by(medium.CHECKS, survey, load_profile(CD)) == []
 
 
 @pytest.mark.parametrize("system", ["LINUX", "CD-RTOS", "CD-RTOS CD-BRIDGE 2"])
 def test_a_system_identifier_is_a_warning_on_cd_alone(system: str) -> None:
-    (finding,) = found(replace(ISO, system_id=system), CD)
+    (finding,) = found(structs.replace(ISO, system_id=system), CD)
     assert (finding.rule, finding.severity) == (medium.SYSTEM_ID, Severity.WARNING)
     assert dict(finding.detail) == {"found": system}
-    assert found(replace(ISO, system_id=system), DVD) == []
+    assert found(structs.replace(ISO, system_id=system), DVD) == []
 
 
 def test_the_system_identifier_of_a_cd_may_be_blank_or_that_of_a_bridge_disc() -> None:
-    assert found(replace(ISO, system_id=""), CD) == []
-    assert found(replace(ISO, system_id="CD-RTOS CD-BRIDGE"), CD) == []
+    assert found(structs.replace(ISO, system_id=""), CD) == []
+    assert found(structs.replace(ISO, system_id="CD-RTOS CD-BRIDGE"), CD) == []
 
 
 @pytest.mark.parametrize(
@@ -200,15 +201,15 @@ def test_the_system_identifier_of_a_cd_may_be_blank_or_that_of_a_bridge_disc() -
 def test_odd_directory_records_of_a_cd_are_one_finding_at_the_first_file(
     field: str, rule: Rule, severity: Severity
 ) -> None:
-    (finding,) = found(replace(ISO, **{field: EXAMPLES}), CD)  # type: ignore[arg-type]  # a tuple of paths
+    (finding,) = found(structs.replace(ISO, **{field: EXAMPLES}), CD)
     assert (finding.rule, finding.severity, finding.where.path) == (rule, severity, EXAMPLES[0])
     assert dict(finding.detail)["example"] == "DICOM/IM\\x1b2"
     assert finding.ref == "PS3.12 Annex F"
 
 
 def test_a_dvd_may_have_extended_attribute_records_but_no_names_without_version() -> None:
-    assert found(replace(ISO, flagged=EXAMPLES, attributed=EXAMPLES), DVD) == []
-    both = replace(ISO, unversioned=EXAMPLES, undotted=EXAMPLES)
+    assert found(structs.replace(ISO, flagged=EXAMPLES, attributed=EXAMPLES), DVD) == []
+    both = structs.replace(ISO, unversioned=EXAMPLES, undotted=EXAMPLES)
     assert ids(found(both, DVD)) == ["MK-MED-009", "MK-MED-010"]
 
 
@@ -219,7 +220,7 @@ def test_trees_that_hold_other_files_than_one_another_are_said() -> None:
         ("only_in_joliet", medium.ONLY_IN_JOLIET, Severity.ERROR),
         ("crossed", medium.CROSSED, Severity.ERROR),
     ):
-        volume = replace(ISO, **{field: EXAMPLES})  # type: ignore[arg-type]  # a tuple of paths
+        volume = structs.replace(ISO, **{field: EXAMPLES})
         (finding,) = found(volume, CD)
         assert (finding.rule, finding.severity, finding.where.path) == (rule, severity, EXAMPLES[0])
         assert ids(found(volume, DVD)) == [rule.id]
@@ -230,14 +231,14 @@ def test_trees_that_hold_other_files_than_one_another_are_said() -> None:
     [(True, False, "Joliet"), (False, True, "Rock Ridge"), (True, True, "Joliet and Rock Ridge")],
 )
 def test_other_names_are_a_note(has_joliet: bool, has_rock_ridge: bool, what: str) -> None:
-    (finding,) = found(replace(ISO, has_joliet=has_joliet, has_rock_ridge=has_rock_ridge), CD)
+    (finding,) = found(structs.replace(ISO, has_joliet=has_joliet, has_rock_ridge=has_rock_ridge), CD)
     assert (finding.rule, finding.severity) == (medium.MORE_NAMES, Severity.NOTE)
     assert dict(finding.detail)["what"] == what
 
 
 def test_more_sessions_are_a_warning_where_the_profile_knows_one_only() -> None:
-    assert found(replace(ISO, sessions=2), CD) == []
-    video = replace(ISO, sessions=2), "STD-GEN-BD-MPEG2-MPML"
+    assert found(structs.replace(ISO, sessions=2), CD) == []
+    video = structs.replace(ISO, sessions=2), "STD-GEN-BD-MPEG2-MPML"
     detail = next(dict(one.detail) for one in found(*video) if one.rule is medium.SESSIONS)
     assert (detail["count"], detail["profile"]) == (2, "STD-GEN-BD-MPEG2-MPML")
     assert "MK-MED-013" not in ids(found(ISO, "STD-GEN-BD-MPEG2-MPML"))
@@ -248,7 +249,7 @@ def test_more_sessions_are_a_warning_where_the_profile_knows_one_only() -> None:
 
 @pytest.mark.parametrize(("level", "maximum"), [(3, 3), (2, 3), (3, 2), (1, 2), (0, 0)])
 def test_interchange_levels_other_than_two_are_an_error(level: int, maximum: int) -> None:
-    volume = replace(UDF, interchange_level=level, maximum_level=maximum)
+    volume = structs.replace(UDF, interchange_level=level, maximum_level=maximum)
     (finding,) = found(volume, DVD)
     assert (finding.rule, finding.severity) == (medium.UDF_LEVEL, Severity.ERROR)
     assert dict(finding.detail) == {"level": level, "maximum": maximum, "ref": "PS3.12 Annex P"}
@@ -261,22 +262,22 @@ def test_interchange_levels_other_than_two_are_an_error(level: int, maximum: int
 def test_packet_writing_is_an_error_on_dvd_ram_and_bd_and_right_on_other_dvd(
     volume: UdfVolume, profile: str, field: str, what: str
 ) -> None:
-    (finding,) = found(replace(volume, **{field: True}), profile)  # type: ignore[arg-type]  # a flag
+    (finding,) = found(structs.replace(volume, **{field: True}), profile)
     assert (finding.rule, finding.severity) == (medium.UDF_PARTITION, Severity.ERROR)
     assert dict(finding.detail)["what"] == what
-    assert found(replace(UDF, **{field: True}), DVD) == []  # type: ignore[arg-type]  # a flag
+    assert found(structs.replace(UDF, **{field: True}), DVD) == []
 
 
 def test_a_metadata_partition_is_what_bd_has() -> None:
-    assert found(replace(BD_UDF, has_metadata=True), BD) == []
+    assert found(structs.replace(BD_UDF, has_metadata=True), BD) == []
 
 
 def test_a_bridge_is_an_error_on_bd_alone() -> None:
-    (finding,) = found(replace(BD_UDF, has_iso=True), BD)
+    (finding,) = found(structs.replace(BD_UDF, has_iso=True), BD)
     assert (finding.rule, finding.severity) == (medium.BRIDGE, Severity.ERROR)
     assert dict(finding.detail)["other"] == "an ISO 9660 volume"
-    assert found(replace(UDF, has_iso=True), DVD) == []
-    assert found(replace(UDF, has_iso=True), DVD_RAM) == []
+    assert found(structs.replace(UDF, has_iso=True), DVD) == []
+    assert found(structs.replace(UDF, has_iso=True), DVD_RAM) == []
 
 
 @pytest.mark.parametrize(
@@ -289,7 +290,7 @@ def test_a_bridge_is_an_error_on_bd_alone() -> None:
 def test_odd_files_of_a_udf_volume_are_one_finding_at_the_first(
     field: str, rule: Rule, severity: Severity
 ) -> None:
-    (finding,) = found(replace(UDF, **{field: EXAMPLES}), DVD_RAM)  # type: ignore[arg-type]  # paths
+    (finding,) = found(structs.replace(UDF, **{field: EXAMPLES}), DVD_RAM)
     assert (finding.rule, finding.severity, finding.where.path) == (rule, severity, EXAMPLES[0])
     assert (dict(finding.detail)["example"], finding.ref) == ("DICOM/IM\\x1b2", "PS3.12 Annex J")
 
@@ -299,27 +300,27 @@ def test_hidden_dicom_files_of_a_udf_volume_are_an_error_and_other_files_a_warni
     volume: UdfVolume, profile: str
 ) -> None:
     path = medium_of(A_CT).files[1].path
-    (finding,) = found(replace(volume, hidden=("NOTES.TXT", path, "DICOMDIR")), profile)
+    (finding,) = found(structs.replace(volume, hidden=("NOTES.TXT", path, "DICOMDIR")), profile)
     assert (finding.rule, finding.severity, finding.where.path) == (
         medium.HIDDEN_DICOM,
         Severity.ERROR,
         path,
     )
     assert finding.ref == load_profile(profile).medium.annex
-    (finding,) = found(replace(volume, hidden=("NOTES.TXT",)), profile)
+    (finding,) = found(structs.replace(volume, hidden=("NOTES.TXT",)), profile)
     assert (finding.rule, finding.where.path) == (medium.HIDDEN, "NOTES.TXT")
 
 
 def test_where_udf_is_wrong_altogether_hidden_files_are_but_a_warning() -> None:
-    assert ids(found(replace(UDF, hidden=("DICOMDIR",)), CD)) == ["MK-MED-002", "MK-MED-011"]
+    assert ids(found(structs.replace(UDF, hidden=("DICOMDIR",)), CD)) == ["MK-MED-002", "MK-MED-011"]
 
 
 def test_a_bridge_disc_has_both_file_systems_and_bd_must_not_have_the_one() -> None:
-    bridge = replace(ISO, has_udf=True, udf_revision="1.50")
+    bridge = structs.replace(ISO, has_udf=True, udf_revision="1.50")
     assert found(bridge, DVD) == []
     assert found(bridge, DVD_RAM) == []
-    assert ids(found(replace(bridge, udf_revision="2.60"), BD)) == ["MK-MED-025"]
-    detail = dict(found(replace(bridge, udf_revision="1.02"), DVD_RAM)[0].detail)
+    assert ids(found(structs.replace(bridge, udf_revision="2.60"), BD)) == ["MK-MED-025"]
+    detail = dict(found(structs.replace(bridge, udf_revision="1.02"), DVD_RAM)[0].detail)
     assert (detail["found"], detail["allowed"]) == ("ISO 9660 Level 1 and UDF 1.02", "UDF 1.5")
     assert ids(found(bridge, BD)) == ["MK-MED-002", "MK-MED-025"]
 
@@ -329,11 +330,11 @@ def test_a_bridge_disc_has_both_file_systems_and_bd_must_not_have_the_one() -> N
 
 @pytest.mark.parametrize("partition", [0, 1])
 def test_a_stick_has_one_partition_or_none(partition: int) -> None:
-    assert found(replace(FAT, partition=partition), USB) == []
+    assert found(structs.replace(FAT, partition=partition), USB) == []
 
 
 def test_a_file_set_in_the_second_partition_is_an_error() -> None:
-    (finding,) = found(replace(FAT, partition=2, partitions=2), USB)
+    (finding,) = found(structs.replace(FAT, partition=2, partitions=2), USB)
     assert (finding.rule, finding.severity) == (medium_fat.NOT_FIRST, Severity.ERROR)
     assert dict(finding.detail) == {"number": 2, "ref": "PS3.12 Annex R"}
 
@@ -342,7 +343,7 @@ def test_a_file_set_in_the_second_partition_is_an_error() -> None:
 def test_a_magneto_optical_disk_has_no_partition(volume: FatVolume, profile: str) -> None:
     assert found(volume, profile) == []
     for partition in (1, 2):
-        (finding,) = found(replace(volume, partition=partition), profile)
+        (finding,) = found(structs.replace(volume, partition=partition), profile)
         assert (finding.rule, finding.severity) == (medium_fat.PARTITIONED, Severity.ERROR)
         assert finding.ref == load_profile(profile).medium.annex
 
@@ -361,11 +362,11 @@ def test_a_magneto_optical_disk_has_sectors_and_clusters_of_its_own(
         volume = FatVolume(sector_bytes=size, sectors_per_cluster=sectors)
         detail = one_of(medium_fat.CLUSTERS, found(volume, profile))
         assert (detail["sectors"], detail["sector_bytes"]) == (sectors, size)
-        assert found(replace(volume, partition=1), USB) == []
+        assert found(structs.replace(volume, partition=1), USB) == []
 
 
 def test_hidden_files_of_a_stick_are_a_warning() -> None:
-    (finding,) = found(replace(FAT, hidden=EXAMPLES), USB)
+    (finding,) = found(structs.replace(FAT, hidden=EXAMPLES), USB)
     assert (finding.rule, finding.where.path) == (medium.HIDDEN, EXAMPLES[0])
 
 
@@ -392,14 +393,14 @@ def test_each_odd_method_of_an_archive_is_a_warning_and_the_common_ones_are_righ
 )
 @pytest.mark.parametrize("profile", ["", ZIP])
 def test_odd_members_of_an_archive_are_one_error_at_the_first(field: str, rule: Rule, profile: str) -> None:
-    (finding,) = found(replace(ZipVolume(), **{field: EXAMPLES}), profile)  # type: ignore[arg-type]  # paths
+    (finding,) = found(structs.replace(ZipVolume(), **{field: EXAMPLES}), profile)
     assert (finding.rule, finding.severity) == (rule, Severity.ERROR)
     assert (finding.where.path, finding.ref) == (EXAMPLES[0], rule.ref)
     assert dict(finding.detail)["example"] == "DICOM/IM\\x1b2"
 
 
 def test_without_a_profile_what_depends_on_the_medium_is_not_judged() -> None:
-    wrong = replace(ISO, level=0, depth=9, unversioned=EXAMPLES, system_id="LINUX")
+    wrong = structs.replace(ISO, level=0, depth=9, unversioned=EXAMPLES, system_id="LINUX")
     assert found(wrong, size_bytes=10**12) == []
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from mediakit.durable import Unsynced
 from mediakit.errors import (
@@ -73,8 +75,7 @@ UNREAD = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class Written(Struct, frozen=True, kw_only=True):
     """What came of writing and proving: a receipt for each medium that has its name now.
 
     `outcome` is that of a journey that ended early, else None; `stopped_by` is the file that ended it, as the

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import BinaryIO
+
+from msgspec import Struct, field
 
 from mediakit.choices import Convert, OnReject, Supply
 from mediakit.dicom.header import Scanner
@@ -32,8 +33,7 @@ STILL_REFUSED = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(Struct, frozen=True, kw_only=True):
     """On what terms instances go on a medium: its profile, and what is done with those that do not fit."""
 
     profile: Profile
@@ -46,16 +46,14 @@ class Terms:
         return self.on_reject is OnReject.FAIL and (fates.is_damaged or fates.is_bad)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(Struct, frozen=True, kw_only=True):
     """What the profile takes as it is, and what it would take converted, each with its verdict."""
 
     accepted: tuple[Instance, ...]
     to_convert: tuple[tuple[Instance, Verdict], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
+class Prepared(Struct, frozen=True, kw_only=True):
     """Instances that go on the medium. `places` leads from the UID of one in the spool to its source file."""
 
     instances: tuple[Instance, ...]
@@ -131,8 +129,7 @@ def judge_all(taken: Prepared, judge: Judge, fates: Fates, tell: Listener = sile
     return Judged(accepted=tuple(accepted), to_convert=tuple(to_convert))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Converter:
+class Converter(Struct, frozen=True, kw_only=True):
     """Re-encodes instances into the spool and has them judged again."""
 
     judge: Judge

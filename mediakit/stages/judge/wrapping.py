@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct, field
 
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance, shown
@@ -143,8 +145,7 @@ def _candidates(surveys: Sequence[Survey]) -> Iterator[tuple[Survey, FileFact, W
                 yield survey, file, kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wrapper:
+class _Wrapper(Struct, frozen=True, kw_only=True):
     """Wraps one file after another. `known` has the UIDs that are there, with the place of the file."""
 
     wrap: Wrap

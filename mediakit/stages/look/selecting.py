@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.dicom.instance import shown
 from mediakit.fileset.selection import Selection, select
@@ -36,8 +37,7 @@ NOT_CHOSEN = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class Chosen(Struct, frozen=True, kw_only=True):
     """What was asked for, and what was left out: (place, file) of each. `is_nothing`: nothing is left."""
 
     surveys: tuple[Survey, ...]

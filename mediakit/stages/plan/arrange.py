@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.events import Listener, silence
 from mediakit.fileset.collate import collate
@@ -15,8 +16,7 @@ from mediakit.stages.look.fates import Fates
 from mediakit.stages.plan.icons import make_icons
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arranged:
+class Arranged(Struct, frozen=True, kw_only=True):
     """The order of the directory, the instances that are in it, and icons by SOP Instance UID."""
 
     collated: Collated

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.fileset.groups import Collated
 from mediakit.fileset.plan import ExtraFile, FileSetLayout, FileSetPlan, Wishes, complete, lay_out
@@ -13,16 +14,14 @@ from mediakit.profile.model import Profile
 from mediakit.stages.plan.produce import Producer, produced
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class Drawn(Struct, frozen=True, kw_only=True):
     """The plan of one medium, and the entries that producers made for it."""
 
     plan: FileSetPlan
     produced: tuple[Entry, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Draft(Struct, frozen=True, kw_only=True):
     """What every medium of a burn has in common. `capacity` is in bytes, None without a limit.
 
     `stored_size` gives the bytes that a file of so many bytes takes on the medium. `least` stand in for

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from mediakit.dicom.instance import shown
 from mediakit.errors import UsageError
@@ -16,8 +17,7 @@ from mediakit.formats.registry import open_medium
 _PREAMBLE_BYTES = 132
 
 
-@dataclass(frozen=True, slots=True)
-class ExtraContent:
+class ExtraContent(Struct, frozen=True):
     """The entries of other content, and under each path of the medium the place it comes from."""
 
     entries: tuple[Entry, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mediakit.dicom.instance import Instance
 from mediakit.errors import SourceError
@@ -23,8 +24,7 @@ NO_ICON = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Icons:
+class Icons(Struct, frozen=True, kw_only=True):
     """Icons by SOP Instance UID, and by index the instances for which none can be made."""
 
     icons: Mapping[str, Key]

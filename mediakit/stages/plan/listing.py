@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from mediakit import __version__
 from mediakit.errors import IntegrityError
@@ -64,8 +65,7 @@ def _about(signer: SigningKey, made: str, laid_out: FileSetLayout) -> Sequence[E
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Listed:
+class _Listed(Struct, frozen=True, kw_only=True):
     """What a manifest lists, and who signs it. Its files are made of the hashes of what was written."""
 
     paths: tuple[str, ...]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
+
+from msgspec import Struct, field
 
 from mediakit.choices import ForPeople, Viewer
 from mediakit.errors import DoesNotFit, IntegrityError, UsageError
@@ -91,8 +92,7 @@ def usual_viewer(profile: Profile) -> Viewer:
     return Viewer.AUTO if is_open else Viewer.NONE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """Which images for browsers a medium has, and how many bytes they take.
 
     `full_bytes` and `preview_bytes` are estimates of either form; None: not needed. `why` is there when
@@ -107,8 +107,7 @@ class Choice:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)
-class People:
+class People(Struct, kw_only=True):
     """Makes what a medium carries for people. `choices` are what was chosen, by File-set ID.
 
     `capacity` is in bytes, None without a limit. `is_rehearsal`: sizes are estimated, nothing is encoded.

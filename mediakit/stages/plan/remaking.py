@@ -63,7 +63,7 @@ def remade(
     if listed is None:
         unsigned = () if signer is None else (NOT_SIGNED.at(),)
         return Remade(entries=pages, findings=(*findings, *unsigned))
-    kept = [replace(one, path=listed[one.path][0]) for one in laid_out.extra]
+    kept = [structs.replace(one, path=listed[one.path][0]) for one in laid_out.extra]
     sums = dict(listed[one.path] for one in laid_out.extra)
     others = (*kept, *(ExtraFile(entry.path, entry.size) for entry in pages))
     lists = produced(replace(laid_out, extra=others), listing(signer, made))

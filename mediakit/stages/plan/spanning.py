@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from mediakit.dicom.instance import Instance
 from mediakit.fileset.charset import place_of
@@ -43,8 +44,7 @@ _LONGEST_ID = 16  # PS3.10 8.1
 _INDEX_BYTES = 2048  # a sector, the least that a file takes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediumPlan:
+class MediumPlan(Struct, frozen=True, kw_only=True):
     """One medium that is to be written: its target, its plan, and the entries made for it by producers."""
 
     out: Path
@@ -57,8 +57,7 @@ class MediumPlan:
         return self.plan.directory.file_set_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedMedia:
+class PlannedMedia(Struct, frozen=True, kw_only=True):
     """The media of a burn, what was found while planning them, and the instances that are on none."""
 
     media: tuple[MediumPlan, ...]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from mediakit.errors import MediakitError
@@ -64,8 +65,7 @@ OTHER_NAME = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class Expected(Struct, frozen=True, kw_only=True):
     """What a medium must hold: its DICOMDIR, and what the records reference.
 
     `references` has SOP Instance UID and Transfer Syntax UID by File ID (None: those of the records);
