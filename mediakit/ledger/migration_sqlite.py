@@ -15,6 +15,7 @@ from mediakit.ledger import migration_store as sql
 from mediakit.ledger import store
 from mediakit.ledger.migration_base import NO_LEDGER, Base
 from mediakit.open_folder import sync_folder
+from mediakit.unfinished import neighbour
 
 _T = TypeVar("_T")
 _KIND: Final = store.Kind(
@@ -52,16 +53,14 @@ class SqliteStore:
                 return
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             check_is_local(path.parent)
-            part = path.with_name(f".{path.name}.part")
-            part.unlink(missing_ok=True)
+            part = neighbour(path)  # of this run alone: another one may begin at the same time
             try:
                 store.create(part, fill, _KIND)
-                part.rename(path)
+                _name(part, path)
                 sync_folder(path.parent)
-            except BaseException:
+            finally:
                 with suppress(OSError):
                     part.unlink(missing_ok=True)
-                raise
 
     def change(self, work: Callable[[Base], _T]) -> _T:
         """Make what `work` does one change; see `Store`."""
@@ -77,6 +76,16 @@ class SqliteStore:
         """Close the file."""
         with self._turn:
             self._base.close()
+
+
+def _name(part: Path, path: Path) -> None:
+    """Give a ledger its name; one that another run made meanwhile stays."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without such links
+        part.rename(path)
 
 
 def check_is_local(folder: Path, mounts: Path = _MOUNTS) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import jsonschema
@@ -12,6 +13,7 @@ import pytest
 
 from mediakit.journeys import migrate_cluster
 from mediakit.ledger.migration import Migration
+from mediakit.ledger.migration_reading import migrated_of
 from mediakit.ledger.migration_values import MigrationFacts
 from mediakit.report.migrated import migration_schema
 from tests.support.cli import Said, mediakit, process
@@ -102,6 +104,19 @@ def test_a_run_that_an_error_ends_has_its_report_and_its_dashboard(
     assert "waiting 2" in said.out
     assert json.loads((archive / "end.json").read_text())["exit_code"] == 2
     assert 'http-equiv="refresh"' not in (archive / "now.html").read_text()
+
+
+def test_runs_that_begin_at_the_same_time_have_one_ledger_and_leave_nothing_beside_it(
+    archive: Path,
+) -> None:
+    def begin(number: int) -> None:
+        with Migration.begin(archive / "m.sqlite", MigrationFacts(destination="dir:x")) as migration:
+            migration.add_discs([f"/{number}"])
+
+    with ThreadPoolExecutor(8) as others:
+        list(others.map(begin, range(24)))
+    assert len(migrated_of(str(archive / "m.sqlite")).discs) == 24
+    assert not [one.name for one in archive.iterdir() if one.name.startswith(".")]
 
 
 def test_pause_and_resume_are_words_in_the_ledger(archive: Path) -> None:
