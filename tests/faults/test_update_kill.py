@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +44,8 @@ def killed_at(number: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str
 
         return call
 
-    with monkeypatch.context() as patch:
+    with tempfile.TemporaryDirectory() as scratch, monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", scratch)  # removing what an earlier run left there is not counted
         for name in _WRITES:
             patch.setattr(os, name, counted(name, getattr(os, name)))
         patch.setattr(os, "sync", lambda: None)
