@@ -23,7 +23,7 @@ from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.instance_names import SUFFIX, is_name, name_of
 from mediakit.errors import SourceError, UsageError, mapped
 from mediakit.open_folder import OpenFolder, sync_folder
-from mediakit.scp.part import RANDOM_BYTES, Part
+from mediakit.scp.part import RANDOM_BYTES, Part, can_name_nameless
 
 try:
     import fcntl
@@ -64,6 +64,7 @@ class InstanceStore:
         """Know what lies in the folder. Use `instance_store`, which makes and locks it."""
         self.folder = folder
         self._opened = opened
+        self._has_nameless = can_name_nameless(opened)
         self._syncs_each = syncs_each
         self._to_sync: list[str] = []
         self._lock = Lock()
@@ -76,7 +77,7 @@ class InstanceStore:
 
     def part(self) -> Part:
         """Return what takes the bytes of an instance."""
-        return Part(self._opened)
+        return Part(self._opened, is_nameless=self._has_nameless)
 
     def settle(self, part: Part, arrived: Arrived) -> tuple[Settled, str]:
         """Give what has arrived the name that it must have, or discard it.

@@ -27,19 +27,19 @@ class Part:
     `stream` is for reading, from any place. Every method but `prepare` and `discard` raises OSError.
     """
 
-    def __init__(self, folder: OpenFolder) -> None:
-        """Have no bytes yet; the file, when there is one, is made in `folder`."""
+    def __init__(self, folder: OpenFolder, *, is_nameless: bool = True) -> None:
+        """Have no bytes yet; the file, when there is one, is made in `folder`, if possible without a name."""
         self.stream: BinaryIO = BytesIO()
         self.size = 0
         self._folder = folder
+        self._is_nameless = is_nameless
         self._fd: int | None = None  # of the file, when there is one and `stream` is not that
         self._name = ""  # that it has until it gets its own, where none without a name can be made
 
     def prepare(self) -> None:
         """Make the file while nothing else is to be done, where that leaves no trace."""
-        if self._fd is None and isinstance(self.stream, BytesIO):
-            with suppress(OSError):  # it comes again when the file is needed
-                self._fd = self._folder.create_nameless()
+        if self._is_nameless and self._fd is None and isinstance(self.stream, BytesIO):
+            self._fd = self._folder.create_nameless()
 
     def write(self, data: Buffer) -> None:
         """Take the next bytes."""
@@ -94,9 +94,25 @@ class Part:
         """Return the descriptor of the file, which is made when it is not there."""
         if self._fd is not None:
             return self._fd
-        fd = self._folder.create_nameless()
+        fd = self._folder.create_nameless() if self._is_nameless else None
         if fd is None:
             name = hidden_name(RANDOM_BYTES)
             fd = self._folder.create(name)
             self._name = name
         return fd
+
+
+def can_name_nameless(folder: OpenFolder) -> bool:
+    """Return True when a file without a name can get one here: some systems make it and refuse hard links."""
+    fd = folder.create_nameless()
+    if fd is None:
+        return False
+    name = hidden_name(RANDOM_BYTES)
+    try:
+        folder.name_nameless(fd, name)
+        folder.remove(name)
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return True

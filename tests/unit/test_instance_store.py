@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -126,6 +128,35 @@ def test_an_instance_of_any_size_stands_whole_under_its_name_and_leaves_nothing_
         given_up.discard()
         assert files(tmp_path) == ["1.2/1.3/1.2.3.dcm"]
     assert (tmp_path / "1.2/1.3/1.2.3.dcm").read_bytes().endswith(body)
+
+
+def test_instances_are_stored_where_the_system_refuses_files_without_names_or_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_open = os.open
+    for number, code in enumerate((errno.EPERM, errno.ENOSYS, errno.EXDEV, errno.EMLINK)):
+        for refuses_links in (False, True):
+
+            def refused(
+                path: str,
+                flags: int = 0,
+                *_: object,
+                is_open: bool = not refuses_links,
+                code: int = code,
+                **to: int,
+            ) -> int:
+                nameless = open_folder._NAMELESS_FLAGS
+                if is_open and flags & nameless != nameless:
+                    return real_open(path, flags, 0o666, **to)
+                raise OSError(code, os.strerror(code))
+
+            folder = tmp_path / f"{number}{refuses_links}"
+            with monkeypatch.context() as patched:
+                patched.setattr(os, "link" if refuses_links else "open", refused)
+                with instance_store(folder) as place:
+                    for uid, size in (("1.2.3", 20), ("1.2.4", 2 * HELD_BYTES)):
+                        assert put(place, uid, b"\x08\0" + bytes(size))[0] is Settled.STORED
+            assert files(folder) == ["1.2/1.3/1.2.3.dcm", "1.2/1.3/1.2.4.dcm"]
 
 
 def test_many_threads_that_store_the_same_give_one_file_each_name_once(tmp_path: Path) -> None:
