@@ -26,7 +26,6 @@ from mediakit.named_together import give_names
 from mediakit.open_folder import FILE_FLAGS, NEW_FILE_FLAGS, NO_LINK, sync_folder, take_name
 from mediakit.unfinished import held, neighbour, remove_left_over
 
-_PIECE_BYTES = 128 << 10
 _WRITE_BEHIND_BYTES = 64 << 20
 _LOOK_EVERY_S = 0.01
 
@@ -112,14 +111,10 @@ def reserve(fd: int, begin: int, size_bytes: int) -> None:
 
 
 def write_all(fd: int, view: memoryview | bytes) -> None:
-    """Write every byte at the file's position.
-
-    For larger pieces Linux looks for large pages: where memory is in fragments, writing 1 MB at once takes
-    four times the CPU time.
-    """
-    done = 0
+    """Write every byte at the file's position; the system may take several calls."""
+    done = os.write(fd, view)
     while done < len(view):
-        done += os.write(fd, view[done : done + _PIECE_BYTES])
+        done += os.write(fd, view[done:])
 
 
 @contextmanager

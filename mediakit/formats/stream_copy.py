@@ -19,6 +19,7 @@ from mediakit.secure.checksums import BLOCK_BYTES, Checksum, Running
 from mediakit.sized_stream import into_views
 
 _BLOCK = BLOCK_BYTES
+_PIECE_BYTES = 128 * 1024
 _GATHERED = 1 << 20
 _GAP = 4096  # bytes between two files that are written as zeros; a larger gap stays a hole
 _BUFFERS = 16
@@ -91,7 +92,7 @@ class Pourer:
             self._gather(entry, fd, at)
             return
         os.lseek(fd, at, os.SEEK_SET)
-        self.pour(entry, partial(write_all, fd))
+        self.pour(entry, partial(_write_pieces, fd))
 
     def _gather(self, entry: Entry, fd: int, at: int) -> None:
         """Read a small entry to its place among those that are written together."""
@@ -186,6 +187,16 @@ class Pourer:
         self._files = 0
 
 
+def _write_pieces(fd: int, view: memoryview) -> None:
+    """Write every byte of an image at its position.
+
+    For larger pieces Linux looks for large pages: where memory is in fragments, writing 1 MB at once takes
+    four times the CPU time.
+    """
+    for at in range(0, len(view), _PIECE_BYTES):
+        write_all(fd, view[at : at + _PIECE_BYTES])
+
+
 class _Held:
     """Small entries of one file, from `at` to `end` bytes behind it, that wait to be written together."""
 
@@ -198,7 +209,7 @@ class _Held:
         """Write them. Raises OSError."""
         if self.end:
             os.lseek(self.fd, self.at, os.SEEK_SET)
-            write_all(self.fd, self.view[: self.end])
+            _write_pieces(self.fd, self.view[: self.end])
         self.end = 0
 
 

@@ -124,7 +124,7 @@ def test_an_image_is_the_old_one_or_the_new_one_wherever_an_update_is_killed(
     change(tmp_path / "whole.iso", tmp_path)
     old, new = (tmp_path / "base.iso").read_bytes(), (tmp_path / "whole.iso").read_bytes()
     seen: set[bool] = set()
-    for number in range(60):
+    for number in range(150):
         image = tmp_path / "x" / "image.iso"
         image.parent.mkdir(exist_ok=True)
         shutil.copyfile(tmp_path / "base.iso", image)
@@ -302,7 +302,7 @@ def test_a_session_is_there_or_not_wherever_an_update_is_killed_or_the_image_is_
     old, new = directory_of(tmp_path / "base.iso"), directory_of(image)
     assert image.read_bytes()[: len(base)][17 * 2048 :] == base[17 * 2048 :]
     seen: set[str] = set()
-    for number in range(40):
+    for number in range(120):
         shutil.copyfile(tmp_path / "base.iso", image)
         try:
             with killed_at(number, monkeypatch):
