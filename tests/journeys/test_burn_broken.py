@@ -8,7 +8,7 @@ import pytest
 
 from mediakit.choices import OnReject
 from mediakit.errors import SourceError
-from mediakit.findings import Finding, Severity
+from mediakit.findings import Finding
 from mediakit.formats.base import Node
 from mediakit.formats.folder import FolderTree
 from mediakit.journeys.burn_order import Burnt
@@ -38,28 +38,27 @@ def test_a_sound_disc_lacks_nothing(disc: Path, tmp_path: Path) -> None:
     assert burnt.result.outcome is Outcome.GOOD
 
 
-def test_what_the_directory_names_and_no_file_holds_is_a_warning_with_its_name(
+def test_what_the_directory_names_and_no_file_holds_is_an_error_with_its_name(
     disc: Path, tmp_path: Path
 ) -> None:
     gone, replaced = images(disc)[:2]
     gone.unlink()
     replaced.write_bytes(b"no image any more" * 100)
     burnt = burnt_to(tmp_path / "new.iso", disc)
-    assert burnt.result.outcome is Outcome.GOOD
+    assert burnt.result.outcome is Outcome.FINDINGS
+    assert (tmp_path / "new.iso").is_file()
     told = absent(burnt)
     assert len(told) == 2
     for path in (gone, replaced):
         assert any(path.relative_to(disc).as_posix() in finding.text for finding in told)
     assert {finding.where.path for finding in told} == {f"{disc}/DICOMDIR"}
-    failing = burnt_to(tmp_path / "other.iso", disc, fail_on=Severity.WARNING)
-    assert failing.result.outcome is Outcome.FINDINGS
 
 
 def test_the_command_says_it(disc: Path, tmp_path: Path) -> None:
     gone = images(disc)[0]
     gone.unlink()
     said = mediakit("burn", "--all-patients", disc, "-p", "STD-GEN-CD", "-o", tmp_path / "new.iso")
-    assert said.code == 0
+    assert said.code == 1
     assert gone.relative_to(disc).as_posix() in said.err
 
 

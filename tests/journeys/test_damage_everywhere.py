@@ -105,7 +105,7 @@ def test_udf_is_read_when_only_its_recognition_is_damaged(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut off"])
-def test_what_a_directory_names_or_may_have_named_is_a_warning_of_extract_and_burn(
+def test_what_a_directory_names_or_may_have_named_is_told_by_extract_and_burn(
     damage: str, tmp_path: Path
 ) -> None:
     disc = tmp_path / "disc"
@@ -120,8 +120,9 @@ def test_what_a_directory_names_or_may_have_named_is_a_warning_of_extract_and_bu
         ("extract", ("extract", disc, "-o", tmp_path / "out")),
         ("burn", ("burn", "--all-patients", disc, *CD, "-o", tmp_path / "new")),
     ):
-        found = {one["rule"] for one in mediakit(*command, "--json").document["findings"]}
-        assert wanted in found, name
+        said = mediakit(*command, "--json")
+        assert wanted in {one["rule"] for one in said.document["findings"]}, name
+        assert said.code == (1 if damage == "missing" else 0), name
 
 
 def test_a_file_that_is_no_medium_is_not_extracted(tmp_path: Path) -> None:

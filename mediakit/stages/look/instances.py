@@ -36,10 +36,10 @@ OTHER_DATA_SET = Rule(
 )
 ABSENT = Rule(
     id="MK-SRC-107",
-    severity=Severity.WARNING,
+    severity=Severity.ERROR,
     title="the directory names {file_id} (SOP Instance UID {uid}), but no file of the sources holds it",
     ref="PS3.3 F.2.1",
-    hint="the new medium will not have it: ask the sender for a new copy; or burn with `--fail-on warning`",
+    hint="what is made from these sources does not have it: ask the sender for a new copy",
 )
 NOT_READ = Rule(
     id="MK-SRC-108",
