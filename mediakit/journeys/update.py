@@ -31,7 +31,7 @@ from mediakit.journeys.burn_order import Depth
 from mediakit.journeys.onto_drive import OntoDrive
 from mediakit.journeys.update_order import Updated, UpdateOrder
 from mediakit.journeys.update_result import Done, updated
-from mediakit.journeys.update_work import Work, opened, remade_by
+from mediakit.journeys.update_work import SESSIONS, Work, opened, remade_by
 from mediakit.outcome import Outcome, State
 from mediakit.stages.act.disc_session import Prove, write_on_disc
 from mediakit.stages.act.pressing import Pressed
@@ -351,7 +351,7 @@ def _write_on_disc(planned: _Planned, work: Work, drive: DiscDrive) -> Written:
     pressed: list[Pressed] = []
     onto = OntoDrive(drive=drive)
     assert work.order.state is not None  # noqa: S101 - of `opened`
-    folder = work.order.state / "sessions"
+    folder = work.order.state / SESSIONS
 
     def write() -> tuple[Receipt]:
         with named_for_user(partial(_place_in, planned, work)):

@@ -20,6 +20,7 @@ from mediakit.formats.envelope import Envelope, stored_size_for
 from mediakit.journeys.burn_order import Depth
 from mediakit.journeys.update_order import UpdateOrder
 from mediakit.profile.model import Profile
+from mediakit.stages.act.workplace import clear
 from mediakit.stages.judge.prepare import Store, Terms
 from mediakit.stages.judge.resealing import envelope_for
 from mediakit.stages.judge.spool import Spool
@@ -31,6 +32,8 @@ from mediakit.stages.plan.remaking import Remade, remade
 from mediakit.stages.plan.staying import Stay
 from mediakit.stages.plan.target import capacity_of, check_security
 from mediakit.stages.plan.update_target import UpdateTarget, is_device, target_of
+
+SESSIONS = "sessions"  # the folder in that of the state in which they are made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,8 @@ class Work:
 def opened(medium: Path, order: UpdateOrder, tell: Listener, completed: Completed) -> Iterator[Work]:
     """Open the medium and the sources, look at them, and find the profile. Raises MediakitError."""
     drive = _drive_of(medium, order)
+    if drive is not None and order.state is not None:
+        clear(order.state / SESSIONS)  # also when there will be nothing to write
     with open_media((medium, *order.add), order.keys) as media, Spool(tell) as spool:
         name = str(medium)
         tree = media.trees[name]

@@ -186,6 +186,12 @@ def test_a_session_that_is_interrupted_leaves_the_earlier_one(tmp_path: Path) ->
         if number is signal.SIGTERM:
             assert process.returncode == 130
             assert "was being written: check what is on it" in errors
+    assert list((tmp_path / "state").rglob("session.iso")), "the kill left nothing"
+    said = mediakit("update", f"stdio:{drive}", "--session", "--add", more)
+    assert "nothing: the medium is as it was asked to be" in said.out, (
+        said
+    )  # xorriso has finished the session
+    assert not list((tmp_path / "state").rglob("session.iso"))
     drive.write_bytes(disc)  # as a disc is whose session was never closed
     assert mediakit("update", f"stdio:{drive}", "--session", "--add", CT_3).code == 0
 

@@ -12,6 +12,11 @@ from mediakit.private_folder import PrivateFolder, remove_left_behind
 _PREFIX = "making-"
 
 
+def clear(folder: Path) -> None:
+    """Remove what runs that were killed left below a folder: it holds patient data."""
+    remove_left_behind(folder, _PREFIX)
+
+
 @contextmanager
 def workplace(folder: Path) -> Iterator[Path]:
     """Give a new folder below `folder`, which is made when it is missing; both are for this user alone.
@@ -20,7 +25,7 @@ def workplace(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        remove_left_behind(folder, _PREFIX)
+        clear(folder)
         made = PrivateFolder(folder, _PREFIX)
     except OSError as exc:
         why = exc.strerror or str(exc)
