@@ -22,6 +22,7 @@ from typing import Self
 from mediakit.open_folder import NEW_FILE_FLAGS
 from mediakit.unfinished import locked
 
+COPIES = "mediakit-"  # how folders with copies of instances begin, among those of other programs
 _HELD = ".mediakit-held"
 _CONTENT = "content"
 _MOST_TRIES = 8

@@ -6,11 +6,9 @@ archive in the archive is a file. Source: PS3.12 Annexes V and W.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +20,7 @@ from mediakit.errors import SourceError
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.formats.readable import Extent
 from mediakit.formats.zipfmt import ZipTree
+from mediakit.private_folder import COPIES, PrivateFolder
 
 _ZIP = b"PK\3\4"
 _DICOM_AT = 128
@@ -141,15 +140,11 @@ def _head(tree: Tree, node: Node) -> bytes:
 def _opened(mail: Tree, part: Node) -> ZipTree | None:
     """Return the archive, decoded into a temporary file; None when it is broken, or holds no DICOM file."""
     try:
-        fd, name = tempfile.mkstemp()
-        path = Path(name)
-        try:
-            with os.fdopen(fd, "wb") as out, mail.open(part) as stream:
+        with PrivateFolder(Path(tempfile.gettempdir()), COPIES) as folder:
+            path = folder.path / "archive"
+            with path.open("xb") as out, mail.open(part) as stream:
                 shutil.copyfileobj(stream, out, 1 << 20)
-            archive = ZipTree(path)
-        finally:
-            with suppress(OSError):  # what is open stays readable; Windows keeps the name as long as it is
-                path.unlink()
+            archive = ZipTree(path)  # what is open stays readable; Windows keeps the name as long as it is
     except SourceError:
         return None
     except OSError as exc:

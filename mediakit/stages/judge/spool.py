@@ -11,9 +11,8 @@ from typing import BinaryIO, Self
 
 from mediakit.durable import no_temporary_room
 from mediakit.events import Listener, Noted, silence
-from mediakit.private_folder import PrivateFolder, remove_left_behind
+from mediakit.private_folder import COPIES, PrivateFolder, remove_left_behind
 
-_PREFIX = "mediakit-"
 SPOOL = "\0spool"  # the source name of a spooled instance: no path can be spelled like this
 
 
@@ -60,7 +59,7 @@ class Spool:
             within = Path(tempfile.gettempdir())
         except OSError:
             return self  # there is none: who keeps something says so
-        if count := remove_left_behind(within, _PREFIX):
+        if count := remove_left_behind(within, COPIES):
             folders = "a folder" if count == 1 else f"{count} folders"
             self._tell(
                 Noted(f"{folders} with copies of instances, left in {within} by a killed run: removed")
@@ -100,7 +99,7 @@ class Spool:
         self._count += 1
         name = f"{self._count:06d}"
         if self._folder is None:
-            self._folder = PrivateFolder(Path(tempfile.gettempdir()), _PREFIX)
+            self._folder = PrivateFolder(Path(tempfile.gettempdir()), COPIES)
         return name, (self._folder.path / name).open("wb")
 
     def open(self, name: str) -> BinaryIO:
