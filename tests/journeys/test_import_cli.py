@@ -115,14 +115,6 @@ def test_what_is_no_medium_is_exit_code_3(tmp_path: Path) -> None:
         ("dir:out", "--match", "query"),
         ("PACS@127.0.0.1:1", "--map", "m.csv", "--match", "query"),
         ("dir:out", "--report", "report.txt"),
-        (
-            "dir:out",
-            "--patient",
-            "",
-        ),  # as a script gives it whose variable is not set: the guard would be off
-        ("dir:out", "--expect-id", " "),
-        ("dir:out", "--expect-name", ""),
-        ("dir:out", "--expect-birth-date", ""),
         ("dir:out", "--expect-birth-date", "12.4.1958"),
         ("dir:out", "--expect-birth-date", "19581304"),
     ],
@@ -131,6 +123,14 @@ def test_a_wrong_call_is_exit_code_2_with_one_document(options: tuple[str, ...],
     said = mediakit("import", two, *options, "--json")
     assert said.code == 2
     assert json.loads(said.out)["schema"] == "mediakit/error/1"
+
+
+def test_an_empty_argument_is_exit_code_2_with_one_document(two: Path) -> None:
+    """As a script gives it whose variable is not set: the guard would be off."""
+    for option, value in (("--patient", ""), ("--expect-id", " "), ("--expect-birth-date", "")):
+        said = process("import", two, "dir:out", option, value, "--json")
+        assert said.code == 2
+        assert json.loads(said.out)["schema"] == "mediakit/error/1"
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder in which nothing can be made")

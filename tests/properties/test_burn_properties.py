@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mediakit.choices import OnReject
 from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.outcome import Outcome, State
+from mediakit.stages.look.instances import ABSENT
 from tests.support.studies import (
     CARRIED,
     CR,
@@ -114,8 +115,9 @@ def outcome_is_true(burnt: Burnt) -> None:
     written = counts[State.WRITTEN] + counts[State.CONVERTED]
     bad = counts[State.REFUSED] + counts[State.UNREADABLE]
     assert counts[State.FAILED] == counts[State.PLANNED] == 0
+    lacks = any(finding.rule is ABSENT for finding in burnt.result.report.findings)
     expected = {
-        (True, False): {Outcome.GOOD},
+        (True, False): {Outcome.FINDINGS if lacks else Outcome.GOOD},
         (True, True): {Outcome.FINDINGS},
         (False, True): {Outcome.DOES_NOT_FIT if counts[State.REFUSED] else Outcome.SOURCE},
         (False, False): {Outcome.SOURCE},
