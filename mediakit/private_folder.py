@@ -16,8 +16,6 @@ import tempfile
 import weakref
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from mediakit.open_folder import NEW_FILE_FLAGS
 from mediakit.unfinished import locked
@@ -29,7 +27,7 @@ _MOST_TRIES = 8
 
 
 class PrivateFolder:
-    """A new folder, `path`, and all that is put into it, until `close`. Use as a context manager."""
+    """A new folder, `path`, and all that is put into it, until `close`."""
 
     def __init__(self, within: Path, prefix: str) -> None:
         """Raise OSError when it cannot be made."""
@@ -50,14 +48,6 @@ class PrivateFolder:
             self._end = weakref.finalize(self, _end, made, fd)
             return
         raise FileExistsError(errno.EEXIST, "no folder could be kept", str(within))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Remove the folder; a second call does nothing."""

@@ -247,7 +247,7 @@ def _readable_of(image: Readable, at: int, size: int) -> tuple[bytes, int]:
     found = bytearray(min(size, image.size - at))
     failed: list[int] = []
 
-    def holds(offset: int) -> bool:
+    def is_read(offset: int) -> bool:
         try:
             part = image.read(at + offset, SECTOR)
         except SourceError:
@@ -256,10 +256,11 @@ def _readable_of(image: Readable, at: int, size: int) -> tuple[bytes, int]:
         return True
 
     for offset in range(0, len(found), SECTOR):
-        if not holds(offset):
+        if not is_read(offset):
             failed.append(at + offset)
         if len(failed) == _MOST_FAILED:
-            all(map(holds, reversed(range(offset + SECTOR, len(found), SECTOR))))
+            behind = reversed(range(offset + SECTOR, len(found), SECTOR))
+            next((one for one in behind if not is_read(one)), None)
             break
     return bytes(found), failed[0] if failed else 0
 

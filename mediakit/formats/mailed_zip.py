@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -140,7 +141,7 @@ def _head(tree: Tree, node: Node) -> bytes:
 def _opened(mail: Tree, part: Node) -> ZipTree | None:
     """Return the archive, decoded into a temporary file; None when it is broken, or holds no DICOM file."""
     try:
-        with PrivateFolder(Path(tempfile.gettempdir()), COPIES) as folder:
+        with closing(PrivateFolder(Path(tempfile.gettempdir()), COPIES)) as folder:
             path = folder.path / "archive"
             with path.open("xb") as out, mail.open(part) as stream:
                 shutil.copyfileobj(stream, out, 1 << 20)

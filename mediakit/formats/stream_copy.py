@@ -18,7 +18,6 @@ from mediakit.formats.base import Entry
 from mediakit.secure.checksums import BLOCK_BYTES, Checksum, Running
 from mediakit.sized_stream import into_views
 
-_BLOCK = BLOCK_BYTES
 _PIECE_BYTES = 128 * 1024
 _GATHERED = 1 << 20
 _GAP = 4096  # bytes between two files that are written as zeros; a larger gap stays a hole
@@ -43,7 +42,7 @@ class Pourer:
         self._made: dict[str, Running | str] = {}  # hex as soon as an entry is done: it takes less room
         self._free: SimpleQueue[memoryview] = SimpleQueue()
         for _ in range(_BUFFERS if self._hands_over else 1):
-            self._free.put(memoryview(bytearray(_BLOCK)))
+            self._free.put(memoryview(bytearray(BLOCK_BYTES)))
         self._workers: list[_Hasher] = []
         self._files = 0
         self._beyond = memoryview(bytearray(1))
@@ -80,7 +79,7 @@ class Pourer:
                 self._made[entry.path] = running.hexdigest()
 
     def _is_handed_over(self, entry: Entry) -> bool:
-        return self._hands_over and entry.size > _BLOCK
+        return self._hands_over and entry.size > BLOCK_BYTES
 
     def pour_at(self, entry: Entry, fd: int, at: int) -> None:
         """Write exactly the entry's bytes from a byte of a file on; nothing but zeros lies between entries.
@@ -88,7 +87,7 @@ class Pourer:
         Small ones are gathered and written together, the last ones by `finish`: 20,000 calls of the system
         for 9 KB each take twice as long. Raises as `pour` does, and OSError when the file cannot be written.
         """
-        if entry.size <= _BLOCK:
+        if entry.size <= BLOCK_BYTES:
             self._gather(entry, fd, at)
             return
         os.lseek(fd, at, os.SEEK_SET)
@@ -147,7 +146,7 @@ class Pourer:
         buffer = self._free.get()
         handed_over = False
         try:
-            got = _read(entry, readinto, buffer[: min(left, _BLOCK)])
+            got = _read(entry, readinto, buffer[: min(left, BLOCK_BYTES)])
             if not got:
                 raise _shorter(entry, left)
             if running is not None:

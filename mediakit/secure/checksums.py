@@ -102,10 +102,13 @@ def for_one_run() -> Checksum:
         return SHA_256
 
 
-def checksum_of(stream: BinaryIO, checksum: Checksum, buffer: memoryview) -> str:
-    """Return the checksum (hex) of what is left in a stream. Raises what its reads raise."""
+def checksum_of(stream: BinaryIO, checksum: Checksum, buffer: memoryview, before: bytes = b"") -> str:
+    """Return the checksum (hex) of `before` and what is left in a stream. Raises what its reads raise."""
     readinto = into_views(stream)
     running, held = None, 0
+    if before:
+        running = checksum.begin()
+        running.update(before)
     while got := readinto(buffer[held:]):
         held += got
         if held == len(buffer):

@@ -41,6 +41,7 @@ from mediakit.secure.ber import (
     oid,
     set_of,
 )
+from mediakit.secure.checksums import BLOCK_BYTES
 from mediakit.secure.facts import SealFact
 from mediakit.secure.head import Head, fact_of
 from mediakit.secure.keys import NO_KEYS
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers import CipherContext
     from cryptography.x509 import Certificate
 
-_BLOCK = 256 * 1024
 _LITTLE = 4096
 _CIPHER_BLOCK = 16
 _DIGEST_BYTES = 32
@@ -243,7 +243,7 @@ class _Sealed(io.RawIOBase):
         self._machine = machine
         self._end: Callable[[bytes], bytes] | None = end
         self._digest = hashlib.sha256()
-        self._plain = memoryview(bytearray(min(size, _BLOCK)))
+        self._plain = memoryview(bytearray(min(size, BLOCK_BYTES)))
         self._ready = memoryview(begin)  # encrypted, and not taken yet
 
     def readable(self) -> bool:

@@ -6,7 +6,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -90,7 +90,7 @@ def test_a_folder_that_cannot_be_held_stays_and_one_that_another_run_takes_is_ma
     with monkeypatch.context() as patched:
         patched.setattr("mediakit.private_folder.tempfile.mkdtemp", taken_at_once)
         folder = PrivateFolder(tmp_path, "mediakit-")
-    with folder:
+    with closing(folder):
         assert [one / "content" for one in tmp_path.iterdir()] == [folder.path]
     assert list(tmp_path.iterdir()) == []
     with workplace(tmp_path / "state") as made, workplace(tmp_path / "state") as other:

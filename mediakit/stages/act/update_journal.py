@@ -24,6 +24,7 @@ from mediakit.fileset.removal import Completed
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.formats.in_place import open_in, put_over, take_away
 from mediakit.ledger.lock import Lock
+from mediakit.secure.checksums import SHA_256
 from mediakit.stages.look.media import sha256_of
 from mediakit.unfinished import locked
 
@@ -73,12 +74,12 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
         size = os.fstat(stream.fileno()).st_size
         if self.sha256:
             return size == self.size and sha256_of(stream) == self.sha256
-        return size == 0 or (size <= self.size and _sha256_of(stream.read(_HEAD_BYTES)) == self.head)
+        return size == 0 or (size <= self.size and SHA_256.of(stream.read(_HEAD_BYTES)) == self.head)
 
 
 def mark_of_new(path: str, size: int, stream: BinaryIO) -> Mark:
     """Return the mark of a file that is going to be written. Raises what reading raises."""
-    return Mark(path=path, size=size, head=_sha256_of(stream.read(min(size, _HEAD_BYTES))))
+    return Mark(path=path, size=size, head=SHA_256.of(stream.read(min(size, _HEAD_BYTES))))
 
 
 def mark_of_old(root: Path, path: str) -> Mark:
@@ -158,7 +159,7 @@ class Journal:
         begun = self.begun()
         if begun is None:
             return
-        now = _sha256_of(directory_in(self._root))
+        now = SHA_256.of(directory_in(self._root))
         if now not in {begun.before, begun.after}:
             yield self._left(begun)
             self.end()
@@ -189,7 +190,7 @@ class Journal:
         """Say what `clean_up` would find."""
         begun = self.begun()
         if begun is not None:
-            if _sha256_of(directory_in(self._root)) == begun.after:
+            if SHA_256.of(directory_in(self._root)) == begun.after:
                 left = frozenset(mark.path for mark in begun.removed)
                 self.completed = Completed(frozenset(begun.asked), left)
             yield self._left(begun)
@@ -276,7 +277,3 @@ def directory_in(root: Path) -> bytes:
             return stream.read(_DIRECTORY_BYTES)
     except (OSError, IndexError):
         return b""
-
-
-def _sha256_of(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from mediakit.formats.iso_records import SECTOR
 from mediakit.formats.iso_session import append_session, next_base
 from mediakit.formats.registry import check_medium, write_medium
 from mediakit.formats.stream_copy import open_entry
+from mediakit.secure.checksums import SHA_256
 from mediakit.stages.act.update_journal import Begun, Journal, Mark, directory_in, mark_of_new, mark_of_old
 from mediakit.stages.judge.prepare import Store
 from mediakit.stages.look.media import sha256_of
@@ -152,7 +152,7 @@ def write_in_place(change: Change, journal: Journal, tell: Listener, check: Chec
     with change.directory_entry().open() as stream:
         dicomdir = stream.read()
     temporary, beside = _free_names(root, 2)
-    before = _sha256_of(directory_in(root))
+    before = SHA_256.of(directory_in(root))
     again = _made_again(change, entries, dicomdir)
     names = [(f"{beside}/{entry.path}", entry.path) for entry in again]
     entries += [replace(entry, path=name) for entry, (name, _) in zip(again, names, strict=True)]
@@ -168,7 +168,7 @@ def write_in_place(change: Change, journal: Journal, tell: Listener, check: Chec
         check(root / temporary, receipt)
         put_in_place(root, temporary, change.directory)
     except BaseException as exc:
-        if _sha256_of(directory_in(root)) == before and not take_away(root, made):
+        if SHA_256.of(directory_in(root)) == before and not take_away(root, made):
             journal.end()
         if isinstance(exc, OSError):
             raise write_error(exc, root) from exc
@@ -191,7 +191,7 @@ def _not_replaced(change: Change) -> list[str]:
 def _made_again(change: Change, entries: Sequence[Entry], dicomdir: bytes) -> list[Entry]:
     """Return what is made again; what is made from hashes gets its content now. Raises MediakitError."""
     needs_sums = any(entry.from_hashes is not None for entry in change.made)
-    sums = {DICOMDIR: _sha256_of(dicomdir)}
+    sums = {DICOMDIR: SHA_256.of(dicomdir)}
     if needs_sums:
         sums.update((entry.path, _sum_of(entry, change)) for entry in entries)
     again: list[Entry] = []
@@ -235,7 +235,7 @@ def _begun(
         raise write_error(exc, root) from exc
     return Begun(
         before=before,
-        after=_sha256_of(dicomdir),
+        after=SHA_256.of(dicomdir),
         temporary=mark_of_new(temporary, len(dicomdir), BytesIO(dicomdir)),
         added=added,
         removed=[mark_of_old(root, path) for path in (*change.removed, *_not_replaced(change))],
@@ -307,10 +307,6 @@ def placed_of(change: Change) -> dict[str, int]:
             )
         placed[file.path] = pieces[0][0] // SECTOR if file.size else 0
     return placed
-
-
-def _sha256_of(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _free_names(root: Path, count: int) -> list[str]:

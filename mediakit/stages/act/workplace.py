@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from mediakit.errors import UsageError
@@ -30,5 +30,5 @@ def workplace(folder: Path) -> Iterator[Path]:
     except OSError as exc:
         why = exc.strerror or str(exc)
         raise UsageError("no image can be made there", where=str(folder), why=why) from exc
-    with made:
+    with closing(made):
         yield made.path

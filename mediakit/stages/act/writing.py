@@ -140,16 +140,22 @@ def attempt(write: Callable[[], Iterable[Receipt]], *, is_proven: bool) -> Writt
     return Written(receipts=receipts, proof=proof)
 
 
+#: What says more than that it was not written; the first that fits counts.
+_RULES = (
+    (SpoiledSessionError, SPOILED_SESSION),
+    (SpoiledError, SPOILED),
+    (NotBurnedError, NOT_BURNED),
+    (UnreadError, UNREAD),
+    (IdentifyingError, STILL_IDENTIFIES),
+)
+
+
 def reason_for(exc: MediakitError) -> Finding:
     """Return the finding that says why a medium is not there, or must not be used."""
     is_of_format = isinstance(exc, DoesNotFit) and not isinstance(exc.__cause__, OSError)
     rule = NOT_ON_MEDIUM if is_of_format else FAILED_TO_WRITE
     rule = NOT_SYNCED if isinstance(exc.__cause__, Unsynced) else rule
-    rule = STILL_IDENTIFIES if isinstance(exc, IdentifyingError) else rule
-    rule = SPOILED if isinstance(exc, SpoiledError) else rule
-    rule = NOT_BURNED if isinstance(exc, NotBurnedError) else rule
-    rule = UNREAD if isinstance(exc, UnreadError) else rule
-    rule = SPOILED_SESSION if isinstance(exc, SpoiledSessionError) else rule
+    rule = next((own for kind, own in _RULES if isinstance(exc, kind)), rule)
     return rule.at(Where(path=exc.path), why=str(exc))
 
 

@@ -7,7 +7,6 @@ outside the medium and loads no pixel data, except that files with one SOP Insta
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -41,11 +40,10 @@ from mediakit.formats.registry import open_medium
 from mediakit.outcome import State
 from mediakit.profile.judge import judged_tags
 from mediakit.profile.model import Profile
-from mediakit.secure.checksums import BLOCK_BYTES
+from mediakit.secure.checksums import BLOCK_BYTES, SHA_256, checksum_of
 from mediakit.secure.facts import is_enveloped
 from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.secure.opening import described
-from mediakit.sized_stream import into_views
 from mediakit.stages.look.closed import finding_on_closed, finding_on_failure, finding_on_locked
 from mediakit.stages.look.listed import read_manifest
 
@@ -124,11 +122,7 @@ def look_at_all(media: Media, scanner: Scanner, tell: Listener = silence) -> tup
 
 def sha256_of(stream: BinaryIO, before: bytes = b"") -> str:
     """Return the SHA-256 (hex) of `before` and what is left in a stream. Raises what its reads raise."""
-    digest = hashlib.sha256(before)
-    readinto, buffer = into_views(stream), memoryview(bytearray(BLOCK_BYTES))
-    while got := readinto(buffer):
-        digest.update(buffer[:got])
-    return digest.hexdigest()
+    return checksum_of(stream, SHA_256, memoryview(bytearray(BLOCK_BYTES)), before)
 
 
 def data_set_digest(opener: Opener, instance: Instance) -> str:
