@@ -21,12 +21,14 @@ from mediakit.network.pdu import encode
 from mediakit.network.reasons import RejectReason
 from mediakit.network.storage_level import SCU_ONLY, is_partial, level_words
 from mediakit.network.user_items import CommonExtended, Extended, IdentityKind, Role, UserInformation, Window
+from mediakit.transfer.associations import PATIENT_STUDY_ONLY_FIND
 from mediakit.transfer.probed import ContextOutcome, Negotiated
 
 MOST_CONTEXTS: Final = 128  # their IDs are the odd numbers below 256, PS3.8 9.3.2.2
 OUR_LONGEST_PDU: Final = 1 << 20
 OUR_LONGEST_PDU_RECEIVING: Final = 1 << 18  # larger ones bring nothing, and wait in memory
 _LONGEST_VERSION: Final = 16  # characters
+_NOT_STORED: Final = frozenset({VERIFICATION, PATIENT_STUDY_ONLY_FIND})
 _UID: Final = re.compile(r"[0-9.]{1,64}", re.ASCII)
 
 
@@ -88,7 +90,7 @@ def _retriever(peer: Peer, received: Collection[str]) -> UserInformation:
 
 def _user_information(peer: Peer, contexts: Sequence[Context]) -> UserInformation:
     """Return what we say of ourselves, and propose beside these contexts."""
-    storage = list(dict.fromkeys(each.sop_class for each in contexts if each.sop_class != VERIFICATION))
+    storage = list(dict.fromkeys(each.sop_class for each in contexts if each.sop_class not in _NOT_STORED))
     extended = storage if peer.extends else []
     both_roles = dict.fromkeys(each.sop_class for each in contexts if each.wants_scp and peer.extends)
     window = Window(invoked=peer.window, performed=1) if storage and peer.window > 1 else None

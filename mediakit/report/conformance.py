@@ -14,6 +14,7 @@ from mediakit.profile.model import ANY_MULTIFRAME, ANY_STORAGE, ANY_SYNTAX, Kind
 from mediakit.report.conformance_doc import ConformanceDoc, MediaDoc, NetworkDoc, SopRowDoc
 from mediakit.report.html_page import html_page, prose
 from mediakit.report.json import to_json
+from mediakit.transfer.associations import PATIENT_STUDY_ONLY_FIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +242,11 @@ def _network(network: NetworkDoc) -> Iterator[Block]:
     yield (
         "As SCU of Storage one context is proposed for each SOP Class and Transfer Syntax that the "
         "instances have, and behind them the uncompressed ones, to which an instance is converted when "
-        "the peer takes nothing else. As SCP of Storage the first Transfer Syntax that is known is "
-        "taken, and every Storage SOP Class, private and unknown ones too; data sets are kept byte for "
-        "byte."
+        "the peer takes nothing else. Where an import may choose how many associations it opens, the "
+        "first one proposes Patient/Study Only Query/Retrieve - FIND as well "
+        f"({PATIENT_STUDY_ONLY_FIND}, retired), which is never used: the answer tells whether the peer "
+        "stands several. As SCP of Storage the first Transfer Syntax that is known is taken, and every "
+        "Storage SOP Class, private and unknown ones too; data sets are kept byte for byte."
     )
     yield Table(
         ("Service", "Role", "Transfer Syntaxes"),

@@ -9,6 +9,9 @@ What this process itself does sets the pace of the trials, since all association
 Where it hardly works, four times as many are tried at once, else twice as many. Where it works most of the
 time, further ones mostly take from the others: they are tried only when the import has lasted so long that
 it costs little.
+
+One peer loses instances that come over several associations, dcmqrscp of DCMTK. It is known by what it agrees
+to: `PATIENT_STUDY_ONLY_FIND`, proposed with the first association, and its Implementation Version Name.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from mediakit.limits import MAX_AUTO_ASSOCIATIONS, MAX_LOADED_BYTES
+from mediakit.transfer.probed import Negotiated
 
 #: A fixed number of associations, or as many as turn out to be best.
 Associations = int | Literal["auto"]
@@ -37,7 +41,29 @@ LONGEST_PAUSE_S: Final = 300.0
 FIRST_REFUSAL_S: Final = 60.0  # before more are asked for again; twice as long after each time in vain
 _GROW: Final = (4.0, 2.0)
 _SHRINK: Final = (0.5,)
+#: C-FIND in a retired information model, PS3.4-2004 C.3.3. Of the peers that are made with DCMTK, dcmqrscp
+#: takes it (unless it was started with `-QO`); storescp and Orthanc do not.
+PATIENT_STUDY_ONLY_FIND: Final = "1.2.840.10008.5.1.4.1.2.3.1"
+_DCMTK: Final = "OFFIS_DCMTK_"  # the number of its release follows
 _INSTANCE_BYTES: Final = 256 << 10  # what an instance costs beside its bytes, about: an answer, a delay
+
+
+def loses_side_by_side(agreed: Negotiated) -> bool:
+    """Return True for a peer that loses instances which come over several associations: dcmqrscp of DCMTK.
+
+    Two of its processes now and then choose one file name, the later one overwrites what the other stored,
+    and both answer with success (3.6.7). Where `PATIENT_STUDY_ONLY_FIND` was not proposed, every peer that is
+    made with DCMTK counts as one.
+    """
+    if not agreed.implementation_version.startswith(_DCMTK):
+        return False
+    asked = [each for each in agreed.contexts if each.sop_class == PATIENT_STUDY_ONLY_FIND]
+    return not asked or not asked[0].why
+
+
+def most_by_count(instances: int, most: int) -> int:
+    """Return how many associations can be tried with so many instances; at least one, at most `most`."""
+    return max(1, min(most, instances // ANSWERS_EACH))
 
 
 def most_by_size(sizes: Iterable[int], most: int = MAX_AUTO_ASSOCIATIONS) -> int:
@@ -79,6 +105,10 @@ class AssociationCount:
     def is_fixed(self) -> bool:
         """Return True when there is nothing to be learnt."""
         return self._least >= self._most
+
+    def hold(self) -> None:
+        """Stay at `least` from now on: there is nothing more to be learnt."""
+        self._most = self._ceiling = self._at = self.wanted = self._least
 
     def opened(self) -> None:
         """Note that an association is open."""

@@ -22,6 +22,13 @@ from mediakit.stages.act.sending import share_of_associations
 from mediakit.stages.act.waiting import MOST_ERRORS_AGAIN
 from mediakit.stages.import_order import ImportOrder
 from mediakit.stages.plan.import_target import Target, target_at
+from mediakit.transfer.associations import (
+    ANSWERS_EACH,
+    PATIENT_STUDY_ONLY_FIND,
+    Associations,
+    loses_side_by_side,
+)
+from mediakit.transfer.probed import ContextOutcome, Negotiated
 from tests.support.fault_bytes import Connection, Incoming, abort
 from tests.support.importing import (
     ALL_PATIENTS,
@@ -41,6 +48,20 @@ from tests.support.network_peers import delayed, pynetdicom_scp
 
 COUNT, PIXELS = 200, 400
 SENT = digests(COUNT, PIXELS)
+STORED = ContextOutcome(
+    id=1, sop_class="1.2", proposed=(), transfer_syntax="", why="", is_scu=True, is_scp=False
+)
+SIGN = replace(STORED, sop_class=PATIENT_STUDY_ONLY_FIND, why="abstract syntax not supported")
+AGREED = Negotiated(
+    our_longest_pdu=0,
+    their_longest_pdu=0,
+    implementation_class="",
+    implementation_version="",
+    window_proposed=None,
+    window=(1, 1),
+    identity="",
+    contexts=(),
+)
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +166,42 @@ def test_over_a_delayed_link_several_associations_carry_the_instances(medium: Pa
     check_truth(imported, scp, jobs, SENT)
     assert sorted(scp.stored) == sorted(SENT)
     assert len(scp.proposed) >= 2
+    signs = [PATIENT_STUDY_ONLY_FIND in {uid for uid, _ in each.values()} for each in scp.proposed]
+    assert signs == [True] + [False] * (len(scp.proposed) - 1)
+    items = [item for each in scp.user_items for item in each]
+    assert items
+    assert not any(PATIENT_STUDY_ONLY_FIND.encode() in value for _, value in items)  # none of storage is
+
+
+def test_nothing_but_storage_is_proposed_where_there_can_be_one_association_or_as_many_as_ordered(
+    jobs: Jobs, medium: Path, tmp_path: Path
+) -> None:
+    few = folder_of_small(tmp_path / "few", 2 * ANSWERS_EACH - 1, PIXELS)
+    cases: tuple[tuple[Path, Associations, int | None], ...] = (
+        (medium, 2, None),
+        (medium, "auto", 1),
+        (few, "auto", None),
+    )
+    for source, associations, configured in cases:
+        with WatchedScp() as scp:
+            destination = DimseDestination(replace(peer_of(scp), most_associations=configured))
+            order = ImportOrder(patience=QUICK, expectation=ALL_PATIENTS, associations=associations)
+            import_medium(source, Target(destination=destination), jobs, order)
+        assert scp.proposed
+        assert PATIENT_STUDY_ONLY_FIND not in {uid for each in scp.proposed for uid, _ in each.values()}
+
+
+def test_a_peer_made_with_dcmtk_counts_as_dcmqrscp_when_it_takes_the_sign_or_could_not_be_asked() -> None:
+    taken = replace(SIGN, why="")
+    for version, contexts, loses in (
+        ("OFFIS_DCMTK_367", (STORED, taken), True),
+        ("OFFIS_DCMTK_367", (STORED, SIGN), False),
+        ("OFFIS_DCMTK_369", (STORED,), True),
+        ("PACS 1", (STORED, taken), False),
+        ("", (STORED,), False),
+    ):
+        agreed = replace(AGREED, implementation_version=version, contexts=contexts)
+        assert loses_side_by_side(agreed) is loses, (version, contexts)
 
 
 def test_pynetdicom_with_a_maximum_of_associations_gets_everything(tmp_path: Path) -> None:

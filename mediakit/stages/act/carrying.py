@@ -76,6 +76,13 @@ PARTIAL = Rule(
     ref="PS3.4 B.4.1.1",
     hint="compare what it shows with the medium; for whole instances choose another destination",
 )
+ALONE = Rule(
+    id="MK-IMP-048",
+    severity=Severity.NOTE,
+    title="sent over one association: dcmqrscp of DCMTK loses instances that come over several at once",
+    ref="PS3.4 B.2.3",
+    hint="nothing needs to be done; `--jobs N` opens N all the same, and `migrate` needs `--workers 1` here",
+)
 
 _FINDINGS = {
     StatusClass.REFUSED: REFUSED,
@@ -111,6 +118,11 @@ class Log:
                 finding = PARTIAL.at(sop_class=class_name(context.sop_class), level=context.level)
                 if finding not in self.findings:
                     self.findings.append(finding)
+
+    def note_alone(self) -> None:
+        """Note that there is one association where there would have been more."""
+        with self._lock:
+            self.findings.append(ALONE.at())
 
     def note_associations(self, count: int) -> None:
         """Note that more associations are open than before."""

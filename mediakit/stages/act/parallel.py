@@ -44,6 +44,16 @@ class Parallel:
             return [Place(self) for _ in range(count)]
 
     @property
+    def is_fixed(self) -> bool:
+        """Return True when their number is not to be learnt."""
+        return self._count.is_fixed
+
+    def hold(self) -> None:
+        """Stay at the one that there is from now on."""
+        with self._lock:
+            self._count.hold()
+
+    @property
     def may_grow(self) -> bool:
         """Return True when threads may be added to those that there are."""
         return not (self._count.is_fixed or self._is_opening) and 0 < self._places < self._count.wanted

@@ -8,7 +8,7 @@ Whatever happens, the ledger has what is true of every instance.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -16,12 +16,14 @@ from mediakit.destinations.base import (
     Context,
     Destination,
     Lost,
+    NegotiatedSession,
     ParallelDestination,
     Session,
     Unreachable,
     WindowedSession,
     contexts_of,
 )
+from mediakit.dicom.uids import IMPLICIT_VR_LITTLE_ENDIAN
 from mediakit.errors import SourceError, UsageError
 from mediakit.events import Listener
 from mediakit.ledger.ledger import Ledger
@@ -33,9 +35,18 @@ from mediakit.stages.act.rate import Rate
 from mediakit.stages.act.waiting import Waiting
 from mediakit.stages.act.windowed import WindowedCarrier
 from mediakit.stages.import_order import ImportOrder
-from mediakit.transfer.associations import AssociationCount, most_by_size
+from mediakit.transfer.associations import (
+    PATIENT_STUDY_ONLY_FIND,
+    AssociationCount,
+    loses_side_by_side,
+    most_by_count,
+    most_by_size,
+)
 from mediakit.transfer.negotiate import Batch
 from mediakit.transfer.outgoing import Outgoing
+
+#: What is proposed with the first association, if there may be more: it tells whether the peer stands that.
+_SIGN = Context(PATIENT_STUDY_ONLY_FIND, (IMPLICIT_VR_LITTLE_ENDIAN,))
 
 
 class Sender:
@@ -63,6 +74,8 @@ class Sender:
         self.stopped = ""
         self.gone = ""
         self.log = Log(tell)
+        self._is_known = False  # whether the peer stands more than one association
+        self._must_stay_alone = False
         self._parallel = Parallel(AssociationCount(most=1), self.log.note_associations)
         self._shared = Shared(
             destination=destination.name,
@@ -86,7 +99,7 @@ class Sender:
         instances that are being sent end within the grace time, and passes on.
         """
         self.log.sent.update(sent_before)
-        count = _count(self._destination, self._order, (item for batch in batches for item in batch.items))
+        count = _count(self._destination, self._order, [item for batch in batches for item in batch.items])
         self._parallel = Parallel(count, self.log.note_associations)
         for batch in batches:
             left: Sequence[Outgoing] = batch.items
@@ -127,6 +140,9 @@ class Sender:
         """
         is_begin = True
         while is_begin or not all(worker.has_ended for worker in workers):
+            if self._must_stay_alone and self._parallel.may_grow:
+                self._parallel.hold()
+                self.log.note_alone()
             if is_begin or (self._parallel.may_grow and self._is_worth_more(waiting)):
                 for place in self._parallel.new_places(waiting.count()):
                     act = partial(self._work, place, waiting, contexts)
@@ -217,7 +233,7 @@ class Sender:
             if self._stop.wait(wait_s) or (number and not waiting.is_left()):
                 return None
             try:
-                session = self._destination.connect(contexts)
+                session = self._destination.connect(self._proposed(contexts))
             except Unreachable as exc:
                 if place.is_turned_away():
                     return None
@@ -229,10 +245,24 @@ class Sender:
                 continue
             with self._lock:
                 self._sessions.add(session)
+            self._learn(session)
             place.opened()
             self.log.note_session(session)
             return session
         return None
+
+    def _proposed(self, contexts: Sequence[Context]) -> Sequence[Context]:
+        """Return what to propose: these contexts, and `_SIGN` behind them while it is of use and has room."""
+        most = self._destination.most_contexts
+        if self._is_known or self._parallel.is_fixed or most is None or len(contexts) >= most:
+            return contexts
+        return (*contexts, _SIGN)
+
+    def _learn(self, session: Session) -> None:
+        """Learn of the first session whether there may be others beside it."""
+        if not self._is_known and not self._parallel.is_fixed and isinstance(session, NegotiatedSession):
+            self._must_stay_alone = loses_side_by_side(session.negotiated())
+        self._is_known = True
 
 
 def check_associations(destination: Destination, order: ImportOrder) -> None:
@@ -266,8 +296,8 @@ def share_of_associations(destination: Destination, imports: int) -> int:
     return max(1, min(most or MAX_AUTO_ASSOCIATIONS, MAX_AUTO_ASSOCIATIONS) // imports)
 
 
-def _count(destination: Destination, order: ImportOrder, items: Iterable[Outgoing]) -> AssociationCount:
-    """Return how many sessions there may be: as ordered, or as destination and memory allow."""
+def _count(destination: Destination, order: ImportOrder, items: Collection[Outgoing]) -> AssociationCount:
+    """Return how many sessions there may be: as ordered, or as destination, work and memory allow."""
     if order.associations != "auto":
         return AssociationCount(most=order.associations, least=order.associations)
     most = order.most_associations
@@ -275,6 +305,7 @@ def _count(destination: Destination, order: ImportOrder, items: Iterable[Outgoin
         most = 1
     elif destination.most_sessions is not None:
         most = min(most, destination.most_sessions)
+    most = most_by_count(len(items), most)
     is_changed = bool(order.mapping) or order.deidentify is not None  # then it is in memory whole
     sizes = (item.size if is_changed else min(item.size, HELD_BYTES) for item in items)
     return AssociationCount(most=most_by_size(sizes, most))
