@@ -59,7 +59,7 @@ def confirm_patient(ranking: Ranking, why: str) -> Chosen | None:
 
     _say(candidates_text(ranking))
     if not ranking.scored:
-        _say(why or "the destination knows no patient like this")
+        _say(why or "the destination has no patient like this")
         return None
     number = 0
     if len(ranking.scored) == 1:

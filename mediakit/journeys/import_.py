@@ -152,7 +152,8 @@ def _look(
     if matching is not None and not chosen.is_nothing:
         from mediakit.journeys.reconcile import matched_rows  # noqa: PLC0415 - loads the network
 
-        order = replace(order, mapping=matched_rows(chosen.surveys[0], matching, tell))
+        mixed = order.expectation.mixed
+        order = replace(order, mapping=matched_rows(chosen.surveys[0], matching, mixed, tell))
     return inventory_of(chosen, order.scope), order
 
 

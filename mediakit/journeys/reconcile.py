@@ -42,7 +42,7 @@ from mediakit.transfer.matching import (
     score,
     worklist_requests,
 )
-from mediakit.transfer.patient_identity import shown_id
+from mediakit.transfer.patient_identity import Mixed, shown_id
 
 NOBODY = Rule(
     id="MK-IDN-040",
@@ -121,17 +121,23 @@ def reconcile(source: Path, peer: Peer, order: ReconcileOrder, tell: Listener = 
     )
 
 
-def matched_rows(seen: Survey, matching: Matching, tell: Listener = silence) -> tuple[MapRow, ...]:
+def matched_rows(
+    seen: Survey, matching: Matching, mixed: Mixed = Mixed.REFUSE, tell: Listener = silence
+) -> tuple[MapRow, ...]:
     """Return a map of what a peer knows of the patients of a medium; what is not sure is not approved.
 
-    With `matching.confirm` a person decides. Raises IdentityError when that is a no, or when there is not one
-    local patient of the ID that was given, and as `reconcile` does.
+    With `matching.confirm` a person decides. Nobody is asked where no answer would make one patient of the
+    medium and several are refused (`mixed`): then the map is empty, and the guard says it. Raises
+    IdentityError when that is a no, or when there is not one local patient of the ID that was given, and as
+    `reconcile` does.
     """
     if matching.is_offer and next(iter(seen.instances()), None) is None:
         return ()  # nobody to ask about: the import says what became of each file
     wanted = _wanted(seen, matching.match)
     rankings, why = _offered(wanted, matching, tell)
     if matching.confirm is not None:
+        if mixed is Mixed.REFUSE and not _may_be_one(rankings):
+            return ()
         tell(PhaseStarted("confirm", len(wanted)))
         rows = tuple(_confirmed(rankings, why, matching))
         tell(PhaseEnded("confirm"))
@@ -153,6 +159,18 @@ def _offered(wanted: Sequence[Wanted], matching: Matching, tell: Listener) -> tu
         if not matching.is_offer:
             raise
         return nobody, f"the destination could not be asked for its patients: {exc.what}"
+
+
+def _may_be_one(rankings: Sequence[Ranking]) -> bool:
+    """Return True when all may be one patient: there is an ID that each has, here or as a candidate."""
+    ids = [
+        {
+            ranking.wanted.subject.identity.patient_id,
+            *(one.candidate.identity.patient_id for one in ranking.scored),
+        }
+        for ranking in rankings
+    ]
+    return bool(set.intersection(*ids)) if ids else True
 
 
 def _of_patient(wanted: Sequence[Wanted], peer: Peer, patient_id: str, tell: Listener) -> Ranking:

@@ -50,7 +50,7 @@ def image_text(result: Result) -> str:
     figures = result.figures
     lines = [printable(f"{figures['source']} -> {figures['target']}")]
     lines += [f"  {name:<10} {figures[name]}" for name in ("profile", "copies", "proof") if figures.get(name)]
-    lines += [step_line(after_burn(result, is_rehearsal=False)), result.outcome.line]
+    lines += [step_line(after_burn(result, is_rehearsal=False)), outcome_line(result)]
     return "\n".join(lines) + "\n"
 
 

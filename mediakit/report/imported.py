@@ -19,6 +19,7 @@ from mediakit.report.import_places import (
     other_files,
     side_by_side,
 )
+from mediakit.report.inspection import date_text
 from mediakit.report.json import FateDoc, FindingDoc, fate_doc, finding_doc
 from mediakit.report.names import NamedStudyDoc, named_studies
 from mediakit.report.next_step import after_import, step_line
@@ -146,6 +147,8 @@ def imported_text(imported: Imported, *, everything: bool = False) -> str:
 
 def _under(imported: Imported) -> str:
     """Return that instances went in under an ID of elsewhere, which nobody has compared with local ones."""
+    if imported.result.outcome is Outcome.IDENTITY and not imported.job:
+        return ""
     words = {
         "of the medium": ", under the Patient ID of the medium",
         "new": ", de-identified",
@@ -200,8 +203,9 @@ def context_lines(imported: Imported) -> Iterator[str]:
 
 
 def _is_told(imported: Imported, state: State) -> bool:
-    """Return False where the whole says it already: nothing is sent in a rehearsal, or by the guard."""
-    return not (imported.is_rehearsal and state is State.UNSENT) and state is not State.WITHHELD
+    """Return False where the whole says it already: in a rehearsal, after the guard, or without a job."""
+    is_all_unsent = imported.is_rehearsal or not imported.job
+    return not (is_all_unsent and state is State.UNSENT) and state is not State.WITHHELD
 
 
 def _counts(imported: Imported) -> dict[str, int]:
@@ -262,7 +266,7 @@ def _how_to_go_on(imported: Imported) -> Iterator[str]:
         yield from (f"  {printable(line)}" for line in _identities(imported))
         return
     if outcome is Outcome.NO_ASSOCIATION and not imported.job:
-        yield "nothing was sent, and no job was begun"
+        yield "nothing was sent: the same command begins again"
         return
     if imported.job:
         on = "" if outcome is Outcome.GOOD else "; the same command with `--resume` goes on with it"
@@ -271,7 +275,8 @@ def _how_to_go_on(imported: Imported) -> Iterator[str]:
 
 def _identities(imported: Imported) -> Iterator[str]:
     for identity, count in imported.identities[:_LISTED]:
-        parts = (identity.patient_id, identity.issuer, identity.name, identity.birth_date, identity.sex)
+        born = date_text(identity.birth_date)
+        parts = (identity.patient_id, identity.issuer, identity.name, born and f"born {born}", identity.sex)
         yield f"{count:>6,}  {', '.join(part for part in parts if part) or 'no identity'}"
     if len(imported.identities) > _LISTED:
         yield f"... and {len(imported.identities) - _LISTED:,} more"

@@ -25,6 +25,9 @@ _AGAIN: Final = "See what stands in the way, and then import it again."
 _ENCRYPTED: Final = frozenset({LOCKED, LOCKED_DIRECTORY, SEALED})
 _OPEN_IT: Final = "It is encrypted. Give the key or the passphrase that opens it: `--key` or `{option}`."
 _AFTER_LOCKED: Final = f"Nothing was written. {_OPEN_IT.format(option='--source-passphrase-file')}"
+_AFTER_UNREAD: Final = (
+    "Nothing was written. Get another copy of what cannot be read, or leave it out with `--on-reject skip`."
+)
 _AFTER_SEARCH: Final = (
     "Nothing was written. See where identifying text was found, remove or replace it (`--deidentify-table`) "
     "or leave the file out, and burn again."
@@ -34,10 +37,16 @@ _AFTER_UNSYNCED: Final = (
     "use it."
 )
 _AFTER_BURN: Final = {
+    Outcome.USAGE: "Nothing was written. See why, change that, and run the same command again.",
     Outcome.IDENTITY: "Nothing was written. Choose as `mediakit inspect` shows, or say `--all-patients`.",
     Outcome.DOES_NOT_FIT: "Nothing was written. See what does not fit, change that, and run it again.",
     Outcome.SOURCE: "Nothing was written. See what cannot be read, and name a source that can.",
     Outcome.INTEGRITY: "Do not use what was written. Check the disk, and run the same command again.",
+}
+#: How a journey that writes a medium ended, where that of an import would be said in other words.
+_WRITING: Final = {
+    Outcome.USAGE: "nothing was written",
+    Outcome.INTEGRITY: "the medium is not proven good",
 }
 
 
@@ -51,6 +60,12 @@ def _is_identifying(result: Result) -> bool:
     return STILL_IDENTIFIES.id in result.report.by_rule()
 
 
+def _is_unread_in_part(result: Result) -> bool:
+    """Return True when nothing was written because some files, and not all, cannot be read."""
+    is_source = result.outcome is Outcome.SOURCE
+    return is_source and any(fate.state is State.WITHHELD for fate in result.fates)
+
+
 def is_unsynced(result: Result) -> bool:
     """Return True when all was written, and the last sync failed."""
     return NOT_SYNCED.id in result.report.by_rule()
@@ -62,6 +77,10 @@ def outcome_line(result: Result) -> str:
         return f"outcome: identifying text found, nothing written (exit code {int(result.outcome)})"
     if is_unsynced(result):
         return f"outcome: written, but not safe from a loss of power (exit code {int(result.outcome)})"
+    if _is_unread_in_part(result):
+        return f"outcome: not every file can be read (exit code {int(result.outcome)})"
+    if result.outcome in _WRITING:
+        return f"outcome: {_WRITING[result.outcome]} (exit code {int(result.outcome)})"
     return result.outcome.line
 
 
@@ -83,7 +102,7 @@ def step_after(result: Result, *, is_rehearsal: bool) -> str:
 def _after_update(result: Result, *, is_rehearsal: bool) -> str:
     if result.outcome is Outcome.IDENTITY:
         return "The medium is as it was. Add what is of its patients, or say `--all-patients`."
-    if result.outcome in {Outcome.DOES_NOT_FIT, Outcome.SOURCE}:
+    if result.outcome in {Outcome.USAGE, Outcome.DOES_NOT_FIT, Outcome.SOURCE}:
         return "The medium is as it was. See what stands in the way, change that, and run it again."
     if result.outcome is Outcome.INTEGRITY:
         return "Check the medium with `mediakit validate`, and run the same command again."
@@ -103,8 +122,7 @@ def after_burn(result: Result, *, is_rehearsal: bool) -> str:
         good = many(int(result.figures["copies"]), f"{one} is good", f"{more} are good")
         return f"{good}. See above what became of the rest before you make more."
     if result.outcome in _AFTER_BURN:  # of a rehearsal too: it would be so
-        is_locked = result.outcome is Outcome.SOURCE and _is_locked(result)
-        return _AFTER_LOCKED if is_locked else _AFTER_BURN[result.outcome]
+        return _after_nothing(result)
     if result.outcome is Outcome.PARTLY_STORED:
         return _after_part_came(states)
     if is_rehearsal:
@@ -114,6 +132,12 @@ def after_burn(result: Result, *, is_rehearsal: bool) -> str:
         what = "Some files were left out: see which and why" if is_left_out else "Look through the findings"
         return f"{what} before you give the medium away."
     return _after_good_burn(result)
+
+
+def _after_nothing(result: Result) -> str:
+    if result.outcome is Outcome.SOURCE and _is_locked(result):
+        return _AFTER_LOCKED
+    return _AFTER_UNREAD if _is_unread_in_part(result) else _AFTER_BURN[result.outcome]
 
 
 def _after_part_came(states: set[State]) -> str:
@@ -165,7 +189,7 @@ def after_import(imported: Imported) -> str:
         is_locked = State.UNREADABLE in states and _is_locked(imported.result)
         return _OPEN_IT.format(option="--passphrase-file") if is_locked else _ANOTHER_COPY
     if imported.is_rehearsal:
-        return "If this is what you want, import it."
+        return "If this is what you want, run the same command without `--dry-run`."
     if outcome is Outcome.GOOD:
         return "Nothing. The medium can be given back."
     is_there = not states - ARRIVED and outcome is not Outcome.INTERRUPTED

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from mediakit.findings import printable
+from mediakit.report.inspection import date_text
 from mediakit.report.json import FindingDoc, finding_doc
 from mediakit.report.text import many
 from mediakit.transfer.mapping import COLUMNS, Reconciled
@@ -71,18 +72,24 @@ def candidates_text(ranking: Ranking) -> str:
         titles[2] = "local patient"
     rows = [titles]
     for title, name in _SHOWN:
-        values = [str(getattr(each, name)) for each in (there, *people)]
+        values = [_shown(name, getattr(each, name)) for each in (there, *people)]
         if any(values):
             rows.append([title, *(printable(value) or "-" for value in values)])
     if ranking.wanted.subject.accession or any(each.candidate.accession for each in ranking.scored):
         orders = [ranking.wanted.subject.accession, *(each.candidate.accession for each in ranking.scored)]
         rows.append(["Accession", *(printable(value) or "-" for value in orders)])
-    rows.append(["confidence", "", *(str(each.confidence) for each in ranking.scored)])
+    if people:
+        rows.append(["confidence", "", *(str(each.confidence) for each in ranking.scored)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(titles))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     for number, each in enumerate(ranking.scored, start=1):
-        lines.append(f"local {number}: {', '.join(each.why) or 'nothing agrees'}")
+        whose = f"local {number}" if len(people) > 1 else "compared"
+        lines.append(f"{whose}: {', '.join(each.why) or 'nothing agrees'}")
     return "".join(f"  {line.rstrip()}\n" for line in lines)
+
+
+def _shown(name: str, value: str) -> str:
+    return date_text(value) if name == "birth_date" else value
 
 
 def reconciliation_text(reconciled: Reconciled, path: str) -> str:

@@ -12,7 +12,9 @@ from mediakit.outcome import Fate, Result, State
 
 _COUNTED = frozenset({State.KEPT, State.WRITTEN, State.DEIDENTIFIED, State.PLANNED, State.WITHHELD})
 _COUNTED |= {State.VALID, State.SAME}
-_MANY = 4  # files that were left out for one reason are counted from here on
+#: States that many files have for one reason, which is said once: what nobody asked for, a disk that is full.
+_ALIKE = frozenset({State.EXCLUDED, State.FAILED})
+_MANY = 4  # files in such a state for one reason are counted from here on
 LISTED = 40  # what a terminal shows of a long list; the JSON report has it all
 
 
@@ -84,8 +86,8 @@ def listed(result: Result, *, everything: bool) -> Iterator[str]:
         if group and state in _COUNTED and not everything:
             yield f"  {state.shown:<10} {many(len(group), 'file', 'files')}"
             continue
-        if state is State.EXCLUDED and not everything:
-            alike, group = _alike(group)
+        if state in _ALIKE and not everything:
+            alike, group = _alike(state, group)
             yield from alike
         listed = group if everything else group[:LISTED]
         hints: dict[str, None] = {}
@@ -100,13 +102,13 @@ def listed(result: Result, *, everything: bool) -> Iterator[str]:
         yield from (f"    hint: {hint}" for hint in hints)
 
 
-def _alike(group: Sequence[Fate]) -> tuple[list[str], list[Fate]]:
-    """Return a line for the files that were left out for one and the same reason, and the others."""
+def _alike(state: State, group: Sequence[Fate]) -> tuple[list[str], list[Fate]]:
+    """Return a line for the files that ended so for one and the same reason, and the others."""
     by_reason: dict[str, list[Fate]] = {}
     for fate in group:
         by_reason.setdefault("" if fate.because is None else _reason(fate.because), []).append(fate)
     lines = [
-        f"  {State.EXCLUDED.shown:<10} {many(len(fates), 'file', 'files')}  {reason}"
+        f"  {state.shown:<10} {many(len(fates), 'file', 'files')}  {reason}".rstrip()
         for reason, fates in by_reason.items()
         if len(fates) >= _MANY
     ]

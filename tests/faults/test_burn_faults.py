@@ -22,6 +22,7 @@ from mediakit.events import Event
 from mediakit.formats.registry import open_tree
 from mediakit.journeys.burn_order import Burnt, Depth
 from mediakit.outcome import Outcome, State
+from mediakit.report.burnt import burn_text
 from tests.support.cli import Said, command, limited, mediakit, process
 from tests.support.studies import (
     CT_1,
@@ -366,6 +367,9 @@ class TestWhatChangesMeanwhile:
         burnt = burnt_to(out, source, tell=at("write", lambda: shutil.copyfile(NOTES, out)))
         assert burnt.result.outcome is Outcome.USAGE
         assert set(states(burnt).values()) == {State.FAILED}
+        said = burn_text(burnt).splitlines()
+        assert said[-2].startswith("what to do: nothing was written.")
+        assert said[-1] == "outcome: nothing was written (exit code 2)"
         assert out.read_bytes() == NOTES.read_bytes()
         assert left_in(tmp_path) == ["in", "out.iso"]
 

@@ -102,6 +102,26 @@ def test_the_patient_id_of_the_medium_is_kept_on_request_and_the_first_line_says
         assert said.out.splitlines()[0].endswith("under the Patient ID of the medium")
 
 
+def test_nobody_is_asked_about_patients_where_no_answer_would_let_the_medium_in(
+    tmp_path: Path, archive: Listening
+) -> None:
+    """Several patients are refused whatever is said of each, unless all of them may be one local patient."""
+    with storescp(tmp_path / "in") as scp:
+        two = medium_of(tmp_path / "two", [FOREIGN, STRANGER])
+        shown = answered([], "import", two, dest(scp))
+        assert shown.code == 7, shown.text
+        assert "[y/N]" not in shown.text
+        assert "MK-IDN-003" in shown.text
+        assert "under the Patient ID" not in shown.text
+        shown = answered(["y", "y"], "import", two, dest(scp), "--all-patients")
+        assert shown.code == 0, shown.text
+    again = replace(FOREIGN, patient_id="008", study=f"{FOREIGN.study}.1")
+    same = medium_of(tmp_path / "same", [FOREIGN, again])  # two IDs of one person
+    shown = answered(["y", "y"], "import", same, dest(archive))
+    assert shown.code == 0, shown.text
+    assert shown.text.count("import as this local patient? [y/N]") == 2
+
+
 def test_a_medium_without_instances_is_reported_on_a_terminal_as_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "letter.txt").write_text("no image")

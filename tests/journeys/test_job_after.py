@@ -107,7 +107,8 @@ def test_an_import_that_never_reached_its_destination_leaves_no_job(tmp_path: Pa
     arguments = ("import", source, "NOBODY@127.0.0.1:1", "--state", tmp_path / "state")
     said = mediakit(*arguments)
     assert said.code == 5
-    assert "no job was begun" in said.out
+    assert "nothing was sent: the same command begins again" in said.out
+    assert "--resume` sends it" not in said.out
     assert mediakit("job", "list", "--state", tmp_path / "state").out == "there are no jobs\n"
     assert mediakit(*arguments, "--json").document["job"] == ""
 

@@ -160,7 +160,7 @@ def test_whose_images_they_are_is_told_on_the_terminal_alone_when_the_guard_says
     told = replace(told, result=replace(told.result, fates=fates))
     text = imported_text(told)
     assert "nothing was sent" in text
-    assert "2  P1, Doe^Jane, 19700101" in text
+    assert "2  P1, Doe^Jane, born 1970-01-01" in text
     assert "Doe" not in imported_html(told)
     assert "Doe" not in json.dumps(document(told))
     assert "Doe" not in repr(told)

@@ -172,3 +172,27 @@ def test_files_that_were_left_out_for_one_reason_are_counted() -> None:
     assert any("alone" in line for line in lines)
     assert not any("f3" in line for line in lines)
     assert any("f3" in line for line in burn_text(Burnt(result=result), everything=True).splitlines())
+
+
+def test_files_of_a_burn_that_failed_as_a_whole_are_counted() -> None:
+    fates = tuple(Fate(source=f"IN/{number}", state=State.FAILED) for number in range(40))
+    result = Result(journey="burn", fates=fates, report=Report.of("a.iso", ()), outcome=Outcome.DOES_NOT_FIT)
+    assert "  failed     40 files\n" in burn_text(Burnt(result=result))
+    assert burn_text(Burnt(result=result), everything=True).count("  failed     IN/") == 40
+
+
+@each(
+    ("states", "outcome", "line"),
+    [
+        ((State.UNREADABLE, State.WITHHELD), Outcome.SOURCE, "not every file can be read (exit code 3)"),
+        ((State.UNREADABLE,), Outcome.SOURCE, "nothing to read here (exit code 3)"),
+        ((State.FAILED,), Outcome.USAGE, "nothing was written (exit code 2)"),
+        ((State.FAILED,), Outcome.INTEGRITY, "the medium is not proven good (exit code 8)"),
+    ],
+)
+def test_the_last_line_of_a_burn_says_how_a_burn_ended(
+    states: tuple[State, ...], outcome: Outcome, line: str
+) -> None:
+    fates = tuple(Fate(source=state.value, state=state) for state in states)
+    result = Result(journey="burn", fates=fates, report=Report.of("a.iso", ()), outcome=outcome)
+    assert burn_text(Burnt(result=result)).splitlines()[-1] == f"outcome: {line}"

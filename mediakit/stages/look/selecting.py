@@ -31,7 +31,7 @@ LEFT_OUT = Rule(
 NOT_CHOSEN = Rule(
     id="MK-IMP-033",
     severity=Severity.NOTE,
-    title="was not asked for: it is left out",
+    title="was not asked for",
     ref="PS3.3 C.7.1.1",
     hint="nothing needs to be done; without the options that choose, everything is taken",
 )
