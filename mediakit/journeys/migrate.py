@@ -7,12 +7,13 @@ true stands in the ledger; a worker that ended is replaced, and its disc goes to
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from mediakit.errors import MediakitError
 from mediakit.events import Advanced, Listener, Noted, PhaseEnded, PhaseStarted, silence
 from mediakit.journeys.migrate_processes import Processes
+from mediakit.journeys.migrate_unseen import Lacks, Unseen
 from mediakit.journeys.migrate_work import TURN_S, MigrateOrder
 from mediakit.ledger.migration import Migration
 from mediakit.ledger.migration_reading import migrated_of
@@ -32,6 +33,9 @@ class Workers(Protocol):
 
         Raises what ended a worker.
         """
+
+    def reports(self) -> Iterable[Unseen]:
+        """Return what workers have reported since the last call."""
 
     def end(self) -> None:
         """Let the workers end what they do, and wait for them, but not for ever."""
@@ -102,11 +106,13 @@ class _Watch:
         self._is_inventory = order.make().is_inventory
         self._deaths = 0
         self._ended = 0
+        self._lacks = Lacks(order.away_s, order.away_most_s)
 
     def until_nothing_is_left(self, workers: Workers) -> Outcome | None:
         """Keep the workers at work; return why it ended before nothing was left, else None.
 
-        Raises what ended a worker: the ledger cannot be written, or the destination is none.
+        Raises what ended a worker: the ledger cannot be written, or the destination is none. UsageError
+        when no worker sees what it needs.
         """
         done, total = self._ledger.progress(is_inventory=self._is_inventory)
         self._tell(PhaseStarted("migrate", total=total, unit="discs"))
@@ -124,15 +130,24 @@ class _Watch:
                         hint="run it with `--workers 1`, and report it",
                     )
                 self._note_progress()
+                self._note_lacks(workers)
                 self._hear()
                 time.sleep(TURN_S)
         finally:
             self._tell(PhaseEnded("migrate"))
         return None
 
+    def _note_lacks(self, workers: Workers) -> None:
+        now = time.monotonic()
+        for report in workers.reports():
+            self._lacks.note(report, now)
+        for words in self._lacks.to_say(now, lambda: self._ledger.is_worked_on(self._order.lease_s)):
+            self._tell(Noted(words))
+
     def _note_progress(self) -> None:
         done, _ = self._ledger.progress(is_inventory=self._is_inventory)
         if done > self._ended:
             self._tell(Advanced(done - self._ended))
             self._deaths = 0
+            self._lacks.note_progress()
         self._ended = done

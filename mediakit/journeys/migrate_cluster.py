@@ -13,6 +13,7 @@ import os
 import secrets
 import socket
 import time
+from collections import deque
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import Any, Final
@@ -20,6 +21,7 @@ from typing import Any, Final
 from mediakit import __version__
 from mediakit.errors import UsageError
 from mediakit.events import Listener, Noted
+from mediakit.journeys.migrate_unseen import Unseen
 from mediakit.journeys.migrate_work import MigrateOrder, Said, error_of, work
 from mediakit.ledger.migration import Migration
 
@@ -50,6 +52,8 @@ class Cluster:
         self._room = 0
         self._count_at = 0.0
         self._away_since = 0.0
+        self._topic = f"mediakit-{secrets.token_hex(8)}"  # under which workers report
+        self._reports: deque[Unseen] = deque()  # filled by a thread of the client
         self.last_words = ""
         del ledger  # workers open it themselves; leases of those that are lost run out
         for name in ("distributed.client", "distributed.core", "distributed.batched"):
@@ -75,7 +79,9 @@ class Cluster:
             self._count()
             for _ in range(self._room - len(self._tasks)):
                 self._tasks.append(
-                    self._client.submit(work_there, self._order, __version__, pure=False, retries=0)
+                    self._client.submit(
+                        work_there, self._order, __version__, self._topic, pure=False, retries=0
+                    )
                 )
         except _LOST as exc:
             self._lose(exc)
@@ -84,6 +90,10 @@ class Cluster:
                 self._tell(Noted("the Dask scheduler answers again"))
             self._away_since = 0.0
         return lost
+
+    def reports(self) -> list[Unseen]:
+        """Return what workers have reported since the last call."""
+        return [self._reports.popleft() for _ in range(len(self._reports))]
 
     def end(self) -> None:
         """Let the discs that are under way be finished, but do not wait for ever."""
@@ -123,13 +133,15 @@ class Cluster:
                 hint="set `ca-file` and `client` of `distributed.comm.tls` in the configuration of Dask",
             )
         asyncio.run(_heard_from(self._address, safe))
-        return distributed.Client(  # type: ignore[no-untyped-call]
+        client: Any = distributed.Client(  # type: ignore[no-untyped-call]
             self._address,
             timeout=_ANSWER_S,
             security=safe,
             set_as_default=False,
             name="mediakit-migrate",
         )
+        client.subscribe_topic(self._topic, lambda event: self._reports.append(Unseen(*event[1])))
+        return client
 
     def _count(self) -> None:
         """Find out how many threads there are: machines come and go."""
@@ -174,10 +186,11 @@ async def _heard_from(address: str, safe: Any) -> None:
             await there.identity(n_workers=0)
 
 
-def work_there(order: MigrateOrder, version: str) -> Said | None:
+def work_there(order: MigrateOrder, version: str, topic: str) -> Said | None:
     """Work on one disc, or wait a little for one: a whole task. What ended it is returned.
 
-    A machine with another version of mediakit does nothing: it may read the order and the ledger otherwise.
+    What the machine does not see is reported under `topic`. A machine with another version of mediakit does
+    nothing: it may read the order and the ledger otherwise.
     """
     if version != __version__:
         why = f"{__version__} there, {version} here"
@@ -185,7 +198,14 @@ def work_there(order: MigrateOrder, version: str) -> Said | None:
         error = UsageError("a worker has another version of mediakit", why=why, hint=hint)
         return error.exit_code, error.what, socket.gethostname(), error.why, error.hint
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(6)}"
-    said = work(order, owner, most_discs=1, most_s=_IDLE_S)
+    here: Any = distributed.get_worker()
+    said = work(
+        order,
+        owner,
+        most_discs=1,
+        most_s=_IDLE_S,
+        report=lambda unseen: here.log_event(topic, list(unseen)),
+    )
     if said is None:
         return None
     code, what, where, why, hint = said

@@ -6,13 +6,15 @@ import multiprocessing
 import os
 import secrets
 import signal
+import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Final
 
+from mediakit.journeys.migrate_unseen import Unseen
 from mediakit.journeys.migrate_work import MigrateOrder, Said, error_of, work
 from mediakit.ledger.migration import Migration
 
@@ -24,11 +26,23 @@ _GRACE_S: Final = 30.0  # for workers that were asked to end
 
 @dataclass(slots=True)
 class _Worker:
-    """A process that works on one disc after the other."""
+    """A process that works on one disc after the other. `said` is what ended it, when it could say so."""
 
     owner: str
     process: BaseProcess
     hears: Connection
+    said: Said | None = None
+    reports: list[Unseen] = field(default_factory=list)
+
+    def listen(self) -> None:
+        """Take in what it has sent."""
+        with suppress(EOFError, OSError):
+            while self.hears.poll():
+                message = self.hears.recv()
+                if isinstance(message, Unseen):
+                    self.reports.append(message)
+                else:
+                    self.said = message
 
 
 class Processes:
@@ -50,16 +64,25 @@ class Processes:
         for worker in [one for one in self._workers if not one.process.is_alive()]:
             self._workers.remove(worker)
             self._ledger.bury(worker.owner)
-            said = _heard(worker.hears)
+            worker.listen()
             worker.hears.close()
-            if said is not None:
-                raise error_of(said)
+            if worker.said is not None:
+                raise error_of(worker.said)
             if worker.process.exitcode:
                 self.last_words = f"exit code {worker.process.exitcode}"
                 deaths += 1
         while len(self._workers) < self._order.workers:
             self._workers.append(self._started())
         return deaths
+
+    def reports(self) -> list[Unseen]:
+        """Return what workers have reported since the last call."""
+        reports: list[Unseen] = []
+        for worker in self._workers:
+            worker.listen()
+            reports += worker.reports
+            worker.reports.clear()
+        return reports
 
     def end(self) -> None:
         """Ask the workers to end what they do, and wait for them, but not for ever."""
@@ -91,8 +114,14 @@ class Processes:
 def work_here(order: MigrateOrder, owner: str, says: Connection) -> None:
     """Work until nothing is left: the whole of a worker process. What ends it is told."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    one_at_a_time = threading.Lock()
+
+    def report(unseen: Unseen) -> None:
+        with one_at_a_time, suppress(OSError):  # nobody hears it any more
+            says.send(unseen)
+
     with suppress(KeyboardInterrupt):
-        said = work(order, owner, is_wanted=_has_parent)
+        said = work(order, owner, is_wanted=_has_parent, report=report)
         if said is not None:
             says.send(said)
 
@@ -100,14 +129,6 @@ def work_here(order: MigrateOrder, owner: str, says: Connection) -> None:
 def _has_parent() -> bool:
     parent = multiprocessing.parent_process()
     return parent is None or parent.is_alive()
-
-
-def _heard(hears: Connection) -> Said | None:
-    """Return what ended a worker, when it could say so."""
-    try:
-        return hears.recv() if hears.poll() else None
-    except (EOFError, OSError):
-        return None
 
 
 def _context() -> BaseContext:

@@ -5,6 +5,7 @@ Processes of one machine and the workers of a cluster run the same loop. What is
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,12 +13,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from functools import partial
 from math import inf
 from typing import Final
 
 from mediakit.errors import MediakitError
 from mediakit.journeys.migrate_disc import DiscOrder, visit_disc
+from mediakit.journeys.migrate_unseen import DATABASE, DISCS, Reported, Unseen
 from mediakit.ledger.migration import Migration
+from mediakit.ledger.migration_base import ANSWERS_AGAIN
 from mediakit.ledger.migration_steps import LeaseLost
 from mediakit.ledger.migration_values import DiscClaim
 from mediakit.outcome import Outcome
@@ -79,18 +83,20 @@ def work(
     most_discs: float = inf,
     most_s: float = inf,
     is_wanted: Callable[[], bool] = lambda: True,
+    report: Reported = lambda _: None,
 ) -> Said | None:
     """Take disc after disc until none is left; return what ended it before that, else None.
 
-    It also ends after so many discs and seconds, and when it is not wanted any more.
+    It also ends after so many discs and seconds, and when it is not wanted any more. `report` is called, also
+    by another thread, each time this machine does not see a disc, or reach the database of the ledger.
     """
     until = time.monotonic() + most_s
     discs = 0
     try:
-        with Migration.open(order.ledger, order.away_most_s) as ledger:
+        with Migration.open(order.ledger, order.away_most_s, partial(_of_database, report)) as ledger:
             how = order.make()
             while is_wanted() and discs < most_discs and time.monotonic() < until:
-                turn = _turn(ledger, order, how, owner)
+                turn = _turn(ledger, order, how, owner, report)
                 if turn is _Turn.OVER:
                     break
                 discs += turn is _Turn.WORKED
@@ -107,7 +113,13 @@ def error_of(said: Said) -> MediakitError:
     return error
 
 
-def _turn(ledger: Migration, order: MigrateOrder, how: DiscOrder, owner: str) -> _Turn:
+def _of_database(report: Reported, words: str) -> None:
+    """Report what is told of the database."""
+    why = "" if words == ANSWERS_AGAIN else words.partition("\n")[0]
+    report(Unseen(socket.gethostname(), DATABASE, why))
+
+
+def _turn(ledger: Migration, order: MigrateOrder, how: DiscOrder, owner: str, report: Reported) -> _Turn:
     now = datetime.now().astimezone()
     is_open = order.hours is None or order.hours.holds_at(now.hour * 60 + now.minute)
     claim = None
@@ -128,6 +140,7 @@ def _turn(ledger: Migration, order: MigrateOrder, how: DiscOrder, owner: str) ->
         if visit.is_away:
             ledger.hold(order.away_s)
     if visit is not None and visit.is_elsewhere:
+        report(Unseen(socket.gethostname(), DISCS, f"{claim.path} is not there"))
         time.sleep(order.away_s)  # leave it, and the next ones, to machines that see them
     return _Turn.WORKED
 

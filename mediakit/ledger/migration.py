@@ -34,6 +34,7 @@ from mediakit.outcome import State
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _MANY: Final = 200  # instances that are claimed by one statement
+_MOMENT_S: Final = 0.25  # longer than it takes to see that a disc is not there
 MOST_DEATHS: Final = 5  # workers that may end while they work on one disc
 _NOT_READ: Final = frozenset({State.UNREADABLE, State.MISSING})
 _DESTINATION, _MAP, _CREATED = "destination", "map", "created_at"
@@ -231,6 +232,11 @@ class Migration:
         new = "AND is_inventoried = 0" if is_inventory else ""
         found = steps.one(base, sql.LEFT.format(new=new))
         return found is not None
+
+    @_look
+    def is_worked_on(self, base: Base, lease_s: float) -> bool:
+        """Return True when somebody has worked on a disc for a moment; leases are of `lease_s`."""
+        return steps.one(base, sql.WORKED_ON, lease_s - _MOMENT_S) is not None
 
     @_change
     def renew(self, base: Base, claim: DiscClaim, lease_s: float) -> bool:

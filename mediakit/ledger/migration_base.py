@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 _T = TypeVar("_T")
+ANSWERS_AGAIN: Final = "the database of the ledger answers again"
 NO_LEDGER: Final = "there is no such ledger of a migration"
 
 
@@ -51,7 +52,7 @@ class Store(Protocol):
         """Let go of the database. A second call does nothing."""
 
 
-#: Told that the database does not answer, and when it answers again.
+#: Told that the database does not answer, and when it answers again (`ANSWERS_AGAIN`).
 Told = Callable[[str], None]
 
 

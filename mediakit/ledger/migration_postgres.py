@@ -18,7 +18,7 @@ from urllib.parse import urldefrag
 
 from mediakit.errors import MediakitError, UsageError
 from mediakit.ledger import migration_store as sql
-from mediakit.ledger.migration_base import NO_LEDGER, Base, Rows, Told, unheard
+from mediakit.ledger.migration_base import ANSWERS_AGAIN, NO_LEDGER, Base, Rows, Told, unheard
 
 try:
     import psycopg
@@ -128,12 +128,12 @@ class PostgresStore:
                 if exc.is_away and not was_told:
                     self._tell(
                         f"the database of the ledger does not answer: {_said(exc.cause)}\n"
-                        f"it is waited for, {self._away_most_s / 60:.0f} minutes at most"
+                        f"it is waited for, {self._away_most_s / 60:.0f} min at most"
                     )
                     was_told = True
             else:
                 if was_told:
-                    self._tell("the database of the ledger answers again")
+                    self._tell(ANSWERS_AGAIN)
                 return found
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, _MOST_PAUSE_S)

@@ -78,6 +78,11 @@ WAITING: Final = (
     "SELECT id FROM disc WHERE state = 'waiting' {new} AND not_before <= now_s() ORDER BY rank, id LIMIT 1"
 )
 LEFT: Final = "SELECT 1 FROM disc WHERE state = 'running' OR (state = 'waiting' {new}) LIMIT 1"
+#: A disc that somebody has had for a moment: one that is not there is let go at once.
+WORKED_ON: Final = (
+    "SELECT 1 FROM disc WHERE state = 'running' AND lease_until > now_s()"
+    " AND lease_until < now_s() + ? LIMIT 1"
+)
 HAS_ENDED: Final = "state NOT IN ('waiting', 'running')"
 EXPIRED: Final = (
     "SELECT id FROM disc WHERE state = 'running' AND lease_until <= leases_end_s() ORDER BY id LIMIT 1"

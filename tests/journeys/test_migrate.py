@@ -11,27 +11,29 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import pytest
 from distributed import LocalCluster
 
 from mediakit.errors import UsageError
-from mediakit.events import Noted, silence
+from mediakit.events import Event, Noted, silence
 from mediakit.journeys import migrate_cluster
 from mediakit.journeys.migrate import Workers, migrate
 from mediakit.journeys.migrate_cluster import Cluster
 from mediakit.journeys.migrate_processes import Processes
 from mediakit.journeys.migrate_sources import discs_of
+from mediakit.journeys.migrate_unseen import DATABASE, Lacks, Unseen
 from mediakit.journeys.migrate_work import MigrateOrder
 from mediakit.ledger.migration import Migration
 from mediakit.ledger.migration_reading import migrated_of
-from mediakit.ledger.migration_values import InstanceState, Migrated, MigrationFacts
+from mediakit.ledger.migration_values import DiscState, InstanceState, Migrated, MigrationFacts
 from mediakit.outcome import Outcome
 from tests.support.migrations import Archive, CountingScp, Made, archive_of
 from tests.support.postgres import Postgres
@@ -145,15 +147,87 @@ def test_a_run_whose_scheduler_is_killed_or_says_nothing_ends_and_the_next_one_c
 
 def test_a_worker_of_another_version_does_nothing_and_says_so(tmp_path: Path) -> None:
     order = MigrateOrder(ledger=str(tmp_path / "none"), make=Made("X@127.0.0.1:1"))
-    said = migrate_cluster.work_there(order, "0.0.1")
+    said = migrate_cluster.work_there(order, "0.0.1", "topic")
     assert said is not None
     assert (said[0], said[1]) == (2, "a worker has another version of mediakit")
+
+
+NOBODY: Final = "nobody works on a disc, because no worker sees what it needs:"
+
+
+def words_of(events: Sequence[object]) -> list[str]:
+    return [event.words for event in events if isinstance(event, Noted)]
+
+
+def test_discs_that_no_worker_sees_are_named_once_and_what_is_waited_for_is_said(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path / "archive", 3, seed=13)
+    said: list[Event] = []
+    with Postgres() as postgres, CountingScp() as scp:
+        made = Made(scp.address, jobs=tmp_path / "jobs")
+        order = MigrateOrder(ledger=postgres.address(), make=made, workers=2, away_s=0.5, away_most_s=60.0)
+        with Migration.begin(order.ledger, MigrationFacts(destination="there")) as migration:
+            migration.add_discs(discs_of([archive.folder]))
+        archive.folder.rename(tmp_path / "elsewhere")
+        found, outcome = migrate(order, said.append)
+    assert outcome is Outcome.SOURCE
+    assert {disc.state for disc in found.discs} == {DiscState.UNREADABLE}
+    here = socket.gethostname()
+    named = [words for words in words_of(said) if words.startswith(f"{here}: {archive.folder}")]
+    assert len(named) == 1
+    assert named[0].endswith(" is not there")
+    (waiting,) = [words for words in words_of(said) if words.startswith(NOBODY)]
+    assert f"\n  {here}: {archive.folder}" in waiting
+    assert "1 min at most" in waiting
+
+
+def test_a_machine_that_does_not_reach_the_database_says_so_and_works_when_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = archive_of(tmp_path / "archive", 3, seed=13)
+    road = tmp_path / "road"
+    said: list[Event] = []
+    with Postgres() as postgres, CountingScp() as scp, Scheduler(tmp_path, PGHOST=str(road)) as there:
+
+        def hear(event: Event) -> None:
+            said.append(event)
+            if isinstance(event, Noted) and event.words.startswith(NOBODY):
+                road.symlink_to(postgres.folder)
+
+        monkeypatch.setenv("PGHOST", str(postgres.folder))
+        ledger = "postgresql://me@/postgres#mediakit"
+        made = Made(scp.address, jobs=tmp_path / "jobs")
+        order = MigrateOrder(ledger=ledger, make=made, workers=1, away_s=1.0, away_most_s=120.0)
+        with Migration.begin(ledger, MigrationFacts(destination="there")) as migration:
+            migration.add_discs(discs_of([archive.folder]))
+        found, _ = migrate(order, hear, gather=partial(Cluster, there.address, hear))
+    check(archive, scp, found)
+    missed = f"{socket.gethostname()}: the database of the ledger does not answer: "
+    told = [words for words in words_of(said) if missed in words]
+    assert [words.startswith(missed) for words in told] == [True, False]
+    assert f"\n  {missed}" in told[1]
+    assert "2 min at most" in told[1]
+
+
+def test_a_migration_ends_when_nobody_has_seen_what_it_needs_for_long() -> None:
+    lacks = Lacks(away_s=30, away_most_s=3600)
+    lacks.note(Unseen("one", DATABASE, "no way"), 0)
+    assert list(lacks.to_say(0, lambda: False)) == []
+    (named, _) = lacks.to_say(31, lambda: False)
+    assert named == "one: no way"
+    assert list(lacks.to_say(40, lambda: True)) == []  # somebody else works
+    assert list(lacks.to_say(50, lambda: False)) == []
+    with pytest.raises(UsageError, match="no worker sees what it needs") as raised:
+        list(lacks.to_say(3651, lambda: False))
+    assert raised.value.why == "one: no way"
+    lacks.note(Unseen("one", DATABASE, ""), 3652)
+    assert list(lacks.to_say(9999, lambda: False)) == []
 
 
 class Scheduler(AbstractContextManager["Scheduler"]):
     """A scheduler and a worker of it, each a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
+        """`environment` is that of the worker, beside ours."""
         with socket.socket() as one:
             one.bind(("127.0.0.1", 0))
             port = one.getsockname()[1]
@@ -161,7 +235,7 @@ class Scheduler(AbstractContextManager["Scheduler"]):
         place = ("--host", "127.0.0.1", "--no-dashboard")
         self.process = self._started("scheduler", *place, "--port", str(port))
         only = ("--nthreads", "1", "--no-nanny", "--local-directory", str(folder))
-        self._worker = self._started("worker", self.address, *place, *only)
+        self._worker = self._started("worker", self.address, *place, *only, **environment)
         until = time.monotonic() + 60
         while not _listens(port) and time.monotonic() < until:
             time.sleep(0.05)
@@ -172,9 +246,10 @@ class Scheduler(AbstractContextManager["Scheduler"]):
             process.wait(60)
 
     @staticmethod
-    def _started(what: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def _started(what: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", f"distributed.cli.dask_{what}", *arguments]
-        return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        env = {**os.environ, **environment}
+        return subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _listens(port: int) -> bool:

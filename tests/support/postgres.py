@@ -52,6 +52,11 @@ class Postgres(AbstractContextManager["Postgres"]):
         """Return the address of a ledger in it."""
         return f"postgresql://me@/postgres?host={self._folder}#{name}"
 
+    @property
+    def folder(self) -> Path:
+        """Return where its socket is, as PGHOST takes it."""
+        return self._folder
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         settings = f"{_SETTINGS} -c unix_socket_directories={self._folder}"
