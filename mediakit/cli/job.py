@@ -37,6 +37,7 @@ from mediakit.findings import Severity
 from mediakit.transfer.proof import Verify
 
 if TYPE_CHECKING:  # what a command needs is loaded when it runs
+    from mediakit.ledger.values import JobFacts
     from mediakit.transfer.imported import Imported
 
 app = typer.Typer(
@@ -161,7 +162,7 @@ def retry(
             mapping=() if map_ is None else map_rows(map_),
             keys=opening.keys(config),
         )
-        dest = said.get("destination", facts.destination)
+        dest = _destination_of(facts)
         login = login_of(user, passcode_file, asks=ask_passcode)
         target = target_of(dest, config, verify, commit_port=commit_port, login=login)
         with output.listener() as tell:
@@ -197,7 +198,7 @@ def verify(
         jobs = jobs_of(state)
         job_id = jobs.find(job)
         facts = jobs.read(job_id).facts
-        dest = facts.options.get("destination", facts.destination)
+        dest = _destination_of(facts)
         login = login_of(user, passcode_file, asks=ask_passcode)
         prover = target_of(dest, config, by, commit_port=commit_port, login=login).verify
         if prover is None:
@@ -247,6 +248,12 @@ def prune(
             word = "would be removed" if dry_run else "removed"
             lines = [f"{word}: {job_id}" for job_id in old] or ["there are no such jobs"]
             _print("\n".join((*lines, "")), as_json=False)
+
+
+def _destination_of(facts: JobFacts) -> str:
+    """Return where a job goes, as the user wrote it; a folder from the root on."""
+    written = facts.options.get("destination", facts.destination)
+    return facts.destination if written[:4].lower() == "dir:" else written
 
 
 def _age(text: str) -> timedelta:

@@ -95,7 +95,7 @@ def check_text(text: str) -> None:
 
 
 def host_and_port(text: str, default: int) -> tuple[str, int]:
-    """Return host (without brackets) and port of `host`, `host:port` or `[IPv6]:port`."""
+    """Return host (without brackets, in lower case) and port of `host`, `host:port` or `[IPv6]:port`."""
     if text.startswith("["):
         host, closed, tail = text[1:].partition("]")
         if not closed or not (tail == "" or tail.startswith(":")):
@@ -109,7 +109,7 @@ def host_and_port(text: str, default: int) -> tuple[str, int]:
     if not _HOST.fullmatch(host):
         hint = "letters, digits, dots and hyphens; other letters as xn--..."
         raise UsageError("not the name of a host or an IPv4 address", where=ascii(host[:60]), hint=hint)
-    return host, _port(port if colon else None, default)
+    return host.lower(), _port(port if colon else None, default)
 
 
 def _ipv6(text: str) -> str:

@@ -90,7 +90,7 @@ def _base_url(url: str) -> str:
         raise UsageError("the path of the URL has characters that must be percent-encoded")
     default = 443 if parts.scheme == "https" else 80
     host, port = host_and_port(parts.netloc, default)
-    shown = f"[{host}]" if ":" in host else host.lower()
+    shown = f"[{host}]" if ":" in host else host
     place = shown if port == default else f"{shown}:{port}"
     return f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
 

@@ -15,6 +15,7 @@ from mediakit.errors import MediakitError, UsageError, mapped
 from mediakit.ledger import reading, store
 from mediakit.ledger.ledger import Clock, Ledger, moment_text, now_utc
 from mediakit.ledger.lock import Lock, is_held
+from mediakit.ledger.same_destination import identity_of
 from mediakit.ledger.values import HistoryLine, JobFacts, JobSummary
 from mediakit.open_folder import sync_folder
 from mediakit.transfer.row import Row
@@ -80,15 +81,16 @@ class Jobs:
     def match(self, destination: str, keys: Collection[str]) -> str | None:
         """Return the job of this destination that has most of these keys, the newest of equals; None: no one.
 
-        Only UIDs count: that a file of the same path cannot be read says nothing of the medium. Ledgers that
-        cannot be read are passed over.
+        Its spelling does not matter. Only UIDs count: that a file of the same path cannot be read says
+        nothing of the medium. Ledgers that cannot be read are passed over.
         """
         wanted = frozenset(key for key in keys if not key.startswith("path:"))
+        same = identity_of(destination)
         found = []
         for job_id in self._ids():
             with suppress(MediakitError), store.open_for_reading(self._path(job_id)) as base:
                 facts = reading.facts_of(base)
-                if facts.destination == destination:
+                if identity_of(facts.destination) == same:
                     count = sum(key in wanted for key in reading.keys_of(base))
                     found.append((count, facts.created_at or job_id, job_id))
         most, _, best = max(found, default=(0, "", ""))

@@ -28,6 +28,7 @@ from mediakit.ledger.migration_values import (
     Share,
     Visit,
 )
+from mediakit.ledger.same_destination import identity_of
 from mediakit.ledger.store import bounded, loaded, stored
 from mediakit.outcome import State
 
@@ -112,7 +113,7 @@ class Migration:
     def check(self, facts: MigrationFacts) -> None:
         """Raise UsageError when the ledger is that of another destination or patient map."""
         known = self.facts()
-        if known.destination != facts.destination:
+        if identity_of(known.destination) != identity_of(facts.destination):
             raise UsageError(
                 "this ledger is that of a migration to another destination",
                 where=self.address,

@@ -14,6 +14,7 @@ from mediakit.destinations.base import Payload
 from mediakit.errors import UsageError
 from mediakit.stages.act.rate import Rate
 from tests.support.cli import Said, mediakit, process
+from tests.support.importing import WatchedScp
 from tests.support.studies import CT_1, CT_2, NAMES, NOTES, SAMPLES, burnt_to, folder_of
 
 
@@ -161,6 +162,36 @@ def test_a_rehearsal_prints_what_would_go(medium: Path, tmp_path: Path) -> None:
     assert "CT Image Storage" in said.out
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "state").exists()
+
+
+def test_a_job_is_found_again_however_its_destination_is_spelled(two: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    with WatchedScp() as scp:
+        config.write_text(f'[destinations.same]\nurl = "FAULTY@LocalHost:{scp.port}"\n')
+        at = f"FAULTY@localhost:{scp.port}"
+        first = process("import", two, at, "--json").document
+        for dest in (f"dicom://{at.replace('localhost', 'LOCALHOST')}/", "same"):
+            again = process("import", two, dest, "--json", "--resume", "--config", config).document
+            assert again["job"] == first["job"], dest
+    assert len(scp.stored) == 2
+
+
+def test_a_job_into_a_folder_is_found_and_retried_from_another_folder(two: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.mkdir()
+    (tmp_path / "link").symlink_to("there")
+    first = process("import", two, "dir:there/got", "--json", cwd=tmp_path).document
+    for dest in ("dir:got", "dir:../there/got", f"dir:{tmp_path}/link/got"):
+        again = process("import", two, dest, "--json", "--resume", cwd=there).document
+        assert again["job"] == first["job"], dest
+    whole = (two / "IM1").read_bytes()
+    (two / "IM1").write_bytes(whole[:700])
+    cut = process("import", two, "dir:there/got", "--json", cwd=tmp_path).document
+    (two / "IM1").write_bytes(whole)
+    said = process("job", "retry", str(cut["job"]), "--json", cwd=there)
+    assert (said.code, said.document["job"]) == (0, cut["job"])
+    assert len(list((there / "got").rglob("*.dcm"))) == 2
+    assert not (there / "there").exists()
 
 
 def test_an_import_that_is_resumed_is_the_same_job(two: Path, tmp_path: Path) -> None:

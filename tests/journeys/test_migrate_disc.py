@@ -290,3 +290,14 @@ def test_hours_may_go_over_midnight() -> None:
     held = [half for half in range(48) if night.holds_at(half * 30)]
     assert held == [*range(12), *range(39, 48)]
     assert [hour for hour in range(24) if day.holds_at(hour * 60)] == list(range(8, 17))
+
+
+def test_a_migration_goes_on_however_its_destination_is_spelled(ledger: Migration) -> None:
+    ledger.check(FACTS)
+    host = FACTS.destination.replace("127.0.0.1", "LocalHost")
+    named = ledger.address if "#" not in ledger.address else ledger.address.replace("#", "#n")
+    named = named.replace("m.sqlite", "n.sqlite")
+    with Migration.begin(named, MigrationFacts(destination=host)) as other:
+        other.check(MigrationFacts(destination=host.lower().replace("script", "SCRIPT")))
+        with pytest.raises(UsageError, match="another destination"):
+            other.check(FACTS)

@@ -15,6 +15,7 @@ import pytest
 
 from mediakit.errors import MediakitError, SourceError, UsageError
 from mediakit.ledger.jobs import Jobs
+from mediakit.ledger.same_destination import identity_of
 from mediakit.transfer.states import Happening, TransferState
 from tests.support import ledgers
 from tests.support.ledgers import SOURCE, facts, lost_row, row, started, uid
@@ -224,3 +225,30 @@ def test_a_ledger_of_which_any_byte_is_wrong_is_read_or_refused_and_never_a_cras
                 call()
             except MediakitError as exc:
                 assert exc.exit_code in (2, 3)
+
+
+def test_the_job_of_an_older_ledger_is_found_whatever_case_its_host_was_written_in(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path)
+    with jobs.start(facts("PACS@Archive.Example:104")) as ledger:
+        ledger.add([row(1)], SOURCE)
+        job = ledger.job_id
+    for same in ("PACS@archive.example:104", "PACS@ARCHIVE.EXAMPLE:104"):
+        assert jobs.match(same, [uid(1)]) == job
+    for other in ("pacs@archive.example:104", "PACS@archive.example:105", "PACS@archive.example.org:104"):
+        assert jobs.match(other, [uid(1)]) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("A@Host:104", "A@hOST:104", True),
+        ("a@host:104", "A@host:104", False),
+        ("A@[FD00::5]:104", "A@[fd00::5]:104", True),
+        ("dicomweb+https://host/A", "dicomweb+https://host/a", False),
+        ("dir:/x/A@HOST:1", "dir:/x/A@host:1", False),
+        ("dir:/x/../y", "dir:/y/", True),
+        ("zip:/x/A@HOST:1", "zip:/x/A@host:1", False),
+    ],
+)
+def test_names_mean_one_destination_or_two(one: str, other: str, is_same: bool) -> None:
+    assert (identity_of(one) == identity_of(other)) is is_same

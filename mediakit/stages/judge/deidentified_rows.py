@@ -19,6 +19,7 @@ from mediakit.dicom.uids import EXPLICIT_VR_LITTLE_ENDIAN, SYNTAXES
 from mediakit.errors import MediakitError, UsageError
 from mediakit.findings import Finding, Where
 from mediakit.ledger.jobs import Jobs
+from mediakit.ledger.same_destination import identity_of
 from mediakit.outcome import Fate, State
 from mediakit.stages.import_order import ImportOrder
 from mediakit.stages.look.inventory import Inventory
@@ -77,9 +78,12 @@ def _earlier(
 ) -> tuple[str, bytes]:
     """Return the job that has most of these instances under new UIDs, and its key; "" and b"" for none."""
     best, most = ("", b""), 0
+    same = identity_of(destination)
     for summary in jobs.summaries():
         facts = summary.facts
-        if summary.problem or facts.destination != destination or facts.options.get("deidentify") == "":
+        if summary.problem or facts.options.get("deidentify") == "":
+            continue
+        if identity_of(facts.destination) != same:
             continue
         with suppress(MediakitError):
             job = jobs.read(summary.job_id)
