@@ -11,7 +11,7 @@ import typer
 from mediakit.cli import complete
 from mediakit.cli.guard import guarded
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, as_user, login_of
-from mediakit.cli.options import CommitPort, Config, Json
+from mediakit.cli.options import SECONDS, CommitPort, Config, Json
 
 app = typer.Typer(
     help="Name destinations, and ask whether and what they take.", no_args_is_help=True, rich_markup_mode=None
@@ -26,7 +26,9 @@ _Dest = Annotated[
     ),
 ]
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, hyphens, underscores.")]
-_Seconds = Annotated[float | None, typer.Option(help="Seconds.")]
+_Seconds = Annotated[
+    float | None, typer.Option(parser=SECONDS, metavar="SECONDS", help="Seconds, at most a day.")
+]
 
 
 @app.command("add")

@@ -24,7 +24,10 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
     from mediakit.journeys.fetch import FetchOrder
 
 Priors = Annotated[
-    int, typer.Option("--priors", min=0, help="So many earlier studies of the same patient, newest first.")
+    int,
+    typer.Option(
+        "--priors", min=0, max=1000, help="So many earlier studies of the same patient, newest first."
+    ),
 ]
 From = Annotated[
     str,

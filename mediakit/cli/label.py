@@ -12,7 +12,7 @@ import typer
 from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
 from mediakit.cli.keys import Opening
-from mediakit.cli.options import Config, Quiet, ShowProgress
+from mediakit.cli.options import MILLIMETRES, Config, Quiet, ShowProgress
 from mediakit.cli.people import institution_of
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.terminal import print_findings, print_summary
@@ -50,7 +50,12 @@ def label(
         str, typer.Option(help="Of several discs this one: 2; for a medium also 2/3, number and count.")
     ] = "",
     hub: Annotated[
-        float | None, typer.Option(help="Where printing begins, in mm of diameter; the template has 46.")
+        float | None,
+        typer.Option(
+            parser=MILLIMETRES,
+            metavar="MM",
+            help="Where printing begins, in mm of diameter; the template has 46.",
+        ),
     ] = None,
     template: Annotated[
         list[Path] | None, typer.Option(help="Your own template (TOML) of the label or the cover sheet.")

@@ -21,7 +21,7 @@ from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
 from mediakit.cli.import_ import map_rows, rate_of
 from mediakit.cli.migrated import Dashboard, check_forms, print_migrated, report_of, write_dashboard
-from mediakit.cli.options import Config, Verbose
+from mediakit.cli.options import MINUTES, SECONDS, Config, Verbose
 from mediakit.cli.output import Output
 from mediakit.cli.state import StateFolder, state_folder
 from mediakit.cli.target import unattended
@@ -126,7 +126,10 @@ def run(
         bool, typer.Option("--retry-failed", help="Give discs that need attention another try.")
     ] = False,
     wait: Annotated[
-        int, typer.Option(min=0, metavar="MINUTES", help="How long to wait for a PACS that is away.")
+        int,
+        typer.Option(
+            min=0, max=MINUTES.most, metavar="MINUTES", help="How long to wait for a PACS that is away."
+        ),
     ] = 60,
     dashboard: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="A page that is rewritten while it runs.")
@@ -213,7 +216,8 @@ class _End:
 def status(
     ledger: _Ledger,
     watch: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Print it again every so many seconds.")
+        float,
+        typer.Option(parser=SECONDS, metavar="SECONDS", help="Print it again every so many seconds."),
     ] = 0.0,
     report: _Reports = None,
     as_json: _Json = False,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -54,6 +56,28 @@ SideBySide = Annotated[
         "--jobs", "-j", metavar="N|auto", help="Associations side by side: 1 to 32, or as many as are best."
     ),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What an option takes whose number may have a fraction: from 0 to `most` of `unit`. A typer parser."""
+
+    unit: str
+    most: int
+
+    def __call__(self, value: str | float) -> float:
+        """Return the number. Raises typer.BadParameter for any other, and for `nan`."""
+        with suppress(ValueError):
+            number = float(value)
+            if 0 <= number <= self.most:
+                return number
+        raise typer.BadParameter(f"{value} is not a number of {self.unit} from 0 to {self.most:,}")
+
+
+SECONDS: Final = Numbers("seconds", 365 * 86_400)
+MINUTES: Final = Numbers("minutes", 365 * 1440)
+DAYS: Final = Numbers("days", 36_500)
+MILLIMETRES: Final = Numbers("millimetres", 120)
 
 
 def side_by_side(text: str) -> Associations:

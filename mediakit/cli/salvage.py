@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mediakit.cli.grouped import grouped
+from mediakit.cli.options import MINUTES
 from mediakit.cli.output import Output, print_result
 from mediakit.cli.written import check_report
 
@@ -27,7 +28,10 @@ def salvage(
         int, typer.Option(min=0, max=1000, help="How often sectors that fail are read again.")
     ] = 1,
     minutes: Annotated[
-        float | None, typer.Option(min=0, help="Stop after so many minutes; run it again to go on.")
+        float | None,
+        typer.Option(
+            parser=MINUTES, metavar="MINUTES", help="Stop after so many minutes; run it again to go on."
+        ),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the JSON report here.")] = None,
     *,

@@ -22,7 +22,7 @@ from mediakit.cli.guard import guarded
 from mediakit.cli.keys import sealed_by_configuration
 from mediakit.cli.log_file import LogFile
 from mediakit.cli.manifest import signed_by_configuration
-from mediakit.cli.options import Config, Profiles, Quiet
+from mediakit.cli.options import DAYS, SECONDS, Config, Profiles, Quiet
 from mediakit.cli.output import Output
 from mediakit.cli.state import StateFolder, state_folder
 from mediakit.cli.terminal import print_findings, print_summary
@@ -104,7 +104,9 @@ def scp(
     quiet_for: Annotated[
         float | None,
         typer.Option(
-            help="With --each: begin when nothing came for it for so many seconds.  [default: 60]", min=0
+            parser=SECONDS,
+            metavar="SECONDS",
+            help="With --each: begin when nothing came for it for so many seconds.  [default: 60]",
         ),
     ] = None,
     remove_burnt: Annotated[
@@ -116,7 +118,11 @@ def scp(
     ] = OnReject.FAIL,
     idle: Annotated[
         float | None,
-        typer.Option(help="End when something came and nobody was connected for so many seconds.", min=0),
+        typer.Option(
+            parser=SECONDS,
+            metavar="SECONDS",
+            help="End when something came and nobody was connected for so many seconds.",
+        ),
     ] = None,
     log_file: Annotated[
         Path | None,
@@ -237,7 +243,9 @@ def creation(
     aet: _Aet = "MEDIAKIT",
     bind: _Bind = "127.0.0.1",
     robot: Robot = "",
-    keep_days: Annotated[float, typer.Option(min=0, help="Forget jobs so many days after their end.")] = 30.0,
+    keep_days: Annotated[
+        float, typer.Option(parser=DAYS, metavar="DAYS", help="Forget jobs so many days after their end.")
+    ] = 30.0,
     max_associations: _MaxAssociations = 10,
     tls_cert: _TlsCert = None,
     tls_key: _TlsKey = None,

@@ -19,7 +19,7 @@ from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
 from mediakit.cli.keys import Opening
 from mediakit.cli.log_file import LogFile
-from mediakit.cli.options import Config, Profiles, Quiet, WithNames
+from mediakit.cli.options import SECONDS, Config, Profiles, Quiet, WithNames
 from mediakit.cli.state import StateFolder, jobs_of, state_folder
 from mediakit.cli.target import unattended
 from mediakit.cli.written import now, write_report
@@ -74,7 +74,11 @@ def watch(
     ] = None,
     settle: Annotated[
         float | None,
-        typer.Option(min=0, help="Seconds in which a copied medium must not change.  [default: 10]"),
+        typer.Option(
+            parser=SECONDS,
+            metavar="SECONDS",
+            help="Seconds in which a copied medium must not change.  [default: 10]",
+        ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Handle what is there now, and end.")] = False,
     log_file: Annotated[Path | None, typer.Option(help="Add every line to this file, with the time.")] = None,
@@ -159,6 +163,8 @@ def _configured(config: Path | None) -> dict[str, Any]:
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 raise UsageError(f"`watch.{name}` has a value of the wrong kind", where=str(file))
         found = dict(table)
+        with mapped({typer.BadParameter: UsageError}, "`watch.settle` is wrong", str(file)):
+            SECONDS(found.get("settle", 0))
         for name in ("reports", "log-file"):
             if name in found:
                 found[name] = str(file.parent / Path(found[name]).expanduser())

@@ -270,7 +270,7 @@ def test_an_address_needs_no_name_and_a_wrong_name_gets_a_hint() -> None:
         (("in", "dir:/in", "--answer-timeout", "5"), "`timeouts` does not apply"),
         (("pacs", "dicom+tls://A@host", "--key", "x"), "a key needs its certificate"),
         (("pacs", "A@host", "--answer-timeout", "0"), "timeouts.answer: expected seconds"),
-        (("pacs", "A@host", "--answer-timeout", "nan"), "timeouts.answer: expected seconds"),
+        (("pacs", "A@host", "--answer-timeout", "nan"), "nan is not a number of seconds"),
     ],
 )
 def test_what_makes_no_sense_is_not_kept(arguments: tuple[str, ...], message: str) -> None:
