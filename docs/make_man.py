@@ -9,6 +9,7 @@ from typing import Any
 
 import typer.main
 
+from mediakit.cli.helping import HEADINGS, heading_of
 from mediakit.cli.main import app
 from mediakit.outcome import Outcome
 
@@ -82,24 +83,46 @@ def _section(name: str, command: Any) -> Iterator[str]:
     shown = " ".join(_roff(_named(each)) for each in command.params if _is_argument(each))
     yield f".SS {_roff(name)} {shown}".rstrip()
     yield _roff(_summary(command))
-    for each in sorted(command.params, key=_is_argument, reverse=True):
-        yield ".TP"
-        if _is_argument(each):
-            yield f"\\fI{_roff(_named(each))}\\fR"
-        else:
-            value = f" \\fI{_roff(_value(each))}\\fR" if _value(each) else ""
-            yield ", ".join(f"\\fB{_roff(form)}\\fR" for form in _forms(each)) + value
-        yield _roff(each.help or "")
+    for heading, parameters in _groups(command):
+        if heading not in {"Arguments", "Options"}:
+            yield f".PP\n{_roff(heading)}:"
+        for each in parameters:
+            yield from _item(each)
+
+
+def _item(parameter: Any) -> Iterator[str]:
+    yield ".TP"
+    if _is_argument(parameter):
+        yield f"\\fI{_roff(_named(parameter))}\\fR"
+    else:
+        value = f" \\fI{_roff(_value(parameter))}\\fR" if _value(parameter) else ""
+        yield ", ".join(f"\\fB{_roff(form)}\\fR" for form in _forms(parameter)) + value
+    yield _roff(_said(parameter))
 
 
 def _chapter(name: str, command: Any) -> Iterator[str]:
     yield f"## {name}\n"
     yield f"{_plain(_summary(command))}\n"
-    yield "| | |\n|---|---|"
-    for each in sorted(command.params, key=_is_argument, reverse=True):
-        words = [_named(each)] if _is_argument(each) else [", ".join(_forms(each)), _value(each)]
-        yield f"| `{' '.join(filter(None, words)).replace('|', '/')}` | {_plain(each.help or '')} |"
+    for heading, parameters in _groups(command):
+        if heading not in {"Arguments", "Options"}:
+            yield f"\n*{heading}*\n"
+        if heading != "Options" or not _has_arguments(command):
+            yield "| | |\n|---|---|"
+        for each in parameters:
+            words = [_named(each)] if _is_argument(each) else [", ".join(_forms(each)), _value(each)]
+            yield f"| `{' '.join(filter(None, words)).replace('|', '/')}` | {_plain(_said(each))} |"
     yield ""
+
+
+def _has_arguments(command: Any) -> bool:
+    return any(_is_argument(each) for each in command.params)
+
+
+def _groups(command: Any) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the headings of `--help` with their arguments and options, those that have any."""
+    for heading in HEADINGS:
+        if parameters := [each for each in command.params if heading_of(each) == heading]:
+            yield heading, parameters
 
 
 def _is_argument(parameter: Any) -> bool:
@@ -130,6 +153,18 @@ def _value(option: Any) -> str:
     if choices:
         return "|".join(str(getattr(choice, "value", choice)) for choice in choices)
     return str(option.metavar or option.type.name.upper())
+
+
+def _said(parameter: Any) -> str:
+    """Return the help of a parameter, with its default where that is told in `--help` too."""
+    text = " ".join((parameter.help or "").split())
+    default = parameter.default
+    is_told = not _is_argument(parameter) and parameter.show_default and not callable(default)
+    if not is_told or default in (None, "", False, ()) or "[default" in text:
+        return text
+    if default is True:
+        default = parameter.opts[0]
+    return f"{text} [default: {getattr(default, 'value', default)}]"
 
 
 def _roff(text: str) -> str:

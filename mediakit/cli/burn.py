@@ -31,7 +31,7 @@ from mediakit.cli.grouped import grouped
 from mediakit.cli.keys import OpeningSource, Sealing
 from mediakit.cli.label import CoverFile, LabelFile, drawn_for_robot, paper_of_burnt, paper_order
 from mediakit.cli.manifest import SignKey, SignPassphraseFile, signer_of
-from mediakit.cli.options import BurnReports, WithNames
+from mediakit.cli.options import BurnReports, Config, FailOn, Profiles, WithNames
 from mediakit.cli.output import Output
 from mediakit.cli.people import Pages
 from mediakit.cli.selecting import AllPatients, Selecting
@@ -49,7 +49,8 @@ if TYPE_CHECKING:  # profiles are loaded when the command runs: `--help` stays f
 @grouped
 def burn(
     src: Annotated[
-        list[Path] | None, typer.Argument(help="Folders, files, images, ZIP archives, mail; or --from.")
+        list[Path] | None,
+        typer.Argument(metavar="SRC...", help="Folders, files, images, ZIP archives, mail; or --from."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -63,11 +64,15 @@ def burn(
             "--profile",
             "-p",
             autocompletion=complete.profiles,
-            help="Profile, for example STD-GEN-CD; else by the target.",
+            metavar="ID",
+            help="Profile, for example STD-GEN-CD. Default: the general purpose profile of the target.",
         ),
     ] = "",
     medium: Annotated[
-        str, typer.Option(help="cd, dvd, bd, usb or zip: its general purpose profile that fits.")
+        str,
+        typer.Option(
+            metavar="KIND", help="cd, dvd, bd, usb, zip or mime: the general purpose profile of it that fits."
+        ),
     ] = "",
     from_: From = "",
     priors: Priors = 0,
@@ -89,7 +94,11 @@ def burn(
         Supply, typer.Option(help="Missing mandatory keys: supplied in the DICOMDIR only, or refused.")
     ] = Supply.DIRECTORY,
     capacity: Annotated[
-        str, typer.Option(help="cd74, cd80, dvd5, dvd9, bd25, bd50, or a size such as 4GB.")
+        str,
+        typer.Option(
+            metavar="SIZE",
+            help="What a medium holds: cd74, cd80, dvd5, dvd9, bd25, bd50, or a size such as 4GB.",
+        ),
     ] = "",
     wrapping: Wrapping,
     pages: Pages,
@@ -103,10 +112,8 @@ def burn(
     add: Annotated[
         list[Path] | None, typer.Option(help="Folder whose content goes to the root of the medium.")
     ] = None,
-    profiles: Annotated[
-        list[Path] | None, typer.Option(help="File or folder of your own AUG-/PRI- profiles.")
-    ] = None,
-    config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
+    profiles: Profiles = None,
+    config: Config = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Plan and print; write nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing target.")] = False,
     manifest: Annotated[
@@ -131,9 +138,7 @@ def burn(
     simulate: Simulate = False,
     leave_open: LeaveOpen = False,
     yes_erase: YesErase = False,
-    fail_on: Annotated[
-        Severity, typer.Option(help="Findings from here on give exit code 1.")
-    ] = Severity.ERROR,
+    fail_on: FailOn = Severity.ERROR,
     label: LabelFile = None,
     cover_sheet: CoverFile = None,
     report: BurnReports = None,
@@ -144,9 +149,10 @@ def burn(
 
     Every input file ends in one state; nothing is written when a file cannot go (see --on-reject).
     """
-    if not src and not from_:
-        raise typer.BadParameter("nothing to burn is named; `--from DEST` fetches it", param_hint="SRC...")
     with output.guarded("burn"):
+        if not src and not from_:
+            hint = "name folders, files or images, or fetch from an archive with `--from DEST`"
+            raise UsageError("nothing to burn is named", hint=hint)
         from mediakit.journeys.burn import burn_fitting
         from mediakit.journeys.burn_order import BurnOrder
         from mediakit.stages.plan.people import usual_viewer

@@ -70,7 +70,8 @@ def read_toml(file: Path) -> dict[str, Any]:
             raise UsageError("the configuration is too long to be one", where=str(file))
         return toml.loads(content.decode("utf-8"))
     except (OSError, ValueError, RecursionError) as exc:  # a number can be too long to be one
-        raise UsageError("the configuration cannot be read", where=str(file), why=str(exc)) from exc
+        why = exc.strerror if isinstance(exc, OSError) else ""
+        raise UsageError("the configuration cannot be read", where=str(file), why=why or str(exc)) from exc
 
 
 def own_folder() -> Path:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
 from mediakit import toml
 from mediakit.choices import OnBurnedIn
+from mediakit.cli.helping import DEIDENTIFIED
 from mediakit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _MOST_BYTES = 4 << 20  # of a table or a key
 @dataclass(frozen=True, kw_only=True)
 class Deidentifying:
     """The options of de-identification."""
+
+    heading: ClassVar[str] = DEIDENTIFIED
 
     deidentify: Annotated[
         str | None,
@@ -36,9 +39,9 @@ class Deidentifying:
         Path | None,
         typer.Option("--deidentify-key-file", help="Secret file: several media get the same new values."),
     ] = None
-    burned_in: Annotated[OnBurnedIn, typer.Option(help="Images that may have text in their pixels.")] = (
-        OnBurnedIn.REFUSE
-    )
+    burned_in: Annotated[
+        OnBurnedIn, typer.Option(help="What becomes of images that may have text in their pixels.")
+    ] = OnBurnedIn.REFUSE
 
     def wanted(self) -> Deidentification | None:
         """Return what is asked for, None when nothing is. Raises UsageError."""

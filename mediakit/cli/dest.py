@@ -10,11 +10,15 @@ import typer
 
 from mediakit.cli import complete
 from mediakit.cli.guard import guarded
+from mediakit.cli.helping import USER, Group
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, as_user, login_of
 from mediakit.cli.options import SECONDS, CommitPort, Config, Json
 
 app = typer.Typer(
-    help="Name destinations, and ask whether and what they take.", no_args_is_help=True, rich_markup_mode=None
+    cls=Group,
+    help="Keep destinations under names, and ask whether they answer and what they take.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 _Dest = Annotated[
@@ -26,9 +30,6 @@ _Dest = Annotated[
     ),
 ]
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, hyphens, underscores.")]
-_Seconds = Annotated[
-    float | None, typer.Option(parser=SECONDS, metavar="SECONDS", help="Seconds, at most a day.")
-]
 
 
 @app.command("add")
@@ -38,53 +39,95 @@ def add(
         str,
         typer.Argument(metavar="URL", help="AET@host:port, dicom+tls://..., dicomweb+https://..., dir:PATH."),
     ],
-    calling_ae: Annotated[str | None, typer.Option(help="Our AE title there.  [default: MEDIAKIT]")] = None,
+    calling_ae: Annotated[
+        str | None, typer.Option(metavar="AET", help="Our AE title there.  [default: MEDIAKIT]")
+    ] = None,
     ca_file: Annotated[Path | None, typer.Option(help="Certificates to trust (PEM).")] = None,
     certificate: Annotated[Path | None, typer.Option(help="Our certificate (PEM).")] = None,
     key: Annotated[Path | None, typer.Option(help="Its key (PEM).")] = None,
     check_host_name: Annotated[
-        bool, typer.Option("--check-host-name/--no-check-host-name", help="Whose certificate it must be.")
+        bool,
+        typer.Option(
+            "--check-host-name/--no-check-host-name",
+            help="Whether the certificate of the peer must name this host.",
+        ),
     ] = True,
-    connect_timeout: _Seconds = None,
-    association_timeout: _Seconds = None,
-    answer_timeout: _Seconds = None,
-    proof_timeout: _Seconds = None,
+    connect_timeout: Annotated[
+        float | None,
+        typer.Option(parser=SECONDS, metavar="SECONDS", help="How long to wait for a connection."),
+    ] = None,
+    association_timeout: Annotated[
+        float | None,
+        typer.Option(parser=SECONDS, metavar="SECONDS", help="How long to wait for an association."),
+    ] = None,
+    answer_timeout: Annotated[
+        float | None,
+        typer.Option(parser=SECONDS, metavar="SECONDS", help="How long to wait for the answer to a request."),
+    ] = None,
+    proof_timeout: Annotated[
+        float | None,
+        typer.Option(
+            parser=SECONDS, metavar="SECONDS", help="How long to wait for a report of Storage Commitment."
+        ),
+    ] = None,
     token_file: Annotated[Path | None, typer.Option(help="DICOMweb: file with a bearer token.")] = None,
     token_variable: Annotated[
-        str | None, typer.Option(help="DICOMweb: environment variable with a bearer token.")
+        str | None, typer.Option(metavar="NAME", help="DICOMweb: environment variable with a bearer token.")
     ] = None,
     header_file: Annotated[Path | None, typer.Option(help='DICOMweb: file of lines "Name: value".')] = None,
     commit_port: CommitPort = None,
-    commit_host: Annotated[str | None, typer.Option(help="The address that this port is bound to.")] = None,
-    user: Annotated[str | None, typer.Option(help="The user that we are there (user identity).")] = None,
-    passcode_file: Annotated[Path | None, typer.Option(help="File with the passcode of the user.")] = None,
-    passcode_variable: Annotated[
-        str | None, typer.Option(help="Environment variable with the passcode.")
+    commit_host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="The address of ours that --commit-port listens on.")
     ] = None,
-    ask_passcode: Annotated[bool, typer.Option("--ask-passcode", help="Ask for it each time.")] = False,
-    kerberos_file: Annotated[Path | None, typer.Option(help="File with a Kerberos service ticket.")] = None,
-    saml_file: Annotated[Path | None, typer.Option(help="File with a SAML assertion.")] = None,
-    jwt_file: Annotated[Path | None, typer.Option(help="File with a JSON web token.")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="The user that we are there (user identity).", rich_help_panel=USER)
+    ] = None,
+    passcode_file: Annotated[
+        Path | None, typer.Option(help="File with the passcode of the user.", rich_help_panel=USER)
+    ] = None,
+    passcode_variable: Annotated[
+        str | None, typer.Option(help="Environment variable with the passcode.", rich_help_panel=USER)
+    ] = None,
+    ask_passcode: Annotated[
+        bool, typer.Option("--ask-passcode", help="Ask for the passcode each time.", rich_help_panel=USER)
+    ] = False,
+    kerberos_file: Annotated[
+        Path | None, typer.Option(help="File with a Kerberos service ticket.", rich_help_panel=USER)
+    ] = None,
+    saml_file: Annotated[
+        Path | None, typer.Option(help="File with a SAML assertion.", rich_help_panel=USER)
+    ] = None,
+    jwt_file: Annotated[
+        Path | None, typer.Option(help="File with a JSON web token.", rich_help_panel=USER)
+    ] = None,
     jwt_variable: Annotated[
-        str | None, typer.Option(help="Environment variable with a JSON web token.")
+        str | None, typer.Option(help="Environment variable with a JSON web token.", rich_help_panel=USER)
     ] = None,
     identity_response: Annotated[
         bool,
         typer.Option(
-            "--identity-response/--no-identity-response", help="Whether the peer must confirm the identity."
+            "--identity-response/--no-identity-response",
+            help="Whether the peer must confirm the identity.",
+            rich_help_panel=USER,
         ),
     ] = True,
     window: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Operations under way at once; 1 proposes no window.")
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            help="C-STOREs under way at once on an association (asynchronous operations window); "
+            "1: no window is proposed.",
+        ),
     ] = None,
     max_associations: Annotated[
-        int | None, typer.Option(min=1, max=32, help="Associations at once that an import may have.")
+        int | None, typer.Option(min=1, max=32, help="Associations that an import may have at the same time.")
     ] = None,
     extended_negotiation: Annotated[
         bool,
         typer.Option(
             "--extended-negotiation/--no-extended-negotiation",
-            help="Tell more of SOP Classes than their contexts.",
+            help="Propose SOP Class Extended and Common Extended Negotiation.",
         ),
     ] = True,
     config: Config = None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mediakit.cli.helping import DRIVES
 from mediakit.cli.state import state_folder
 from mediakit.cli.terminal import answer_to
 from mediakit.errors import MediakitError, UsageError
@@ -30,7 +31,10 @@ MOST_COPIES = 1000
 Device = Annotated[
     str,
     typer.Option(
-        "--device", metavar="DEV", help="Write onto the disc in /dev/sr0, or onto the stick /dev/sdX."
+        "--device",
+        metavar="DEV",
+        help="Write onto the disc in /dev/sr0, or onto the stick /dev/sdX.",
+        rich_help_panel=DRIVES,
     ),
 ]
 Devices = Annotated[
@@ -39,17 +43,48 @@ Devices = Annotated[
         "--device",
         metavar="DEV",
         help="Write onto the disc in /dev/sr0, or the stick /dev/sdX (with --span: again for each medium).",
+        rich_help_panel=DRIVES,
     ),
 ]
-Robot = Annotated[str, typer.Option("--robot", metavar="NAME", help="Let this disc robot make the discs.")]
-Copies = Annotated[int, typer.Option("--copies", min=1, max=MOST_COPIES, help="How many discs or sticks.")]
-Speed = Annotated[int, typer.Option("--speed", min=0, max=1000, help="Speed of a disc drive, as 8 for 8x.")]
-Simulate = Annotated[bool, typer.Option("--simulate", help="Let the drive do all but write.")]
+Robot = Annotated[
+    str,
+    typer.Option(
+        "--robot", metavar="NAME", help="Let this disc robot make the discs.", rich_help_panel=DRIVES
+    ),
+]
+Copies = Annotated[
+    int,
+    typer.Option(
+        "--copies", min=1, max=MOST_COPIES, help="How many discs or sticks.", rich_help_panel=DRIVES
+    ),
+]
+Speed = Annotated[
+    int,
+    typer.Option(
+        "--speed",
+        min=0,
+        max=1000,
+        show_default=False,
+        help="Speed of a disc drive: 8 for 8x. Default: that of the drive.",
+        rich_help_panel=DRIVES,
+    ),
+]
+Simulate = Annotated[
+    bool, typer.Option("--simulate", help="Let the drive do all but write.", rich_help_panel=DRIVES)
+]
 LeaveOpen = Annotated[
-    bool, typer.Option("--leave-open", help="Do not finalise the disc, where the profile allows that.")
+    bool,
+    typer.Option(
+        "--leave-open",
+        help="Do not finalise the disc, where the profile allows that.",
+        rich_help_panel=DRIVES,
+    ),
 ]
 YesErase = Annotated[
-    bool, typer.Option("--yes-erase", help="Erase the stick or rewritable disc without asking.")
+    bool,
+    typer.Option(
+        "--yes-erase", help="Erase the stick or rewritable disc without asking.", rich_help_panel=DRIVES
+    ),
 ]
 
 
@@ -78,7 +113,7 @@ class Wanted:
             raise UsageError(f"{' and '.join(given)} exclude each other", hint=hint)
         if not given:
             hint = "`-o OUT.iso` (or .img, .zip, a new folder), `--device /dev/sr0` or `--robot NAME`"
-            raise UsageError("it is not said where this goes", hint=hint)
+            raise UsageError("no target is named", hint=hint)
         if self.span and self.robot:
             hint = "write the images (`--span -o`), and then each of them with `mediakit disc burn IMAGE`"
             raise UsageError("`--span` and `--robot` exclude each other", hint=hint)

@@ -12,13 +12,17 @@ from mediakit.cli.config import profile_paths
 from mediakit.cli.device import Copies, Device, LeaveOpen, Robot, Simulate, Speed, Wanted, YesErase, onto_for
 from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
+from mediakit.cli.helping import Group
 from mediakit.cli.keys import Opening
 from mediakit.cli.options import Config, Json, Profiles
 from mediakit.cli.output import Output
 from mediakit.cli.terminal import print_findings, print_summary
 
 app = typer.Typer(
-    help="Show drives, and put images on discs and sticks.", no_args_is_help=True, rich_markup_mode=None
+    cls=Group,
+    help="Show drives, and put images on discs and sticks.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
 Priors = Annotated[
     int,
     typer.Option(
-        "--priors", min=0, max=1000, help="So many earlier studies of the same patient, newest first."
+        "--priors", min=0, max=1000, help="How many earlier studies of the same patient to add, newest first."
     ),
 ]
 From = Annotated[

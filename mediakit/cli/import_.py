@@ -14,6 +14,7 @@ from mediakit.cli import complete
 from mediakit.cli.confirming import can_ask, confirm_patient, named_patient, offer
 from mediakit.cli.deidentify import Deidentifying
 from mediakit.cli.grouped import grouped
+from mediakit.cli.helping import OUTPUT, PATIENT, TAKEN
 from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.keys import Opening
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
@@ -21,6 +22,7 @@ from mediakit.cli.options import (
     CommitPort,
     Config,
     FailOn,
+    LimitRate,
     Medium,
     RescueMapOfImport,
     SideBySide,
@@ -52,14 +54,22 @@ def import_(
         ),
     ],
     only_directory: Annotated[
-        bool, typer.Option("--only-directory", help="Only what the DICOMDIR names.")
+        bool, typer.Option("--only-directory", help="Only what the DICOMDIR names.", rich_help_panel=TAKEN)
     ] = False,
     ignore_directory: Annotated[
-        bool, typer.Option("--ignore-directory", help="Only what lies there, whatever the DICOMDIR says.")
+        bool,
+        typer.Option(
+            "--ignore-directory",
+            help="Only the files that are there, whatever the DICOMDIR says.",
+            rich_help_panel=TAKEN,
+        ),
     ] = False,
     jobs: SideBySide = "auto",
     convert: Annotated[
-        Convert, typer.Option(help="none, or lossless: only what the peer does not take as stored.")
+        Convert,
+        typer.Option(
+            help="lossless: decompress or re-encode what the destination does not take as it is; none: never."
+        ),
     ] = Convert.LOSSLESS,
     verify: Annotated[
         Verify, typer.Option(help="Proof of storage: commit (Storage Commitment), query (C-FIND, QIDO).")
@@ -77,31 +87,64 @@ def import_(
     *,
     selecting: Selecting,
     all_patients: AllPatients = False,
-    expect_id: Annotated[str | None, typer.Option(help="Refuse any other Patient ID.")] = None,
-    expect_name: Annotated[str | None, typer.Option(help="Refuse any other name.")] = None,
+    expect_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="Refuse any other Patient ID.", rich_help_panel=PATIENT)
+    ] = None,
+    expect_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Refuse any other name.", rich_help_panel=PATIENT)
+    ] = None,
     expect_birth_date: Annotated[
-        str | None, typer.Option(help="Refuse any other birth date (YYYYMMDD).")
+        str | None,
+        typer.Option(metavar="DATE", help="Refuse any other birth date (YYYYMMDD).", rich_help_panel=PATIENT),
     ] = None,
     map_: Annotated[
-        Path | None, typer.Option("--map", help="CSV file of local values in place of foreign ones.")
+        Path | None,
+        typer.Option(
+            "--map", help="CSV file of local values in place of foreign ones.", rich_help_panel=PATIENT
+        ),
     ] = None,
     match: Annotated[
         str | None,
-        typer.Option(help="Ask for local values: worklist, or query (patients). Sure matches only."),
+        typer.Option(
+            metavar="query|worklist",
+            help="Look up local values among patients or orders; only sure matches are applied.",
+            rich_help_panel=PATIENT,
+        ),
     ] = None,
-    match_dest: Annotated[str, typer.Option(help="Whom to ask for them, when it is not DEST.")] = "",
+    match_dest: Annotated[
+        str,
+        typer.Option(metavar="DEST", help="Where to look them up, if not at DEST.", rich_help_panel=PATIENT),
+    ] = "",
     as_patient: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Import as this local patient: looked up, shown and confirmed."),
+        typer.Option(
+            metavar="ID",
+            help="Import as this local patient: looked up, shown and confirmed.",
+            rich_help_panel=PATIENT,
+        ),
     ] = None,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Confirm --as-patient when nothing contradicts; ask nothing.")
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            help="Confirm --as-patient when nothing contradicts; ask nothing.",
+            rich_help_panel=PATIENT,
+        ),
     ] = False,
     keep_id: Annotated[
-        bool, typer.Option("--keep-id", help="Import under the Patient IDs of the medium; ask nothing.")
+        bool,
+        typer.Option(
+            "--keep-id",
+            help="Import under the Patient IDs of the medium; ask nothing.",
+            rich_help_panel=PATIENT,
+        ),
     ] = False,
     approve_above: Annotated[
-        int, typer.Option(min=0, max=100, help="Confidence that a match must exceed to be sure.")
+        int,
+        typer.Option(
+            min=0, max=100, help="Confidence that a match must exceed to be sure.", rich_help_panel=PATIENT
+        ),
     ] = APPROVE_ABOVE,
     deidentifying: Deidentifying,
     opening: Opening,
@@ -109,9 +152,12 @@ def import_(
     probe: Annotated[
         bool, typer.Option("--probe", help="With --dry-run: ask the peer what it would take.")
     ] = False,
-    limit_rate: Annotated[str, typer.Option(help="Most bytes a second, for example 10MB.")] = "",
+    limit_rate: LimitRate = "",
     rescue_map: RescueMapOfImport = None,
-    report: Annotated[list[Path] | None, typer.Option(help="Write a report: FILE.html or FILE.json.")] = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Write a report: FILE.html or FILE.json.", rich_help_panel=OUTPUT),
+    ] = None,
     with_names: WithNames = False,
     state: StateFolder = None,
     config: Config = None,

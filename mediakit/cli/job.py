@@ -13,6 +13,7 @@ import typer
 from mediakit.cli import complete
 from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
+from mediakit.cli.helping import Group
 from mediakit.cli.import_ import map_rows, rate_of
 from mediakit.cli.imported import check_reports, print_imported
 from mediakit.cli.keys import Opening
@@ -41,7 +42,7 @@ if TYPE_CHECKING:  # what a command needs is loaded when it runs
     from mediakit.transfer.imported import Imported
 
 app = typer.Typer(
-    help="List imports, show them, and resume them.", no_args_is_help=True, rich_markup_mode=None
+    cls=Group, help="List imports, show them, and resume them.", no_args_is_help=True, rich_markup_mode=None
 )
 
 _Job = Annotated[
@@ -211,7 +212,7 @@ def verify(
 @app.command("prune")
 def prune(
     older_than: Annotated[
-        str, typer.Option("--older-than", metavar="TIME", help="Days, weeks or years, as 90d, 12w, 2y.")
+        str, typer.Option("--older-than", metavar="TIME", help="Days, weeks or years: 90d, 12w, 2y.")
     ],
     everything: Annotated[
         bool, typer.Option("--all", help="Also jobs that are unfinished or did not end well.")

@@ -21,11 +21,12 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
 from mediakit.cli.config import tables
+from mediakit.cli.helping import SECURE
 from mediakit.errors import UsageError
 from mediakit.findings import printable
 
@@ -42,14 +43,23 @@ Cert = Annotated[
 ]
 MoreRecipients = Annotated[
     list[Path] | None,
-    typer.Option("--recipient", help="Encrypted medium: certificate (PEM) of who else can open what is new."),
+    typer.Option(
+        "--recipient",
+        help="Encrypted medium: certificate (PEM) of who else can open what is new.",
+        rich_help_panel=SECURE,
+    ),
 ]
 SignKey = Annotated[
-    Path | None, typer.Option("--sign-key", help="Secure profile: private key to sign each file with.")
+    Path | None,
+    typer.Option(
+        "--sign-key", help="Secure profile: private key to sign each file with.", rich_help_panel=SECURE
+    ),
 ]
 SignCert = Annotated[
     Path | None,
-    typer.Option("--sign-cert", help="With --sign-key: its certificate, and those above it."),
+    typer.Option(
+        "--sign-cert", help="With --sign-key: its certificate, and those above it.", rich_help_panel=SECURE
+    ),
 ]
 
 _LISTS = frozenset({"recipients", "trust"})
@@ -59,6 +69,8 @@ _NAMES = frozenset({"sign-key", "sign-cert", "key", "cert", "passphrase-file"})
 @dataclass(frozen=True, kw_only=True)
 class Opening:
     """The options that say what opens encrypted files."""
+
+    heading: ClassVar[str] = SECURE
 
     key: Key = None
     cert: Cert = None
@@ -84,6 +96,8 @@ class Opening:
 class OpeningSource:
     """The options that say what opens an encrypted source, where others are for the medium to be written."""
 
+    heading: ClassVar[str] = SECURE
+
     key: Key = None
     cert: Cert = None
     source_passphrase_file: Annotated[
@@ -99,6 +113,8 @@ class OpeningSource:
 @dataclass(frozen=True, kw_only=True)
 class Sealing:
     """The options that say for whom a medium is encrypted, and who signs its files."""
+
+    heading: ClassVar[str] = SECURE
 
     recipient: Annotated[
         list[Path] | None,

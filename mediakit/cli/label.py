@@ -11,6 +11,7 @@ import typer
 
 from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
+from mediakit.cli.helping import PEOPLE
 from mediakit.cli.keys import Opening
 from mediakit.cli.options import MILLIMETRES, Config, Quiet, ShowProgress
 from mediakit.cli.people import institution_of
@@ -27,10 +28,22 @@ if TYPE_CHECKING:  # loaded when the command runs: `--help` stays fast
 _MOST_PLAN_BYTES = 256 << 20
 
 LabelFile = Annotated[
-    Path | None, typer.Option("--label", help="Make the label of the disc: FILE.pdf, FILE.png.")
+    Path | None,
+    typer.Option(
+        "--label",
+        metavar="FILE",
+        help="Also make the label of the disc: FILE.pdf or FILE.png.",
+        rich_help_panel=PEOPLE,
+    ),
 ]
 CoverFile = Annotated[
-    Path | None, typer.Option("--cover-sheet", help="Make a sheet with the contents: FILE.pdf.")
+    Path | None,
+    typer.Option(
+        "--cover-sheet",
+        metavar="FILE",
+        help="Also make a sheet with the contents: FILE.pdf.",
+        rich_help_panel=PEOPLE,
+    ),
 ]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mediakit.cli.helping import USER
 from mediakit.errors import UsageError
 from mediakit.findings import printable
 
@@ -18,12 +19,19 @@ if TYPE_CHECKING:  # destinations are loaded when a command speaks to one
     from mediakit.destinations.address import Named
     from mediakit.destinations.login import Login
 
-User = Annotated[str | None, typer.Option("--user", help="The user that we are for DEST (user identity).")]
+User = Annotated[
+    str | None,
+    typer.Option("--user", help="The user that we are for DEST (user identity).", rich_help_panel=USER),
+]
 PasscodeFile = Annotated[
-    Path | None, typer.Option("--passcode-file", help="With --user: file with the passcode.")
+    Path | None,
+    typer.Option("--passcode-file", help="With --user: file with the passcode.", rich_help_panel=USER),
 ]
 AskPasscode = Annotated[
-    bool, typer.Option("--ask-passcode", help="With --user: ask for the passcode on the terminal.")
+    bool,
+    typer.Option(
+        "--ask-passcode", help="With --user: ask for the passcode on the terminal.", rich_help_panel=USER
+    ),
 ]
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from mediakit import __version__
+from mediakit.cli.helping import Command, Group, grouped_by, show_wrong_call
 from mediakit.cli.signals import heed_no_signals, take_signals
 from mediakit.cli.streams import let_readers_leave
 
@@ -20,33 +20,42 @@ from mediakit.cli.streams import let_readers_leave
 # as Python does, takes a sixth of its time.
 ALLOCATIONS = 200_000
 
-# Every command, and the module that has it: as a function of its name, or as an `app` with commands below it.
-_MODULES = {
-    "burn": "burn",
-    "inspect": "inspect",
-    "validate": "validate",
-    "verify": "verify",
-    "extract": "extract",
-    "fetch": "fetch",
-    "diff": "diff",
-    "repair": "repair",
-    "salvage": "salvage",
-    "update": "update",
-    "label": "label",
-    "import": "import_",
-    "reconcile": "reconcile",
-    "watch": "watch",
-    "conformance": "conformance",
-    "explain": "explain",
-    "schema": "schema",
-    "dest": "dest",
-    "disc": "disc",
-    "job": "job",
-    "migrate": "migrate",
-    "robot": "robots",
-    "serve": "serve",
-    "profiles": "profiles",
+# Every command below its heading, and the module that has it: as a function of its name, or as an `app`
+# with commands below it.
+_SECTIONS = {
+    "Make media": {
+        "burn": "burn",
+        "update": "update",
+        "repair": "repair",
+        "label": "label",
+        "disc": "disc",
+        "robot": "robots",
+    },
+    "Look at media and check them": {
+        "inspect": "inspect",
+        "validate": "validate",
+        "verify": "verify",
+        "diff": "diff",
+        "extract": "extract",
+        "salvage": "salvage",
+    },
+    "Bring media into a PACS": {
+        "import": "import_",
+        "reconcile": "reconcile",
+        "job": "job",
+        "migrate": "migrate",
+        "watch": "watch",
+        "dest": "dest",
+    },
+    "Take from a PACS, scanners and workstations": {"fetch": "fetch", "serve": "serve"},
+    "Look up": {
+        "profiles": "profiles",
+        "explain": "explain",
+        "conformance": "conformance",
+        "schema": "schema",
+    },
 }
+_MODULES = {name: module for section in _SECTIONS.values() for name, module in section.items()}
 
 
 class _Commands(Mapping[str, Any]):
@@ -62,7 +71,7 @@ class _Commands(Mapping[str, Any]):
         return len(_MODULES)
 
 
-class _Group(TyperGroup):
+class _Group(Group):
     """The command line, which loads what was asked for alone."""
 
     def __init__(self, **given: Any) -> None:
@@ -72,6 +81,10 @@ class _Group(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - of the group
         """Return the names in the order of the help; no command is made for that."""
         return list(_MODULES)
+
+    def sections(self) -> Mapping[str, Iterable[str]]:
+        """Return the names by the heading of the help."""
+        return _SECTIONS
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Refuse an empty argument: no guard is off because a variable of a script is empty."""
@@ -140,9 +153,10 @@ def _command(name: str) -> Any:
     module = import_module(f"mediakit.cli.{_MODULES[name]}")
     holder = typer.Typer(rich_markup_mode=None)
     if hasattr(module, "app"):
+        grouped_by(module.app.registered_commands)
         holder.add_typer(module.app, name=name)
     else:
-        holder.command(name)(getattr(module, _MODULES[name]))
+        holder.command(name, cls=Command)(getattr(module, _MODULES[name]))
     return typer.main.get_group(holder).commands[name]
 
 
@@ -150,7 +164,7 @@ def _code_of_call() -> Any:
     try:
         return app(standalone_mode=False)
     except _CallError as exc:
-        exc.show()
+        show_wrong_call(exc)
         if "--json" in sys.argv:
             from mediakit.errors import UsageError
             from mediakit.report.json import error_doc, to_json

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mediakit.cli.config import tables
+from mediakit.cli.helping import SECURE
 from mediakit.cli.keys import ask_for_key
 from mediakit.errors import UsageError
 
@@ -31,11 +32,16 @@ SignKey = Annotated[
         "--sign-key",
         help="Ed25519 key to sign the manifest with (implies --manifest); with --sign-cert the RSA key that "
         "signs each encrypted file.",
+        rich_help_panel=SECURE,
     ),
 ]
 SignPassphraseFile = Annotated[
     Path | None,
-    typer.Option("--sign-passphrase-file", help="File with the passphrase of --sign-key; else it is asked."),
+    typer.Option(
+        "--sign-passphrase-file",
+        help="File with the passphrase of --sign-key; else it is asked for.",
+        rich_help_panel=SECURE,
+    ),
 ]
 PublicKeys = Annotated[
     list[str] | None,

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
+from mediakit.cli.helping import Group
 from mediakit.cli.import_ import map_rows, rate_of
 from mediakit.cli.migrated import Dashboard, check_forms, print_migrated, report_of, write_dashboard
 from mediakit.cli.options import MINUTES, SECONDS, Config, Verbose
@@ -47,7 +47,7 @@ _Reports = Annotated[
 ]
 
 
-class _RunByDefault(TyperGroup):
+class _RunByDefault(Group):
     """A family of commands of which `run` need not be named: `mediakit migrate SRC... DEST`."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
@@ -59,7 +59,7 @@ class _RunByDefault(TyperGroup):
 
 app = typer.Typer(
     cls=_RunByDefault,
-    help="Migrate thousands of discs into a PACS: `migrate SRC... DEST`, each instance once.",
+    help="Migrate thousands of discs into a PACS, each instance once, and see how that stands.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from mediakit.cli.helping import OUTPUT
 from mediakit.cli.progress import Progress
 from mediakit.errors import UsageError
 from mediakit.findings import Severity
@@ -26,24 +27,42 @@ Media = Annotated[
 Profiles = Annotated[
     list[Path] | None, typer.Option("--profiles", help="File or folder of your own AUG-/PRI- profiles.")
 ]
-Config = Annotated[Path | None, typer.Option("--config", help="Configuration file.")]
-FailOn = Annotated[Severity, typer.Option("--fail-on", help="Findings from here on give exit code 1.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="Configuration file to use in place of the usual ones.")
+]
+FailOn = Annotated[
+    Severity,
+    typer.Option(
+        "--fail-on", help="Findings of this severity and above give exit code 1.", rich_help_panel=OUTPUT
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 Verbose = Annotated[int, typer.Option("--verbose", "-v", count=True, help="Print everything.")]
 WithNames = Annotated[
     bool,
-    typer.Option("--with-names", help="Name patients and studies in reports (HTML, JSON): patient data."),
+    typer.Option(
+        "--with-names",
+        help="Name patients and studies in reports (HTML, JSON): patient data.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 BurnReports = Annotated[
     list[Path] | None,
-    typer.Option("--report", help="Write a report: FILE.html, or FILE.json with the manifest."),
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="Write a report: FILE.html, or FILE.json with the manifest.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 _RESCUE_MAP = "Map of a rescued image, as ddrescue writes it; else SRC.map beside it."
 RescueMap = Annotated[Path | None, typer.Option("--rescue-map", "--map", help=_RESCUE_MAP)]
 RescueMapOfImport = Annotated[Path | None, typer.Option("--rescue-map", help=_RESCUE_MAP)]
 ShowProgress = Annotated[Progress, typer.Option("--progress", help="Show progress on standard error.")]
-LimitRate = Annotated[str, typer.Option("--limit-rate", help="Most bytes a second, for example 10MB.")]
+LimitRate = Annotated[
+    str, typer.Option("--limit-rate", metavar="RATE", help="Most bytes a second, for example 10MB.")
+]
 CommitPort = Annotated[
     int | None,
     typer.Option(
@@ -53,7 +72,10 @@ CommitPort = Annotated[
 SideBySide = Annotated[
     str,
     typer.Option(
-        "--jobs", "-j", metavar="N|auto", help="Associations side by side: 1 to 32, or as many as are best."
+        "--jobs",
+        "-j",
+        metavar="N|auto",
+        help="Associations at the same time: 1 to 32, or auto: as many as are fastest.",
     ),
 ]
 

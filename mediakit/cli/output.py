@@ -7,11 +7,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from mediakit.cli.guard import guarded
+from mediakit.cli.helping import OUTPUT
 from mediakit.cli.options import Json, Quiet, ShowProgress
 from mediakit.cli.progress import Progress, listener
 from mediakit.cli.terminal import print_findings, print_summary
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Output:
     """The options of what is printed."""
+
+    heading: ClassVar[str] = OUTPUT
 
     as_json: Json = False
     quiet: Quiet = False

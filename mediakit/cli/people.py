@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 from mediakit.choices import ForPeople, LinkCase, Viewer
 from mediakit.cli.config import settings
+from mediakit.cli.helping import PEOPLE
 from mediakit.errors import UsageError
 
 ViewerForm = Annotated[
@@ -25,6 +26,8 @@ ViewerForm = Annotated[
 @dataclass(frozen=True, kw_only=True)
 class Pages:
     """The options for what people open: images for browsers, pages."""
+
+    heading: ClassVar[str] = PEOPLE
 
     viewer: ViewerForm = None
     pdi: Annotated[

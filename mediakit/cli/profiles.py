@@ -11,21 +11,19 @@ import typer
 from mediakit.cli import complete
 from mediakit.cli.config import profile_paths
 from mediakit.cli.guard import guarded
+from mediakit.cli.helping import Group
+from mediakit.cli.options import Config, Profiles
 from mediakit.cli.progress import Progress, listener
 
 app = typer.Typer(
-    help="Look at media storage application profiles.", no_args_is_help=True, rich_markup_mode=None
+    cls=Group, help="Look at media storage application profiles.", no_args_is_help=True, rich_markup_mode=None
 )
 
-_Profiles = Annotated[
-    list[Path] | None, typer.Option("--profiles", help="File or folder of your own AUG-/PRI- profiles.")
-]
-_Config = Annotated[Path | None, typer.Option(help="Configuration file.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @app.command("list")
-def list_(profiles: _Profiles = None, config: _Config = None, as_json: _Json = False) -> None:
+def list_(profiles: Profiles = None, config: Config = None, as_json: _Json = False) -> None:
     """List every profile with its medium and roles."""
     with guarded("profiles list", as_json=as_json):
         from mediakit.profile.load import load_catalogue
@@ -40,8 +38,8 @@ def show(
     identifier: Annotated[
         str, typer.Argument(metavar="ID", autocompletion=complete.profiles, help="For example STD-GEN-CD.")
     ],
-    profiles: _Profiles = None,
-    config: _Config = None,
+    profiles: Profiles = None,
+    config: Config = None,
     as_json: _Json = False,
 ) -> None:
     """Show one profile: SOP Classes, Transfer Syntaxes, keys, values, medium."""
@@ -55,9 +53,9 @@ def show(
 
 @app.command("fit")
 def fit(
-    src: Annotated[list[Path], typer.Argument(help="Folders, files, ISO or ZIP images.")],
-    profiles: _Profiles = None,
-    config: _Config = None,
+    src: Annotated[list[Path], typer.Argument(metavar="SRC...", help="Folders, files, ISO or ZIP images.")],
+    profiles: Profiles = None,
+    config: Config = None,
     as_json: _Json = False,
     progress: Annotated[Progress, typer.Option(help="Show progress on standard error.")] = Progress.AUTO,
 ) -> None:
@@ -77,9 +75,10 @@ def fit(
 
 @app.command("check")
 def check(
-    file: Annotated[Path, typer.Argument(help="A TOML file with profiles.")], as_json: _Json = False
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A TOML file with profiles.")],
+    as_json: _Json = False,
 ) -> None:
-    """Check a profile file; print every fault, or say that it is sound."""
+    """Check a profile file; print every error, or say that it is sound."""
     with guarded("profiles check", as_json=as_json):
         from mediakit.profile.load import check_file
         from mediakit.report.profiles import check_doc, check_text

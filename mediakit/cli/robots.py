@@ -19,6 +19,7 @@ import typer
 
 from mediakit.cli.config import settings
 from mediakit.cli.guard import guarded
+from mediakit.cli.helping import Group
 from mediakit.cli.options import Config, Json
 from mediakit.errors import UsageError
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # robots are loaded when a command uses one
     from mediakit.drives.robot import Robot
 
 app = typer.Typer(
+    cls=Group,
     help="Show and cancel jobs of the disc robots of the configuration.",
     no_args_is_help=True,
     rich_markup_mode=None,

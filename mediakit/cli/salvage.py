@@ -19,18 +19,18 @@ def salvage(
         list[Path],
         typer.Argument(metavar="SRC...", help="Drive (/dev/sr0) or image; several copies of one medium."),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="OUT.iso; gone on with when it is there.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="OUT.iso; one that is there is continued.")],
     rescue_map: Annotated[
         Path | None,
         typer.Option("--map", "--rescue-map", help="Map in the form of ddrescue; else OUT.iso.map."),
     ] = None,
     retries: Annotated[
-        int, typer.Option(min=0, max=1000, help="How often sectors that fail are read again.")
+        int, typer.Option(min=0, max=1000, help="How often sectors that failed are read again.")
     ] = 1,
     minutes: Annotated[
         float | None,
         typer.Option(
-            parser=MINUTES, metavar="MINUTES", help="Stop after so many minutes; run it again to go on."
+            parser=MINUTES, metavar="MINUTES", help="Stop after this time; the same command goes on."
         ),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the JSON report here.")] = None,
@@ -39,8 +39,8 @@ def salvage(
 ) -> None:
     """Read what can be read of a damaged disc, and name what cannot.
 
-    Of several copies each gives what the others lack. The map goes with the image: `import`, `validate`,
-    `inspect` and `extract` leave alone what touches a gap. Exit code 0 only when every file is whole.
+    Several copies fill each other's gaps. The map belongs to the image: `import`, `validate`, `inspect` and
+    `extract` skip files that touch a gap. Exit code 0 only when every file is whole.
     """
     with output.guarded("salvage"):
         from mediakit.journeys.salvage import SalvageOrder

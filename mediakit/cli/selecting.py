@@ -6,21 +6,21 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
+from mediakit.cli.helping import TAKEN
 from mediakit.errors import UsageError
 
 if TYPE_CHECKING:  # loaded when a command runs: `--help` stays fast
     from mediakit.fileset.selection import Selection
 
 _DATE = re.compile(r"([0-9]{4})([-.]?)([0-9]{2})\2([0-9]{2})", re.ASCII)
-_GROUP = "Choose"
 
 AllPatients = Annotated[
     bool,
-    typer.Option("--all-patients", help="Take a medium with several patients.", rich_help_panel=_GROUP),
+    typer.Option("--all-patients", help="Take a medium with several patients.", rich_help_panel=TAKEN),
 ]
 
 
@@ -28,30 +28,30 @@ AllPatients = Annotated[
 class Selecting:
     """The options of a selection. One that may be given several times takes what has any of its values."""
 
-    patient: Annotated[
-        list[str] | None, typer.Option(help="Only this Patient ID.", rich_help_panel=_GROUP)
-    ] = None
-    study: Annotated[
-        list[str] | None, typer.Option(help="Only this Study Instance UID.", rich_help_panel=_GROUP)
-    ] = None
+    heading: ClassVar[str] = TAKEN
+
+    patient: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this Patient ID.")] = None
+    study: Annotated[list[str] | None, typer.Option(metavar="UID", help="Only this Study Instance UID.")] = (
+        None
+    )
     accession: Annotated[
-        list[str] | None, typer.Option(help="Only this Accession Number.", rich_help_panel=_GROUP)
+        list[str] | None, typer.Option(metavar="NUMBER", help="Only this Accession Number.")
     ] = None
     series: Annotated[
-        list[str] | None, typer.Option(help="Only this Series Instance UID.", rich_help_panel=_GROUP)
+        list[str] | None, typer.Option(metavar="UID", help="Only this Series Instance UID.")
     ] = None
     modality: Annotated[
-        list[str] | None, typer.Option(help="Only this modality, for example CT.", rich_help_panel=_GROUP)
+        list[str] | None, typer.Option(metavar="CODE", help="Only this modality, for example CT.")
     ] = None
     body_part: Annotated[
-        list[str] | None, typer.Option(help="Only this body part, for example CHEST.", rich_help_panel=_GROUP)
+        list[str] | None, typer.Option(metavar="CODE", help="Only this body part, for example CHEST.")
     ] = None
     since: Annotated[
-        str | None, typer.Option(help="Only studies of this day or later (YYYYMMDD).", rich_help_panel=_GROUP)
+        str | None, typer.Option(metavar="DATE", help="Only studies of this day or later (YYYYMMDD).")
     ] = None
     until: Annotated[
         str | None,
-        typer.Option(help="Only studies of this day or earlier (YYYYMMDD).", rich_help_panel=_GROUP),
+        typer.Option(metavar="DATE", help="Only studies of this day or earlier (YYYYMMDD)."),
     ] = None
 
     def selection(self) -> Selection:

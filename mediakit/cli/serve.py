@@ -19,6 +19,7 @@ from mediakit.cli.config import profile_paths
 from mediakit.cli.device import Robot, Wanted, made_for, onto_for
 from mediakit.cli.grouped import grouped
 from mediakit.cli.guard import guarded
+from mediakit.cli.helping import Group
 from mediakit.cli.keys import sealed_by_configuration
 from mediakit.cli.log_file import LogFile
 from mediakit.cli.manifest import signed_by_configuration
@@ -40,13 +41,16 @@ if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays
 
 _Dir = Annotated[Path, typer.Option("--dir", help="Folder to receive into; made when it is missing.")]
 _Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
-_Aet = Annotated[str, typer.Option(help="Our AE title.")]
+_Aet = Annotated[str, typer.Option(metavar="AET", help="Our AE title.")]
 _Bind = Annotated[
-    str, typer.Option(help="Address to listen on; 0.0.0.0 for every one that this computer has.")
+    str,
+    typer.Option(
+        metavar="ADDRESS", help="Address to listen on; 0.0.0.0 for every one that this computer has."
+    ),
 ]
-_MaxAssociations = Annotated[int, typer.Option(help="Associations at once.", min=1, max=200)]
+_MaxAssociations = Annotated[int, typer.Option(help="Associations at the same time.", min=1, max=200)]
 _TlsCert = Annotated[
-    Path | None, typer.Option(help="Serve TLS with this certificate (PEM, may hold the key).")
+    Path | None, typer.Option(metavar="FILE", help="Serve TLS with this certificate (PEM, may hold the key).")
 ]
 _TlsKey = Annotated[Path | None, typer.Option(help="The key of the certificate.")]
 _TlsCa = Annotated[
@@ -56,12 +60,17 @@ _Users = Annotated[
     Path | None, typer.Option(help="Let in only the users of this file; `serve user` makes its lines.")
 ]
 
-app = typer.Typer(name="serve", help="Listen on the network.", no_args_is_help=True)
+app = typer.Typer(
+    name="serve",
+    cls=Group,
+    help="Receive over the network: a Storage SCP, or one that makes media on request.",
+    no_args_is_help=True,
+)
 
 
 @app.callback()
 def _serve() -> None:
-    """Listen on the network."""
+    """Receive over the network: a Storage SCP, or one that makes media on request."""
 
 
 @app.command("scp")
@@ -73,10 +82,11 @@ def scp(
     bind: _Bind = "127.0.0.1",
     peer: Annotated[
         list[str] | None,
-        typer.Option(help="AET@host:port: where a peer listens for reports of storage commitment."),
+        typer.Option(metavar="AET@HOST:PORT", help="Where a peer listens for reports of Storage Commitment."),
     ] = None,
     require_called_aet: Annotated[
-        bool, typer.Option("--require-called-ae", help="Reject who calls another AE title.")
+        bool,
+        typer.Option("--require-called-ae", help="Reject associations that call another AE title than ours."),
     ] = False,
     max_associations: _MaxAssociations = 10,
     tls_cert: _TlsCert = None,
@@ -106,12 +116,12 @@ def scp(
         typer.Option(
             parser=SECONDS,
             metavar="SECONDS",
-            help="With --each: begin when nothing came for it for so many seconds.  [default: 60]",
+            help="With --each: begin a medium when nothing came for it for so long.  [default: 60]",
         ),
     ] = None,
     remove_burnt: Annotated[
         bool,
-        typer.Option("--remove-burnt", help="With --each: take what is on a proven medium out of --dir."),
+        typer.Option("--remove-burnt", help="With --each: remove from --dir what is on a proven medium."),
     ] = False,
     on_reject: Annotated[
         OnReject, typer.Option(help="With --then-burn: fail, or skip what the profile refuses.")
@@ -121,7 +131,7 @@ def scp(
         typer.Option(
             parser=SECONDS,
             metavar="SECONDS",
-            help="End when something came and nobody was connected for so many seconds.",
+            help="End when something came and nobody has been connected for so long.",
         ),
     ] = None,
     log_file: Annotated[
@@ -237,14 +247,14 @@ def creation(
     folder: _Dir,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the media that are made.")],
     profile: Annotated[
-        str, typer.Option("--profile", "-p", help="Profile for requests that name none.")
+        str, typer.Option("--profile", "-p", metavar="ID", help="Profile for requests that name none.")
     ] = "STD-GEN-CD",
     port: _Port = 11112,
     aet: _Aet = "MEDIAKIT",
     bind: _Bind = "127.0.0.1",
     robot: Robot = "",
     keep_days: Annotated[
-        float, typer.Option(parser=DAYS, metavar="DAYS", help="Forget jobs so many days after their end.")
+        float, typer.Option(parser=DAYS, metavar="DAYS", help="Forget jobs so long after their end.")
     ] = 30.0,
     max_associations: _MaxAssociations = 10,
     tls_cert: _TlsCert = None,

@@ -14,6 +14,7 @@ from mediakit.cli.burnt import check_burn_reports, print_burnt
 from mediakit.cli.config import profile_paths
 from mediakit.cli.device import LeaveOpen, Simulate, Speed
 from mediakit.cli.grouped import grouped
+from mediakit.cli.helping import REMOVED
 from mediakit.cli.keys import MoreRecipients, Opening, SignCert, resealer_of
 from mediakit.cli.manifest import SignKey, SignPassphraseFile, signer_of
 from mediakit.cli.options import (
@@ -34,7 +35,6 @@ if TYPE_CHECKING:  # the core is loaded when the command runs: `--help` stays fa
     from mediakit.fileset.plan import FileSetPlan
     from mediakit.fileset.removal import Removal
 
-_GROUP = "Remove"
 _Gone = list[str] | None
 
 
@@ -47,14 +47,19 @@ def update(
         list[Path] | None, typer.Option(help="Folder, file or image with instances to add.")
     ] = None,
     remove: Annotated[
-        _Gone, typer.Option("--remove", help="Remove this SOP Instance UID.", rich_help_panel=_GROUP)
+        _Gone,
+        typer.Option(
+            "--remove", metavar="UID", help="Remove this SOP Instance UID.", rich_help_panel=REMOVED
+        ),
     ] = None,
-    patient: Annotated[_Gone, typer.Option(help="Remove this Patient ID.", rich_help_panel=_GROUP)] = None,
+    patient: Annotated[
+        _Gone, typer.Option(metavar="ID", help="Remove this Patient ID.", rich_help_panel=REMOVED)
+    ] = None,
     study: Annotated[
-        _Gone, typer.Option(help="Remove this Study Instance UID.", rich_help_panel=_GROUP)
+        _Gone, typer.Option(metavar="UID", help="Remove this Study Instance UID.", rich_help_panel=REMOVED)
     ] = None,
     series: Annotated[
-        _Gone, typer.Option(help="Remove this Series Instance UID.", rich_help_panel=_GROUP)
+        _Gone, typer.Option(metavar="UID", help="Remove this Series Instance UID.", rich_help_panel=REMOVED)
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Leave MEDIUM alone and write the result here.")

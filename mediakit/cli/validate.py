@@ -41,7 +41,7 @@ _Rules = Annotated[
     typer.Option(
         metavar="RULE",
         autocompletion=complete.rules,
-        help="Rules that do not count, as MK-HYG-002 or MK-HYG.",
+        help="Rules that do not count: MK-HYG-002, or a group: MK-HYG.",
     ),
 ]
 
@@ -58,7 +58,12 @@ def validate(
             help="Profile to judge by, or auto: the best fitting.",
         ),
     ] = "auto",
-    rules: Annotated[str, typer.Option(help="Rule sets: ps3, pdi, drg, with commas between.")] = "ps3",
+    rules: Annotated[
+        str,
+        typer.Option(
+            metavar="SETS", help="Rule sets, with commas between: ps3 (DICOM), pdi (IHE), drg (Germany)."
+        ),
+    ] = "ps3",
     fail_on: FailOn = Severity.ERROR,
     ignore: _Rules = None,
     select: Annotated[
@@ -66,7 +71,7 @@ def validate(
         typer.Option(
             metavar="RULE",
             autocompletion=complete.rules,
-            help="Only these rules count, as MK-DIR-012 or MK-DIR.",
+            help="Only these rules count: MK-DIR-012, or a group: MK-DIR.",
         ),
     ] = None,
     baseline: Annotated[

@@ -53,21 +53,31 @@ def watch(
     import_: Annotated[
         str | None, typer.Option("--import", metavar="DEST", help="Import what comes to this destination.")
     ] = None,
-    verify: Annotated[Verify | None, typer.Option(help="Proof of storage: commit or query.")] = None,
+    verify: Annotated[
+        Verify | None,
+        typer.Option(help="Proof of storage: commit (Storage Commitment), query (C-FIND, QIDO-RS)."),
+    ] = None,
     ask_first: Annotated[
         bool | None, typer.Option("--ask-first/--no-ask-first", help="Do not send what is there already.")
     ] = None,
     match: Annotated[
-        str | None, typer.Option(help="Local Patient IDs: query or worklist. Sure matches only.")
+        str | None,
+        typer.Option(
+            metavar="query|worklist", help="Ask for local Patient IDs; only sure matches are applied."
+        ),
     ] = None,
     all_patients: Annotated[
         bool | None, typer.Option("--all-patients/--one-patient", help="Take media with several patients.")
     ] = None,
     only_valid: Annotated[
-        bool | None, typer.Option("--only-valid/--also-faulty", help="Import only media without an error.")
+        bool | None,
+        typer.Option(
+            "--only-valid/--also-faulty",
+            help="Import only media in which no error was found; --also-faulty: every one.",
+        ),
     ] = None,
     reports: Annotated[
-        Path | None, typer.Option(help="Folder for one HTML report of each judgement and each import.")
+        Path | None, typer.Option(help="Folder for an HTML report of each validation and each import.")
     ] = None,
     eject: Annotated[
         bool | None, typer.Option("--eject/--no-eject", help="Open the drive afterwards.")
@@ -77,7 +87,7 @@ def watch(
         typer.Option(
             parser=SECONDS,
             metavar="SECONDS",
-            help="Seconds in which a copied medium must not change.  [default: 10]",
+            help="How long a copied medium must stay unchanged before it is handled.  [default: 10]",
         ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Handle what is there now, and end.")] = False,
@@ -89,11 +99,11 @@ def watch(
     state: StateFolder = None,
     config: Config = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document on one line a medium.")
+        bool, typer.Option("--json", help="Print one JSON document for each medium, on one line.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Inspect and validate every medium that comes, and import it where that is asked for.
+    """Validate every medium that appears in a drive or folder, and import it where that is asked for.
 
     One line and one report for each. What is asked for may also stand under `[watch]` in the configuration.
     Ctrl-C ends it; what was handled is not handled again after a restart.

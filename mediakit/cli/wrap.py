@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
+from mediakit.cli.helping import WRAPPED
 from mediakit.errors import UsageError
 from mediakit.findings import printable
 
 if TYPE_CHECKING:  # loaded when the command runs: `--help` stays fast
     from mediakit.stages.judge.wrapping import NewSubject, Wrap
 
-_GROUP = "Images and documents of another kind"
 _DATE = re.compile(r"[0-9]{8}", re.ASCII)
 
 
@@ -22,39 +22,34 @@ _DATE = re.compile(r"[0-9]{8}", re.ASCII)
 class Wrapping:
     """The options for images and documents of another kind."""
 
+    heading: ClassVar[str] = WRAPPED
+
     wrap: Annotated[
         bool,
-        typer.Option(
-            "--wrap", help="Make DICOM instances of JPEG, PNG, TIFF and PDF files.", rich_help_panel=_GROUP
-        ),
+        typer.Option("--wrap", help="Make DICOM instances of JPEG, PNG, TIFF and PDF files."),
     ] = False
     wrap_like: Annotated[
         str,
         typer.Option(
             metavar="FILE|UID",
-            help="They are of the patient and study of this instance, or of this study of the sources.",
-            rich_help_panel=_GROUP,
+            help="Patient and study are those of this instance, or of this study of the sources.",
         ),
     ] = ""
     wrap_study: Annotated[
         str,
-        typer.Option(metavar="UID|new", help="Into this study, or a new one.", rich_help_panel=_GROUP),
+        typer.Option(metavar="UID|new", help="Into this study, or a new one."),
     ] = ""
     wrap_patient_id: Annotated[
-        str, typer.Option(help="Instead of --wrap-like: Patient ID.", rich_help_panel=_GROUP)
+        str, typer.Option(metavar="ID", help="Instead of --wrap-like: Patient ID.")
     ] = ""
-    wrap_patient_name: Annotated[str, typer.Option(help="Name, as Family^Given.", rich_help_panel=_GROUP)] = (
-        ""
-    )
-    wrap_birth_date: Annotated[str, typer.Option(help="Birth date, YYYYMMDD.", rich_help_panel=_GROUP)] = ""
-    wrap_sex: Annotated[str, typer.Option(help="M, F or O.", rich_help_panel=_GROUP)] = ""
-    wrap_study_date: Annotated[str, typer.Option(help="Study date, YYYYMMDD.", rich_help_panel=_GROUP)] = ""
+    wrap_patient_name: Annotated[str, typer.Option(metavar="NAME", help="Name, as Family^Given.")] = ""
+    wrap_birth_date: Annotated[str, typer.Option(metavar="DATE", help="Birth date, YYYYMMDD.")] = ""
+    wrap_sex: Annotated[str, typer.Option(metavar="SEX", help="M, F or O.")] = ""
+    wrap_study_date: Annotated[str, typer.Option(metavar="DATE", help="Study date, YYYYMMDD.")] = ""
     wrap_title: Annotated[
         bool,
         typer.Option(
-            "--wrap-title",
-            help="The name of the file becomes the title: mind what it says of the patient.",
-            rich_help_panel=_GROUP,
+            "--wrap-title", help="The name of the file becomes the title: mind what it says of the patient."
         ),
     ] = False
 

@@ -17,10 +17,13 @@ from typing import Final, Protocol, Self
 from mediakit.destinations.base import Destination
 from mediakit.destinations.options import Options, Setting
 from mediakit.errors import UsageError
+from mediakit.findings import printable
 from mediakit.transfer.proof import Prover
 
 FORMS: Final = "AET@host:port, dicom+tls://AET@host:port, dicomweb+https://host/path or dir:PATH"
-ADDRESS_HINT: Final = f"a destination is {FORMS}, or a name from `mediakit dest list`"
+ADDRESS_HINT: Final = (
+    f"a destination is {FORMS}, or a name (`mediakit dest list` shows them, `mediakit dest add` makes one)"
+)
 
 _MOST_CHARACTERS = 2048
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})", re.ASCII)
@@ -108,7 +111,7 @@ def host_and_port(text: str, default: int) -> tuple[str, int]:
         raise UsageError("the host is missing", hint=ADDRESS_HINT)
     if not _HOST.fullmatch(host):
         hint = "letters, digits, dots and hyphens; other letters as xn--..."
-        raise UsageError("not the name of a host or an IPv4 address", where=ascii(host[:60]), hint=hint)
+        raise UsageError("not the name of a host or an IPv4 address", where=printable(host[:60]), hint=hint)
     return host.lower(), _port(port if colon else None, default)
 
 
@@ -116,12 +119,12 @@ def _ipv6(text: str) -> str:
     try:
         return str(ipaddress.IPv6Address(text))
     except ValueError as exc:
-        raise UsageError("not an IPv6 address", where=ascii(text[:60])) from exc
+        raise UsageError("not an IPv6 address", where=printable(text[:60])) from exc
 
 
 def _port(text: str | None, default: int) -> int:
     if text is None:
         return default
     if not _PORT.fullmatch(text) or not 1 <= int(text) <= 65535:
-        raise UsageError("a port is a number from 1 to 65535", where=ascii(text[:20]))
+        raise UsageError("a port is a number from 1 to 65535", where=printable(text[:20]))
     return int(text)

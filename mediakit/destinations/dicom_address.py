@@ -25,6 +25,7 @@ from mediakit.destinations.options import Options, Setting
 from mediakit.destinations.peer import Peer, Tls, check_ae_title
 from mediakit.errors import UsageError
 from mediakit.events import Listener
+from mediakit.findings import printable
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.proof import Proof
 
@@ -157,7 +158,7 @@ def _without_title(text: str) -> UsageError:
     if ":" in text:
         return UsageError("the AE title is missing", hint="write AET@host:port; ask who runs the archive")
     return UsageError(
-        "is neither an address nor the name of a destination", where=ascii(text), hint=ADDRESS_HINT
+        f"`{printable(text)}` is neither an address nor the name of a destination", hint=ADDRESS_HINT
     )
 
 

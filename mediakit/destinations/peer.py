@@ -8,6 +8,7 @@ from typing import Final
 
 from mediakit.destinations.login import Login
 from mediakit.errors import UsageError
+from mediakit.findings import printable
 
 DEFAULT_CALLING_AE = "MEDIAKIT"
 DEFAULT_WINDOW: Final = 8  # C-STOREs under way at once, where the peer agrees
@@ -93,8 +94,8 @@ def check_ae_title(text: str) -> str:
     if not title:
         raise UsageError("an AE title has at least one character that is not a space")
     if len(title) > 16:
-        raise UsageError("an AE title has at most 16 characters", where=ascii(title[:40]))
+        raise UsageError("an AE title has at most 16 characters", where=printable(title[:40]))
     if "\\" in title or not title.isascii() or not title.isprintable():
         hint = "letters, digits, spaces and punctuation of ASCII are allowed, the backslash is not"
-        raise UsageError("not an AE title", where=ascii(title), hint=hint)
+        raise UsageError("not an AE title", where=printable(title), hint=hint)
     return title

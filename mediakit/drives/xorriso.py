@@ -111,7 +111,9 @@ def eject(device: str, limits: Limits = LIMITS) -> None:
         packets = list(run.packets())
     if run.code:
         why = reason_of(packets)
-        raise UsageError("the drive cannot be opened", where=device, why=why)
+        raise UsageError(
+            "the drive cannot be opened", where=device, why=why, hint="`mediakit disc list` shows the drives"
+        )
 
 
 def burn(disc: Disc, image: Path, how: How, tell: Listener, limits: Limits | None = None) -> None:

@@ -27,6 +27,7 @@ from mediakit.fileset.fat_geometry import (
     FatWishes,
     geometry_for,
 )
+from mediakit.findings import printable
 from mediakit.formats import moment
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.legal import SHORT_NAME, check_paths
@@ -237,7 +238,7 @@ def _checked(entries: Sequence[Entry], folders: Sequence[str], order: Order) -> 
         if not SHORT_NAME.fullmatch(path.rpartition("/")[2]):
             why = "a name has 8 characters of A-Z 0-9 _, then a dot and 3 if any"
             raise DoesNotFit(
-                "cannot stand on FAT as a short name", where=ascii(path), why=why, hint="rename it"
+                "cannot stand on FAT as a short name", where=printable(path), why=why, hint="rename it"
             )
     wishes = order.fat or FatWishes()
     try:
@@ -249,7 +250,7 @@ def _checked(entries: Sequence[Entry], folders: Sequence[str], order: Order) -> 
     for entry in entries:
         if entry.size > most:
             why = f"{entry.size:,} bytes, and a file on FAT{geometry.bits} has at most {most:,}"
-            raise DoesNotFit("is too large for the volume", where=ascii(entry.path), why=why)
+            raise DoesNotFit("is too large for the volume", where=printable(entry.path), why=why)
     return geometry
 
 

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from msgspec.structs import replace
 
 from mediakit.errors import SourceError
+from mediakit.findings import printable
 from mediakit.formats.base import Node, NodeKind, Tree
 from mediakit.formats.readable import Extent, Gaps
 from mediakit.formats.rescue_map import MAX_BYTES, parse_map
@@ -94,7 +95,7 @@ class GappedTree:
         """Open a file that is whole. Raises SourceError."""
         held = self._tree.find(node.path)
         if held is not None and (why := self._why(held)):
-            raise SourceError("cannot be read", where=ascii(node.path), why=why)
+            raise SourceError("cannot be read", where=printable(node.path), why=why)
         return self._tree.open(node)
 
     def find(self, path: str) -> Node | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from mediakit.durable import check_room, reserve, write_all, written_file
 from mediakit.errors import DoesNotFit
 from mediakit.events import Listener
+from mediakit.findings import printable
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.iso_layout import WHOLE, Base, IsoLayout, lay_out
 from mediakit.formats.iso_naming import SHORT_FOLDER, names_of
@@ -89,4 +90,4 @@ def _check_level_1(entries: Sequence[Entry], primary: Sequence[str], label: str)
 
 def _not_level_1(path: str, why: str) -> DoesNotFit:
     hint = "rename it, or choose a medium with UDF"
-    return DoesNotFit("cannot stand on ISO 9660 Level 1", where=ascii(path), why=why, hint=hint)
+    return DoesNotFit("cannot stand on ISO 9660 Level 1", where=printable(path), why=why, hint=hint)

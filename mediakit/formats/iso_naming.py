@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mediakit.errors import DoesNotFit
+from mediakit.findings import printable
 from mediakit.formats.base import NO_OTHER_NAMES, Entry
 from mediakit.formats.legal import SHORT_NAME
 from mediakit.formats.safe_names import DEVICE
@@ -68,7 +69,7 @@ def _kept(entries: Sequence[Entry], *, joliet: bool, rock_ridge: bool) -> Names:
     for tree, paths in (("Joliet", in_joliet), ("Rock Ridge", in_rock)):
         if len(set(paths)) < len(paths):
             doubled = next(path for path in paths if paths.count(path) > 1)
-            raise DoesNotFit(f"two files have this name in the {tree} tree", where=ascii(doubled))
+            raise DoesNotFit(f"two files have this name in the {tree} tree", where=printable(doubled))
     return Names(
         primary, in_joliet if joliet else None, _rock_ridge(primary, in_rock) if rock_ridge else None
     )
@@ -81,11 +82,11 @@ def _rock_ridge(primary: Sequence[str], shown: Sequence[str]) -> dict[str, str]:
         short, real = path.split("/"), other.split("/")
         if len(short) != len(real):
             why = f"it is {other!a} by Rock Ridge, in other folders"
-            raise DoesNotFit("Rock Ridge has no such name for this file", where=ascii(path), why=why)
+            raise DoesNotFit("Rock Ridge has no such name for this file", where=printable(path), why=why)
         for depth, name in enumerate(real, 1):
             at = "/".join(short[:depth])
             if names.setdefault(at, name) != name:
-                raise DoesNotFit("a folder has two names by Rock Ridge", where=ascii(at))
+                raise DoesNotFit("a folder has two names by Rock Ridge", where=printable(at))
     return {path: name for path, name in names.items() if name != path.rpartition("/")[2]}
 
 
@@ -127,7 +128,7 @@ def _why_not(name: str) -> str:
 
 
 def _not_nameable(path: str, why: str) -> DoesNotFit:
-    return DoesNotFit("this name cannot stand on ISO 9660", where=ascii(path), why=why, hint=_HINT)
+    return DoesNotFit("this name cannot stand on ISO 9660", where=printable(path), why=why, hint=_HINT)
 
 
 def _short_paths(paths: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from mediakit.durable import check_room, written_file
 from mediakit.errors import DoesNotFit
 from mediakit.events import Listener
 from mediakit.fileset.file_id import is_file_id
+from mediakit.findings import printable
 from mediakit.formats import moment
 from mediakit.formats.base import Entry, Order, Receipt
 from mediakit.formats.legal import check_paths
@@ -52,7 +53,7 @@ class MimeSink:
             heads = [_head(entry.path, is_dicom=is_dicom) for is_dicom in (True, False)]
             if max(len(line) for line in heads[1].split(b"\r\n")) > _MAX_FIELD:
                 raise DoesNotFit(
-                    "the name is too long for the head of a message", where=ascii(entry.path[:80])
+                    "the name is too long for the head of a message", where=printable(entry.path[:80])
                 )
             lines = -(-entry.size // _LINE)
             size_bytes += (

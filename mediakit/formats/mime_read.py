@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from mediakit.errors import SourceError
+from mediakit.findings import printable
 from mediakit.formats.base import Node, NodeKind, TreeFacts
 from mediakit.formats.distinct import DistinctPaths
 from mediakit.formats.mime_coding import KNOWN, PLAIN, Measured, decoded_stream, measured
@@ -96,7 +97,7 @@ class MimeTree:
         """Open a part. Raises SourceError."""
         known = self._files.get(node.path)
         if known is None or node.kind is not NodeKind.FILE:
-            raise SourceError("no such file in the message", where=ascii(node.path))
+            raise SourceError("no such file in the message", where=printable(node.path))
         found, part = known
         return decoded_stream(self._image, _extent(part), part.head.encoding, found.size)
 
@@ -109,7 +110,7 @@ class MimeTree:
         """Return where the text of a part lies; see `Tree`."""
         known = self._files.get(node.path)
         if known is None:
-            raise SourceError("no such file in the message", where=ascii(node.path))
+            raise SourceError("no such file in the message", where=printable(node.path))
         return (_extent(known[1]),)
 
     def close(self) -> None:

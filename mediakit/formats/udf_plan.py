@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from mediakit.errors import DoesNotFit
+from mediakit.findings import printable
 from mediakit.formats.base import Entry, Order
 from mediakit.formats.udf_tags import (
     BLOCK,
@@ -156,7 +157,7 @@ def lay_out(entries: Sequence[Entry], folders: Sequence[str], order: Order, form
     data_at = -(-(structure_at + used) // form.unit) * form.unit
     for entry in entries:
         if entry.size > _MAX_FILE_EXTENTS * MAX_EXTENT_BYTES:
-            raise DoesNotFit("is too large for UDF", where=ascii(entry.path), why=f"{entry.size} bytes")
+            raise DoesNotFit("is too large for UDF", where=printable(entry.path), why=f"{entry.size} bytes")
     if data_at + data_blocks > _MAX_BLOCKS - 1024:
         raise DoesNotFit("the content is larger than a UDF volume can be")
     return Plan(
@@ -225,9 +226,9 @@ def _stored_name(path: str) -> bytes:
     try:
         stored = encode_name(name)
     except UnicodeError as exc:
-        raise DoesNotFit("the name is not text that UDF can hold", where=ascii(path)) from exc
+        raise DoesNotFit("the name is not text that UDF can hold", where=printable(path)) from exc
     if len(stored) > _MAX_NAME_BYTES:
-        raise DoesNotFit("the name is too long for UDF", where=ascii(path))
+        raise DoesNotFit("the name is too long for UDF", where=printable(path))
     return stored
 
 

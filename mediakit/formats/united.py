@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mediakit.errors import SourceError
+from mediakit.findings import printable
 from mediakit.formats.base import Node, NodeKind, TreeFacts
 from mediakit.formats.distinct import DistinctPaths
 from mediakit.formats.readable import Extent, Gaps, Image, Readable, stream_of
@@ -105,7 +106,7 @@ class UnitedTree:
         """Open a file of the image. Raises SourceError."""
         file = self._files.get(node.path)
         if file is None or node.kind is not NodeKind.FILE:
-            raise SourceError("no such file on the medium", where=ascii(node.path))
+            raise SourceError("no such file on the medium", where=printable(node.path))
         return stream_of(self._image, file.where())
 
     def find(self, path: str) -> Node | None:

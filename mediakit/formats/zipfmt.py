@@ -20,6 +20,7 @@ from typing import BinaryIO
 from mediakit.durable import written_file
 from mediakit.errors import DoesNotFit, SourceError, UsageError
 from mediakit.events import Listener
+from mediakit.findings import printable
 from mediakit.formats import moment
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
 from mediakit.formats.distinct import DistinctPaths
@@ -61,7 +62,7 @@ class ZipSink:
             raise UsageError(f"`{order.variant}` is not a way to write a ZIP archive")
         for entry in entries:
             if len(entry.path.encode("utf-8", "surrogateescape")) > _MAX_NAME_BYTES:
-                raise DoesNotFit("the name is too long for ZIP", where=ascii(entry.path[:80]))
+                raise DoesNotFit("the name is too long for ZIP", where=printable(entry.path[:80]))
         return 0  # members are compressed: how large it gets is not known
 
     def write(self, entries: Sequence[Entry], part: Path, order: Order, tell: Listener) -> Receipt:
@@ -129,7 +130,7 @@ class ZipTree:
         """Open a member; it never gives more than its declared size. Raises SourceError."""
         known = self._members.get(node.path)
         if known is None or node.kind is not NodeKind.FILE:
-            raise SourceError("no such file in the archive", where=ascii(node.path))
+            raise SourceError("no such file in the archive", where=printable(node.path))
         try:
             return io.BufferedReader(member_stream(self._archive, known[1]), _BUFFER)
         except (
@@ -140,7 +141,7 @@ class ZipTree:
             ValueError,
             struct.error,
         ) as exc:
-            raise SourceError("cannot be opened", where=ascii(node.path), why=str(exc)) from exc
+            raise SourceError("cannot be opened", where=printable(node.path), why=str(exc)) from exc
 
     def find(self, path: str) -> Node | None:
         """Return the member of exactly this name, or None."""

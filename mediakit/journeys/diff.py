@@ -13,7 +13,7 @@ from mediakit.errors import SourceError, UsageError
 from mediakit.events import Advanced, FileSettled, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.compare import header_difference, record_differences
 from mediakit.fileset.survey import FileFact, FileKind, Survey
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Tree
 from mediakit.outcome import Figures, Result, State
 from mediakit.secure.keys import NO_KEYS, Keys
@@ -110,7 +110,7 @@ class _Side:
         """Open a file again. Raises SourceError."""
         node = self.tree.find(file.path)
         if node is None:
-            raise SourceError("cannot be found again", where=ascii(file.path))
+            raise SourceError("cannot be found again", where=printable(file.path))
         return self.tree.open(node)
 
 

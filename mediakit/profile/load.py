@@ -292,7 +292,7 @@ def _unknown(asked: str, wanted: str, known: Sequence[str]) -> ProfileError:
 
     close = difflib.get_close_matches(wanted, known, n=4, cutoff=0.7)
     hint = f"did you mean {' or '.join(close)}?" if close else "`mediakit profiles list` shows them all"
-    return ProfileError(f'there is no profile "{asked}"', hint=hint)
+    return ProfileError(f"there is no profile `{asked}`", hint=hint)
 
 
 def _refused(identifier: str) -> NotAProfile | None:

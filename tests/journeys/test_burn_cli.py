@@ -457,7 +457,7 @@ class TestAsAProcess:
     @pytest.mark.parametrize(
         "arguments",
         [
-            ("burn", "--all-patients", "--json"),
+            ("inspect", "--json"),
             ("burn", "--all-patients", "x", "--json", "--nonsense"),
             ("nonsense", "--json"),
         ],

@@ -129,7 +129,7 @@ def test_no_refused_identifier_is_a_profile_and_every_replacement_is_one() -> No
 
 
 def test_a_slip_of_the_pen_gets_a_suggestion() -> None:
-    with pytest.raises(ProfileError, match='no profile "STD-GEN-USB-JEPG"') as caught:
+    with pytest.raises(ProfileError, match="no profile `STD-GEN-USB-JEPG`") as caught:
         load_profile("STD-GEN-USB-JEPG")
     assert "STD-GEN-USB-JPEG" in caught.value.hint
 

@@ -21,7 +21,7 @@ from mediakit.dicom.instance_names import is_name
 from mediakit.dicom.transcode import NotConvertible, transcode
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.errors import SourceError
-from mediakit.findings import Finding, Rule, Severity
+from mediakit.findings import Finding, Rule, Severity, printable
 from mediakit.formats.base import Node
 from mediakit.sized_stream import SizedStream
 from mediakit.stages.look.closed import finding_on_failure
@@ -185,7 +185,7 @@ class Loader:
         if isinstance(stream, io.FileIO) and os.fstat(stream.fileno()).st_size != node.size:
             stream.close()
             raise SourceError(
-                _CHANGED, where=ascii(node.path), why="its size has changed since it was scanned"
+                _CHANGED, where=printable(node.path), why="its size has changed since it was scanned"
             )
         return stream
 
@@ -200,7 +200,7 @@ class Loader:
             while at < node.size:
                 got = stream.readinto(held[at:])  # type: ignore[attr-defined]  # every stream of a tree has it
                 if not got:
-                    raise SourceError("the file ends early", where=ascii(node.path))
+                    raise SourceError("the file ends early", where=printable(node.path))
                 at += got
         return held
 
@@ -230,7 +230,7 @@ def _check_same(item: Outgoing, stream: BinaryIO) -> None:
         stream.seek(0)
         found = Scanner().read(stream, item.size, "", item.path)  # big endian, deflated, otherwise uncommon
         if not isinstance(found, Instance) or found.sop_instance != item.sop_instance:
-            raise SourceError(_CHANGED, where=ascii(item.path), why="it is another one than was scanned")
+            raise SourceError(_CHANGED, where=printable(item.path), why="it is another one than was scanned")
     stream.seek(0)
 
 

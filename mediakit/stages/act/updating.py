@@ -18,7 +18,7 @@ from mediakit.durable import check_room, write_error
 from mediakit.errors import DoesNotFit, IntegrityError
 from mediakit.events import Listener, PhaseStarted
 from mediakit.fileset.plan import DICOMDIR, ExtraFile, FileSetPlan
-from mediakit.findings import Finding, Rule, Severity, Where
+from mediakit.findings import Finding, Rule, Severity, Where, printable
 from mediakit.formats.base import Entry, Node, Order, OtherNames, Receipt, Tree
 from mediakit.formats.envelope import Envelope, as_stored, sealed
 from mediakit.formats.in_place import put_directory, put_files, put_in_place, put_over, take_away
@@ -302,7 +302,7 @@ def placed_of(change: Change) -> dict[str, int]:
         if file.size and (len(pieces) != 1 or pieces[0][0] % SECTOR):
             raise DoesNotFit(
                 "a further session cannot name this file where it lies",
-                where=ascii(file.path),
+                where=printable(file.path),
                 hint="leave `--session` out: the image is then written anew",
             )
         placed[file.path] = pieces[0][0] // SECTOR if file.size else 0
