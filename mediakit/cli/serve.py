@@ -193,7 +193,7 @@ def scp(
             order = replace(order, media=media)
         with output.listener() as tell:
             log = None if log_file is None else LogFile(log_file)
-            hear = _printer(log, output)
+            hear = _printer(log, output, _warnings(tls_cert))
             served, burnt = receive(order, hear, tell)
         _print_served(served, burnt, output)
         raise typer.Exit(int(served.outcome))
@@ -223,6 +223,16 @@ def _server_tls(cert: Path | None, key: Path | None, ca: Path | None) -> ssl.SSL
     from mediakit.destinations.tls import server_context
 
     return server_context(cert, key, ca)
+
+
+def _warnings(cert: Path | None) -> tuple[str, ...]:
+    """Return what to say of the certificate of a server when it begins."""
+    if cert is None:
+        return ()
+    from mediakit.destinations.tls import expiry_warning
+
+    said = expiry_warning(cert, now())
+    return (f"warning: {said}",) if said else ()
 
 
 def _caller(text: str, tls: tuple[Path | None, Path | None, Path | None]) -> tuple[str, Dial]:
@@ -305,18 +315,18 @@ def creation(
         log = None if log_file is None else LogFile(log_file)
 
         def hear(event: object) -> None:
+            lines: tuple[str, ...] = ()
             if isinstance(event, Listens):
-                line = f"{event.ae_title} listens on {event.host}:{event.port}"
+                lines = (f"{event.ae_title} listens on {event.host}:{event.port}", *_warnings(tls_cert))
             elif isinstance(event, JobEnded):
-                line = job_text(event.job)
+                lines = (job_text(event.job),)
             elif isinstance(event, AssociationEnded) and (event.counts or event.words):
-                line = association_text(event)
-            else:
-                return
-            if log is not None:
-                log.write(line)
-            if not quiet:
-                print(printable(line), flush=True)
+                lines = (association_text(event),)
+            for line in lines:
+                if log is not None:
+                    log.write(line)
+                if not quiet:
+                    print(printable(line), flush=True)
 
         create_media(order, hear)
 
@@ -355,16 +365,24 @@ def _burn_order(
     )
 
 
-def _printer(log: LogFile | None, output: Output) -> Callable[[ReceiveEvent], None]:
-    """Return what prints a line for an event: on standard output, with `--json` on standard error."""
+def _printer(
+    log: LogFile | None, output: Output, at_start: tuple[str, ...]
+) -> Callable[[ReceiveEvent], None]:
+    """Return what prints a line for an event: on standard output, with `--json` on standard error.
+
+    The lines `at_start` follow when the server listens.
+    """
+    from mediakit.journeys.receive import Listens
+
     stream = sys.stderr if output.as_json else sys.stdout
 
     def hear(event: ReceiveEvent) -> None:
         line = _line(event, verbose=output.verbose)
-        if line and log is not None:
-            log.write(line)
-        if line and not output.quiet:
-            print(printable(line), file=stream, flush=True)
+        for each in (line, *at_start) if isinstance(event, Listens) else (line,):
+            if each and log is not None:
+                log.write(each)
+            if each and not output.quiet:
+                print(printable(each), file=stream, flush=True)
 
     return hear
 

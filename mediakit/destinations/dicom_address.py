@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, Self
@@ -24,7 +25,7 @@ from mediakit.destinations.base import Destination
 from mediakit.destinations.options import Options, Setting
 from mediakit.destinations.peer import Peer, Tls, check_ae_title
 from mediakit.errors import UsageError
-from mediakit.events import Listener
+from mediakit.events import Listener, Noted
 from mediakit.findings import printable
 from mediakit.transfer.outgoing import Outgoing
 from mediakit.transfer.proof import Proof
@@ -175,16 +176,22 @@ def _commit(peer: Peer, options: Options, items: Sequence[Outgoing], tell: Liste
         listen_host=options.commit_host or CommitOptions().listen_host,
         listen_port=options.commit_port,
         wait_s=options.timeouts.proof_s,
-        ssl_context=_reports_by_tls(peer),
+        ssl_context=_reports_by_tls(peer, tell),
     )
     pairs = [(item.sop_class, item.sop_instance) for item in items]
     return prove_by_commit(peer, pairs, how, tell)
 
 
-def _reports_by_tls(peer: Peer) -> ssl.SSLContext | None:
-    """Return how reports come over TLS: as the requests go, when we have a certificate to show."""
-    from mediakit.destinations.tls import server_context  # noqa: PLC0415 - loaded on use
+def _reports_by_tls(peer: Peer, tell: Listener) -> ssl.SSLContext | None:
+    """Return how reports come over TLS: as the requests go, when we have a certificate to show.
+
+    It is told that this certificate is about to expire.
+    """
+    from mediakit.destinations.tls import expiry_warning, server_context  # noqa: PLC0415 - loaded on use
 
     if peer.tls is None or peer.tls.certificate is None:
         return None
-    return server_context(peer.tls.certificate, peer.tls.key, peer.tls.ca_file)
+    context = server_context(peer.tls.certificate, peer.tls.key, peer.tls.ca_file)
+    if said := expiry_warning(peer.tls.certificate, datetime.now(UTC)):
+        tell(Noted(said))
+    return context

@@ -5,14 +5,19 @@ What is wrong with files that the user names is a `UsageError`; what a handshake
 
 from __future__ import annotations
 
+import re
 import ssl
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from mediakit.destinations.base import Unreachable
 from mediakit.destinations.peer import Tls
 from mediakit.errors import UsageError
 from mediakit.scp.wire import tls_reason
+from mediakit.secure.ber import CONSTRUCTED, CONTEXT, INTEGER, SEQUENCE, Cursor, Malformed
 
 # RFC 9325 4.2; the suites of TLS 1.3 are all good and are not chosen here.
 _SUITES: Final = ":".join(
@@ -20,6 +25,9 @@ _SUITES: Final = ":".join(
     for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
     for key in ("ECDSA", "RSA")
 )
+_SOON: Final = timedelta(days=30)
+_PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----", re.ASCII)
+_UTC_TIME: Final = 0x17  # else GeneralizedTime
 _LARGEST_CERTIFICATES: Final = 16 << 20  # bytes of a file with certificates
 
 
@@ -51,6 +59,53 @@ def server_context(certificate: Path, key: Path | None = None, ca_file: Path | N
     return context
 
 
+def expiry_warning(certificate: Path, now: datetime) -> str:
+    """Return what is wrong with the dates of our own certificate; "" when all is good for another 30 days.
+
+    Those of its authorities count too where they are in the file. Raises UsageError when that cannot be read.
+    """
+    with _opened(certificate) as stream:
+        text = stream.read(_LARGEST_CERTIFICATES).decode("ascii", "replace")
+    dates = tuple(_dates(text))
+    first = max((begins for begins, _ in dates), default=now)
+    last = min((ends for _, ends in dates), default=now + _SOON)
+    if last < now:
+        return (
+            f"the certificate in {certificate} expired on {last:%Y-%m-%d}: peers that check it do not connect"
+        )
+    if first > now:
+        return f"the certificate in {certificate} is not valid before {first:%Y-%m-%d}"
+    if last - now < _SOON:
+        return f"the certificate in {certificate} expires on {last:%Y-%m-%d}: renew it"
+    return ""
+
+
+def _dates(text: str) -> Iterator[tuple[datetime, datetime]]:
+    """Yield from when until when each certificate of a PEM file is valid. Source: RFC 5280 4.1."""
+    for block in _PEM.findall(text):
+        try:
+            der = ssl.PEM_cert_to_DER_cert(block)
+            cursor = Cursor(BytesIO(der), len(der))
+            cursor.enter(SEQUENCE)
+            cursor.enter(SEQUENCE)
+            if cursor.peek() == CONTEXT | CONSTRUCTED:  # the version
+                cursor.whole(CONTEXT | CONSTRUCTED)
+            for tag in (INTEGER, SEQUENCE, SEQUENCE):  # serial number, algorithm, issuer
+                cursor.whole(tag)
+            cursor.enter(SEQUENCE)
+            yield _time(cursor), _time(cursor)
+        except (Malformed, ValueError):
+            continue  # OpenSSL has taken it; what it means is not ours to judge
+
+
+def _time(cursor: Cursor) -> datetime:
+    tag = cursor.peek()
+    text = cursor.whole(tag)[2:].decode("ascii")
+    if tag == _UTC_TIME:
+        text = ("19" if text[:2] >= "50" else "20") + text
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+
+
 def _hardened(protocol: ssl._SSLMethod) -> ssl.SSLContext:
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -80,7 +135,7 @@ def _trust(context: ssl.SSLContext, ca_file: Path) -> None:
 def _show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
     for path in (certificate, key):
         if path is not None:
-            _must_open(path)
+            _opened(path).close()
     try:
         context.load_cert_chain(certificate, key, password=_no_passphrase)
     except ssl.SSLError as exc:
@@ -95,10 +150,9 @@ def _show(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
         raise UsageError("certificate and key cannot be read", where=str(certificate), why=str(exc)) from exc
 
 
-def _must_open(path: Path) -> None:
+def _opened(path: Path) -> BinaryIO:
     try:
-        with path.open("rb"):
-            pass
+        return path.open("rb")
     except OSError as exc:
         raise UsageError("the file cannot be read", where=str(path), why=exc.strerror or "") from exc
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from mediakit.destinations.base import Context, Lost, Payload, Unreachable
 from mediakit.destinations.dimse import DimseDestination
 from mediakit.destinations.peer import Peer, Timeouts, Tls
-from mediakit.destinations.tls import client_context, server_context
+from mediakit.destinations.tls import client_context, expiry_warning, server_context
 from mediakit.errors import UsageError
 from mediakit.scp.wire import tls_reason
 from mediakit.transfer.outgoing import Outgoing, StatusClass
@@ -215,3 +216,26 @@ def test_a_session_that_cannot_have_its_tls_opens_no_connection(tmp_path: Path) 
     with FaultScp() as scp, pytest.raises(UsageError):
         destination(scp, Tls(ca_file=tmp_path / "nothing.pem")).verify()
     assert scp.ended == []
+
+
+def test_of_a_certificate_that_expires_within_30_days_or_has_expired_is_warned(
+    known: Certificates, tmp_path: Path
+) -> None:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    ends = (now + day).date()
+    long, key = tmp_path / "long.pem", tmp_path / "long.key"
+    subject = ("-subj", "/CN=long", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key))
+    assert run("openssl", "req", "-x509", *subject, "-days", "20000", "-out", str(long)).returncode == 0
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(key.read_bytes() + long.read_bytes() + known.server.read_bytes())
+    for file, when, said in (
+        (known.server, now, f"expires on {ends}: renew it"),
+        (chain, now, f"expires on {ends}: renew it"),
+        (known.server, now - 28 * day, f"is not valid before {now.date()}"),
+        (known.server, now + 2 * day, f"expired on {ends}: peers that check it do not connect"),
+        (long, now, ""),
+        (long, now + 19_960 * day, ""),
+        (long, now + 19_980 * day, f"expires on {(now + 20_000 * day).date()}: renew it"),
+    ):
+        warning = expiry_warning(file, when)
+        assert warning == (f"the certificate in {file} {said}" if said else ""), (file, when)

@@ -179,6 +179,7 @@ def test_tls_is_served_and_asks_for_a_certificate(tmp_path: Path) -> None:
     assert known.returncode == 0, known.stderr
     assert said.code == 0
     assert "1 stored" in said.out
+    assert f"warning: the certificate in {made.server} expires on " in said.out
     assert "no TLS connection (peer did not return a certificate)" in said.out
     assert "no TLS connection (wrong version number)" in said.out
 
