@@ -63,7 +63,7 @@ def extent_of(window: Window, encoding: Encoding) -> Extent:
     found = read_elements(window, 0, encoding, {})
     end = found.end
     if found.pixels is not None:
-        end, _ = check_to_the_end(window, found.pixels, encoding, found.faults)
+        end = check_to_the_end(window, found.pixels, encoding, found.faults).offset
     return Extent(tuple(found.faults.found), end)
 
 
@@ -163,7 +163,7 @@ def read_elements(  # noqa: C901, PLR0912, PLR0915 - the hot loop: each branch t
             raise _cut_off(ElementHeader(tag, vr, width, length), encoding, offset - size)
     found.end = offset
     if found.pixels is None:
-        found.tail = _tail(window, offset, faults)
+        found.tail = tail_of(window, offset, faults)
         if found.tail is Note.TRAILING:
             raise Malformed(BROKEN, why="what follows the last element is not an element")
     return found
@@ -217,11 +217,13 @@ UNKNOWN_VR = Rule(
 
 
 def _cut_off(header: ElementHeader, encoding: Encoding, missing: int) -> Malformed:
-    """Return why an element ends behind the file: a VR of two characters was read as a part of its length."""
+    """Return why an element ends behind the file. Where its VR is not known, bytes need not be missing."""
     tag, vr, _, length = header
-    code = length.to_bytes(4, "big" if encoding.big_endian else "little")[:2]
-    if not vr and not encoding.implicit and all(0x20 <= byte < 0x7F for byte in code):
-        return Malformed(UNKNOWN_VR, tag=tag, vr=f'"{code.decode("ascii")}"')
+    code = vr or length.to_bytes(4, "big" if encoding.big_endian else "little")[:2]
+    if not encoding.implicit and vr not in KNOWN_VRS:
+        is_text = all(0x20 <= byte < 0x7F for byte in code)
+        shown = f'"{code.decode("ascii")}"' if is_text else " ".join(f"{byte:02X}H" for byte in code)
+        return Malformed(UNKNOWN_VR, tag=tag, vr=shown)
     return Malformed(TRUNCATED, tag=tag, missing=missing)
 
 
@@ -232,7 +234,7 @@ def _extent(
     inner = encoding_inside(header, encoding)
     if header.length == UNDEFINED:
         if header.vr[:1] == b"O":
-            behind = check_fragments(window, start, header.tag, encoding, faults)
+            behind = check_fragments(window, start, header.tag, encoding, faults).end
         else:
             behind = check_sequence(window, start, header, inner, faults)
         return behind - 8, behind
@@ -322,16 +324,26 @@ FRAGMENTS_CUT = Rule(
 )
 
 
-def check_to_the_end(
-    window: Window, pixels: PixelElement, encoding: Encoding, faults: Faults
-) -> tuple[int, Note | None]:
-    """Walk over pixel data and what follows; return where the last element ends, and what lies behind it.
+class End(NamedTuple):
+    """Where the last element ends, what lies behind it, and how many fragments of pixel data hold bytes.
+
+    `fragments` is None for pixel data that are not encapsulated.
+    """
+
+    offset: int
+    tail: Note | None
+    fragments: int | None
+
+
+def check_to_the_end(window: Window, pixels: PixelElement, encoding: Encoding, faults: Faults) -> End:
+    """Walk over pixel data and what follows them.
 
     Reads headers of fragments and of trailing elements only. Raises Malformed when pixel data are cut off.
     """
+    full = None
     if pixels.length is None:
         try:
-            offset = check_fragments(window, pixels.offset, pixels.tag, encoding, faults)
+            offset, full = check_fragments(window, pixels.offset, pixels.tag, encoding, faults)
         except Malformed as broken:
             if broken.rule is TRUNCATED:
                 raise Malformed(FRAGMENTS_CUT, tag=pixels.tag) from broken
@@ -344,9 +356,9 @@ def check_to_the_end(
         missing = offset - window.size
         raise Malformed(PIXELS_CUT, tag=pixels.tag, missing=missing, length=pixels.length or 0)
     if offset == window.size:
-        return offset, None
+        return End(offset, None, full)
     offset = _elements_behind(window, offset, pixels.tag, encoding, faults)
-    return offset, _tail(window, offset, faults)
+    return End(offset, tail_of(window, offset, faults), full)
 
 
 def _elements_behind(window: Window, offset: int, previous: Tag, encoding: Encoding, faults: Faults) -> int:
@@ -387,7 +399,7 @@ def _can_be_behind(header: ElementHeader, encoding: Encoding) -> bool:
     return bool(is_known) if encoding.implicit else vr in KNOWN_VRS
 
 
-def _tail(window: Window, offset: int, faults: Faults) -> Note | None:
+def tail_of(window: Window, offset: int, faults: Faults) -> Note | None:
     """Return what lies behind the last element: nothing, zeros or other bytes; a whole file is a fault."""
     if offset >= window.size:
         return None

@@ -23,7 +23,6 @@ from mediakit.findings import Rule, Severity
 from mediakit.limits import MAX_CLAIMED_BYTES, MAX_INFLATED_BYTES, REAL_RATIO
 
 _UNDEFINED_VRS = frozenset({b"", b"SQ", b"UN", b"OB", b"OW"})  # those that may have an undefined length
-_LOOK_BEHIND = 1 << 16  # bytes behind a deflated data set that are looked at
 LOOK_AHEAD = 4  # elements that tell an encoding
 
 # What other files begin with, for a message that helps.
@@ -142,8 +141,8 @@ class Claims:
 class Inflated:
     """The inflated data set of a stream, at most `MAX_INFLATED_BYTES`.
 
-    Going back a little is free, going back far starts again. `holds_more`: other bytes than zeros follow the
-    deflated ones in the file.
+    Going back a little is free, going back far starts again. `end` is the offset behind the deflated bytes in
+    the stream, which others may read in between.
     """
 
     def __init__(self, stream: Readable, offset: int, claims: Claims) -> None:
@@ -158,7 +157,7 @@ class Inflated:
         while part := self._next():
             self.size += len(part)
             self._check_claims(len(part))
-        self.holds_more = any(self._inflater.unused_data) or any(self._stream.read(_LOOK_BEHIND))
+        self.end = offset + self._taken - len(self._inflater.unused_data)
         self._rewind()
 
     def _check_claims(self, inflated: int) -> None:
@@ -202,7 +201,6 @@ class Inflated:
         return bool(part)
 
     def _rewind(self) -> None:
-        self._stream.seek(self._offset)
         self._inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         self._input = b""
         self._part = b""
@@ -213,6 +211,7 @@ class Inflated:
         """Return the next inflated bytes, at most 64 KiB; b"" at the end."""
         while not self._inflater.eof:
             if not self._input:
+                self._stream.seek(self._offset + self._taken)
                 self._input = self._stream.read(1 << 16)
                 self._taken += len(self._input)
             at_end = not self._input

@@ -1,4 +1,4 @@
-"""Fragments of encapsulated pixel data of odd length, made even where that changes no frame (PS3.5 A.4).
+"""Fragments of encapsulated pixel data: what begins in them, and those of odd length made even (PS3.5 A.4).
 
 The last fragment of a frame may be padded; any other one belongs to a codestream that goes on. Pure.
 """
@@ -11,6 +11,10 @@ from mediakit.dicom.elements import EXPLICIT_LITTLE, ITEM, item_header_at
 from mediakit.dicom.write import Buffer, item_header
 
 _ONE_OFFSET = 4  # bytes of an entry of the Basic Offset Table
+
+
+#: How a codestream of JPEG and JPEG-LS, and of JPEG 2000, begins.
+BEGINNINGS = (b"\xff\xd8\xff", b"\xff\x4f\xff")
 
 
 class NotPaddable(Exception):  # noqa: N818 - an answer about the bytes, caught by `part10`
@@ -40,6 +44,12 @@ def even_fragments(value: Buffer, frames: int, *, has_offsets: bool) -> bytes:
             at += 8 + len(each)
         offsets = pack(f"<{frames}L", *starts)
     return b"".join(item_header(ITEM, len(each)) + each for each in (offsets, *evened))
+
+
+def frames_begun(value: Buffer, *, is_rle: bool) -> int:
+    """Return how many fragments surely begin a frame. One of RLE is a frame each (PS3.5 A.4.2)."""
+    fragments = _items(memoryview(value))[1:]
+    return sum(bool(len(each)) if is_rle else bytes(each[:3]) in BEGINNINGS for each in fragments)
 
 
 def _items(view: memoryview) -> list[memoryview]:

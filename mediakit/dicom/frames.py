@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from mediakit.dicom.codec_process import CodecFailed, decoded_apart
 from mediakit.dicom.codestream import contradiction, stream_shape
 from mediakit.dicom.elements import PIXEL_DATA
+from mediakit.dicom.fragments import frames_begun
 from mediakit.dicom.image import CODEC_ERRORS, DCT_SYNTAXES, RLE, Shape, native_bits
 from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.recode import Element
@@ -115,9 +116,10 @@ class FrameReader:
                 yield self._native(index)
             return
         count = 0
+        begun = frames_begun(self._pixels.value, is_rle=self._syntax == RLE)
         for stream in self._streams():
             count += 1
-            if count > self.shape.frames:
+            if max(count, begun) > self.shape.frames:
                 raise Undecodable("there are more frames than Number of Frames says")
             yield decode_frame(stream, self._syntax, self.shape)
         if count < self.shape.frames:

@@ -158,6 +158,8 @@ class Scanner:
         window, start = opening.window, opening.offset
         found = read_elements(window, start, opening.encoding, self._wanted)
         notes = [*opening.notes, Note.ODD_VR] if found.odd_vr else opening.notes
+        for fault in opening.faults.found:
+            found.faults.add(*fault)
         scanned = Scanned(
             self._packed_plain(opening.meta),
             self._packed_plain(found.values),
@@ -256,6 +258,7 @@ def _check_end(window: Window, scanned: Scanned, encoding: Encoding) -> None:
     if pixels is None:
         return
     check_pixels(scanned.syntax, pixels)
-    _, tail = check_to_the_end(window, pixels, encoding, scanned.faults)
-    if tail is not None:
-        scanned.notes.append(tail)
+    end = check_to_the_end(window, pixels, encoding, scanned.faults)
+    scanned.fragments = end.fragments
+    if end.tail is not None:
+        scanned.notes.append(end.tail)

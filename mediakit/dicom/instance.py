@@ -46,6 +46,7 @@ class Breach(StrEnum):
     NESTING = "nesting"  # items, delimiters or elements of a sequence that do not add up
     SHORT_PIXELS = "short-pixels"  # native pixel data of fewer bytes than the image has
     LONG_PIXELS = "long-pixels"  # native pixel data of more bytes than the image has
+    FEW_FRAGMENTS = "few-fragments"  # encapsulated pixel data of fewer fragments than the image has frames
     SECOND_FILE = "second-file"  # another DICOM file behind the last element
 
 

@@ -8,12 +8,13 @@ from functools import lru_cache
 from msgspec import Struct, field
 
 from mediakit.dicom.bounded_read import Malformed, Readable, Window
-from mediakit.dicom.dataset import PixelElement, read_meta
+from mediakit.dicom.dataset import PixelElement, read_meta, tail_of
 from mediakit.dicom.elements import EXPLICIT_LITTLE, KNOWN_VRS, Encoding, encoding_of
 from mediakit.dicom.fallback import Claims, Inflated, bare_data_set, described, told_encoding
 from mediakit.dicom.instance import Note, Tag
 from mediakit.dicom.packed import several
 from mediakit.dicom.scanned import MEDIA_SOP_INSTANCE, is_sound_value
+from mediakit.dicom.structure import Faults
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
 from mediakit.findings import Rule, Severity
 
@@ -42,7 +43,7 @@ class Opening(Struct):
 
     The data set begins at `offset` of `window` and at `begin` of the file: they differ when it is deflated.
     `declared` is the transfer syntax of the meta information ("" without one), `syntax` the real one. The
-    meta information begins at `meta_at`.
+    meta information begins at `meta_at`. `faults` are those of the file around a deflated data set.
     """
 
     window: Window
@@ -55,6 +56,7 @@ class Opening(Struct):
     notes: list[Note] = field(default_factory=list)
     meta_at: int = 0
     is_orderly: bool = True  # the elements of the meta information are put together as they must be
+    faults: Faults = field(default_factory=Faults)
 
     @property
     def is_deflated(self) -> bool:
@@ -98,8 +100,10 @@ def opened(stream: Readable, size: int, head: bytes, claims: Claims) -> Opening:
         raise Malformed(NO_ENCODING, syntax=known.name)
     if opening.is_deflated:
         inflated = Inflated(stream, opening.begin, claims)
-        if inflated.holds_more:
-            opening.notes.append(Note.TRAILING)
+        tail = tail_of(Window(stream, size), inflated.end, opening.faults)
+        is_padded = tail is Note.ZEROS and size - inflated.end == 1  # to an even length (PS3.5 A.5)
+        if tail is not None and not is_padded:
+            opening.notes.append(tail)
         opening.window = Window(inflated, inflated.size)
         opening.offset = 0
     return opening

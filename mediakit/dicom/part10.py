@@ -86,8 +86,8 @@ class Unreadable(Exception):  # noqa: N818 - an answer about the bytes, caught b
 class Opened:
     """A whole file in memory, its elements not looked at yet.
 
-    `head` is everything of the `whole` in front of the data set, `body` the data set, inflated. `opening`
-    says how it is encoded.
+    `head` is everything of the `whole` in front of the data set, `body` the data set, inflated, `behind` what
+    follows a deflated one in the file. `opening` says how it is encoded.
     """
 
     whole: memoryview = field(repr=False)
@@ -95,6 +95,7 @@ class Opened:
     meta: tuple[Element, ...] = field(repr=False)
     body: memoryview = field(repr=False)
     opening: Opening = field(repr=False)
+    behind: bytes = field(default=b"", repr=False)
 
     @property
     def declared(self) -> str:
@@ -138,7 +139,7 @@ def read(stream: BinaryIO, size: int = MAX_CONVERTED_BYTES) -> DicomFile:
         elements=elements,
         preamble_used=Note.PREAMBLE_USED in opened.opening.notes,
         faults=extent.faults,
-        left_out=len(body) - extent.end if any(body[extent.end :]) else 0,
+        left_out=sum(len(tail) for tail in (body[extent.end :], opened.behind) if any(tail)),
     )
     return _mended(file) if file.faults else file
 
@@ -199,10 +200,13 @@ def open_whole(stream: BinaryIO, size: int = MAX_CONVERTED_BYTES) -> Opened:
     if opening.declared and opening.declared not in SYNTAXES:
         raise Unreadable("its transfer syntax is not a known one")
     whole = memoryview(content)
-    body = whole[opening.begin :]
+    body, behind = whole[opening.begin :], b""
     if opening.is_deflated:
-        body = memoryview(_inflated(body))
-    return Opened(whole=whole, head=whole[: opening.begin], meta=meta, body=body, opening=opening)
+        inflated, behind = _inflated(body)
+        body = memoryview(inflated)
+    return Opened(
+        whole=whole, head=whole[: opening.begin], meta=meta, body=body, opening=opening, behind=behind
+    )
 
 
 def _content(stream: BinaryIO, size: int) -> bytes:
@@ -230,8 +234,8 @@ def _meta(content: bytes, opening: Opening) -> tuple[Element, ...]:
     )
 
 
-def _inflated(body: memoryview) -> bytes:
-    """Return the data set of a deflated file (PS3.5 A.5), never more than `MAX_INFLATED_BYTES`."""
+def _inflated(body: memoryview) -> tuple[bytes, bytes]:
+    """Return the data set of a deflated file, at most `MAX_INFLATED_BYTES`, and what follows (PS3.5 A.5)."""
     inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     try:
         data = inflater.decompress(body, MAX_INFLATED_BYTES)
@@ -241,7 +245,7 @@ def _inflated(body: memoryview) -> bytes:
         raise Unreadable(f"it inflates to more than {MAX_INFLATED_BYTES} bytes")
     if not inflater.eof:
         raise Unreadable("its deflated data set is cut off")
-    return data
+    return data, inflater.unused_data
 
 
 def write(elements: Iterable[Element], syntax: str, source_meta: Iterable[Element]) -> bytes:

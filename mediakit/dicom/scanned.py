@@ -14,7 +14,7 @@ from mediakit.dicom.image import native_bits
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Breach, Header, Instance, Note, Tag
 from mediakit.dicom.packed import several
 from mediakit.dicom.structure import Faults
-from mediakit.dicom.uids import is_image
+from mediakit.dicom.uids import SYNTAXES, SyntaxKind, is_image
 from mediakit.findings import Rule, Severity
 
 MEDIA_SOP_CLASS: Tag = 0x00020002
@@ -33,13 +33,18 @@ BITS_ALLOCATED: Tag = 0x00280100
 _SHAPE = (ROWS, COLUMNS, SAMPLES, BITS_ALLOCATED, FRAMES, COLOURS)
 _UIDS = (SOP_CLASS, SOP_INSTANCE, STUDY, SERIES)
 _MEDIA_UIDS = (MEDIA_SOP_CLASS, MEDIA_SOP_INSTANCE)
+# JPEG 2000 Part 2 multi-component: a codestream can hold several frames (PS3.5 A.4.4).
+_SEVERAL_AT_ONCE = frozenset({"1.2.840.10008.1.2.4.92", "1.2.840.10008.1.2.4.93"})
 _NO_NOTES: frozenset[Note] = frozenset()
 _DIRECTORY = MEDIA_STORAGE_DIRECTORY.encode("ascii")
 _UID = re.compile(rb"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
 
 
 class Scanned(Struct):
-    """What was read of one file, before it is known whose instance it is. `syntax`: how it is encoded."""
+    """What was read of one file, before it is known whose instance it is.
+
+    `syntax` is how it is encoded, `fragments` how many fragments of encapsulated pixel data hold bytes.
+    """
 
     meta: Mapping[Tag, bytes]
     values: Mapping[Tag, bytes]
@@ -49,6 +54,7 @@ class Scanned(Struct):
     notes: list[Note] = field(default_factory=list)
     faults: Faults = field(default_factory=Faults)
     program: str = ""
+    fragments: int | None = None
 
 
 NO_IDENTITY = Rule(
@@ -88,6 +94,8 @@ def instance(scanned: Scanned, source: str, path: str, size: int) -> Instance:
     offset = None if scanned.pixels is None else scanned.pixels.offset
     if scanned.pixels is not None and scanned.pixels.length is not None:
         _check_length(scanned, scanned.pixels.tag, scanned.pixels.length)
+    elif scanned.pixels is not None and scanned.fragments is not None:
+        _check_fragments(scanned, scanned.pixels.tag, scanned.fragments)
     faults = tuple(scanned.faults.found)
     noted = frozenset(notes) if notes else _NO_NOTES
     header = Header(meta, values, scanned.shared, offset, noted, faults, scanned.program)
@@ -128,13 +136,31 @@ def _pixel_bytes(
     """Return how many bytes the native frames of an image have without padding; 0 when it is not said."""
     if not rows or not columns or not bits:
         return 0
-    try:
-        count = int(frames.split(b"\\")[0]) if frames and frames.strip(b" \0") else 1
-    except ValueError:
-        return 0
     cells = _number(rows) * _number(columns) * (_number(samples) if samples else 1)
     per_frame = native_bits(cells * _number(bits), (colours or b"").strip(b" \0").decode("latin-1"))
-    return -(-per_frame * max(count, 0) // 8)
+    return -(-per_frame * max(_frames(frames), 0) // 8)
+
+
+def _check_fragments(scanned: Scanned, tag: Tag, full: int) -> None:
+    """Hold the fragments of encapsulated pixel data against the image: a frame has one at least (PS3.5 A.4).
+
+    A video is one stream whatever its frames, and components of several frames can be one codestream.
+    """
+    known = SYNTAXES.get(scanned.syntax)
+    if known is None or known.kind not in {SyntaxKind.IMAGE, SyntaxKind.VIDEO}:
+        return
+    is_by_frame = known.kind is SyntaxKind.IMAGE and known.uid not in _SEVERAL_AT_ONCE
+    wanted = _frames(scanned.values.get(FRAMES)) if is_by_frame else 1
+    if full < max(wanted, 1):
+        scanned.faults.add(Breach.FEW_FRAGMENTS, tag)
+
+
+def _frames(value: bytes | None) -> int:
+    """Return Number of Frames, 1 where it is absent or empty, 0 when it is no number."""
+    try:
+        return int(value.split(b"\\")[0]) if value and value.strip(b" \0") else 1
+    except ValueError:
+        return 0
 
 
 def _number(value: bytes) -> int:

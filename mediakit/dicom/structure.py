@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -110,22 +110,32 @@ class Faults:
             raise Malformed(TOO_MANY, limit=MAX_ELEMENTS)
 
 
-def check_fragments(window: Window, offset: int, tag: Tag, encoding: Encoding, faults: Faults) -> int:
-    """Return the offset behind encapsulated pixel data whose first item is at `offset` (PS3.5 A.4).
+class Fragments(NamedTuple):
+    """Encapsulated pixel data: the offset behind them, and how many fragments hold bytes."""
+
+    end: int
+    full: int
+
+
+def check_fragments(window: Window, offset: int, tag: Tag, encoding: Encoding, faults: Faults) -> Fragments:
+    """Return what encapsulated pixel data come to whose first item, the offset table, is at `offset`.
 
     Only the headers of the fragments are read. Raises Malformed when a fragment runs past the end of the file
-    or the delimiter is missing.
+    or the delimiter is missing. Source: PS3.5 A.4.
     """
+    full, is_table = 0, True
     while True:
         faults.spend(1)
         item, length = item_header_at(window.peek(offset, 8), 0, encoding)
         offset += 8
         if item == SEQUENCE_END:
-            return offset
+            return Fragments(offset, full)
         if item != ITEM or length == UNDEFINED:
             raise Malformed(BROKEN, tag=item, why="a fragment of pixel data was expected")
         if length & 1:
             faults.add(Breach.ODD_FRAGMENT, tag)
+        full += length > 0 and not is_table
+        is_table = False
         offset += length
 
 
@@ -290,7 +300,7 @@ class _Pass:
             raise Malformed(BROKEN, tag=tag, why="a delimiter stands where it cannot")
         encoding, inner = level.encoding, encoding_inside(header, level.encoding)
         if length == UNDEFINED and vr[:1] == b"O":
-            return check_fragments(self._window, start, tag, encoding, self._faults)
+            return check_fragments(self._window, start, tag, encoding, self._faults).end
         end = -1 if length == UNDEFINED else start + length
         if end > level.limit:
             raise Malformed(TRUNCATED, tag=tag, missing=end - level.limit)

@@ -90,6 +90,13 @@ LONG_PIXELS = Rule(
     ref="PS3.5 8.1.1",
     hint="most readers leave the rest out; Number of Frames may be wrong: compare it with the original",
 )
+FEW_FRAGMENTS = Rule(
+    id="MK-PRO-086",
+    severity=Severity.ERROR,
+    title="{tag} has fewer fragments that hold bytes than the image has frames",
+    ref="PS3.5 A.4",
+    hint="frames are missing, or Number of Frames is wrong: " + _SENDER,
+)
 SECOND_FILE = Rule(
     id="MK-PRO-081",
     severity=Severity.ERROR,
@@ -110,6 +117,7 @@ _RULES: Mapping[Breach, Rule] = {
     Breach.NESTING: NESTING,
     Breach.SHORT_PIXELS: SHORT_PIXELS,
     Breach.LONG_PIXELS: LONG_PIXELS,
+    Breach.FEW_FRAGMENTS: FEW_FRAGMENTS,
     Breach.SECOND_FILE: SECOND_FILE,
 }
 #: What writing the file again mends.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from struct import pack
@@ -57,6 +58,8 @@ SWAPPED = {0x00100020: SOUND[0x00100020], **{t: r for t, r in SOUND.items() if t
 FRAMED = {tag: raw for tag, raw in SOUND.items() if tag != PIXELS}
 BEHIND = {**SOUND, 0: element(0x00200062, "CS", "L")}
 META = head_of(SC, UID, EXPLICIT_VR_LITTLE_ENDIAN)
+DEFLATED, J2K, RLE = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.5"
+NOISE = b"\xff noise of some archive"
 CREATOR = element(0x00090010, "LO", "MAKER")
 
 
@@ -68,6 +71,17 @@ def _unknown_vr(vr: bytes) -> bytes:
 def _nested(*parts: bytes) -> bytes:
     content = item(b"".join(parts))
     return file(_with(odd(0x00081140, "SQ", content), before=NAME))
+
+
+def _deflated(tail: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    packed = packer.compress(b"".join(SOUND.values())) + packer.flush()
+    return file(packed + bytes(len(packed) % 2), syntax=DEFLATED, tail=tail)
+
+
+def _framed(*parts: bytes, syntax: str, frames: str = "1") -> bytes:
+    body = FRAMED | {0x00280008: element(0x00280008, "IS", frames)}
+    return file(b"".join(body[tag] for tag in sorted(body)) + fragments(*parts), syntax=syntax)
 
 
 REFERENCE = element(0x00081150, "UI", SC), element(0x00081155, "UI", "2.25.9")
@@ -123,6 +137,23 @@ CASES = {
     "second file behind zeros": Case(
         file(SOUND, tail=bytes(500) + file(SOUND)),
         "MK-PRO-081", 4, "MK-PRO-081", sent="MK-IMP-035", imported=1,
+    ),
+    "second file behind a deflated data set": Case(
+        _deflated(file(SOUND)), "MK-PRO-081", 4, "MK-PRO-081", sent="MK-IMP-035", imported=1
+    ),
+    "second file behind zeros and a deflated data set": Case(
+        _deflated(bytes(200_000) + file(SOUND)),
+        "MK-PRO-081", 4, "MK-PRO-081", sent="MK-IMP-035", imported=1,
+    ),
+    "fewer fragments than frames": Case(
+        _framed(b"\0" * 64, b"\0" * 64, syntax=J2K, frames="3"),
+        "MK-PRO-086", 4, "MK-PRO-086", profile="STD-GEN-DVD-J2K",
+    ),
+    "no fragment": Case(
+        _framed(syntax=J2K), "MK-PRO-086", 4, "MK-PRO-086", profile="STD-GEN-DVD-J2K"
+    ),
+    "an empty fragment": Case(
+        _framed(b"", syntax=J2K), "MK-PRO-086", 4, "MK-PRO-086", profile="STD-GEN-DVD-J2K"
     ),
     "no SOP UIDs": Case(
         file(WITHOUT_UIDS), "MK-PRO-083", 4, "MK-PRO-083", sent="MK-IMP-035", imported=1
@@ -192,8 +223,17 @@ def test_a_sound_file_is_carried_byte_for_byte_without_a_word(tmp_path: Path) ->
     assert not _ids(imported) & {"MK-IMP-034", "MK-IMP-035", "MK-IMP-036", "MK-IMP-037"}
 
 
+def test_bytes_behind_a_deflated_data_set_are_left_out_by_burn_and_named_by_all(tmp_path: Path) -> None:
+    source = folder(tmp_path / "in", _deflated(NOISE))
+    assert "MK-PRO-067" in _ids(mediakit("validate", source, "-p", "STD-GEN-CD", "--json"))
+    burnt = mediakit("burn", source, "-p", "STD-GEN-CD", "-o", tmp_path / "new", "--json")
+    assert (burnt.code, _ids(burnt) >= {"MK-PRO-063", "MK-CNV-012"}) == (0, True)
+    imported = mediakit("import", source, f"dir:{tmp_path / 'there'}", "--json")
+    assert (imported.code, "MK-IMP-034" in _ids(imported)) == (0, True)
+
+
 def test_bytes_behind_the_last_element_are_left_out_by_burn_and_named_by_all(tmp_path: Path) -> None:
-    source = folder(tmp_path / "in", file(SOUND, tail=b"\xff noise of some archive"))
+    source = folder(tmp_path / "in", file(SOUND, tail=NOISE))
     new = tmp_path / "new"
     assert "MK-PRO-067" in _ids(mediakit("validate", source, "-p", "STD-GEN-CD", "--json"))
     burnt = mediakit("burn", "--all-patients", source, "-p", "STD-GEN-CD", "-o", new, "--json")
@@ -216,13 +256,40 @@ def test_bytes_behind_the_last_element_are_left_out_by_burn_and_named_by_all(tmp
     assert (imported.code, "MK-IMP-034" in _ids(imported)) == (0, True)
 
 
-def test_zeros_behind_the_last_element_are_a_note(tmp_path: Path) -> None:
-    source = folder(tmp_path / "in", file(SOUND, tail=bytes(1000)))
+@pytest.mark.parametrize("data", [file(SOUND, tail=bytes(1000)), _deflated(bytes(1000))])
+def test_zeros_behind_the_last_element_are_a_note(data: bytes, tmp_path: Path) -> None:
+    source = folder(tmp_path / "in", data)
     assert "MK-PRO-082" in _ids(mediakit("validate", source, "-p", "STD-GEN-CD", "--json"))
     burnt = mediakit("burn", "--all-patients", source, "-p", "STD-GEN-CD", "-o", tmp_path / "new", "--json")
     assert (burnt.code, "MK-PRO-082" in _ids(burnt)) == (0, True)
     imported = mediakit("import", source, f"dir:{tmp_path / 'there'}", "--json")
     assert (imported.code, "MK-IMP-037" in _ids(imported)) == (0, True)
+
+
+def test_a_deflated_data_set_may_be_padded_to_an_even_length(tmp_path: Path) -> None:
+    for tail in (b"", b"\0"):
+        source = folder(tmp_path / f"in{len(tail)}", _deflated(tail))
+        assert "MK-PRO-082" not in _ids(mediakit("validate", source, "-p", "STD-GEN-CD", "--json"))
+
+
+@pytest.mark.parametrize("vr", [b"\0\0", b"\xff\xff", b"??\0\0"])
+def test_of_an_element_whose_vr_nobody_knows_no_bytes_are_said_to_be_missing(
+    vr: bytes, tmp_path: Path
+) -> None:
+    raw = CREATOR + pack("<HH", 9, 0x1001) + vr + pack("<H", 4) + b"ABCD"
+    source = folder(tmp_path / "in", file(_with(raw, before=NAME)))
+    said = _ids(mediakit("validate", source, "-p", "STD-GEN-CD", "--json"))
+    assert (said & {"MK-SRC-002", "MK-SRC-014"}) == {"MK-SRC-014"}
+
+
+@pytest.mark.parametrize(("count", "code"), [(1, 0), (2, 4)])
+def test_a_frame_that_number_of_frames_does_not_count_is_not_lost_in_a_conversion(
+    count: int, code: int, tmp_path: Path
+) -> None:
+    frame = pack("<16L", 1, 64, *[0] * 14) + b"\x0f" + bytes(range(16)) + b"\0"
+    source = folder(tmp_path / "in", _framed(*[frame] * count, syntax=RLE))
+    burnt = mediakit("burn", source, "-p", "STD-GEN-CD", "-o", tmp_path / "new", "--json")
+    assert (burnt.code, "MK-CNV-024" in _ids(burnt)) == (code, code > 0)
 
 
 def test_pixels_that_are_too_long_are_a_warning(tmp_path: Path) -> None:

@@ -463,6 +463,6 @@ def test_a_vr_of_two_signs_is_the_reason_and_not_bytes_that_are_missing(vr: byte
     assert vr.decode("ascii") in result.finding.text
 
 
-def test_a_value_without_vr_that_is_cut_off_lacks_bytes() -> None:
-    bare = pack("<HHL", 9, 0x1001, 0x00010000) + b"abcd"
-    assert refused(part10(identity() + bare)) == unreadable("MK-SRC-002")
+def test_a_value_without_vr_that_leads_past_the_end_need_not_lack_bytes() -> None:
+    bare = pack("<HHL", 9, 0x1001, 0x00010000) + b"abcd"  # or VR 00H 00H and a length of 1
+    assert refused(part10(identity() + bare)) == unreadable("MK-SRC-014")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from mediakit.dicom.elements import EXPLICIT_LITTLE, ITEM, PIXEL_DATA, item_header_at
+from mediakit.dicom.fragments import BEGINNINGS
 from mediakit.dicom.image import RLE
 from mediakit.dicom.part10 import DicomFile
 from mediakit.dicom.recode import Element
@@ -140,7 +141,7 @@ def _groups(fragments: list[bytearray]) -> Iterator[list[bytearray]]:
     """Yield the fragments of each codestream."""
     group: list[bytearray] = []
     for each in fragments:
-        if group and each.startswith((b"\xff\xd8\xff", b"\xff\x4f\xff")):
+        if group and each.startswith(BEGINNINGS):
             yield group
             group = []
         group.append(each)
