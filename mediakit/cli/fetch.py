@@ -76,7 +76,7 @@ def fetch(
     """
     with output.guarded("fetch"):
         from mediakit.journeys.fetch import fetch as run_fetch
-        from mediakit.report.text import findings_besides, result_text
+        from mediakit.report.text import fetch_text
 
         if report is not None:
             check_report(report, out)
@@ -86,8 +86,7 @@ def fetch(
         order = replace(order, options=replace(order.options, login=login or order.options.login))
         with output.listener() as tell:
             result = run_fetch(order, tell)
-        told = result.report if output.quiet else findings_besides(result)
-        print_result(result, result_text, output, told, report)
+        print_result(result, fetch_text, output, report=report)
         raise typer.Exit(int(result.outcome))
 
 

@@ -58,7 +58,8 @@ def print_result(
 ) -> None:
     """Print how a journey ended: as the JSON document, or what was found and the summary.
 
-    `told` are the findings to print; None for all that the result has. The JSON document goes to `report` too
+    `told` are the findings to print; None for those that do not stand with the files in the summary, and with
+    `--quiet`, which prints no summary, for all. The JSON document goes to `report` too
     where that is given. Raises UsageError when it cannot be written.
     """
     if output.as_json or report is not None:
@@ -70,6 +71,10 @@ def print_result(
         if output.as_json:
             sys.stdout.write(document)
             return
-    print_findings(result.report if told is None else told, quiet=output.quiet, verbose=output.verbose)
+    if told is None:
+        from mediakit.report.text import findings_besides
+
+        told = result.report if output.quiet else findings_besides(result)
+    print_findings(told, quiet=output.quiet, verbose=output.verbose)
     if not output.quiet:
         print_summary(summary(result, everything=output.verbose > 0))

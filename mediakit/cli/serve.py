@@ -317,7 +317,8 @@ def creation(
         def hear(event: object) -> None:
             lines: tuple[str, ...] = ()
             if isinstance(event, Listens):
-                lines = (f"{event.ae_title} listens on {event.host}:{event.port}", *_warnings(tls_cert))
+                listening = f"listening on {event.host}:{event.port} as {event.ae_title}"
+                lines = (listening, *_warnings(tls_cert))
             elif isinstance(event, JobEnded):
                 lines = (job_text(event.job),)
             elif isinstance(event, AssociationEnded) and (event.counts or event.words):

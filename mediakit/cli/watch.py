@@ -229,7 +229,11 @@ def _folder(name: str | None) -> Path | None:
         return None
     folder = Path(name)
     if not folder.is_dir():
-        raise UsageError("there is no such folder for reports", where=name)
+        raise UsageError(
+            "there is no such folder for reports",
+            where=name,
+            hint="make it first; what is in it is patient data",
+        )
     return folder
 
 

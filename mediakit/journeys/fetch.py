@@ -121,6 +121,8 @@ class FetchOrder:
 class FetchFigures(Figures):
     """What a fetch counted. `service` says how the instances came."""
 
+    source: str
+    target: str
     studies: int
     series: int
     listed: int
@@ -147,7 +149,7 @@ def fetch(order: FetchOrder, tell: Listener = silence) -> Result:
         with instance_store(order.folder, syncs_each=False) as store:
             came, ends = _retrieved(archive, wanted, store, tell)
             store.sync()
-    return _result(wanted, came, ends)
+    return _result(order, wanted, came, ends)
 
 
 def _listed(archive: Archive, order: FetchOrder, tell: Listener) -> tuple[Wanted, ...]:
@@ -165,7 +167,9 @@ def _listed(archive: Archive, order: FetchOrder, tell: Listener) -> tuple[Wanted
     tell(PhaseEnded("asking what the archive has"))
     if not wanted:
         raise SourceError(
-            "the archive has nothing of this", where=str(order.address), hint="is the UID or ID right?"
+            "the archive has nothing that matches",
+            where=str(order.address),
+            hint="compare the ID or UID character by character",
         )
     return tuple(wanted)
 
@@ -265,7 +269,9 @@ _FINAL = frozenset({Reception.STORED, Reception.SAME, Reception.CONFLICT})
 _KEPT = {Reception.STORED: State.FETCHED, Reception.SAME: State.ALREADY_THERE}
 
 
-def _result(wanted: Sequence[Wanted], came: dict[str, StoreAnswer], ends: Sequence[Retrieved]) -> Result:
+def _result(
+    order: FetchOrder, wanted: Sequence[Wanted], came: dict[str, StoreAnswer], ends: Sequence[Retrieved]
+) -> Result:
     """Compare what was listed with what came."""
     fates: list[Fate] = []
     findings: list[Finding] = []
@@ -292,6 +298,8 @@ def _result(wanted: Sequence[Wanted], came: dict[str, StoreAnswer], ends: Sequen
     findings += (fate.because for fate in fates if fate.because is not None)
     report = Report.of("", findings)
     figures = FetchFigures(
+        source=str(order.address),
+        target=str(order.folder),
         studies=len(wanted),
         series=sum(len(study.series) for study in wanted),
         listed=sum(len(each.instances or ()) for study in wanted for each in study.series),

@@ -13,6 +13,7 @@ from mediakit.report.import_places import ended
 from mediakit.report.text import many
 from mediakit.rules.validation import Validation
 from mediakit.stages.act.writing import NOT_SYNCED, STILL_IDENTIFIES
+from mediakit.stages.judge.wrapping import CAN_BE_WRAPPED
 from mediakit.stages.look.closed import LOCKED, LOCKED_DIRECTORY, SEALED
 from mediakit.transfer.imported import Imported
 
@@ -27,6 +28,9 @@ _OPEN_IT: Final = "It is encrypted. Give the key or the passphrase that opens it
 _AFTER_LOCKED: Final = f"Nothing was written. {_OPEN_IT.format(option='--source-passphrase-file')}"
 _AFTER_UNREAD: Final = (
     "Nothing was written. Get another copy of what cannot be read, or leave it out with `--on-reject skip`."
+)
+_AFTER_PICTURES: Final = (
+    "Nothing was written: there is no DICOM file. `--wrap` makes instances of JPEG, PNG, TIFF and PDF files."
 )
 _AFTER_SEARCH: Final = (
     "Nothing was written. See where identifying text was found, remove or replace it (`--deidentify-table`) "
@@ -137,7 +141,10 @@ def after_burn(result: Result, *, is_rehearsal: bool) -> str:
 def _after_nothing(result: Result) -> str:
     if result.outcome is Outcome.SOURCE and _is_locked(result):
         return _AFTER_LOCKED
-    return _AFTER_UNREAD if _is_unread_in_part(result) else _AFTER_BURN[result.outcome]
+    if _is_unread_in_part(result):
+        return _AFTER_UNREAD
+    has_pictures = result.outcome is Outcome.SOURCE and CAN_BE_WRAPPED.id in result.report.by_rule()
+    return _AFTER_PICTURES if has_pictures else _AFTER_BURN[result.outcome]
 
 
 def _after_part_came(states: set[State]) -> str:

@@ -7,15 +7,49 @@ from typing import Any
 
 import msgspec
 
+from mediakit.dicom.dictionary import tag_name
 from mediakit.dicom.uids import class_name, syntax_name
 from mediakit.findings import printable, tag_text
 from mediakit.outcome import Fate
 from mediakit.profile.dump import to_builtins
 from mediakit.profile.fit import Fit
 from mediakit.profile.load import Catalogue
-from mediakit.profile.model import ImageRule, KeyRule, Profile, SopRule, When
+from mediakit.profile.model import (
+    ImageOp,
+    ImageRule,
+    KeyCondition,
+    KeyRule,
+    Profile,
+    Requirement,
+    Role,
+    SopRule,
+    When,
+)
 
 _OBSTACLES = 3  # shown per profile on a terminal
+_GROUPS = {"*storage": "every Storage SOP Class", "*multiframe": "every multi-frame SOP Class"}
+_ROLES = {Role.FSC: "creates", Role.FSR: "reads", Role.FSU: "updates"}
+_OPERATORS = {
+    ImageOp.ONE_OF: "is one of",
+    ImageOp.EQUALS: "is",
+    ImageOp.MAX: "is at most",
+    ImageOp.EQUALS_TAG: "equals",
+    ImageOp.TYPE_1: "has a value",
+    ImageOp.TYPE_2: "is there",
+    ImageOp.SYNTAX_ONE_OF: "has a transfer syntax of",
+    ImageOp.FORBIDDEN: "is absent",
+}
+#: When a key of Type 1C or 2C is needed; as the tables of PS3.11 say it.
+_NEEDED = {
+    KeyCondition.PRESENT: "if the instance has it",
+    KeyCondition.PRESENT_NONZERO: "if the instance has it, and not zero",
+    KeyCondition.PRESENT_IN_SUBORDINATES: "if an instance below has it",
+    KeyCondition.PRESENT_OR_SHARED: "if the instance has it, also in a functional group",
+    KeyCondition.XA_IMAGE: "in X-ray angiographic images",
+    KeyCondition.BIPLANE: "in biplane images",
+    KeyCondition.XA_BIPLANE: "in biplane X-ray angiographic images",
+    KeyCondition.PARENT_PRESENT: "if the sequence is there",
+}
 
 
 def list_doc(catalogue: Catalogue) -> dict[str, Any]:
@@ -62,9 +96,9 @@ def show_text(profile: Profile) -> str:
         f"source:       {profile.source}" + (f", on the base of {profile.base}" if profile.base else ""),
         f"medium:       {medium.title} ({medium.annex}); {' or '.join(medium.file_systems)}",
         f"images:       {', '.join(medium.images) or 'none'}; a folder can always be written",
-        f"roles:        {', '.join(profile.roles)}",
+        f"roles:        {', '.join(f'{role} ({_ROLES[role]})' for role in profile.roles)}",
         f"security:     {profile.security.value}",
-        f"sessions:     {profile.sessions.value}",
+        f"sessions:     {profile.sessions.value.replace('-', ' ')}",
         f"DICOMDIR:     {'mandatory' if profile.dicomdir.mandatory else 'optional'}",
         "SOP classes and transfer syntaxes:",
         *_sop_lines(profile.sop),
@@ -74,7 +108,7 @@ def show_text(profile: Profile) -> str:
     if profile.images or profile.items:
         lines += ["values of instances:", *(_image_line(rule) for rule in profile.images)]
         lines += [
-            f"  items of {tag_text(rule.sequence)}: {', '.join(map(tag_text, rule.tags))}{_when(rule.when)}"
+            f"  items of {_named(rule.sequence)}: {', '.join(map(_named, rule.tags))}{_when(rule.when)}"
             for rule in profile.items
         ]
     if icon := profile.icon:
@@ -90,33 +124,44 @@ def show_text(profile: Profile) -> str:
 
 def _sop_lines(rules: Sequence[SopRule]) -> Iterator[str]:
     for rule in rules:
-        names = ", ".join(name if name.startswith("*") else class_name(name) for name in rule.classes)
+        names = ", ".join(_GROUPS.get(name) or class_name(name) for name in rule.classes)
         only = f" ({' or '.join(rule.photometric)})" if rule.photometric else ""
         yield f"  {names}{only}"
         for uid in rule.syntaxes:
             name = "as the conformance statement lists" if uid == "*" else syntax_name(uid)
-            yield f"    {name}: FSC {rule.fsc}, FSR {rule.fsr}, FSU {rule.fsu}"
+            roles = (("FSC", rule.fsc), ("FSR", rule.fsr), ("FSU", rule.fsu))
+            yield f"    {name}: {', '.join(f'{role} {_duty(duty)}' for role, duty in roles)}"
+
+
+def _duty(duty: Requirement) -> str:
+    if duty is Requirement.CONFORMANCE_STATEMENT:
+        return "as its conformance statement says"
+    return duty.value.replace("-", " ")
 
 
 def _key_line(key: KeyRule) -> str:
     inside = f" in {tag_text(key.parent)}" if key.parent is not None else ""
-    condition = "" if key.condition == "always" else f", {key.condition}"
-    return f"  {', '.join(key.records)}: {tag_text(key.tag)}{inside}, Type {key.type}{condition}"
+    condition = f", {needed}" if (needed := _NEEDED.get(key.condition)) else ""
+    return f"  {', '.join(key.records)}: {_named(key.tag)}{inside}, Type {key.type}{condition}"
 
 
 def _image_line(rule: ImageRule) -> str:
     classes = ", ".join(class_name(uid) for uid in rule.classes)
     values = f" {', '.join(rule.values)}" if rule.values else ""
     if rule.other is not None:
-        values = f" {tag_text(rule.other)}{rule.plus:+d}" if rule.plus else f" {tag_text(rule.other)}"
-    return f"  {classes}: {tag_text(rule.tag)} {rule.op}{values}{_when(rule.when)}"
+        values = f" {_named(rule.other)}" + (f" {rule.plus:+d}" if rule.plus else "")
+    return f"  {classes}: {_named(rule.tag)} {_OPERATORS[rule.op]}{values}{_when(rule.when)}"
+
+
+def _named(tag: int) -> str:
+    return f"{tag_name(tag)} {tag_text(tag)}".lstrip()
 
 
 def _when(when: When | None) -> str:
     if when is None:
         return ""
     relation = "is not" if when.negate else "is"
-    return f", when {tag_text(when.tag)} {relation} {' or '.join(when.values)}"
+    return f", when {_named(when.tag)} {relation} {' or '.join(when.values)}"
 
 
 def fit_doc(fits: Sequence[Fit], instances: int, left_out: Sequence[Fate]) -> dict[str, Any]:

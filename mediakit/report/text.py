@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from mediakit.findings import Finding, Report, Severity, printable
-from mediakit.outcome import Fate, Result, State
+from mediakit.outcome import Fate, Outcome, Result, State
 
 _COUNTED = frozenset({State.KEPT, State.WRITTEN, State.DEIDENTIFIED, State.PLANNED, State.WITHHELD})
-_COUNTED |= {State.VALID, State.SAME}
+_COUNTED |= {State.VALID, State.SAME, State.FETCHED}
 #: States that many files have for one reason, which is said once: what nobody asked for, a disk that is full.
-_ALIKE = frozenset({State.EXCLUDED, State.FAILED})
+_ALIKE = frozenset({State.EXCLUDED, State.FAILED, State.ALREADY_THERE})
 _MANY = 4  # files in such a state for one reason are counted from here on
 LISTED = 40  # what a terminal shows of a long list; the JSON report has it all
 
@@ -141,6 +141,19 @@ def result_text(result: Result, *, everything: bool = False) -> str:
     lines = [printable(head), *listed(result, everything=everything)]
     lines.append(result.outcome.line)
     return "\n".join(lines) + "\n"
+
+
+def fetch_text(result: Result, *, everything: bool = False) -> str:
+    """Return the summary of a fetch: what came, how, what to do, and the outcome."""
+    figures = result.figures
+    lines = [printable(f"{figures['source']} -> {figures['target']}"), *listed(result, everything=everything)]
+    held = f"{many(int(figures['listed']), 'instance', 'instances')} of "
+    held += many(int(figures["studies"]), "study", "studies")
+    lines.append(f"  listed     {held}; {figures['came']:,} are here, by {figures['service']}")
+    step = "burn or import what is in the folder"
+    if result.outcome is not Outcome.GOOD:
+        step = "see what is missing; the same command fetches it into the same folder"
+    return "\n".join([*lines, f"what to do: {step}.", result.outcome.line]) + "\n"
 
 
 def verify_text(result: Result, *, everything: bool = False) -> str:

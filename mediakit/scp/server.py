@@ -88,7 +88,9 @@ class Server:
         except (OSError, OverflowError) as exc:
             listener.close()
             why = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
-            raise UsageError("cannot listen there", where=f"{where[0]}:{where[1]}", why=why) from exc
+            hint = "choose another port or address; port 0 is a free one"
+            place = f"{where[0]}:{where[1]}"
+            raise UsageError("cannot listen there", where=place, why=why, hint=hint) from exc
         self._listener = listener
         self._thread = Thread(target=self._listen, args=(listener,), name="mediakit-scp", daemon=True)
         self._thread.start()

@@ -138,7 +138,7 @@ def test_priors_are_the_newest_earlier_studies_of_the_patient(
 
 
 def test_a_study_that_is_not_there_is_said(filled_orthanc: Listening, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="nothing of this"):
+    with pytest.raises(SourceError, match="nothing that matches"):
         fetch(order(dimse(filled_orthanc), tmp_path / "in", patients="MKS-*"))
     assert not (tmp_path / "in").exists()
 

@@ -115,5 +115,7 @@ def test_the_command_says_what_differs_and_ends_with_1(copy: Path) -> None:
     _image(copy).unlink()
     said = mediakit("diff", SAMPLES, copy)
     assert said.code == 1
-    assert "MK-DIF-001" in said.err
+    assert said.out.count("MK-DIF-001") == 1  # beside the file, and nowhere else
+    assert "MK-DIF-001" not in said.err
+    assert "MK-DIF-001" in mediakit("diff", SAMPLES, copy, "--quiet").err
     assert mediakit("diff", SAMPLES, copy, "--json").document["counts"] == {"alone": 1, "same": 80}

@@ -309,8 +309,8 @@ def test_without_the_option_files_stay_what_they_are_and_the_option_is_named(tmp
 def test_it_must_be_said_whose_the_files_are(tmp_path: Path) -> None:
     source = folder_of(tmp_path / "in", {"a.png": pictures()["bits.png"]})
     for options, words in (
-        ((), "whose the wrapped files are"),
-        ((*_NEW, "--wrap-like", CT_1), "whose the wrapped files are"),
+        ((), "not clear whose the wrapped files are"),
+        ((*_NEW, "--wrap-like", CT_1), "not clear whose the wrapped files are"),
         (("--wrap-like", "1.2.3"), "no instance of this study"),
         (("--wrap-like", source / "a.png"), "is not a DICOM instance"),
         (("--wrap-patient-id", "P7"), "--wrap-patient-name"),

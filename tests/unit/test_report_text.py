@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,8 @@ from mediakit.findings import Report, Rule, Severity, Where, printable
 from mediakit.journeys.burn_order import Burnt
 from mediakit.outcome import Fate, Outcome, Result, State
 from mediakit.report.burnt import burn_text
-from mediakit.report.text import finding_line, findings_text, size_text
+from mediakit.report.text import fetch_text, finding_line, findings_text, size_text
+from mediakit.stages.judge.wrapping import CAN_BE_WRAPPED
 from tests.support.each import each
 
 ERROR = Rule(
@@ -196,3 +199,35 @@ def test_the_last_line_of_a_burn_says_how_a_burn_ended(
     fates = tuple(Fate(source=state.value, state=state) for state in states)
     result = Result(journey="burn", fates=fates, report=Report.of("a.iso", ()), outcome=outcome)
     assert burn_text(Burnt(result=result)).splitlines()[-1] == f"outcome: {line}"
+
+
+def test_a_fetch_says_from_where_what_came_and_what_to_do() -> None:
+    fates = tuple(Fate(source=f"1.2/1.3/{number}", state=State.FETCHED) for number in range(30))
+    figures: dict[str, str | int | float] = {
+        "source": "PACS@h:104",
+        "target": "in",
+        "studies": 1,
+        "listed": 31,
+        "came": 30,
+        "service": "C-GET",
+    }
+    result = Result(
+        journey="fetch",
+        fates=fates,
+        report=Report.of("", ()),
+        outcome=Outcome.PARTLY_STORED,
+        figures=figures,
+    )
+    lines = fetch_text(result).splitlines()
+    assert lines[0] == "PACS@h:104 -> in"
+    assert "  fetched    30 files" in lines
+    assert "  listed     31 instances of 1 study; 30 are here, by C-GET" in lines
+    assert lines[-2].startswith("what to do: see what is missing")
+    assert fetch_text(replace(result, outcome=Outcome.GOOD)).splitlines()[-2].startswith("what to do: burn")
+
+
+def test_a_source_of_pictures_alone_is_told_of_wrapping() -> None:
+    report = Report.of("", [CAN_BE_WRAPPED.at(count=1, example="letter.pdf")])
+    fates = (Fate(source="letter.pdf", state=State.NOT_DICOM),)
+    result = Result(journey="burn", fates=fates, report=report, outcome=Outcome.SOURCE)
+    assert "`--wrap` makes instances of" in burn_text(Burnt(result=result)).splitlines()[-2]

@@ -94,8 +94,8 @@ class Wrap:
     def __post_init__(self) -> None:
         """Raise UsageError when it is not said whose they are, or said twice."""
         if bool(self.like) == (self.subject is not None) and not (self.study and not self.subject):
-            hint = "`--wrap-like FILE|STUDY-UID`, or `--wrap-patient-id` with `--wrap-patient-name`"
-            raise UsageError("say, once, whose the wrapped files are", hint=hint)
+            hint = "give one: `--wrap-like FILE|STUDY-UID`, `--wrap-study UID`, or a patient ID and name"
+            raise UsageError("it is not clear whose the wrapped files are", hint=hint)
         if self.study and self.study != NEW_STUDY and not _is_uid(self.study):
             raise UsageError(f"`{printable(self.study)}` is neither a UID nor `new`", where="--wrap-study")
 
