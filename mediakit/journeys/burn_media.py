@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, field, structs
 
@@ -44,6 +44,8 @@ from mediakit.stages.prove.proof import Expected, prove
 
 if TYPE_CHECKING:  # most burns de-identify nothing
     from mediakit.dicom.deidentify.engine import Engine
+
+_QUICK_FROM_BYTES: Final = 8_000_000  # see `_checksum`
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -222,7 +224,7 @@ def _how(planned: MediumPlan, work: Work) -> Order:
     return Order(
         label=planned.file_set_id,
         when=order.when,
-        checksum=_checksum(order),
+        checksum=_checksum(order, planned.plan.total_bytes),
         variant=work.variant,
         overwrite=order.overwrite,
         fat=wishes_of(medium, capacity_of(medium, order.capacity), is_partitioned=not order.unpartitioned),
@@ -230,10 +232,16 @@ def _how(planned: MediumPlan, work: Work) -> Order:
     )
 
 
-def _checksum(order: BurnOrder) -> Checksum | None:
+def _checksum(order: BurnOrder, size_bytes: int) -> Checksum | None:
+    """Return what the proof of a medium compares by, None where there is none.
+
+    To load what makes the code for one run takes as long as the SHA-256 of `_QUICK_FROM_BYTES`, twice.
+    """
     if order.has_manifest or order.depth.has_sha256:
         return SHA_256
-    return for_one_run() if order.depth.is_proven else None
+    if not order.depth.is_proven:
+        return None
+    return for_one_run() if size_bytes >= _QUICK_FROM_BYTES else SHA_256
 
 
 def _entries(planned: MediumPlan, work: Work) -> list[Entry]:

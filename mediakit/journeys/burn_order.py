@@ -78,7 +78,7 @@ class Depth(StrEnum):
     PLAN = "plan"  # rehearse: plan and report, write nothing
     WRITE = "write"  # write, and hash nothing
     HASH = "hash"  # write, and take the SHA-256 of every file: the report is whole
-    CHECK = "check"  # write, read everything back and compare; no SHA-256 but for a manifest
+    CHECK = "check"  # write, read everything back and compare; SHA-256 for a manifest or a small medium only
     PROVE = "prove"  # the same, with the SHA-256 of every file
 
     @property

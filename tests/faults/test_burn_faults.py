@@ -398,8 +398,11 @@ class TestTheProof:
             content[start] ^= 1
             part.write_bytes(content)
 
-        for depth in (Depth.PROVE, Depth.CHECK):
-            burnt = burnt_to(out, CT_1, CT_2, CT_3, profile=profile, depth=depth, tell=at("proof", damage))
+        large = folder_of(tmp_path / "large", {"LARGE.BIN": bytes(8_000_000)})  # see `_checksum` of burns
+        for depth, add in ((Depth.PROVE, ()), (Depth.CHECK, ()), (Depth.CHECK, (large,))):
+            burnt = burnt_to(
+                out, CT_1, CT_2, CT_3, profile=profile, depth=depth, add=add, tell=at("proof", damage)
+            )
             assert burnt.result.outcome is Outcome.INTEGRITY
             assert set(states(burnt).values()) == {State.FAILED}
             assert [because(burnt, one.name) for one in (CT_1, CT_2, CT_3)] == ["", "MK-PRF-003", ""]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -482,3 +484,19 @@ def test_a_report_is_for_its_owner_alone(tmp_path: Path) -> None:
         said = mediakit("burn", CT_1, *CD, "-o", tmp_path / f"{name}.iso", "--report", tmp_path / name)
         assert said.code == 0, said.err
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(("size", "is_loaded"), [(1, False), (8_000_000, True)])
+def test_a_small_medium_is_proven_without_loading_what_makes_quick_codes(
+    size: int, is_loaded: bool, tmp_path: Path
+) -> None:
+    extra = folder_of(tmp_path / "extra", {"A.BIN": bytes(size)})
+    script = (
+        "import sys; from mediakit.cli.start import run\n"
+        "try: run()\nfinally: print('cryptography' in sys.modules, file=sys.stderr)"
+    )
+    words = ("burn", str(CT_1), "--add", str(extra), "-p", "STD-GEN-CD", "-o", str(tmp_path / "o.iso"))
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "every byte equal" in done.stdout
+    assert done.stderr.splitlines()[-1] == str(is_loaded)
