@@ -116,7 +116,9 @@ _MAX_TOP_ELEMENTS = 1000
 
 
 #: What may have hidden records: files that the directory named may not be known.
-HIDES_RECORDS = frozenset({TRUNCATED, BROKEN_ELEMENT, LOST_BYTES, NO_SEQUENCE, TOO_MUCH, TOO_DEEP})
+HIDES_RECORDS = frozenset(
+    {NOT_A_DIRECTORY, TRUNCATED, BROKEN_ELEMENT, LOST_BYTES, NO_SEQUENCE, TOO_MUCH, TOO_DEEP}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +190,7 @@ def _read_meta(data: bytes, findings: FindingList) -> tuple[dict[Tag, bytes], in
         pos = 4 if data[:4] == b"DICM" else 0
     begin = pos
     meta: dict[Tag, bytes] = {}
+    previous, is_orderly = -1, True
     header = header_reader(encoding_at(data, pos))
     try:
         while data[pos : pos + 2] == b"\2\0":
@@ -196,12 +199,16 @@ def _read_meta(data: bytes, findings: FindingList) -> tuple[dict[Tag, bytes], in
                 raise Unreadable(pos)
             pos = value_at + length
             meta.setdefault(tag, data[value_at:pos])
+            is_orderly = is_orderly and tag > previous and length % 2 == 0
+            previous = tag
             if tag == 0x00020000:
                 begin = pos
     except Unreadable:
         findings.add(BAD_META, what=f"the bytes at {pos} are no element")
         found = data.find(b"\x04\0", pos)
         return meta, len(data) if found < 0 else found
+    if not is_orderly:
+        findings.add(BAD_META, what="an element is out of order, there twice or of odd length")
     _check_meta(meta, pos - begin, findings)
     return meta, pos
 

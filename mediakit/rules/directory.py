@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from mediakit.dicom.scanned import is_sound_uid
+from mediakit.dicom.scanned import is_sound_value
 from mediakit.dicom.uids import class_name
 from mediakit.fileset.file_id import FileID
 from mediakit.fileset.record_types import CURRENT_TYPES, HISTORICAL_TYPE_OF, RECORD_TYPE_OF
@@ -87,7 +87,8 @@ NO_DESCRIPTOR = Rule(
 BAD_SET_UID = Rule(
     id="MK-DIR-109",
     severity=Severity.ERROR,
-    title="the File-set UID in the file meta information is not a UID of at most 64 digits and dots",
+    title="the File-set UID in the file meta information is not a UID of at most 64 digits and dots, or is "
+    "padded with a space",
     ref="PS3.5 9.1",
     hint="systems that tell media apart by it may confuse this one with another",
 )
@@ -186,8 +187,8 @@ def check_content(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
     where = Where(path=survey.dicomdir.path)
     if profile is not None and not survey.links and not profile.dicomdir.empty_allowed:
         yield EMPTY.at(where, profile=profile.id, ref=profile.source)
-    uid = survey.decoded.meta.get(_SET_UID, b"").strip(b" \0")
-    if uid and not is_sound_uid(uid):  # that there is none is known from decoding
+    uid = survey.decoded.meta.get(_SET_UID, b"")
+    if uid.strip(b" \0") and not is_sound_value(uid):  # that there is none is known from decoding
         yield BAD_SET_UID.at(where)
     descriptor = survey.decoded.directory.descriptor
     if descriptor:

@@ -54,11 +54,19 @@ DUAL_FORMAT = Rule(
     hint="this is allowed, and used for slide microscopy",
 )
 
+# Group length, Media Storage SOP Class and Instance UID, Transfer Syntax UID have rules of their own there.
+_SAID_OF_DIRECTORIES = frozenset(
+    {(LACKS, tag) for tag in (0x00020000, 0x00020002, 0x00020003, 0x00020010)} | {(BAD_UID, 0x00020003)}
+)
 _IMAGES = ((b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "BigTIFF"), (b"MM\0+", "BigTIFF"))
 
 
 def check_meta(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
-    """Report what is wrong with file meta information; where there is a profile, its judge has said so."""
+    """Report what is wrong with file meta information; of instances the judge of a profile has said so."""
+    if survey.dicomdir is not None and survey.decoded is not None and survey.decoded.meta:
+        for finding in meta_findings(survey.decoded.meta, survey.dicomdir.path):
+            if (finding.rule, finding.where.tag) not in _SAID_OF_DIRECTORIES:
+                yield finding
     for file, instance in survey.instances() if profile is None else ():
         if Note.NO_META not in instance.header.notes:
             yield from meta_findings(instance.header.meta, file.path)

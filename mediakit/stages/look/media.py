@@ -19,6 +19,7 @@ from msgspec import Struct, structs
 from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.header import Scanner, Unusable
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance, Note
+from mediakit.dicom.scanned import NO_IDENTITY
 from mediakit.errors import SourceError, UsageError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
 from mediakit.fileset.charset import place_of
@@ -144,11 +145,9 @@ def _survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener) -> Surve
         tell(Advanced())
     facts = tuple(files)
     main, others = _directories(tree, facts)
-    if main is not None and _is_directory_by_content(main):
-        file = structs.replace(main.file, kind=FileKind.DICOMDIR, instance=None)
-        facts = tuple(file if fact is main.file else fact for fact in facts)
-        main = replace(main, file=file)
     if main is not None:
+        directories = {one.file.path: one.file for one in (main, *others)}
+        facts = tuple(directories.get(fact.path, fact) for fact in facts)
         facts = tuple(_empty_settled(facts, main))
     return Survey(
         subject=subject,
@@ -178,12 +177,6 @@ def _empty_settled(files: Iterable[FileFact], main: DirectoryFact) -> Iterator[F
             if is_other and linked and file.path not in linked
             else file
         )
-
-
-def _is_directory_by_content(directory: DirectoryFact) -> bool:
-    """Return True for a file with directory records that says to be an instance of something else."""
-    decoded = directory.decoded
-    return directory.file.kind is FileKind.INSTANCE and decoded is not None and bool(decoded.directory.roots)
 
 
 def _said(directory: DirectoryFact) -> FileFact:
@@ -245,12 +238,9 @@ def _directories(
     """Return the directory in the root, else the one that references the most of the medium; and the rest."""
     named = _named(files)
     main = None if named is None else _read_directory(tree, named, files)
-    others = [
-        _read_directory(tree, file, files)
-        for file in [each for each in files if each.kind is FileKind.DICOMDIR and each is not named][
-            :_MAX_DIRECTORIES
-        ]
-    ]
+    alike = [each for each in files if each is not named and _may_be_directory(each)]
+    read = (_read_directory(tree, file, files) for file in alike[:_MAX_DIRECTORIES])
+    others = [one for one in read if one.file.kind is FileKind.DICOMDIR]
     if main is not None and main.decoded is not None:
         is_one = main.file.kind is FileKind.DICOMDIR
         if is_one or main.decoded.directory.roots:
@@ -271,6 +261,19 @@ def _named(files: tuple[FileFact, ...]) -> FileFact | None:
     return None if is_copy and named.kind is not FileKind.DICOMDIR else named
 
 
+def _may_be_directory(file: FileFact) -> bool:
+    """Return True for a DICOMDIR, and for what is called so and may be one by its records alone."""
+    is_called_so = file.path[-9:].upper() in {"DICOMDIR", "/DICOMDIR"}
+    return file.kind is FileKind.DICOMDIR or (is_called_so and _may_be_another(file))
+
+
+def _may_be_another(file: FileFact) -> bool:
+    """Return True for a file that could be read, and that does not say to be a DICOMDIR."""
+    if file.kind is FileKind.DAMAGED:
+        return file.finding is not None and file.finding.rule is NO_IDENTITY
+    return file.kind is FileKind.INSTANCE or (file.kind is FileKind.OTHER and not file.is_locked)
+
+
 def _is_alike(file: FileFact) -> bool:
     """Return True when a name of the file can mean DICOMDIR: an index of all names takes long to make."""
     return "DICOMDIR" in file.path.upper() or any("DICOMDIR" in name.upper() for name in file.also)
@@ -289,6 +292,8 @@ def _read_directory(tree: Tree, file: FileFact, files: tuple[FileFact, ...]) -> 
     except (SourceError, OSError) as exc:
         return DirectoryFact(file=file, finding=finding_on_failure(exc))
     links = link_records(decoded.directory, files, file.path.rpartition("/")[0])
+    if decoded.directory.roots and _may_be_another(file):
+        file = structs.replace(file, kind=FileKind.DICOMDIR, instance=None, finding=None)
     return DirectoryFact(file=file, decoded=decoded, links=links)
 
 
