@@ -15,6 +15,7 @@ from mediakit.outcome import Outcome
 
 PAGE = Path(__file__).parent / "mediakit.1"
 COMMANDS = Path(__file__).parent / "commands.md"
+_README = Path(__file__).parents[1] / "README.md"
 
 _HEAD = """.\\" Made by `make docs` from the commands.
 .TH MEDIAKIT 1
@@ -66,7 +67,9 @@ def commands_page() -> str:
     """Return the same for the documentation site."""
     command: Any = typer.main.get_command(app)
     lines = [line for name, one in _commands(command) for line in _chapter(name, one)]
-    return "<!-- Made by `make docs` from the commands. -->\n\n# Commands\n\n" + "\n".join(lines)
+    codes = re.findall(r"^\| [0-9]+ \|.*$", _README.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    end = "\n".join(["## Exit codes", "", "| code | meaning |", "|---|---|", *codes, ""])
+    return "<!-- Made by `make docs` from the commands. -->\n\n# Commands\n\n" + "\n".join([*lines, end])
 
 
 def _commands(command: Any, before: str = "mediakit") -> Iterator[tuple[str, Any]]:
