@@ -29,7 +29,7 @@ from mediakit.formats.readable import Extent, Gaps, Image, stream_of
 from mediakit.formats.stream_copy import Pourer
 from mediakit.formats.zip_member import member_stream
 from mediakit.limits import MAX_CLAIMED_BYTES, REAL_RATIO
-from mediakit.volume import MAX_EXAMPLES, ZipVolume
+from mediakit.volume import MAX_EXAMPLES, Damage, ZipVolume
 
 _BUFFER = 32 * 1024
 _METHODS = {"": zipfile.ZIP_DEFLATED, "zip": zipfile.ZIP_DEFLATED, "stored": zipfile.ZIP_STORED}
@@ -38,6 +38,7 @@ _MAX_NAME_BYTES = 0xFFFF
 _ENCRYPTED = 0x01
 _CUT_HINT = "the directory of an archive stands at its end: copy or download it once more"
 _MAX_DEPTH = 64
+_NO_NAME = "(no name)"  # is shown of a file without one
 _HEADER_BYTES = 30  # of a member, without its name
 _END, _END_BYTES, _MAX_COMMENT = b"PK\5\6", 22, 0xFFFF
 _METHOD_NAMES = {
@@ -83,8 +84,8 @@ class ZipSink:
 class ZipTree:
     """A ZIP archive as a `Tree`. Names are kept as they stand and mean nothing to the file system.
 
-    Only "./" at the beginning of a name is left out. Where a name is written with backslashes, `also` has it
-    with "/".
+    Left out are only "./" at the beginning of a name and "/" at the end of one that has content: that is no
+    folder. Where a name is written with backslashes, `also` has it with "/".
     """
 
     def __init__(self, path: Path, gaps: Gaps | None = None) -> None:
@@ -116,7 +117,13 @@ class ZipTree:
             doubled=tuple(odd.doubled),
             rooted=tuple(odd.rooted),
         )
-        self.facts = TreeFacts(format="zip", size_bytes=self._size, volume=volume, volumes=(volume,))
+        self.facts = TreeFacts(
+            format="zip",
+            size_bytes=self._size,
+            volume=volume,
+            volumes=(volume,),
+            damage=tuple(self._in_front()),
+        )
 
     def walk(self) -> Iterator[Node]:
         """Yield the members in the order of their data."""
@@ -163,6 +170,20 @@ class ZipTree:
         self._archive.close()
         self._image.close()
 
+    def _in_front(self) -> Iterator[Damage]:
+        """Report an archive that stands in front of this one, as when two files were joined."""
+        members = (member.header_offset for member in self._archive.infolist())
+        begin = min(members, default=self._archive.start_dir)
+        size = min(max(begin, 0), _MAX_COMMENT + _END_BYTES)
+        before = self._image.read(begin - size, size) if size else b""
+        at = before.rfind(_END)
+        if 0 <= at <= size - _END_BYTES:
+            comment = int.from_bytes(before[at + _END_BYTES - 2 : at + _END_BYTES], "little")
+            if at + _END_BYTES + comment == size:
+                yield Damage(
+                    "", f"another archive of {begin} bytes stands in front of this one: it was not read"
+                )
+
     def _index(self, odd: _Odd) -> Iterator[Node]:
         seen: set[str] = set()
         members = sorted(self._archive.infolist(), key=lambda member: member.header_offset)
@@ -177,7 +198,7 @@ class ZipTree:
             is_deep = slashed.count("/") > _MAX_DEPTH
             if not is_deep:
                 self._folders.update(dict.fromkeys(above(slashed)))
-            if slashed.endswith("/") and (slashed == name or not member.file_size):
+            if slashed.endswith("/") and not member.file_size:
                 continue
             kind, why = (NodeKind.UNREADABLE, "it lies too deep") if is_deep else self._kind(member)
             size = 0 if kind is NodeKind.LINK else member.file_size
@@ -274,11 +295,14 @@ def _stored_name(member: zipfile.ZipInfo) -> str:
 
 
 def _shown_name(member: zipfile.ZipInfo) -> str:
-    """Return the name of a member without "./" in front, as many archivers write it; "" for the root."""
+    """Return the name of a member without "./" in front, as many archivers write it; "" for the root.
+
+    What has content is a file, whatever its name is.
+    """
     name = _stored_name(member)
     while name.startswith("./"):
         name = name[2:].lstrip("/")
-    return name
+    return name.rstrip("/") or _NO_NAME if member.file_size else name
 
 
 def _method_name(member: zipfile.ZipInfo) -> str:

@@ -115,6 +115,35 @@ def test_another_name_that_two_members_share_means_the_first(tmp_path: Path) -> 
     tree.close()
 
 
+def test_a_member_with_content_is_a_file_even_without_a_name_or_with_that_of_a_folder(tmp_path: Path) -> None:
+    members = {"": b"first", "./": b"second", "A/": b"third", "A/IM1": b"fourth", "B/": b""}
+    with zipfile.ZipFile(tmp_path / "zip", "w") as archive:
+        for name, content in members.items():
+            member = zipfile.ZipInfo("x")
+            member.filename = name
+            archive.writestr(member, content)
+    tree = ZipTree(tmp_path / "zip")
+    assert read_all(tree) == {
+        "(no name)": b"first", "(no name) (2)": b"second", "A": b"third", "A/IM1": b"fourth",
+    }  # fmt: skip
+    tree.close()
+
+
+def test_an_archive_in_front_of_another_is_reported(tmp_path: Path) -> None:
+    first = archive_of(tmp_path / "first", {"IM1": b"one"}).read_bytes()
+    second = archive_of(tmp_path / "second", {"IM2": b"two"}).read_bytes()
+    (tmp_path / "both").write_bytes(first + second)
+    tree = ZipTree(tmp_path / "both")
+    assert read_all(tree) == {"IM2": b"two"}
+    (damage,) = tree.facts.damage
+    assert str(len(first)) in damage.what
+    tree.close()
+    (tmp_path / "alone").write_bytes(b"PK\5\6 is what a program looks for" + bytes(100) + second)
+    tree = ZipTree(tmp_path / "alone")
+    assert tree.facts.damage == ()
+    tree.close()
+
+
 def test_a_dot_in_front_of_a_name_is_not_shown(tmp_path: Path) -> None:
     members = {"./": b"", "./DICOMDIR": b"directory", "./IMAGES/": b"", "././IMAGES/IM1": b"image"}
     tree = ZipTree(archive_of(tmp_path / "zip", members))
