@@ -333,7 +333,7 @@ def _folder(
     while at < end:
         length = found[at]
         if not length:  # a record does not cross a sector: the rest of this one is empty
-            at += SECTOR - at % SECTOR
+            at = _sector_end(found, at, folder.path, damage)
             continue
         name_size = found[at + 32] if at + 33 <= end else 255
         if length < 33 + name_size or at + length > end or not name_size:
@@ -375,3 +375,16 @@ def _folder(
         damage.append(
             Damage(folder.path, "the folder is damaged: it has no records of itself and its parent")
         )
+
+
+def _sector_end(found: bytes, at: int, path: str, damage: list[Damage]) -> int:
+    """Return where the next sector of a folder begins; nothing but zeros may stand before it.
+
+    Numbers that agree in both byte orders are what is left of a record.
+    """
+    stop = min(at + SECTOR - at % SECTOR, len(found))
+    little, big = struct.Struct("<I4xI").unpack_from, struct.Struct(">4xI4xI").unpack_from
+    places = range(at, stop - 33) if found.count(0, at, stop) < stop - at else ()
+    if any(little(found, place + 2) == big(found, place + 2) != (0, 0) for place in places):
+        damage.append(Damage(path, f"the folder is damaged at byte {at}; files may be missing there"))
+    return stop

@@ -87,6 +87,15 @@ def test_a_folder_that_cannot_be_read_is_damage_and_the_others_are_read(damaged:
         assert list(tree.folders()) == ["A", "B"]
 
 
+@pytest.mark.parametrize("lost", [1, 20])
+def test_a_record_that_has_lost_its_beginning_is_damage_of_its_folder(lost: int, tmp_path: Path) -> None:
+    image = written([entry("A/IM1"), entry("B/IM2"), entry("B/IM3"), entry("B/IM4")], tmp_path / "it")
+    at = next(one.at for one in records_of(image) if one.path == "B/IM3")
+    path = put(tmp_path / "it.iso", image[:at] + bytes(lost) + image[at + lost :])
+    assert contents(path).keys() == {"A/IM1", "B/IM2"}
+    assert [one.path for one in facts_of(path).damage] == ["B"]
+
+
 def test_a_record_that_gives_two_lengths_is_damage_unless_one_is_left_out(tmp_path: Path) -> None:
     image = written([entry("IM1"), entry("IM2")], tmp_path / "a")
     record = next(one for one in records_of(image) if one.path == "IM1")
