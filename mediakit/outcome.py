@@ -99,7 +99,7 @@ _FRUIT = frozenset(State) - frozenset(
 )  # a journey in which no file ends in one of these has come to nothing
 
 
-class Fate(Struct, frozen=True, kw_only=True):
+class Fate(Struct, frozen=True, kw_only=True, gc=False):
     """What became of one input file.
 
     `source` is its path as the user knows it, `became` the File ID with "/" between components,

@@ -42,14 +42,18 @@ class SizedStream(ReadStream):
         return self._at
 
 
-def into_views(stream: BinaryIO) -> Callable[[memoryview], int]:
-    """Return what fills a view from a stream and gives how many bytes were there; 0 at the end.
+def into_views(stream: BinaryIO) -> Callable[[memoryview], int | None]:
+    """Return what fills a view from a stream and gives how many bytes were there; 0 or None at the end.
 
     One buffer, used again and again, takes half of the time that a new object for each block takes.
     """
-    readinto: Callable[[memoryview], int | None] | None = getattr(stream, "readinto", None)
-    if readinto is not None:
-        return lambda view: readinto(view) or 0
+    for name in (
+        "readinto1",
+        "readinto",
+    ):  # the first one asks what is below it once, and not for the end too
+        readinto: Callable[[memoryview], int | None] | None = getattr(stream, name, None)
+        if readinto is not None:
+            return readinto
 
     def copy(view: memoryview) -> int:
         found = stream.read(len(view))

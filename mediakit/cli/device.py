@@ -187,7 +187,7 @@ def _drive(wanted: Wanted, *, is_rehearsal: bool) -> OntoDrive:
 @contextmanager
 def made_for(order: BurnOrder, onto: Onto) -> Iterator[BurnOrder]:
     """Give the order whose image is made in the state folder, for the time of the block, and put there."""
-    from mediakit.formats.registry import sink
+    from mediakit.formats.registry import format_named
     from mediakit.journeys.onto_robot import OntoRobot
     from mediakit.stages.act.workplace import workplace
 
@@ -197,7 +197,7 @@ def made_for(order: BurnOrder, onto: Onto) -> Iterator[BurnOrder]:
     variant = onto.format_for(order.profile)
     if variant != "folder":
         variant = order.format or variant
-    suffix = next(iter(sink(variant or medium.images[0]).suffixes), "")
+    suffix = next(iter(format_named(variant or medium.images[0]).suffixes), "")
     with workplace(state_folder(None) / "media") as folder:
         yield replace(
             order,

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from mediakit.dicom.bounded_read import Malformed, Readable
 from mediakit.dicom.opening import FIRST_LOOK, is_meta_sound, located
-from mediakit.dicom.part10 import head_of
 from mediakit.errors import SourceError
 
 FIRST_READ = FIRST_LOOK
@@ -46,4 +45,6 @@ def data_set_place(stream: Readable, size: int, uids: tuple[str, str], transfer_
     )
     if is_true and opening.declared == transfer_syntax and at <= len(head):
         return DataSetPlace(at, head[:at])
+    from mediakit.dicom.part10 import head_of  # noqa: PLC0415 - most files have a true head
+
     return DataSetPlace(at, head_of(*uids, transfer_syntax))

@@ -95,18 +95,20 @@ class Scanner:
         self._places: dict[tuple[Tag, ...], Common] = {}
         self._sequences: dict[bytes, bytes] = {}  # sound ones, and what they became
 
-    def read(self, stream: Readable, size: int, source: str, path: str) -> Instance | Unusable:
+    def read(
+        self, stream: Readable, size: int, source: str, path: str, modified_ns: int = 0
+    ) -> Instance | Unusable:
         """Return the instance that a file holds, or why it holds none.
 
-        `size` is the size of the file in bytes; `source` and `path` are only passed on. The stream is
-        read from its start and left anywhere. OSError passes through; nothing else is raised.
+        `size` is the size of the file in bytes; `source`, `path` and `modified_ns` are only passed on. The
+        stream is read from its start and left anywhere. OSError passes through; nothing else is raised.
         """
         try:
             scanned = self.scan(stream, size)
             if Note.PREAMBLE_USED in scanned.notes:
                 stream.seek(0)
                 scanned.program = program_of(stream.read(_PREAMBLE))
-            return scanning.instance(scanned, source, path, size)
+            return scanning.instance(scanned, source, path, size, modified_ns)
         except Malformed as broken:
             is_other = (
                 broken.rule is NOT_DICOM and size > 0
@@ -124,19 +126,19 @@ class Scanner:
 
     def _quick(self, stream: Readable, size: int, head: bytes) -> Scanned | None:
         """Return the header of a file that is laid out like one seen before; None for any other file."""
-        if not head.startswith(b"DICM", 128):
-            return None
-        found = self._meta_memo.match(head, 132, size)
+        found = self._meta_memo.match(head, 132, size) if head.startswith(b"DICM", 128) else None
         if found is None:
             return None
         layout, raw, start = found
-        meta = self._packed(layout, raw)
+        meta = Packed(layout.common, self._pooled(raw))
         form = self._forms.get(meta[TRANSFER_SYNTAX])
         found = None if form is None else form.memo.match(head, start, size)
-        if form is None or found is None or not self._has_sound_sequences(*found[:2], form.encoding):
+        if form is None or found is None:
             return None
         layout, raw, end = found
-        values = self._packed(layout, raw)
+        if layout.sequences and not self._has_sound_sequences(layout, raw, form.encoding):
+            return None
+        values = Packed(layout.common, self._pooled(raw))
         notes = [] if head.startswith(_ZEROS) else [Note.PREAMBLE_USED]
         noted = meta_note(meta, start - 132)
         if noted is not None:
@@ -202,10 +204,6 @@ class Scanner:
             form = _Form(opening.syntax, encoding, syntax.is_encapsulated, memo)
             self._forms[opening.meta[TRANSFER_SYNTAX]] = form
 
-    def _packed(self, layout: Layout, values: list[bytes]) -> Packed:
-        """Return all values by tag, each the one object that other headers with the same value hold."""
-        return Packed(layout.common, self._pooled(values))
-
     def _packed_plain(self, values: dict[Tag, bytes]) -> Packed:
         """Return the values of a header without a layout; the places of its tags are shared all the same."""
         if not values:
@@ -220,6 +218,7 @@ class Scanner:
         return Packed(common, self._pooled(list(values.values())))
 
     def _pooled(self, values: list[bytes]) -> tuple[bytes, ...]:
+        """Return the values, each the one object that other headers with the same value hold."""
         pool = self._pool
         if len(pool) > POOL:
             pool.clear()

@@ -57,7 +57,7 @@ class Fault(NamedTuple):
     tag: Tag
 
 
-class Header(Struct, frozen=True):
+class Header(Struct, frozen=True, gc=False):
     """The wanted elements of one file, as raw value bytes in Explicit VR Little Endian.
 
     `values` holds top-level elements: the value bytes with their padding, in the VR of the dictionary.
@@ -126,13 +126,14 @@ BINARY_TAGS: Mapping[Tag, int] = {
 }
 
 
-class Instance(Struct, frozen=True):
+class Instance(Struct, frozen=True, gc=False):
     """One SOP Instance found in a source.
 
     `path` is the place inside the source tree ("/" between names, as stored); `source` names the tree.
     Together they are the only pointer back: an Instance holds no open file. UIDs are without padding.
     `sop_class` and `sop_instance` come from the data set, or from the meta information when the data set
-    has none (a DICOMDIR); `transfer_syntax` is how the data set is really encoded.
+    has none (a DICOMDIR); `transfer_syntax` is how the data set is really encoded. `modified_ns` is when the
+    file was last changed, where that is known.
     """
 
     source: str
@@ -142,6 +143,7 @@ class Instance(Struct, frozen=True):
     sop_instance: str
     transfer_syntax: str
     header: Header
+    modified_ns: int = 0
 
     def __repr__(self) -> str:
         place = f"source={self.source!r}, path={self.path!r}, size={self.size}"

@@ -12,7 +12,7 @@ from mediakit.dicom.dataset import PixelElement, read_meta, tail_of
 from mediakit.dicom.elements import EXPLICIT_LITTLE, KNOWN_VRS, Encoding, encoding_of
 from mediakit.dicom.fallback import Claims, Inflated, bare_data_set, described, told_encoding
 from mediakit.dicom.instance import Note, Tag
-from mediakit.dicom.packed import several
+from mediakit.dicom.packed import Several
 from mediakit.dicom.scanned import MEDIA_SOP_INSTANCE, is_sound_value
 from mediakit.dicom.structure import Faults
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
@@ -28,7 +28,7 @@ FIRST_LOOK = 8192
 # Version, SOP Class, Transfer Syntax, Implementation Class, private information and its creator; names.
 _ALIKE: tuple[Tag, ...] = (0x00020001, 0x00020002, 0x00020010, 0x00020012, 0x00020102, 0x00020100)
 _ALIKE += (0x00020013, 0x00020016, 0x00020017, 0x00020018)
-_NOTED: tuple[Tag, ...] = (GROUP_LENGTH, MEDIA_SOP_INSTANCE, *_ALIKE)
+_noted = Several(GROUP_LENGTH, MEDIA_SOP_INSTANCE, *_ALIKE)
 _NAME_MAX = 16  # characters of SH and AE
 _PAD = b" \0"
 _DATA_SET_LOOK = 1024
@@ -152,7 +152,7 @@ def is_meta_sound(meta: Mapping[Tag, bytes], length: int) -> bool:
 
 def meta_note(meta: Mapping[Tag, bytes], length: int) -> Note | None:
     """Return what is to be noted of group 2, `length` bytes with its length element (PS3.10 7.1)."""
-    said, sop_instance, *alike = several(meta, _NOTED)
+    said, sop_instance, *alike = _noted(meta)
     if (
         said is None
         or len(said) != 4

@@ -12,7 +12,7 @@ from mediakit.dicom.bounded_read import Malformed
 from mediakit.dicom.dataset import PixelElement
 from mediakit.dicom.image import native_bits
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Breach, Header, Instance, Note, Tag
-from mediakit.dicom.packed import several
+from mediakit.dicom.packed import Several
 from mediakit.dicom.structure import Faults
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, is_image
 from mediakit.findings import Rule, Severity
@@ -30,9 +30,9 @@ ROWS: Tag = 0x00280010
 COLUMNS: Tag = 0x00280011
 BITS_ALLOCATED: Tag = 0x00280100
 
-_SHAPE = (ROWS, COLUMNS, SAMPLES, BITS_ALLOCATED, FRAMES, COLOURS)
-_UIDS = (SOP_CLASS, SOP_INSTANCE, STUDY, SERIES)
-_MEDIA_UIDS = (MEDIA_SOP_CLASS, MEDIA_SOP_INSTANCE)
+_shape = Several(ROWS, COLUMNS, SAMPLES, BITS_ALLOCATED, FRAMES, COLOURS)
+_uids = Several(SOP_CLASS, SOP_INSTANCE, STUDY, SERIES)
+_media_uids = Several(MEDIA_SOP_CLASS, MEDIA_SOP_INSTANCE)
 # JPEG 2000 Part 2 multi-component: a codestream can hold several frames (PS3.5 A.4.4).
 _SEVERAL_AT_ONCE = frozenset({"1.2.840.10008.1.2.4.92", "1.2.840.10008.1.2.4.93"})
 _NO_NOTES: frozenset[Note] = frozenset()
@@ -40,7 +40,7 @@ _DIRECTORY = MEDIA_STORAGE_DIRECTORY.encode("ascii")
 _UID = re.compile(rb"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))*")
 
 
-class Scanned(Struct):
+class Scanned(Struct, gc=False):
     """What was read of one file, before it is known whose instance it is.
 
     `syntax` is how it is encoded, `fragments` how many fragments of encapsulated pixel data hold bytes.
@@ -66,15 +66,15 @@ NO_IDENTITY = Rule(
 )
 
 
-def instance(scanned: Scanned, source: str, path: str, size: int) -> Instance:
+def instance(scanned: Scanned, source: str, path: str, size: int, modified_ns: int) -> Instance:
     """Return the instance that was scanned. Raises Malformed when it has no SOP Class or Instance UID.
 
     UIDs of a form that PS3.5 9.1 forbids are kept and noted.
     """
     meta, values, notes = scanned.meta, scanned.values, scanned.notes
-    found_class, found_instance, study, series = several(values, _UIDS)
+    found_class, found_instance, study, series = _uids(values)
     raw_class, raw_instance = found_class or b"", found_instance or b""
-    if several(meta, _MEDIA_UIDS) != (raw_class, raw_instance):
+    if _media_uids(meta) != (raw_class, raw_instance):
         raw_class, raw_instance = _settled(scanned, raw_class, raw_instance)
     sop_class = _text(raw_class)
     sop_instance = raw_instance.strip(b" \0")
@@ -99,7 +99,8 @@ def instance(scanned: Scanned, source: str, path: str, size: int) -> Instance:
     faults = tuple(scanned.faults.found)
     noted = frozenset(notes) if notes else _NO_NOTES
     header = Header(meta, values, scanned.shared, offset, noted, faults, scanned.program)
-    return Instance(source, path, size, sop_class, sop_instance.decode("latin-1"), scanned.syntax, header)
+    uid = sop_instance.decode("latin-1")
+    return Instance(source, path, size, sop_class, uid, scanned.syntax, header, modified_ns)
 
 
 def _settled(scanned: Scanned, raw_class: bytes, raw_instance: bytes) -> tuple[bytes, bytes]:
@@ -119,7 +120,7 @@ def _settled(scanned: Scanned, raw_class: bytes, raw_instance: bytes) -> tuple[b
 
 def _check_length(scanned: Scanned, tag: Tag, length: int) -> None:
     """Hold the length of native pixel data against the image (PS3.3 C.7.6.3, PS3.5 8.1.1)."""
-    wanted = _pixel_bytes(*several(scanned.values, _SHAPE))
+    wanted = _pixel_bytes(*_shape(scanned.values))
     if wanted and length != wanted + (wanted & 1) and length != wanted:
         scanned.faults.add(Breach.SHORT_PIXELS if length < wanted else Breach.LONG_PIXELS, tag)
 

@@ -5,6 +5,7 @@ Counted are the files in whole sectors or clusters, the folders, and what the fi
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from enum import Enum, auto
@@ -27,6 +28,9 @@ _ZIP_ENTRY = 30 + 46 + 24 + 3 * 28  # local and central header, data descriptor,
 _ZIP_END = 22 + 76
 
 MAX_FILE_BYTES = 2**32 - 1
+_SHORT = re.compile(
+    r"[\x00-.0-`{-\x7f]{1,12}(?:/[\x00-.0-`{-\x7f]{1,12})*"
+)  # no name is long or in lower case
 FAT16_MAX_FILE_BYTES = 2**31 - 1
 
 
@@ -98,7 +102,7 @@ def _fat_bytes(files: Sequence[tuple[str, int]], medium: Medium, capacity: int |
 
 
 def _is_short(path: str) -> bool:
-    return path.isascii() and path == path.upper() and max(map(len, path.split("/"))) <= 12
+    return _SHORT.fullmatch(path) is not None
 
 
 def _whole(size: int, unit: int) -> int:

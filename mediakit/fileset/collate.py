@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from mediakit.choices import Supply
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
-from mediakit.dicom.packed import several
+from mediakit.dicom.packed import Several
 from mediakit.fileset.charset import place_of, settle
 from mediakit.fileset.disagreement import merged_findings, two_people
 from mediakit.fileset.groups import Collated, Leaf, PatientGroup, SeriesGroup, StudyGroup
@@ -103,7 +103,7 @@ class _Collation:
         self.refused: dict[int, Finding] = {}
         levels = ("PATIENT", "STUDY", "SERIES")
         tags = {wanted.tag for level in levels for wanted in self._plan(level)}
-        self._group_tags = tuple(sorted(tags | {SPECIFIC_CHARACTER_SET}))
+        self._said_of_groups = Several(*sorted(tags | {SPECIFIC_CHARACTER_SET}))
 
     def patient(
         self, patient_id: bytes, studies: Mapping[str, Sequence[SeriesMembers]]
@@ -157,7 +157,7 @@ class _Collation:
             if leaf is not None:
                 leaves.append(leaf)
                 members.append(at)
-                said = several(leaf.instance.header.values, self._group_tags)
+                said = self._said_of_groups(leaf.instance.header.values)
                 carriers.setdefault(said, leaf.instance)
         if not leaves:
             return None

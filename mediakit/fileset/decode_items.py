@@ -273,7 +273,7 @@ class _Reader:
         """
         data, unpack, names = self._data, ELEMENT_LE.unpack_from, SHORT_VRS
         fields, add, repeated = record.fields, record.keys.append, self._repeated.setdefault
-        below = 0
+        below, known_keys = 0, self._known
         if pos + HEAD.size <= end:
             head = HEAD.unpack_from(data, pos)
             if head[0] == HEAD_NEXT and head[2] == HEAD_IN_USE and head[4] == HEAD_LOWER:
@@ -291,21 +291,20 @@ class _Reader:
             known = _STRUCTURE.get(tag)
             if known is not None:
                 value = data[pos + 8 : after]
-                fields[known] = repeated(value, value) if tag in _REPEATED else value
+                fields[known] = repeated(value, value) if known in _REPEATED else value
             else:
-                add(self._key(tag, vr, data[pos:after]))
+                raw = data[pos:after]
+                add(known_keys.get(raw) or self._key(tag, vr, raw))
             pos, below = after, tag
         return pos, below
 
     def _key(self, tag: Tag, vr: str, element: bytes) -> Key:
-        """Return a key; the same one for the same element, which most are in record after record."""
-        key = self._known.get(element)
-        if key is None:
-            key = Key(tag, vr, element[8:])
-            if len(element) <= _SHORT:
-                if len(self._known) >= _MOST_KNOWN:
-                    self._known.clear()
-                self._known[element] = key
+        """Return a key that is not known yet, and keep it: most are the same in record after record."""
+        key = Key(tag, vr, element[8:])
+        if len(element) <= _SHORT:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[element] = key
         return key
 
     def _sequence(self, vr: str, pos: int, extent: tuple[int, int], end: int) -> tuple[bytes, int]:

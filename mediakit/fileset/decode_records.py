@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 from mediakit.fileset.decode_findings import FindingList
@@ -148,7 +147,7 @@ def report_repeated(directory: Directory, findings: FindingList) -> None:
             if other != record.seen_at:
                 findings.add(REPEATED_IDENTITY, record=record.seen_at, other=other or 0, what=what)
         if record.reference is not None and record.reference.file_id is not None:
-            other = files.setdefault(record.reference.file_id.value, record.seen_at)
+            other = files.setdefault(record.reference.file_id.path, record.seen_at)
             if other != record.seen_at:
                 findings.add(REPEATED_FILE, record=record.seen_at, other=other or 0)
 
@@ -251,7 +250,7 @@ class _RecordMaker:
         value = raw.fields.get(0x00041500, b"")
         text = value.rstrip(b" \0").decode("latin-1")
         try:
-            return FileID(tuple(map(sys.intern, text.split("\\")))), b""
+            return FileID.read(text), b""
         except ValueError:
             if text:
                 self._findings.add(ILLEGAL_FILE_ID, record=raw.start, value=ascii(text[:80]))

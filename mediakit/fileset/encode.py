@@ -221,7 +221,7 @@ def _file_set_identification(directory: Directory) -> bytes:
     parts = [_text(0x00041130, "CS", directory.file_set_id)]
     if directory.descriptor:
         try:
-            descriptor = FileID(tuple(directory.descriptor.split("\\")))
+            descriptor = FileID.read(directory.descriptor)
         except ValueError as exc:
             raise DoesNotFit("the File-set Descriptor File ID is not legal", why=str(exc)) from exc
         parts.append(_text(0x00041141, "CS", descriptor.value))

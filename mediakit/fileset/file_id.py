@@ -12,31 +12,45 @@ _FILE_SET_ID = re.compile(r"[A-Z0-9_]{0,16}")
 _DOS = re.compile(r"CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9]")
 
 
-class FileID(Struct, frozen=True):
+class FileID(Struct, frozen=True, gc=False):
     """A File ID: 1 to 8 components, each 1 to 8 characters of A-Z, 0-9 and underscore.
 
-    Raises ValueError at birth when it is not legal, so an illegal one cannot exist. Source: PS3.10 8.2, 8.5.
+    `path` has "/" between the components. Raises ValueError at birth when it is not legal, so an illegal one
+    cannot exist. Source: PS3.10 8.2, 8.5.
     """
 
-    parts: tuple[str, ...]
+    path: str
 
     def __post_init__(self) -> None:
-        path = "/".join(self.parts)
-        if _WHOLE.fullmatch(path) and path.count("/") == len(self.parts) - 1:
+        if _WHOLE.fullmatch(self.path):
             return
         if not 1 <= len(self.parts) <= 8:
             raise ValueError(f"a File ID has 1 to 8 components, not {len(self.parts)}")
-        for part in self.parts:
-            if not _COMPONENT.fullmatch(part):
-                raise ValueError(f"`{part!a}` is not a File ID component: 1 to 8 characters of A-Z 0-9 _")
+        odd = next(part for part in self.parts if not _COMPONENT.fullmatch(part))
+        raise ValueError(f"`{odd!a}` is not a File ID component: 1 to 8 characters of A-Z 0-9 _")
+
+    @classmethod
+    def read(cls, value: str) -> FileID:
+        r"""Return the File ID of a value of (0004,1500), components joined by the backslash, without padding.
+
+        Raises ValueError when it is not legal.
+        """
+        if "/" in value:
+            raise ValueError(f"`{value!a}` is not a File ID: only A-Z 0-9 _ and the backslash")
+        return cls(value.replace("\\", "/"))
 
     def __str__(self) -> str:
-        return "/".join(self.parts)
+        return self.path
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the components."""
+        return tuple(self.path.split("/"))
 
     @property
     def value(self) -> str:
         r"""Return the form of (0004,1500): components joined by the backslash."""
-        return "\\".join(self.parts)
+        return self.path.replace("/", "\\")
 
 
 def is_file_id(path: str) -> bool:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from mediakit.choices import Supply
 from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance
-from mediakit.dicom.packed import several
+from mediakit.dicom.packed import Several
 from mediakit.fileset.charset import charset_of, place_of
 from mediakit.fileset.disagreement import meaning
 from mediakit.fileset.key_names import key_text
@@ -25,7 +25,7 @@ from mediakit.findings import Finding, Rule, Severity, Where
 
 _STUDY_UID = 0x0020000D
 _SERIES_UID = 0x0020000E
-_IDENTITY = (_STUDY_UID, _SERIES_UID, PATIENT_ID, SPECIFIC_CHARACTER_SET)
+_identity = Several(_STUDY_UID, _SERIES_UID, PATIENT_ID, SPECIFIC_CHARACTER_SET)
 _PATIENT_NAME = 0x00100010
 
 NO_RECORD_TYPE = Rule(
@@ -149,7 +149,7 @@ def _buckets(instances: Sequence[Instance], refused: dict[int, Finding]) -> tupl
         elif record_type in ROOT_TYPES:
             roots.append(index)
         else:
-            identity = several(instance.header.values, _IDENTITY)
+            identity = _identity(instance.header.values)
             raw.setdefault(identity, []).append(index)
     buckets = []
     for (study, series, _, _), members in raw.items():

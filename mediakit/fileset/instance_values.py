@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
-from mediakit.dicom.packed import Common, Packed
+from mediakit.dicom.packed import Common, Packed, Several
 from mediakit.dicom.scanned import SERIES, STUDY
 from mediakit.fileset import nested
 from mediakit.fileset.key_names import key_text
@@ -111,15 +111,27 @@ def judge_values(instances: Iterable[tuple[str, Instance]], profile: Profile | N
     return judged
 
 
+class _Asked(Struct, frozen=True):
+    """What is judged of instances, and what takes it, behind charset and related classes, out of headers."""
+
+    plan: KeyPlan
+    values: Several
+
+    @classmethod
+    def of(cls, plan: KeyPlan) -> _Asked:
+        """Return what a plan asks for."""
+        return cls(plan, Several(SPECIFIC_CHARACTER_SET, RELATED_CLASSES, *(wanted.tag for wanted in plan)))
+
+
 class _Plans:
     """What the records of an instance take, by the type of its own record."""
 
     def __init__(self, profile: Profile | None) -> None:
         self._profile = profile
-        self._known: dict[str, KeyPlan] = {}
-        self._left: dict[tuple[str, Common], KeyPlan] = {}
+        self._known: dict[str, _Asked] = {}
+        self._left: dict[tuple[str, Common], _Asked] = {}
 
-    def of(self, instance: Instance) -> KeyPlan:
+    def of(self, instance: Instance) -> _Asked:
         """Return what is to be judged of an instance: not again what is sound and alike in its layout."""
         values = instance.header.values
         if not isinstance(values, Packed):
@@ -127,19 +139,20 @@ class _Plans:
         key = (instance.sop_class, values.common)
         left = self._left.get(key)
         if left is None:
-            whole = self._whole(instance)
-            left = self._left[key] = tuple(each for each in whole if not _is_settled(each, values.common))
+            whole = self._whole(instance).plan
+            left = _Asked.of(tuple(each for each in whole if not _is_settled(each, values.common)))
+            self._left[key] = left
         return left
 
-    def _whole(self, instance: Instance) -> KeyPlan:
+    def _whole(self, instance: Instance) -> _Asked:
         record = RECORD_TYPE_OF.get(instance.sop_class, "")
-        plan = self._known.get(record)
-        if plan is None:
+        asked = self._known.get(record)
+        if asked is None:
             types = [record] if record in ROOT_TYPES else [*_GROUPS, record]
             united = {each.tag: each for each in chain.from_iterable(map(self._plan, types))}
-            plan = tuple(each for tag, each in united.items() if tag not in _JUDGED_BEFORE)
-            self._known[record] = plan
-        return plan
+            asked = _Asked.of(tuple(each for tag, each in united.items() if tag not in _JUDGED_BEFORE))
+            self._known[record] = asked
+        return asked
 
     def _plan(self, record: str) -> KeyPlan:
         if record not in KEYS:
@@ -156,25 +169,24 @@ def _is_settled(wanted: Wanted, common: Common) -> bool:
     return known is None or not (known.why or known.is_foreign)
 
 
-def _findings(instance: Instance, plan: KeyPlan, place: str) -> Iterator[Finding]:
-    values = instance.header.values
-    charset = bare(values.get(SPECIFIC_CHARACTER_SET, b""))
+def _findings(instance: Instance, asked: _Asked, place: str) -> Iterator[Finding]:
+    charset, related, *values = asked.values(instance.header.values)
     if charset and not _is_sound_charset(charset):
-        yield from _of_charset(charset, place)
-    related = values.get(RELATED_CLASSES, b"")
+        yield from _of_charset(bare(charset), place)
     why = why_illegal(related, "UI", most=0) if related else ""
     if why:
         where = Where(path=place, tag=RELATED_CLASSES)
         yield ILLEGAL.at(where, key=key_text(RELATED_CLASSES), vr="UI", why=why)
-    for wanted in plan:
-        raw = wanted.raw(instance)
+    for wanted, value in zip(asked.plan, values, strict=True):
+        raw = value if wanted.derive is None else wanted.derive(instance)
         known = None if not raw else wanted.known.get(raw) or wanted.learn(raw)
         if raw and known is not None and (known.why or known.is_foreign):
             yield from _of_value(instance, wanted, raw, place)
 
 
 @lru_cache(maxsize=256)  # most instances have the same
-def _is_sound_charset(charset: bytes) -> bool:
+def _is_sound_charset(value: bytes) -> bool:
+    charset = bare(value)
     return text.unknown_term(charset) is None and not text.is_misplaced(charset)
 
 

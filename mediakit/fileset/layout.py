@@ -60,7 +60,7 @@ def layout(shape: Shape, reserved: Iterable[str] = ()) -> Iterator[FileID]:
         left = _SPARE_LEVELS - (len(patient_path) - 2)
         yield from _patient(patient, patient_path, left)
     for path in _folder((*top, _ROOTS), "R", shape.roots, _SPARE_LEVELS):
-        yield FileID(path)
+        yield FileID("/".join(path))
 
 
 def top_folder(reserved: Iterable[str] = ()) -> str:
@@ -83,7 +83,7 @@ def _patient(patient: PatientShape, path: Path, left: int) -> Iterator[FileID]:
         for count, series_path in zip(study, folders, strict=True):
             left_inside = left_here - (len(series_path) - len(study_path) - 1)
             for parts in _folder(series_path, "I", count, left_inside):
-                yield FileID(parts)
+                yield FileID("/".join(parts))
 
 
 def levels(count: int) -> int:

@@ -59,7 +59,7 @@ EMPTY = Rule(
 )
 
 
-class PlannedFile(Struct, frozen=True):
+class PlannedFile(Struct, frozen=True, gc=False):
     """A file of the medium that carries an instance, byte for byte from where `instance` points."""
 
     file_id: FileID

@@ -11,7 +11,7 @@ from mediakit.dicom.instance import Tag
 from mediakit.fileset.file_id import FileID
 
 
-class Key(Struct, frozen=True):
+class Key(Struct, frozen=True, gc=False):
     """One element of a directory record: raw value bytes in Explicit VR Little Endian.
 
     A sequence (VR "SQ") holds its encoded items, without the delimiter of the sequence.
@@ -25,7 +25,7 @@ class Key(Struct, frozen=True):
         return f"Key(tag={self.tag:#010x}, vr={self.vr!r})"  # a value may say who the patient is
 
 
-class FileRef(Struct, frozen=True):
+class FileRef(Struct, frozen=True, gc=False):
     """The instance that a record references (PS3.3 F.3.2.2). `file_id` is None when it is not legal."""
 
     file_id: FileID | None
@@ -43,7 +43,7 @@ class FileRef(Struct, frozen=True):
         return self.raw_file_id.strip(b" \0").replace(b"\\", b"/").decode("ascii", "backslashreplace")
 
 
-class DirectoryRecord(Struct, frozen=True):
+class DirectoryRecord(Struct, frozen=True, gc=False):
     """One directory record with the records below it. `keys` are in ascending order of tag.
 
     `seen_at` is the byte offset of its item in the file it was decoded from; None when it was built.

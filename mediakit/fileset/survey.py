@@ -35,7 +35,7 @@ class FileKind(StrEnum):
     CLOSED = "closed"  # a link, a special file, or one that the system will not show
 
 
-class FileFact(Struct, frozen=True):
+class FileFact(Struct, frozen=True, gc=False):
     """One file. `instance` is there for INSTANCE, `finding` says why for all but INSTANCE and DICOMDIR.
 
     `head` holds the first `HEAD_BYTES` of an OTHER or DAMAGED file; of an INSTANCE or DICOMDIR its 128 bytes

@@ -40,7 +40,7 @@ class OtherNames(Struct, frozen=True):
 NO_OTHER_NAMES: Final = OtherNames()
 
 
-class Node(Struct, frozen=True):
+class Node(Struct, frozen=True, gc=False):
     """One name on a medium. `path` has "/" between names, spelled as stored; `size` is in bytes.
 
     No two nodes of a tree have one path: the first of several files of one name keeps it, the others are
@@ -111,7 +111,7 @@ class Tree(Protocol):
         ...
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One file to be written: its path on the medium ("/" between components), size in bytes, and bytes.
 
     `open` gives a fresh stream at its start; it must give exactly `size` bytes. Where `from_hashes` is given,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from operator import attrgetter
@@ -15,8 +16,8 @@ from mediakit.errors import SourceError
 from mediakit.events import Listener
 from mediakit.formats import moment
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
-from mediakit.formats.legal import check_paths
-from mediakit.formats.readable import Extent, File, open_plain, tried
+from mediakit.formats.legal import check_paths, is_sound_path
+from mediakit.formats.readable import Extent, File, open_plain, tried, tried_again
 from mediakit.formats.stream_copy import Pourer
 from mediakit.open_folder import sync_folder
 
@@ -33,6 +34,7 @@ class FolderTree:
         self._root = str(path)
         self._known: dict[str, frozenset[str]] = {}
         self._parent: tuple[str, int] | None = None
+        self._folders: list[str] | None = None
         try:
             os.scandir(path).close()
         except OSError as exc:
@@ -41,6 +43,7 @@ class FolderTree:
 
     def walk(self) -> Iterator[Node]:
         """Yield every file, link and special file below the root, folder by folder, sorted by name."""
+        met: list[str] = []
         todo = [""]
         while todo:
             prefix = todo.pop()
@@ -53,38 +56,35 @@ class FolderTree:
             for child in children:
                 path = prefix + child.name
                 if child.is_dir(follow_symlinks=False):
-                    deeper.append(path + "/")
+                    deeper.append(path)
                 else:
                     yield _node(path, child)
-            todo.extend(reversed(deeper))
+            met += deeper
+            todo.extend(f"{path}/" for path in reversed(deeper))
+        self._folders = met
 
     def folders(self) -> Iterator[str]:
-        """Yield every folder below the root, sorted by name."""
-        todo = [""]
-        while todo:
-            prefix = todo.pop()
-            try:
-                children = tried(partial(self._children, prefix))
-                names = [child.name for child in children if child.is_dir(follow_symlinks=False)]
-            except OSError:
-                continue  # `walk` says so
-            yield from (prefix + name for name in names)
-            todo.extend(f"{prefix}{name}/" for name in reversed(names))
+        """Yield every folder below the root, sorted by name: those that the last walk met."""
+        if self._folders is None:
+            deque(self.walk(), maxlen=0)
+        yield from self._folders or ()
 
     def open(self, node: Node) -> BinaryIO:
         """Open a file of the folder. Raises SourceError, also when it is behind a link by now."""
         parent, _, name = node.path.rpartition("/")
-        if node.kind is not NodeKind.FILE or not _is_inside(node.path):
+        if node.kind is not NodeKind.FILE or not is_sound_path(node.path):
             raise SourceError("is not a file to open", where=ascii(node.path))
         try:
-            fd = tried(partial(self._descriptor, parent, name))
+            try:
+                return self._opened(parent, name)
+            except OSError:
+                return tried_again(partial(self._opened, parent, name))
         except OSError as exc:
             raise SourceError("cannot be opened", where=ascii(node.path), why=exc.strerror or "") from exc
-        return File(fd)  # readers read blocks: a buffer would cost more than it saves
 
     def find(self, path: str) -> Node | None:
         """Return the file of exactly this path, or None, on file systems that ignore case too."""
-        if not _is_inside(path):
+        if not is_sound_path(path):
             return None
         parts = path.split("/")
         for depth, part in enumerate(parts):
@@ -110,7 +110,7 @@ class FolderTree:
         with os.scandir(os.path.join(self._root, prefix)) as found:  # noqa: PTH118 - a million times
             return sorted(found, key=attrgetter("name"))
 
-    def _descriptor(self, folder: str, name: str) -> int:
+    def _opened(self, folder: str, name: str) -> File:
         if _HAS_DIR_FD:
             return open_plain(name, self._folder(folder))
         return open_plain(Path(self._root, folder, name))
@@ -151,11 +151,10 @@ class FileTree:
         """Raise SourceError when it cannot be opened."""
         self._path = path
         try:
-            fd = tried(lambda: open_plain(path.resolve()))
+            with tried(lambda: open_plain(path.resolve())) as file:
+                size = os.fstat(file.fileno()).st_size
         except OSError as exc:
             raise SourceError("cannot be opened", where=str(path), why=exc.strerror or "") from exc
-        size = os.fstat(fd).st_size
-        os.close(fd)
         self._node = Node(path.name if name is None else name, size)
         self.facts = TreeFacts(format="file", size_bytes=size)
 
@@ -172,7 +171,7 @@ class FileTree:
         if node.path != self._node.path:
             raise SourceError("no such file", where=ascii(node.path))
         try:
-            return File(tried(lambda: open_plain(self._path.resolve())))
+            return tried(lambda: open_plain(self._path.resolve()))
         except OSError as exc:
             raise SourceError("cannot be opened", where=ascii(node.path), why=exc.strerror or "") from exc
 
@@ -255,12 +254,6 @@ def _settle(part: Path, entries: Sequence[Entry], folders: Sequence[str], when: 
         made = part / folder
         os.utime(made, ns=when)
         sync_folder(made)
-
-
-def _is_inside(path: str) -> bool:
-    if path[:1] not in {"", ".", "/"} and "/." not in path and "//" not in path and path[-1] != "/":
-        return "\0" not in path  # the common case, without a loop
-    return "\0" not in path and not any(part in {"", ".", ".."} for part in path.split("/"))
 
 
 def _node(path: str, child: os.DirEntry[str]) -> Node:

@@ -20,7 +20,7 @@ from mediakit.volume import MAX_EXAMPLES
 _NOWHERE: Extent = (-1, 0)  # where empty files lie
 
 
-class IsoFile(Struct):
+class IsoFile(Struct, gc=False):
     """A file and where it lies. `folder` is the block of its folder, `name` its name by Rock Ridge.
 
     `rock_ridge` and `joliet` are its paths in these trees, `more` further ones in that of Joliet.

@@ -11,9 +11,10 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from struct import Struct as Packing
 from typing import Literal, NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from mediakit.errors import DoesNotFit
 from mediakit.formats import moment
@@ -28,6 +29,8 @@ _FOLDER = 0x02  # the flag of a directory (9.1.6)
 _SELF, _PARENT = b"\0", b"\1"
 _NOT_SPECIFIED = b"0" * 16 + b"\0"  # a date that is not given (8.4.26.1)
 _ONE = b"\1\0\0\1"  # the number 1 in both orders of 16 bits (7.2.3)
+# Length, block and size in both orders, date, flags, volume and length of the identifier (9.1.1 to 9.1.10).
+_RECORD = Packing("<BBI4sI4s7sBBB4sB")
 
 
 class IsoLayout(Struct, frozen=True, kw_only=True):
@@ -88,7 +91,7 @@ _LEVEL_1 = _Form("ascii", ".", b"\1CD001\1\0", b"", 32)
 _JOLIET = _Form("utf-16-be", "", b"\2CD001\1\0", b"%/E", 16)
 
 
-class _Child(NamedTuple):
+class _Child(Struct, frozen=True, order=True, gc=False):
     """A name in a folder. `order` is what it is sorted by; `entry` numbers that of a file (-1: a folder)."""
 
     order: str
@@ -96,11 +99,6 @@ class _Child(NamedTuple):
     identifier: bytes
     entry: int
     use: SystemUse = NOTHING
-
-    @property
-    def length(self) -> int:
-        """Return the bytes of its record."""
-        return _length(self.identifier, self.use.length)
 
 
 class _Folder(Struct):
@@ -114,26 +112,21 @@ class _Folder(Struct):
     block: int = 0
     size: int = 0  # in bytes, whole sectors
     use: tuple[SystemUse, SystemUse] = (NOTHING, NOTHING)  # of the records of itself and of its parent
+    offsets: list[int] = field(default_factory=list)  # of the records of its children, in bytes
 
-    def spread(self) -> Iterator[tuple[int, int]]:
-        """Yield the offset in the folder and the length of the record of each child.
+    def spread(self) -> None:
+        """Find out where the record of each child lies in the folder, and how large that is.
 
         No record lies in two sectors (ECMA-119 6.8.1.1).
         """
         at = sum(_length(_SELF, use.length) for use in self.use)
         for child in self.children:
-            length = child.length
+            length = _length(child.identifier, child.use.length)
             if at % SECTOR + length > SECTOR:
                 at += SECTOR - at % SECTOR
-            yield at, length
+            self.offsets.append(at)
             at += length
-
-    def measure(self) -> int:
-        """Return its size in bytes, in whole sectors."""
-        end = 0
-        for at, length in self.spread():
-            end = at + length
-        return -(-max(end, 1) // SECTOR) * SECTOR
+        self.size = -(-max(at, 1) // SECTOR) * SECTOR
 
 
 class _Tree:
@@ -157,7 +150,8 @@ class _Tree:
         self.begins = block
         block += 2 * self.table_blocks
         for folder in self.table:
-            folder.block, folder.size = block, folder.measure()
+            folder.block = block
+            folder.spread()
             block += folder.size // SECTOR
         self.area_begins = block
         return block + self.area.blocks
@@ -174,10 +168,10 @@ class _Tree:
             start = (folder.block - first) * SECTOR
             own = self._self_and_parent(folder, date)
             structure[start : start + len(own)] = own
-            for (at, length), record in zip(
-                folder.spread(), self._records(folder, by_path, date, files), strict=True
+            for offset, record in zip(
+                folder.offsets, self._records(folder, by_path, date, files), strict=True
             ):
-                structure[start + at : start + at + length] = record
+                structure[start + offset : start + offset + len(record)] = record
         at = self.begins - first
         _place(structure, at, b"".join(_path_table(self.table, "little")))
         _place(structure, at + self.table_blocks, b"".join(_path_table(self.table, "big")))
@@ -292,12 +286,13 @@ def _add_rock_ridge(table: Sequence[_Folder], area: RockRidgeArea, names: Mappin
         own = area.of_folder(folders[folder.path]) if folder.path else area.of_root(folders[""])
         folder.use = own, area.of_folder(folders[table[folder.parent - 1].path])
         folder.children = [
-            child._replace(
+            structs.replace(
+                child,
                 use=area.of_name(
                     names.get(path := prefix + child.name, child.name).encode(errors="surrogateescape"),
                     _MOST_OF_RECORD - _length(child.identifier),
                     None if child.entry >= 0 else folders[path],
-                )
+                ),
             )
             for child in folder.children
         ]
@@ -311,22 +306,12 @@ def _length(identifier: bytes, use: int = 0) -> int:
 def _record(identifier: bytes, place: tuple[int, int], date: bytes, flags: int, use: bytes = b"") -> bytes:
     """Return a directory record (ECMA-119 9.1). `place` is the first block and the size in bytes."""
     block, size = place
-    length = _length(identifier, len(use))
-    return b"".join(
-        (
-            bytes((length, 0)),
-            both(block),
-            both(size),
-            date,
-            bytes((flags, 0, 0)),
-            _ONE,
-            bytes((len(identifier),)),
-            identifier,
-            bytes((len(identifier) + 1) % 2),
-            use,
-            bytes(len(use) % 2),
-        )
-    )
+    length, count = _length(identifier, len(use)), len(identifier)
+    numbers = block, block.to_bytes(4, "big"), size, size.to_bytes(4, "big")
+    record = _RECORD.pack(length, 0, *numbers, date, flags, 0, 0, _ONE, count) + identifier
+    if not count % 2:
+        record += b"\0"
+    return record + use + bytes(len(use) % 2) if use else record
 
 
 def _path_table(table: Iterable[_Folder], byteorder: Literal["little", "big"]) -> Iterator[bytes]:

@@ -41,6 +41,7 @@ from mediakit.formats.united import Listing, UnitedTree
 from mediakit.volume import CUT_OFF, MAX_EXAMPLES, Damage, IsoVolume
 
 _LEVEL_1 = re.compile(rb"[A-Z0-9_]{0,8}(?:\.[A-Z0-9_]{0,3})?(?:;1)?")
+_USUAL = re.compile(rb"[A-Z0-9_]{1,8}\.[A-Z0-9_]{0,3};1")  # of Level 1, with its dot and its version
 _LEVEL_1_FOLDER = re.compile(rb"[A-Z0-9_]{1,8}")
 _LEVEL_2 = re.compile(rb"[A-Z0-9_]{0,30}(?:\.[A-Z0-9_]{0,30})?(?:;[0-9]{1,5})?")
 _LEVEL_2_FOLDER = re.compile(rb"[A-Z0-9_]{1,31}")
@@ -135,6 +136,8 @@ class _Examples:
     def note(self, record: IsoRecord) -> None:
         """Take a record into account."""
         name, path = record.name, record.path
+        if self.level and not record.flags and not record.attributes and _USUAL.fullmatch(name):
+            return
         if record.is_directory:
             self.depth = max(self.depth, path.count("/") + 2)
             self._keep_to(_level(name, _LEVEL_1_FOLDER, _LEVEL_2_FOLDER))
@@ -254,7 +257,7 @@ class _Index:
             self._tree.setdefault(record.block, _Folder(record.folder, record.path, name))
 
     def _settle(self, record: IsoRecord, extents: tuple[Extent, ...], said: RockRidge | None) -> None:
-        path, size = record.path, sum(size for _, size in extents)
+        path, size = record.path, record.size if len(extents) == 1 else sum(size for _, size in extents)
         if said is not None and said.is_link:
             self._others.append(Node(path, 0, NodeKind.LINK))
             return

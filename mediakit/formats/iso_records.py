@@ -30,6 +30,8 @@ _RUN_OUT = 152 * 2048  # bytes: padding, and two blocks that a drive counts and 
 _MOST_FAILED = 8  # sectors of a chunk: each takes a drive long
 _CHUNK = 512 * SECTOR
 _MAX_SESSIONS = 128  # a CD has 99 tracks at the most
+# Block and size in one order, and in the other; flags, unit and gap: from the third byte of a record on.
+_LITTLE, _BIG = struct.Struct("<I4xI4x7xBBB"), struct.Struct(">4xI4xI")
 
 
 class IsoRecord(NamedTuple):
@@ -327,7 +329,7 @@ def _folder(
         damage.append(Damage(folder.path, f"the folder cannot be read: {exc.why}"))
         return
     prefix = f"{folder.path}/" if folder.path else ""
-    unpack, unpack_big = struct.Struct("<I4xI4x7xBBB").unpack_from, struct.Struct(">4xI4xI").unpack_from
+    unpack, unpack_big = _LITTLE.unpack_from, _BIG.unpack_from
     at, end = 0, len(found)
     own: set[bytes] = set()
     while at < end:

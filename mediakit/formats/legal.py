@@ -22,16 +22,26 @@ def check_paths(entries: Sequence[Entry]) -> tuple[str, ...]:
     files: set[str] = set()
     folders: dict[str, None] = {}
     for entry in entries:
-        parts = entry.path.split("/")
-        if any(part in {"", ".", ".."} or "\0" in part for part in parts):
-            raise UsageError("this path cannot stand on a medium", where=printable(entry.path))
-        if entry.path in files:
-            raise UsageError("two entries have this path", where=printable(entry.path))
-        files.add(entry.path)
-        parent = entry.path.rpartition("/")[0]
+        path = entry.path
+        if not is_sound_path(path):
+            raise UsageError("this path cannot stand on a medium", where=printable(path))
+        if path in files:
+            raise UsageError("two entries have this path", where=printable(path))
+        files.add(path)
+        parent = path.rpartition("/")[0]
         if parent and parent not in folders:
-            for depth in range(1, len(parts)):
+            parts = parent.split("/")
+            for depth in range(1, len(parts) + 1):
                 folders.setdefault("/".join(parts[:depth]))
     if clash := files & folders.keys():
         raise UsageError("this path is a file and a folder at once", where=printable(min(clash)))
     return tuple(folders)
+
+
+def is_sound_path(path: str) -> bool:
+    """Return True when a path has "/" between names of which none is empty, "." or ".."."""
+    if "\0" in path:
+        return False
+    if path[:1] not in {"", ".", "/"} and path[-1] != "/" and "/." not in path and "//" not in path:
+        return True  # the common case, without a loop
+    return not any(part in {"", ".", ".."} for part in path.split("/"))

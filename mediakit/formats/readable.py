@@ -39,11 +39,11 @@ def tried(act: Callable[[], _Value]) -> _Value:
     try:
         return act()
     except OSError:
-        return _again(act)
+        return tried_again(act)
 
 
-def _again(act: Callable[[], _Value]) -> _Value:
-    """Return what a read gives that failed once."""
+def tried_again(act: Callable[[], _Value]) -> _Value:
+    """Return what a read gives that failed once. Raises the OSError of the last try."""
     for _ in range(TRIES - 2):
         try:
             return act()
@@ -53,9 +53,14 @@ def _again(act: Callable[[], _Value]) -> _Value:
 
 
 class File(io.FileIO):
-    """A file of a medium, open for reading. Where reads succeed it costs no more than any other file."""
+    """A file of a medium, open for reading. Where reads succeed it costs no more than any other file.
 
-    __slots__ = ()
+    `modified_ns` is when it was last changed, as the file system said when it was opened.
+    """
+
+    __slots__ = ("modified_ns",)
+
+    modified_ns: int
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read up to `size` bytes from the position."""
@@ -64,7 +69,7 @@ class File(io.FileIO):
         try:
             return io.FileIO.read(self, size)
         except OSError:
-            return _again(partial(io.FileIO.read, self, size))
+            return tried_again(partial(io.FileIO.read, self, size))
 
     def readall(self) -> bytes:
         """Read to the end."""
@@ -72,14 +77,14 @@ class File(io.FileIO):
         try:
             return io.FileIO.readall(self)
         except OSError:
-            return _again(partial(self._from, at))
+            return tried_again(partial(self._from, at))
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
         """Fill the buffer from the position."""
         try:
             return io.FileIO.readinto(self, buffer)
         except OSError:
-            return _again(partial(io.FileIO.readinto, self, buffer))
+            return tried_again(partial(io.FileIO.readinto, self, buffer))
 
     def _from(self, at: int) -> bytes:
         self.seek(at)
@@ -148,7 +153,10 @@ class Image:
     def readinto(self, view: memoryview, offset: int) -> int:
         """Fill the view from `offset` on; return how many bytes were there. Raises OSError."""
         self._gaps.check(offset, len(view))
-        return tried(lambda: os.preadv(self._fd, [view], offset))
+        try:
+            return os.preadv(self._fd, [view], offset)
+        except OSError:
+            return tried_again(lambda: os.preadv(self._fd, [view], offset))
 
     def tracks(self) -> tuple[int, ...]:
         """Return the sectors at which the data tracks of a disc in a drive begin; none for an image."""
@@ -188,7 +196,10 @@ class WithoutGaps:
 
 def holds(image: Readable, extents: Sequence[Extent]) -> bool:
     """Return True when all extents lie inside the image."""
-    return all(start >= 0 and start + size <= image.size for start, size in extents)
+    for start, size in extents:  # noqa: SIM110 - of every file: a generator takes longer than what it does
+        if start < 0 or start + size > image.size:
+            return False
+    return True
 
 
 class Window(SizedStream):
@@ -218,10 +229,13 @@ def stream_of(image: Image, extents: Sequence[Extent]) -> BinaryIO:
     return io.BufferedReader(Window(image, extents), 32 * 1024)
 
 
-def open_plain(name: str | Path, dir_fd: int | None = None) -> int:
-    """Open an ordinary file, following no link, and return its descriptor. Raises OSError."""
+def open_plain(name: str | Path, dir_fd: int | None = None) -> File:
+    """Open an ordinary file, following no link. Raises OSError."""
     fd = os.open(name, os.O_RDONLY | _NO_FOLLOW | _QUIET, dir_fd=dir_fd)
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    found = os.fstat(fd)
+    if not stat.S_ISREG(found.st_mode):
         os.close(fd)
         raise OSError(errno.EINVAL, "not an ordinary file")
-    return fd
+    file = File(fd)  # readers read blocks: a buffer would cost more than it saves
+    file.modified_ns = found.st_mtime_ns
+    return file

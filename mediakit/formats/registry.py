@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+
 from mediakit.durable import check_room, new_folder, staged_file, write_error
 from mediakit.errors import SourceError, UsageError
 from mediakit.events import Listener, silence
@@ -28,17 +30,27 @@ from mediakit.volume import FILE_DRIVE
 
 ENTRY_POINTS: Final = "mediakit.formats"  # where other packages name their sinks
 
+
+class Format(Struct, frozen=True):
+    """A media format of ours: where its sink is, and what that says of itself, known without loading it."""
+
+    where: str
+    suffixes: tuple[str, ...]
+    file_systems: tuple[str, ...]
+
+
+_UDF = (".iso", ".udf")
 SINKS: Final = {
-    "folder": "mediakit.formats.folder:FolderSink",
-    "iso9660": "mediakit.formats.iso:IsoSink",
-    "udf-2.60": "mediakit.formats.udf:UdfSink",
-    "udf-2.50": "mediakit.formats.udf:Udf250Sink",
-    "udf-1.02": "mediakit.formats.udf:Udf102Sink",
-    "udf-1.50": "mediakit.formats.udf:Udf150Sink",
-    "udf-2.01": "mediakit.formats.udf:Udf201Sink",
-    "fat": "mediakit.formats.fat:FatSink",
-    "zip": "mediakit.formats.zipfmt:ZipSink",
-    "mime": "mediakit.formats.mime:MimeSink",
+    "folder": Format("mediakit.formats.folder:FolderSink", (), ()),
+    "iso9660": Format("mediakit.formats.iso:IsoSink", (".iso",), ("ISO 9660 Level 1",)),
+    "udf-2.60": Format("mediakit.formats.udf:UdfSink", _UDF, ("UDF 2.6",)),
+    "udf-2.50": Format("mediakit.formats.udf:Udf250Sink", _UDF, ("UDF 2.5",)),
+    "udf-1.02": Format("mediakit.formats.udf:Udf102Sink", _UDF, ("UDF 1.02",)),
+    "udf-1.50": Format("mediakit.formats.udf:Udf150Sink", _UDF, ("UDF 1.5",)),
+    "udf-2.01": Format("mediakit.formats.udf:Udf201Sink", _UDF, ("UDF 2.01",)),
+    "fat": Format("mediakit.formats.fat:FatSink", (".img",), ("FAT16", "FAT32")),
+    "zip": Format("mediakit.formats.zipfmt:ZipSink", (".zip",), ("ZIP",)),
+    "mime": Format("mediakit.formats.mime:MimeSink", (".eml", ".mime"), ("MIME",)),
 }
 TREES: Final = {
     "folder": "mediakit.formats.folder:FolderTree",
@@ -63,6 +75,11 @@ def sink_names() -> tuple[str, ...]:
     return (*SINKS, *sorted(plug_ins(ENTRY_POINTS).keys() - SINKS.keys()))
 
 
+def format_named(name: str) -> Format | Sink:
+    """Return what has the suffixes and file systems of a media format. Raises as `sink` does."""
+    return SINKS.get(name) or sink(name)
+
+
 def sink(name: str) -> Sink:
     """Return the writer of a media format.
 
@@ -70,7 +87,7 @@ def sink(name: str) -> Sink:
     """
     made: Sink
     if name in SINKS:
-        made = _load(SINKS[name])()
+        made = _load(SINKS[name].where)()
         return made
     found = plug_in(ENTRY_POINTS, name)
     if found is None:

@@ -15,6 +15,7 @@ from mediakit.durable import write_all
 from mediakit.errors import IntegrityError, SourceError
 from mediakit.events import Advanced, Listener
 from mediakit.formats.base import Entry
+from mediakit.formats.readable import File
 from mediakit.secure.checksums import BLOCK_BYTES, Checksum, Running
 from mediakit.sized_stream import into_views
 
@@ -100,12 +101,15 @@ class Pourer:
         if fd != held.fd or not 0 <= begin - held.end <= _GAP or begin + size >= _GATHERED:
             held.write()
             held.fd, held.at, held.end, begin = fd, at, 0, 0
-        held.view[held.end : begin] = bytes(begin - held.end)
+        if begin > held.end:
+            held.view[held.end : begin] = bytes(begin - held.end)
         got = 0
         with self._opened(entry) as stream:
             readinto = into_views(stream)
             while found := _read(entry, readinto, held.view[begin + got : begin + size + 1]):
                 got += found
+                if got == size and isinstance(stream, File):
+                    break  # a file gives all that it has at once
         if got < size:
             raise _shorter(entry, size - got)
         if got > size:
@@ -138,7 +142,7 @@ class Pourer:
     def _block(
         self,
         entry: Entry,
-        readinto: Callable[[memoryview], int],
+        readinto: Callable[[memoryview], int | None],
         running: Running | None,
         left: int,
         write: Callable[[memoryview], object],
@@ -238,9 +242,9 @@ def open_entry(entry: Entry) -> BinaryIO:
         raise
 
 
-def _read(entry: Entry, readinto: Callable[[memoryview], int], view: memoryview) -> int:
+def _read(entry: Entry, readinto: Callable[[memoryview], int | None], view: memoryview) -> int:
     try:
-        return readinto(view)
+        return readinto(view) or 0
     except OSError as exc:
         raise _unreadable(entry, exc) from exc
 

@@ -29,7 +29,7 @@ _MAX_ALL_COMPARED = 64 * 1024 * 1024
 Extents = tuple[Extent, ...]
 
 
-class StoredFile(Struct, frozen=True):
+class StoredFile(Struct, frozen=True, gc=False):
     """A file of a volume, under its name there, and where its bytes lie in the image.
 
     `begins` is the byte at which it begins, -1 for an empty one. `extents` is a function where a volume works
@@ -124,7 +124,7 @@ class UnitedTree:
         self._image.close()
 
 
-class _Shown(Struct, frozen=True):
+class _Shown(Struct, frozen=True, gc=False):
     """The files of all volumes in physical order, and what cannot be opened, under paths that differ."""
 
     files: Sequence[StoredFile]

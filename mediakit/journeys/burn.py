@@ -14,7 +14,7 @@ from mediakit.events import FileSettled, Listener, silence
 from mediakit.fileset.charset import place_of
 from mediakit.fileset.contents import Descriptions, descriptions_of
 from mediakit.fileset.plan import ExtraFile
-from mediakit.fileset.survey import Survey
+from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Severity
 from mediakit.formats.envelope import stored_size_for
 from mediakit.journeys.burn_figures import figures_of, media_of
@@ -28,13 +28,11 @@ from mediakit.journeys.burn_order import (
 from mediakit.journeys.burn_people import people_of
 from mediakit.named_together import give_names, names_missing
 from mediakit.outcome import Outcome, State
-from mediakit.profile.choose import choose as fitting
 from mediakit.profile.model import Profile
 from mediakit.rules.completeness import completeness_of
 from mediakit.stages.act.writing import Written
 from mediakit.stages.judge.prepare import Prepared, Store, prepare
 from mediakit.stages.judge.spool import SPOOL, Spool
-from mediakit.stages.judge.wrapping import could_be_wrapped, wrap_all
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import take_instances
 from mediakit.stages.look.media import Media, look_at_all, open_media, scanner_for
@@ -66,6 +64,8 @@ def burn_fitting(
     with open_media(sources, order.keys) as media:
         surveys = list(look_at_all(media, scanner_for(*candidates), tell))
         if len(candidates) > 1:
+            from mediakit.profile.choose import choose as fitting  # noqa: PLC0415 - mostly one is named
+
             chosen = choose(surveys, order.selection).surveys
             instances = [instance for survey in chosen for _, instance in survey.instances()]
             order = replace(order, profile=fitting(instances, candidates).profile or candidates[0])
@@ -145,11 +145,7 @@ def _take(surveys: list[Survey], work: Work, fates: Fates) -> _Taken:
     chosen = choose(surveys, order.selection)
     surveys.clear()
     chosen.settle(fates)
-    wrapped = Prepared(instances=())
-    if order.wrap is None:
-        fates.findings += could_be_wrapped(chosen.surveys)
-    else:
-        wrapped = wrap_all(chosen.surveys, order.wrap, work.terms, work.store, fates, work.tell)
+    wrapped = _wrapped(chosen.surveys, work, fates)
     instances = [*take_instances(chosen.surveys, fates), *wrapped.instances]
     identities = identities_of(instances)
     mixed = Mixed.ALLOW if order.all_patients or len(order.selection.patients) > 1 else Mixed.REFUSE
@@ -162,6 +158,19 @@ def _take(surveys: list[Survey], work: Work, fates: Fates) -> _Taken:
         patients=len({identity.patient_id for identity, _ in identities}),
         is_refused=chosen.is_nothing or bool(several),
     )
+
+
+def _wrapped(surveys: Sequence[Survey], work: Work, fates: Fates) -> Prepared:
+    """Make instances of images and documents where that is ordered; else say that it is possible."""
+    wrap = work.order.wrap
+    others = (file for survey in surveys for file in survey.files if file.kind is FileKind.OTHER)
+    if wrap is not None or next(others, None) is not None:
+        from mediakit.stages.judge.wrapping import could_be_wrapped, wrap_all  # noqa: PLC0415 - as below
+
+        if wrap is not None:
+            return wrap_all(surveys, wrap, work.terms, work.store, fates, work.tell)
+        fates.findings += could_be_wrapped(surveys)
+    return Prepared(instances=())
 
 
 def _prepare(taken: _Taken, work: Work, fates: Fates) -> Prepared | None:

@@ -21,12 +21,12 @@ from mediakit.profile.model import Profile, Security
 from mediakit.secure.ed25519 import SigningKey
 from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.stages.act.pressing import Onto
-from mediakit.stages.judge.wrapping import Wrap
 from mediakit.stages.plan.listing import listing
 from mediakit.stages.plan.produce import Producer
 
-if TYPE_CHECKING:  # most burns de-identify nothing
+if TYPE_CHECKING:  # most burns de-identify nothing and wrap nothing
     from mediakit.dicom.deidentify.order import Deidentification
+    from mediakit.stages.judge.wrapping import Wrap
 
 FOLDER_ONLY = Rule(
     id="MK-FST-102",

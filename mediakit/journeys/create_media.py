@@ -18,7 +18,7 @@ from mediakit.choices import Convert, Viewer
 from mediakit.dicom.media_creation import CONFLICT, FAILED, NO_INSTANCE, Execution, Info, Item, MadeMedium
 from mediakit.errors import MediakitError
 from mediakit.events import Listener, silence
-from mediakit.formats.registry import sink
+from mediakit.formats.registry import format_named
 from mediakit.journeys.burn import burn
 from mediakit.journeys.burn_order import BurnOrder, Burnt, Depth
 from mediakit.journeys.receive import Listens
@@ -191,7 +191,7 @@ def _burnt(
 
 def _order_of(profile: Profile, job: CreationJob, order: CreationOrder) -> BurnOrder:
     """Return the order for a file-set. Its name is that of the job: what is made again replaces it."""
-    suffix = next(iter(sink(profile.medium.images[0]).suffixes), "") if profile.medium.images else ""
+    suffix = next(iter(format_named(profile.medium.images[0]).suffixes), "") if profile.medium.images else ""
     request, people = job.request, order.burn.people
     if request.wants_viewer:
         people = replace(people, viewer=Viewer.AUTO, is_asked=True)

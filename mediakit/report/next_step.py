@@ -6,16 +6,17 @@ Commands stand between backticks.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mediakit.outcome import Outcome, Result, State
-from mediakit.report.import_places import ended
 from mediakit.report.text import many
-from mediakit.rules.validation import Validation
 from mediakit.stages.act.writing import NOT_SYNCED, STILL_IDENTIFIES
 from mediakit.stages.judge.wrapping import CAN_BE_WRAPPED
 from mediakit.stages.look.closed import LOCKED, LOCKED_DIRECTORY, SEALED
-from mediakit.transfer.imported import Imported
+
+if TYPE_CHECKING:  # what is shown is made by the journey
+    from mediakit.rules.validation import Validation
+    from mediakit.transfer.imported import Imported
 
 #: States of an instance that is at the destination.
 ARRIVED: Final = frozenset({State.STORED, State.STORED_WITH_WARNING, State.COMMITTED, State.ALREADY_THERE})
@@ -186,6 +187,8 @@ def after_validation(validation: Validation) -> str:
 
 def after_import(imported: Imported) -> str:
     """Return what to do with the medium after an import."""
+    from mediakit.report.import_places import ended  # noqa: PLC0415 - other journeys send nothing
+
     states = {each.state for each in ended(imported)} - {State.EXCLUDED}
     outcome = imported.result.outcome
     if outcome is Outcome.IDENTITY and not states & ARRIVED:

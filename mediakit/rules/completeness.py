@@ -15,7 +15,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from mediakit.dicom.instance import Header, Instance
-from mediakit.dicom.packed import several
+from mediakit.dicom.packed import Several
 from mediakit.fileset.survey import Survey
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.model import Profile
@@ -73,7 +73,8 @@ _OF_STUDY = 0x00201208
 _STUDY = 0x0020000D
 _SERIES = 0x0020000E
 _ALIKE = (_STUDY, _SERIES, _FRAMES, _IMAGE_TYPE, _MODALITY)
-_SAID = (_STUDY, _SERIES, _OF_STUDY, _OF_SERIES)
+_alike = Several(*_ALIKE)
+_said = Several(_STUDY, _SERIES, _OF_STUDY, _OF_SERIES)
 #: Exposures of these are deleted or repeated one by one, so that gaps are the rule.
 _SINGLE_EXPOSURES = frozenset({"MG", "DX", "CR", "PX", "IO", "RG"})
 _LISTED = 8
@@ -105,7 +106,7 @@ def _numbers(held: Iterable[Held]) -> Iterator[Finding]:
     unnumbered: set[str] = set()
     for path, instance in held:
         number = instance.header.number(_NUMBER)
-        study, uid, has_gaps_anyway = _kind(several(instance.header.values, _ALIKE))
+        study, uid, has_gaps_anyway = _kind(_alike(instance.header.values))
         if number is None or not uid or instance.sop_instance in seen:
             continue
         seen.add(instance.sop_instance)
@@ -186,7 +187,7 @@ def _totals(held: Collection[Held]) -> Iterator[Finding]:
     """Report series and studies with fewer instances than their headers say there are."""
     groups: dict[tuple[bytes | None, ...], _Alike] = {}
     for path, instance in held:
-        said = several(instance.header.values, _SAID)
+        said = _said(instance.header.values)
         group = groups.get(said)
         if group is None:
             group = groups[said] = _Alike(path, instance)

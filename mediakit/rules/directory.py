@@ -198,7 +198,7 @@ def check_content(survey: Survey, profile: Profile | None) -> Iterator[Finding]:
 def _descriptor(descriptor: str, survey: Survey, where: Where) -> Iterator[Finding]:
     shown = printable(descriptor.replace("\\", "/"))
     try:
-        FileID(tuple(descriptor.split("\\")))
+        FileID.read(descriptor)
     except ValueError:
         yield BAD_DESCRIPTOR.at(where, file_id=shown)
     base = where.path.rpartition("/")[0]

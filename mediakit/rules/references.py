@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from msgspec import Struct, field
 
 from mediakit.dicom.instance import Instance
-from mediakit.dicom.packed import several
+from mediakit.dicom.packed import Several
 from mediakit.dicom.uids import class_name, is_image
 from mediakit.fileset.nested import elements
 from mediakit.findings import Finding, Rule, Severity, Where
@@ -30,7 +30,7 @@ NOT_HERE = Rule(
 
 _REFERENCED_CLASS = 0x00081150
 _REFERENCED_INSTANCE = 0x00081155
-_REFERRING = (
+_referring = Several(
     0x00081115,  # Referenced Series Sequence: presentation states, segmentations
     0x00081140,  # Referenced Image Sequence
     0x0008114A,  # Referenced Instance Sequence
@@ -61,7 +61,7 @@ def absent(held: Collection[tuple[str, Instance]]) -> Iterator[Finding]:
     found: dict[tuple[str, str], _Referring] = {}
     there: frozenset[str] | None = None
     for path, instance in held:
-        contents = [raw for raw in several(instance.header.values, _REFERRING) if raw]
+        contents = [raw for raw in _referring(instance.header.values) if raw]
         if not contents:
             continue
         if there is None:

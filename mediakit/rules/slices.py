@@ -7,16 +7,14 @@ spaced in two ways, or has few slices, gives no finding. Slices at either end le
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from itertools import pairwise
-from math import isfinite
 from statistics import median
 from typing import NamedTuple
 
 from msgspec import Struct, field
 
 from mediakit.dicom.instance import Header, Instance
-from mediakit.dicom.packed import several
+from mediakit.dicom.packed import Several, Values
 from mediakit.dicom.uids import is_image
 from mediakit.findings import Finding, Rule, Severity, Where
 
@@ -46,20 +44,28 @@ _ACQUISITION = 0x00200012
 _TEMPORAL_POSITION = 0x00200100
 _SERIES = 0x0020000E
 _ALIKE = (_SERIES, _ACQUISITION, _FRAMES, _ORIENTATION, _IMAGE_TYPE, _ECHO, _TEMPORAL_POSITION)
+_alike = Several(*_ALIKE)
+_MOST_MM = 1e9
 _FEWEST = 6  # slices of which a spacing can be told
 _EVEN = 0.8  # of the distances, at least, are equal where one of them stands out
 _SAME_MM = 0.01  # slices closer to each other lie in one place
 _TOLERANCE = 0.1  # of the distance between slices
 _PER_ACQUISITION = 3
 _LISTED = 4
+_Group = tuple[tuple[float, ...], str, str, str]
 
 
-class _Slice(NamedTuple):
-    """Where an image lies along the normal of its plane, in mm, and its name."""
+class _Slice(Struct, frozen=True, order=True, gc=False):
+    """Where an image lies along the normal of its plane, in mm, and its file."""
 
     at: float
-    name: str
+    path: str
     acquisition: str
+
+    @property
+    def name(self) -> str:
+        """Return the name of the file, without its folder."""
+        return self.path.rpartition("/")[2]
 
 
 class _Gaps(Struct):
@@ -74,21 +80,16 @@ class _Gaps(Struct):
 
 def missing_slices(held: Iterable[tuple[str, Instance]]) -> Iterator[Finding]:
     """Report series with gaps between slices that are evenly spaced otherwise."""
-    series: dict[str, dict[tuple[object, ...], list[_Slice]]] = {}
-    first: dict[str, Where] = {}
-    for path, instance in held:
-        placed = _placed(instance, path)
-        if placed is not None:
-            uid, group, one = placed
-            if uid not in series:
-                series[uid], first[uid] = {}, Where(path=path.rpartition("/")[0])
-            series[uid].setdefault(group, []).append(one)
+    series: dict[str, dict[_Group, list[_Slice]]] = {}
+    for plane, slices in _placed(held):
+        series.setdefault(plane.series, {}).setdefault(plane.group, []).extend(slices)
     for uid, groups in series.items():
         gaps = _Gaps()
         for slices in groups.values():
             for stack in _stacks(slices):
                 _look_for_gaps(stack, gaps)
-        yield from _findings(uid, gaps, first[uid])
+        first = next(iter(groups.values()))[0]
+        yield from _findings(uid, gaps, Where(path=first.path.rpartition("/")[0]))
 
 
 def _findings(series: str, gaps: _Gaps, where: Where) -> Iterator[Finding]:
@@ -104,18 +105,27 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_LISTED]) + (" ..." if len(names) > _LISTED else "")
 
 
-def _placed(instance: Instance, path: str) -> tuple[str, tuple[object, ...], _Slice] | None:
-    """Return the series of an image, its group and its place there; None for what is no slice."""
-    header = instance.header
-    plane = _plane(several(header.values, _ALIKE))
-    if plane is None or not is_image(instance.sop_class):
-        return None
-    position = _decimals(header, _POSITION, 3)
-    if position is None:
-        return None
-    (a, b, c), (x, y, z) = plane.normal, position
-    one = _Slice(a * x + b * y + c * z, path.rpartition("/")[2], plane.acquisition)
-    return plane.series, plane.group, one
+def _placed(held: Iterable[tuple[str, Instance]]) -> Iterator[tuple[_Plane, list[_Slice]]]:
+    """Yield every plane that slices have, and where each of these lies."""
+    planes: dict[Values, _Plane | None] = {}
+    slices: dict[Values, list[_Slice]] = {}
+    for path, instance in held:
+        values = instance.header.values
+        alike = _alike(values)
+        if alike not in planes:
+            planes[alike] = _plane(alike)
+        plane = planes[alike]
+        if plane is None or not is_image(instance.sop_class):
+            continue
+        position = _decimals(values.get(_POSITION, b""), 3)
+        if position is not None:
+            (a, b, c), (x, y, z) = plane.normal, position
+            one = _Slice(a * x + b * y + c * z, path, plane.acquisition)
+            slices.setdefault(alike, []).append(one)
+    for alike, found in slices.items():
+        plane = planes[alike]
+        if plane is not None:
+            yield plane, found
 
 
 class _Plane(NamedTuple):
@@ -124,36 +134,33 @@ class _Plane(NamedTuple):
     series: str
     acquisition: str
     normal: tuple[float, float, float]
-    group: tuple[object, ...]
+    group: _Group
 
 
-@lru_cache(maxsize=1024)  # slices of one series have them alike
-def _plane(alike: tuple[bytes | None, ...]) -> _Plane | None:
+def _plane(alike: Values) -> _Plane | None:
     """Return the plane of an image by its values of `_ALIKE`; None for what is no slice of a series."""
     found = zip(_ALIKE, alike, strict=True)
     header = Header({}, {tag: value for tag, value in found if value is not None})
     series = header.text(_SERIES)
-    orientation, image_type = _decimals(header, _ORIENTATION, 6), header.text(_IMAGE_TYPE)
+    orientation = _decimals(header.values.get(_ORIENTATION, b""), 6)
+    image_type = header.text(_IMAGE_TYPE)
     is_single = (header.number(_FRAMES) or 1) <= 1
     if not series or not is_single or orientation is None or "LOCALIZER" in image_type:
         return None
     ux, uy, uz, vx, vy, vz = orientation
-    group = (
-        tuple(round(value, 3) for value in orientation),
-        image_type,
-        header.text(_ECHO),
-        header.text(_TEMPORAL_POSITION),
-    )
+    rounded = tuple(round(value, 3) for value in orientation)
+    group = rounded, image_type, header.text(_ECHO), header.text(_TEMPORAL_POSITION)
     normal = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
     return _Plane(series, header.text(_ACQUISITION), normal, group)
 
 
-def _decimals(header: Header, tag: int, count: int) -> list[float] | None:
+def _decimals(raw: bytes, count: int) -> tuple[float, ...] | None:
+    """Return the numbers of a value; None when they are others than so many sound ones."""
     try:
-        values = [float(part) for part in header.text(tag).split("\\")]
+        values = tuple(map(float, raw.rstrip(b" \0").split(b"\\")))
     except ValueError:
         return None
-    is_sound = len(values) == count and all(isfinite(value) and abs(value) < 1e9 for value in values)
+    is_sound = len(values) == count and sum(map(abs, values)) < _MOST_MM  # never true of what is no number
     return values if is_sound else None
 
 

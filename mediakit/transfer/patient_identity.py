@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from mediakit.dicom import text
 from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance, Tag
-from mediakit.dicom.packed import several
+from mediakit.dicom.packed import Several
 from mediakit.dicom.person_name import Likeness, same_name
 from mediakit.findings import Finding, Rule, Severity
 
@@ -35,7 +35,7 @@ _TAGS: Mapping[str, tuple[Tag, str]] = {
     "birth_date": (0x00100030, "DA"),
     "sex": (0x00100040, "CS"),
 }
-_ASKED = (SPECIFIC_CHARACTER_SET, *(tag for tag, _ in _TAGS.values()))
+_asked = Several(SPECIFIC_CHARACTER_SET, *(tag for tag, _ in _TAGS.values()))
 _NAME_PLACE = list(_TAGS).index("name")
 # SOP Classes that are related to no patient: their records stand in the root of a DICOMDIR (PS3.3 F.4).
 _OF_NO_PATIENT = frozenset(
@@ -80,7 +80,7 @@ class Identities:
 
     def of(self, instance: Instance) -> Identity:
         """Return whom an instance belongs to."""
-        found = several(instance.header.values, _ASKED)
+        found = _asked(instance.header.values)
         known = self._known.get(found)
         if known is None:
             charset, *raw = (value or b"" for value in found)

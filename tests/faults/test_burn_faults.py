@@ -345,6 +345,26 @@ class TestWhatChangesMeanwhile:
         assert burnt.result.outcome in {Outcome.INTEGRITY, Outcome.SOURCE}
         assert left_in(tmp_path) == ["in"]
 
+    @pytest.mark.parametrize("how", ["written", "replaced"])
+    @pytest.mark.parametrize("name", ["out.iso", "out"])
+    def test_other_bytes_of_the_same_size_end_the_burn(
+        self, name: str, how: str, source: Path, tmp_path: Path
+    ) -> None:
+        content = (source / "b").read_bytes()
+
+        def swap() -> None:
+            if how == "replaced":  # by a file that is older
+                (source / "b").unlink()
+            (source / "b").write_bytes(content[:-2] + b"\xff\xff")
+            if how == "replaced":
+                os.utime(source / "b", (1_000_000_000, 1_000_000_000))
+
+        burnt = burnt_to(tmp_path / name, source, tell=at("write", swap))
+        assert states(burnt) == {"a": State.WITHHELD, "b": State.FAILED, "c": State.WITHHELD}
+        assert any("when it was scanned" in one.text for one in burnt.result.report.findings)
+        assert burnt.result.outcome is Outcome.SOURCE
+        assert left_in(tmp_path) == ["in"]
+
     def test_a_file_that_becomes_a_link_is_not_followed(self, source: Path, tmp_path: Path) -> None:
         def swap() -> None:
             (source / "b").unlink()

@@ -67,7 +67,7 @@ def medium(tmp_path: Path) -> Path:
 
 def _image(folder: Path, p: int, s: int, i: int) -> DirectoryRecord:
     """Write one tiny valid CT instance and return its record."""
-    file_id = FileID((f"P{p}", f"S{s}", f"I{i}"))
+    file_id = FileID(f"P{p}/S{s}/I{i}")
     instance = f"1.2.3.{p}.{s}.{i}"
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(CT)

@@ -39,7 +39,7 @@ REPEATED = {"MK-DIR-035", "MK-DIR-036"}
 CONTAINERS = {"PATIENT", "STUDY", "SERIES", "PRIVATE"}
 
 components = st.text("ABCXYZ0189_", min_size=1, max_size=8)
-file_ids = st.lists(components, min_size=1, max_size=8).map(lambda parts: FileID(tuple(parts)))
+file_ids = st.lists(components, min_size=1, max_size=8).map(lambda parts: FileID("/".join(parts)))
 uids = st.lists(st.integers(0, 99999), min_size=2, max_size=9).map(lambda n: "1.2." + ".".join(map(str, n)))
 even_bytes = st.binary(max_size=40).map(lambda b: b + b" " * (len(b) % 2))
 text_vrs = st.sampled_from(

@@ -12,7 +12,7 @@ from mediakit.fileset.resolve import Difference, Match, Names
 LEGAL = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 
 components = st.text(LEGAL, min_size=1, max_size=8)
-file_ids = st.lists(components, min_size=1, max_size=8).map(lambda parts: FileID(tuple(parts)))
+file_ids = st.lists(components, min_size=1, max_size=8).map(lambda parts: FileID("/".join(parts)))
 extensions = st.sampled_from([".dcm", ".DCM", ".Dcm", ".ima", ".dicom", ".img", ".X"])
 hostile_pieces = st.sampled_from(
     [

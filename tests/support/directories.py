@@ -147,7 +147,7 @@ def image_record(number: int, folder: str = "S1", series: str = "1.2.3.1") -> Di
     return DirectoryRecord(
         "IMAGE",
         (key(0x00200013, "IS", str(number)),),
-        FileRef(FileID(("DICOM", folder, f"I{number:07d}")), CT, f"{series}.{number}", EXPLICIT_LE),
+        FileRef(FileID(f"DICOM/{folder}/I{number:07d}"), CT, f"{series}.{number}", EXPLICIT_LE),
     )
 
 

@@ -78,6 +78,6 @@ def test_keys_stay_in_order_of_tag_with_an_icon_among_them() -> None:
 @pytest.mark.parametrize("count", [0, 2])
 def test_each_instance_needs_its_own_file_id(count: int) -> None:
     collated = collate([make_instance()], make_profile(), Supply.NONE)
-    file_ids = [FileID((f"A{number}",)) for number in range(count)]
+    file_ids = [FileID(f"A{number}") for number in range(count)]
     with pytest.raises(ValueError, match="than"):
         build(collated, file_ids, make_profile(), None, "", "2.25.1")

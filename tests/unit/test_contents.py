@@ -34,9 +34,7 @@ def ct(uid: str, **changes: object) -> FileFact:
 def record(
     uid: str, file_id: str, number: str = "1", kind: str = "IMAGE", instance: str | None = None
 ) -> DirectoryRecord:
-    reference = FileRef(
-        FileID(tuple(file_id.split("/"))), CT, uid if instance is None else instance, "1.2.840.10008.1.2.1"
-    )
+    reference = FileRef(FileID(file_id), CT, uid if instance is None else instance, "1.2.840.10008.1.2.1")
     return DirectoryRecord(kind, (key(0x00200013, "IS", number),), reference)
 
 

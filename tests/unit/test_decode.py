@@ -75,7 +75,7 @@ def test_a_directory_spelled_out_by_hand_is_read() -> None:
     (child,) = root.children
     assert child.seen_at == 396
     assert child.reference is not None
-    assert child.reference.file_id == FileID(("A", "B1"))
+    assert child.reference.file_id == FileID("A/B1")
     assert child.reference.sop_instance == "1.2.9"
     assert decoded.meta[0x00020012] == b"2.25.7"
 

@@ -54,7 +54,7 @@ def test_a_small_directory_is_byte_for_byte_what_the_standard_asks() -> None:
     image = DirectoryRecord(
         "IMAGE",
         (Key(0x00200013, "IS", b"1"),),
-        FileRef(FileID(("A", "B1")), CT, "1.2.9", EXPLICIT_LE),
+        FileRef(FileID("A/B1"), CT, "1.2.9", EXPLICIT_LE),
     )
     root = DirectoryRecord(
         "PATIENT", (Key(0x00100010, "PN", b"A^B"), Key(0x00100020, "LO", b"ID1")), None, (image,)
@@ -110,7 +110,7 @@ def test_a_private_record_has_its_uid_before_the_reference_and_the_keys() -> Non
 
 
 def test_related_general_classes_are_written_with_the_reference() -> None:
-    reference = FileRef(FileID(("A",)), "1.2.3", "1.2.4", "1.2.5", related_classes=("1.2.6", "1.2.77"))
+    reference = FileRef(FileID("A"), "1.2.3", "1.2.4", "1.2.5", related_classes=("1.2.6", "1.2.77"))
     data = encode(directory(DirectoryRecord("IMAGE", (), reference)))
     assert data.endswith(b"\x04\0\x1a\x15UI\x0c\x001.2.6\\1.2.77")
 

@@ -17,8 +17,10 @@ from tests.support.media import a_small_medium, nodes, write
 
 
 @pytest.mark.parametrize("name", sorted(SINKS))
-def test_every_named_format_can_be_loaded(name: str) -> None:
-    assert callable(sink(name).write)
+def test_every_named_format_can_be_loaded_and_says_what_is_known_of_it(name: str) -> None:
+    made = sink(name)
+    assert callable(made.write)
+    assert (made.suffixes, made.file_systems) == (SINKS[name].suffixes, SINKS[name].file_systems)
 
 
 def test_an_unknown_format_is_a_usage_error_that_names_the_known_ones() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mediakit.dicom.header import Scanner
 from mediakit.dicom.instance import Instance
-from mediakit.dicom.packed import Common, Packed, several
+from mediakit.dicom.packed import Common, Packed, Several
 from tests.support.dicom_bytes import ct
 
 COMMON = {1: b"A", 2: b""}
@@ -37,11 +37,14 @@ def test_a_value_is_found_whether_it_is_common_or_not() -> None:
 
 
 def test_several_values_are_those_of_single_tags_in_headers_of_any_kind() -> None:
-    for tags in ((4, 1, 5, 3), (1, 2), (5,), ()):
+    for tags in ((4, 1, 5, 3), (1, 2), (5, 6), (4, 3)):
+        several = Several(*tags)
         expected = tuple(map(PACKED.get, tags))
-        assert several(PACKED, tags) == several(PACKED, tags) == several(dict(PACKED), tags) == expected
-    other = Packed(SHARED, (b"C", b"E"))
-    assert (several(PACKED, (4, 1)), several(other, (4, 1))) == ((b"D", b"A"), (b"E", b"A"))
+        assert several(PACKED) == several(PACKED) == several(dict(PACKED)) == expected
+    several = Several(4, 1)
+    assert (several(PACKED), several(Packed(SHARED, (b"C", b"E")))) == ((b"D", b"A"), (b"E", b"A"))
+    with pytest.raises(ValueError, match="get"):
+        Several(4)
 
 
 def test_headers_of_a_series_share_what_they_have_in_common() -> None:

@@ -16,7 +16,7 @@ SEPARATOR, OTHER_NAME, LEADING = Difference.SEPARATOR, Difference.OTHER_NAME, Di
 
 
 def legal(file_id: str) -> FileRef:
-    return FileRef(FileID(tuple(file_id.split("\\"))), "1.2", "1.2.3", "1.2.4")
+    return FileRef(FileID.read(file_id), "1.2", "1.2.3", "1.2.4")
 
 
 def illegal(raw: bytes) -> FileRef:

@@ -219,7 +219,7 @@ def test_two_files_of_one_instance_are_left_to_the_comparison_of_files() -> None
     right = directory_of(FIRST)
     (image,) = (record for record in right.walk() if record.type == "IMAGE")
     assert image.reference is not None
-    copy = structs.replace(image, reference=structs.replace(image.reference, file_id=FileID(("COPY",))))
+    copy = structs.replace(image, reference=structs.replace(image.reference, file_id=FileID("COPY")))
     doubled = changed(right, "SERIES", lambda record: structs.replace(record, children=(image, copy)))
     survey = survey_of(*files_of(right, FIRST), filed(FIRST, "COPY"), directory=doubled)
     assert judged(survey) == []

@@ -494,7 +494,7 @@ def test_no_link_leads_out_of_the_medium() -> None:
 
 
 def _reference(path: str, sop_class: str, uid: str = "") -> FileRef:
-    return FileRef(FileID(tuple(path.split("/"))), sop_class, uid or f"{sop_class}.1", "1.2.840.10008.1.2.1")
+    return FileRef(FileID(path), sop_class, uid or f"{sop_class}.1", "1.2.840.10008.1.2.1")
 
 
 def _below(*leaves: DirectoryRecord) -> Directory:

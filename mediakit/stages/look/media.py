@@ -37,6 +37,7 @@ from mediakit.fileset.survey import (
 )
 from mediakit.findings import Finding
 from mediakit.formats.base import Node, NodeKind, Tree
+from mediakit.formats.readable import File
 from mediakit.formats.registry import open_medium
 from mediakit.outcome import State
 from mediakit.profile.judge import judged_tags
@@ -51,6 +52,7 @@ from mediakit.stages.look.listed import read_manifest
 _DIRECTORY_BYTES = 512 * 1024 * 1024
 _MAX_DIRECTORIES = 16  # of one medium that are read
 _PREAMBLE = 128
+_ONE_FILE = Advanced()
 _TEXTS_BYTES = 16 * 1024 * 1024  # of all texts together: an archive can hold thousands of long pages
 _TEXT = re.compile(
     r"(?:readme\.txt|readme|index\.html?|ihe_pdi/[^/]+\.html?|autorun\.inf)(?:;1)?", re.IGNORECASE
@@ -63,8 +65,14 @@ class Media(Struct, frozen=True):
     trees: Mapping[str, Tree]
 
     def open(self, instance: Instance) -> BinaryIO:
-        """Open the file of an instance. Raises SourceError when it cannot be read any more."""
-        return self.trees[instance.source].open(Node(instance.path, instance.size))
+        """Open the file of an instance. Raises SourceError when it cannot be read or was changed."""
+        stream = self.trees[instance.source].open(Node(instance.path, instance.size))
+        if instance.modified_ns and _modified_ns(stream) != instance.modified_ns:
+            stream.close()
+            hint = "run again when nobody writes to the source any more"
+            what = "the file is not what it was when it was scanned"
+            raise SourceError(what, where=ascii(instance.path), hint=hint)
+        return stream
 
 
 class Opener(Protocol):
@@ -142,7 +150,7 @@ def _survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener) -> Surve
     files: list[FileFact] = []
     for node in tree.walk():
         files.append(_fact(tree, node, scanner, subject))
-        tell(Advanced())
+        tell(_ONE_FILE)
     facts = tuple(files)
     main, others = _directories(tree, facts)
     if main is not None:
@@ -200,7 +208,7 @@ def _fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFact:
 
 def _read_fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFact:
     with tree.open(node) as stream:
-        result = scanner.read(stream, node.size, subject, node.path)
+        result = scanner.read(stream, node.size, subject, node.path, _modified_ns(stream))
         if isinstance(result, Instance) and Note.PREAMBLE_USED not in result.header.notes:
             return _fact_of_instance(node, result)
         stream.seek(0)
@@ -212,6 +220,11 @@ def _read_fact(tree: Tree, node: Node, scanner: Scanner, subject: str) -> FileFa
         kind = FileKind.OTHER if result.state is State.NOT_DICOM else FileKind.DAMAGED
         return _fact_of(node, kind, result.finding, head)
     return _fact_of_instance(node, result, head[:_PREAMBLE])
+
+
+def _modified_ns(stream: BinaryIO) -> int:
+    """Return when a file of a folder was last changed; 0 for what is inside of an image or archive."""
+    return stream.modified_ns if isinstance(stream, File) else 0
 
 
 def _fact_of(node: Node, kind: FileKind, finding: Finding, head: bytes = b"") -> FileFact:

@@ -10,7 +10,7 @@ from mediakit.choices import bytes_of
 from mediakit.durable import check_regular
 from mediakit.errors import UsageError, mapped
 from mediakit.formats.gapped import map_beside
-from mediakit.formats.registry import SINKS, sink, sink_names
+from mediakit.formats.registry import SINKS, format_named, sink, sink_names
 from mediakit.profile.load import Catalogue
 from mediakit.profile.model import Medium, Profile
 
@@ -48,8 +48,8 @@ def format_of(profile: Profile, out: Path, asked: str = "", largest_bytes: int =
             why=profile.medium.annex,
             hint=_other_way(profile),
         )
-    limits = {name: sink(name).max_file_bytes for name in fitting}
-    return next((name for name, most in limits.items() if most is None or largest_bytes <= most), fitting[0])
+    limits = ((name, sink(name).max_file_bytes) for name in fitting)
+    return next((name for name, most in limits if most is None or largest_bytes <= most), fitting[0])
 
 
 def check_security(profile: Profile, *, is_sealed: bool) -> None:
@@ -116,7 +116,7 @@ def file_system_of(out: Path, old: str) -> str:
 
     A folder is taken for the medium that it was.
     """
-    systems = [each for name in _formats_of(out.suffix.lower()) for each in sink(name).file_systems]
+    systems = [each for name in _formats_of(out.suffix.lower()) for each in format_named(name).file_systems]
     if not systems:
         return "" if old == "ZIP" else old
     return next((each for each in systems if old.startswith(each)), systems[0])
@@ -124,21 +124,23 @@ def file_system_of(out: Path, old: str) -> str:
 
 def _formats_of(suffix: str) -> list[str]:
     """Return the formats that a suffix asks for; a folder has no suffix of its own."""
-    ours = [name for name in SINKS if suffix in sink(name).suffixes]
+    ours = [name for name in SINKS if suffix in format_named(name).suffixes]
     if ours or not suffix:
         return ours or [_FOLDER]
-    others = [name for name in sink_names() if name not in SINKS and suffix in sink(name).suffixes]
+    others = [name for name in sink_names() if name not in SINKS and suffix in format_named(name).suffixes]
     return others or ([] if suffix in _FOREIGN_SUFFIXES else [_FOLDER])
 
 
 def suits(name: str, medium: Medium) -> bool:
     """Return True when a medium can be written in this media format; a folder can be any medium's content."""
-    systems = sink(name).file_systems
+    systems = format_named(name).file_systems
     return not systems or bool(set(systems) & set(medium.file_systems))
 
 
 def _other_way(profile: Profile) -> str:
-    suffixes = [suffix for name in SINKS if suits(name, profile.medium) for suffix in sink(name).suffixes]
+    suffixes = [
+        suffix for name in SINKS if suits(name, profile.medium) for suffix in format_named(name).suffixes
+    ]
     way = f"name a `{suffixes[0]}` file" if suffixes else "name a folder and copy its content to the medium"
     return f"{way}, or choose another profile"
 
