@@ -18,6 +18,7 @@ from mediakit.cli.progress import Progress, listener
 from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import write_report
 from mediakit.events import Listener
+from mediakit.outcome import State
 
 if TYPE_CHECKING:
     from mediakit.findings import Report
@@ -58,9 +59,9 @@ def print_result(
 ) -> None:
     """Print how a journey ended: as the JSON document, or what was found and the summary.
 
-    `told` are the findings to print; None for those that do not stand with the files in the summary, and with
-    `--quiet`, which prints no summary, for all. The JSON document goes to `report` too
-    where that is given. Raises UsageError when it cannot be written.
+    `told` are the findings to print; None for those that do not stand with the files in the summary, and for
+    all with `--quiet`, which prints no summary, and where a file could not be read: then the hints matter.
+    The JSON document goes to `report` too where that is given. Raises UsageError when it cannot be written.
     """
     if output.as_json or report is not None:
         from mediakit.report.json import report_doc, to_json
@@ -74,7 +75,8 @@ def print_result(
     if told is None:
         from mediakit.report.text import findings_besides
 
-        told = result.report if output.quiet else findings_besides(result)
+        is_read = all(fate.state is not State.UNREADABLE for fate in result.fates)
+        told = findings_besides(result) if is_read and not output.quiet else result.report
     print_findings(told, quiet=output.quiet, verbose=output.verbose)
     if not output.quiet:
         print_summary(summary(result, everything=output.verbose > 0))
