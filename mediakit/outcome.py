@@ -59,7 +59,12 @@ class State(StrEnum):
         return self in _GOOD
 
 
-_SHOWN = {State.EXCLUDED: "left out", State.WITHHELD: "held back", State.TO_REMOVE: "to remove"}
+_SHOWN = {
+    State.EXCLUDED: "left out",
+    State.WITHHELD: "held back",
+    State.TO_REMOVE: "to remove",
+    State.FAULTY: "with errors",
+}
 _GOOD = frozenset(
     {
         State.WRITTEN,

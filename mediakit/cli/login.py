@@ -69,7 +69,7 @@ def new_passcode(user: str, file: Path | None) -> str:
     if file is not None:
         return read_secret(file).rstrip(b"\r\n").decode("utf-8", "surrogateescape")
     _check_terminal()
-    first, second = (getpass.getpass(f"{each} of {printable(user)}: ") for each in ("Passcode", "Again"))
+    first, second = getpass.getpass(f"Passcode of {printable(user)}: "), getpass.getpass("Again: ")
     if first != second:
         raise UsageError("the two are not the same", hint="run the command again")
     return first

@@ -177,7 +177,7 @@ class ClassRules(Struct, frozen=True):
 
     def row_fault(self, form: Form, has_frames: bool, where: Where) -> Finding:
         """Return why no row takes an instance in this form."""
-        name = _printable(syntax_name(form.syntax)) or "(none)"
+        name = syntax_name(_printable(form.syntax)) or "(none)"
         with_tag = Where(path=where.path, tag=TRANSFER_SYNTAX)
         if form.syntax not in SYNTAXES:
             return SYNTAX_UNKNOWN.at(with_tag, syntax=name)
@@ -194,7 +194,7 @@ class ClassRules(Struct, frozen=True):
         """Return the finding that this form is not allowed, but that a conversion would help."""
         return SYNTAX_CONVERTIBLE.at(
             Where(path=where.path, tag=TRANSFER_SYNTAX),
-            syntax=_printable(syntax_name(form.syntax)),
+            syntax=syntax_name(_printable(form.syntax)),
             policy=policy,
             target=syntax_name(target),
             **self._names(),

@@ -356,6 +356,14 @@ def test_every_finding_tells_its_clause_its_place_and_a_whole_sentence() -> None
     assert modality.text == "(0008,0060) is PT; the profile requires CT"
 
 
+def test_a_long_name_of_a_transfer_syntax_is_not_cut_and_an_odd_uid_is() -> None:
+    verdict = judge(made(syntax="1.2.840.10008.1.2.4.70"), load_profile("STD-GEN-CD"), Convert.NONE)
+    assert "First-Order Prediction (Process 14 [Selection Value 1]) is not a" in verdict.findings[0].text
+    verdict = judge(made(syntax="9" * 200), load_profile("STD-GEN-CD"), Convert.NONE)
+    assert "9" * 64 in verdict.findings[0].text
+    assert "9" * 65 not in verdict.findings[0].text
+
+
 def test_without_conversion_what_would_be_converted_is_refused_and_the_way_out_is_shown() -> None:
     verdict = judge(made(syntax=IMPLICIT), load_profile("STD-GEN-CD"), Convert.NONE)
     assert (verdict.decision, ids(verdict)) == (REFUSE, ("MK-PRO-021",))
