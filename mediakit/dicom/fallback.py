@@ -46,6 +46,11 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
 )
 
 
+def is_other_format(head: bytes) -> bool:
+    """Return True when a file begins as those of some other format do."""
+    return head.startswith(tuple(magic for magic, _ in _OTHERS))
+
+
 def described(head: bytes) -> str:
     """Return in words what bytes that are not DICOM look like."""
     if not head:

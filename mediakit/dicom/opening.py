@@ -10,7 +10,14 @@ from msgspec import Struct, field
 from mediakit.dicom.bounded_read import Malformed, Readable, Window
 from mediakit.dicom.dataset import PixelElement, read_meta, tail_of
 from mediakit.dicom.elements import EXPLICIT_LITTLE, KNOWN_VRS, Encoding, encoding_of
-from mediakit.dicom.fallback import Claims, Inflated, bare_data_set, described, told_encoding
+from mediakit.dicom.fallback import (
+    Claims,
+    Inflated,
+    bare_data_set,
+    described,
+    is_other_format,
+    told_encoding,
+)
 from mediakit.dicom.instance import Note, Tag
 from mediakit.dicom.packed import Several
 from mediakit.dicom.scanned import MEDIA_SOP_INSTANCE, is_sound_value
@@ -34,6 +41,8 @@ _PAD = b" \0"
 _DATA_SET_LOOK = 1024
 
 _ZEROS = bytes(128)
+_META_START = b"\2\0\0\0UL\4\0"  # the group length element
+_META_SOON = 512  # bytes in which it is looked for where nothing else is right
 # JPIP by reference, deflated: a data set without pixels, encoded as a deflated one.
 _DEFLATED = frozenset({"1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 
@@ -71,6 +80,20 @@ NOT_DICOM = Rule(
     title="not a DICOM file: {why}",
     ref="PS3.10 7",
     hint="nothing is missing if it is not an image; otherwise ask the sender which format it has",
+)
+ZEROS_ALONE = Rule(
+    id="MK-SRC-016",
+    severity=Severity.ERROR,
+    title="the file holds nothing but zeros: what stood there is lost",
+    ref="PS3.10 7",
+    hint="its copy may have failed: try another drive or another copy of the medium",
+)
+START_DAMAGED = Rule(
+    id="MK-SRC-017",
+    severity=Severity.ERROR,
+    title="the start is damaged: file meta information stands at byte {at}, not behind a preamble and DICM",
+    ref="PS3.10 7.1",
+    hint="fetch the file again from where it came from",
 )
 NO_DATA_SET = Rule(
     id="MK-SRC-011",
@@ -130,7 +153,7 @@ def located(stream: Readable, size: int, head: bytes) -> Opening:
     else:
         bare = bare_data_set(head[:FIRST_LOOK], size)
         if bare is None:
-            raise Malformed(NOT_DICOM, why=described(head))
+            raise _not_dicom(window, head)
         return Opening(window, 0, 0, bare, syntax=bare.syntax, notes=[Note.NO_META])
     meta, behind, is_orderly = read_meta(window, offset)
     if behind >= size:
@@ -143,6 +166,18 @@ def located(stream: Readable, size: int, head: bytes) -> Opening:
     if not opening.is_deflated:
         _settle_encoding(opening)
     return opening
+
+
+def _not_dicom(window: Window, head: bytes) -> Malformed:
+    """Return why a file is none of DICOM, or that its start is damaged."""
+    if head.startswith(b"\0") and window.rest_is_padding(0):
+        return Malformed(ZEROS_ALONE)
+    if head.startswith(_ZEROS) and window.size < 132 and b"DICM".startswith(head[128:]):
+        return Malformed(NO_DATA_SET)
+    at = head.find(_META_START, 0, _META_SOON)
+    if at >= 0 and not is_other_format(head):
+        return Malformed(START_DAMAGED, at=at)
+    return Malformed(NOT_DICOM, why=described(head))
 
 
 def is_meta_sound(meta: Mapping[Tag, bytes], length: int) -> bool:

@@ -142,6 +142,23 @@ def _changed(path: Path, old: bytes, new: bytes) -> None:
     path.write_bytes(content.replace(old, new, 1))
 
 
+def test_a_file_of_zeros_is_a_lost_instance_unless_a_directory_does_not_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    disc = tmp_path / "disc"
+    burnt_to(disc, CT_1, CT_2)
+    (disc / "PADDING").write_bytes(bytes(5000))
+    assert mediakit("import", disc, f"dir:{tmp_path / 'one'}").code == 0
+    assert mediakit("burn", disc, *CD, "-o", tmp_path / "new").code == 0
+    instance = next(path for path in disc.rglob("I0000002"))
+    instance.write_bytes(bytes(instance.stat().st_size))
+    assert mediakit("import", disc, f"dir:{tmp_path / 'two'}").code == 6
+    (disc / "DICOMDIR").unlink()
+    assert mediakit("import", disc, f"dir:{tmp_path / 'three'}").code == 6
+    assert mediakit("burn", disc, *CD, "-o", tmp_path / "again").code == 3
+
+
 OURS = IMPLEMENTATION_CLASS_UID.encode("ascii")
 CLASS = MEDIA_STORAGE_DIRECTORY.encode("ascii")
 

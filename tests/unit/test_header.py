@@ -79,13 +79,33 @@ def unreadable(rule: str) -> tuple[State, str]:
         b"%PDF-1.7\n" + b"x" * 300,
         b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(300),
         b"A plain text file that is long enough to hold a preamble. " * 20,
-        bytes(1000),
+        bytes(1000) + b"x",
         b"\x08\x00" * 400,
         b"\x02\x00\x00\x00" + b"\xff" * 400,
     ],
 )
 def test_other_content_is_recognised_as_not_dicom(raw: bytes) -> None:
     assert refused(raw) == (State.NOT_DICOM, "MK-SRC-001")
+
+
+def test_a_file_of_zeros_is_unreadable_because_it_may_be_a_copy_that_failed() -> None:
+    for size in (1, 131, 5000, 200_000):
+        assert refused(bytes(size)) == unreadable("MK-SRC-016")
+    assert refused(bytes(200_000) + b"x") == (State.NOT_DICOM, "MK-SRC-001")
+
+
+def test_an_instance_whose_start_is_damaged_is_not_called_something_else() -> None:
+    whole = ct(1)
+    for damaged in (
+        whole[:128] + b"DICN" + whole[132:],
+        bytes(132) + whole[132:],
+        b"\0" + whole,
+        whole[1:],
+        bytes(300) + whole,
+    ):
+        assert refused(damaged) == unreadable("MK-SRC-017")
+    assert refused(whole[:131]) == unreadable("MK-SRC-011")
+    assert refused(b"PK\3\4" + bytes(40) + whole) == (State.NOT_DICOM, "MK-SRC-001")
 
 
 def test_an_empty_file_is_unreadable_because_it_may_be_a_copy_that_failed() -> None:

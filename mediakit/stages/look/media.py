@@ -19,6 +19,7 @@ from msgspec import Struct, structs
 from mediakit.dicom.data_set import data_set_place
 from mediakit.dicom.header import Scanner, Unusable
 from mediakit.dicom.instance import MEDIA_STORAGE_DIRECTORY, Instance, Note
+from mediakit.dicom.opening import NOT_DICOM, ZEROS_ALONE
 from mediakit.dicom.scanned import NO_IDENTITY
 from mediakit.errors import SourceError, UsageError
 from mediakit.events import Advanced, Listener, PhaseEnded, PhaseStarted, silence
@@ -176,15 +177,19 @@ def _survey(tree: Tree, subject: str, scanner: Scanner, tell: Listener) -> Surve
 
 
 def _empty_settled(files: Iterable[FileFact], main: DirectoryFact) -> Iterator[FileFact]:
-    """Yield the files; an empty one that a directory with records does not name is no lost instance."""
+    """Yield the files; one without content that a directory with records does not name is no lost one."""
     linked = {link.file.path for link in main.links if link.file is not None}
     for file in files:
-        is_other = file.kind is FileKind.DAMAGED and not file.size and file is not main.file
-        yield (
-            structs.replace(file, kind=FileKind.OTHER)
-            if is_other and linked and file.path not in linked
-            else file
-        )
+        is_other = linked and file is not main.file and file.path not in linked
+        yield _as_other(file) if is_other and file.kind is FileKind.DAMAGED else file
+
+
+def _as_other(file: FileFact) -> FileFact:
+    """Return a damaged file as one that is no instance, when it is empty or holds nothing but zeros."""
+    if file.finding is not None and file.finding.rule is ZEROS_ALONE:
+        why = NOT_DICOM.at(file.finding.where, why="it holds nothing but zeros")
+        return structs.replace(file, kind=FileKind.OTHER, finding=why)
+    return file if file.size else structs.replace(file, kind=FileKind.OTHER)
 
 
 def _said(directory: DirectoryFact) -> FileFact:
