@@ -17,6 +17,7 @@ from mediakit.dicom.instance import SPECIFIC_CHARACTER_SET, Instance
 from mediakit.dicom.packed import Several
 from mediakit.fileset.charset import charset_of, place_of
 from mediakit.fileset.disagreement import meaning
+from mediakit.fileset.instance_values import NO_UID
 from mediakit.fileset.key_names import key_text
 from mediakit.fileset.key_values import bare
 from mediakit.fileset.record_types import KEYS, RECORD_TYPE_OF, ROOT_TYPES
@@ -34,13 +35,6 @@ NO_RECORD_TYPE = Rule(
     title="SOP class {sop_class} has no directory record type: no DICOMDIR can reference it",
     ref="PS3.3 F.5",
     hint="leave it out, or write a profile without a DICOMDIR",
-)
-NO_UID = Rule(
-    id="MK-FST-002",
-    severity=Severity.ERROR,
-    title="{key} is missing; mediakit never makes up a UID",
-    ref="PS3.3 F.5",
-    hint="correct the instance at its source",
 )
 TWO_PATIENTS = Rule(
     id="MK-FST-003",

@@ -71,11 +71,20 @@ NOT_OF_CHARSET = Rule(
     hint="nobody can tell which characters are meant: correct the instance at its source",
 )
 
+NO_UID = Rule(
+    id="MK-FST-002",
+    severity=Severity.ERROR,
+    title="{key} is missing",
+    ref="PS3.3 F.5",
+    hint="mediakit never makes up a UID: correct the instance at its source",
+)
+
 #: All rules of this file.
-VALUE_RULES = (ILLEGAL, ILLEGAL_ID, UNKNOWN_TERM, MISPLACED_TERM, UNDECLARED, NOT_OF_CHARSET)
+VALUE_RULES = (NO_UID, ILLEGAL, ILLEGAL_ID, UNKNOWN_TERM, MISPLACED_TERM, UNDECLARED, NOT_OF_CHARSET)
 RELATED_CLASSES: Tag = 0x0008001A  # the one value that references take beside the UIDs
+_ALWAYS = (SPECIFIC_CHARACTER_SET, RELATED_CLASSES, STUDY, SERIES)
 _GROUPS = ("PATIENT", "STUDY", "SERIES")
-_JUDGED_BEFORE = frozenset({STUDY, SERIES})  # by `profile.file_rules`
+_JUDGED_BEFORE = frozenset({STUDY, SERIES})  # by `profile.file_rules`; here, whether they are there
 
 
 class JudgedValues(Struct):
@@ -112,15 +121,19 @@ def judge_values(instances: Iterable[tuple[str, Instance]], profile: Profile | N
 
 
 class _Asked(Struct, frozen=True):
-    """What is judged of instances, and what takes it, behind charset and related classes, out of headers."""
+    """What is judged of instances, and what takes it, behind `_ALWAYS`, out of headers.
+
+    `is_in_study`: they stand in a series of a study.
+    """
 
     plan: KeyPlan
     values: Several
+    is_in_study: bool
 
     @classmethod
-    def of(cls, plan: KeyPlan) -> _Asked:
+    def of(cls, plan: KeyPlan, *, is_in_study: bool) -> _Asked:
         """Return what a plan asks for."""
-        return cls(plan, Several(SPECIFIC_CHARACTER_SET, RELATED_CLASSES, *(wanted.tag for wanted in plan)))
+        return cls(plan, Several(*_ALWAYS, *(wanted.tag for wanted in plan)), is_in_study)
 
 
 class _Plans:
@@ -139,8 +152,9 @@ class _Plans:
         key = (instance.sop_class, values.common)
         left = self._left.get(key)
         if left is None:
-            whole = self._whole(instance).plan
-            left = _Asked.of(tuple(each for each in whole if not _is_settled(each, values.common)))
+            whole = self._whole(instance)
+            plan = tuple(each for each in whole.plan if not _is_settled(each, values.common))
+            left = _Asked.of(plan, is_in_study=whole.is_in_study)
             self._left[key] = left
         return left
 
@@ -150,7 +164,10 @@ class _Plans:
         if asked is None:
             types = [record] if record in ROOT_TYPES else [*_GROUPS, record]
             united = {each.tag: each for each in chain.from_iterable(map(self._plan, types))}
-            asked = _Asked.of(tuple(each for tag, each in united.items() if tag not in _JUDGED_BEFORE))
+            asked = _Asked.of(
+                tuple(each for tag, each in united.items() if tag not in _JUDGED_BEFORE),
+                is_in_study=record in KEYS and record not in ROOT_TYPES,
+            )
             self._known[record] = asked
         return asked
 
@@ -170,7 +187,10 @@ def _is_settled(wanted: Wanted, common: Common) -> bool:
 
 
 def _findings(instance: Instance, asked: _Asked, place: str) -> Iterator[Finding]:
-    charset, related, *values = asked.values(instance.header.values)
+    charset, related, study, series, *values = asked.values(instance.header.values)
+    if asked.is_in_study and not (study and series):
+        tag = SERIES if study else STUDY
+        yield NO_UID.at(Where(path=place, tag=tag), key=key_text(tag))
     if charset and not _is_sound_charset(charset):
         yield from _of_charset(bare(charset), place)
     why = why_illegal(related, "UI", most=0) if related else ""

@@ -104,6 +104,8 @@ def by_pydicom() -> dict[str, set[str]]:
         found[name] = {"MK-CON-003"}
         if meta.get("TransferSyntaxUID") != EXPLICIT:
             found[name].add("MK-PRO-021")
+        if not (read.get("StudyInstanceUID") and read.get("SeriesInstanceUID")):
+            found[name].add("MK-FST-002")
         pairs = ("SOPClassUID", "SOPInstanceUID")
         if any(meta.get(f"MediaStorage{pair}") != read.get(pair) for pair in pairs):
             has_both = all(read.get(pair) for pair in pairs)

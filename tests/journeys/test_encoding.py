@@ -158,6 +158,14 @@ CASES = {
     "no SOP UIDs": Case(
         file(WITHOUT_UIDS), "MK-PRO-083", 4, "MK-PRO-083", sent="MK-IMP-035", imported=1
     ),
+    "no Study Instance UID": Case(
+        file({tag: raw for tag, raw in SOUND.items() if tag != 0x0020000D}),
+        "MK-FST-002", 4, "MK-FST-002", sent="MK-IMP-035", imported=1,
+    ),
+    "an empty Series Instance UID": Case(
+        file(SOUND | {0x0020000E: odd(0x0020000E, "UI", b"")}),
+        "MK-FST-002", 4, "MK-FST-002", sent="MK-IMP-035", imported=1,
+    ),
     "odd fragment": Case(
         file(b"".join(FRAMED.values()) + fragments(b"\0" * 65), syntax="1.2.840.10008.1.2.4.90"),
         "MK-PRO-073", 0, "MK-CNV-010", profile="STD-GEN-DVD-J2K",

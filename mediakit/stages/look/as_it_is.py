@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mediakit.dicom.instance import Instance
-from mediakit.fileset.instance_values import judge_values
+from mediakit.fileset.instance_values import NO_UID, judge_values
 from mediakit.findings import Finding, Rule, Severity, Where
 from mediakit.profile.file_rules import (
     BAD_META,
@@ -61,7 +61,8 @@ def findings_of(sent: Sequence[tuple[str, Instance]]) -> Iterator[Finding]:
             yield from _of_file(instance, place)
     judged = judge_values(sent, None)
     for finding in (*judged.refused.values(), *judged.warnings()):
-        yield AS_IT_IS.at(finding.where, what=finding.text, ref=finding.rule.ref)
+        rule = NOT_WHOLE if finding.rule is NO_UID else AS_IT_IS
+        yield rule.at(finding.where, what=finding.text, ref=finding.rule.ref)
 
 
 def _of_file(instance: Instance, place: str) -> Iterator[Finding]:
