@@ -147,7 +147,7 @@ def imported_text(imported: Imported, *, everything: bool = False) -> str:
 
 def _under(imported: Imported) -> str:
     """Return that instances went in under an ID of elsewhere, which nobody has compared with local ones."""
-    if imported.result.outcome is Outcome.IDENTITY and not imported.job:
+    if not imported.rows or (imported.result.outcome is Outcome.IDENTITY and not imported.job):
         return ""
     words = {
         "of the medium": ", under the Patient ID of the medium",

@@ -23,6 +23,7 @@ ARRIVED: Final = frozenset({State.STORED, State.STORED_WITH_WARNING, State.COMMI
 _ANOTHER_COPY: Final = (
     "Keep the medium. Ask the sender for another copy, and import it too: it fills the gaps."
 )
+_NO_IMAGE: Final = "There is no DICOM image on it that can be read. Ask the sender for another copy."
 _AGAIN: Final = "See what stands in the way, and then import it again."
 _ENCRYPTED: Final = frozenset({LOCKED, LOCKED_DIRECTORY, SEALED})
 _OPEN_IT: Final = "It is encrypted. Give the key or the passphrase that opens it: `--key` or `{option}`."
@@ -30,6 +31,7 @@ _AFTER_LOCKED: Final = f"Nothing was written. {_OPEN_IT.format(option='--source-
 _AFTER_UNREAD: Final = (
     "Nothing was written. Get another copy of what cannot be read, or leave it out with `--on-reject skip`."
 )
+_AFTER_EMPTY: Final = "Nothing was written: there is no DICOM file. Name a source that has some."
 _AFTER_PICTURES: Final = (
     "Nothing was written: there is no DICOM file. `--wrap` makes instances of JPEG, PNG, TIFF and PDF files."
 )
@@ -144,8 +146,9 @@ def _after_nothing(result: Result) -> str:
         return _AFTER_LOCKED
     if _is_unread_in_part(result):
         return _AFTER_UNREAD
-    has_pictures = result.outcome is Outcome.SOURCE and CAN_BE_WRAPPED.id in result.report.by_rule()
-    return _AFTER_PICTURES if has_pictures else _AFTER_BURN[result.outcome]
+    if result.outcome is Outcome.SOURCE and not any(fate.state is State.UNREADABLE for fate in result.fates):
+        return _AFTER_PICTURES if CAN_BE_WRAPPED.id in result.report.by_rule() else _AFTER_EMPTY
+    return _AFTER_BURN[result.outcome]
 
 
 def _after_part_came(states: set[State]) -> str:
@@ -175,7 +178,7 @@ def after_validation(validation: Validation) -> str:
     if validation.result.outcome is Outcome.SOURCE and validation.contents.security:
         return _OPEN_IT.format(option="--passphrase-file")
     if validation.result.outcome is Outcome.SOURCE:
-        return "There is no DICOM image on it that can be read. Ask the sender for another copy."
+        return _NO_IMAGE
     if missing or broken:
         lost = [many(missing, "image is missing", "images are missing")] if missing else []
         lost += [many(broken, "file cannot be read", "files cannot be read")] if broken else []
@@ -198,9 +201,10 @@ def after_import(imported: Imported) -> str:
     if states & {State.UNREADABLE, State.MISSING}:
         is_locked = State.UNREADABLE in states and _is_locked(imported.result)
         return _OPEN_IT.format(option="--passphrase-file") if is_locked else _ANOTHER_COPY
-    if imported.is_rehearsal:
+    if imported.is_rehearsal and states:
         return "If this is what you want, run the same command without `--dry-run`."
     if outcome is Outcome.GOOD:
         return "Nothing. The medium can be given back."
     is_there = not states - ARRIVED and outcome is not Outcome.INTERRUPTED
-    return f"Keep the medium. {'Look through the findings.' if is_there else _AGAIN}"
+    rest = "Look through the findings." if is_there else _AGAIN
+    return f"Keep the medium. {rest}" if states or outcome is not Outcome.SOURCE else _NO_IMAGE

@@ -33,7 +33,7 @@ def test_the_profile_is_that_of_the_medium_that_is_meant(
 @pytest.mark.parametrize(
     ("target", "options", "message"),
     [
-        ("folder", (), "no profile is named"),
+        ("folder", (), "does not say which medium"),
         ("a.iso", ("--medium", "floppy"), "`floppy` is not a medium"),
         ("a.iso", ("--medium", "cd", "-p", "STD-GEN-CD"), "exclude each other"),
         ("a.zip", ("--medium", "cd"), "not in a `.zip` file"),

@@ -231,3 +231,9 @@ def test_a_source_of_pictures_alone_is_told_of_wrapping() -> None:
     fates = (Fate(source="letter.pdf", state=State.NOT_DICOM),)
     result = Result(journey="burn", fates=fates, report=report, outcome=Outcome.SOURCE)
     assert "`--wrap` makes instances of" in burn_text(Burnt(result=result)).splitlines()[-2]
+
+
+def test_a_source_without_dicom_files_is_said_to_have_none() -> None:
+    result = Result(journey="burn", fates=(), report=Report.of("", ()), outcome=Outcome.SOURCE)
+    said = burn_text(Burnt(result=result)).splitlines()[-2]
+    assert said == "what to do: nothing was written: there is no DICOM file. Name a source that has some."

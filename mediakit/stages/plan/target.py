@@ -80,8 +80,11 @@ def profiles_for(
     suffix = out.suffix.lower()
     meant = [media[medium]] if medium else [one for one in media.values() if suffix in one.suffixes]
     if not meant:
-        hint = f"name one with `-p` (`mediakit profiles list`), or `--medium {'|'.join(sorted(media))}`"
-        raise UsageError("no profile is named, and the target does not say which medium is meant", hint=hint)
+        known = " ".join(sorted({suffix for one in media.values() for suffix in one.suffixes}))
+        hint = (
+            f"end its name with one of {known}, or give `--medium {'|'.join(sorted(media))}` or `-p PROFILE`"
+        )
+        raise UsageError("the name of the target does not say which medium is meant", hint=hint)
     names = meant[0].secure if is_secure else meant[0].general
     if not names:
         raise UsageError(f"there are no secure profiles for {meant[0].title}", hint="choose another medium")
