@@ -131,7 +131,7 @@ class _Bar:
         if self._task is None:
             return
         self._done += self._pending
-        count = f"{self._done / 1e6:.1f} MB" if self._unit == "bytes" else f"{self._done} files"
+        count = counted(self._done, self._unit)
         if self._associations > 1:
             count += f", {self._associations} associations"
         self._bar.update(self._task, advance=self._pending, count=count)
@@ -142,3 +142,10 @@ class _Bar:
         if self._task is not None:
             self._bar.remove_task(self._task)
             self._task = None
+
+
+def counted(done: int, unit: str) -> str:
+    """Return how far a phase is: "1 file", "2,000 discs", "1.5 MB"."""
+    if unit == "bytes":
+        return f"{done / 1e6:.1f} MB"
+    return f"{done:,} {unit.removesuffix('s') if done == 1 else unit}"

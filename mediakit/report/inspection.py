@@ -93,7 +93,7 @@ def _directory(inspection: Inspection) -> str:
     counts = inspection.counts
     if not inspection.is_directory_readable:
         state = "cannot be read" if inspection.directory else "none"
-        return f"{state}; what was found was found in the files" if counts.instances else state
+        return f"{state}; the files themselves were read" if counts.instances else state
     if counts.unlisted:
         return f"{many(counts.unlisted, 'instance is', 'instances are')} not in it"
     return "names every instance on the medium" if counts.instances else "names no instance that is there"

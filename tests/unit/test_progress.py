@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mediakit.cli.progress import Progress, listener
+from mediakit.cli.progress import Progress, counted, listener
 from mediakit.events import Advanced, Event, FileSettled, PhaseEnded, PhaseStarted
 from mediakit.outcome import Fate, State
 
@@ -74,3 +74,9 @@ def test_a_bar_that_hears_more_than_was_announced_goes_on(monkeypatch: pytest.Mo
         for _ in range(5):
             tell(Advanced())
         tell(PhaseStarted("write", total=1, unit="bytes"))
+
+
+def test_a_bar_counts_what_the_phase_counts_one_or_many() -> None:
+    assert counted(1, "files") == "1 file"
+    assert counted(2000, "discs") == "2,000 discs"
+    assert counted(1_500_000, "bytes") == "1.5 MB"
