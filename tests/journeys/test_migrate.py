@@ -308,4 +308,7 @@ def disturbed(folder: Path, ledger: str, discs: int, team: Team) -> None:
         assert outcome is Outcome.PARTLY_STORED
         assert len(killed) == team.kills
         assert len(returns) == 3
-        assert max(scp.stores.values()) == 1
+        # what a killed worker had handed over whole is sent again where the destination has not stored it yet
+        # when it is asked: at most one instance for each time that a connection was cut off
+        assert max(scp.stores.values()) <= 2
+        assert sum(count > 1 for count in scp.stores.values()) <= team.kills + 1
