@@ -39,6 +39,11 @@ def bare(raw: bytes) -> bytes:
     return raw.strip(NEUTRAL_PADDING)
 
 
+def is_padded_with_nul(raw: bytes, vr: str) -> bool:
+    """Return True for text that ends in a NUL, which is the padding of UIDs alone (PS3.5 6.2)."""
+    return b"\0" in raw[-2:] and vr in TEXT_VR_NAMES and vr != "UI" and raw.rstrip(b" ").endswith(b"\0")
+
+
 def has_value(raw: bytes, vr: str) -> bool:
     """Return True when the value holds more than padding; in a binary VR every byte counts."""
     return bool(raw if vr in _WIDTH or vr == "SQ" else bare(raw))

@@ -19,7 +19,16 @@ from mediakit.dicom.values import CHARSET_VRS
 from mediakit.dicom.wanted import MOST, WANTED
 from mediakit.errors import ProfileError
 from mediakit.fileset import nested
-from mediakit.fileset.key_values import bare, has_value, is_plain_number, mended, padded, why_illegal
+from mediakit.fileset.key_values import (
+    NEUTRAL_PADDING,
+    bare,
+    has_value,
+    is_padded_with_nul,
+    is_plain_number,
+    mended,
+    padded,
+    why_illegal,
+)
 from mediakit.fileset.record import Key
 from mediakit.fileset.record_types import KEYS, KeyNeed, KeySpec
 from mediakit.findings import tag_text
@@ -145,6 +154,8 @@ class Wanted:
         return self.demand is Demand.VALUE
 
     def _judge(self, raw: bytes) -> Known:
+        if is_padded_with_nul(raw, self.vr):
+            raw = raw.rstrip(NEUTRAL_PADDING)
         if self.vr == "IS" and is_plain_number(raw):  # one in every instance, seldom the same twice
             return Known(Key(self.tag, "IS", raw if len(raw) % 2 == 0 else raw + b" "), False, "")
         if not has_value(raw, self.vr):

@@ -16,7 +16,7 @@ from mediakit.dicom.scanned import is_sound_uid
 from mediakit.dicom.wanted import MOST, WANTED
 from mediakit.fileset import nested
 from mediakit.fileset.key_names import key_text
-from mediakit.fileset.key_values import why_illegal
+from mediakit.fileset.key_values import is_padded_with_nul, why_illegal
 from mediakit.fileset.keys import is_foreign
 from mediakit.fileset.record import DirectoryRecord, Key
 from mediakit.fileset.survey import Survey
@@ -82,6 +82,7 @@ MISPLACED_TERM = Rule(
 )
 
 _ICON = 0x00880200
+_PADDED = "it is padded with NUL"
 _REMEMBERED = 4096
 
 
@@ -137,6 +138,7 @@ class _Judge:
         else:
             most = MOST.get(key.tag, 1) if key.tag in WANTED else 0
             why = why_illegal(key.value, key.vr, charset, most)
+            why = why or (_PADDED if is_padded_with_nul(key.value, key.vr) else "")
         if why:
             self._count(ILLEGAL, record, key, vr=key.vr, why=why)
         return not why
@@ -147,6 +149,8 @@ class _Judge:
             self._count(UNKNOWN_TERM, record, key, term=printable(term))
         elif text.is_misplaced(key.value):
             self._count(MISPLACED_TERM, record, key)
+        elif is_padded_with_nul(key.value, key.vr):
+            self._count(ILLEGAL, record, key, vr=key.vr, why=_PADDED)
 
     def _judge_text(self, record: DirectoryRecord, key: Key) -> None:
         named = record.key(SPECIFIC_CHARACTER_SET)

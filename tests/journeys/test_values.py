@@ -61,6 +61,25 @@ def test_what_no_record_may_hold_is_put_right_in_the_directory_alone(tmp_path: P
     assert not wrong
 
 
+def test_text_that_is_padded_with_nul_is_padded_with_spaces_in_the_directory(tmp_path: Path) -> None:
+    padded = {
+        NAME: ("PN", b"DOE^JO\0\0"),
+        ID: ("LO", b"CASE-1\0\0"),
+        0x00080020: ("DA", b"20240102\0\0"),
+        0x00200010: ("SH", b"7\0"),
+        0x00200011: ("IS", b"3\0\0\0"),
+        0x00200013: ("IS", b"1\0"),
+    }
+    made = elements() | {tag: element(tag, vr, raw) for tag, (vr, raw) in padded.items()}
+    source, new = folder(tmp_path / "in", file(dict(sorted(made.items())))), tmp_path / "new"
+    assert mediakit("burn", source, "-p", "STD-GEN-CD", "-o", new).code == 0
+    found = keys_of(new)
+    assert {tag: found[tag].rstrip(b" ") for tag in padded} == {
+        tag: raw.rstrip(b"\0") for tag, (_, raw) in padded.items()
+    }
+    assert mediakit("validate", new, "-p", "STD-GEN-CD").code == 0
+
+
 def test_an_import_sends_what_cannot_be_read_for_certain_and_says_so(tmp_path: Path) -> None:
     text = {NAME: element(NAME, "PN", LATIN), CHARSET: element(CHARSET, "CS", b"UTF-8")}
     for number, (changed, expected) in enumerate(((text, True), ({}, False))):

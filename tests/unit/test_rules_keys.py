@@ -274,6 +274,9 @@ def test_what_the_profile_demands_inside_a_sequence_is_looked_for() -> None:
         ("STUDY", 0x00080030, b"10:11:12"),
         ("SERIES", 0x00200011, b"1.5 "),
         ("IMAGE", 0x00200013, b"99999999999"),
+        ("STUDY", 0x00080020, b"20240102\0\0"),
+        ("STUDY", 0x00200010, b"A\0"),
+        ("SERIES", 0x00200011, b"1\0"),
     ],
 )
 def test_a_value_that_is_not_legal_for_its_vr_is_an_error(record_type: str, tag: int, value: bytes) -> None:
