@@ -142,9 +142,19 @@ class Outcome(IntEnum):
         return self.name.lower().replace("_", "-")
 
     @property
+    def sentence(self) -> str:
+        """Return how a journey ended, in words for a person: "not everything was stored"."""
+        return _SENTENCES.get(self, self.word.replace("-", " "))
+
+    @property
     def line(self) -> str:
-        """Return how a journey ended, for a person: "outcome: good (exit code 0)"."""
-        return f"outcome: {_SENTENCES.get(self, self.word.replace('-', ' '))} (exit code {int(self)})"
+        """Return the last line of a command: "outcome: good (exit code 0)"."""
+        return f"outcome: {self.sentence} (exit code {int(self)})"
+
+
+def sentence_of(word: str) -> str:
+    """Return the sentence of an outcome that is named by its word, as a ledger has it; else the word."""
+    return next((one.sentence for one in Outcome if one.word == word), word)
 
 
 _SENTENCES = {

@@ -42,9 +42,9 @@ def show_target(
         print(f"destination: {named}, from {named.origin}", file=sys.stderr)
     if verify is Verify.COMMIT and commit_port is None and named.options.commit_port is None:
         print(
-            "storage commitment: there is no port for reports, so only those are heard that the peer sends "
-            "on the association of the request\n"
-            "hint: most peers open one of their own: give a port with `--commit-port`",
+            "storage commitment: no port for reports is given, so only reports on the association of the "
+            "request are received\n"
+            "hint: most destinations report on an association of their own: give a port with `--commit-port`",
             file=sys.stderr,
         )
 

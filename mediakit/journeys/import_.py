@@ -24,7 +24,7 @@ from mediakit.journeys.stored_report import keep_imported
 from mediakit.ledger.jobs import Jobs
 from mediakit.ledger.ledger import Ledger
 from mediakit.ledger.values import JobFacts
-from mediakit.outcome import Fate, Outcome, State
+from mediakit.outcome import Fate, Outcome, State, sentence_of
 from mediakit.stages.act.coercing import Coercer
 from mediakit.stages.act.deidentified import Copies
 from mediakit.stages.act.loading import Loader
@@ -189,7 +189,7 @@ def _rehearsed(task: Task) -> Imported:
 
 
 def _with_warning(task: Task, jobs: Jobs, earlier: str) -> Task:
-    outcome = jobs.read(earlier).summary.outcome or "unfinished"
+    outcome = sentence_of(jobs.read(earlier).summary.outcome) or "unfinished"
     before = BEFORE.at(Where(path=task.inventory.source), job=earlier, outcome=outcome)
     return replace(task, findings=(*task.findings, before))
 

@@ -10,6 +10,7 @@ import msgspec
 
 from mediakit.findings import printable
 from mediakit.ledger.values import HistoryLine, JobSummary
+from mediakit.outcome import sentence_of
 from mediakit.report.import_places import ended, needing_attention
 from mediakit.report.imported import InstanceDoc, attention_line, attention_lines, instance_doc
 from mediakit.transfer.imported import Imported
@@ -135,7 +136,7 @@ def _block(summary: JobSummary) -> Iterator[str]:
 def _standing(summary: JobSummary) -> str:
     if summary.is_running:
         return "running"
-    return summary.outcome or "unfinished"
+    return sentence_of(summary.outcome) or "unfinished"
 
 
 def _moment(text: str) -> str:

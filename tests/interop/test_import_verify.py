@@ -115,7 +115,7 @@ def test_without_a_port_of_ours_the_report_says_that_one_is_wanting(tmp_path: Pa
     assert said.code == 8
     assert said.err.count("MK-IMP-024") == 1
     at_once, at_the_end = said.err.split("MK-IMP-024")
-    assert "there is no port for reports" in at_once
+    assert "no port for reports is given" in at_once
     assert "`--commit-port`" in at_once
     assert "`--commit-port`" in at_the_end
     assert "unconfirmed          10" in said.out
@@ -129,7 +129,7 @@ def test_a_port_that_the_peer_does_not_know_gives_no_proof_in_time(tmp_path: Pat
         said = mediakit("import", CT_FOLDER, *where, "--verify", "commit")
     assert said.code == 8
     assert f"no report came to port {port} within 2 s" in said.err
-    assert "there is no port for reports" not in said.err
+    assert "no port for reports is given" not in said.err
 
 
 def test_a_port_that_is_taken_does_not_hide_what_was_sent(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_jobs_are_listed_with_what_became_of_them(state: Path, job: str) -> None
     assert said.code == 0
     first, second, third = said.out.splitlines()
     assert first.startswith(f"{job}  20")
-    assert first.endswith(" UTC  partly-stored")
+    assert first.endswith(" UTC  not everything was stored")
     assert second == f"  {SOURCE} -> {PEER}"
     assert third == "  1 stored, 1 failed"
     document = mediakit("job", "list", "--state", state, "--json").document
@@ -247,7 +247,7 @@ def test_a_retry_applies_the_map_of_the_job_and_without_it_leaves_the_job_as_it_
     without = mediakit(*retry)
     assert without.code == 2
     assert "go on with the same `--map`" in without.err
-    assert "  partly-stored" in mediakit("job", "list", *at).out
+    assert "  not everything was stored" in mediakit("job", "list", *at).out
 
     assert mediakit(*retry, "--map", values).code == 0
     stored = [pydicom.dcmread(path, stop_before_pixels=True) for path in out.rglob("*.dcm")]
