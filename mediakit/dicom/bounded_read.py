@@ -67,6 +67,10 @@ class Window:
         self.data = head
         self._left = MAX_SCANNED_BYTES - len(head)
 
+    def until(self, end: int) -> Window:
+        """Return a window over the same bytes that ends earlier; what it reads counts there alone."""
+        return Window(self._stream, end)
+
     def load(self, offset: int, count: int) -> int:
         """Make `count` bytes at `offset` present in `data`; return the index of the first one.
 

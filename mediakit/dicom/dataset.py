@@ -325,11 +325,12 @@ FRAGMENTS_CUT = Rule(
 
 
 class End(NamedTuple):
-    """Where the last element ends, what lies behind it, and how many fragments of pixel data hold bytes.
+    """Where pixel data and the last element end, what lies behind it, and how many fragments hold bytes.
 
     `fragments` is None for pixel data that are not encapsulated.
     """
 
+    pixels: int
     offset: int
     tail: Note | None
     fragments: int | None
@@ -356,9 +357,9 @@ def check_to_the_end(window: Window, pixels: PixelElement, encoding: Encoding, f
         missing = offset - window.size
         raise Malformed(PIXELS_CUT, tag=pixels.tag, missing=missing, length=pixels.length or 0)
     if offset == window.size:
-        return End(offset, None, full)
-    offset = _elements_behind(window, offset, pixels.tag, encoding, faults)
-    return End(offset, tail_of(window, offset, faults), full)
+        return End(offset, offset, None, full)
+    end = _elements_behind(window, offset, pixels.tag, encoding, faults)
+    return End(offset, end, tail_of(window, end, faults), full)
 
 
 def _elements_behind(window: Window, offset: int, previous: Tag, encoding: Encoding, faults: Faults) -> int:

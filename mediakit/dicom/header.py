@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from mediakit.dicom import scanned as scanning
 from mediakit.dicom.bounded_read import Malformed, Readable, Window
-from mediakit.dicom.dataset import Found, PixelElement, check_to_the_end, read_elements
+from mediakit.dicom.dataset import End, Found, PixelElement, check_to_the_end, read_elements
 from mediakit.dicom.elements import (
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
@@ -23,7 +23,7 @@ from mediakit.dicom.elements import (
     dictionary_vr,
 )
 from mediakit.dicom.fallback import Claims
-from mediakit.dicom.instance import Instance, Note, Tag
+from mediakit.dicom.instance import Breach, Instance, Note, Tag
 from mediakit.dicom.known_headers import Layout, Memo
 from mediakit.dicom.opening import NOT_DICOM, TRANSFER_SYNTAX, Opening, check_pixels, meta_note, opened
 from mediakit.dicom.packed import Common, Packed
@@ -151,8 +151,8 @@ class Scanner:
         scanned = Scanned(meta, values, _NO_VALUES, pixels, form.syntax, notes)
         length = pixels.length
         if form.is_encapsulated or length is None or length & 1 or pixels.offset + length != size:
-            _check_end(Window(stream, size, head), scanned, form.encoding)
-        return scanned
+            _check_end(Window(stream, size, head), scanned, pixels, form.encoding)
+        return None if _is_out_of_order(scanned) else scanned
 
     def _plain(self, stream: Readable, size: int, head: bytes) -> Scanned:
         """Return the header of any file, element by element. Raises Malformed."""
@@ -175,13 +175,24 @@ class Scanner:
             notes.append(found.tail)
         if found.pixels is not None:
             in_head = window.start == 0
-            _check_end(window, scanned, opening.encoding)
+            end = _check_end(window, scanned, found.pixels, opening.encoding)
+            if _is_out_of_order(scanned):
+                self._take_behind(window, scanned, found, end, opening.encoding)
             self._first = min(max(FIRST_READ[0], -(-found.end // 4096) * 4096 + 4096), FIRST_READ[1])
             if in_head and found.plain and found.pixels.tag == 0x7FE00010:
                 self._learn(head, opening, found, _PIXEL_DATA)
         elif window.start == 0 and found.plain and found.end == size:
             self._learn(head, opening, found, b"")
         return scanned
+
+    def _take_behind(
+        self, window: Window, scanned: Scanned, found: Found, end: End, encoding: Encoding
+    ) -> None:
+        """Take the values of elements that stand behind pixel data and belong in front of them."""
+        behind = read_elements(window.until(end.offset), end.pixels, encoding, self._wanted)
+        for tag in behind.values.keys() & found.values.keys():
+            scanned.faults.add(Breach.TWICE, tag)
+        scanned.values = self._packed_plain(dict(sorted((found.values | behind.values).items())))
 
     def _learn(self, head: bytes, opening: Opening, found: Found, follows: bytes) -> None:
         """Remember how a sound file is laid out, when its meta information is there and true."""
@@ -251,13 +262,15 @@ class Scanner:
         return known
 
 
-def _check_end(window: Window, scanned: Scanned, encoding: Encoding) -> None:
+def _is_out_of_order(scanned: Scanned) -> bool:
+    return any(fault.breach is Breach.ORDER for fault in scanned.faults.found)
+
+
+def _check_end(window: Window, scanned: Scanned, pixels: PixelElement, encoding: Encoding) -> End:
     """Check pixel data and what follows them. Raises Malformed."""
-    pixels = scanned.pixels
-    if pixels is None:
-        return
     check_pixels(scanned.syntax, pixels)
     end = check_to_the_end(window, pixels, encoding, scanned.faults)
     scanned.fragments = end.fragments
     if end.tail is not None:
         scanned.notes.append(end.tail)
+    return end

@@ -52,8 +52,8 @@ def read(raw: bytes, scanner: Scanner | None = None) -> Instance | Unusable:
     return (scanner or Scanner()).read(BytesIO(raw), len(raw), "source", "IN/1")
 
 
-def good(raw: bytes) -> Instance:
-    result = read(raw)
+def good(raw: bytes, scanner: Scanner | None = None) -> Instance:
+    result = read(raw, scanner)
     assert isinstance(result, Instance), result
     return result
 
@@ -471,6 +471,21 @@ def test_values_that_files_share_are_one_object() -> None:
     one, two = (instance.header.values for instance in last if isinstance(instance, Instance))
     assert one[0x00100010] is two[0x00100010]
     assert one[0x0020000D] is two[0x0020000D]
+
+
+@pytest.mark.parametrize(("pixels", "syntax"), [(PIXELS, EXPLICIT), (encapsulated([bytes(64)]), RLE)])
+def test_values_that_stand_behind_pixel_data_and_belong_in_front_are_read(pixels: bytes, syntax: str) -> None:
+    patient, name = element(0x00100020, "LO", "ID-7"), element(0x00100010, "PN", "A^B")
+    scanner = Scanner()
+    for before, behind in ((name + patient, b""), (name, patient), (b"", name + patient)):
+        header = good(part10(identity() + before + pixels + behind, syntax=syntax), scanner).header
+        assert header.values[0x00100020].strip() == b"ID-7"
+        assert header.values[0x00100010].strip() == b"A^B"
+        assert {fault.breach for fault in header.faults} == ({Breach.ORDER} if behind else set())
+    twice = good(
+        part10(identity() + name + pixels + element(0x00100010, "PN", "C^D"), syntax=syntax), scanner
+    )
+    assert {Fault(Breach.ORDER, 0x00100010), Fault(Breach.TWICE, 0x00100010)} == set(twice.header.faults)
 
 
 @pytest.mark.parametrize("vr", [b"??", b"--", b"  "])
