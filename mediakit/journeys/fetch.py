@@ -50,7 +50,7 @@ NOT_TAKEN = Rule(
     severity=Severity.ERROR,
     title="the archive sent the instance, and it cannot be kept: {words}",
     ref="PS3.4 B.2.3",
-    hint="the archive was told so; it has to send the instance as it should be",
+    hint="the archive got an error status for it: ask whoever runs the archive why the instance is wrong",
 )
 OTHER_BYTES = Rule(
     id="MK-FET-003",
@@ -84,7 +84,7 @@ OF_ANOTHER = Rule(
     severity=Severity.ERROR,
     title="the instance came as one of another {what} than the archive lists it under",
     ref="PS3.4 C.4.3",
-    hint="it lies in the folder under what it says of itself; ask whoever runs the archive which is right",
+    hint="it is in the folder under its own UIDs; ask whoever runs the archive which is right",
 )
 NO_ROOM = Rule(
     id="MK-FET-009",

@@ -36,7 +36,7 @@ STOPPED = Rule(
 GONE = Rule(
     id="MK-IMP-031",
     severity=Severity.ERROR,
-    title="the medium went away before everything was sent: {why}",
+    title="the medium was removed before everything was sent: {why}",
     ref="PS3.10 8.6",
     hint="put it in again; the same command with `--resume` goes on",
 )

@@ -37,7 +37,7 @@ ABSENT = Rule(
     severity=Severity.ERROR,
     title="{count} of {all} {type} records do not have {key}, which must be present even when empty",
     ref="PS3.3 F.5",
-    hint="strict readers refuse the directory for this; `mediakit repair` writes it anew",
+    hint="strict readers refuse the directory for this; `mediakit repair` writes a new one",
 )
 UNCONFIRMED = Rule(
     id="MK-DIR-126",

@@ -28,7 +28,7 @@ FAILED_TO_WRITE = Rule(
     severity=Severity.ERROR,
     title="nothing was written: {why}",
     ref="PS3.10 8.6",
-    hint="see that the folder exists, can be written and has room, and run the same command again",
+    hint="check that the folder exists, can be written to and has room, and run the same command again",
 )
 NOT_ON_MEDIUM = Rule(
     id="MK-FST-106",
@@ -64,7 +64,7 @@ NOT_BURNED = Rule(
     severity=Severity.ERROR,
     title="nothing was written on the medium: {why}",
     ref="PS3.10 8.6",
-    hint="see that the drive works and the right medium is in it, and run the same command again",
+    hint="check that the drive works and the right medium is in it, and run the same command again",
 )
 UNREAD = Rule(
     id="MK-DRV-008",

@@ -40,7 +40,7 @@ NAMED_WITHOUT_FILE = Rule(
 OTHER_PATIENT = Rule(
     id="MK-UPD-015",
     severity=Severity.ERROR,
-    title="Patient IDs {ids} are to be added to a medium of {held}",
+    title="patients {ids} would be added to a medium of {held}",
     ref="PS3.3 C.7.1.1",
     hint="leave out what is not of the patients of the medium; or say `--all-patients` when it belongs there",
 )
