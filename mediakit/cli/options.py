@@ -87,6 +87,11 @@ class Numbers:
     unit: str
     most: int
 
+    @property
+    def __name__(self) -> str:
+        """Return what older versions of click call the type of the option by."""
+        return self.unit
+
     def __call__(self, value: str | float) -> float:
         """Return the number. Raises typer.BadParameter for any other, and for `nan`."""
         with suppress(ValueError):

@@ -38,7 +38,7 @@ def test_every_command_is_shown_with_its_whole_sentence_below_a_heading() -> Non
 
 def test_the_options_of_a_command_stand_in_groups_and_say_what_they_take() -> None:
     said = in_80_columns("burn", "--help")
-    assert "[OPTIONS] [SRC...]" in said
+    assert "SRC..." in said.splitlines()[0]
     for line in (
         "What to take:",
         "Discs, sticks and robots:",

@@ -63,3 +63,7 @@ def test_the_configuration_of_a_watch_takes_no_time_without_sense(value: str, tm
     said = mediakit("watch", tmp_path, "--once", "--config", config)
     assert said.code == 2
     assert "`watch.settle` is wrong" in said.err
+
+
+def test_a_parser_of_numbers_has_the_name_that_older_versions_of_click_ask_for() -> None:
+    assert SECONDS.__name__ == "seconds"
