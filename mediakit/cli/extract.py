@@ -12,7 +12,7 @@ from mediakit.cli.keys import Opening
 from mediakit.cli.options import Medium, RescueMap
 from mediakit.cli.output import Output, print_result
 from mediakit.cli.selecting import Selecting
-from mediakit.cli.written import check_report
+from mediakit.cli.written import check_json_report
 from mediakit.errors import UsageError
 
 
@@ -25,7 +25,7 @@ def extract(
     selecting: Selecting,
     opening: Opening,
     report: Annotated[
-        Path | None, typer.Option(help="Write the JSON report with every SHA-256 here.")
+        Path | None, typer.Option(metavar="FILE.json", help="Write the report with every SHA-256.")
     ] = None,
     rescue_map: RescueMap = None,
     output: Output,
@@ -42,7 +42,7 @@ def extract(
         if only not in set(Only):
             raise UsageError(f"`--only` takes {', '.join(Only)}", where=only)
         if report is not None:
-            check_report(report, out)
+            check_json_report(report, out)
         order = ExtractOrder(
             out=out,
             only=Only(only),

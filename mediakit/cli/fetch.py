@@ -17,7 +17,7 @@ from mediakit.cli.options import Config
 from mediakit.cli.output import Output, print_result
 from mediakit.cli.selecting import Selecting
 from mediakit.cli.state import state_folder
-from mediakit.cli.written import check_report
+from mediakit.cli.written import check_json_report
 
 if TYPE_CHECKING:  # the journey is loaded when the command runs: `--help` stays fast
     from mediakit.fileset.selection import Selection
@@ -65,7 +65,7 @@ def fetch(
     passcode_file: PasscodeFile = None,
     ask_passcode: AskPasscode = False,
     report: Annotated[
-        Path | None, typer.Option(help="Write the JSON report with every instance here.")
+        Path | None, typer.Option(metavar="FILE.json", help="Write the report with every instance.")
     ] = None,
     config: Config = None,
     output: Output,
@@ -79,7 +79,7 @@ def fetch(
         from mediakit.report.text import fetch_text
 
         if report is not None:
-            check_report(report, out)
+            check_json_report(report, out)
         selection = selecting.selection()
         login = login_of(user, passcode_file, asks=ask_passcode)
         order = fetch_order(dest, out, selection, config, priors, listen_port)

@@ -10,7 +10,7 @@ import typer
 from mediakit.cli.grouped import grouped
 from mediakit.cli.options import MINUTES
 from mediakit.cli.output import Output, print_result
-from mediakit.cli.written import check_report
+from mediakit.cli.written import check_json_report
 
 
 @grouped
@@ -33,7 +33,7 @@ def salvage(
             parser=MINUTES, metavar="MINUTES", help="Stop after this time; the same command goes on."
         ),
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the JSON report here.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the report.")] = None,
     *,
     output: Output,
 ) -> None:
@@ -48,7 +48,7 @@ def salvage(
         from mediakit.report.text import salvage_text
 
         if report is not None:
-            check_report(report)
+            check_json_report(report)
         order = SalvageOrder(
             out=out,
             rescue_map=rescue_map,

@@ -28,6 +28,14 @@ def check_report(report: Path, out: Path | None = None) -> None:
         raise UsageError("the report cannot be written there", where=str(report), hint="name a file")
 
 
+def check_json_report(report: Path, out: Path | None = None) -> None:
+    """Raise UsageError as `check_report` does, and for a file of another kind than JSON."""
+    check_report(report, out)
+    if report.suffix.lower() != ".json":
+        hint = "name a file .json: this command has no other reports"
+        raise UsageError("this kind of report is not known", where=str(report), hint=hint)
+
+
 def write_report(path: Path, document: str) -> None:
     """Write a report, whole or not at all; an older one is replaced. Raises UsageError."""
     from mediakit.durable import new_file, write_all

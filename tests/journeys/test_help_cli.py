@@ -102,3 +102,14 @@ def test_a_name_that_no_destination_has_is_shown_as_it_was_written(tmp_path: Pat
     assert said.code == 2
     assert said.err.startswith("error: `röntgen` is neither an address nor the name of a destination\n")
     assert "`mediakit dest add` makes one" in said.err
+
+
+def test_a_command_that_reports_as_json_alone_refuses_another_kind_of_file(tmp_path: Path) -> None:
+    for words in (
+        ("extract", tmp_path, "-o", tmp_path / "out"),
+        ("salvage", tmp_path / "a.iso", "-o", tmp_path / "b.iso"),
+        ("fetch", "A@127.0.0.1:1", "--study", "1.2", "-o", tmp_path / "in"),
+    ):
+        said = mediakit(*words, "--report", tmp_path / "report.html")
+        assert said.code == 2
+        assert "this kind of report is not known" in said.err
