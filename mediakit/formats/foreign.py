@@ -29,6 +29,12 @@ _FILE_SYSTEMS: Final = (
     (32, b"NXSB", "APFS"),
     (0, b"XFSB", "XFS"),
     (65600, b"_BHRfS_M", "Btrfs"),
+    (65588, b"ReIsEr", "ReiserFS"),
+    (32768, b"JFS1", "JFS"),
+    (1024, b"\x10\x20\xf5\xf2", "F2FS"),
+    (0, b"hsqs", "SquashFS"),
+    (3, b"ReFS\0", "ReFS"),
+    (512, b"PM\0\0", "a disk with an Apple partition map"),
     (0, b"LUKS\xba\xbe", "an encrypted disk (LUKS)"),
 )
 _ARCHIVES: Final = (
@@ -40,6 +46,12 @@ _ARCHIVES: Final = (
     (0, b"\x28\xb5\x2f\xfd", "an archive compressed by zstd"),
     (0, b"MSCF", "a CAB archive"),
     (257, b"ustar", "a tar archive"),
+    (0, b"\x1f\x9d", "an archive compressed by compress"),
+    (0, b"070701", "a cpio archive"),
+    (0, b"070707", "a cpio archive"),
+    (2, b"-lh", "an LHA archive"),
+    (0, b"MSWIM\0\0\0", "a WIM archive"),
+    (0, b"xar!", "a xar archive"),
 )
 _DISK_IMAGES: Final = (
     (0, b"NER5", "a Nero image"),
@@ -48,7 +60,17 @@ _DISK_IMAGES: Final = (
     (0, b"vhdxfile", "a VHDX image"),
     (0, b"conectix", "a VHD image"),
     (0, b"QFI\xfb", "a QCOW image"),
+    (0, b"KDMV", "a VMDK image"),
+    (0, b"# Disk DescriptorFile", "a VMDK image"),
+    (0, b"DAA\0\0\0", "a DAA image"),
+    (0, b"IsZ!", "a compressed ISO image"),
+    (0, b"EVF\x09\x0d\x0a\xff\0", "an EnCase image"),
 )
+_LAST_SECTOR: Final = (
+    (b"koly", "an Apple disk image (.dmg)", _FOLDER),
+    (b"conectix", "a VHD image", _CONVERT),
+)
+_SECTORS = "make an image of sectors of 2,048 bytes of it, for example with `bchunk` from .bin and .cue"
 
 
 def foreign_kind(image: Readable) -> Foreign | None:
@@ -56,8 +78,8 @@ def foreign_kind(image: Readable) -> Foreign | None:
     if image.read(128, 4) == b"DICM":
         return None
     if (sector := _raw_sector(image)) != 0:
-        hint = "make an image of sectors of 2,048 bytes of it, for example with `bchunk` from .bin and .cue"
-        return Foreign(f"holds raw sectors of {sector:,} bytes, not an image of 2,048-byte sectors", hint)
+        what = f"holds raw sectors of {sector:,} bytes, not an image of 2,048-byte sectors"
+        return Foreign(what, _SECTORS)
     for table, words, hint in (
         (_FILE_SYSTEMS, "is {}, which mediakit does not read", _FOLDER),
         (_ARCHIVES, "is {}, which mediakit does not open", _UNPACK),
@@ -66,11 +88,26 @@ def foreign_kind(image: Readable) -> Foreign | None:
         for at, mark, name in table:
             if image.read(at, len(mark)) == mark:
                 return Foreign(words.format(name), hint)
+    return _foreign_by_structure(image)
+
+
+def _foreign_by_structure(image: Readable) -> Foreign | None:
     if _is_ext(image):
         return Foreign("is ext2, ext3 or ext4, which mediakit does not read", _FOLDER)
-    if image.size >= 512 and image.read(image.size - 512, 4) == b"koly":
-        return Foreign("is an Apple disk image (.dmg), which mediakit does not read", _FOLDER)
+    for mark, name, hint in _LAST_SECTOR if image.size >= 512 else ():
+        if image.read(image.size - 512, len(mark)) == mark:
+            return Foreign(f"is {name}, which mediakit does not read", hint)
+    if _is_list_of_tracks(image):
+        return Foreign("is a list of tracks: the sectors are in another file beside it", _SECTORS)
     return None
+
+
+def _is_list_of_tracks(image: Readable) -> bool:
+    """Return True for a cue sheet, and for that of CloneCD."""
+    text = image.read(0, min(image.size, 1024)).removeprefix(b"\xef\xbb\xbf")
+    return text.startswith(b"[CloneCD]") or (
+        text.startswith((b"FILE ", b"REM ", b"CATALOG ")) and b"TRACK " in text and b" BINARY" in text
+    )
 
 
 def _raw_sector(image: Readable) -> int:

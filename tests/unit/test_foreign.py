@@ -32,6 +32,14 @@ FOREIGN = {
     "sectors of 2,448": (held((0, _SYNC), (2448, _SYNC)), "bchunk"),
     "sectors of 2,336": (held((16 * 2336 + 9, b"CD001")), "bchunk"),
     "Nero": (held((0, b"NER5")), "convert"),
+    "SquashFS": (held((0, b"hsqs")), "mount"),
+    "ReiserFS": (held((65588, b"ReIsEr2Fs")), "mount"),
+    "Apple partition map": (held((0, b"ER"), (512, b"PM\0\0")), "mount"),
+    "cpio": (held((0, b"070701")), "unpack"),
+    "LHA": (held((0, b"\x22\x33-lh5-")), "unpack"),
+    "VMDK": (held((0, b"KDMV")), "convert"),
+    "VHD image": (held((100_000 - 512, b"conectix")), "convert"),
+    "list of tracks": (held((0, b'FILE "a.bin" BINARY\r\n  TRACK 01 MODE1/2352\r\n'), size=400), "bchunk"),
 }
 
 
