@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from io import BytesIO
+from struct import Struct as Packing
 
 from msgspec import Struct
 
@@ -46,6 +47,7 @@ _NOTHING: Mapping[Tag, bytes] = {}
 _NO_VALUES = Packed(Common(_NOTHING, {}), ())
 _REMEMBERED = frozenset({SyntaxKind.NATIVE, SyntaxKind.IMAGE, SyntaxKind.VIDEO})
 _PIXEL_VRS = frozenset({b"OB", b"OW"})
+_VR_AND_LENGTH = Packing("<2s2xI")
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"  # (7FE0,0010), little endian
 
 
@@ -67,9 +69,14 @@ class _Form(Struct, frozen=True):
     def pixels_at(self, head: bytes, offset: int) -> PixelElement | None:
         """Return the element (7FE0,0010) at an offset; None when its header is not the usual one."""
         start = offset + (8 if self.encoding.implicit else 12)
-        if start > len(head) or not (self.encoding.implicit or head[offset + 4 : offset + 6] in _PIXEL_VRS):
+        if start > len(head):
             return None
-        length = int.from_bytes(head[start - 4 : start], "little")
+        if self.encoding.implicit:
+            length = int.from_bytes(head[start - 4 : start], "little")
+        else:
+            vr, length = _VR_AND_LENGTH.unpack_from(head, offset + 4)
+            if vr not in _PIXEL_VRS:
+                return None
         return PixelElement(0x7FE00010, start, None if length == UNDEFINED else length)
 
 

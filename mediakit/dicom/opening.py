@@ -19,7 +19,7 @@ from mediakit.dicom.fallback import (
     told_encoding,
 )
 from mediakit.dicom.instance import Note, Tag
-from mediakit.dicom.packed import Several
+from mediakit.dicom.packed import Several, Values
 from mediakit.dicom.scanned import MEDIA_SOP_INSTANCE, is_sound_value
 from mediakit.dicom.structure import Faults
 from mediakit.dicom.uids import SYNTAXES, SyntaxKind, syntax_name
@@ -35,7 +35,8 @@ FIRST_LOOK = 8192
 # Version, SOP Class, Transfer Syntax, Implementation Class, private information and its creator; names.
 _ALIKE: tuple[Tag, ...] = (0x00020001, 0x00020002, 0x00020010, 0x00020012, 0x00020102, 0x00020100)
 _ALIKE += (0x00020013, 0x00020016, 0x00020017, 0x00020018)
-_noted = Several(GROUP_LENGTH, MEDIA_SOP_INSTANCE, *_ALIKE)
+_own = Several(GROUP_LENGTH, MEDIA_SOP_INSTANCE)
+_alike = Several(*_ALIKE)
 _NAME_MAX = 16  # characters of SH and AE
 _PAD = b" \0"
 _DATA_SET_LOOK = 1024
@@ -187,7 +188,7 @@ def is_meta_sound(meta: Mapping[Tag, bytes], length: int) -> bool:
 
 def meta_note(meta: Mapping[Tag, bytes], length: int) -> Note | None:
     """Return what is to be noted of group 2, `length` bytes with its length element (PS3.10 7.1)."""
-    said, sop_instance, *alike = _noted(meta)
+    said, sop_instance = _own(meta)
     if (
         said is None
         or len(said) != 4
@@ -196,11 +197,11 @@ def meta_note(meta: Mapping[Tag, bytes], length: int) -> Note | None:
         or b" " in sop_instance
     ):
         return Note.BAD_META
-    return _values_note(*alike)
+    return _values_note(_alike(meta))
 
 
 @lru_cache(maxsize=1024)
-def _values_note(*values: bytes | None) -> Note | None:
+def _values_note(values: Values) -> Note | None:
     """Return what is to be noted of values that are alike in most files, those of `_ALIKE`.
 
     Of the version only bit 0 of the second byte is looked at, as the standard asks of readers.

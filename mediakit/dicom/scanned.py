@@ -170,7 +170,14 @@ def _number(value: bytes) -> int:
 
 def is_sound_uid(uid: bytes) -> bool:
     """Return True for a UID of at most 64 digits and points, no component empty or with a leading zero."""
-    return len(uid) <= 64 and _UID.fullmatch(uid) is not None
+    root, point, last = uid.rpartition(b".")  # the root is that of many
+    is_last_sound = last.isdigit() and (last[:1] != b"0" or last == b"0")
+    return is_last_sound and len(uid) <= 64 and (not point or _is_sound_root(root))
+
+
+@lru_cache(maxsize=1024)
+def _is_sound_root(root: bytes) -> bool:
+    return _UID.fullmatch(root) is not None
 
 
 def is_sound_value(raw: bytes) -> bool:
