@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from mediakit.outcome import Outcome, Result, State
 from mediakit.report.text import many
 from mediakit.stages.act.writing import NOT_SYNCED, STILL_IDENTIFIES
-from mediakit.stages.judge.wrapping import CAN_BE_WRAPPED
 from mediakit.stages.look.closed import LOCKED, LOCKED_DIRECTORY, SEALED
 
 if TYPE_CHECKING:  # what is shown is made by the journey
@@ -147,6 +146,8 @@ def _after_nothing(result: Result) -> str:
     if _is_unread_in_part(result):
         return _AFTER_UNREAD
     if result.outcome is Outcome.SOURCE and not any(fate.state is State.UNREADABLE for fate in result.fates):
+        from mediakit.stages.judge.wrapping import CAN_BE_WRAPPED  # noqa: PLC0415 - few journeys find nothing
+
         return _AFTER_PICTURES if CAN_BE_WRAPPED.id in result.report.by_rule() else _AFTER_EMPTY
     return _AFTER_BURN[result.outcome]
 
