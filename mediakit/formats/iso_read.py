@@ -36,7 +36,7 @@ from mediakit.formats.iso_records import (
 )
 from mediakit.formats.readable import Extent, Gaps, Image, holds
 from mediakit.formats.udf_read import udf_beside
-from mediakit.formats.udf_volume import has_anchor, revision_beside
+from mediakit.formats.udf_volume import UNRECOGNISED, has_anchor, revision_beside
 from mediakit.formats.united import Listing, UnitedTree
 from mediakit.volume import CUT_OFF, MAX_EXAMPLES, Damage, IsoVolume
 
@@ -70,8 +70,7 @@ def _listings(image: Image, where: str) -> list[Listing]:
     sessions = all_sessions(image, first, damage, image.tracks())
     last = moved(image, sessions[-1])
     if not last.has_udf and has_anchor(image):
-        why = "only an anchor says that there is UDF: its recognition sequence is damaged"
-        damage.append(Damage("", why, is_made_good=True))
+        damage.append(UNRECOGNISED)
         last = replace(last, has_udf=True)
     index = _Index(image, last, image.size)
     volume = structs.replace(index.volume(last), sessions=len(sessions))

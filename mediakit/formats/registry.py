@@ -240,7 +240,15 @@ def sniff(image: Readable) -> str:
         return "file"
     if fat_volume.is_volume(image):
         return "fat"
-    return _optical(image) or _other(image)
+    kind = _optical(image) or _other(image)
+    return "udf" if kind == "file" and _is_unrecognised_udf(image) else kind
+
+
+def _is_unrecognised_udf(image: Readable) -> bool:
+    """Return True for UDF whose recognition sequence is damaged: an anchor says what it is."""
+    from mediakit.formats.udf_volume import has_anchor  # noqa: PLC0415 - most sources are not such
+
+    return has_anchor(image)
 
 
 def _refuse_by_name(path: Path) -> None:

@@ -32,13 +32,14 @@ from mediakit.formats.udf_tags import (
     decode_name,
     tag_of,
 )
-from mediakit.formats.udf_volume import Descriptors, read_descriptors, revision_in
+from mediakit.formats.udf_volume import UNRECOGNISED, Descriptors, read_descriptors, revision_in
 from mediakit.formats.united import Listing, StoredFile, UnitedTree
 from mediakit.volume import CUT_OFF, MAX_EXAMPLES, Damage, UdfVolume
 
 _MAX_FOLDER_BYTES = 64 * 1024 * 1024
 _MAX_DEPTH = 64
 _PLAIN_FILES = frozenset({0, 5})
+_UDF = frozenset({b"NSR02", b"NSR03"})
 _FIRST_DESCRIPTORS = (32 * 1024, 64 * 2048)  # where ISO 9660 may say that it is there too, and how far
 
 
@@ -64,9 +65,17 @@ def _listings(image: Image, where: str) -> list[Listing]:
         listings = [_read(image).listing()]
     except (Damaged, struct.error) as exc:
         raise SourceError("cannot be read as UDF", where=where, why=str(exc)) from exc
-    damage: list[Damage] = []
+    damage = [] if _is_recognised(image) else [UNRECOGNISED]
     listings.extend(partitions_beside(image, listings, damage))
     return [replace(listings[0], damage=(*listings[0].damage, *damage)), *listings[1:]]
+
+
+def _is_recognised(image: Image) -> bool:
+    """Return True when the recognition sequence names UDF, or cannot be read."""
+    try:
+        return bool(_UDF & set(_identifiers(image.read(*_FIRST_DESCRIPTORS))))
+    except SourceError:
+        return True
 
 
 class _Name(NamedTuple):

@@ -13,12 +13,19 @@ from msgspec import Struct
 
 from mediakit.formats.readable import Extent, Readable
 from mediakit.formats.udf_tags import Damaged, Tag, tag_of, undstring
+from mediakit.volume import Damage
 
 BLOCK_SIZES = (2048, 512, 4096, 1024)  # the likely ones first
 _MAX_SEQUENCE = 256  # blocks of a volume descriptor sequence
 _DOMAIN = b"*OSTA UDF Compliant"
 _ANCHORS = (256, 512)  # the second on a disc that was not closed
 _PSEUDO_OVERWRITABLE, _WRITE_ONCE = 0, 2
+
+
+#: Damage that is made good: a volume that is read although nothing but its anchor says what it is.
+UNRECOGNISED = Damage(
+    "", "only an anchor says that there is UDF: its recognition sequence is damaged", is_made_good=True
+)
 
 
 def has_anchor(image: Readable) -> bool:
