@@ -163,9 +163,32 @@ def migration_text(report: MigrationReport, *, everything: bool = False) -> str:
         *_cut(tuple(_conflicts(migrated)), everything=everything),
         *_cut(tuple(_discs(migrated, everything=everything)), everything=everything),
         balance(migrated),
+        f"what to do: {next_step(report)}",
         report.outcome.line,
     ]
     return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def next_step(report: MigrationReport) -> str:
+    """Return what to do with the discs, and with the migration."""
+    migrated = report.migrated
+    states = {state for state, count in migrated.discs_by_state.items() if count}
+    steps = (
+        (migrated.is_paused, f"`mediakit migrate resume {report.ledger}` lets it go on."),
+        (
+            DiscState.RUNNING in states,
+            "nothing while it runs. The same command resumes it.",
+        ),
+        (
+            migrated.planned.instances > 0,
+            "see the inventory, then run it without `--inventory-only`.",
+        ),
+        (DiscState.WAITING in states, "keep the discs. The same command continues with those that wait."),
+        (report.outcome is Outcome.GOOD, "nothing. The discs can be put away."),
+        (DiscState.REFUSED in states, "keep the discs. Find out whose images were held back (`--map`)."),
+    )
+    others = "keep the discs. See what needs attention, then run the same command with `--retry-failed`."
+    return next((step for applies, step in steps if applies), others)
 
 
 def migration_csv(report: MigrationReport) -> str:
@@ -201,7 +224,8 @@ def planned_words(migrated: Migrated) -> str:
     """Return what is still to be sent, as words."""
     planned = migrated.planned
     others = f", {planned.others:,} with other bytes" if planned.others else ""
-    return f"{many(planned.instances, 'instance', 'instances')}, {planned.copies:,} further copies{others}"
+    copies = many(planned.copies, "further copy", "further copies")
+    return f"{many(planned.instances, 'instance', 'instances')}, {copies}{others}"
 
 
 def is_noteworthy(disc: DiscLine) -> bool:

@@ -7,9 +7,9 @@ from typing import Any, Literal
 import msgspec
 
 from mediakit.findings import printable
+from mediakit.outcome import Outcome
 from mediakit.report.inspection import date_text
 from mediakit.report.json import FindingDoc, finding_doc
-from mediakit.report.text import many
 from mediakit.transfer.mapping import COLUMNS, Reconciled
 from mediakit.transfer.matching import Ranking
 
@@ -95,13 +95,19 @@ def _shown(name: str, value: str) -> str:
 def reconciliation_text(reconciled: Reconciled, path: str) -> str:
     """Return what was found out, without names: those are in the review file at `path`."""
     approved = sum(row.approved for row in reconciled.rows)
+    words = "row" if len(reconciled.rows) == 1 else "rows"
     lines = [
-        f"reconcile {printable(reconciled.source)} with {reconciled.peer}: {reconciled.outcome.word}",
+        printable(f"{reconciled.source} -> {path}, with candidates of {reconciled.peer}"),
         *(f"  {count:>5}  {_WORDS[word]}" for word, count in reconciled.counts.items() if count),
-        f"  {printable(path)}: {many(len(reconciled.rows), 'row', 'rows')}, {approved} approved",
+        f"  {len(reconciled.rows):>5,}  {words} in the map, {approved:,} approved",
     ]
+    step = "import with `--map`, which applies the approved rows."
     if approved < len(reconciled.rows):
-        lines.append(
-            "  look at the rows, write yes into `approved` where they are right, then import with `--map`"
-        )
-    return "\n".join(lines) + "\n"
+        step = f"look at the rows, write `yes` into `approved` where they are right, then {step}"
+    return "\n".join([*lines, f"what to do: {step}", _outcome_line(reconciled.outcome)]) + "\n"
+
+
+def _outcome_line(outcome: Outcome) -> str:
+    if outcome is Outcome.IDENTITY:
+        return f"outcome: not everybody has one good candidate (exit code {int(outcome)})"
+    return outcome.line

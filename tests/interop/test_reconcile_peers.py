@@ -44,6 +44,8 @@ def checked(scp: Listening, tmp_path: Path) -> None:
     out = tmp_path / "map.csv"
     said = mediakit("reconcile", medium, dest(scp), "-o", out)
     assert said.code == 7, said.err
+    assert said.out.splitlines()[-1] == "outcome: not everybody has one good candidate (exit code 7)"
+    assert said.out.splitlines()[-2].startswith("what to do: look at the rows")
     found = {row.from_patient_id: row for row in parse_map(out.read_bytes(), "map.csv")}
     assert (found["007"].to_patient_id, found["007"].to_name) == ("L-1", "Müller^Anna")
     assert (found["007"].confidence or 0) >= 80

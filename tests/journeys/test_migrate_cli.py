@@ -45,7 +45,8 @@ def test_inventory_run_and_the_same_command_again(archive: Path) -> None:
     columns = ("instances", "copies")
     told = [(Path(row["disc"]).name, *(row[name] for name in columns)) for row in rows]
     assert told == [("a", "2", "1"), ("b", "2", "1")]
-    assert "3 instances, 1 further copies" in said.out
+    assert "3 instances, 1 further copy" in said.out
+    assert "what to do: see the inventory, then run it without `--inventory-only`.\n" in said.out
     page = (archive / "i.html").read_text()
     assert "2 discs" in page
     assert not list((archive / "received").rglob("*.dcm"))
@@ -67,6 +68,7 @@ def test_inventory_run_and_the_same_command_again(archive: Path) -> None:
     assert (archive / "m.sqlite").stat().st_size == before
     shown = mediakit("migrate", "status", archive / "m.sqlite", "-v")
     assert "discs      2: done 2" in shown.out
+    assert "what to do: nothing. The discs can be put away.\n" in shown.out
 
 
 def test_a_paused_migration_begins_no_disc_and_a_wrong_call_says_what_is_wrong(archive: Path) -> None:
