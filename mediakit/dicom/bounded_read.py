@@ -42,7 +42,7 @@ class Malformed(Exception):  # noqa: N818 - a fact about bytes, not a fault of t
 TRUNCATED = Rule(
     id="MK-SRC-002",
     severity=Severity.ERROR,
-    title="the file ends inside an element: {missing} bytes are missing",
+    title="the file ends inside an element: {missing:byte is|bytes are} missing",
     ref="PS3.10 7",
     hint="fetch the file again from where it came from",
 )

@@ -208,13 +208,14 @@ def _new_job(task: Task, jobs: Jobs) -> Ledger:
 
 def _resumed_job(task: Task, jobs: Jobs, job: str) -> Ledger:
     """Hold a job again. A job that is refused stays as it ended."""
-    approved = jobs.read(job).facts.options.get("map", "")
-    if approved != digest_of(task.order.mapping):
+    approved, given = jobs.read(job).facts.options.get("map", ""), digest_of(task.order.mapping)
+    if approved != given:
         others = ", or begin a new import without `--resume`" if not task.order.retry else ""
+        how = ("with another" if given else "with a") if approved else "without a"
         raise UsageError(
-            "this job was started with another patient map",
+            f"this job was started {how} patient map",
             where=job,
-            why="what its map approved is not what is approved now",
+            why="what its map approved is not what is approved now" if approved and given else "",
             hint=("go on with the same `--map`" if approved else "go on without `--map`") + others,
         )
     if jobs.read(job).facts.options.get("deidentify", "") != _how(task.order):

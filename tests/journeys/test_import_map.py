@@ -156,9 +156,9 @@ def test_a_job_is_not_gone_on_with_under_other_identities(jobs: Jobs, two: Path)
     full = Target(destination=ScriptedDestination(script=lambda _item, _tries: FULL))
     with_map = order(f"{patient_of(CT_1)},LOCAL-7,,,yes\n")
     begun = import_medium(two, full, jobs, with_map)
-    with pytest.raises(UsageError, match="another patient map"):
+    with pytest.raises(UsageError, match="started with a patient map"):
         import_medium(two, full, jobs, ImportOrder(resume=True, patience=QUICK))
-    with pytest.raises(UsageError, match="another patient map"):
+    with pytest.raises(UsageError, match="started with a patient map"):
         import_medium(two, full, jobs, ImportOrder(job=begun.job, retry=True, patience=QUICK))
     with pytest.raises(UsageError, match="another patient map"):
         other = order(f"{patient_of(CT_1)},LOCAL-8,,,yes\n", resume=True)
