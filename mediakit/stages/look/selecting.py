@@ -17,9 +17,9 @@ from mediakit.transfer.patient_identity import identities_of, shown_ids
 NOTHING_CHOSEN = Rule(
     id="MK-IDN-001",
     severity=Severity.ERROR,
-    title="no instance is what was asked for; there are Patient IDs {ids}",
+    title="nothing here matches what was asked for; the Patient IDs here are {ids}",
     ref="PS3.3 C.7.1.1",
-    hint="compare every character of what was asked for with what is there",
+    hint="compare what was asked for with what `mediakit inspect` shows",
 )
 LEFT_OUT = Rule(
     id="MK-IDN-002",
