@@ -290,7 +290,7 @@ class _Builder:
                 size=file.size if file is not None and is_there else 0,
                 seen=Seen.DIRECTORY,
                 number="" if number is None else number.value.decode("latin-1").strip(" \0"),
-                file_id="" if reference.file_id is None else str(reference.file_id),
+                file_id="" if reference.file_id is None else reference.file_id.path,
             )
         )
 

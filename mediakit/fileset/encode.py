@@ -34,6 +34,7 @@ _CHILD_AT = 38
 _ITEM_HEADER = 8
 _AFTER_ITEM_HEADER = _RECORD.size - _ITEM_HEADER
 _SEQUENCE_HEADER = 12
+_SHORT = 128  # bytes of a value that is kept encoded
 _IDENTIFICATION: Tag = 0x00041130
 _RECORDS: Tag = 0x00041220
 
@@ -165,8 +166,14 @@ def _keys(keys: tuple[Key, ...], *, above: Tag) -> bytes:
         if tag <= above:
             raise DoesNotFit(f"key {tag_text(tag)} does not stand in ascending order")
         above = tag
-        parts.append(_value(tag, key.vr, key.value))
+        parts.append(_known(key) if len(key.value) <= _SHORT else _value(tag, key.vr, key.value))
     return b"".join(parts)
+
+
+@lru_cache(maxsize=4096)
+def _known(key: Key) -> bytes:
+    """Return the element of a key with a short value: most come in record after record."""
+    return _value(key.tag, key.vr, key.value)
 
 
 def _value(tag: Tag, vr: str, value: bytes) -> bytes:

@@ -165,7 +165,7 @@ def complete(
     extra = (*laid_out.extra, *produced)
     _check_extra(extra)
     files, profile = laid_out.files, laid_out.profile
-    sizes = [(DICOMDIR, len(laid_out.dicomdir)), *((str(file.file_id), file.size) for file in files)]
+    sizes = [(DICOMDIR, len(laid_out.dicomdir)), *((file.file_id.path, file.size) for file in files)]
     stored = [(path, stored_size(size)) for path, size in sizes]
     stored.extend((one.path, one.size_there(stored_size)) for one in extra)
     total = bytes_needed(stored, profile.medium, capacity_bytes)
@@ -241,8 +241,9 @@ def _misfits(
     limit = max_file_bytes(medium)
     if limit is None:
         return
-    sized = [(place_of(file.instance), stored_size(file.size)) for file in files]
-    sized.extend((one.origin or one.path, one.size_there(stored_size)) for one in extra)
-    for place, size in sized:
-        if size > limit:
-            yield FILE_TOO_BIG.at(Where(path=place), size=size, medium=medium.title, limit=limit)
+    large = [
+        *((place_of(file.instance), size) for file in files if (size := stored_size(file.size)) > limit),
+        *((one.origin or one.path, size) for one in extra if (size := one.size_there(stored_size)) > limit),
+    ]
+    for place, size in large:
+        yield FILE_TOO_BIG.at(Where(path=place), size=size, medium=medium.title, limit=limit)

@@ -39,7 +39,7 @@ class FileRef(Struct, frozen=True, gc=False):
     def file_id_text(self) -> str:
         """The File ID as people read it, "/" between components, also when it is not legal; "" for none."""
         if self.file_id is not None:
-            return str(self.file_id)
+            return self.file_id.path
         return self.raw_file_id.strip(b" \0").replace(b"\\", b"/").decode("ascii", "backslashreplace")
 
 

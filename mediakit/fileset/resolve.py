@@ -69,7 +69,7 @@ class Names:
         """Return the one file that the reference means; None when there is none, or several equally well."""
         if reference.file_id is None:
             return self._first(_readings(reference.raw_file_id))
-        text = str(reference.file_id)
+        text = reference.file_id.path
         path = self._near.exact.get(text)
         if path is not None:
             return Match(path)

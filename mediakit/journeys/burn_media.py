@@ -165,7 +165,7 @@ def _with_media(written: Written, made: Sequence[_Made], order: BurnOrder) -> Wr
 
 def _place_in(medium: MediumPlan, planned: Planned, work: Work, path: str) -> str:
     """Return the place of the source of a file of a medium."""
-    places = (planned.place_of(one.instance) for one in medium.plan.files if str(one.file_id) == path)
+    places = (planned.place_of(one.instance) for one in medium.plan.files if one.file_id.path == path)
     return next(places, work.extra.places.get(path, path))
 
 
@@ -249,7 +249,7 @@ def _entries(planned: MediumPlan, work: Work) -> list[Entry]:
     plan, opened = planned.plan, work.store.open
     entries = [
         Entry(DICOMDIR, len(plan.dicomdir), partial(BytesIO, plan.dicomdir)),
-        *(Entry(str(file.file_id), file.size, partial(opened, file.instance)) for file in plan.files),
+        *(Entry(file.file_id.path, file.size, partial(opened, file.instance)) for file in plan.files),
         *work.extra.entries,
         *planned.produced,
     ]
@@ -280,7 +280,7 @@ def settle_media(planned: Planned, written: Written, work: Work, fates: Fates) -
             carried, converted = State.WRITTEN, State.CONVERTED
             converted = State.DEIDENTIFIED if work.engine is not None else converted
         for file in medium.plan.files:
-            path, uid = str(file.file_id), file.instance.sop_instance
+            path, uid = file.file_id.path, file.instance.sop_instance
             place = planned.place_of(file.instance)
             state = converted if uid in planned.converted else carried
             fates.record(

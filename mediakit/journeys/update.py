@@ -368,7 +368,7 @@ def _write_on_disc(planned: _Planned, work: Work, drive: DiscDrive) -> Written:
 
 def _place_in(planned: _Planned, work: Work, path: str) -> str:
     """Return the place of the source of a file of the updated medium."""
-    new = (one.instance for one in planned.change.plan.files if str(one.file_id) == path)
+    new = (one.instance for one in planned.change.plan.files if one.file_id.path == path)
     places = (planned.prepared.place_of(one) for one in new if planned.prepared is not None)
     return next(places, work.place_of(path))
 

@@ -73,7 +73,7 @@ def _fates_of(done: Done) -> Iterator[Fate]:
     wrong: Mapping[str, Finding] = {one.where.path: one for one in written.findings if one.where.path}
     if plan is not None and prepared is not None:
         for file in plan.files:
-            path, uid = str(file.file_id), file.instance.sop_instance
+            path, uid = file.file_id.path, file.instance.sop_instance
             place = prepared.place_of(file.instance)
             state = written.state_of_unwritten(place) if is_failed else state
             is_converted = uid in prepared.places and state is State.WRITTEN

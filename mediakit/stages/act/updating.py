@@ -75,7 +75,7 @@ class Change:
     def new_entries(self) -> list[Entry]:
         """Return the new instances as entries."""
         return [
-            self._sealed(Entry(str(file.file_id), file.size, partial(self.store.open, file.instance)))
+            self._sealed(Entry(file.file_id.path, file.size, partial(self.store.open, file.instance)))
             for file in self.plan.files
         ]
 

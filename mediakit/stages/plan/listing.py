@@ -102,7 +102,7 @@ def _manifest(laid_out: FileSetLayout, signer: SigningKey | None = None) -> Sequ
     """
     paths = (
         DICOMDIR,
-        *(str(file.file_id) for file in laid_out.files),
+        *(file.file_id.path for file in laid_out.files),
         *(extra.path for extra in laid_out.extra),
     )
     listed = _Listed(paths=paths, signer=signer)

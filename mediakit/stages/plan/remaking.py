@@ -80,7 +80,7 @@ def whole(laid_out: FileSetLayout, stay: Stay) -> FileSetLayout:
         for link in stay.links
         if link.file is not None and link.file.instance is not None and link.reference.file_id is not None
     }
-    files |= {str(file.file_id): file for file in laid_out.files}
+    files |= {file.file_id.path: file for file in laid_out.files}
     found: list[PlannedFile] = []
     missing: set[int] = set()
     for record in laid_out.directory.walk():

@@ -88,7 +88,7 @@ class Expected(Struct, frozen=True, kw_only=True):
             directory=plan.directory,
             dicomdir=plan.dicomdir,
             references={
-                str(file.file_id): (
+                file.file_id.path: (
                     file.instance.sop_instance,
                     file.instance.transfer_syntax or EXPLICIT_VR_LITTLE_ENDIAN,
                 )
@@ -224,9 +224,10 @@ def _prove_references(directory: Directory, planned: Mapping[str, tuple[str, str
     if len(referenced) != len(planned):
         yield DIRECTORY_DIFFERS.at(where, why=f"{len(referenced)} references for {len(planned)} instances")
     for reference in referenced:
-        instance, syntax = planned.get(str(reference.file_id), ("", ""))
+        path = "" if reference.file_id is None else reference.file_id.path
+        instance, syntax = planned.get(path, ("", ""))
         if not instance:
-            yield DIRECTORY_DIFFERS.at(where, why=f"{reference.file_id} was not planned")
+            yield DIRECTORY_DIFFERS.at(where, why=f"{reference.file_id_text or 'no file'} was not planned")
         elif reference.sop_instance != instance:
             yield DIRECTORY_DIFFERS.at(where, why=f"{reference.file_id} has another SOP Instance UID")
         elif reference.transfer_syntax != syntax:
