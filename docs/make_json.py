@@ -22,13 +22,14 @@ FILES = Path(__file__).parents[1] / "mediakit" / "report" / "schemas"
 
 _HEAD = """# The JSON documents
 
-Every command with results has `--json`: exactly one document on standard output, whatever happens. `--report FILE.json`
-writes the same to a file. Each names its shape and version: `"schema": "mediakit/validation/1"`. Fields may
+Every command with results has `--json`: exactly one document on standard output, whatever happens.
+`--report FILE.json` writes the same to a file. Each names its shape and version: `"schema": "mediakit/validation/1"`. Fields may
 be added within a version; none changes its meaning.
 
 | schema | from |
 |---|---|
-| `mediakit/report/1` | `burn`, `disc burn`, `repair`, `update`, `extract`, `fetch`, `salvage`, `diff`, `verify` |
+| `mediakit/report/1` | `burn`, `disc burn`, `repair`, `update`, `extract`, `fetch` |
+| the same | `diff`, `verify`, `salvage` |
 | `mediakit/validation/1` | `validate` |
 | `mediakit/validations/1` | `validate` of several media; `errors` has those that cannot be opened |
 | `mediakit/inspection/1` | `inspect` |
@@ -41,7 +42,7 @@ be added within a version; none changes its meaning.
 | `mediakit/conformance/1` | `conformance` |
 | `mediakit/error/1` | any command that could not go on at all |
 
-- `outcome` and `exit_code` say the same as the exit code of the process ([exit codes](commands.md#exit-codes)).
+- `outcome` and `exit_code` say the same as the [exit code](commands.md#exit-codes) of the process.
 - `findings` has what is true of the data: rule id, severity, sentence, clause, place, and what to do.
 - A path whose name is not UTF-8 has its odd bytes written as backslash escapes.
 - Patients are named by `inspect` and `reconcile`, and with `--with-names` in `studies` of the reports and in
