@@ -23,8 +23,9 @@ FILES = Path(__file__).parents[1] / "mediakit" / "report" / "schemas"
 _HEAD = """# The JSON documents
 
 Every command with results has `--json`: exactly one document on standard output, whatever happens.
-`--report FILE.json` writes the same to a file. Each names its shape and version: `"schema": "mediakit/validation/1"`. Fields may
-be added within a version; none changes its meaning.
+`--report FILE.json` writes the same to a file. Each names its shape and version:
+`"schema": "mediakit/validation/1"`.
+Fields may be added within a version; none changes its meaning.
 
 | schema | from |
 |---|---|
