@@ -106,9 +106,10 @@ def identities_of(instances: Iterable[Instance]) -> tuple[Counted, ...]:
     """
     identities = Identities()
     counted = Counter(
-        identity
+        identities.of(instance)
         for instance in instances
-        if belongs_to_patient(identity := identities.of(instance), instance.study, instance.sop_class)
+        if instance.sop_class not in _OF_NO_PATIENT  # nearly all: of these the study is of no interest
+        or belongs_to_patient(identities.of(instance), instance.study, instance.sop_class)
     )
     return tuple(counted.items())
 
