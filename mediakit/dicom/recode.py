@@ -219,18 +219,30 @@ class Contradiction(Exception):  # noqa: N818 - an answer about the bytes, caugh
         self.expected = expected
 
 
-def _check_vr(tag: int, vr: str) -> None:
+def _check_vr(tag: int, vr: str, value: Buffer) -> None:
     """Check that a value means the same to a reader who takes its VR from the dictionary (PS3.5 7.1.3).
 
-    UN may hold anything, text is text in any VR, and bytes are bytes. Private elements and those that the
-    dictionary lacks are UN for such a reader. Raises Contradiction.
+    UN may hold anything but for a sequence, whose items must be in Implicit VR (PS3.5 6.2.2). Text is text in
+    any VR, and bytes are bytes. Private elements and those that the dictionary lacks are UN for such a
+    reader. Raises Contradiction.
     """
     expected = dictionary_vrs(tag)
+    if vr == "UN" and "SQ" in expected and not _holds_implicit_items(value):
+        raise Contradiction(tag, vr, "SQ")
     if not expected or vr in expected or vr == "UN" or tag >> 16 == 0xFFFE:
         return
     if any((vr in TEXT_VR_NAMES and each in TEXT_VR_NAMES) or vr[0] == each[0] == "O" for each in expected):
         return
     raise Contradiction(tag, vr, " or ".join(sorted(expected)))
+
+
+def _holds_implicit_items(value: Buffer) -> bool:
+    try:
+        for _ in Walker(memoryview(value), IMPLICIT_LITTLE, of_items=True):
+            pass
+    except Unwalkable:
+        return False
+    return True
 
 
 def implicit_chunks(element: Element) -> Iterator[Buffer]:
@@ -246,7 +258,7 @@ def implicit_chunks(element: Element) -> Iterator[Buffer]:
         yield from element.stored.pieces()
         return
     if len(element.value):
-        _check_vr(element.tag, element.vr)
+        _check_vr(element.tag, element.vr, element.value)
     value = _implicit_items(element) if element.vr == "SQ" else element.value
     yield item_header(element.tag, UNDEFINED if element.undefined else len(value))
     yield value
@@ -265,7 +277,7 @@ def _implicit_items(element: Element) -> bytes:
 
 def _take_implicit(writer: NestedWriter, whole: memoryview, token: Token) -> None:
     if token.end > token.start:
-        _check_vr(token.tag, token.vr)
+        _check_vr(token.tag, token.vr, whole[token.start : token.end])
     if token.step is Step.ELEMENT:
         if not is_group_length(token.tag):
             writer.element(token.tag, token.vr, whole[token.start : token.end])

@@ -157,6 +157,8 @@ def test_any_elements_come_back_as_they_were(
         element(0x00120064, "LO", "Some software"),
         sequence(0x00081115, [item(element(0x00120064, "LO", "Some software"))]),
         sequence(0x00081115, [item(element(0x00280010, "IS", "12"))], undefined=True),
+        element(0x00120064, "UN", item(element(0x00080100, "SH", "AB"))),
+        sequence(0x00081115, [item(element(0x00120064, "UN", item(element(0x00080100, "SH", "AB"))))]),
     ],
 )
 def test_an_element_with_another_vr_than_the_dictionary_is_not_carried_into_implicit_vr(odd: bytes) -> None:
@@ -176,6 +178,7 @@ def test_an_element_with_another_vr_than_the_dictionary_is_not_carried_into_impl
         element(0x00280106, "SS", b"\xff\xff"),
         element(0x00091001, "LO", "private"),
         element(0x00120064, "UN", b"\xfe\xff\x00\xe0\0\0\0\0"),
+        element(0x00120064, "UN", item(element(0x00080100, "SH", "AB", implicit=True))),
     ],
 )
 def test_what_reads_the_same_by_the_dictionary_is_carried(fine: bytes) -> None:
