@@ -9,8 +9,9 @@ import typer
 
 from mediakit.cli.grouped import grouped
 from mediakit.cli.keys import Opening
-from mediakit.cli.options import FailOn
+from mediakit.cli.options import FailOn, JsonReport
 from mediakit.cli.output import Output, print_result
+from mediakit.cli.written import check_json_report
 from mediakit.findings import Severity
 
 
@@ -21,6 +22,7 @@ def diff(
     *,
     opening: Opening,
     fail_on: FailOn = Severity.ERROR,
+    report: JsonReport = None,
     output: Output,
 ) -> None:
     """Compare two media instance by instance, by every byte; names and places of files do not matter.
@@ -31,8 +33,10 @@ def diff(
         from mediakit.journeys.diff import diff as run_diff
         from mediakit.report.text import result_text
 
+        if report is not None:
+            check_json_report(report)
         keys = opening.keys()
         with output.listener() as tell:
             result = run_diff(one, other, fail_on, tell, keys)
-        print_result(result, result_text, output)
+        print_result(result, result_text, output, report=report)
         raise typer.Exit(int(result.outcome))

@@ -9,7 +9,7 @@ import typer
 
 from mediakit.cli.grouped import grouped
 from mediakit.cli.keys import Opening
-from mediakit.cli.options import Medium, RescueMap
+from mediakit.cli.options import JsonReport, Medium, RescueMap
 from mediakit.cli.output import Output, print_result
 from mediakit.cli.selecting import Selecting
 from mediakit.cli.written import check_json_report
@@ -24,9 +24,7 @@ def extract(
     *,
     selecting: Selecting,
     opening: Opening,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE.json", help="Write the report with every SHA-256.")
-    ] = None,
+    report: JsonReport = None,
     rescue_map: RescueMap = None,
     output: Output,
 ) -> None:

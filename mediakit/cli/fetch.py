@@ -13,7 +13,7 @@ import typer
 from mediakit.cli import complete
 from mediakit.cli.grouped import grouped
 from mediakit.cli.login import AskPasscode, PasscodeFile, User, login_of
-from mediakit.cli.options import Config
+from mediakit.cli.options import Config, JsonReport
 from mediakit.cli.output import Output, print_result
 from mediakit.cli.selecting import Selecting
 from mediakit.cli.state import state_folder
@@ -64,9 +64,7 @@ def fetch(
     user: User = None,
     passcode_file: PasscodeFile = None,
     ask_passcode: AskPasscode = False,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE.json", help="Write the report with every instance.")
-    ] = None,
+    report: JsonReport = None,
     config: Config = None,
     output: Output,
 ) -> None:

@@ -56,6 +56,15 @@ BurnReports = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+JsonReport = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE.json",
+        help="Write the report as one JSON document, with every file.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 _RESCUE_MAP = "Map of a rescued image, as ddrescue writes it; else SRC.map beside it."
 RescueMap = Annotated[Path | None, typer.Option("--rescue-map", "--map", help=_RESCUE_MAP)]
 RescueMapOfImport = Annotated[Path | None, typer.Option("--rescue-map", help=_RESCUE_MAP)]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mediakit.cli.grouped import grouped
-from mediakit.cli.options import MINUTES
+from mediakit.cli.options import MINUTES, JsonReport
 from mediakit.cli.output import Output, print_result
 from mediakit.cli.written import check_json_report
 
@@ -33,7 +33,7 @@ def salvage(
             parser=MINUTES, metavar="MINUTES", help="Stop after this time; the same command goes on."
         ),
     ] = None,
-    report: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the report.")] = None,
+    report: JsonReport = None,
     *,
     output: Output,
 ) -> None:

@@ -7,8 +7,9 @@ import typer
 from mediakit.cli.grouped import grouped
 from mediakit.cli.keys import Opening
 from mediakit.cli.manifest import PublicKeys, known_keys
-from mediakit.cli.options import Config, FailOn, Medium, RescueMap
+from mediakit.cli.options import Config, FailOn, JsonReport, Medium, RescueMap
 from mediakit.cli.output import Output, print_result
+from mediakit.cli.written import check_json_report
 from mediakit.findings import Severity
 
 
@@ -21,17 +22,20 @@ def verify(
     rescue_map: RescueMap = None,
     config: Config = None,
     fail_on: FailOn = Severity.ERROR,
+    report: JsonReport = None,
     output: Output,
 ) -> None:
     """Check every file of a medium against its manifest, and the manifest against its signature.
 
-    Names what was changed, is missing, was added or cannot be read. Exit code 0 when there is nothing of it.
+    Names what was changed, is missing, was added or cannot be read. Exit code 0 when there is none of these.
     """
     with output.guarded("verify"):
         from mediakit.journeys.verify import VerifyOrder
         from mediakit.journeys.verify import verify as run_verify
-        from mediakit.report.text import findings_besides, verify_text
+        from mediakit.report.text import verify_text
 
+        if report is not None:
+            check_json_report(report, src if src.is_dir() else None)
         order = VerifyOrder(
             known=known_keys(public_key, config=config),
             keys=opening.keys(config),
@@ -40,6 +44,5 @@ def verify(
         )
         with output.listener() as tell:
             result = run_verify(src, order, tell)
-        told = findings_besides(result)
-        print_result(result, verify_text, output, told)
+        print_result(result, verify_text, output, report=report)
         raise typer.Exit(int(result.outcome))

@@ -108,6 +108,8 @@ def test_a_command_that_reports_as_json_alone_refuses_another_kind_of_file(tmp_p
     for words in (
         ("extract", tmp_path, "-o", tmp_path / "out"),
         ("salvage", tmp_path / "a.iso", "-o", tmp_path / "b.iso"),
+        ("verify", tmp_path / "a.iso"),
+        ("diff", tmp_path / "a.iso", tmp_path / "b.iso"),
         ("fetch", "A@127.0.0.1:1", "--study", "1.2", "-o", tmp_path / "in"),
     ):
         said = mediakit(*words, "--report", tmp_path / "report.html")

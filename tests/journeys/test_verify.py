@@ -132,6 +132,12 @@ def test_what_was_done_to_a_medium_is_named_file_by_file(given: Path, tmp_path: 
     assert len(states) == 10
     figures = said.document["figures"]
     assert [figures[name] for name in ("changed", "missing", "added", "unreadable")] == [1, 1, 1, 1]
+    report = tmp_path / "verified.json"
+    quiet = mediakit("verify", disc, "--quiet", "--report", report)
+    assert quiet.code == 1
+    assert all(rule in quiet.err for rule in ("MK-MAN-011", "MK-MAN-002", "MK-SRC-101"))
+    assert quiet.out == ""
+    assert report.read_text() == said.out
     text = mediakit("verify", disc).out
     assert "3 of 5 files as listed; 1 changed, 1 missing, 1 added, 1 unreadable" in text
     judged = mediakit("validate", disc, "--json").document
