@@ -229,12 +229,26 @@ def _next_session(image: Readable, behind: int, damage: list[Damage]) -> Session
             if (at + offset) % SECTOR == 0 and begins >= 0:
                 session = _sound_session(image, begins, damage)
                 if session is not None:
+                    damage.extend(_lost_sessions(chunk[:offset], at))
                     return session
             offset = chunk.find(b"\1CD001\1", offset + 1)
+        damage.extend(_lost_sessions(chunk, at))
         at += _CHUNK
     if unread and unread < image.size - _RUN_OUT:  # what is behind the last track of a CD cannot be read
         damage.append(Damage("", f"sector {unread // SECTOR} cannot be read: a session may begin behind it"))
     return None
+
+
+def _lost_sessions(chunk: bytes, at: int) -> Iterator[Damage]:
+    """Report each session whose primary descriptor is lost; the chunk begins at `at`, with a sector."""
+    offset = chunk.find(b"CD001\1", SECTOR)
+    while offset >= 0:
+        before = chunk[offset - SECTOR : offset - SECTOR + 5]
+        if offset % SECTOR == 1 and chunk[offset - 1] != _PRIMARY and before != b"CD001":
+            sector = (at + offset) // SECTOR
+            what = f"the session before sector {sector} was not read: its volume descriptor is damaged"
+            yield Damage("", what)
+        offset = chunk.find(b"CD001\1", offset + 1)
 
 
 def _readable_of(image: Readable, at: int, size: int) -> tuple[bytes, int]:

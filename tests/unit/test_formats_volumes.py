@@ -183,6 +183,18 @@ def test_a_second_session_that_cannot_be_read_is_damage(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_session_whose_volume_descriptor_is_lost_is_damage(lost: int, tmp_path: Path) -> None:
+    images = [written([entry(name)], tmp_path / name) for name in ("A", "B", "C")]
+    disc = with_session(with_session(images[0], images[1]), images[2])
+    at = sum(len(each) for each in images[:lost]) + (GAP * lost + 16) * SECTOR
+    assert disc[at : at + 6] == b"\1CD001"
+    path = put(tmp_path / "it.iso", disc[:at] + bytes(SECTOR) + disc[at + SECTOR :])
+    assert contents(path).keys() == {"A", "B", "C"} - {"ABC"[lost]}
+    (damage,) = facts_of(path).damage
+    assert damage.what.startswith(f"the session before sector {at // SECTOR + 1} was not read")
+
+
 def test_an_image_inside_a_file_is_no_session(tmp_path: Path) -> None:
     inner = written([entry("INNER")], tmp_path / "inner")
     first = written([entry("A")], tmp_path / "one")
