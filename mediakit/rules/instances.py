@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from mediakit.fileset.decode import HIDES_RECORDS
 from mediakit.fileset.instance_values import VALUE_RULES, judge_values
 from mediakit.fileset.survey import FileKind, Survey
 from mediakit.findings import Finding, Rule, Severity, Where
@@ -58,11 +59,16 @@ def check_reading(survey: Survey, _profile: Profile | None) -> Iterator[Finding]
 
 
 def check_decoding(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
-    """Report what was wrong with the bytes of the DICOMDIR, and how it was repaired to be read."""
-    if survey.decoded is None or survey.dicomdir is None:
-        return
-    for finding in survey.decoded.findings:
-        yield finding.moved(survey.dicomdir.path)
+    """Report what was wrong with the bytes of the DICOMDIR, and how it was repaired to be read.
+
+    Of other directories it is reported what may have hidden records.
+    """
+    for finding in survey.decoded.findings if survey.decoded is not None else ():
+        yield finding.moved("" if survey.dicomdir is None else survey.dicomdir.path)
+    for other in survey.other_directories:
+        for finding in other.decoded.findings if other.decoded is not None else ():
+            if finding.rule in HIDES_RECORDS:
+                yield finding.moved(other.file.path)
 
 
 def check_profile(survey: Survey, profile: Profile | None) -> Iterator[Finding]:

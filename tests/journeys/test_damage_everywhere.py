@@ -151,6 +151,30 @@ def _changed(path: Path, old: bytes, new: bytes) -> None:
     path.write_bytes(content.replace(old, new, 1))
 
 
+def test_damage_of_another_directory_of_a_medium_is_told_as_that_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    discs = tmp_path / "discs"
+    discs.mkdir()
+    for name, images in (("CD1", (CT_1, MR)), ("CD2", (CT_2,))):
+        burnt_to(discs / name, *images)
+    directory = discs / "CD2" / "DICOMDIR"
+    held = bytearray(directory.read_bytes())
+    at = held.rindex(b"\x04\0\0\x15CS")  # (0004,1500) of the last record
+    held[at : at + 8] = b"\xff" * 8
+    directory.write_bytes(held)
+    for command, rule, code in (
+        (("import", discs, f"dir:{tmp_path / 'there'}", "--all-patients"), "MK-IMP-009", 0),
+        (("burn", "--all-patients", discs, *CD, "-o", tmp_path / "new"), "MK-SRC-108", 0),
+        (("inspect", discs), "MK-DIR-010", 1),
+        (("validate", discs, *CD), "MK-DIR-010", 1),
+    ):
+        said = mediakit(*command, "--json")
+        found = {one["rule"] for one in said.document["findings"]}
+        assert (said.code, rule in found) == (code, True), (command[0], found)
+
+
 def test_a_file_of_zeros_is_a_lost_instance_unless_a_directory_does_not_name_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

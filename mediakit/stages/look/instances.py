@@ -125,16 +125,21 @@ def absent(surveys: Sequence[Survey]) -> Iterator[Finding]:
             where = shown(survey.subject, directory.file.path)
             if directory.file.is_unopened:
                 yield finding_on_unopened(directory.file).moved(where)
-            elif directory.decoded is None:
-                why = "it is damaged" if directory.finding is None else directory.finding.text
+            elif why := why_not_whole(directory):
                 yield NOT_READ.at(Where(path=where), why=why)
-            elif hidden := [one for one in directory.decoded.findings if one.rule in HIDES_RECORDS]:
-                yield NOT_READ.at(Where(path=where), why=hidden[0].text)
             yield from (
                 _absent_finding(link, where)
                 for link in directory.links
                 if id(link) in missing and _is_absent(link) and link.reference.sop_instance not in held
             )
+
+
+def why_not_whole(directory: DirectoryFact) -> str:
+    """Return why a directory may name more than what could be read of it, "" when there is no reason."""
+    if directory.decoded is None:
+        return "it is damaged" if directory.finding is None else directory.finding.text
+    hiding = (one.text for one in directory.decoded.findings if one.rule in HIDES_RECORDS)
+    return next(hiding, "")
 
 
 def _is_absent(link: RecordLink) -> bool:

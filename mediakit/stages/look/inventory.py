@@ -20,7 +20,7 @@ from mediakit.outcome import Fate, State
 from mediakit.stages.look.as_it_is import findings_of
 from mediakit.stages.look.closed import LOCKED, PACKED, SEALED, finding_on_unopened
 from mediakit.stages.look.fates import Fates
-from mediakit.stages.look.instances import SAME_DATA_SET
+from mediakit.stages.look.instances import SAME_DATA_SET, why_not_whole
 from mediakit.stages.look.inventory_rules import (
     ARCHIVES,
     CONFLICT,
@@ -317,13 +317,17 @@ class _InventoryTaking:
         where = Where(path="" if self.seen.dicomdir is None else self._place(self.seen.dicomdir.path))
         if self.seen.dicomdir is not None and self.seen.dicomdir.is_unopened:
             return  # that it is encrypted is said of its file
+        for other in self.seen.other_directories:
+            if not other.file.is_unopened and (why := why_not_whole(other)):
+                place = Where(path=self._place(other.file.path))
+                self.fates.findings.append(DAMAGED_DIRECTORY.at(place, why=why))
         if self.seen.decoded is None:
             self.fates.findings.append(NO_DIRECTORY.at(Where(path=self.seen.subject)))
             return
         for rule, found in ((DAMAGED_DIRECTORY, HIDES_RECORDS), (FAULTY_DIRECTORY, frozenset({WRONG_CLASS}))):
-            why = next((one for one in self.seen.decoded.findings if one.rule in found), None)
-            if why is not None:
-                self.fates.findings.append(rule.at(where, why=why.text))
+            first = next((one for one in self.seen.decoded.findings if one.rule in found), None)
+            if first is not None:
+                self.fates.findings.append(rule.at(where, why=first.text))
         extra = [
             file.path for file, _ in self.seen.instances() if self._facts[file.path][1].seen is Seen.SCAN
         ]

@@ -258,7 +258,7 @@ def _directories(
     main = None if named is None else _read_directory(tree, named, files)
     alike = [each for each in files if each is not named and _may_be_directory(each)]
     read = (_read_directory(tree, file, files) for file in alike[:_MAX_DIRECTORIES])
-    others = [one for one in read if one.file.kind is FileKind.DICOMDIR]
+    others = [one for one in read if one.file.kind is FileKind.DICOMDIR or _is_cut_off(one)]
     if main is not None and main.decoded is not None:
         is_one = main.file.kind is FileKind.DICOMDIR
         if is_one or main.decoded.directory.roots:
@@ -282,7 +282,14 @@ def _named(files: tuple[FileFact, ...]) -> FileFact | None:
 def _may_be_directory(file: FileFact) -> bool:
     """Return True for a DICOMDIR, and for what is called so and may be one by its records alone."""
     is_called_so = file.path[-9:].upper() in {"DICOMDIR", "/DICOMDIR"}
-    return file.kind is FileKind.DICOMDIR or (is_called_so and _may_be_another(file))
+    is_damaged = file.kind is FileKind.DAMAGED and file.size > 0
+    return file.kind is FileKind.DICOMDIR or (is_called_so and (is_damaged or _may_be_another(file)))
+
+
+def _is_cut_off(directory: DirectoryFact) -> bool:
+    """Return True for a directory of which only a part can be read, with records."""
+    decoded = directory.decoded
+    return directory.file.kind is FileKind.DAMAGED and decoded is not None and bool(decoded.directory.roots)
 
 
 def _may_be_another(file: FileFact) -> bool:
