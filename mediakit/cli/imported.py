@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mediakit.cli.output import Output
-from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.cli.output import Output, print_ended
 from mediakit.cli.written import check_report, now, write_report
 from mediakit.errors import UsageError
 
@@ -54,9 +54,7 @@ def _print_text(imported: Imported, output: Output) -> None:
     from mediakit.report.import_places import report_besides
     from mediakit.report.imported import imported_text
 
-    print_findings(report_besides(imported), quiet=output.quiet, verbose=output.verbose)
-    if not output.quiet:
-        print_summary(imported_text(imported, everything=output.verbose > 0))
+    print_ended(report_besides(imported), partial(imported_text, imported), imported.result.outcome, output)
 
 
 def _without_report(imported: Imported, exc: UsageError) -> UsageError:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import typer
 
 from mediakit.cli.grouped import grouped
 from mediakit.cli.keys import Opening
 from mediakit.cli.options import Medium, RescueMap
-from mediakit.cli.output import Output
-from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.cli.output import Output, print_ended
 
 
 @grouped
@@ -39,7 +39,5 @@ def inspect(
         else:
             from mediakit.report.inspection import inspection_text
 
-            print_findings(inspection.report, quiet=output.quiet, verbose=output.verbose)
-            if not output.quiet:
-                print_summary(inspection_text(inspection, everything=output.verbose > 0))
+            print_ended(inspection.report, partial(inspection_text, inspection), inspection.outcome, output)
         raise typer.Exit(int(inspection.outcome))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mediakit.cli.output import Output
+from mediakit.cli.terminal import print_end, print_summary
 from mediakit.cli.written import check_report, now, write_report
 from mediakit.errors import UsageError
 
@@ -61,7 +62,9 @@ def print_migrated(
     if output.as_json:
         sys.stdout.write(migration_form_of(".json")(shown))
     elif not output.quiet:
-        sys.stdout.write(migration_text(shown, everything=output.verbose > 0))
+        print_summary(migration_text(shown, everything=output.verbose > 0))
+    elif shown.outcome:
+        print_end(shown.outcome.line)
 
 
 def write_dashboard(path: Path, shown: MigrationReport, *, is_running: bool) -> None:

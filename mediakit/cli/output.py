@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -15,10 +16,11 @@ from mediakit.cli.guard import guarded
 from mediakit.cli.helping import OUTPUT
 from mediakit.cli.options import Json, Quiet, ShowProgress
 from mediakit.cli.progress import Progress, listener
-from mediakit.cli.terminal import print_findings, print_summary
+from mediakit.cli.terminal import print_end, print_findings, print_summary
 from mediakit.cli.written import write_report
 from mediakit.events import Listener
-from mediakit.outcome import State
+from mediakit.findings import Severity
+from mediakit.outcome import Outcome, State
 
 if TYPE_CHECKING:
     from mediakit.findings import Report
@@ -77,6 +79,16 @@ def print_result(
 
         is_read = all(fate.state is not State.UNREADABLE for fate in result.fates)
         told = findings_besides(result) if is_read and not output.quiet else result.report
+    print_ended(told, partial(summary, result), result.outcome, output)
+
+
+def print_ended(told: Report, summary: Callable[..., str], outcome: Outcome, output: Output) -> None:
+    """Print what was found and the summary.
+
+    With `--quiet` errors alone; where there is none and the exit code is not 0, how it ended.
+    """
     print_findings(told, quiet=output.quiet, verbose=output.verbose)
     if not output.quiet:
-        print_summary(summary(result, everything=output.verbose > 0))
+        print_summary(summary(everything=output.verbose > 0))
+    elif outcome and told.worst() is not Severity.ERROR:
+        print_end(outcome.line)

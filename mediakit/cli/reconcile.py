@@ -12,9 +12,8 @@ from mediakit.cli import complete
 from mediakit.cli.grouped import grouped
 from mediakit.cli.keys import Opening
 from mediakit.cli.options import Config, Medium
-from mediakit.cli.output import Output
+from mediakit.cli.output import Output, print_ended
 from mediakit.cli.target import match_of, peer_named
-from mediakit.cli.terminal import print_findings, print_summary
 from mediakit.cli.written import check_report
 from mediakit.errors import UsageError
 
@@ -106,6 +105,7 @@ def _print(reconciled: Reconciled, out: Path, output: Output) -> None:
         return
     from mediakit.report.reconciled import reconciliation_text
 
-    print_findings(reconciled.report, quiet=output.quiet, verbose=output.verbose)
-    if not output.quiet:
-        print_summary(reconciliation_text(reconciled, str(out)))
+    def summary(*, everything: bool) -> str:  # noqa: ARG001 - it is always whole
+        return reconciliation_text(reconciled, str(out))
+
+    print_ended(reconciled.report, summary, reconciled.outcome, output)

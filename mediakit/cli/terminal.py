@@ -49,6 +49,11 @@ def print_summary(text: str) -> None:
         sys.stdout.write(shown(line, sys.stdout) + "\n")
 
 
+def print_end(line: str) -> None:
+    """Print on standard error how a command ended that prints nothing else."""
+    sys.stderr.write(shown(line, sys.stderr) + "\n")
+
+
 def answer_to(question: str, most: int = -1) -> str:
     """Ask on standard error; return the line of the answer, "" at the end of the input.
 

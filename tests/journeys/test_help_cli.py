@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.cli import mediakit, process
 from tests.support.each import each
+from tests.support.studies import CT_1, CT_2, burnt_to, files_in, folder_of
 
 
 def in_80_columns(*words: str) -> str:
@@ -115,3 +116,17 @@ def test_a_command_that_reports_as_json_alone_refuses_another_kind_of_file(tmp_p
         said = mediakit(*words, "--report", tmp_path / "report.html")
         assert said.code == 2
         assert "this kind of report is not known" in said.err
+
+
+def test_a_quiet_command_that_did_not_end_well_says_so_in_a_line(tmp_path: Path) -> None:
+    disc = tmp_path / "disc"
+    burnt_to(disc, folder_of(tmp_path / "in", {"A": CT_1, "B": CT_2}))
+    said = mediakit("import", disc, f"dir:{tmp_path / 'whole'}", "--state", tmp_path / "state", "--quiet")
+    assert (said.code, said.out, said.err) == (0, "", "")
+    next(path for path in files_in(disc) if path.name != "DICOMDIR").unlink()
+    said = mediakit("import", disc, f"dir:{tmp_path / 'part'}", "--state", tmp_path / "state", "--quiet")
+    assert (said.code, said.out) == (6, "")
+    assert said.err == "outcome: not everything was stored (exit code 6)\n"
+    (tmp_path / "empty").mkdir()
+    said = mediakit("inspect", tmp_path / "empty", "--quiet")
+    assert (said.code, said.out, said.err) == (3, "", "outcome: nothing to read here (exit code 3)\n")
