@@ -18,6 +18,7 @@ from mediakit.fileset.decode_findings import FindingList
 from mediakit.fileset.decode_items import (
     BROKEN_ELEMENT,
     LOST_BYTES,
+    ODD_LENGTH,
     TOO_MUCH,
     TRUNCATED,
     RawRecord,
@@ -252,6 +253,8 @@ def _read_data_set(
                 records, pos = read_records(source, value_at, length, findings)
                 continue
             value, pos = _value(source, vr, (value_at, length), pos)
+            if length & 1 and length != UNDEFINED:
+                findings.add(ODD_LENGTH, tag=tag_text(tag))
             if tag >> 16 == 0x0004:
                 values.setdefault(tag, value)
     except Unreadable as broken:

@@ -65,10 +65,18 @@ TOO_MUCH = Rule(
 )
 KEY_ORDER = Rule(
     id="MK-DIR-031",
-    severity=Severity.WARNING,
+    severity=Severity.ERROR,
     title="{tag} is out of ascending order, or comes twice; the first one counts",
     ref="PS3.5 7.1",
     hint="most readers do not mind; strict ones refuse the directory",
+)
+
+ODD_LENGTH = Rule(
+    id="MK-DIR-037",
+    severity=Severity.ERROR,
+    title="the length of {tag} is odd",
+    ref="PS3.5 7.1.1",
+    hint="strict readers refuse the directory; `mediakit repair` rewrites it",
 )
 
 # Elements that make the tree and the reference; all others are keys.
@@ -252,9 +260,7 @@ class _Reader:
                     raise Unreadable(pos)
                 pos = begin + length
                 value = data[begin:pos] if is_plain else source.plain(vr, data[begin:pos])
-            if tag <= below:
-                self._findings.add(KEY_ORDER, record=record.start, tag=tag_text(tag))
-                record.is_ordered = False
+            self._check(record, tag, length, below)
             below = tag
             if tag in _STRUCTURE:
                 fields.setdefault(tag, value)
@@ -265,8 +271,15 @@ class _Reader:
                     raise Unreadable(pos)
         return pos, _Closed.BY_LENGTH
 
+    def _check(self, record: RawRecord, tag: Tag, length: int, below: Tag) -> None:
+        if tag <= below:
+            self._findings.add(KEY_ORDER, record=record.start, tag=tag_text(tag))
+            record.is_ordered = False
+        if length & 1 and length != UNDEFINED:
+            self._findings.add(ODD_LENGTH, record=record.start, tag=tag_text(tag))
+
     def _sound_elements(self, record: RawRecord, pos: int, end: int) -> tuple[int, Tag]:
-        """Read as many elements as have a short VR, fit, and ascend: nearly all of nearly every record.
+        """Read as many elements as have a short VR, fit and ascend: nearly all of nearly every record.
 
         The fast way through Explicit VR Little Endian. Returns the position of the first element that is
         anything else, and the last tag that was read.
@@ -286,7 +299,7 @@ class _Reader:
             tag = group << 16 | element
             vr = names.get(code)
             after = pos + 8 + length
-            if vr is None or tag <= below or after > end:
+            if vr is None or tag <= below or after > end or length & 1:
                 break
             known = _STRUCTURE.get(tag)
             if known is not None:

@@ -322,6 +322,14 @@ def test_keys_out_of_order_are_put_in_order_and_the_first_of_two_counts() -> Non
     assert set(rules(decoded)) == {"MK-DIR-031"}
 
 
+def test_values_of_odd_length_are_read_and_said() -> None:
+    extra = element(0x00100010, "PN", b"DOE^JOH") + element(0x00100020, "LO", b"ID")
+    decoded = decode(dicomdir([Item(kind="PATIENT", extra=extra)]))
+    (root,) = decoded.directory.roots
+    assert [(key.tag, key.value) for key in root.keys] == [(0x00100010, b"DOE^JOH"), (0x00100020, b"ID")]
+    assert rules(decoded) == ["MK-DIR-037"]
+
+
 @pytest.mark.parametrize(
     "stored", ["img\\1", "A\\TOOLONGNAME", "A\\\\B", "A\\B.DCM", "\\".join("ABCDEFGHI"), "Ä"]
 )
