@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import socket
+import ssl
 import time
 from collections import deque
 from concurrent.futures import CancelledError
@@ -24,9 +25,11 @@ from mediakit.events import Listener, Noted
 from mediakit.journeys.migrate_unseen import Unseen
 from mediakit.journeys.migrate_work import MigrateOrder, Said, error_of, work
 from mediakit.ledger.migration import Migration
+from mediakit.scp.wire import tls_reason
 
 try:
     import distributed
+    from distributed.comm.core import CommClosedError
 except ImportError as exc:  # the extra is not installed
     raise UsageError(
         "a cluster needs the package distributed",
@@ -37,6 +40,15 @@ _ANSWER_S: Final = 10  # a scheduler that says nothing for so long is away
 _COUNT_S: Final = 2.0  # between two looks at who is there
 _IDLE_S: Final = 5.0  # after which a task without a disc ends
 _GRACE_S: Final = 30.0  # for discs that are under way when it ends
+_MOST_CAUSES: Final = 10
+_START_IT: Final = (
+    "start it with `dask scheduler`, and `dask worker ADDRESS` on each machine; "
+    "then run the same command again"
+)
+_WITH_TLS: Final = (
+    "a scheduler with TLS has an address tls://HOST:PORT, and takes only certificates of its authority; "
+    "one without TLS has tcp://HOST:PORT"
+)
 _LOST: Final = (OSError, TimeoutError, RuntimeError, ValueError, CancelledError)
 
 
@@ -169,13 +181,24 @@ class Cluster:
         self._client, self._tasks = None, []
 
     def _silent(self, exc: BaseException) -> UsageError:
+        why = _closed(exc)
         return UsageError(
             "the Dask scheduler does not answer",
             where=self._address,
-            why=str(exc).splitlines()[0] if str(exc) else f"waited {_ANSWER_S} s",
-            hint="start it with `dask scheduler`, and `dask worker ADDRESS` on each machine; "
-            "then run the same command again",
+            why=why or (str(exc).splitlines()[0] if str(exc) else f"waited {_ANSWER_S} s"),
+            hint=_WITH_TLS if why else _START_IT,
         )
+
+
+def _closed(exc: BaseException) -> str:
+    """Return why a connection that was there ended, "" when there was none: Dask names the call alone."""
+    causes = [exc]
+    while len(causes) < _MOST_CAUSES and (cause := causes[-1].__cause__ or causes[-1].__context__):
+        causes.append(cause)
+    failed = [one for one in causes if isinstance(one, ssl.SSLError) and not isinstance(one, ssl.SSLEOFError)]
+    if failed:
+        return f"no TLS connection ({tls_reason(failed[0])})"
+    return "it ended the connection" if isinstance(exc, CommClosedError) else ""
 
 
 async def _heard_from(address: str, safe: Any) -> None:

@@ -11,6 +11,7 @@ from mediakit.profile.fit import Fit, fit
 from mediakit.profile.model import Medium, Profile
 
 _GENERAL = "STD-GEN-"
+_NOT_UNPACKED = frozenset({(), ("ZIP",), ("MIME",)})  # file systems of media that are no folder
 
 
 class Choice(Struct, frozen=True):
@@ -61,7 +62,7 @@ def candidates_for(
 def _suits(medium: Medium, file_system: str) -> bool:
     """Return True when a medium can have this file system; a folder is not taken for a message or archive."""
     if not file_system:
-        return medium.file_systems not in {(), ("ZIP",)}
+        return medium.file_systems not in _NOT_UNPACKED
     return file_system in medium.file_systems
 
 

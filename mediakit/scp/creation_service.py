@@ -62,6 +62,8 @@ class CreationService:
         uid = operation.request.sop_instance
         if uid and not is_name(uid):
             raise ValueError("the SOP Instance UID is not a UID")
+        if not operation.request.has_data_set:
+            raise Missing("Referenced SOP Sequence")
         return CreationJob(
             uid=uid or new_uid(),
             request=read_creation(operation.data_set()),

@@ -123,7 +123,7 @@ def store(link: Association, paths: list[Path]) -> None:
         assert link.send_c_store(pydicom.dcmread(path)).Status == 0
 
 
-def create(link: Association, request: Dataset, uid: str | None = None) -> tuple[int, str]:
+def create(link: Association, request: Dataset | None, uid: str | None = None) -> tuple[int, str]:
     named: list[str] = []
 
     def heard(event: evt.Event) -> None:
@@ -193,6 +193,7 @@ def test_what_is_wrong_shows_in_the_state_and_makes_no_medium(tmp_path: Path) ->
         nothing = Dataset()
         nothing.StorageMediaFileSetID = "EMPTY"
         assert create(link, nothing)[0] == 0x0120
+        assert create(link, None)[0] == 0x0120
         assert link.send_n_get([], MEDIA_CREATION, "1.2.3")[0].Status == 0x0112
         assert initiate(link, "1.2.3") == 0x0112
         code, uid = create(link, request_for([CT_1]))

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import dask
 import jsonschema
 import pytest
 
@@ -16,6 +21,7 @@ from mediakit.ledger.migration import Migration
 from mediakit.ledger.migration_reading import migrated_of
 from mediakit.ledger.migration_values import MigrationFacts
 from mediakit.report.migrated import migration_schema
+from tests.support.certificates import make_certificates
 from tests.support.cli import Said, mediakit, process
 from tests.support.importing import small
 from tests.support.postgres import Postgres
@@ -106,6 +112,54 @@ def test_a_run_that_an_error_ends_has_its_report_and_its_dashboard(
     assert "waiting 2" in said.out
     assert json.loads((archive / "end.json").read_text())["exit_code"] == 2
     assert 'http-equiv="refresh"' not in (archive / "now.html").read_text()
+
+
+@contextmanager
+def closing_at_once(context: ssl.SSLContext | None) -> Iterator[int]:
+    """Give the port of what ends every connection when something has come, as a scheduler with TLS does."""
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                link, _ = listening.accept()
+                with link, suppress(OSError):
+                    link.settimeout(5)
+                    if context is None:
+                        link.recv(10)
+                    else:
+                        context.wrap_socket(link, server_side=True).close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_it_is_said_why_a_scheduler_with_tls_is_not_reached(
+    archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate_cluster, "_ANSWER_S", 5)
+    theirs, ours = make_certificates(archive / "theirs"), make_certificates(archive / "ours")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(theirs.server, theirs.server_key)
+    settings = {
+        "distributed.comm.tls.ca-file": str(ours.authority),
+        "distributed.comm.tls.client.cert": str(ours.client),
+        "distributed.comm.tls.client.key": str(ours.client_key),
+    }
+    with Postgres() as postgres, dask.config.set(settings):
+        for scheme, tls, why in (
+            ("tcp", None, "it ended the connection"),
+            ("tls", context, "no TLS connection (unable to get local issuer certificate)"),
+        ):
+            where = (archive / "discs", f"dir:{archive / 'received'}", "--ledger", postgres.address(scheme))
+            with closing_at_once(tls) as port:
+                said = mediakit("migrate", *where, "--cluster", f"{scheme}://127.0.0.1:{port}")
+            assert said.code == 2
+            assert f"the Dask scheduler does not answer: {why}" in said.err
+            assert "tls://HOST:PORT" in said.err
 
 
 def test_runs_that_begin_at_the_same_time_have_one_ledger_and_leave_nothing_beside_it(

@@ -294,3 +294,11 @@ class _Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
+
+
+def test_the_folder_of_a_stick_is_not_taken_for_a_message(tmp_path: Path) -> None:
+    out = tmp_path / "stick"
+    burnt_to(out, SAMPLES, profile="STD-GEN-USB-JPEG")
+    said = mediakit("validate", out, "--json").document
+    assert "STD-GEN-USB-JPEG" in {said["profile"], *said["also_fits"]}
+    assert not {"STD-GEN-MIME", "STD-GEN-ZIP-MAIL"} & {said["profile"], *said["also_fits"]}

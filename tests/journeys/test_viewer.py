@@ -281,6 +281,25 @@ def test_media_of_a_span_each_take_what_fits_and_no_instance_is_encoded_twice(tm
         assert (Path(one.target) / "INDEX.HTM").exists()
 
 
+def test_pages_that_were_asked_for_are_on_every_medium_though_the_viewer_is_chosen_by_the_room(
+    tmp_path: Path,
+) -> None:
+    people = for_people(Viewer.AUTO, pdi=True)
+    burnt = burnt_to(tmp_path / "out", SAMPLES, capacity="2MB", span=True, people=people)
+    assert burnt.result.outcome is Outcome.GOOD
+    assert len(burnt.media) > 1
+    for one in burnt.media:
+        assert one.needs_bytes <= 2_000_000
+        assert {path.name for path in Path(one.target).iterdir()} >= {"README.TXT", "INDEX.HTM", "IHE_PDI"}
+
+
+def test_without_room_for_pages_that_were_asked_for_nothing_is_written(tmp_path: Path) -> None:
+    people = for_people(Viewer.AUTO, pdi=True)
+    burnt = burnt_to(tmp_path / "out", CT_1, capacity="415kB", people=people)
+    assert burnt.result.outcome is Outcome.DOES_NOT_FIT
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_viewer_does_not_replace_what_the_user_adds(tmp_path: Path) -> None:
     (tmp_path / "add").mkdir()
     (tmp_path / "add" / "README.TXT").write_bytes(b"ours")

@@ -141,9 +141,9 @@ class People(Struct, kw_only=True):
 
     def least(self, laid_out: FileSetLayout) -> Sequence[Entry]:
         """Return what must be on a medium: a viewer that is chosen by the room takes none from instances."""
-        if self.wish.viewer is Viewer.AUTO and not self.wish.pdi:
-            return ()
-        return self(laid_out)
+        if self.wish.viewer is not Viewer.AUTO:
+            return self(laid_out)
+        return self._entries(laid_out, Viewer.NONE) if self.wish.pdi else ()
 
     def _chosen(self, laid_out: FileSetLayout) -> tuple[Choice, list[Entry]]:
         is_auto = self.wish.viewer is Viewer.AUTO
@@ -152,7 +152,8 @@ class People(Struct, kw_only=True):
         sizes = self._sizes(laid_out)
         for tier in self._tiers(laid_out, sizes):
             entries = self._entries(laid_out, tier)
-            if not is_auto or self._fits(laid_out, entries):
+            is_due = not is_auto or (tier is Viewer.NONE and self.wish.pdi)  # the room does not decide on it
+            if is_due or self._fits(laid_out, entries):
                 return self._choice(laid_out, tier, sizes, entries), entries
         why = "the medium has no room for them"  # not even for the page that says so
         found = NO_ROOM.at() if self.wish.is_asked else LEFT_OUT.at(why=why)
