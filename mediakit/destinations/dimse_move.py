@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from mediakit.destinations.archive import Hear, Retrieved
 from mediakit.destinations.association import association
-from mediakit.destinations.base import Context, Unreachable
+from mediakit.destinations.base import Context, Lost
 from mediakit.destinations.peer import Peer
 from mediakit.dicom.identifier import identifier_of
 from mediakit.network.status import is_pending, retrieve_words
@@ -74,18 +74,17 @@ def move(
 
 
 def _moved(link: Association, peer: Peer, keys: Mapping[int, str]) -> tuple[int, frozenset[str]]:
-    """Ask, and wait for the last answer; return its status and what could not be sent. Raises Unreachable."""
+    """Ask, and wait for the last answer; return its status and what could not be sent. Raises Lost."""
     for status, identifier in link.send_c_move(identifier_of(keys), peer.calling_ae, STUDY_ROOT_MOVE):
         if "Status" not in status:
             break
         code = int(status.Status)
         if not is_pending(code):
             return code, frozenset() if identifier is None else _failed(identifier)
-    raise Unreachable(
+    raise Lost(
         "the archive did not end its answer to C-MOVE",
         where=str(peer),
         why=f"the association ended, or nothing came for {peer.timeouts.answer_s:g} s",
-        is_passing=True,
     )
 
 

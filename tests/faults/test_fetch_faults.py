@@ -26,10 +26,12 @@ from mediakit.journeys.fetch import FetchOrder, fetch
 from mediakit.outcome import Outcome, Result, State
 from mediakit.scp.part import Part
 from tests.support.dicom_bytes import CT, EXPLICIT
+from tests.support.network_peers import free_port
 from tests.support.pynetdicom_scp import listening
 from tests.support.studies import CT_1, CT_2, CT_3
 
 FIND, GET = "1.2.840.10008.5.1.4.1.2.2.1", "1.2.840.10008.5.1.4.1.2.2.3"
+MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Archive:
     tells_instances: bool = True
     says: int | None = None
     loses: int = 0  # associations that it aborts after the first instance
+    moves_to: int = 0  # our port: it has C-MOVE in place of C-GET
     asked: list[str] = field(default_factory=list)
 
     def find(self, event: Event) -> Iterator[tuple[int, Dataset | None]]:
@@ -78,20 +81,28 @@ class Archive:
                 event.assoc.abort()
                 return
 
+    def move(self, event: Event) -> Iterator[object]:
+        yield "127.0.0.1", self.moves_to, {"contexts": [build_context(CT, EXPLICIT)]}
+        yield from self.get(event)
+
 
 @contextmanager
 def serving(archive: Archive) -> Iterator[DicomAddress]:
     entity = AE(ae_title="ARCHIVE")
-    contexts = [build_context(uid, ["1.2.840.10008.1.2", EXPLICIT]) for uid in (FIND, GET)]
+    contexts = [
+        build_context(uid, ["1.2.840.10008.1.2", EXPLICIT])
+        for uid in (FIND, MOVE if archive.moves_to else GET)
+    ]
     entity.supported_contexts = contexts
     entity.add_supported_context(CT, EXPLICIT, scu_role=True, scp_role=True)
-    handlers = [(evt.EVT_C_FIND, archive.find), (evt.EVT_C_GET, archive.get)]
+    handlers = [(evt.EVT_C_FIND, archive.find), (evt.EVT_C_GET, archive.get), (evt.EVT_C_MOVE, archive.move)]
     with listening(entity, handlers) as port:
         yield DicomAddress(called_ae="ARCHIVE", host="127.0.0.1", port=port)
 
 
 def fetched(archive: Archive, folder: Path) -> Result:
-    options = Options(timeouts=Timeouts(connect_s=5, association_s=10, answer_s=10))
+    patience = Timeouts(connect_s=5, association_s=10, answer_s=10)
+    options = Options(timeouts=patience, commit_port=archive.moves_to or None, commit_host="127.0.0.1")
     study = frozenset({str(archive.listed[0].StudyInstanceUID)})
     with serving(archive) as address:
         return fetch(
@@ -147,6 +158,22 @@ def test_an_archive_that_always_breaks_off_leaves_whole_instances_alone(tmp_path
     assert {"MK-FET-001", "MK-FET-007"} <= rules(result)
     kept = [fate for fate in result.fates if fate.state in {State.FETCHED, State.ALREADY_THERE}]
     assert len(files(tmp_path / "in")) == len(kept)
+
+
+def test_an_archive_that_breaks_off_while_it_moves_is_asked_again_and_what_is_missing_is_named(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    archive = Archive(loses=1, moves_to=port)
+    result = fetched(archive, tmp_path / "some")
+    assert result.outcome is Outcome.GOOD
+    assert files(tmp_path / "some") == names(archive.listed)
+    archive = Archive(loses=100, moves_to=port)
+    result = fetched(archive, tmp_path / "none")
+    assert result.outcome is Outcome.PARTLY_STORED
+    assert {"MK-FET-001", "MK-FET-007"} <= rules(result)
+    kept = [fate for fate in result.fates if fate.state in {State.FETCHED, State.ALREADY_THERE}]
+    assert len(files(tmp_path / "none")) == len(kept) < len(result.fates)
 
 
 def test_an_instance_that_cannot_be_kept_is_refused_and_said(tmp_path: Path) -> None:
