@@ -29,8 +29,10 @@ settings.load_profile("suite")
 
 @pytest.fixture(autouse=True)
 def _own_state(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the jobs of a test apart: an import looks at all earlier ones, and the user has his own."""
-    monkeypatch.setenv("MEDIAKIT_STATE", str(tmp_path_factory.getbasetemp() / "states" / uuid.uuid4().hex))
+    """Keep jobs and configuration apart: an import looks at all earlier jobs, and the user has his own."""
+    base = tmp_path_factory.getbasetemp()
+    monkeypatch.setenv("MEDIAKIT_STATE", str(base / "states" / uuid.uuid4().hex))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(base / "no-configuration"))
 
 
 # A key is slow to derive on purpose: what this process has sealed it opens with the key that it has.
