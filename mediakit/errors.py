@@ -61,6 +61,10 @@ class SourceError(MediakitError):
     exit_code = 3
 
 
+class Untrusted(SourceError):  # noqa: N818 - reads as a sentence where it is raised
+    """The source could be read, but is not signed by anybody who is trusted."""
+
+
 class DoesNotFit(MediakitError):  # noqa: N818 - reads as a sentence where it is raised
     """The instances do not fit the profile or the medium; nothing was written."""
 

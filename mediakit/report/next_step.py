@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from mediakit.outcome import Outcome, Result, State
 from mediakit.report.text import many
 from mediakit.stages.act.writing import NOT_SYNCED, STILL_IDENTIFIES
-from mediakit.stages.look.closed import LOCKED, LOCKED_DIRECTORY, SEALED
+from mediakit.stages.look.closed import LOCKED, LOCKED_DIRECTORY, SEALED, UNTRUSTED
 
 if TYPE_CHECKING:  # what is shown is made by the journey
     from mediakit.rules.validation import Validation
@@ -26,6 +26,9 @@ _NO_IMAGE: Final = "There is no DICOM image on it that can be read. Ask the send
 _AGAIN: Final = "See what stands in the way, and then import it again."
 _ENCRYPTED: Final = frozenset({LOCKED, LOCKED_DIRECTORY, SEALED})
 _OPEN_IT: Final = "It is encrypted. Give the key or the passphrase that opens it: `--key` or `{option}`."
+_TRUST_IT: Final = (
+    "It is not signed by anybody whom you trust. Ask the sender who signed it; `--trust` names authorities."
+)
 _AFTER_LOCKED: Final = f"Nothing was written. {_OPEN_IT.format(option='--source-passphrase-file')}"
 _AFTER_UNREAD: Final = (
     "Nothing was written. Get another copy of what cannot be read, or leave it out with `--on-reject skip`."
@@ -59,6 +62,11 @@ _WRITING: Final = {
 def _is_locked(result: Result) -> bool:
     """Return True when something was not read because it is encrypted."""
     return any(fate.because is not None and fate.because.rule in _ENCRYPTED for fate in result.fates)
+
+
+def _is_untrusted(result: Result) -> bool:
+    """Return True when something was not taken because of who signed it."""
+    return any(fate.because is not None and fate.because.rule is UNTRUSTED for fate in result.fates)
 
 
 def _is_identifying(result: Result) -> bool:
@@ -176,6 +184,8 @@ def after_validation(validation: Validation) -> str:
     """Return what to do with a medium that was judged."""
     missing = int(validation.result.figures.get("missing", 0))
     broken = Counter(fate.state for fate in validation.result.fates)[State.UNREADABLE]
+    if validation.result.outcome is Outcome.SOURCE and _is_untrusted(validation.result):
+        return _TRUST_IT
     if validation.result.outcome is Outcome.SOURCE and validation.contents.security:
         return _OPEN_IT.format(option="--passphrase-file")
     if validation.result.outcome is Outcome.SOURCE:
@@ -189,6 +199,12 @@ def after_validation(validation: Validation) -> str:
     return "All images can be read. If your system refuses them, `mediakit repair` writes a sound copy."
 
 
+def _after_unread(result: Result) -> str:
+    if _is_untrusted(result):
+        return _TRUST_IT
+    return _OPEN_IT.format(option="--passphrase-file") if _is_locked(result) else _ANOTHER_COPY
+
+
 def after_import(imported: Imported) -> str:
     """Return what to do with the medium after an import."""
     from mediakit.report.import_places import ended  # noqa: PLC0415 - other journeys send nothing
@@ -200,8 +216,7 @@ def after_import(imported: Imported) -> str:
     if State.UNCONFIRMED in states:
         return "Keep the medium until somebody has looked for these images at the destination."
     if states & {State.UNREADABLE, State.MISSING}:
-        is_locked = State.UNREADABLE in states and _is_locked(imported.result)
-        return _OPEN_IT.format(option="--passphrase-file") if is_locked else _ANOTHER_COPY
+        return _after_unread(imported.result) if State.UNREADABLE in states else _ANOTHER_COPY
     if imported.is_rehearsal and states:
         return "If this is what you want, run the same command without `--dry-run`."
     if outcome is Outcome.GOOD:

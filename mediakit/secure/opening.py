@@ -13,7 +13,7 @@ from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from mediakit.errors import SourceError
+from mediakit.errors import SourceError, Untrusted
 from mediakit.secure.algorithms import PWRI_KEK, RSA, RSA_OAEP, cipher_of, hash_of
 from mediakit.secure.ber import Malformed
 from mediakit.secure.extra import is_installed
@@ -68,20 +68,20 @@ def open_sealed(stream: BinaryIO, size: int, keys_for: KeysFor) -> tuple[Head, O
 def checked(opened: Opened, keys: Keys) -> bytes:
     """Read a file in an envelope to its end; return the file when it is short, once it is known to hold.
 
-    Raises Untrue, Malformed, OSError; SourceError when it is not signed by somebody trusted.
+    Raises Untrue, Malformed, OSError; Untrusted when it is not signed by somebody trusted.
     """
     sums, held = opened.sums()
     if opened.kind is Inner.DIGESTED:
         if sums[opened.digests[0]] != opened.digest:
             raise Untrue("its digest does not hold")
         if keys.trust:
-            raise SourceError("it is not signed, and only what a trusted authority vouches for is opened")
+            raise Untrusted("it is not signed, and only what a trusted authority vouches for is opened")
         return held
     from mediakit.secure.signers import check_signatures
 
     signers, is_trusted = check_signatures(opened, sums, keys.trust)
     if is_trusted is False:
-        raise SourceError(f"it is signed by {', '.join(signers)}, for whom no trusted authority vouches")
+        raise Untrusted(f"it is signed by {', '.join(signers)}, for whom no trusted authority vouches")
     return held
 
 

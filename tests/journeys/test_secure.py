@@ -159,7 +159,12 @@ def test_trust_opens_only_what_is_signed_below_an_authority(given: Path, tmp_pat
     assert (said.code, "vouches" in said.document["security"][0]) == (0, True)
     said = mediakit("validate", given / "a.iso", *keys, certificates().client)
     assert said.code == 3
+    assert "MK-SRC-114" in said.err
     assert "for whom no trusted authority vouches" in said.err
+    assert "what to do: it is not signed by anybody whom you trust." in said.out
+    said = mediakit("import", given / "a.iso", f"dir:{tmp_path}", *keys, certificates().client)
+    assert said.code != 0
+    assert "what to do: it is not signed by anybody whom you trust." in said.out
     assert (
         mediakit("burn", CT_1, "-o", tmp_path / "b.img", "--passphrase-file", given / "passphrase").code == 0
     )
@@ -179,10 +184,13 @@ def test_a_secure_profile_without_a_recipient_and_a_plain_one_with_one_are_refus
         (("-p", "STD-GEN-SEC-CD"), "say who can open them"),
         (("-p", "STD-GEN-CD", "--recipient", made.client), "has no encrypted files"),
         (("-p", "STD-GEN-SEC-CD", "--sign-key", made.client_key), "is not an Ed25519 key"),
-        (("--medium", "zip", "--recipient", made.client), "no secure profiles"),
+        (("--medium", "zip", "--recipient", made.client), "no profile has encrypted files on"),
+        (("--medium", "zip", "--recipient", made.client), "the e-mail is encrypted as a whole"),
     ):
         said = mediakit("burn", CT_1, "-o", tmp_path / "a.iso", *arguments)
         assert (said.code, sentence in said.err) == (2, True), (arguments, said.err)
+    mail = ("-p", "STD-GEN-SEC-ZIP-MAIL", "--recipient", made.client, "-o", tmp_path / "a.zip")
+    assert "the e-mail is encrypted as a whole" in mediakit("burn", CT_1, *mail).err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mediakit.errors import MediakitError, SourceError
+from mediakit.errors import MediakitError, SourceError, Untrusted
 from mediakit.fileset.survey import FileFact, Survey
 from mediakit.findings import Finding, Rule, Severity
 from mediakit.formats.base import Node, NodeKind
@@ -61,11 +61,19 @@ LOCKED_DIRECTORY = Rule(
     "`--source-passphrase-file`)",
 )
 
+UNTRUSTED = Rule(
+    id="MK-SRC-114",
+    severity=Severity.ERROR,
+    title="is not taken: {why}",
+    ref="PS3.15 D.1",
+    hint="ask the sender who signed it; `--trust` names the authorities whose signers count",
+)
+
 
 def finding_on_failure(exc: MediakitError | OSError) -> Finding:
     """Return why reading a file failed."""
     why = (exc.why or exc.what) if isinstance(exc, MediakitError) else exc.strerror or type(exc).__name__
-    return CANNOT_READ.at(why=why)
+    return (UNTRUSTED if isinstance(exc, Untrusted) else CANNOT_READ).at(why=why)
 
 
 def finding_on_closed(node: Node) -> Finding:

@@ -18,7 +18,7 @@ from mediakit.fileset.two_owners import series_of_several, studies_of_several
 from mediakit.findings import Finding, Where, printable
 from mediakit.outcome import Fate, State
 from mediakit.stages.look.as_it_is import findings_of
-from mediakit.stages.look.closed import LOCKED, PACKED, SEALED, finding_on_unopened
+from mediakit.stages.look.closed import LOCKED, PACKED, SEALED, UNTRUSTED, finding_on_unopened
 from mediakit.stages.look.fates import Fates
 from mediakit.stages.look.instances import SAME_DATA_SET, why_not_whole
 from mediakit.stages.look.inventory_rules import (
@@ -356,7 +356,7 @@ def _file_ids(seen: Survey) -> dict[str, str]:
 
 
 def _why_unreadable(finding: Finding | None) -> Finding:
-    if finding is not None and finding.rule in {PACKED, SEALED, LOCKED}:
+    if finding is not None and finding.rule in {PACKED, SEALED, LOCKED, UNTRUSTED}:
         return finding
     return UNREADABLE.at(why=_why_damaged(finding))
 

@@ -12,9 +12,12 @@ from mediakit.errors import UsageError, mapped
 from mediakit.formats.gapped import map_beside
 from mediakit.formats.registry import SINKS, format_named, sink, sink_names
 from mediakit.profile.load import Catalogue
-from mediakit.profile.model import Medium, Profile
+from mediakit.profile.model import Medium, Profile, Security
 
 _FOLDER = "folder"
+_SECURE_MAIL = (
+    "its files are plain, and the e-mail is encrypted as a whole (S/MIME): leave the recipients out"
+)
 _FOREIGN_SUFFIXES = frozenset({".dmg", ".nrg", ".bin", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz"})
 
 
@@ -62,7 +65,9 @@ def check_security(profile: Profile, *, is_sealed: bool) -> None:
     if is_sealed and not profile.is_secure:
         raise UsageError(
             f"{profile.id} has no encrypted files, and recipients are given",
-            hint="`mediakit profiles list` shows the secure ones (SEC)",
+            hint=_SECURE_MAIL
+            if profile.security is Security.EMAIL
+            else "`mediakit profiles list` shows the secure ones (SEC)",
         )
 
 
@@ -87,7 +92,9 @@ def profiles_for(
         raise UsageError("the name of the target does not say which medium is meant", hint=hint)
     names = meant[0].secure if is_secure else meant[0].general
     if not names:
-        raise UsageError(f"there are no secure profiles for {meant[0].title}", hint="choose another medium")
+        is_mail = meant[0].file_systems in {("ZIP",), ("MIME",)}
+        hint = _SECURE_MAIL if is_mail else "choose another medium"
+        raise UsageError(f"no profile has encrypted files on {meant[0].title}", hint=hint)
     return tuple(catalogue.profiles[name] for name in names)
 
 
