@@ -25,7 +25,7 @@ from mediakit.formats import moment
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
 from mediakit.formats.distinct import DistinctPaths
 from mediakit.formats.legal import check_paths
-from mediakit.formats.readable import Extent, Gaps, Image, stream_of
+from mediakit.formats.readable import Extent, Gaps, Image, WithoutGaps, stream_of
 from mediakit.formats.stream_copy import Pourer
 from mediakit.formats.zip_member import member_stream
 from mediakit.limits import MAX_CLAIMED_BYTES, REAL_RATIO
@@ -175,7 +175,7 @@ class ZipTree:
         members = (member.header_offset for member in self._archive.infolist())
         begin = min(members, default=self._archive.start_dir)
         size = min(max(begin, 0), _MAX_COMMENT + _END_BYTES)
-        before = self._image.read(begin - size, size) if size else b""
+        before = WithoutGaps(self._image).read(begin - size, size) if size else b""
         at = before.rfind(_END)
         if 0 <= at <= size - _END_BYTES:
             comment = int.from_bytes(before[at + _END_BYTES - 2 : at + _END_BYTES], "little")
@@ -277,17 +277,29 @@ def _not_unpacked(member: zipfile.ZipInfo) -> str:
 
 def _check_is_whole(image: Image) -> None:
     """Raise SourceError for an archive in several parts."""
-    size = min(image.size, _MAX_COMMENT + _END_BYTES)
-    tail = image.read(image.size - size, size)
-    at = tail.rfind(_END)
-    if at >= 0 and len(tail) - at >= _END_BYTES:
-        part, first, here, in_all = struct.unpack_from("<4H", tail, at + 4)
+    end = _end_record(image)
+    if end:
+        part, first, here, in_all = struct.unpack_from("<4H", end, 4)
         if part not in {0, 0xFFFF} or first not in {0, 0xFFFF} or here != in_all:
             raise SourceError(
                 "is one part of an archive in several",
                 where=str(image.path),
                 hint="join the parts first, for instance with 7-Zip or `zip -s 0`",
             )
+
+
+def _end_record(image: Image) -> bytes:
+    """Return the record at the end of an archive, with its comment; b"" when it is not found.
+
+    Members stand in front of it: where these cannot be read, it can all the same.
+    """
+    for comment in (0, _MAX_COMMENT):
+        size = min(image.size, comment + _END_BYTES)
+        tail = WithoutGaps(image).read(image.size - size, size)
+        at = tail.rfind(_END)
+        if 0 <= at <= len(tail) - _END_BYTES:
+            return tail[at:]
+    return b""
 
 
 def _stored_name(member: zipfile.ZipInfo) -> str:

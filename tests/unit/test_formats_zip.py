@@ -11,6 +11,7 @@ import pytest
 
 from mediakit.errors import SourceError, UsageError
 from mediakit.formats.base import Node, NodeKind
+from mediakit.formats.readable import Gaps
 from mediakit.formats.registry import open_tree
 from mediakit.formats.zipfmt import ZipTree
 from mediakit.volume import ZipVolume
@@ -141,6 +142,25 @@ def test_an_archive_in_front_of_another_is_reported(tmp_path: Path) -> None:
     (tmp_path / "alone").write_bytes(b"PK\5\6 is what a program looks for" + bytes(100) + second)
     tree = ZipTree(tmp_path / "alone")
     assert tree.facts.damage == ()
+    tree.close()
+
+
+@pytest.mark.parametrize("size", [4096, 0x20000])
+def test_an_archive_opens_where_what_stands_in_front_of_it_cannot_be_read(size: int, tmp_path: Path) -> None:
+    path = archive_of(tmp_path / "zip", {"IM1": b"one"})
+    path.write_bytes(bytes(size) + path.read_bytes())
+    tree = ZipTree(path, Gaps([(0, size)]))
+    assert read_all(tree) == {"IM1": b"one"}
+    tree.close()
+
+
+def test_one_member_that_cannot_be_read_takes_no_other_with_it(tmp_path: Path) -> None:
+    path = archive_of(tmp_path / "zip", {"IM1": b"one", "IM2": b"two"})
+    tree = ZipTree(path, Gaps([(0, 30)]))
+    with pytest.raises(SourceError), tree.open(Node("IM1", 3)) as stream:
+        stream.read()
+    with tree.open(Node("IM2", 3)) as stream:
+        assert stream.read() == b"two"
     tree.close()
 
 
