@@ -25,6 +25,7 @@ from mediakit.rules.hygiene import check_only_archives
 from mediakit.rules.instances import check_decoding, damage_findings
 from mediakit.rules.secure import check_locked, check_unopened
 from mediakit.secure.keys import NO_KEYS, Keys
+from mediakit.stages.look.closed import CANNOT_READ, ONE_TOO_MANY
 from mediakit.stages.look.media import look
 
 #: Parts of a directory are lost, or had to be guessed. What only offends against its form is for `validate`.
@@ -35,6 +36,8 @@ _LOSSES = frozenset(
         decode.NO_SEQUENCE,
         decode_items.TRUNCATED,
         decode_items.LENGTH_WRONG,
+        CANNOT_READ,
+        ONE_TOO_MANY,
         decode_items.BROKEN_ELEMENT,
         decode_items.LOST_BYTES,
         decode_items.TOO_MUCH,

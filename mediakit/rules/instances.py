@@ -61,11 +61,13 @@ def check_reading(survey: Survey, _profile: Profile | None) -> Iterator[Finding]
 def check_decoding(survey: Survey, _profile: Profile | None) -> Iterator[Finding]:
     """Report what was wrong with the bytes of the DICOMDIR, and how it was repaired to be read.
 
-    Of other directories it is reported what may have hidden records.
+    Of other directories it is reported why they were not read, and what may have hidden records.
     """
     for finding in survey.decoded.findings if survey.decoded is not None else ():
         yield finding.moved("" if survey.dicomdir is None else survey.dicomdir.path)
     for other in survey.other_directories:
+        if other.finding is not None and other.finding is not other.file.finding:
+            yield other.finding.moved(other.file.path)
         for finding in other.decoded.findings if other.decoded is not None else ():
             if finding.rule in HIDES_RECORDS:
                 yield finding.moved(other.file.path)

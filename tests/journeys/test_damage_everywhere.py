@@ -235,3 +235,18 @@ def test_the_meta_information_of_a_directory_is_judged_too(
     _changed(disc / "DICOMDIR", old, new)
     judged = mediakit("validate", disc, *CD, "--json")
     assert (judged.code, rule in {one["rule"] for one in judged.document["findings"]}) == (1, True)
+
+
+@pytest.mark.parametrize("journey", ["burn", "validate", "inspect", "import", "extract", "repair"])
+def test_directories_beyond_those_that_are_read_are_named_in_every_journey(
+    journey: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mediakit.stages.look.media._MAX_DIRECTORIES", 2)
+    source = tmp_path / "copies"
+    source.mkdir()
+    for number, path in enumerate((CT_1, CT_2, MR)):
+        burnt_to(source / f"DISC{number}", path)
+    said = JOURNEYS[journey](source, tmp_path / "out")
+    named = [one for one in said.document["findings"] if "more than 2 directories" in one["text"]]
+    assert len(named) == 1, said.document["findings"]
+    assert named[0]["path"].endswith("DICOMDIR")

@@ -52,6 +52,13 @@ LOCKED = Rule(
     ref="PS3.15 D.1",
     hint="give `--key` and `--cert`, or `--passphrase-file` or `--ask-passphrase`",
 )
+ONE_TOO_MANY = Rule(
+    id="MK-SRC-115",
+    severity=Severity.ERROR,
+    title="the source has more than {limit} directories, and this one was not read",
+    ref="PS3.10 8.6",
+    hint="give each medium as a source of its own",
+)
 LOCKED_DIRECTORY = Rule(
     id="MK-SRC-113",
     severity=Severity.ERROR,

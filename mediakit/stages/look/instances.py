@@ -44,7 +44,8 @@ ABSENT = Rule(
 NOT_READ = Rule(
     id="MK-SRC-108",
     severity=Severity.WARNING,
-    title="the directory is damaged ({why}): it is impossible to know whether all that it names is there",
+    title="the directory could not be read whole ({why}): it is impossible to know "
+    "whether all that it names is there",
     ref="PS3.10 8.6",
     hint="try another drive or another copy, and compare the number of images with the sender's word",
 )

@@ -65,7 +65,8 @@ ARCHIVES = Rule(
 DAMAGED_DIRECTORY = Rule(
     id="MK-IMP-009",
     severity=Severity.WARNING,
-    title="the directory is damaged ({why}): it is impossible to know whether any images are missing",
+    title="the directory could not be read whole ({why}): it is impossible to know "
+    "whether any images are missing",
     ref="PS3.10 8.6",
     hint="compare the number of images with the letter or the sender's word",
 )

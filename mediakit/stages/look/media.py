@@ -47,11 +47,11 @@ from mediakit.secure.checksums import BLOCK_BYTES, SHA_256, checksum_of
 from mediakit.secure.facts import is_enveloped
 from mediakit.secure.keys import NO_KEYS, Keys
 from mediakit.secure.opening import described
-from mediakit.stages.look.closed import finding_on_closed, finding_on_failure, finding_on_locked
+from mediakit.stages.look.closed import ONE_TOO_MANY, finding_on_closed, finding_on_failure, finding_on_locked
 from mediakit.stages.look.listed import read_manifest
 
 _DIRECTORY_BYTES = 512 * 1024 * 1024
-_MAX_DIRECTORIES = 16  # of one medium that are read
+_MAX_DIRECTORIES = 256  # of one medium that are read: a folder may hold the copies of many discs
 _PREAMBLE = 128
 _ONE_FILE = Advanced()
 _TEXTS_BYTES = 16 * 1024 * 1024  # of all texts together: an archive can hold thousands of long pages
@@ -259,6 +259,8 @@ def _directories(
     alike = [each for each in files if each is not named and _may_be_directory(each)]
     read = (_read_directory(tree, file, files) for file in alike[:_MAX_DIRECTORIES])
     others = [one for one in read if one.file.kind is FileKind.DICOMDIR or _is_cut_off(one)]
+    more = (file for file in alike[_MAX_DIRECTORIES:] if file.kind is FileKind.DICOMDIR)
+    others += (DirectoryFact(file=file, finding=ONE_TOO_MANY.at(limit=_MAX_DIRECTORIES)) for file in more)
     if main is not None and main.decoded is not None:
         is_one = main.file.kind is FileKind.DICOMDIR
         if is_one or main.decoded.directory.roots:
