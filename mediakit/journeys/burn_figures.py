@@ -66,11 +66,18 @@ def media_of(order: BurnOrder, media: Sequence[MediumPlan], written: Written) ->
             needs_bytes=medium.plan.total_bytes,
             written_bytes=sizes.get(medium.out),
             checksum=checksum,
+            content=content,
+            has_viewer=has_viewer,
         )
-        for number, (medium, checksum) in enumerate(
-            zip(media, _checksums(order, media, written), strict=True), 1
+        for number, (medium, checksum, (content, has_viewer)) in enumerate(
+            zip(media, _checksums(order, media, written), _contents(media), strict=True), 1
         )
     )
+
+
+def _contents(media: Sequence[MediumPlan]) -> list[tuple[str, bool]]:
+    """Return what PDI has on the label of each medium, and whether it has a viewer."""
+    return [pages_among(one.path for one in medium.plan.extra) for medium in media]
 
 
 def _checksums(order: BurnOrder, media: Sequence[MediumPlan], written: Written) -> list[str | None]:

@@ -210,7 +210,7 @@ class BurnFigures(Figures):
 class BurntMedium:
     """One of several media of a burn. `written_bytes` is None while it is not there under its name.
 
-    `checksum`: see `BurnFigures`.
+    `checksum` and `content`: see `BurnFigures`. `has_viewer`: with images for browsers.
     """
 
     target: str
@@ -221,6 +221,8 @@ class BurntMedium:
     needs_bytes: int
     written_bytes: int | None
     checksum: str | None = None
+    content: str = "DICOM ONLY"
+    has_viewer: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,7 +45,8 @@ class FateDoc(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class MediumDoc(msgspec.Struct, frozen=True, kw_only=True):
     """One of several media that a burn wrote. `written_bytes` is null while it is not there.
 
-    `checksum` is the SHA-256 of MANIFEST.TXT, without one that of the DICOMDIR.
+    `checksum` is the SHA-256 of MANIFEST.TXT, without one that of the DICOMDIR. `content` is "DICOM ONLY" or
+    "DICOM PLUS WEB", as IHE PDI has it on labels; `has_viewer`: with images for browsers.
     """
 
     target: str
@@ -56,6 +57,8 @@ class MediumDoc(msgspec.Struct, frozen=True, kw_only=True):
     needs_bytes: int
     written_bytes: int | None
     checksum: str | None = None
+    content: str = "DICOM ONLY"
+    has_viewer: bool = False
 
 
 class ReportDoc(msgspec.Struct, frozen=True, kw_only=True):

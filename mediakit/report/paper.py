@@ -55,6 +55,8 @@ def paper_of_plan(
             label=medium.file_set_id,
             uid=medium.file_set_uid,
             sha256=medium.checksum or "",
+            content=medium.content,
+            has_viewer=medium.has_viewer,
             patients=_patients(row for row in plan.studies if row.medium in {0, number}),
         )
         for number, medium in enumerate(media, 1)
@@ -63,8 +65,6 @@ def paper_of_plan(
         discs=tuple(discs),
         institution=tuple(institution),
         made=str(figures.get("made", "")),
-        content=str(figures.get("content", "DICOM ONLY")),
-        has_viewer=figures.get("viewer", "none") != "none",
         signs=signs_of(plan.findings, plan.studies),
     )
 
@@ -81,14 +81,14 @@ def paper_of_medium(
         label=seen.label,
         uid=seen.file_set_uid,
         sha256=seen.sha256,
+        content=seen.content,
+        has_viewer=seen.has_viewer,
         patients=_patients(studies),
     )
     return Paper(
         discs=(only,),
         institution=tuple(institution),
         made=made or date_text(seen.made),
-        content=seen.content,
-        has_viewer=seen.has_viewer,
         signs=(*_absent(seen.missing), *signs),
     )
 
@@ -132,6 +132,8 @@ def _only(figures: Mapping[str, str | int | float]) -> MediumDoc:
         needs_bytes=0,
         written_bytes=None,
         checksum=str(figures.get("checksum", "")),
+        content=str(figures.get("content", "DICOM ONLY")),
+        has_viewer=figures.get("viewer", "none") != "none",
     )
 
 

@@ -42,10 +42,23 @@ STUDY = PaperStudy(
 UID = "2.25.329800735698586629295641978511506172918"
 
 
-def paper_of(*writings: str, studies: Sequence[PaperStudy] = (STUDY,), **facts: object) -> Paper:
+def paper_of(
+    *writings: str,
+    studies: Sequence[PaperStudy] = (STUDY,),
+    content: str = "DICOM ONLY",
+    has_viewer: bool = False,
+    **facts: object,
+) -> Paper:
     """Return the paper of one disc of one patient."""
     patient = PaperPatient(writings=writings, id="PAT-4711", birth_date="1970-01-31", studies=tuple(studies))
-    disc = PaperDisc(label="DICOM", uid=UID, sha256="ab" * 32, patients=(patient,))
+    disc = PaperDisc(
+        label="DICOM",
+        uid=UID,
+        sha256="ab" * 32,
+        content=content,
+        has_viewer=has_viewer,
+        patients=(patient,),
+    )
     known = {"institution": INSTITUTION, "made": "2026-11-27", **facts}
     return Paper(discs=(disc,), **known)  # type: ignore[arg-type]  # each test passes its fields
 
@@ -316,6 +329,19 @@ def test_a_rehearsal_is_enough_for_the_label_of_each_of_several_discs(tmp_path: 
     refused = mediakit("label", plan, "-o", tmp_path / "all.png")
     assert (refused.code, "--disc" in refused.err) == (2, True)
     assert mediakit("label", plan, "-o", tmp_path / "9.pdf", "--disc", "9").code == 2
+
+
+def test_each_of_several_discs_says_for_itself_whether_it_has_a_viewer(tmp_path: Path) -> None:
+    cover, order = tmp_path / "cover.pdf", ("--span", "--capacity", "1.8MB", "--all-patients")
+    said = mediakit("burn", SAMPLES, "-o", tmp_path / "a", *CD, *order, "--cover-sheet", cover, "--json")
+    assert said.code == 0, said.err
+    have = {number: disc["has_viewer"] for number, disc in enumerate(said.document["media"], 1)}
+    assert set(have.values()) == {True, False}
+    for number, has_viewer in have.items():
+        assert (tmp_path / f"a-{number}of{len(have)}" / "VIEWER").exists() == has_viewer
+    sheets = [" ".join(text.split()) for text in text_of(cover.read_bytes()).split("Contents of the disc")]
+    told = ["Nothing is installed" in sheet for sheet in sheets[1:]]
+    assert told == list(have.values())
 
 
 def test_a_report_without_names_gives_a_label_without_patient_data_alone(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def _head(sheet: _Sheet, paper: Paper, disc: PaperDisc) -> None:
     sheet.row(words["disc"].format(**values), scale=1.2, bold=True, what="the number of the disc")
     parts = [words["made"].format(date=paper.made)] if paper.made else []
     parts += [words["label"].format(label=disc.label)] if disc.label else []
-    sheet.row("  \u00b7  ".join((*parts, paper.content)), what="the disc")
+    sheet.row("  \u00b7  ".join((*parts, disc.content)), what="the disc")
     series = sum(len(study.series) for study in disc.studies)
     total = words["total"].format(studies=len(disc.studies), series=series, images=f"{disc.instances:,}")
     sheet.row(total, what="the disc")
@@ -236,11 +236,11 @@ def _others(sheet: _Sheet, paper: Paper, disc: PaperDisc) -> None:
             sheet.row("  \u00b7  ".join(part for part in parts if part), indent=4, what="another disc")
 
 
-def _opening(sheet: _Sheet, paper: Paper, _disc: PaperDisc) -> None:
+def _opening(sheet: _Sheet, _paper: Paper, disc: PaperDisc) -> None:
     sheet.heading(sheet.words["open"])
-    if paper.has_viewer:
+    if disc.has_viewer:
         sheet.paragraph(sheet.words["open_viewer"])
-    elif paper.content != "DICOM ONLY":
+    elif disc.content != "DICOM ONLY":
         sheet.paragraph(sheet.words["open_web"])
     sheet.paragraph(sheet.words["open_dicom"])
 

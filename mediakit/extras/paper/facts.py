@@ -39,13 +39,18 @@ class PaperPatient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaperDisc:
-    """One disc of a set. `uid` is its File-set UID, `sha256` that of its manifest, else of its DICOMDIR."""
+    """One disc of a set. `uid` is its File-set UID, `sha256` that of its manifest, else of its DICOMDIR.
+
+    `content` is "DICOM ONLY" or "DICOM PLUS WEB" (IHE RAD TF-3 4.47).
+    """
 
     number: int = 1
     of: int = 1
     label: str = ""
     uid: str = ""
     sha256: str = ""
+    content: str = "DICOM ONLY"
+    has_viewer: bool = False
     patients: tuple[PaperPatient, ...] = ()
 
     @property
@@ -63,13 +68,11 @@ class PaperDisc:
 class Paper:
     """What a label and a cover sheet tell.
 
-    `made` is the date of the medium ("2026-01-31"), "" where it is not known. `content` is "DICOM ONLY" or
-    "DICOM PLUS WEB" (IHE RAD TF-3 4.47). `signs` are sentences on what seems to be missing.
+    `made` is the date of the medium ("2026-01-31"), "" where it is not known. `signs` are sentences on what
+    seems to be missing.
     """
 
     discs: tuple[PaperDisc, ...]
     institution: tuple[str, ...] = ()
     made: str = ""
-    content: str = "DICOM ONLY"
-    has_viewer: bool = False
     signs: tuple[str, ...] = ()

@@ -36,9 +36,9 @@ def draw_label(
 
 def characters_of(paper: Paper, *texts: str) -> frozenset[str]:
     """Return every character that may stand on paper."""
-    found = set().union(*texts, *paper.institution, *paper.signs, paper.made, paper.content, _ALWAYS)
+    found = set().union(*texts, *paper.institution, *paper.signs, paper.made, _ALWAYS)
     for disc in paper.discs:
-        found.update(disc.label, disc.uid)
+        found.update(disc.label, disc.uid, disc.content)
         for patient in disc.patients:
             found.update(patient.id, patient.birth_date, *patient.writings)
         for study in disc.studies:
@@ -88,7 +88,7 @@ def _values(canvas: Canvas, paper: Paper, disc: PaperDisc, *, with_patient: bool
     values |= {
         "institution": paper.institution[0] if paper.institution else "",
         "place": " \u00b7 ".join(paper.institution[1:]),
-        "content": paper.content,
+        "content": disc.content,
         "disc": f"Disc {disc.number} of {disc.of}",
         "label": disc.label,
         "made": paper.made,
