@@ -7,7 +7,7 @@ cannot be opened or imported is told and does not hold up what comes next.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -19,6 +19,7 @@ from mediakit.findings import Severity
 from mediakit.journeys.import_ import import_medium
 from mediakit.journeys.validate import ValidateOrder, validate
 from mediakit.ledger.jobs import Jobs
+from mediakit.ledger.same_destination import identity_of
 from mediakit.outcome import Outcome
 from mediakit.rules.validation import Validation
 from mediakit.stages.import_order import ImportOrder, Matching
@@ -26,6 +27,7 @@ from mediakit.stages.plan.import_target import Target
 from mediakit.transfer.imported import Imported
 
 _TURN_S = 1.0
+_LEFT_OFF = frozenset({"", "interrupted"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,24 @@ def _handle(medium: Path, stamp: Stamp, order: WatchOrder, tell: Listener) -> Ha
             return Handled(medium=medium, stamp=stamp, validation=validation)
         if rules.only_valid and validation.result.report.worst() is Severity.ERROR:
             return Handled(medium=medium, stamp=stamp, validation=validation, is_held_back=True)
-        imported = import_medium(medium, rules.target, rules.jobs, rules.order, tell, rules.matching)
+        going_on = replace(rules.order, resume=_was_left_off(medium, rules))
+        imported = import_medium(medium, rules.target, rules.jobs, going_on, tell, rules.matching)
     except MediakitError as exc:
         return Handled(medium=medium, stamp=stamp, validation=validation, error=exc)
     return Handled(medium=medium, stamp=stamp, validation=validation, imported=imported)
+
+
+def _was_left_off(medium: Path, rules: ImportRules) -> bool:
+    """Return True when an import of this place was killed or interrupted: a job without an end goes on.
+
+    Not with a map of patients, which may be another one by now: that is a job of its own.
+    """
+    there = identity_of(rules.target.destination.name)
+    return rules.matching is None and any(
+        one.outcome in _LEFT_OFF
+        and not (one.problem or one.is_running)
+        and not (one.facts.options.get("map") or one.facts.options.get("deidentify"))
+        and one.facts.source == str(medium.absolute())
+        and identity_of(one.facts.destination) == there
+        for one in rules.jobs.summaries()
+    )

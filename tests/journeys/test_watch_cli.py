@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import jsonschema
@@ -64,6 +66,20 @@ def test_what_is_there_is_judged_and_imported_once(inbox: Path, tmp_path: Path) 
     os.utime(inbox / "ct.iso", (1, 1))
     _, changed = watched(inbox, tmp_path, *more)
     assert [Path(str(row["medium"])).name for row in changed] == ["ct.iso"]
+
+
+def test_an_import_that_was_killed_goes_on_as_the_job_that_it_was(inbox: Path, tmp_path: Path) -> None:
+    (inbox / "broken.iso").unlink()
+    more = ("--import", f"dir:{tmp_path / 'in'}")
+    assert watched(inbox, tmp_path, *more)[0].code == 0
+    (job,) = (tmp_path / "state").rglob("jobs/*.sqlite")
+    with closing(sqlite3.connect(job)) as base, base:  # as a process that was killed leaves it
+        base.execute("DELETE FROM fact WHERE name IN ('outcome', 'ended_at')")
+    os.utime(inbox / "ct.iso", (1, 1))
+    _, rows = watched(inbox, tmp_path, *more)
+    assert [row["exit_code"] for row in rows] == [0]
+    listed = json.loads(mediakit("job", "list", "--json", "--state", tmp_path / "state").out)
+    assert [one["ended_with"] for one in listed["jobs"]] == ["good"]
 
 
 def test_only_valid_holds_back_what_has_errors(inbox: Path, tmp_path: Path) -> None:
