@@ -221,13 +221,13 @@ def test_a_session_that_cannot_have_its_tls_opens_no_connection(tmp_path: Path) 
 def test_of_a_certificate_that_expires_within_30_days_or_has_expired_is_warned(
     known: Certificates, tmp_path: Path
 ) -> None:
-    now, day = datetime.now(UTC), timedelta(days=1)
-    ends = (now + day).date()
     long, key = tmp_path / "long.pem", tmp_path / "long.key"
     subject = ("-subj", "/CN=long", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key))
     assert run("openssl", "req", "-x509", *subject, "-days", "20000", "-out", str(long)).returncode == 0
     chain = tmp_path / "chain.pem"
     chain.write_bytes(key.read_bytes() + long.read_bytes() + known.server.read_bytes())
+    now, day = datetime.now(UTC), timedelta(days=1)  # after the certificates were made: they are valid
+    ends = (now + day).date()
     for file, when, said in (
         (known.server, now, f"expires on {ends}: renew it"),
         (chain, now, f"expires on {ends}: renew it"),

@@ -15,6 +15,7 @@ CODES = {
     "UsageError": 2,
     "ProfileError": 2,
     "SourceError": 3,
+    "Untrusted": 3,
     "DoesNotFit": 4,
     "DestinationError": 5,
     "Lost": 5,
