@@ -67,7 +67,6 @@ _DESCRIPTORS = frozenset({b"CD001", b"BEA01", b"NSR02", b"NSR03", b"TEA01", b"BO
 _DEVICE_HINT = "reading a device needs the right to: run as administrator, or give an image of it"
 _ZIP_STARTS = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
 _PROGRAMS = (b"MZ", b"\x7fELF", b"#!")  # archives that extract themselves begin so
-_ZIP_END, _ZIP_END_BYTES, _MAX_COMMENT = b"PK\5\6", 22, 0xFFFF
 
 
 def sink_names() -> tuple[str, ...]:
@@ -293,13 +292,12 @@ def _ends_as_zip(image: Readable) -> bool:
     """Return True for a program with an archive behind it."""
     if not image.read(0, 4).startswith(_PROGRAMS):
         return False
-    size = min(image.size, _MAX_COMMENT + _ZIP_END_BYTES)
-    tail = image.read(image.size - size, size)
-    at = tail.rfind(_ZIP_END)
-    if at < 0 or len(tail) - at < _ZIP_END_BYTES:
+    from mediakit.formats.zipfmt import end_record  # noqa: PLC0415 - few files are programs
+
+    at, end = end_record(image)
+    if not end:
         return False
-    directory_bytes = int.from_bytes(tail[at + 12 : at + 16], "little")
-    start = image.size - size + at - directory_bytes
+    start = at - int.from_bytes(end[12:16], "little")
     return start >= 0 and image.read(start, 4) == b"PK\1\2"
 
 

@@ -25,7 +25,7 @@ from mediakit.formats import moment
 from mediakit.formats.base import Entry, Node, NodeKind, Order, Receipt, TreeFacts
 from mediakit.formats.distinct import DistinctPaths
 from mediakit.formats.legal import check_paths
-from mediakit.formats.readable import Extent, Gaps, Image, WithoutGaps, stream_of
+from mediakit.formats.readable import Extent, Gaps, Image, Readable, WithoutGaps, stream_of
 from mediakit.formats.stream_copy import Pourer
 from mediakit.formats.zip_member import member_stream
 from mediakit.limits import MAX_CLAIMED_BYTES, REAL_RATIO
@@ -277,7 +277,7 @@ def _not_unpacked(member: zipfile.ZipInfo) -> str:
 
 def _check_is_whole(image: Image) -> None:
     """Raise SourceError for an archive in several parts."""
-    end = _end_record(image)
+    _, end = end_record(image)
     if end:
         part, first, here, in_all = struct.unpack_from("<4H", end, 4)
         if part not in {0, 0xFFFF} or first not in {0, 0xFFFF} or here != in_all:
@@ -288,8 +288,8 @@ def _check_is_whole(image: Image) -> None:
             )
 
 
-def _end_record(image: Image) -> bytes:
-    """Return the record at the end of an archive, with its comment; b"" when it is not found.
+def end_record(image: Readable) -> tuple[int, bytes]:
+    """Return where the end record of an archive begins, and its bytes with the comment; b"" without one.
 
     Members stand in front of it: where these cannot be read, it can all the same.
     """
@@ -298,8 +298,8 @@ def _end_record(image: Image) -> bytes:
         tail = WithoutGaps(image).read(image.size - size, size)
         at = tail.rfind(_END)
         if 0 <= at <= len(tail) - _END_BYTES:
-            return tail[at:]
-    return b""
+            return image.size - size + at, tail[at:]
+    return 0, b""
 
 
 def _stored_name(member: zipfile.ZipInfo) -> str:
