@@ -270,7 +270,8 @@ class Scanner:
 
 
 def _is_out_of_order(scanned: Scanned) -> bool:
-    return any(fault.breach is Breach.ORDER for fault in scanned.faults.found)
+    found = scanned.faults.found  # empty for nearly all
+    return bool(found) and any(fault.breach is Breach.ORDER for fault in found)
 
 
 def _check_end(window: Window, scanned: Scanned, pixels: PixelElement, encoding: Encoding) -> End:

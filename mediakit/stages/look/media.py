@@ -283,9 +283,11 @@ def _named(files: tuple[FileFact, ...]) -> FileFact | None:
 
 def _may_be_directory(file: FileFact) -> bool:
     """Return True for a DICOMDIR, and for what is called so and may be one by its records alone."""
-    is_called_so = file.path[-9:].upper() in {"DICOMDIR", "/DICOMDIR"}
-    is_damaged = file.kind is FileKind.DAMAGED and file.size > 0
-    return file.kind is FileKind.DICOMDIR or (is_called_so and (is_damaged or _may_be_another(file)))
+    if file.kind is FileKind.DICOMDIR:
+        return True
+    if file.path[-9:].upper() not in {"DICOMDIR", "/DICOMDIR"}:
+        return False
+    return (file.kind is FileKind.DAMAGED and file.size > 0) or _may_be_another(file)
 
 
 def _is_cut_off(directory: DirectoryFact) -> bool:
